@@ -1,0 +1,85 @@
+//! A validated configuration.
+
+use crate::shares::Source;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything the daemon needs to know, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The clusters to watch; at least one, each with a different name.
+    pub clusters: Vec<Cluster>,
+}
+
+/// One cluster: servers that share one set of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The name in logs, status and metrics; `default` when there is one cluster without a name.
+    pub name: String,
+    /// Its servers; at least one, no two the same.
+    pub nodes: Vec<NodeAddress>,
+    /// Where its shares are; `None` only for verbs that submit nothing (`status`, `wait`) when nothing is configured.
+    pub shares: Option<Source>,
+    /// How its servers are authenticated.
+    pub tls: TlsSettings,
+    /// Its intervals and time limits.
+    pub pace: Pace,
+}
+
+/// The address of one server: scheme, host and port, nothing behind them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeAddress {
+    /// `true` for `https`.
+    pub tls: bool,
+    /// The host as written: a name, an IPv4 address, or an IPv6 address without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// How a cluster's servers prove who they are, and we to them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TlsSettings {
+    /// A PEM file of certificate authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A directory of such files.
+    pub ca_dir: Option<PathBuf>,
+    /// Our certificate chain, PEM.
+    pub client_cert: Option<PathBuf>,
+    /// Its key, PEM.
+    pub client_key: Option<PathBuf>,
+    /// The name to ask for (SNI) and to find in the certificate, instead of the address's host.
+    pub server_name: Option<String>,
+    /// Accept any certificate. Dangerous; warned about at every start.
+    pub skip_verify: bool,
+}
+
+/// Intervals and time limits of one cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two looks at a healthy node. Default 1 s.
+    pub poll_interval: Duration,
+    /// Between two looks at a node that needs a person (rejected shares, foreign seal, migration). Default 30 s.
+    pub slow_interval: Duration,
+    /// Shortest pause before a node that does not answer is asked again. Default 20 ms.
+    pub retry_min: Duration,
+    /// Longest such pause during the first minute. Default 1 s.
+    pub retry_max: Duration,
+    /// Limit of one request. Default 10 s.
+    pub request_timeout: Duration,
+    /// Limit of the request that submits the threshold share, which a joining server may hold. Default 100 s.
+    pub unseal_timeout: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_secs(1),
+            slow_interval: Duration::from_secs(30),
+            retry_min: Duration::from_millis(20),
+            retry_max: Duration::from_secs(1),
+            request_timeout: Duration::from_secs(10),
+            unseal_timeout: Duration::from_secs(100),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Keeps HashiCorp Vault and OpenBao servers unsealed.
+//!
+//! The binary `vault-unseal` is a thin shell over this library; `docs/architecture.md` shows the way of one
+//! poll through these modules.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod config;
+pub mod explain;
+pub mod shares;
+pub mod vault;

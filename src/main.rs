@@ -1,0 +1,2 @@
+//! The `vault-unseal` command.
+fn main() {}
