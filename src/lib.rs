@@ -8,4 +8,5 @@
 pub mod config;
 pub mod explain;
 pub mod shares;
+pub mod unseal;
 pub mod vault;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub enum Source {
     /// A file that is owned and protected as `shares/file.rs` demands.
     File(PathBuf),
-    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5), LoadCredential=).
+    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5), `LoadCredential=`).
     Credential(String),
 }
 

@@ -1,0 +1,17 @@
+//! The heart: decides, for one node, what to do next. Pure: no I/O, no clock, no async.
+//!
+//! [`Machine::observe`] takes what was just seen and the time, and returns the next [`Step`]. `watch/` carries
+//! steps out. Everything difficult about unsealing is decided here and tested under simulated time.
+
+mod attempt;
+mod event;
+mod machine;
+mod observation;
+mod pacing;
+mod round;
+mod state;
+
+pub use event::Event;
+pub use machine::Machine;
+pub use observation::{Action, Holding, Moment, Observation, Step, UnsealAnswer};
+pub use state::State;

@@ -1,0 +1,82 @@
+//! What the heart is told, and what it asks for.
+
+use crate::vault::{Health, Refusal, SealStatus, Unreachable};
+use std::time::Duration;
+
+/// A point in time: how long after the watch of the node began, on a clock that never jumps.
+pub type Moment = Duration;
+
+/// What was seen when the last [`Action`] was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// The node gave no answer of its own.
+    Unreachable(Unreachable),
+    /// The answer to [`Action::AskHealth`].
+    Health(Health),
+    /// The answer to [`Action::ReadSealStatus`].
+    SealStatus(SealStatus),
+    /// The outcome of [`Action::LoadShares`].
+    Shares(Holding),
+    /// The share source could not be read.
+    SharesUnavailable {
+        /// The error's kind.
+        kind: &'static str,
+        /// Its text.
+        text: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// The answer to [`Action::Submit`] or [`Action::Reset`].
+    Answer(UnsealAnswer),
+    /// A person or a changed share source asks to try afresh, cutting a wait short.
+    Woken,
+}
+
+/// What a server answers to a submitted share or a reset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnsealAnswer {
+    /// Its seal status after the request.
+    Status(SealStatus),
+    /// An error.
+    Refused(Refusal),
+}
+
+/// Which shares are worth submitting, by their index in the loaded set. The bytes stay at the edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// Sets to try one after another; each of `threshold` shares, or one set of all shares when fewer are held.
+    /// Empty when no share can be one of this server's.
+    pub candidates: Vec<Vec<usize>>,
+}
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// `GET sys/health`.
+    AskHealth,
+    /// `GET sys/seal-status`.
+    ReadSealStatus,
+    /// Read the share source and plan for this threshold.
+    LoadShares {
+        /// Shares the server needs.
+        threshold: usize,
+    },
+    /// `PUT sys/unseal` with one share.
+    Submit {
+        /// Its index in the loaded set.
+        share: usize,
+        /// This share may complete the round: the server can hold the answer while it joins its cluster.
+        completes: bool,
+    },
+    /// `PUT sys/unseal` with `reset`.
+    Reset,
+}
+
+/// The next action and how long to wait before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// How long to wait first.
+    pub wait: Duration,
+    /// What to do then.
+    pub action: Action,
+}

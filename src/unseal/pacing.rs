@@ -1,0 +1,165 @@
+//! How long to wait: every pause of the heart is made here, so that every rate has its bound here.
+
+use super::Moment;
+use crate::config::Pace;
+use std::time::Duration;
+
+/// How long a completed round may stay sealed with progress 0 before shares are sent again: the server is
+/// joining its raft cluster, which takes as long as the leader lets it.
+pub(super) const JOIN_PATIENCE: Duration = Duration::from_secs(90);
+/// The same when a stranger was in the round: more likely he reset it.
+pub(super) const JOIN_PATIENCE_AFTER_STRANGER: Duration = Duration::from_secs(2);
+/// The same when the completing share was a peer's: his server would say so soon.
+pub(super) const JOIN_PATIENCE_FOR_PEERS: Duration = Duration::from_secs(3);
+/// Longest pause between two looks at a node that is joining its cluster.
+const JOIN_POLL: Duration = Duration::from_millis(500);
+/// First pause before rejected shares are tried again unasked; doubles to [`REJECTED_RETRY_MAX`].
+pub(super) const REJECTED_RETRY_MIN: Duration = Duration::from_secs(300);
+/// Longest such pause.
+pub(super) const REJECTED_RETRY_MAX: Duration = Duration::from_secs(3600);
+/// An unsealing that was not followed by another for this long is forgotten by the pacing.
+const CALM: Duration = Duration::from_secs(60);
+/// Longest pause between two rounds of a full set of shares.
+const ROUND_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Longest pause between two rounds of fewer shares than needed.
+const PEER_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// First pause while a share source cannot be read; doubles to [`SOURCE_PAUSE_MAX`].
+const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Longest such pause.
+const SOURCE_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Pause after an answer that only time can mend (no keyring, overload): doubles to `slow_interval`.
+const SERVER_PAUSE_MIN: Duration = Duration::from_millis(500);
+
+/// The pauses of one node.
+#[derive(Debug)]
+pub(super) struct Pacing {
+    pub(super) pace: Pace,
+    rng: fastrand::Rng,
+    down_since: Option<Moment>,
+    settling: u32,
+    rounds: u32,
+    last_round: Moment,
+    next_round: Moment,
+    source_failures: u32,
+    server_failures: u32,
+}
+
+impl Pacing {
+    pub(super) fn new(pace: Pace, seed: u64) -> Self {
+        Self {
+            pace,
+            rng: fastrand::Rng::with_seed(seed),
+            down_since: None,
+            settling: 0,
+            rounds: 0,
+            last_round: Moment::ZERO,
+            next_round: Moment::ZERO,
+            source_failures: 0,
+            server_failures: 0,
+        }
+    }
+
+    /// The node answered: the next outage starts its own back-off.
+    pub(super) fn answered(&mut self) {
+        self.down_since = None;
+    }
+
+    /// Everything starts afresh: somebody mended something.
+    pub(super) fn forget(&mut self) {
+        self.rounds = 0;
+        self.next_round = Moment::ZERO;
+        self.source_failures = 0;
+        self.server_failures = 0;
+        self.down_since = None;
+    }
+
+    /// Pause before an unreachable node is asked again.
+    ///
+    /// An eighth of the outage so far, from `retry_min` to `retry_max` in its first minute and to
+    /// `poll_interval` after it: grows geometrically, yet the return of a node is never noticed later than an
+    /// eighth of its absence.
+    pub(super) fn unreachable(&mut self, now: Moment) -> Duration {
+        let outage = now.saturating_sub(*self.down_since.get_or_insert(now));
+        let longest = if outage < CALM {
+            self.pace.retry_max
+        } else {
+            self.pace.poll_interval.max(self.pace.retry_max)
+        };
+        let pause = (outage / 8).min(longest).max(self.pace.retry_min);
+        self.jitter(pause)
+    }
+
+    /// Pause before a node that was just unsealed is asked again: short at first, to see it turn active.
+    pub(super) fn settle(&mut self) -> Duration {
+        let pause = doubled(Duration::from_millis(50), self.settling, self.pace.poll_interval);
+        self.settling = self.settling.saturating_add(1);
+        pause
+    }
+
+    /// The node was unsealed by us or seen unsealed for the first time after being sealed.
+    pub(super) fn begin_to_settle(&mut self) {
+        self.settling = 0;
+        self.source_failures = 0;
+        self.server_failures = 0;
+    }
+
+    /// Asks for a turn to start a round: zero grants and books it, anything else is how long to wait before
+    /// asking again. The first of a quiet time is free, then the pauses double from `retry_min`.
+    pub(super) fn turn(&mut self, now: Moment, full_custody: bool) -> Duration {
+        if now.saturating_sub(self.last_round) > CALM {
+            self.rounds = 0;
+        } else if now < self.next_round {
+            return self.next_round.saturating_sub(now);
+        }
+        self.book(now, full_custody)
+    }
+
+    /// Books the next possible start of a round; returns how long it is away.
+    pub(super) fn book(&mut self, now: Moment, full_custody: bool) -> Duration {
+        let longest = if full_custody { ROUND_PAUSE_MAX } else { PEER_PAUSE_MAX };
+        let start = self.next_round.max(now);
+        let pause = doubled(self.pace.retry_min, self.rounds, longest);
+        self.rounds = self.rounds.saturating_add(1);
+        self.last_round = start;
+        self.next_round = start.saturating_add(self.jitter(pause));
+        start.saturating_sub(now)
+    }
+
+    /// Pause before a share source that failed is read again.
+    pub(super) fn source(&mut self) -> Duration {
+        let pause = doubled(SOURCE_PAUSE_MIN, self.source_failures, SOURCE_PAUSE_MAX);
+        self.source_failures = self.source_failures.saturating_add(1);
+        self.jitter(pause)
+    }
+
+    /// Pause after a server's own trouble.
+    pub(super) fn server(&mut self) -> Duration {
+        let pause = doubled(SERVER_PAUSE_MIN, self.server_failures, self.pace.slow_interval);
+        self.server_failures = self.server_failures.saturating_add(1);
+        self.jitter(pause)
+    }
+
+    /// The server takes our shares: its trouble is over.
+    pub(super) fn server_is_well(&mut self) {
+        self.server_failures = 0;
+    }
+
+    /// Pause between two looks at a node that is joining its cluster.
+    pub(super) fn joining(&self) -> Duration {
+        self.pace.poll_interval.min(JOIN_POLL)
+    }
+
+    /// Spreads a pause by a quarter to both sides, so that daemons that were woken together part.
+    fn jitter(&mut self, pause: Duration) -> Duration {
+        pause.mul_f64(0.75 + self.rng.f64() / 2.0)
+    }
+}
+
+fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times.min(20))).min(longest.max(first))
+}
+
+/// The pause before rejected shares are tried again for the `times`-th time.
+pub(super) fn rejected_retry(times: u32) -> Duration {
+    doubled(REJECTED_RETRY_MIN, times, REJECTED_RETRY_MAX)
+}

@@ -1,0 +1,105 @@
+//! What a node is doing, as everything that a user sees derives from it.
+
+use crate::vault::{Role, Unreachable};
+
+/// The state of one node. One word each ([`State::word`]), with the data that makes the word useful.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No answer of the node's own comes back.
+    Unreachable {
+        /// Why not.
+        cause: Unreachable,
+    },
+    /// It has no keys yet: waiting for an operator's `init`, or for raft to find a leader.
+    Uninitialized,
+    /// The round is complete and the server is joining its raft cluster in the background.
+    Joining,
+    /// Sealed, and not (yet) being unsealed.
+    Sealed {
+        /// What keeps us from submitting right now, in the server's words; `None` for the instant before we do.
+        delay: Option<String>,
+    },
+    /// Our shares are going in.
+    Unsealing {
+        /// Shares the server holds of this round.
+        progress: usize,
+        /// Shares it needs.
+        threshold: usize,
+    },
+    /// We hold fewer shares than needed, all of ours are in, and the rest is for others to give.
+    WaitingForPeers {
+        /// Shares the server holds of this round.
+        progress: usize,
+        /// Shares it needs.
+        threshold: usize,
+    },
+    /// Done.
+    Unsealed {
+        /// What it is in its cluster.
+        role: Role,
+    },
+    /// A round of our shares alone failed, and failed again: they are not this server's.
+    SharesRejected {
+        /// The server's words.
+        text: String,
+    },
+    /// The share source cannot be read.
+    SharesUnavailable {
+        /// The error's kind.
+        kind: &'static str,
+        /// The error's text.
+        text: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// Not sealed by Shamir shares of its own: auto-unseal, or a recovery seal. We must not touch it.
+    ForeignSeal {
+        /// `type` of the seal status.
+        seal_type: String,
+    },
+    /// An operator is moving it to another seal.
+    Migrating,
+    /// An operator removed it from its raft cluster.
+    Removed,
+}
+
+impl State {
+    /// Every word, in the order of the documentation.
+    pub const WORDS: [&'static str; 12] = [
+        "unreachable",
+        "uninitialized",
+        "joining",
+        "sealed",
+        "unsealing",
+        "waiting-for-peers",
+        "unsealed",
+        "shares-rejected",
+        "shares-unavailable",
+        "foreign-seal",
+        "migrating",
+        "removed",
+    ];
+
+    /// The state's stable name: in JSON, journal fields, metrics and STATUS=.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Uninitialized => "uninitialized",
+            Self::Joining => "joining",
+            Self::Sealed { .. } => "sealed",
+            Self::Unsealing { .. } => "unsealing",
+            Self::WaitingForPeers { .. } => "waiting-for-peers",
+            Self::Unsealed { .. } => "unsealed",
+            Self::SharesRejected { .. } => "shares-rejected",
+            Self::SharesUnavailable { .. } => "shares-unavailable",
+            Self::ForeignSeal { .. } => "foreign-seal",
+            Self::Migrating => "migrating",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// True when clients are served, or forwarded to one that serves them.
+    pub fn is_unsealed(&self) -> bool {
+        matches!(self, Self::Unsealed { .. })
+    }
+}

@@ -1,0 +1,106 @@
+//! `GET /v1/sys/health`: what a server says of itself without a login.
+
+use serde::Deserialize;
+
+/// The path and query that make every state answer 299, so that no intermediary's 503 can be mistaken for one.
+///
+/// The names are the server's (`sys/health`, query parameters); unknown ones are ignored by servers that lack them.
+pub const PATH: &str = "/v1/sys/health?activecode=299&standbycode=299&drsecondarycode=299\
+    &performancestandbycode=299&sealedcode=299&uninitcode=299&removedcode=299&haunhealthycode=299";
+
+/// The body of a health answer. Every field is optional on the wire; these are the two we cannot do without
+/// and the ones that refine them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `initialized`: the server has a seal configuration and keys.
+    pub initialized: bool,
+    /// `sealed`: it cannot read its storage. Also true while uninitialized.
+    pub sealed: bool,
+    /// What an unsealed server is in its cluster; meaningless while sealed.
+    pub role: Role,
+    /// `removed_from_cluster` (Vault 1.19): an operator took this raft node out of its cluster.
+    pub removed: bool,
+    /// `version`, as the server writes it.
+    pub version: Option<String>,
+    /// `cluster_name`; absent while sealed.
+    pub cluster_name: Option<String>,
+    /// `server_time_utc`: the server's clock, in seconds since 1970.
+    pub server_time: Option<u64>,
+}
+
+/// What an unsealed server is in its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It serves requests.
+    Active,
+    /// It forwards requests to the active node.
+    Standby,
+    /// A standby that sees no active node: a raft cluster without quorum, or one still electing.
+    StandbyWithoutActive,
+    /// A performance standby (Vault Enterprise): serves reads.
+    PerformanceStandby,
+    /// The active node of a disaster-recovery secondary (Vault Enterprise).
+    DrSecondary,
+}
+
+impl Role {
+    /// The role in words, as shown after `unsealed`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Standby => "standby",
+            Self::StandbyWithoutActive => "standby, no active node",
+            Self::PerformanceStandby => "performance standby",
+            Self::DrSecondary => "DR secondary",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Wire {
+    initialized: Option<bool>,
+    sealed: Option<bool>,
+    standby: Option<bool>,
+    performance_standby: Option<bool>,
+    replication_performance_mode: Option<String>,
+    replication_dr_mode: Option<String>,
+    removed_from_cluster: Option<bool>,
+    ha_connection_healthy: Option<bool>,
+    server_time_utc: Option<u64>,
+    version: Option<String>,
+    cluster_name: Option<String>,
+}
+
+impl Health {
+    /// Reads a body; `None` when it is not a health answer, whatever its status code was.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let wire: Wire = serde_json::from_slice(body).ok()?;
+        let (initialized, sealed) = (wire.initialized?, wire.sealed?);
+        let standby = wire.standby == Some(true);
+        // A raft node that lost its quorum answers with unknown replication modes; Vault 1.19 says it outright.
+        let no_active = wire.ha_connection_healthy == Some(false)
+            || wire.replication_performance_mode.as_deref() == Some("unknown");
+        let role = if wire.replication_dr_mode.as_deref() == Some("secondary") {
+            Role::DrSecondary
+        } else if wire.performance_standby == Some(true) {
+            Role::PerformanceStandby
+        } else if standby && no_active {
+            Role::StandbyWithoutActive
+        } else if standby {
+            Role::Standby
+        } else {
+            Role::Active
+        };
+        Some(Self {
+            initialized,
+            sealed,
+            role,
+            removed: wire.removed_from_cluster == Some(true),
+            version: wire.version,
+            cluster_name: wire.cluster_name,
+            server_time: wire.server_time_utc,
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! Why a node could not be asked: told apart, because each has another remedy.
+
+use crate::explain::Explain;
+use std::time::Duration;
+
+/// Why no answer of the node's own came back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreachable {
+    /// Nothing listens on the port.
+    #[error("connection refused")]
+    Refused,
+    /// The host is not on the network, or a firewall drops what we send.
+    #[error("{0}")]
+    Network(String),
+    /// The name has no address.
+    #[error("cannot resolve the name: {0}")]
+    Name(String),
+    /// No answer within the limit.
+    #[error("no answer within {}", humantime::format_duration(*.0))]
+    Timeout(Duration),
+    /// The connection ended before the answer was whole.
+    #[error("the connection was closed before the answer was complete")]
+    Closed,
+    /// The TLS handshake failed.
+    #[error(transparent)]
+    Tls(#[from] TlsFailure),
+    /// A certificate, key or CA that we were told to use cannot be.
+    #[error("{0}")]
+    Files(String),
+    /// Something answered, but not a Vault or OpenBao server.
+    #[error("HTTP {status} without a health body: not an answer of Vault or OpenBao itself{}", excerpt(.text))]
+    NotVault {
+        /// The status code.
+        status: u16,
+        /// The beginning of what it said.
+        text: String,
+    },
+    /// The server itself reports an error instead of its health.
+    #[error("HTTP {status}: {text}")]
+    ServerError {
+        /// The status code.
+        status: u16,
+        /// The server's words.
+        text: String,
+    },
+    /// The answer was a redirect, which is never followed.
+    #[error("HTTP {status} redirect to {location}, not followed: shares go only to the node itself")]
+    Redirect {
+        /// The status code.
+        status: u16,
+        /// Where to.
+        location: String,
+    },
+    /// The answer is larger than any of the API's.
+    #[error("the answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// We spoke plain HTTP to a TLS port.
+    #[error("the port speaks TLS, the address says http://")]
+    HttpOnTlsPort,
+    /// Bytes that are not HTTP came back.
+    #[error("the port does not speak HTTP: {0}")]
+    NotHttp(String),
+}
+
+/// Why a TLS handshake failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// The server's certificate has run out.
+    #[error("the server's certificate has expired{0}")]
+    Expired(String),
+    /// It is not valid yet: one of the two clocks is wrong.
+    #[error("the server's certificate is not valid yet{0}")]
+    NotYetValid(String),
+    /// It is for other names.
+    #[error("the server's certificate is not for this name{0}")]
+    WrongName(String),
+    /// No authority that we trust signed it.
+    #[error("the server's certificate is not signed by a CA that is trusted here")]
+    UnknownCa,
+    /// It is broken or forbidden in another way.
+    #[error("the server's certificate was refused: {0}")]
+    BadCertificate(String),
+    /// The server wants a certificate of ours.
+    #[error("the server demands a client certificate")]
+    ClientCertificateWanted,
+    /// The server does not accept the certificate that we showed.
+    #[error("the server does not accept our client certificate: {0}")]
+    ClientCertificateRefused(String),
+    /// The port answers in plain HTTP (or another protocol): no TLS there.
+    #[error("the port does not speak TLS")]
+    NotTls,
+    /// No TLS version or cipher in common.
+    #[error("no TLS version or cipher suite in common: {0}")]
+    Incompatible(String),
+    /// Anything else.
+    #[error("TLS handshake failed: {0}")]
+    Other(String),
+}
+
+fn excerpt(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(" ({text})") }
+}
+
+impl Explain for Unreachable {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused => "connection-refused",
+            Self::Network(_) => "network",
+            Self::Name(_) => "name-resolution",
+            Self::Timeout(_) => "timeout",
+            Self::Closed => "connection-closed",
+            Self::Tls(failure) => failure.kind(),
+            Self::Files(_) => "tls-files",
+            Self::NotVault { .. } => "not-vault",
+            Self::ServerError { .. } => "server-error",
+            Self::Redirect { .. } => "redirect",
+            Self::TooLarge { .. } => "answer-too-large",
+            Self::HttpOnTlsPort => "http-on-tls-port",
+            Self::NotHttp(_) => "not-http",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        let text = match self {
+            Self::Refused => {
+                "Is the server running, and is this its port? `systemctl status vault openbao` tells."
+            }
+            Self::Network(_) => {
+                "Check the address, the cable and the firewall between this machine and the node."
+            }
+            Self::Name(_) => {
+                "Check the spelling of the host and this machine's DNS, or use the node's IP address."
+            }
+            Self::Timeout(_) => {
+                "The port accepts connections but nothing answers: look at the server's log and load."
+            }
+            Self::Closed => "Look at the server's log; a proxy with a short idle limit does this too.",
+            Self::Tls(failure) => return failure.advice(),
+            Self::Files(_) => "Repair the file; it is read again by itself.",
+            Self::NotVault { .. } => {
+                "A proxy, or another service, answers on this address. Name the nodes themselves, not a load balancer."
+            }
+            Self::ServerError { .. } => "The server's log says more.",
+            Self::Redirect { .. } => "Write the node's own address into `nodes`.",
+            Self::TooLarge { .. } | Self::NotHttp(_) => "Check host and port: another service answers there.",
+            Self::HttpOnTlsPort => "Write https:// in `nodes`.",
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl Explain for TlsFailure {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Expired(_) => "certificate-expired",
+            Self::NotYetValid(_) => "certificate-not-yet-valid",
+            Self::WrongName(_) => "certificate-wrong-name",
+            Self::UnknownCa => "certificate-unknown-ca",
+            Self::BadCertificate(_) => "certificate-bad",
+            Self::ClientCertificateWanted => "client-certificate-wanted",
+            Self::ClientCertificateRefused(_) => "client-certificate-refused",
+            Self::NotTls => "not-tls",
+            Self::Incompatible(_) => "tls-incompatible",
+            Self::Other(_) => "tls",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        let text = match self {
+            Self::Expired(_) => {
+                "Renew the server's certificate. If it is new, this machine's clock is wrong: see `timedatectl`."
+            }
+            Self::NotYetValid(_) => {
+                "Set this machine's clock (`timedatectl`): a board without a battery starts in the past."
+            }
+            Self::WrongName(_) => {
+                "Use a name that is in the certificate, or set `tls = { server_name = \"…\" }`."
+            }
+            Self::UnknownCa => "Set `tls = { ca_file = \"…\" }` to the PEM file of the CA that signed it.",
+            Self::BadCertificate(_) => "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.",
+            Self::ClientCertificateWanted => "Set `client_cert` and `client_key` in `tls`.",
+            Self::ClientCertificateRefused(_) => {
+                "Check that `client_cert` is current and signed by a CA the server trusts."
+            }
+            Self::NotTls => {
+                "Write http:// if the server really has no TLS (loopback only), or check the port."
+            }
+            Self::Incompatible(_) => {
+                "TLS 1.2 or newer is needed: look at `tls_min_version` and `tls_cipher_suites` of the listener."
+            }
+            Self::Other(_) => "Inspect the port with `openssl s_client -connect HOST:PORT`.",
+        };
+        Some(text.to_owned())
+    }
+}
