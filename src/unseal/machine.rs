@@ -3,9 +3,9 @@
 use super::attempt::{Attempt, Next};
 use super::pacing::{self, Pacing};
 use super::round::{Round, Seen};
-use super::{Action, Event, Holding, Moment, Observation, State, Step, UnsealAnswer};
+use super::{Action, Event, Holding, Moment, Observation, State, Step};
 use crate::config::Pace;
-use crate::vault::{Health, Meaning, Refusal, SealStatus, Unreachable};
+use crate::vault::{Health, Meaning, Refusal, SealStatus, Unreachable, UnsealAnswer};
 use std::time::Duration;
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).

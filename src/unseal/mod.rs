@@ -13,5 +13,5 @@ mod state;
 
 pub use event::Event;
 pub use machine::Machine;
-pub use observation::{Action, Holding, Moment, Observation, Step, UnsealAnswer};
+pub use observation::{Action, Holding, Moment, Observation, Step};
 pub use state::State;

@@ -1,6 +1,6 @@
 //! What the heart is told, and what it asks for.
 
-use crate::vault::{Health, Refusal, SealStatus, Unreachable};
+use crate::vault::{Health, SealStatus, Unreachable, UnsealAnswer};
 use std::time::Duration;
 
 /// A point in time: how long after the watch of the node began, on a clock that never jumps.
@@ -30,15 +30,6 @@ pub enum Observation {
     Answer(UnsealAnswer),
     /// A person or a changed share source asks to try afresh, cutting a wait short.
     Woken,
-}
-
-/// What a server answers to a submitted share or a reset.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UnsealAnswer {
-    /// Its seal status after the request.
-    Status(SealStatus),
-    /// An error.
-    Refused(Refusal),
 }
 
 /// Which shares are worth submitting, by their index in the loaded set. The bytes stay at the edge.

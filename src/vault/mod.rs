@@ -1,11 +1,20 @@
 //! The one thing we speak to: a Vault or OpenBao server's unauthenticated seal API.
 
+mod failure;
 pub mod health;
+mod http;
 pub mod refusal;
 pub mod seal_status;
+mod server;
+mod tls;
 mod unreachable;
+pub mod unseal_answer;
 
 pub use health::{Health, Role};
+pub use http::name_and_version;
 pub use refusal::{Meaning, Refusal};
 pub use seal_status::SealStatus;
+pub use server::Server;
+pub use tls::TlsFileError;
 pub use unreachable::{TlsFailure, Unreachable};
+pub use unseal_answer::UnsealAnswer;

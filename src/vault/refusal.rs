@@ -11,6 +11,8 @@ pub struct Refusal {
     pub meaning: Meaning,
     /// The server's text, shortened; servers never repeat a share in it.
     pub text: String,
+    /// The text came in the API's own JSON form, not from a proxy or another service.
+    pub from_server: bool,
 }
 
 /// What a refused share or reset means.
@@ -72,7 +74,7 @@ impl Refusal {
             .filter(|_| from_server)
             .find(|(part, _)| lower.contains(part))
             .map_or(Meaning::Transient, |(_, meaning)| *meaning);
-        Self { status, meaning, text: printable(&text) }
+        Self { status, meaning, text: printable(&text), from_server }
     }
 }
 

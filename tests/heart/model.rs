@@ -3,8 +3,7 @@
 //! Shares are numbers: those below `total` belong to the server, all others are somebody's garbage.
 
 use std::time::Duration;
-use vault_unseal::unseal::UnsealAnswer;
-use vault_unseal::vault::{Health, Meaning, Refusal, Role, SealStatus};
+use vault_unseal::vault::{Health, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
 
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -147,5 +146,5 @@ fn refused(meaning: Meaning) -> UnsealAnswer {
         Meaning::Malformed => (400, "'key' must be a valid hex or base64 string"),
         Meaning::Transient => (503, "overloaded"),
     };
-    UnsealAnswer::Refused(Refusal { status, meaning, text: text.to_owned() })
+    UnsealAnswer::Refused(Refusal { status, meaning, text: text.to_owned(), from_server: true })
 }

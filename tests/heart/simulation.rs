@@ -3,8 +3,8 @@
 use crate::model::Model;
 use std::time::Duration;
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step, UnsealAnswer};
-use vault_unseal::vault::{Meaning, Unreachable};
+use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step};
+use vault_unseal::vault::{Meaning, Unreachable, UnsealAnswer};
 
 /// Something that happens to the server, whoever does it.
 #[derive(Debug, Clone)]

@@ -1,0 +1,152 @@
+//! One server: the four requests that we ever send.
+
+use super::failure;
+use super::http::Http;
+use super::refusal::printable;
+use super::{Health, Refusal, SealStatus, TlsFileError, Unreachable, UnsealAnswer};
+use super::{health, seal_status, unseal_answer};
+use crate::config::{Cluster, NodeAddress};
+use bytes::Bytes;
+use reqwest::{Method, RequestBuilder, Response};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Largest body that is read. The API's answers are below 2 KiB.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// One server of a cluster.
+#[derive(Debug, Clone)]
+pub struct Server {
+    http: Arc<Http>,
+    base: String,
+    limit: Duration,
+}
+
+impl Server {
+    /// The servers of a cluster, in its order, over one client unless each needs its own.
+    pub fn of_cluster(cluster: &Cluster) -> Result<Vec<Self>, TlsFileError> {
+        let limit = cluster.pace.request_timeout;
+        match cluster.tls.server_name.as_deref() {
+            // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
+            Some(name) if name.parse::<IpAddr>().is_err() => cluster
+                .nodes
+                .iter()
+                .map(|node| {
+                    let http = Arc::new(Http::for_named_node(&cluster.tls, &node.host)?);
+                    let base = NodeAddress { host: name.to_owned(), ..node.clone() }.to_string();
+                    Ok(Self { http, base, limit })
+                })
+                .collect(),
+            _ => {
+                let http = Arc::new(Http::new(&cluster.tls)?);
+                Ok(cluster
+                    .nodes
+                    .iter()
+                    .map(|node| Self { http: Arc::clone(&http), base: node.to_string(), limit })
+                    .collect())
+            }
+        }
+    }
+
+    /// `GET sys/health`: the body is believed, whatever the status code.
+    pub async fn health(&self) -> Result<Health, Unreachable> {
+        let (status, body) = self.exchange(Method::GET, health::PATH, None, self.limit).await?;
+        Health::parse(&body).ok_or_else(|| not_an_answer(status, &body))
+    }
+
+    /// `GET sys/seal-status`.
+    pub async fn seal_status(&self) -> Result<SealStatus, Unreachable> {
+        let (status, body) = self.exchange(Method::GET, seal_status::PATH, None, self.limit).await?;
+        SealStatus::parse(&body).filter(|_| status == 200).ok_or_else(|| not_an_answer(status, &body))
+    }
+
+    /// `PUT sys/unseal` with a share's request body. `limit` bounds it: a joining server holds its answer.
+    pub async fn submit(
+        &self,
+        body: Zeroizing<Vec<u8>>,
+        limit: Duration,
+    ) -> Result<UnsealAnswer, Unreachable> {
+        // Owned bytes are written from where they are and wiped when the request is done; anything else leaves
+        // a copy behind.
+        let body = Bytes::from_owner(body);
+        let (status, body) = self.exchange(Method::PUT, unseal_answer::PATH, Some(body), limit).await?;
+        Ok(UnsealAnswer::parse(status, &body))
+    }
+
+    /// `PUT sys/unseal` with a reset: drops all shares of the current round.
+    pub async fn reset(&self) -> Result<UnsealAnswer, Unreachable> {
+        let body = Bytes::from_static(br#"{"reset":true}"#);
+        let (status, body) = self.exchange(Method::PUT, unseal_answer::PATH, Some(body), self.limit).await?;
+        Ok(UnsealAnswer::parse(status, &body))
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+        limit: Duration,
+    ) -> Result<(u16, Vec<u8>), Unreachable> {
+        let mut request = self
+            .http
+            .client()
+            .request(method, format!("{}{path}", self.base))
+            // Listeners of agents and proxies may insist on it.
+            .header("X-Vault-Request", "true");
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/json").body(body);
+        }
+        let outcome = match tokio::time::timeout(limit, answer(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Unreachable::Timeout(limit)),
+        };
+        self.http.report(outcome.is_err());
+        outcome
+    }
+}
+
+async fn answer(request: RequestBuilder) -> Result<(u16, Vec<u8>), Unreachable> {
+    let mut response = request.send().await.map_err(|error| failure::classify(&error))?;
+    let status = response.status();
+    if status.is_redirection() {
+        return Err(Unreachable::Redirect { status: status.as_u16(), location: location(&response) });
+    }
+    let mut body = Vec::with_capacity(1024);
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure::classify(&error))? {
+        if body.len() + chunk.len() > BODY_LIMIT {
+            return Err(Unreachable::TooLarge { limit: BODY_LIMIT });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((status.as_u16(), body))
+}
+
+fn location(response: &Response) -> String {
+    let value =
+        response.headers().get(reqwest::header::LOCATION).map(|value| value.as_bytes()).unwrap_or_default();
+    printable(&String::from_utf8_lossy(value))
+}
+
+/// What an answer that is neither health nor seal status tells.
+fn not_an_answer(status: u16, body: &[u8]) -> Unreachable {
+    let refusal = Refusal::parse(status, body);
+    // Go's TLS listener says so in plain text; nginx and HAProxy in their own pages.
+    if status == 400 && refusal.text.contains("HTTP request") && refusal.text.contains("HTTPS") {
+        return Unreachable::HttpOnTlsPort;
+    }
+    if refusal.from_server {
+        return Unreachable::ServerError { status, text: refusal.text };
+    }
+    Unreachable::NotVault { status, text: shorten(&refusal.text) }
+}
+
+/// Enough of a page to recognise it by.
+fn shorten(text: &str) -> String {
+    const ENOUGH: usize = 80;
+    match text.char_indices().nth(ENOUGH) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
