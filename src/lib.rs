@@ -5,8 +5,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod cli;
 pub mod config;
 pub mod explain;
+pub mod protect;
+pub mod report;
 pub mod shares;
+pub mod systemd;
 pub mod unseal;
 pub mod vault;
+pub mod watch;

@@ -1,6 +1,6 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
-use crate::vault::{Role, Unreachable};
+use crate::vault::{Health, Role, SealStatus, Unreachable};
 
 /// The state of one node. One word each ([`State::word`]), with the data that makes the word useful.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,5 +101,35 @@ impl State {
     /// True when clients are served, or forwarded to one that serves them.
     pub fn is_unsealed(&self) -> bool {
         matches!(self, Self::Unsealed { .. })
+    }
+
+    /// What a health answer alone shows; `None` for a sealed server, where only the seal status tells more.
+    pub fn of_health(health: &Health) -> Option<Self> {
+        if health.removed {
+            Some(Self::Removed)
+        } else if !health.initialized {
+            Some(Self::Uninitialized)
+        } else if health.sealed {
+            None
+        } else {
+            Some(Self::Unsealed { role: health.role })
+        }
+    }
+
+    /// What the seal status of a sealed server shows to somebody who does not take part.
+    pub fn of_seal_status(status: &SealStatus) -> Self {
+        if status.removed {
+            Self::Removed
+        } else if !status.initialized || status.threshold == 0 {
+            Self::Uninitialized
+        } else if !status.takes_unseal_shares() {
+            Self::ForeignSeal { seal_type: status.seal_type.clone() }
+        } else if status.migration {
+            Self::Migrating
+        } else if status.progress > 0 {
+            Self::Unsealing { progress: status.progress, threshold: status.threshold }
+        } else {
+            Self::Sealed { delay: None }
+        }
     }
 }

@@ -20,6 +20,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Http {
     tls: TlsSettings,
+    ahead: Duration,
     /// The name in URLs stands for this host when a server name is configured.
     host_of_name: Option<String>,
     current: Mutex<Current>,
@@ -34,22 +35,19 @@ struct Current {
 }
 
 impl Http {
-    /// Reads the TLS files and sets up a client.
-    pub(super) fn new(tls: &TlsSettings) -> Result<Self, TlsFileError> {
-        Self::with_host(tls, None)
-    }
-
-    /// The same for one node whose URL carries `tls.server_name` instead of its host: the name goes into SNI,
-    /// the certificate check and the Host header, the connection to `host`.
-    pub(super) fn for_named_node(tls: &TlsSettings, host: &str) -> Result<Self, TlsFileError> {
-        Self::with_host(tls, Some(host.to_owned()))
-    }
-
-    fn with_host(tls: &TlsSettings, host_of_name: Option<String>) -> Result<Self, TlsFileError> {
+    /// Reads the TLS files and sets up a client that judges certificates as if it were `ahead` later.
+    ///
+    /// With `host_of_name`, URLs carry `tls.server_name` in place of this host: the name goes into SNI, the
+    /// certificate check and the Host header, the connection to the host.
+    pub(super) fn new(
+        tls: &TlsSettings,
+        ahead: Duration,
+        host_of_name: Option<&str>,
+    ) -> Result<Self, TlsFileError> {
         let stamps = Stamps::take(tls);
-        let client = build(tls, host_of_name.as_deref())?;
+        let client = build(tls, ahead, host_of_name)?;
         let current = Mutex::new(Current { client, stamps, looked: Instant::now(), failing: false });
-        Ok(Self { tls: tls.clone(), host_of_name, current })
+        Ok(Self { tls: tls.clone(), ahead, host_of_name: host_of_name.map(str::to_owned), current })
     }
 
     /// The client to use now: a new one when the TLS files changed and can be read.
@@ -62,14 +60,14 @@ impl Http {
             current.looked = Instant::now();
             let stamps = Stamps::take(&self.tls);
             if stamps != current.stamps {
-                match build(&self.tls, self.host_of_name.as_deref()) {
+                match build(&self.tls, self.ahead, self.host_of_name.as_deref()) {
                     Ok(client) => {
                         current.client = client;
                         current.stamps = stamps;
                         tracing::info!("certificates changed on disk: new connections use them");
                     }
                     Err(error) => {
-                        tracing::warn!("certificates changed on disk, but {error}; the old ones stay")
+                        tracing::warn!("certificates changed on disk, but {error}; the old ones stay");
                     }
                 }
             }
@@ -83,9 +81,9 @@ impl Http {
     }
 }
 
-fn build(tls: &TlsSettings, host_of_name: Option<&str>) -> Result<reqwest::Client, TlsFileError> {
+fn build(tls: &TlsSettings, ahead: Duration, host_of_name: Option<&str>) -> Result<reqwest::Client, TlsFileError> {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(tls)?)
+        .tls_backend_preconfigured(tls::client_config(tls, ahead)?)
         .dns_resolver(SystemResolver { host_of_name: host_of_name.map(str::to_owned) })
         .user_agent(name_and_version())
         .redirect(redirect::Policy::none())

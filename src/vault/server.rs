@@ -27,6 +27,11 @@ pub struct Server {
 impl Server {
     /// The servers of a cluster, in its order, over one client unless each needs its own.
     pub fn of_cluster(cluster: &Cluster) -> Result<Vec<Self>, TlsFileError> {
+        Self::of_cluster_at(cluster, Duration::ZERO)
+    }
+
+    /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
+    pub fn of_cluster_at(cluster: &Cluster, ahead: Duration) -> Result<Vec<Self>, TlsFileError> {
         let limit = cluster.pace.request_timeout;
         match cluster.tls.server_name.as_deref() {
             // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
@@ -34,13 +39,13 @@ impl Server {
                 .nodes
                 .iter()
                 .map(|node| {
-                    let http = Arc::new(Http::for_named_node(&cluster.tls, &node.host)?);
+                    let http = Arc::new(Http::new(&cluster.tls, ahead, Some(&node.host))?);
                     let base = NodeAddress { host: name.to_owned(), ..node.clone() }.to_string();
                     Ok(Self { http, base, limit })
                 })
                 .collect(),
             _ => {
-                let http = Arc::new(Http::new(&cluster.tls)?);
+                let http = Arc::new(Http::new(&cluster.tls, ahead, None)?);
                 Ok(cluster
                     .nodes
                     .iter()
@@ -124,8 +129,11 @@ async fn answer(request: RequestBuilder) -> Result<(u16, Vec<u8>), Unreachable> 
 }
 
 fn location(response: &Response) -> String {
-    let value =
-        response.headers().get(reqwest::header::LOCATION).map(|value| value.as_bytes()).unwrap_or_default();
+    let value = response
+        .headers()
+        .get(reqwest::header::LOCATION)
+        .map(reqwest::header::HeaderValue::as_bytes)
+        .unwrap_or_default();
     printable(&String::from_utf8_lossy(value))
 }
 

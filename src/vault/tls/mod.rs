@@ -12,15 +12,17 @@ use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Builds the client's side of TLS from the files that `settings` name, as they are now.
-pub(super) fn client_config(settings: &TlsSettings) -> Result<ClientConfig, TlsFileError> {
+/// Builds the client's side of TLS from the files that `settings` name, as they are now. Certificates are judged
+/// as if it were `ahead` later.
+pub(super) fn client_config(settings: &TlsSettings, ahead: Duration) -> Result<ClientConfig, TlsFileError> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(TlsFileError::Library)?
         .dangerous()
-        .with_custom_certificate_verifier(verifier::from_settings(settings, provider)?);
+        .with_custom_certificate_verifier(verifier::from_settings(settings, ahead, provider)?);
     let mut config = match (&settings.client_cert, &settings.client_key) {
         (Some(cert), Some(key)) => builder
             .with_client_auth_cert(files::certificates(cert)?, files::private_key(key)?)

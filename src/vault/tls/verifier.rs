@@ -10,10 +10,12 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The verifier that `settings` ask for.
 pub(super) fn from_settings(
     settings: &TlsSettings,
+    ahead: Duration,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsFileError> {
     if settings.skip_verify {
@@ -52,7 +54,7 @@ pub(super) fn from_settings(
         Some(Ok(name)) => Some(name),
         Some(Err(error)) => return Err(TlsFileError::Library(Error::General(error.to_string()))),
     };
-    Ok(Arc::new(Trusted { chain, named, fixed_name }))
+    Ok(Arc::new(Trusted { chain, named, fixed_name, ahead }))
 }
 
 /// Certificates signed by a trusted authority, or named themselves in the CA file.
@@ -61,6 +63,7 @@ struct Trusted {
     chain: Arc<WebPkiServerVerifier>,
     named: Vec<CertificateDer<'static>>,
     fixed_name: Option<ServerName<'static>>,
+    ahead: Duration,
 }
 
 impl ServerCertVerifier for Trusted {
@@ -73,6 +76,7 @@ impl ServerCertVerifier for Trusted {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let name = self.fixed_name.as_ref().unwrap_or(address);
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()).saturating_add(self.ahead));
         let verdict = self.chain.verify_server_cert(end_entity, intermediates, name, ocsp, now);
         match verdict {
             // `openssl req -x509` makes self-signed server certificates that call themselves a CA, and Vault's

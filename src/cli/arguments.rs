@@ -1,0 +1,172 @@
+//! What can be typed. The man page and the completions are made from these definitions too.
+
+use crate::config::{Origin, Overrides};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Keeps HashiCorp Vault and OpenBao servers unsealed
+///
+/// Watches the servers named in /etc/vault-unseal/config.toml and submits key shares to each that is sealed.
+#[derive(Debug, Parser)]
+#[command(name = "vault-unseal", version, max_term_width = 100, after_long_help = AFTER_HELP)]
+pub struct Arguments {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub config: ConfigArguments,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+A configuration is three lines in /etc/vault-unseal/config.toml:
+
+  [[cluster]]
+  nodes  = [\"https://vault.home:8200\"]
+  shares = { file = \"/etc/vault-unseal/shares.json\" }
+
+Then `vault-unseal check` tells what is missing, and `systemctl enable --now vault-unseal` starts it.
+
+Exit codes:
+  0   done
+  1   it failed
+  2   the command line is wrong
+  3   wait: still sealed at the deadline
+  4   check: problems found
+  78  the configuration, or a share file, is wrong
+
+vault-unseal(8) and vault-unseal.toml(5) say more.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Watch the servers and unseal them, until stopped
+    ///
+    /// Logs to the journal under systemd, else to standard error. SIGHUP reloads the configuration and tries
+    /// rejected shares again; SIGTERM and SIGINT stop.
+    Run,
+    /// Wait until the servers are unsealed
+    ///
+    /// Asks the servers itself and needs neither shares nor a running daemon. Exits with 3 at the deadline.
+    Wait(WaitArguments),
+    /// Show the state of every server
+    ///
+    /// Asks the servers itself and needs neither shares nor a running daemon.
+    Status(StatusArguments),
+    /// Look for problems: configuration, shares, TLS, servers
+    ///
+    /// Submits nothing and changes nothing. Every finding comes with its remedy. Exits with 4 if there are
+    /// problems.
+    Check(CheckArguments),
+}
+
+/// Options of `wait`.
+#[derive(Debug, Args)]
+pub struct WaitArguments {
+    /// How long to wait, such as 90s or 5m; without it, for ever
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub timeout: Option<Duration>,
+    /// One unsealed server is enough; without it, all must be
+    #[arg(long)]
+    pub any: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArguments {
+    /// Print JSON: an object with `nodes`
+    #[arg(long)]
+    pub json: bool,
+    /// Go on until interrupted, printing every change
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where the configuration comes from. Flags win over the environment, the environment over files.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigArguments {
+    /// Read this file alone, instead of /etc/vault-unseal/config.toml and config.d
+    #[arg(long, short, value_name = "FILE", global = true, env = "VAULT_UNSEAL_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Servers, separated by commas
+    #[arg(long, value_name = "URL,…", global = true)]
+    pub nodes: Option<String>,
+    /// File with the key shares
+    #[arg(long, value_name = "FILE", global = true)]
+    pub shares_file: Option<String>,
+    /// systemd credential with the key shares
+    #[arg(long, value_name = "NAME", global = true)]
+    pub shares_credential: Option<String>,
+    /// PEM file of the certificate authority that signed the servers' certificates
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_file: Option<String>,
+    /// Directory of such files
+    #[arg(long, value_name = "DIR", global = true, hide_short_help = true)]
+    pub ca_dir: Option<String>,
+    /// Client certificate, PEM
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
+    pub client_cert: Option<String>,
+    /// Key of the client certificate, PEM
+    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
+    pub client_key: Option<String>,
+    /// Name to find in the servers' certificates, instead of the address's
+    #[arg(long, value_name = "NAME", global = true, hide_short_help = true)]
+    pub server_name: Option<String>,
+    /// Accept any certificate (dangerous)
+    #[arg(long, global = true, hide_short_help = true)]
+    pub skip_verify: bool,
+    /// Send shares unencrypted to other machines (dangerous)
+    #[arg(long, global = true, hide_short_help = true)]
+    pub allow_plaintext: bool,
+    /// Time between two looks at a healthy server
+    #[arg(long, value_name = "TIME", global = true, hide_short_help = true)]
+    pub poll_interval: Option<String>,
+    /// Limit of one request
+    #[arg(long, value_name = "TIME", global = true, hide_short_help = true)]
+    pub request_timeout: Option<String>,
+    /// error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", global = true)]
+    pub log_level: Option<String>,
+}
+
+impl ConfigArguments {
+    /// Which files to read.
+    pub fn origin(&self) -> Origin {
+        match &self.config {
+            Some(path) => Origin::File(path.clone()),
+            None => Origin::Standard { root: PathBuf::from("/") },
+        }
+    }
+
+    /// What the flags say beside them.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            nodes: self.nodes.clone(),
+            shares_file: self.shares_file.clone(),
+            shares_credential: self.shares_credential.clone(),
+            ca_file: self.ca_file.clone(),
+            ca_dir: self.ca_dir.clone(),
+            client_cert: self.client_cert.clone(),
+            client_key: self.client_key.clone(),
+            server_name: self.server_name.clone(),
+            skip_verify: self.skip_verify,
+            allow_plaintext: self.allow_plaintext,
+            poll_interval: self.poll_interval.clone(),
+            request_timeout: self.request_timeout.clone(),
+            log_level: self.log_level.clone(),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Checks one cluster: its shares, its servers, and whether they fit together.
+
+use super::finding::{Findings, Severity};
+use crate::cli::look::{Look, Target, look_at_all, of_cluster};
+use crate::config::Cluster;
+use crate::explain::Explain;
+use crate::report::state::{advice, phrase};
+use crate::shares::{ShareSet, Source};
+use crate::unseal::State;
+use crate::vault::{SealStatus, Server, TlsFailure, Unreachable};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A certificate that ends sooner than this is worth a warning.
+const RENEW_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
+/// Clocks that differ by more than this make certificates fail at the worst time.
+const CLOCK_TOLERANCE: u64 = 60;
+
+/// Everything about one cluster. `several` puts its name before each subject.
+pub(super) async fn check(cluster: &Cluster, several: bool) -> Findings {
+    let mut findings = Findings::default();
+    let name = |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
+    let subject = name("shares");
+    let held = cluster.shares.as_ref().and_then(|source| load(source, &subject, &mut findings));
+    let targets = match of_cluster(cluster) {
+        Ok(targets) => targets,
+        Err(error) => {
+            findings.explain(Severity::Problem, &name("tls"), &error);
+            return findings;
+        }
+    };
+    let looks = look_at_all(&targets).await;
+    let mut seal = None;
+    for (target, look) in targets.iter().zip(&looks) {
+        node(target, look, &mut findings);
+        // Unsealed servers tell their threshold too.
+        if seal.is_none() && look.health.is_some() {
+            seal = match &look.seal {
+                Some(status) => Some(status.clone()),
+                None => target.server.seal_status().await.ok(),
+            };
+        }
+    }
+    if let Some(held) = &held {
+        match seal.filter(|status| status.threshold > 0 && status.takes_unseal_shares()) {
+            Some(status) => fit(held, &status, &subject, &mut findings),
+            None => findings.add(
+                Severity::Warning,
+                &subject,
+                "threshold-unknown",
+                "whether they fit the servers cannot be told: no server says how many it needs".to_owned(),
+                None,
+            ),
+        }
+    }
+    expiry(cluster, &targets, &mut findings).await;
+    findings
+}
+
+fn load(source: &Source, subject: &str, findings: &mut Findings) -> Option<ShareSet> {
+    match source.load() {
+        Ok(loaded) => {
+            let count = loaded.shares.count();
+            let shares = if count == 1 { "1 share".to_owned() } else { format!("{count} shares") };
+            findings.good(subject, format!("{shares} in {source}"));
+            for notice in &loaded.notices {
+                findings.explain(Severity::Warning, subject, notice);
+            }
+            Some(loaded.shares)
+        }
+        Err(error) => {
+            findings.explain(Severity::Problem, subject, &error);
+            None
+        }
+    }
+}
+
+fn node(target: &Target, look: &Look, findings: &mut Findings) {
+    let subject = target.address.to_string();
+    let (severity, kind) = match &look.state {
+        State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
+            (Severity::Ok, look.state.word())
+        }
+        State::Uninitialized | State::WaitingForPeers { .. } => (Severity::Warning, look.state.word()),
+        State::Unreachable { cause } => (Severity::Problem, cause.kind()),
+        _ => (Severity::Problem, look.state.word()),
+    };
+    let version = look.health.as_ref().and_then(|health| health.version.as_deref());
+    let message = match version {
+        Some(version) => format!("{}, version {version}", phrase(&look.state)),
+        None => phrase(&look.state),
+    };
+    findings.add(severity, &subject, kind, message, advice(&look.state));
+    if let Some(theirs) = look.health.as_ref().and_then(|health| health.server_time) {
+        let ours = look.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let apart = ours.abs_diff(theirs);
+        if apart > CLOCK_TOLERANCE {
+            let apart = humantime::format_duration(Duration::from_secs(apart));
+            findings.add(
+                Severity::Warning,
+                &subject,
+                "clock",
+                format!("its clock and this machine's are {apart} apart"),
+                Some("Let both follow a time server: `timedatectl set-ntp true`.".to_owned()),
+            );
+        }
+    }
+}
+
+/// Whether the shares can be those of a server with this seal.
+fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Findings) {
+    let (count, threshold, total) = (held.count(), seal.threshold, seal.total);
+    if count > total {
+        findings.add(
+            Severity::Problem,
+            subject,
+            "too-many-shares",
+            format!("{count} shares are held, but the server was given only {total}"),
+            Some("The source mixes shares of several servers, or of before and after a rekey.".to_owned()),
+        );
+    }
+    let plan = held.plan(threshold);
+    if let Some(misfit) = &plan.misfit {
+        findings.explain(Severity::Problem, subject, misfit);
+        return;
+    }
+    if count < threshold {
+        findings.good(
+            subject,
+            format!("{count} of {threshold} needed: the others must come from other machines (split custody)"),
+        );
+        return;
+    }
+    let list = |indices: &[usize]| {
+        held.positions(indices).iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+    };
+    if !plan.corrupt.is_empty() {
+        findings.add(
+            Severity::Warning,
+            subject,
+            "corrupt-share",
+            format!("share {} does not fit the others; the server is unsealed without it", list(&plan.corrupt)),
+            Some("Replace it by a good copy while enough good ones are left.".to_owned()),
+        );
+    } else if plan.ambiguous {
+        findings.add(
+            Severity::Warning,
+            subject,
+            "inconsistent-shares",
+            "the shares do not all belong together, and there are too few to tell which is wrong".to_owned(),
+            Some("The daemon tries them in turn, and names the wrong one once the server is unsealed.".to_owned()),
+        );
+    } else if count > threshold {
+        findings.good(subject, format!("all {count} belong together; {threshold} are needed"));
+    } else {
+        findings.good(subject, format!("{threshold} are needed"));
+    }
+}
+
+/// Certificates that are good now and will not be soon: asks again as if it were later.
+async fn expiry(cluster: &Cluster, targets: &[Target], findings: &mut Findings) {
+    let Ok(servers) = Server::of_cluster_at(cluster, RENEW_BEFORE) else { return };
+    for (target, server) in targets.iter().zip(servers).filter(|(target, _)| target.verified) {
+        let Err(Unreachable::Tls(TlsFailure::Expired(when))) = server.health().await else { continue };
+        let valid_now = target.server.health().await.is_ok();
+        if valid_now {
+            findings.add(
+                Severity::Warning,
+                &target.address.to_string(),
+                "certificate-expires-soon",
+                format!("its certificate expires{when}"),
+                Some("Renew it before: an expired certificate keeps this machine from unsealing.".to_owned()),
+            );
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Ends a verb over an error.
+
+use super::{ConfigArguments, Exit};
+use crate::config::{self, Environment, Loaded, Purpose};
+use crate::explain::Explain;
+use crate::report;
+use crate::report::message::Message;
+use crate::systemd::journal;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tracing::level_filters::LevelFilter;
+
+/// Says why on standard error, or under systemd as an error in the journal.
+pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
+    if journal::reads_our_stderr() {
+        journal::start(LevelFilter::INFO);
+        tracing::error!(message_id = Message::Refused.id(), "{}", report::error::in_one_line(error));
+    } else {
+        eprintln!("{}", report::error::render(error));
+    }
+    exit
+}
+
+/// The configuration, or the exit code after having said what is wrong with it.
+pub(super) fn load(arguments: &ConfigArguments, purpose: Purpose) -> Result<Loaded, Exit> {
+    config::load(&arguments.origin(), &Environment::of_process(), &arguments.overrides(), purpose)
+        .map_err(|error| fail(&error, Exit::Config))
+}
+
+/// The loop that everything runs on: one thread, and short-lived ones for names and files.
+pub(super) fn runtime() -> Result<Runtime, Exit> {
+    Builder::new_current_thread()
+        .enable_all()
+        // Resolving names and reading files block: never for long, and rarely.
+        .max_blocking_threads(16)
+        .thread_keep_alive(Duration::from_millis(100))
+        .build()
+        .map_err(|error| {
+            eprintln!("error: cannot start the event loop: {error}");
+            Exit::Failed
+        })
+}

@@ -1,0 +1,36 @@
+//! The command line: one file a verb.
+
+mod arguments;
+mod check;
+mod exit;
+mod fail;
+mod look;
+mod run;
+mod status;
+mod wait;
+
+pub use arguments::{Arguments, ConfigArguments, Verb};
+pub use exit::Exit;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+/// Parses the command line and does what it says.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // To a closed pipe there is nothing left to say.
+            let _ = error.print();
+            return if asked_for { Exit::Done } else { Exit::Usage };
+        }
+    };
+    let config = arguments.config;
+    match arguments.verb {
+        Verb::Run => run::run(&config),
+        Verb::Wait(options) => wait::wait(&config, &options),
+        Verb::Status(options) => status::status(&config, &options),
+        Verb::Check(options) => check::check(&config, &options),
+    }
+}

@@ -1,0 +1,180 @@
+//! `vault-unseal run`: the daemon.
+
+use super::fail::{fail, load, runtime};
+use super::{ConfigArguments, Exit};
+use crate::config::{Loaded, Purpose, Settings};
+use crate::explain::Explain;
+use crate::report::error::in_one_line;
+use crate::report::message::Message;
+use crate::shares::ShareError;
+use crate::systemd::{journal, notify};
+use crate::watch::Watch;
+use crate::{config, protect, vault};
+use std::future::pending;
+use std::time::Instant;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Interval, interval};
+
+/// Watches and unseals until stopped.
+pub(super) fn run(arguments: &ConfigArguments) -> Exit {
+    let protection = match protect::this_process() {
+        Ok(protection) => protection,
+        Err(error) => {
+            eprintln!("error: the kernel does not let this process protect its memory: {error}");
+            return Exit::Failed;
+        }
+    };
+    let loaded = match load(arguments, Purpose::Unseal) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    journal::start(loaded.settings.log_level);
+    // Proved now, so that a broken source is reported at boot and not at the next outage.
+    if let Err(error) = prove_sources(&loaded.settings) {
+        return fail(&error, Exit::Config);
+    }
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = runtime.block_on(Daemon { arguments, watch: Watch::default() }.live(&loaded, &protection));
+    // A thread that waits for a dead name server must not hold up the end.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Reads every share source once, says what is odd about it, and keeps nothing.
+fn prove_sources(settings: &Settings) -> Result<(), ShareError> {
+    for source in settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref()) {
+        let loaded = source.load()?;
+        for oddity in &loaded.notices {
+            notice(oddity);
+        }
+        tracing::debug!("{source}: {} shares", loaded.shares.count());
+    }
+    Ok(())
+}
+
+fn notice(oddity: &dyn Explain) {
+    tracing::warn!(message_id = Message::Notice.id(), "{}", in_one_line(oddity));
+}
+
+struct Daemon<'a> {
+    arguments: &'a ConfigArguments,
+    watch: Watch,
+}
+
+/// What the signals ask for.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Daemon<'_> {
+    async fn live(mut self, loaded: &Loaded, protection: &protect::Protection) -> Exit {
+        let mut signals = match signals() {
+            Ok(signals) => signals,
+            Err(error) => {
+                eprintln!("error: cannot listen to signals: {error}");
+                return Exit::Failed;
+            }
+        };
+        if let Err(error) = self.watch.apply(&loaded.settings) {
+            return fail(&error, Exit::Config);
+        }
+        started(loaded, protection);
+        notify::ready(&self.watch.board().summary());
+        let mut watchdog = notify::watchdog_interval().map(interval);
+        loop {
+            tokio::select! {
+                _ = signals.terminate.recv() => break,
+                _ = signals.interrupt.recv() => break,
+                _ = signals.hangup.recv() => self.reload(),
+                () = self.watch.board().changed() => notify::status(&self.watch.board().summary()),
+                () = tick(&mut watchdog) => {
+                    if self.watch.board().is_alive(Instant::now()) {
+                        notify::watchdog();
+                    } else {
+                        tracing::error!("a node's task is overdue: the watchdog is not fed");
+                    }
+                }
+            }
+        }
+        notify::stopping("stopping");
+        tracing::info!(message_id = Message::Stopping.id(), "stopping; the servers stay as they are");
+        Exit::Done
+    }
+
+    /// Reads the configuration again. A bad one changes nothing.
+    fn reload(&mut self) {
+        notify::reloading();
+        match self.try_reload() {
+            Ok(loaded) => {
+                tracing::info!(message_id = Message::Reloaded.id(), "configuration reloaded: {}", extent(&loaded));
+            }
+            Err(error) => tracing::error!(
+                message_id = Message::ReloadRefused.id(),
+                "the new configuration is not used, the old one stays: {}",
+                in_one_line(error.as_ref())
+            ),
+        }
+        notify::ready(&self.watch.board().summary());
+    }
+
+    fn try_reload(&mut self) -> Result<Loaded, Box<dyn Explain>> {
+        let environment = config::Environment::of_process();
+        let loaded =
+            config::load(&self.arguments.origin(), &environment, &self.arguments.overrides(), Purpose::Unseal)
+                .map_err(boxed)?;
+        prove_sources(&loaded.settings).map_err(boxed)?;
+        self.watch.apply(&loaded.settings).map_err(boxed)?;
+        loaded.notices.iter().for_each(|oddity| notice(oddity));
+        Ok(loaded)
+    }
+}
+
+fn boxed(error: impl Explain + 'static) -> Box<dyn Explain> {
+    Box::new(error)
+}
+
+fn started(loaded: &Loaded, protection: &protect::Protection) {
+    tracing::info!(
+        message_id = Message::Started.id(),
+        "{} watches {}",
+        vault::name_and_version(),
+        extent(loaded)
+    );
+    loaded.notices.iter().for_each(|oddity| notice(oddity));
+    if let Some(reason) = &protection.swappable {
+        tracing::info!("memory cannot be locked ({reason}): with swap, shares could be written to disk");
+    }
+}
+
+/// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`.
+fn extent(loaded: &Loaded) -> String {
+    let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    let clusters = &loaded.settings.clusters;
+    let nodes = clusters.iter().map(|cluster| cluster.nodes.len()).sum();
+    let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
+    let from = if files.is_empty() { "the environment and flags".to_owned() } else { files.join(", ") };
+    format!("{} of {}, configured in {from}", plural(nodes, "node"), plural(clusters.len(), "cluster"))
+}
+
+fn signals() -> std::io::Result<Signals> {
+    Ok(Signals {
+        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt())?,
+        hangup: signal(SignalKind::hangup())?,
+    })
+}
+
+async fn tick(watchdog: &mut Option<Interval>) {
+    match watchdog {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => pending().await,
+    }
+}
+

@@ -1,0 +1,192 @@
+//! `vault-unseal status`: the state of every server, as the servers tell it.
+
+use super::fail::{fail, load, runtime};
+use super::look::{Look, Target, look_at_all, targets};
+use super::{ConfigArguments, Exit, arguments::StatusArguments};
+use crate::config::Purpose;
+use crate::explain::Explain;
+use crate::report::state::{advice, phrase};
+use crate::report::style::Style;
+use crate::unseal::State;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Shows the states as the options say.
+pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
+    let loaded = match load(arguments, Purpose::Observe) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = match targets(&loaded.settings) {
+        Ok(targets) => runtime.block_on(show(&targets, options)),
+        Err(error) => fail(&error, Exit::Config),
+    };
+    runtime.shutdown_background();
+    exit
+}
+
+async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
+    let style = Style::of(&io::stdout());
+    let render = |looks: &[Look]| {
+        if options.json { json(&document(targets, looks)) } else { Ok(table(targets, looks, style)) }
+    };
+    let mut last = String::new();
+    loop {
+        let looks = look_at_all(targets).await;
+        let text = match render(&looks) {
+            Ok(text) => text,
+            Err(error) => {
+                eprintln!("error: cannot write JSON: {error}");
+                return Exit::Failed;
+            }
+        };
+        if text != last {
+            let parted = if options.watch && !options.json && !last.is_empty() { "\n" } else { "" };
+            if write!(io::stdout(), "{parted}{text}").and_then(|()| io::stdout().flush()).is_err() {
+                return Exit::Failed;
+            }
+            last = text;
+        }
+        if !options.watch {
+            return Exit::Done;
+        }
+        let pause = targets.iter().map(|target| target.poll_interval).min().unwrap_or_default();
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// `status --json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    nodes: Vec<Node<'a>>,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    cluster: &'a str,
+    address: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shares: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_name: Option<&'a str>,
+    tls_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Problem>,
+}
+
+#[derive(Serialize)]
+struct Problem {
+    kind: &'static str,
+    message: String,
+    advice: Option<String>,
+}
+
+fn document<'a>(targets: &'a [Target], looks: &'a [Look]) -> Document<'a> {
+    Document { nodes: targets.iter().zip(looks).map(|(target, look)| node(target, look)).collect() }
+}
+
+fn node<'a>(target: &'a Target, look: &'a Look) -> Node<'a> {
+    let health = look.health.as_ref();
+    let seal = look.seal.as_ref();
+    Node {
+        cluster: &target.cluster,
+        address: target.address.to_string(),
+        state: look.state.word(),
+        role: match look.state {
+            State::Unsealed { role } => Some(role.word()),
+            _ => None,
+        },
+        progress: seal.map(|seal| seal.progress),
+        threshold: seal.map(|seal| seal.threshold),
+        shares: seal.map(|seal| seal.total),
+        seal_type: seal.map(|seal| seal.seal_type.as_str()),
+        version: health.and_then(|health| health.version.as_deref()),
+        cluster_name: health.and_then(|health| health.cluster_name.as_deref()),
+        tls_verified: target.verified,
+        problem: match &look.state {
+            State::Unreachable { cause } => {
+                Some(Problem { kind: cause.kind(), message: cause.to_string(), advice: cause.advice() })
+            }
+            _ => None,
+        },
+    }
+}
+
+fn json(document: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(document).map(|text| text + "\n")
+}
+
+/// Prints a result as one line of JSON.
+pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
+    match json(document).map(|text| write!(io::stdout(), "{text}")) {
+        Ok(Ok(())) => exit,
+        _ => Exit::Failed,
+    }
+}
+
+fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
+    let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
+    let mut advices = Vec::new();
+    for (target, look) in targets.iter().zip(looks) {
+        let mut phrase = phrase(&look.state);
+        if target.address.tls && !target.verified {
+            phrase.push_str(", certificate not verified");
+        }
+        let version = look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
+        rows.push([target.address.to_string(), phrase, version, target.cluster.clone()]);
+        advices.extend(advice(&look.state).map(|advice| (target.address.to_string(), advice)));
+    }
+    let mut text = columns(&rows, looks, style);
+    for (address, advice) in advices {
+        text.push_str(&format!("\n{address}: {advice}\n"));
+    }
+    text
+}
+
+fn columns<const N: usize>(rows: &[[String; N]], looks: &[Look], style: Style) -> String {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for (line, row) in rows.iter().enumerate() {
+        let look = line.checked_sub(1).and_then(|index| looks.get(index));
+        let mut columns = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let padded = if column + 1 == N { cell.clone() } else { format!("{cell:width$}   ") };
+            columns.push_str(&match (look, column) {
+                (None, _) => style.strong(&padded),
+                (Some(look), 1) => colour(&look.state, &padded, style),
+                _ => padded,
+            });
+        }
+        text.push_str(columns.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn colour(state: &State, text: &str, style: Style) -> String {
+    match state {
+        State::Unsealed { .. } => style.good(text),
+        State::Unsealing { .. } | State::Joining | State::WaitingForPeers { .. } | State::Sealed { .. } => {
+            style.warning(text)
+        }
+        _ => style.bad(text),
+    }
+}

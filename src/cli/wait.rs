@@ -1,0 +1,161 @@
+//! `vault-unseal wait`: returns when the servers are unsealed.
+
+use super::fail::{fail, load, runtime};
+use super::look::{Look, Target, look, targets};
+use super::{ConfigArguments, Exit, arguments::WaitArguments};
+use crate::config::Purpose;
+use crate::report;
+use crate::report::style::Style;
+use crate::systemd::notify;
+use crate::unseal::State;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::{sleep, timeout_at};
+
+/// Pause between two looks in the first minutes: what waits for us should start as soon as it can.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Pause after [`PATIENCE`].
+const LATE_PAUSE: Duration = Duration::from_millis(500);
+/// How long the short pause is worth its price.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How often a service manager that waits for us is told to go on waiting.
+const EXTEND: Duration = Duration::from_secs(10);
+
+/// Waits as the options say.
+pub(super) fn wait(arguments: &ConfigArguments, options: &WaitArguments) -> Exit {
+    let loaded = match load(arguments, Purpose::Observe) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = match targets(&loaded.settings) {
+        Ok(targets) => runtime.block_on(wait_for(&targets, options)),
+        Err(error) => fail(&error, Exit::Config),
+    };
+    runtime.shutdown_background();
+    exit
+}
+
+/// One server's new state.
+struct News {
+    index: usize,
+    look: Look,
+}
+
+async fn wait_for(targets: &[Target], options: &WaitArguments) -> Exit {
+    let began = Instant::now();
+    // A deadline beyond what the clock can say is none.
+    let deadline = options.timeout.and_then(|limit| began.checked_add(limit));
+    let (sender, mut news) = channel(targets.len().max(1));
+    for (index, target) in targets.iter().cloned().enumerate() {
+        tokio::spawn(follow(index, target, sender.clone()));
+    }
+    drop(sender);
+    let mut states: BTreeMap<usize, State> = BTreeMap::new();
+    let done = |states: &BTreeMap<usize, State>| {
+        let unsealed = states.values().filter(|state| state.is_unsealed()).count();
+        if options.any { unsealed > 0 } else { unsealed == targets.len() }
+    };
+    while !done(&states) {
+        notify::status(&summary(targets, &states));
+        match next(&mut news, deadline).await {
+            Some(News { index, look }) => {
+                if let Some(target) = targets.get(index).filter(|_| !options.json) {
+                    eprintln!("{}: {}", target.address, report::state::phrase(&look.state));
+                }
+                states.insert(index, look.state);
+            }
+            None => return end(targets, &states, options, began, Exit::StillSealed),
+        }
+    }
+    notify::ready(&summary(targets, &states));
+    end(targets, &states, options, began, Exit::Done)
+}
+
+/// The next news, or `None` at the deadline. Tells a waiting service manager to be patient meanwhile.
+async fn next(news: &mut Receiver<News>, deadline: Option<Instant>) -> Option<News> {
+    loop {
+        let now = Instant::now();
+        let turn = now + EXTEND;
+        let until = deadline.map_or(turn, |deadline| deadline.min(turn));
+        if let Ok(received) = timeout_at(until.into(), news.recv()).await {
+            return received;
+        }
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return None;
+        }
+        notify::extend_timeout(EXTEND * 3);
+    }
+}
+
+/// Looks at one server for as long as somebody listens, and reports every change of state.
+async fn follow(index: usize, target: Target, sender: Sender<News>) {
+    let began = Instant::now();
+    let mut last = None;
+    loop {
+        let look = look(&target).await;
+        if last.as_ref() != Some(&look.state) {
+            last = Some(look.state.clone());
+            if sender.send(News { index, look }).await.is_err() {
+                return;
+            }
+        }
+        sleep(if began.elapsed() < PATIENCE { PAUSE } else { LATE_PAUSE }).await;
+    }
+}
+
+fn summary(targets: &[Target], states: &BTreeMap<usize, State>) -> String {
+    report::state::summary((0..targets.len()).map(|index| states.get(&index)))
+}
+
+#[derive(Serialize)]
+struct Result<'a> {
+    unsealed: bool,
+    waited_ms: u64,
+    nodes: Vec<Node<'a>>,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    cluster: &'a str,
+    address: String,
+    state: Option<&'static str>,
+}
+
+fn end(
+    targets: &[Target],
+    states: &BTreeMap<usize, State>,
+    options: &WaitArguments,
+    began: Instant,
+    exit: Exit,
+) -> Exit {
+    if options.json {
+        let nodes = targets.iter().enumerate().map(|(index, target)| Node {
+            cluster: &target.cluster,
+            address: target.address.to_string(),
+            state: states.get(&index).map(State::word),
+        });
+        let result = Result {
+            unsealed: exit == Exit::Done,
+            waited_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            nodes: nodes.collect(),
+        };
+        return super::status::print_json(&result, exit);
+    }
+    let style = Style::of(&std::io::stderr());
+    if exit == Exit::Done {
+        let waited = humantime::format_duration(Duration::from_millis(
+            u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        ));
+        eprintln!("{} after {waited}", style.good("unsealed"));
+    } else {
+        eprintln!("{}: {}", style.bad("not unsealed in time"), summary(targets, states));
+        eprintln!("  Look at `vault-unseal status`, and at `journalctl -u vault-unseal` for the reason.");
+    }
+    exit
+}

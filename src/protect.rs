@@ -1,0 +1,30 @@
+//! Keeps what is in this process's memory in it: no core dumps, no tracing by others, no swap.
+
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use std::io;
+
+/// What the kernel granted.
+#[derive(Debug)]
+pub struct Protection {
+    /// Why memory could be written to swap; `None` when it cannot be.
+    pub swappable: Option<String>,
+}
+
+/// Forbids core dumps and tracing (`PR_SET_DUMPABLE`, `RLIMIT_CORE`) and locks memory where that is allowed.
+///
+/// Call it before the first share is read. Errors: the kernel refuses what no kernel refuses.
+pub fn this_process() -> io::Result<Protection> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(Protection { swappable: lock_memory().err() })
+}
+
+fn lock_memory() -> Result<(), String> {
+    // With a limit, later allocations would fail instead of being swapped: worse for a daemon that must run.
+    setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None })
+        .map_err(|_| "LimitMEMLOCK= is not infinity".to_owned())?;
+    // ONFAULT: pages are locked when they are first touched, so that locking does not load all of the binary.
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
+        .map_err(|error| error.to_string())
+}

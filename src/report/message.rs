@@ -1,0 +1,135 @@
+//! The kinds of journal messages, each with the id that `journalctl MESSAGE_ID=` and the catalog know it by.
+
+use crate::unseal::State;
+
+/// A kind of message. The ids never change: catalogs, alerts and people's filters are built on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// The daemon runs.
+    Started,
+    /// The configuration was reloaded.
+    Reloaded,
+    /// The configuration or a share file was refused at start.
+    Refused,
+    /// A reload was refused.
+    ReloadRefused,
+    /// The daemon ends.
+    Stopping,
+    /// A node gives no answer of its own.
+    Unreachable,
+    /// A node has no keys yet.
+    Uninitialized,
+    /// A node joins its raft cluster.
+    Joining,
+    /// A node is sealed.
+    Sealed,
+    /// Shares go in.
+    Unsealing,
+    /// Our shares are in, others' are missing.
+    WaitingForPeers,
+    /// A node is unsealed.
+    Unsealed,
+    /// The shares are not this node's.
+    SharesRejected,
+    /// The share source cannot be read.
+    SharesUnavailable,
+    /// A node with another seal.
+    ForeignSeal,
+    /// A node in seal migration.
+    Migrating,
+    /// A node removed from its cluster.
+    Removed,
+    /// Somebody else's shares are in the round.
+    Stranger,
+    /// A round was lost or failed.
+    RoundDisturbed,
+    /// A share is corrupt.
+    CorruptShare,
+    /// Something odd about the configuration or the shares, said at every start.
+    Notice,
+}
+
+impl Message {
+    /// Every kind.
+    pub const ALL: [Self; 21] = [
+        Self::Started,
+        Self::Reloaded,
+        Self::Refused,
+        Self::ReloadRefused,
+        Self::Stopping,
+        Self::Unreachable,
+        Self::Uninitialized,
+        Self::Joining,
+        Self::Sealed,
+        Self::Unsealing,
+        Self::WaitingForPeers,
+        Self::Unsealed,
+        Self::SharesRejected,
+        Self::SharesUnavailable,
+        Self::ForeignSeal,
+        Self::Migrating,
+        Self::Removed,
+        Self::Stranger,
+        Self::RoundDisturbed,
+        Self::CorruptShare,
+        Self::Notice,
+    ];
+
+    /// `MESSAGE_ID=` (systemd.journal-fields(7)): 128 random bits in hex.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Started => "098cc4a665c8e6504921b80e7bea4e20",
+            Self::Reloaded => "d32f65e216e5c2d8eb5023f1b350e8a0",
+            Self::Refused => "2647a7dd65dc161419f8fe1368f46ef6",
+            Self::ReloadRefused => "41222246af594dfbb2610335169ffe68",
+            Self::Stopping => "93a1f8b679b4c73eca25aff6527fb144",
+            Self::Unreachable => "1b6128a39ee676f5c9b59d5c1d66d480",
+            Self::Uninitialized => "8e738228e7c2e8ab2380a4d92ab854f2",
+            Self::Joining => "2f6757c9337ca74f9129f69624d88e44",
+            Self::Sealed => "487c5c17a75f8633f745dfa583b5f42e",
+            Self::Unsealing => "6d635d97a998006da1b4014c602215dc",
+            Self::WaitingForPeers => "4cf14d530da9be396c02411c041d1119",
+            Self::Unsealed => "bd93cb818bb64987ce8062113d095336",
+            Self::SharesRejected => "619c594472bd153a96d39922660516e9",
+            Self::SharesUnavailable => "59d89410eab08c3a9e4115eb0720e65c",
+            Self::ForeignSeal => "553620b2a743bda4807e76c82fc529f7",
+            Self::Migrating => "93137c90d22928648e790089dc93fbe8",
+            Self::Removed => "d3c3e1ca88320f6d72e11700a5ac2ec7",
+            Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
+            Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
+            Self::CorruptShare => "c8f3d339768e3bf6ca16cffa1391fabc",
+            Self::Notice => "ae388a05c1966d08d8991fbcd9fa81d0",
+        }
+    }
+
+    /// The kind that announces a state.
+    pub fn of(state: &State) -> Self {
+        match state {
+            State::Unreachable { .. } => Self::Unreachable,
+            State::Uninitialized => Self::Uninitialized,
+            State::Joining => Self::Joining,
+            State::Sealed { .. } => Self::Sealed,
+            State::Unsealing { .. } => Self::Unsealing,
+            State::WaitingForPeers { .. } => Self::WaitingForPeers,
+            State::Unsealed { .. } => Self::Unsealed,
+            State::SharesRejected { .. } => Self::SharesRejected,
+            State::SharesUnavailable { .. } => Self::SharesUnavailable,
+            State::ForeignSeal { .. } => Self::ForeignSeal,
+            State::Migrating => Self::Migrating,
+            State::Removed => Self::Removed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_what_the_journal_takes_and_differ() {
+        let ids: HashSet<_> = Message::ALL.iter().map(|message| message.id()).collect();
+        assert_eq!(ids.len(), Message::ALL.len());
+        assert!(ids.iter().all(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit())));
+    }
+}

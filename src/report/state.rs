@@ -1,0 +1,97 @@
+//! A node's state in words.
+
+use crate::unseal::State;
+use std::collections::BTreeMap;
+
+/// One phrase for tables and logs: the state's word, and in brackets what refines it.
+pub fn phrase(state: &State) -> String {
+    let word = state.word();
+    match state {
+        State::Unreachable { cause } => format!("{word} ({cause})"),
+        State::Sealed { delay: Some(delay) } => format!("{word} ({delay})"),
+        State::Unsealing { .. } | State::WaitingForPeers { .. } => short(state),
+        State::Unsealed { role } => format!("{word} ({})", role.word()),
+        State::SharesRejected { text } | State::SharesUnavailable { text, .. } => format!("{word} ({text})"),
+        State::ForeignSeal { seal_type } => format!("{word} ({seal_type})"),
+        State::Uninitialized
+        | State::Joining
+        | State::Sealed { delay: None }
+        | State::Migrating
+        | State::Removed => word.to_owned(),
+    }
+}
+
+/// The same without reasons, for the one line that systemd shows.
+fn short(state: &State) -> String {
+    match state {
+        State::Unsealing { progress, threshold } | State::WaitingForPeers { progress, threshold } => {
+            format!("{} ({progress}/{threshold})", state.word())
+        }
+        _ => state.word().to_owned(),
+    }
+}
+
+/// What a person should do about a state, if anything.
+pub fn advice(state: &State) -> Option<String> {
+    use crate::explain::Explain;
+    let text = match state {
+        State::Unreachable { cause } => return cause.advice(),
+        State::SharesUnavailable { advice, .. } => return advice.clone(),
+        State::Uninitialized => {
+            "Initialise it with `vault operator init` or `bao operator init`, or let it join its raft cluster."
+        }
+        State::SharesRejected { .. } => {
+            "These shares belong to another server, or were replaced by a rekey or a new initialisation. Put the \
+             right ones into the share source: they are tried as soon as it changes."
+        }
+        State::ForeignSeal { .. } => {
+            "This server unseals itself (auto-unseal): its recovery keys cannot unseal it. Look at its seal stanza \
+             and its log, and take the node out of `nodes`."
+        }
+        State::Migrating => "Finish the seal migration by hand: `vault operator unseal -migrate`.",
+        State::Removed => {
+            "The node was removed from its cluster: wipe its data and let it join again, or retire it."
+        }
+        State::WaitingForPeers { .. } => "The missing shares come from the daemons on the other machines.",
+        State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
+            return None;
+        }
+    };
+    Some(text.to_owned())
+}
+
+/// The one line of `systemctl status`: `3 nodes: 2 unsealed, 1 unsealing (1/3)`.
+pub fn summary<'a>(states: impl Iterator<Item = Option<&'a State>>) -> String {
+    let mut counts: BTreeMap<(usize, String), usize> = BTreeMap::new();
+    let mut total = 0;
+    for state in states {
+        total += 1;
+        let key = match state {
+            // Good news last, not asked yet at the very end.
+            Some(state) => (usize::from(state.is_unsealed()), short(state)),
+            None => (2, "not asked yet".to_owned()),
+        };
+        *counts.entry(key).or_default() += 1;
+    }
+    let nodes = if total == 1 { "1 node".to_owned() } else { format!("{total} nodes") };
+    let parts: Vec<String> = counts.into_iter().map(|((_, text), count)| format!("{count} {text}")).collect();
+    if parts.is_empty() { nodes } else { format!("{nodes}: {}", parts.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::{Role, Unreachable};
+
+    #[test]
+    fn the_summary_names_trouble_first() {
+        let unsealed = State::Unsealed { role: Role::Active };
+        let standby = State::Unsealed { role: Role::Standby };
+        let unsealing = State::Unsealing { progress: 1, threshold: 3 };
+        let down = State::Unreachable { cause: Unreachable::Refused };
+        let line = summary([Some(&unsealed), Some(&standby), Some(&unsealing)].into_iter());
+        assert_eq!(line, "3 nodes: 1 unsealing (1/3), 2 unsealed");
+        assert_eq!(summary([Some(&down)].into_iter()), "1 node: 1 unreachable");
+        assert_eq!(summary([None, Some(&unsealed)].into_iter()), "2 nodes: 1 unsealed, 1 not asked yet");
+    }
+}

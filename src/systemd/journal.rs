@@ -1,0 +1,57 @@
+//! Logging: fields to the journal under systemd, plain lines everywhere else.
+
+use rustix::fs::fstat;
+use std::env;
+use std::io;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// The name under which the journal files our messages.
+const IDENTIFIER: &str = "vault-unseal";
+
+/// Starts logging at `level`, to the journal if it reads our standard error, else to standard error itself.
+pub fn start(level: LevelFilter) {
+    // Our own messages at the wanted level; of libraries only what is worth a warning.
+    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("vault_unseal", level);
+    let registry = tracing_subscriber::registry().with(filter);
+    if reads_our_stderr() {
+        if let Ok(journal) = tracing_journald::layer() {
+            let journal = journal.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned());
+            let _ = registry.with(journal).try_init();
+            return;
+        }
+    }
+    let lines =
+        tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .with_timer(Clock)
+            // The fields are for the journal; the message says it all.
+            .fmt_fields(debug_fn(|writer: &mut Writer<'_>, field, value| {
+                if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
+            }));
+    let _ = registry.with(lines).try_init();
+}
+
+/// `$JOURNAL_STREAM` names the device and inode of our standard error (systemd.exec(5)).
+pub fn reads_our_stderr() -> bool {
+    let Some(stream) = env::var("JOURNAL_STREAM").ok() else { return false };
+    let Ok(stat) = fstat(io::stderr()) else { return false };
+    stream
+        .split_once(':')
+        .is_some_and(|(device, inode)| device.parse() == Ok(stat.st_dev) && inode.parse() == Ok(stat.st_ino))
+}
+
+/// UTC with milliseconds: enough to compare with a server's log.
+struct Clock;
+
+impl FormatTime for Clock {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
+        write!(writer, "{}", humantime::format_rfc3339_millis(std::time::SystemTime::now()))
+    }
+}

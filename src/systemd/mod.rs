@@ -1,0 +1,4 @@
+//! What we tell systemd and the journal.
+
+pub mod journal;
+pub mod notify;

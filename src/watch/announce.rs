@@ -1,0 +1,185 @@
+//! Says what changed, once, in the journal's fields and in plain words.
+
+use super::NodeKey;
+use crate::report::message::Message;
+use crate::report::state::{advice, phrase};
+use crate::shares::ShareSet;
+use crate::unseal::{Event, State};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+use tracing::Level;
+
+/// How long the same disturbance stays unmentioned after it was reported.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// Announces one node's changes of state and what else happens to it.
+pub(super) struct Announcer {
+    key: NodeKey,
+    previous: Option<State>,
+    /// Since when the node is not unsealed but answers: the time we are measured by.
+    locked_since: Option<Instant>,
+    disturbed: Option<Instant>,
+    corrupt: Vec<usize>,
+}
+
+impl Announcer {
+    pub(super) fn new(key: NodeKey) -> Self {
+        Self { key, previous: None, locked_since: None, disturbed: None, corrupt: Vec::new() }
+    }
+
+    /// Announces what is new.
+    pub(super) fn announce(&mut self, state: Option<&State>, events: &[Event], held: Option<&ShareSet>) {
+        for event in events {
+            self.event(event, held);
+        }
+        let Some(state) = state else { return };
+        if self.is_news(state) {
+            self.state(state);
+            self.previous = Some(state.clone());
+        }
+    }
+
+    /// A change of state, or of what a person has to do about it. Progress within a state is no news.
+    fn is_news(&self, state: &State) -> bool {
+        use crate::explain::Explain;
+        match (self.previous.as_ref(), state) {
+            (Some(State::Unreachable { cause: before }), State::Unreachable { cause }) => {
+                before.kind() != cause.kind()
+            }
+            (Some(State::Unsealed { role: before }), State::Unsealed { role }) => before != role,
+            (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. }) => {
+                before != kind
+            }
+            (Some(before), now) => before.word() != now.word(),
+            (None, _) => true,
+        }
+    }
+
+    fn state(&mut self, state: &State) {
+        let node = self.key.address.to_string();
+        let mut text = format!("{node}: {}", phrase(state));
+        match state {
+            State::Unsealed { .. } => {
+                if let Some(since) = self.locked_since.take() {
+                    text.push_str(&format!(
+                        ", {} ms after it was first seen sealed",
+                        since.elapsed().as_millis()
+                    ));
+                }
+            }
+            State::Sealed { .. } => {
+                self.locked_since.get_or_insert_with(Instant::now);
+            }
+            State::Unreachable { .. } | State::Uninitialized => self.locked_since = None,
+            _ => {}
+        }
+        if let Some(advice) = advice(state) {
+            text.push_str(". ");
+            text.push_str(&advice);
+        }
+        self.log(level(state), Message::of(state), Some(state), &text);
+    }
+
+    fn event(&mut self, event: &Event, held: Option<&ShareSet>) {
+        let node = &self.key.address;
+        match event {
+            Event::StrangerInRound { progress, ours } => {
+                let text = format!(
+                    "{node}: {progress} shares are in the unseal round, of which {ours} came from here. Somebody \
+                     else submits shares: an operator, another daemon, or an attacker"
+                );
+                self.disturbance(Message::Stranger, &text);
+            }
+            Event::RoundLost => {
+                let text = format!(
+                    "{node}: the unseal round was reset or restarted by somebody else; starting over"
+                );
+                self.disturbance(Message::RoundDisturbed, &text);
+            }
+            Event::RoundFailed { ours_alone: true, text } => {
+                let text = format!("{node}: the server refused a round of shares from here: {text}");
+                self.log(Level::WARN, Message::RoundDisturbed, None, &text);
+            }
+            Event::RoundFailed { ours_alone: false, text } => {
+                let text =
+                    format!("{node}: an unseal round with others' shares in it failed: {text}; trying again");
+                self.disturbance(Message::RoundDisturbed, &text);
+            }
+            Event::FoundGoodShares { shares } => {
+                if let Some(held) = held {
+                    let bad = held.outliers(shares);
+                    self.corrupt(&held.positions(&bad));
+                }
+            }
+            Event::Unsealed => {}
+        }
+    }
+
+    /// Names shares that do not belong to the others, once for each finding.
+    pub(super) fn corrupt(&mut self, positions: &[usize]) {
+        if positions.is_empty() || self.corrupt == positions {
+            return;
+        }
+        self.corrupt = positions.to_vec();
+        let list = positions.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            "{}: share {list} of the source does not fit the others and is not used. Replace it by a good copy \
+             while enough good ones are left",
+            self.key.address
+        );
+        self.log(Level::WARN, Message::CorruptShare, None, &text);
+    }
+
+    fn disturbance(&mut self, message: Message, text: &str) {
+        let level = match self.disturbed {
+            Some(at) if at.elapsed() < QUIET => Level::DEBUG,
+            _ => {
+                self.disturbed = Some(Instant::now());
+                Level::WARN
+            }
+        };
+        self.log(level, message, None, text);
+    }
+
+    fn log(&self, level: Level, message: Message, state: Option<&State>, text: &str) {
+        let node = self.key.address.to_string();
+        let cluster = self.key.cluster.as_str();
+        let id = message.id();
+        let previous = self.previous.as_ref().map_or("", State::word);
+        // The state after this message: the new one if it changed, else the last.
+        let state = state.map_or(previous, State::word);
+        macro_rules! at {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    message_id = id,
+                    vault_node = node,
+                    vault_cluster = cluster,
+                    vault_state = state,
+                    vault_previous_state = previous,
+                    "{text}"
+                )
+            };
+        }
+        match level {
+            Level::ERROR => at!(Level::ERROR),
+            Level::WARN => at!(Level::WARN),
+            Level::INFO => at!(Level::INFO),
+            _ => at!(Level::DEBUG),
+        }
+    }
+}
+
+fn level(state: &State) -> Level {
+    match state {
+        State::SharesRejected { .. } | State::SharesUnavailable { .. } | State::ForeignSeal { .. } => {
+            Level::ERROR
+        }
+        State::Unreachable { .. } | State::Uninitialized | State::Migrating | State::Removed => Level::WARN,
+        State::Sealed { .. }
+        | State::Unsealing { .. }
+        | State::WaitingForPeers { .. }
+        | State::Joining
+        | State::Unsealed { .. } => Level::INFO,
+    }
+}

@@ -1,0 +1,37 @@
+//! What a node's task is to do.
+
+use super::NodeKey;
+use crate::config::Cluster;
+use crate::shares::Source;
+use crate::vault::{Server, TlsFileError};
+use std::sync::Arc;
+
+/// The duty of one node's task; replaced as a whole by a reload.
+#[derive(Debug)]
+pub struct Duty {
+    /// The cluster as configured.
+    pub cluster: Cluster,
+    /// The server, with its client.
+    pub server: Server,
+}
+
+impl Duty {
+    /// The duties of a cluster's nodes, over one client.
+    pub fn of_cluster(cluster: &Cluster) -> Result<Vec<(NodeKey, Arc<Self>)>, TlsFileError> {
+        let servers = Server::of_cluster(cluster)?;
+        Ok(cluster
+            .nodes
+            .iter()
+            .zip(servers)
+            .map(|(address, server)| {
+                let key = NodeKey { cluster: cluster.name.clone(), address: address.clone() };
+                (key, Arc::new(Self { cluster: cluster.clone(), server }))
+            })
+            .collect())
+    }
+
+    /// Where the node's shares are.
+    pub fn source(&self) -> Option<&Source> {
+        self.cluster.shares.as_ref()
+    }
+}

@@ -1,0 +1,134 @@
+//! The task of one node.
+
+use super::announce::Announcer;
+use super::board::{Board, NodeKey};
+use super::duty::Duty;
+use super::shares::{Failure, Reader, source_changed};
+use crate::explain::Explain;
+use crate::shares::{ShareSet, Source, Stamp};
+use crate::unseal::{Action, Holding, Machine, Observation};
+use crate::vault::Unreachable;
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// How much later than promised a turn may come before the watchdog is right to doubt the loop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Keeps one node unsealed until it is aborted.
+pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, board: Arc<Board>) {
+    let began = Instant::now();
+    let mut current = Arc::clone(&duty.borrow_and_update());
+    let mut machine = Machine::new(current.cluster.pace.clone(), fastrand::u64(..));
+    let mut announcer = Announcer::new(key.clone());
+    let mut hands = Hands::default();
+    let mut step = machine.start();
+    loop {
+        let limit = longest(&current, step.action);
+        board.publish(&key, machine.state(), Instant::now() + step.wait + limit + GRACE);
+        let source = current.source().filter(|_| machine.waits_for_shares()).cloned();
+        let wait = pin!(sleep(step.wait));
+        let seen = tokio::select! {
+            biased;
+            changed = duty.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                current = Arc::clone(&duty.borrow_and_update());
+                machine.set_pace(current.cluster.pace.clone());
+                Observation::Woken
+            }
+            () = change_of(source, hands.stamp.clone()) => Observation::Woken,
+            () = wait => hands.perform(&current, step.action).await,
+        };
+        step = machine.observe(began.elapsed(), seen);
+        announcer.corrupt(&hands.corrupt);
+        announcer.announce(machine.state(), &machine.take_events(), hands.held.as_ref());
+        if !machine.needs_shares() {
+            hands.held = None;
+        }
+    }
+}
+
+async fn change_of(source: Option<Source>, before: Option<Stamp>) {
+    match source {
+        Some(source) => source_changed(source, before).await,
+        None => pending().await,
+    }
+}
+
+/// How long an action may take at the most.
+fn longest(duty: &Duty, action: Action) -> Duration {
+    match action {
+        Action::Submit { completes: true, .. } => duty.cluster.pace.unseal_timeout,
+        _ => duty.cluster.pace.request_timeout,
+    }
+}
+
+/// Carries out what the heart wants.
+#[derive(Default)]
+struct Hands {
+    reader: Reader,
+    /// The shares of the attempt under way, and no longer.
+    held: Option<ShareSet>,
+    /// What the share source looked like when it was last read.
+    stamp: Option<Stamp>,
+    /// Positions of shares in it that do not belong to the others.
+    corrupt: Vec<usize>,
+}
+
+impl Hands {
+    async fn perform(&mut self, duty: &Duty, action: Action) -> Observation {
+        let limit = longest(duty, action);
+        match action {
+            Action::AskHealth => seen(duty.server.health(), Observation::Health).await,
+            Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
+            Action::LoadShares { threshold } => self.load(duty, threshold).await,
+            Action::Submit { share, .. } => match self.held.as_ref().and_then(|held| held.get(share)) {
+                Some(share) => {
+                    seen(duty.server.submit(share.unseal_request(), limit), Observation::Answer).await
+                }
+                None => Observation::Woken,
+            },
+            Action::Reset => seen(duty.server.reset(), Observation::Answer).await,
+        }
+    }
+
+    async fn load(&mut self, duty: &Duty, threshold: usize) -> Observation {
+        let Some(source) = duty.source() else {
+            return unavailable("no-share-source", "no share source is configured".to_owned(), None);
+        };
+        self.stamp = source.stamp();
+        match self.reader.read(source, duty.cluster.pace.request_timeout).await {
+            Ok(loaded) => {
+                let plan = loaded.shares.plan(threshold);
+                self.corrupt = loaded.shares.positions(&plan.corrupt);
+                self.held = Some(loaded.shares);
+                Observation::Shares(Holding { candidates: plan.candidates })
+            }
+            Err(Failure::Refused(error)) => unavailable(error.kind(), error.to_string(), error.advice()),
+            Err(Failure::Slow) => unavailable(
+                "share-source-slow",
+                format!("{source} cannot be read: no answer within the time limit"),
+                Some("The disk or network file system that holds it does not answer.".to_owned()),
+            ),
+        }
+    }
+}
+
+fn unavailable(kind: &'static str, text: String, advice: Option<String>) -> Observation {
+    Observation::SharesUnavailable { kind, text, advice }
+}
+
+async fn seen<T>(
+    exchange: impl Future<Output = Result<T, Unreachable>>,
+    what: impl Fn(T) -> Observation,
+) -> Observation {
+    match exchange.await {
+        Ok(answer) => what(answer),
+        Err(cause) => Observation::Unreachable(cause),
+    }
+}
