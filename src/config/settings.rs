@@ -1,14 +1,18 @@
 //! A validated configuration.
 
+use super::address::NodeAddress;
 use crate::shares::Source;
 use std::path::PathBuf;
 use std::time::Duration;
+use tracing::level_filters::LevelFilter;
 
 /// Everything the daemon needs to know, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The clusters to watch; at least one, each with a different name.
     pub clusters: Vec<Cluster>,
+    /// The least important events that are logged. Default info.
+    pub log_level: LevelFilter,
 }
 
 /// One cluster: servers that share one set of keys.
@@ -24,17 +28,6 @@ pub struct Cluster {
     pub tls: TlsSettings,
     /// Its intervals and time limits.
     pub pace: Pace,
-}
-
-/// The address of one server: scheme, host and port, nothing behind them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeAddress {
-    /// `true` for `https`.
-    pub tls: bool,
-    /// The host as written: a name, an IPv4 address, or an IPv6 address without brackets.
-    pub host: String,
-    /// The TCP port.
-    pub port: u16,
 }
 
 /// How a cluster's servers prove who they are, and we to them.

@@ -1,0 +1,256 @@
+//! The address of one server.
+
+use super::shown;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// The address of one server: scheme, host and port, nothing behind them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeAddress {
+    /// `true` for `https`.
+    pub tls: bool,
+    /// The host in lower case: a name (ASCII), an IPv4 address, or an IPv6 address without brackets.
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+/// Why a text is not the address of a server. Carries no user, password or query.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// Nothing.
+    #[error("the address is empty")]
+    Empty,
+    /// No `https://`.
+    #[error("\"{shown}\" has no scheme")]
+    NoScheme {
+        /// The text.
+        shown: String,
+        /// The address it probably means.
+        meant: Option<String>,
+    },
+    /// Neither `https` nor `http`.
+    #[error("\"{shown}\" has the scheme \"{scheme}\", which is not spoken here")]
+    Scheme {
+        /// The text.
+        shown: String,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// More than a server's address.
+    #[error("\"{shown}\" has {part} behind or before the server")]
+    Part {
+        /// The text.
+        shown: String,
+        /// "a path", "a query", "a fragment", "a user or password".
+        part: &'static str,
+    },
+    /// An IPv6 zone.
+    #[error("\"{shown}\" has an IPv6 zone")]
+    Zone {
+        /// The text.
+        shown: String,
+    },
+    /// Port 0.
+    #[error("\"{shown}\" has port 0")]
+    PortZero {
+        /// The text.
+        shown: String,
+    },
+    /// No URL at all.
+    #[error("\"{shown}\" is not a URL: {reason}")]
+    Unreadable {
+        /// The text.
+        shown: String,
+        /// What the URL parser says.
+        reason: String,
+    },
+}
+
+impl AddressError {
+    /// What to write instead.
+    pub(super) fn advice(&self) -> String {
+        match self {
+            Self::NoScheme { meant: Some(meant), .. } => format!("Write \"{meant}\"."),
+            Self::Scheme { .. } => {
+                "Servers are reached over https, or over http on this machine: write \
+                 \"https://vault.example:8200\"."
+                    .to_owned()
+            }
+            Self::Part { part, .. } => {
+                format!("Leave out {part}: scheme, host and port are all, as in \"https://vault.example:8200\".")
+            }
+            Self::Zone { .. } => "A zone (%eth0) has a meaning on one machine only, and no certificate has one. \
+                                  Use a global or unique local address (fd00::/8), or a name."
+                .to_owned(),
+            Self::PortZero { .. } => "Write the port on which the server listens, usually 8200.".to_owned(),
+            Self::Empty | Self::NoScheme { .. } | Self::Unreadable { .. } => {
+                "Write scheme, host and port, as in \"https://vault.example:8200\"; an IPv6 address stands in \
+                 brackets."
+                    .to_owned()
+            }
+        }
+    }
+}
+
+impl NodeAddress {
+    /// Whether the host is this machine without asking the resolver: 127.0.0.0/8, `::1` or `localhost`.
+    pub fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// `https` or `http`.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+}
+
+impl FromStr for NodeAddress {
+    type Err = AddressError;
+
+    /// Reads a URL. Without a port it is the scheme's, 443 or 80, as in every other URL.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let shown = || shown::address(text);
+        if text.is_empty() {
+            return Err(AddressError::Empty);
+        }
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(AddressError::NoScheme { shown: shown(), meant: meant(text) });
+        };
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(AddressError::Scheme { shown: shown(), scheme: shown::shown(scheme) }),
+        };
+        let unreadable = |reason: &str| AddressError::Unreadable { shown: shown(), reason: reason.to_owned() };
+        // The URL parser forgives these silently; in a file they are slips.
+        if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
+            return Err(unreadable("it has a space, a backslash or a control character"));
+        }
+        if rest.starts_with('/') || rest.is_empty() {
+            return Err(unreadable("it has no host"));
+        }
+        if rest.contains('@') {
+            return Err(AddressError::Part { shown: shown(), part: "a user or password" });
+        }
+        if authority(rest).starts_with('[') && authority(rest).contains('%') {
+            return Err(AddressError::Zone { shown: shown() });
+        }
+        let url = reqwest::Url::parse(text).map_err(|error| unreadable(&error.to_string()))?;
+        let part = match (url.path(), url.query(), url.fragment()) {
+            ("" | "/", None, None) => None,
+            (_, _, Some(_)) => Some("a fragment"),
+            (_, Some(_), _) => Some("a query"),
+            _ => Some("a path"),
+        };
+        if let Some(part) = part {
+            return Err(AddressError::Part { shown: shown(), part });
+        }
+        let host = url.host_str().ok_or_else(|| unreadable("it has no host"))?;
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        match url.port_or_known_default() {
+            Some(0) | None => Err(AddressError::PortZero { shown: shown() }),
+            Some(port) => Ok(Self { tls, host: host.to_owned(), port }),
+        }
+    }
+}
+
+impl fmt::Display for NodeAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, .. } = self;
+        if host.contains(':') {
+            write!(f, "{}://[{host}]:{port}", self.scheme())
+        } else {
+            write!(f, "{}://{host}:{port}", self.scheme())
+        }
+    }
+}
+
+/// Whether the port is written in an address that can be read; a URL parser drops `:443` from `https`.
+pub(super) fn names_port(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = authority(rest);
+    let behind_brackets = authority.rsplit_once(']').map_or(authority, |(_, behind)| behind);
+    behind_brackets.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty())
+}
+
+/// What stands before the path, the query and the fragment.
+fn authority(rest: &str) -> &str {
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// The URL that a bare host, or host and port, most likely stands for.
+fn meant(text: &str) -> Option<String> {
+    let bare = text.trim_matches('/');
+    let guess = match bare.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => format!("https://[{address}]:8200"),
+        Err(_) if names_port(bare) => format!("https://{bare}"),
+        Err(_) => format!("https://{bare}:8200"),
+    };
+    guess.parse::<NodeAddress>().ok()?;
+    Some(shown::address(&guess))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_normalised() {
+        let cases = [
+            ("https://vault.home:8200", "https://vault.home:8200"),
+            (" HTTPS://Vault.Home:8200/ ", "https://vault.home:8200"),
+            ("https://vault.home", "https://vault.home:443"),
+            ("http://127.0.0.1", "http://127.0.0.1:80"),
+            ("https://[2001:DB8:0:0::1]:8200", "https://[2001:db8::1]:8200"),
+            ("https://tresor.müller.example:8200", "https://tresor.xn--mller-kva.example:8200"),
+            ("https://vault_1.home:443", "https://vault_1.home:443"),
+        ];
+        for (text, expected) in cases {
+            let address: NodeAddress = text.parse().expect(text);
+            assert_eq!(address.to_string(), expected);
+            assert_eq!(address.to_string().parse(), Ok(address), "{text} reads back");
+        }
+    }
+
+    #[test]
+    fn loopback_is_known_without_a_resolver() {
+        let loopback = |text: &str| text.parse::<NodeAddress>().expect(text).is_loopback();
+        for text in ["http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]:8200", "http://LOCALHOST:8200"] {
+            assert!(loopback(text), "{text}");
+        }
+        for text in ["http://128.0.0.1", "http://localhost.example", "http://[::2]", "http://127.example"] {
+            assert!(!loopback(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_port_counts_as_named_only_when_written() {
+        for text in ["https://a:443", "https://[::1]:443/", "https://a:8200"] {
+            assert!(names_port(text), "{text}");
+        }
+        for text in ["https://a", "https://[::1]", "https://[2001:db8::1]/", "https://a:/"] {
+            assert!(!names_port(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_password_and_no_token_is_repeated() {
+        for text in [
+            "https://root:hunter2@vault:8200",
+            "https://root:hun/ter2@vault:8200",
+            "https://vault:8200?token=hunter2",
+            "https://vault:8200/v1#hunter2",
+            "root:hunter2@vault",
+            "ftp://root:hunter2@vault",
+            "https://root:hunter2@[::1%eth0]",
+        ] {
+            let error = text.parse::<NodeAddress>().expect_err(text);
+            let said = format!("{error} {} {error:?}", error.advice());
+            assert!(!said.contains("hun"), "{said}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What to do about a configuration that was refused.
+
+use super::error::ConfigError;
+use super::keys::{self, KEYS, Kind, Scope};
+use super::place::Place;
+use crate::explain::Explain;
+
+/// The least that a configuration says.
+const EXAMPLE: &str = "Write to /etc/vault-unseal/config.toml:\n\
+                       \n\
+                       [[cluster]]\n\
+                       nodes  = [\"https://vault.example:8200\"]\n\
+                       shares = { file = \"/etc/vault-unseal/shares.json\" }";
+
+impl Explain for ConfigError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::File(error) => error.kind(),
+            Self::Syntax(_) => "config-syntax",
+            Self::UnknownKey { .. } => "config-unknown-key",
+            Self::UnknownVariable { .. } => "config-unknown-variable",
+            Self::Type { .. } => "config-type",
+            Self::BareNumber { .. } | Self::Duration { .. } | Self::RetryOrder { .. } => "config-duration",
+            Self::Address { .. } => "config-address",
+            Self::Value { .. } => "config-value",
+            Self::Plaintext { .. } => "config-plaintext",
+            Self::SameNode { .. } => "config-same-node",
+            Self::SameName { .. } | Self::NameNeeded { .. } | Self::BadName { .. } => "config-cluster-name",
+            Self::WhichCluster { .. } => "config-which-cluster",
+            Self::NothingConfigured | Self::NoNodes { .. } => "config-no-nodes",
+            Self::NoShares { .. } | Self::NoSource { .. } => "config-no-shares",
+            Self::SeveralSources { .. } => "config-several-sources",
+            Self::HalfClientCertificate { .. } => "config-half-client-certificate",
+            Self::Tpm { .. } | Self::Hold { .. } => "config-not-yet",
+            Self::Inconsistent { .. } => "config-inconsistent",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::File(error) => error.advice(),
+            Self::Syntax(_) => "Mend the line; strings stand in double quotes, and https://toml.io has the rest.".to_owned(),
+            Self::UnknownKey { key, table, .. } => unknown_key(key, *table),
+            Self::UnknownVariable { name } => unknown_variable(name),
+            Self::Type { key, .. } => match key.kind {
+                Kind::Clusters => "Write `[[cluster]]`, with two brackets, above the keys of each cluster.".to_owned(),
+                Kind::Boolean => format!("Write `{} = true` or `{} = false`, without quotes.", key.name, key.name),
+                _ => format!("Write `{} = {}`.", key.name, key.example),
+            },
+            Self::BareNumber { number, .. } => {
+                format!("Write \"{number}s\", with the quotes, for seconds; ms, m and h work too.")
+            }
+            Self::Duration { problem, .. } => problem.advice(),
+            Self::RetryOrder { .. } => "Make retry_max at least as long as retry_min.".to_owned(),
+            Self::Address { problem, .. } => problem.advice(),
+            Self::Value { problem, .. } => problem.advice(),
+            Self::Plaintext { node, .. } => format!(
+                "Use https, as in \"https://{}\"; or, if the network between is yours alone, write \
+                 `allow_plaintext = true` in this cluster.",
+                node.to_string().trim_start_matches("http://")
+            ),
+            Self::SameNode { .. } => "Leave one of the two out.".to_owned(),
+            Self::SameName { .. } => {
+                "Write the nodes of one cluster into one [[cluster]], or give the second another name.".to_owned()
+            }
+            Self::NameNeeded { .. } => "Write `name = \"…\"` into every [[cluster]].".to_owned(),
+            Self::BadName { .. } => "Use up to 64 letters, digits, `.`, `-` and `_`.".to_owned(),
+            Self::WhichCluster { place, .. } => {
+                let thing = if matches!(place, Place::Flag(_)) { "flag" } else { "variable" };
+                format!("Leave the {thing} out and write the value into the [[cluster]] it is meant for.")
+            }
+            Self::NothingConfigured => EXAMPLE.to_owned(),
+            Self::NoNodes { .. } => "Write `nodes = [\"https://vault.example:8200\"]` into it.".to_owned(),
+            Self::NoShares { .. } => {
+                "Write `shares = { file = \"/etc/vault-unseal/shares.json\" }` into it, or \
+                 `shares = { credential = \"shares\" }` for a systemd credential."
+                    .to_owned()
+            }
+            Self::NoSource { .. } | Self::SeveralSources { .. } => {
+                "Name exactly one: `{ file = \"…\" }` or `{ credential = \"…\" }`.".to_owned()
+            }
+            Self::HalfClientCertificate { .. } => "Give both client_cert and client_key, or neither.".to_owned(),
+            Self::Tpm { .. } => {
+                "Use `{ file = \"…\" }`, or `{ credential = \"…\" }` with a credential that systemd-creds encrypts \
+                 with the TPM."
+                    .to_owned()
+            }
+            Self::Hold { .. } => {
+                "Write `on_operator_seal = \"unseal\"`; to keep a server sealed, stop vault-unseal first.".to_owned()
+            }
+            Self::Inconsistent { .. } => return None,
+        })
+    }
+}
+
+fn unknown_key(key: &str, table: Scope) -> String {
+    if let Some(nearest) = keys::nearest(key, keys::names(table)) {
+        return format!("Did you mean `{nearest}`?");
+    }
+    // A key in the wrong table is as common as a slip of the pen.
+    let elsewhere = KEYS.iter().find(|known| known.name == key).map(|known| match known.scope {
+        Scope::Shares | Scope::Tls => {
+            let table = known.scope.table();
+            format!("It belongs into `{table} = {{ {key} = {} }}` of a [[cluster]].", known.example)
+        }
+        Scope::Cluster => "It belongs below a [[cluster]] line.".to_owned(),
+        Scope::Top | Scope::Everywhere => "It belongs above the first [[cluster]] line.".to_owned(),
+    });
+    elsewhere.unwrap_or_else(|| {
+        let names: Vec<&str> = keys::names(table).collect();
+        format!("The keys of {} are {}.", table.table(), names.join(", "))
+    })
+}
+
+fn unknown_variable(name: &str) -> String {
+    let short = |variable: &'static str| variable.strip_prefix(keys::VARIABLE_PREFIX).unwrap_or(variable);
+    let known: Vec<&'static str> =
+        KEYS.iter().filter_map(|key| key.variable).chain([keys::CONFIG_VARIABLE]).map(short).collect();
+    let written = name.strip_prefix(keys::VARIABLE_PREFIX).unwrap_or(name);
+    match keys::nearest(written, known.iter().copied()) {
+        Some(nearest) => format!("Did you mean {}{nearest}?", keys::VARIABLE_PREFIX),
+        None => format!("Known are {}, all behind {}.", known.join(", "), keys::VARIABLE_PREFIX),
+    }
+}

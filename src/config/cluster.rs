@@ -1,0 +1,130 @@
+//! One cluster: what the layers say of it, checked.
+
+use super::address::{self, NodeAddress};
+use super::error::ConfigError;
+use super::fragment::{ClusterFragment, Fragment};
+use super::keys::{self, Scope};
+use super::layers::Layers;
+use super::load::Purpose;
+use super::notice::ConfigNotice;
+use super::place::Place;
+use super::settings::Cluster;
+use super::{pace, tls, value};
+use crate::shares::Source;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Checks cluster by cluster; a server may be in one of them only.
+pub(super) struct Clusters<'a> {
+    layers: &'a Layers,
+    purpose: Purpose,
+    seen: BTreeMap<NodeAddress, Place>,
+    notices: Vec<ConfigNotice>,
+}
+
+impl<'a> Clusters<'a> {
+    /// Nothing checked so far.
+    pub(super) fn new(layers: &'a Layers, purpose: Purpose) -> Self {
+        Self { layers, purpose, seen: BTreeMap::new(), notices: Vec::new() }
+    }
+
+    /// What is odd about the clusters that were checked.
+    pub(super) fn into_notices(self) -> Vec<ConfigNotice> {
+        self.notices
+    }
+
+    /// Checks the cluster `name`.
+    pub(super) fn check(&mut self, name: &str, fragment: &Fragment) -> Result<Cluster, ConfigError> {
+        let nothing = ClusterFragment::default();
+        let said = fragment.cluster.get(name).unwrap_or(&nothing);
+        if let Some(text) = &said.on_operator_seal {
+            let words = keys::find(Scope::Cluster, "on_operator_seal").map_or(&[][..], value::words);
+            value::word(text, words).map_err(|problem| ConfigError::Value {
+                place: self.layers.place_in_cluster(text.tag(), name, &["on_operator_seal"]),
+                problem,
+            })?;
+        }
+        let nodes = self.nodes(name, said)?;
+        self.note_mixture(name, &nodes, said);
+        let shares = self.shares(name, said)?;
+        let tls = tls::check(self.layers, name, &said.tls, &mut self.notices)?;
+        let pace = pace::check(self.layers, name, &said.pace, &fragment.pace)?;
+        Ok(Cluster { name: name.to_owned(), nodes, shares, tls, pace })
+    }
+
+    fn nodes(&mut self, name: &str, said: &ClusterFragment) -> Result<Vec<NodeAddress>, ConfigError> {
+        let plaintext = said.allow_plaintext.as_ref().is_some_and(|allowed| **allowed);
+        let mut nodes = Vec::new();
+        for (index, text) in said.nodes.iter().flatten().enumerate() {
+            let place = self.layers.place_in_cluster(text.tag(), name, &["nodes", &index.to_string()]);
+            let node: NodeAddress = match text.parse() {
+                Ok(node) => node,
+                Err(problem) => return Err(ConfigError::Address { place, problem }),
+            };
+            if !node.tls && !node.is_loopback() {
+                if !plaintext {
+                    return Err(ConfigError::Plaintext { place, node });
+                }
+                self.notices.push(ConfigNotice::Plaintext { place: place.clone(), node: node.clone() });
+            }
+            if !address::names_port(text.trim()) {
+                self.notices.push(ConfigNotice::PortNotNamed { place: place.clone(), node: node.clone() });
+            }
+            if let Some(first) = self.seen.insert(node.clone(), place.clone()) {
+                return Err(ConfigError::SameNode { place, node, first });
+            }
+            nodes.push(node);
+        }
+        if !nodes.is_empty() {
+            return Ok(nodes);
+        }
+        match self.layers.place_of_cluster(name) {
+            Place::Nowhere => Err(ConfigError::NothingConfigured),
+            place => Err(ConfigError::NoNodes { place, name: name.to_owned() }),
+        }
+    }
+
+    fn note_mixture(&mut self, name: &str, nodes: &[NodeAddress], said: &ClusterFragment) {
+        let encrypted = nodes.iter().filter(|node| node.tls).count();
+        let cluster = name.to_owned();
+        if encrypted == 0 {
+            if let Some((tag, key)) = tls::any(&said.tls) {
+                let place = self.layers.place_in_cluster(tag, name, &["tls", key]);
+                self.notices.push(ConfigNotice::TlsWithoutHttps { place, cluster });
+            }
+        } else if encrypted < nodes.len() {
+            let tag = said.nodes.iter().flatten().next().map(figment::value::magic::Tagged::tag);
+            let place = tag.map_or(Place::Nowhere, |tag| self.layers.place_in_cluster(tag, name, &["nodes"]));
+            self.notices.push(ConfigNotice::MixedSchemes { place, cluster });
+        }
+    }
+
+    fn shares(&self, name: &str, said: &ClusterFragment) -> Result<Option<Source>, ConfigError> {
+        let Some((kind, text)) = &said.shares else {
+            return match self.purpose {
+                Purpose::Observe => Ok(None),
+                Purpose::Unseal => {
+                    let place = self.layers.place_of_cluster(name);
+                    Err(ConfigError::NoShares { place, name: name.to_owned() })
+                }
+            };
+        };
+        let place = self.layers.place_in_cluster(text.tag(), name, &["shares", kind]);
+        if kind == "file" {
+            return path_of(text, place).map(Source::File).map(Some);
+        }
+        match value::credential(text) {
+            Ok(name) => Ok(Some(Source::Credential(name))),
+            Err(problem) => Err(ConfigError::Value { place, problem }),
+        }
+    }
+}
+
+/// The path that a text at a place means: relative to the file it stands in.
+pub(super) fn path_of(text: &str, place: Place) -> Result<PathBuf, ConfigError> {
+    let directory = match &place {
+        Place::File { path, .. } => path.parent(),
+        Place::Variable(_) | Place::Flag(_) | Place::Nowhere => None,
+    };
+    value::path(text, directory).map_err(|problem| ConfigError::Value { place, problem })
+}

@@ -1,0 +1,99 @@
+//! What a careful owner wants to know about a configuration that was accepted.
+
+use super::address::NodeAddress;
+use super::place::Place;
+use crate::explain::Explain;
+use std::path::PathBuf;
+
+/// Something odd or dangerous in an accepted configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigNotice {
+    /// Certificates are not checked.
+    #[error("{place}: the servers of the cluster \"{cluster}\" are not authenticated: whoever answers gets the key shares")]
+    SkipVerify {
+        /// Where it was said.
+        place: Place,
+        /// The cluster.
+        cluster: String,
+    },
+    /// Shares cross a network in the clear.
+    #[error("{place}: {node} is sent key shares unencrypted")]
+    Plaintext {
+        /// Where the address stands.
+        place: Place,
+        /// The address.
+        node: NodeAddress,
+    },
+    /// The scheme's port is used, which is seldom meant.
+    #[error("{place}: the address names no port, so {node} is used")]
+    PortNotNamed {
+        /// Where the address stands.
+        place: Place,
+        /// The address.
+        node: NodeAddress,
+    },
+    /// Some servers with TLS, some without.
+    #[error("{place}: the cluster \"{cluster}\" has both http and https addresses")]
+    MixedSchemes {
+        /// The cluster's place.
+        place: Place,
+        /// The cluster.
+        cluster: String,
+    },
+    /// TLS keys where no TLS is.
+    #[error("{place}: has no effect: every address of the cluster \"{cluster}\" is http")]
+    TlsWithoutHttps {
+        /// Where one of them was said.
+        place: Place,
+        /// The cluster.
+        cluster: String,
+    },
+    /// A fragment that says nothing.
+    #[error("{}: says nothing", path.display())]
+    EmptyFragment {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A variable of Vault's or OpenBao's client that is overruled.
+    #[error("the environment variable {name} is ignored: {reason}")]
+    VariableIgnored {
+        /// The variable.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Explain for ConfigNotice {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::SkipVerify { .. } => "config-skip-verify",
+            Self::Plaintext { .. } => "config-plaintext",
+            Self::PortNotNamed { .. } => "config-port-not-named",
+            Self::MixedSchemes { .. } => "config-mixed-schemes",
+            Self::TlsWithoutHttps { .. } => "config-tls-without-https",
+            Self::EmptyFragment { .. } => "config-empty-fragment",
+            Self::VariableIgnored { .. } => "config-variable-ignored",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::SkipVerify { .. } => {
+                "Name the authority that signed their certificates, as in `tls = { ca_file = \
+                 \"/etc/vault/tls/vault-ca.crt\" }`, and remove skip_verify."
+                    .to_owned()
+            }
+            Self::Plaintext { .. } => "Use https as soon as the server has a certificate.".to_owned(),
+            Self::PortNotNamed { node, .. } => {
+                let with = |port| NodeAddress { port, ..node.clone() };
+                format!("Write \"{}\" if you mean Vault's usual port, or \"{node}\" if this one.", with(8200))
+            }
+            Self::MixedSchemes { .. } => "Check that the http addresses are meant.".to_owned(),
+            Self::TlsWithoutHttps { .. } => "Remove the tls keys, or write https addresses.".to_owned(),
+            Self::EmptyFragment { .. } => "Remove the file, or fill it.".to_owned(),
+            Self::VariableIgnored { .. } => return None,
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! Holds a file against the table of keys: unknown names, wrong types, and the values of the rest.
+
+use super::document::{Document, DocumentCluster, UNNAMED};
+use super::error::ConfigError;
+use super::keys::{self, Key, Kind, Scope};
+use super::place::Place;
+use super::shown::shown;
+use figment::value::{Dict, Value};
+use toml_edit::{Item, TableLike};
+
+/// What stands above the clusters, and the clusters.
+pub(super) fn read(document: &Document) -> Result<(Dict, Vec<DocumentCluster>), ConfigError> {
+    let shape = Shape { document };
+    let mut clusters = Vec::new();
+    for (span, table) in document.cluster_tables() {
+        let place = document.place(span, "cluster".to_owned());
+        clusters.push(shape.cluster(table, place)?);
+    }
+    let top = shape.table(document.root(), Scope::Top)?;
+    Ok((top, clusters))
+}
+
+struct Shape<'a> {
+    document: &'a Document,
+}
+
+impl Shape<'_> {
+    fn cluster(&self, table: &dyn TableLike, place: Place) -> Result<DocumentCluster, ConfigError> {
+        let mut values = self.table(table, Scope::Cluster)?;
+        let name = values.remove("name").and_then(Value::into_string);
+        let named = name.is_some();
+        let name = name.unwrap_or_else(|| UNNAMED.to_owned());
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+            let place = self.place(table, "name", Scope::Cluster);
+            return Err(ConfigError::BadName { place, name: shown(&name) });
+        }
+        Ok(DocumentCluster { name, named, values, place })
+    }
+
+    fn table(&self, table: &dyn TableLike, scope: Scope) -> Result<Dict, ConfigError> {
+        let mut values = Dict::new();
+        for (name, item) in table.iter() {
+            let place = || self.place(table, name, scope);
+            if let Some(error) = not_yet(scope, name, item, &place) {
+                return Err(error);
+            }
+            let Some(key) = keys::find(scope, name) else {
+                return Err(ConfigError::UnknownKey { place: place(), key: shown(name), table: scope });
+            };
+            let value = self.value(key, item).map_err(|problem| problem.at(place(), key, item))?;
+            let Some(value) = value else { continue };
+            if key.scope == Scope::Everywhere {
+                // Tables of their own in the fragments, so that the keys are listed there once.
+                let pace = values.entry("pace".to_owned()).or_insert_with(|| Value::from(Dict::new()));
+                if let Value::Dict(_, pace) = pace {
+                    pace.insert(name.to_owned(), value);
+                }
+            } else {
+                values.insert(name.to_owned(), value);
+            }
+        }
+        Ok(values)
+    }
+
+    /// The value of a key for the layers; `None` for the clusters, which become layers of their own.
+    fn value(&self, key: &Key, item: &Item) -> Result<Option<Value>, Problem> {
+        let value = match key.kind {
+            Kind::Clusters => {
+                let inline = |value: &toml_edit::Value| value.is_inline_table();
+                let tables = item.is_array_of_tables()
+                    || item.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(inline));
+                return if tables { Ok(None) } else { Err(Problem::Type) };
+            }
+            Kind::Table(scope) => {
+                let table = item.as_table_like().ok_or(Problem::Type)?;
+                let values = self.table(table, scope).map_err(Problem::Inside)?;
+                if scope == Scope::Shares { source(&values)? } else { Value::from(values) }
+            }
+            Kind::Texts => {
+                let list = item.as_array().ok_or(Problem::Type)?;
+                let texts: Option<Vec<&str>> = list.iter().map(toml_edit::Value::as_str).collect();
+                Value::from(texts.ok_or(Problem::Type)?)
+            }
+            Kind::Text | Kind::Path | Kind::Word(_) => Value::from(item.as_str().ok_or(Problem::Type)?),
+            Kind::Boolean => Value::from(item.as_bool().ok_or(Problem::Type)?),
+            Kind::Duration(..) if item.is_integer() || item.is_float() => return Err(Problem::BareNumber),
+            Kind::Duration(..) => Value::from(item.as_str().ok_or(Problem::Type)?),
+        };
+        Ok(Some(value))
+    }
+
+    fn place(&self, table: &dyn TableLike, name: &str, scope: Scope) -> Place {
+        let span = table.key(name).and_then(toml_edit::Key::span);
+        self.document.place(span, format!("{}{}", scope.prefix(), shown(name)))
+    }
+}
+
+/// What is wrong with a value, before its place is known.
+enum Problem {
+    Type,
+    BareNumber,
+    Sources { several: bool },
+    Inside(ConfigError),
+}
+
+impl Problem {
+    fn at(self, place: Place, key: &'static Key, item: &Item) -> ConfigError {
+        match self {
+            Self::Type => ConfigError::Type { place, key, found: found(item) },
+            Self::BareNumber => {
+                let number = item.as_value().map(|value| shown(&value.to_string())).unwrap_or_default();
+                ConfigError::BareNumber { place, number }
+            }
+            Self::Sources { several: true } => ConfigError::SeveralSources { place },
+            Self::Sources { several: false } => ConfigError::NoSource { place },
+            Self::Inside(error) => error,
+        }
+    }
+}
+
+/// `shares` as the pair of its key and value: a list is replaced as a whole by a later layer, a table is merged.
+fn source(values: &Dict) -> Result<Value, Problem> {
+    let mut pairs = values.iter();
+    match (pairs.next(), pairs.next()) {
+        (Some((kind, value)), None) => Ok(Value::from(vec![Value::from(kind.as_str()), value.clone()])),
+        (None, _) => Err(Problem::Sources { several: false }),
+        _ => Err(Problem::Sources { several: true }),
+    }
+}
+
+/// Refuses what a later version will understand, so that nobody believes that it works today.
+fn not_yet(scope: Scope, name: &str, item: &Item, place: &dyn Fn() -> Place) -> Option<ConfigError> {
+    match (scope, name) {
+        (Scope::Shares, "tpm2") => Some(ConfigError::Tpm { place: place() }),
+        (Scope::Cluster, "on_operator_seal") if item.as_str() == Some("hold") => {
+            Some(ConfigError::Hold { place: place() })
+        }
+        _ => None,
+    }
+}
+
+fn found(item: &Item) -> &'static str {
+    match item.type_name() {
+        "string" => "a string",
+        "integer" | "float" => "a number",
+        "boolean" => "a boolean",
+        "datetime" => "a date",
+        "array" => "a list",
+        "array of tables" => "a list of tables",
+        _ => "a table",
+    }
+}

@@ -1,0 +1,159 @@
+//! Values that are words, paths and names.
+
+use super::keys::Key;
+use super::shown::shown;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Why a word, path or name cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// Not one of the words of its key.
+    #[error("\"{written}\" is not one of its words")]
+    Word {
+        /// What was written.
+        written: String,
+        /// What could be.
+        words: &'static [&'static str],
+    },
+    /// Neither true nor false.
+    #[error("\"{written}\" is neither true nor false")]
+    Boolean {
+        /// What was written.
+        written: String,
+    },
+    /// No path at all.
+    #[error("the path is empty or has a control character in it")]
+    Path,
+    /// `~` is the shell's.
+    #[error("`~` is not expanded here")]
+    Tilde,
+    /// Neither a DNS name nor an IP address.
+    #[error("\"{written}\" is neither a DNS name nor an IP address")]
+    ServerName {
+        /// What was written.
+        written: String,
+    },
+    /// Not a name that systemd gives to credentials.
+    #[error("\"{written}\" is not the name of a credential")]
+    Credential {
+        /// What was written.
+        written: String,
+    },
+    /// A variable whose value is not text.
+    #[error("its value is not UTF-8 text")]
+    NotUtf8,
+}
+
+impl ValueError {
+    /// What to write instead.
+    pub(super) fn advice(&self) -> String {
+        match self {
+            Self::Word { words, .. } => format!("Write one of: {}.", words.join(", ")),
+            Self::Boolean { .. } => "Write true or false.".to_owned(),
+            Self::Path | Self::Tilde => "Write the whole path, from the first `/` on.".to_owned(),
+            Self::ServerName { .. } => {
+                "Write the name as the certificate has it, without scheme and port, as in \"vault.example\".".to_owned()
+            }
+            Self::Credential { .. } => {
+                "Write the name as LoadCredential= has it, without a path, as in \"shares\".".to_owned()
+            }
+            Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),
+        }
+    }
+}
+
+/// Refuses a word that `key` does not take.
+pub(super) fn word<'a>(text: &'a str, words: &'static [&'static str]) -> Result<&'a str, ValueError> {
+    if words.contains(&text) { Ok(text) } else { Err(ValueError::Word { written: shown(text), words }) }
+}
+
+/// Reads a truth value as Go's `strconv.ParseBool` does, as `VAULT_SKIP_VERIFY` is read by Vault's own client.
+pub(super) fn boolean(text: &str) -> Result<bool, ValueError> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(ValueError::Boolean { written: shown(text) }),
+    }
+}
+
+/// The path that `text` means in a file of `directory`, or in the working directory when it was no file.
+pub(super) fn path(text: &str, directory: Option<&Path>) -> Result<PathBuf, ValueError> {
+    if text == "~" || text.starts_with("~/") {
+        return Err(ValueError::Tilde);
+    }
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err(ValueError::Path);
+    }
+    let base = directory.unwrap_or(Path::new("."));
+    std::path::absolute(base.join(text)).map_err(|_| ValueError::Path)
+}
+
+/// A DNS name (RFC 1123, underscores allowed as resolvers do) or an IP address.
+pub(super) fn server_name(text: &str) -> Result<String, ValueError> {
+    let label = |label: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        (1..=63).contains(&label.len())
+            && label.chars().all(fits)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let all_digits = text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let name = text.len() <= 253 && !all_digits && text.split('.').all(label);
+    if name || text.parse::<IpAddr>().is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueError::ServerName { written: shown(text) })
+    }
+}
+
+/// A credential's name: a file name of ASCII without `:`, as systemd demands.
+pub(super) fn credential(text: &str) -> Result<String, ValueError> {
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':');
+    if text.is_empty() || text.len() > 255 || matches!(text, "." | "..") || !text.chars().all(fits) {
+        return Err(ValueError::Credential { written: shown(text) });
+    }
+    Ok(text.to_owned())
+}
+
+/// The words of a key that takes words.
+pub(super) fn words(key: &Key) -> &'static [&'static str] {
+    match key.kind {
+        super::keys::Kind::Word(words) => words,
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_names() {
+        for text in ["vault.home", "vault_1", "10.0.0.1", "fd00::1", "a"] {
+            assert_eq!(server_name(text).as_deref(), Ok(text));
+        }
+        for text in ["", "https://vault.home", "vault.home:8200", "a..b", "-a", "300.1.1.1", "[::1]", "*.home"] {
+            assert!(server_name(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn credential_names() {
+        assert!(credential("shares").is_ok());
+        for text in ["", ".", "..", "/run/credentials/shares", "a:b", "ä", "a b"] {
+            assert!(credential(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_start_at_the_file_that_names_them() {
+        let path = |text| path(text, Some(Path::new("/etc/vault-unseal")));
+        assert_eq!(path("ca.crt"), Ok(PathBuf::from("/etc/vault-unseal/ca.crt")));
+        assert_eq!(path("/ca.crt"), Ok(PathBuf::from("/ca.crt")));
+        assert_eq!(path("~/ca.crt"), Err(ValueError::Tilde));
+        assert_eq!(path(""), Err(ValueError::Path));
+        assert_eq!(path("a\0b"), Err(ValueError::Path));
+    }
+}

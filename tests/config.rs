@@ -1,0 +1,148 @@
+//! Configurations as a person writes them, and what vault-unseal makes of them.
+//!
+//! Every directory below `tests/config` is a case: `etc/` is the file system, `env` the environment, `args` the
+//! flags (or `observe` for a verb that submits nothing), `modes` the permissions that git does not keep, `expected`
+//! the answer. `UPDATE_EXPECT=1 cargo test --test config` writes the answers anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use vault_unseal::config::{self, Environment, Loaded, Origin, Overrides, Pace, Purpose, TlsSettings};
+use vault_unseal::explain::Explain;
+use vault_unseal::shares::Source;
+
+#[test]
+fn every_case_gets_its_answer() {
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
+    let update = std::env::var_os("UPDATE_EXPECT").is_some();
+    let mut names: Vec<_> = fs::read_dir(&cases).expect("cases").map(|case| case.expect("case").path()).collect();
+    names.sort();
+    assert!(names.len() >= 40, "only {} cases found", names.len());
+    let mut wrong = String::new();
+    for case in names {
+        let answer = answer(&case);
+        let expected = case.join("expected");
+        if update {
+            fs::write(&expected, &answer).expect("write");
+        } else if fs::read_to_string(&expected).ok().as_deref() != Some(&answer) {
+            let _ = writeln!(wrong, "--- {}\n{answer}", case.display());
+        }
+    }
+    assert!(wrong.is_empty(), "these answers are not the expected ones:\n{wrong}");
+}
+
+/// What the case's configuration leads to, its root directory left out of the paths.
+fn answer(case: &Path) -> String {
+    let root = tempfile::tempdir().expect("root");
+    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("mode");
+    copy(case, root.path());
+    for line in lines(case, "modes") {
+        let (mode, path) = line.split_once(' ').expect("mode and path");
+        let mode = u32::from_str_radix(mode, 8).expect("octal mode");
+        fs::set_permissions(root.path().join(path), fs::Permissions::from_mode(mode)).expect("mode");
+    }
+    let environment: Environment = lines(case, "env")
+        .into_iter()
+        .map(|line| {
+            let (name, value) = line.split_once('=').expect("name=value");
+            (name.to_owned(), value.to_owned())
+        })
+        .collect();
+    let mut origin = Origin::Standard { root: root.path().to_owned() };
+    let mut flags = Overrides::default();
+    let mut purpose = Purpose::Unseal;
+    for line in lines(case, "args") {
+        let (flag, value) = line.split_once(' ').unwrap_or((&line, ""));
+        let text = || Some(value.to_owned());
+        match flag {
+            "observe" => purpose = Purpose::Observe,
+            "--config" => origin = Origin::File(root.path().join(value)),
+            "--nodes" => flags.nodes = text(),
+            "--shares-file" => flags.shares_file = text(),
+            "--shares-credential" => flags.shares_credential = text(),
+            "--ca-file" => flags.ca_file = text(),
+            "--log-level" => flags.log_level = text(),
+            "--poll-interval" => flags.poll_interval = text(),
+            _ => panic!("{flag} is not known to this test"),
+        }
+    }
+    let answer = match config::load(&origin, &environment, &flags, purpose) {
+        Ok(loaded) => settings(&loaded),
+        Err(error) => format!("{}: {error}\n{}\n", error.kind(), error.advice().unwrap_or_default()),
+    };
+    answer.replace(root.path().to_str().expect("UTF-8"), "")
+}
+
+/// The settings as a person would note them down; what is at its default is left out.
+fn settings(loaded: &Loaded) -> String {
+    let mut out = String::new();
+    for source in &loaded.sources {
+        let _ = writeln!(out, "read {}", source.display());
+    }
+    let _ = writeln!(out, "log_level {}", loaded.settings.log_level);
+    for cluster in &loaded.settings.clusters {
+        let _ = writeln!(out, "cluster {}", cluster.name);
+        for node in &cluster.nodes {
+            let _ = writeln!(out, "  node {node}");
+        }
+        let _ = match &cluster.shares {
+            Some(Source::File(path)) => writeln!(out, "  shares in the file {}", path.display()),
+            Some(Source::Credential(name)) => writeln!(out, "  shares in the credential {name}"),
+            None => writeln!(out, "  no shares"),
+        };
+        let TlsSettings { ca_file, ca_dir, client_cert, client_key, server_name, skip_verify } = &cluster.tls;
+        let paths = [("ca_file", ca_file), ("ca_dir", ca_dir), ("client_cert", client_cert), ("client_key", client_key)];
+        for (key, path) in paths {
+            if let Some(path) = path {
+                let _ = writeln!(out, "  {key} {}", path.display());
+            }
+        }
+        if let Some(name) = server_name {
+            let _ = writeln!(out, "  server_name {name}");
+        }
+        if *skip_verify {
+            let _ = writeln!(out, "  skip_verify");
+        }
+        let (pace, default) = (&cluster.pace, Pace::default());
+        for (key, value, default) in [
+            ("poll_interval", pace.poll_interval, default.poll_interval),
+            ("slow_interval", pace.slow_interval, default.slow_interval),
+            ("retry_min", pace.retry_min, default.retry_min),
+            ("retry_max", pace.retry_max, default.retry_max),
+            ("request_timeout", pace.request_timeout, default.request_timeout),
+            ("unseal_timeout", pace.unseal_timeout, default.unseal_timeout),
+        ] {
+            if value != default {
+                let _ = writeln!(out, "  {key} {}", humantime::format_duration(value));
+            }
+        }
+    }
+    for notice in &loaded.notices {
+        let _ = writeln!(out, "{}: {notice}", notice.kind());
+        if let Some(advice) = notice.advice() {
+            let _ = writeln!(out, "{advice}");
+        }
+    }
+    out
+}
+
+fn lines(case: &Path, name: &str) -> Vec<String> {
+    fs::read_to_string(case.join(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// Copies a directory with the permissions that a package would give.
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("directory") {
+        let path = entry.expect("entry").path();
+        let target = to.join(path.file_name().expect("name"));
+        if path.is_dir() {
+            fs::create_dir(&target).expect("directory");
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o755)).expect("mode");
+            copy(&path, &target);
+        } else {
+            fs::write(&target, fs::read(&path).expect("read")).expect("write");
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).expect("mode");
+        }
+    }
+}
