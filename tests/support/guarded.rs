@@ -1,12 +1,14 @@
 //! Child processes that never outlive the test that started them.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::poll;
+use super::{PATIENCE, poll};
 
 /// A process that is killed and waited for when this is dropped, so at the end of a failed test too, and when this
 /// test binary dies without unwinding.
@@ -38,6 +40,23 @@ impl Guarded {
         kill_process(Pid::from_child(&self.child), signal).expect("our own child can be signalled");
     }
 
+    /// Stops it, and waits until it really stands still: SIGSTOP reaches a thread that runs on another processor only
+    /// a little later.
+    pub fn pause(&mut self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.pid());
+        let stands = || {
+            let mut threads = fs::read_dir(&tasks).expect("it runs");
+            threads.all(|thread| state(&thread.expect("a thread").path()) == Some('T')).then_some(())
+        };
+        poll(PATIENCE, stands).expect("SIGSTOP stops every thread");
+    }
+
+    /// Ends [`Guarded::pause`].
+    pub fn resume(&mut self) {
+        self.signal(Signal::CONT);
+    }
+
     /// How it ended, if it did.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("our own child can be waited for")
@@ -55,6 +74,12 @@ impl Drop for Guarded {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The state of a thread, the letter behind its name in `stat` (proc(5)); `None` when it has just ended.
+fn state(thread: &Path) -> Option<char> {
+    let stat = fs::read_to_string(thread.join("stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// A shell that waits on a pipe from this process. `Drop` covers a test that fails; this covers a test binary that

@@ -139,12 +139,12 @@ impl Server {
 
     /// Makes it hang: connections are accepted by the kernel, nothing is answered.
     pub fn pause(&mut self) {
-        self.signal(Signal::STOP);
+        self.process().pause();
     }
 
     /// Ends [`Server::pause`].
     pub fn resume(&mut self) {
-        self.signal(Signal::CONT);
+        self.process().resume();
     }
 
     /// Presents another certificate from now on, without a restart.
