@@ -1,0 +1,142 @@
+//! Certificate authorities and certificates, as broken as a test wants them.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use time::{Duration, OffsetDateTime};
+
+/// When a certificate is valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// Since an hour ago, for 90 days.
+    Now,
+    /// Until yesterday.
+    Expired,
+    /// From tomorrow.
+    NotYet,
+}
+
+impl Validity {
+    fn bounds(self) -> (OffsetDateTime, OffsetDateTime) {
+        let now = OffsetDateTime::now_utc();
+        match self {
+            Self::Now => (now - Duration::HOUR, now + Duration::days(90)),
+            Self::Expired => (now - Duration::days(30), now - Duration::DAY),
+            Self::NotYet => (now + Duration::DAY, now + Duration::days(90)),
+        }
+    }
+}
+
+/// A certificate authority: a root, or an intermediate under one.
+pub struct Authority {
+    certificate: Certificate,
+    key: KeyPair,
+    /// What a server has to send beside its own certificate: the intermediates, nearest first. Empty for a root.
+    chain: String,
+}
+
+impl Authority {
+    /// A root nobody knows.
+    pub fn new(name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = Self::params(name).self_signed(&key).unwrap();
+        Self { certificate, key, chain: String::new() }
+    }
+
+    /// An authority under this one. What it issues carries the chain; clients need the root alone.
+    pub fn intermediate(&self, name: &str) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = Self::params(name).signed_by(&key, &self.certificate, &self.key).unwrap();
+        let chain = certificate.pem() + &self.chain;
+        Self { certificate, key, chain }
+    }
+
+    fn params(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        (params.not_before, params.not_after) = Validity::Now.bounds();
+        params
+    }
+
+    /// A server's certificate for these host names and addresses.
+    pub fn issue(&self, names: &[&str], validity: Validity) -> Issued {
+        self.sign(names, validity, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A client's certificate.
+    pub fn issue_client(&self, name: &str, validity: Validity) -> Issued {
+        self.sign(&[name], validity, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn sign(&self, names: &[&str], validity: Validity, usage: ExtendedKeyUsagePurpose) -> Issued {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names.clone()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, names.first().map_or("nameless", String::as_str));
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![usage];
+        (params.not_before, params.not_after) = validity.bounds();
+        let certificate = params.signed_by(&key, &self.certificate, &self.key).unwrap();
+        Issued { chain_pem: certificate.pem() + &self.chain, key_pem: key.serialize_pem() }
+    }
+
+    /// Its own certificate in PEM.
+    pub fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// Its own certificate as rustls takes it.
+    pub fn der(&self) -> CertificateDer<'static> {
+        self.certificate.der().clone()
+    }
+
+    /// Writes its own certificate as `name` into `directory`.
+    pub fn write(&self, directory: &Path, name: &str) -> PathBuf {
+        let path = directory.join(name);
+        write(&path, &self.pem(), 0o644);
+        path
+    }
+}
+
+/// A certificate with its key.
+#[derive(Clone)]
+pub struct Issued {
+    /// The certificate and the intermediates above it.
+    pub chain_pem: String,
+    /// Its key, PKCS#8.
+    pub key_pem: String,
+}
+
+impl Issued {
+    /// Writes `<stem>.crt`, mode 0644, and `<stem>.key`, mode 0600. Each replaces the old file at one stroke, as a
+    /// renewal does.
+    pub fn write(&self, directory: &Path, stem: &str) -> (PathBuf, PathBuf) {
+        let (chain, key) = (directory.join(format!("{stem}.crt")), directory.join(format!("{stem}.key")));
+        write(&chain, &self.chain_pem, 0o644);
+        write(&key, &self.key_pem, 0o600);
+        (chain, key)
+    }
+
+    /// The chain and the key as rustls takes them.
+    pub fn parts(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        super::http::parse_pem(&self.chain_pem, &self.key_pem)
+    }
+}
+
+fn write(path: &Path, text: &str, mode: u32) {
+    let new = path.with_extension("new");
+    let _ = fs::remove_file(&new);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    fs::rename(&new, path).unwrap();
+}

@@ -1,0 +1,230 @@
+//! A real OpenBao server on loopback, with raft storage in a directory of its own.
+
+mod api;
+mod settings;
+
+use std::fs::{self, File};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+pub use api::{Init, is_active, is_sealed};
+pub use settings::Builder;
+
+use super::certs::Issued;
+use super::guarded::Guarded;
+use super::http::Client;
+use super::ports::Port;
+use super::{PATIENCE, poll};
+
+/// The `bao` binary, fetched once into the cache by `tests/fetch-openbao`.
+pub fn bao() -> &'static Path {
+    static BAO: OnceLock<PathBuf> = OnceLock::new();
+    BAO.get_or_init(|| {
+        let fetched = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fetch-openbao"))
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("tests/fetch-openbao runs");
+        assert!(fetched.status.success(), "tests/fetch-openbao failed; see above");
+        PathBuf::from(String::from_utf8(fetched.stdout).expect("a path").trim_end())
+    })
+}
+
+/// One server. Killed and waited for when dropped, so never keep one in a `static`.
+pub struct Server {
+    settings: Builder,
+    directory: tempfile::TempDir,
+    api: Port,
+    cluster: Port,
+    client: Client,
+    process: Option<Guarded>,
+}
+
+/// How an attempt to start ended.
+enum Attempt {
+    Started,
+    PortTaken,
+}
+
+impl Server {
+    /// Plain HTTP on 127.0.0.1, sealed by Shamir shares, alone. See [`Builder`] for the rest.
+    pub fn start_plain() -> Self {
+        Builder::new().start()
+    }
+
+    fn create(settings: Builder) -> Self {
+        let directory = tempfile::Builder::new().prefix("openbao-").tempdir().unwrap();
+        fs::create_dir(directory.path().join("data")).unwrap();
+        let (api, cluster) = (Port::reserve(settings.ip), Port::reserve(settings.ip));
+        let client = settings.client(api.address());
+        let mut server = Self { settings, directory, api, cluster, client, process: None };
+        server.settings.write_files(server.directory.path());
+        let deadline = Instant::now() + PATIENCE;
+        while let Attempt::PortTaken = server.attempt() {
+            assert!(Instant::now() < deadline, "no port stays free:\n{}", server.log_tail());
+            server.api = Port::reserve(server.settings.ip);
+            server.cluster = Port::reserve(server.settings.ip);
+            server.client = server.settings.client(server.api.address());
+        }
+        server
+    }
+
+    /// Starts it again with the same data, on the same ports.
+    pub fn start(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        let deadline = Instant::now() + PATIENCE;
+        while let Attempt::PortTaken = self.attempt() {
+            assert!(Instant::now() < deadline, "{} stays taken:\n{}", self.api.address(), self.log_tail());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn attempt(&mut self) -> Attempt {
+        let hcl = self.settings.hcl(self.directory.path(), self.api.address(), self.cluster.address());
+        let config = self.directory.path().join("config.hcl");
+        fs::write(&config, hcl).unwrap();
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let log_from = log.metadata().unwrap().len();
+        self.api.release();
+        self.cluster.release();
+        let mut process = Guarded::spawn(
+            Command::new(bao())
+                .arg("server")
+                .arg("-config")
+                .arg(&config)
+                .env_clear()
+                .env("HOME", self.directory.path())
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log),
+        );
+
+        // The line is printed once the listeners are bound: only then does an answer surely come from this process.
+        let outcome = poll(PATIENCE, || {
+            let ended = process.ended();
+            let log = self.log_since(log_from);
+            match ended {
+                Some(_) if log.contains("address already in use") => Some(Attempt::PortTaken),
+                Some(status) => panic!("bao ended with {status}:\n{log}"),
+                None => {
+                    (log.contains("server started!") && self.try_health().is_ok()).then_some(Attempt::Started)
+                }
+            }
+        });
+        let outcome = outcome.unwrap_or_else(|| panic!("bao does not answer:\n{}", self.log_tail()));
+        if let Attempt::Started = outcome {
+            self.process = Some(process);
+        }
+        outcome
+    }
+
+    /// Ends it as systemd does: SIGTERM, then waits.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let status = self.process().wait(PATIENCE);
+        self.process = None;
+        status.unwrap_or_else(|| panic!("bao ignores SIGTERM:\n{}", self.log_tail()))
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.process = None;
+    }
+
+    /// Makes it hang: connections are accepted by the kernel, nothing is answered.
+    pub fn pause(&mut self) {
+        self.process().pause();
+    }
+
+    /// Ends [`Server::pause`].
+    pub fn resume(&mut self) {
+        self.process().resume();
+    }
+
+    /// Presents another certificate from now on, without a restart.
+    pub fn present(&mut self, certificate: &Issued) {
+        certificate.write(self.directory.path(), "server");
+        let reloads = |server: &Self| server.log().matches("reload triggered").count();
+        let before = reloads(self);
+        self.signal(Signal::HUP);
+        poll(PATIENCE, || (reloads(self) > before).then_some(())).expect("bao reloads on SIGHUP");
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        self.process().signal(signal);
+    }
+
+    fn process(&mut self) -> &mut Guarded {
+        self.process.as_mut().expect("it runs")
+    }
+
+    /// The process; only while it runs.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").pid()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.api.address()
+    }
+
+    /// `https://127.0.0.1:20001`, without a slash at the end.
+    pub fn url(&self) -> String {
+        self.settings.url(self.address())
+    }
+
+    /// Its directory, removed with it; tests may put their own files there.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The certificate of the authority behind its TLS certificate. Panics on a server without TLS.
+    pub fn ca_file(&self) -> PathBuf {
+        self.settings.ca_file(self.directory.path()).expect("a server with TLS")
+    }
+
+    /// A client that trusts it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Runs a command of the `bao` client against it, such as `["operator", "unseal", key]`.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(bao());
+        command.args(arguments).env_clear().env("HOME", self.directory.path()).env("BAO_ADDR", self.url());
+        if let Some(ca) = self.settings.ca_file(self.directory.path()) {
+            command.env("BAO_CACERT", ca);
+        }
+        command.stdin(Stdio::null()).output().expect("bao starts")
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// Everything it logged, over all its runs.
+    pub fn log(&self) -> String {
+        self.log_since(0)
+    }
+
+    /// The last 40 lines of its log.
+    pub fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    fn log_since(&self, start: u64) -> String {
+        let mut text = Vec::new();
+        let mut file = File::open(self.log_path()).unwrap();
+        file.seek(SeekFrom::Start(start)).unwrap();
+        file.read_to_end(&mut text).unwrap();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}

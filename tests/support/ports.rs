@@ -1,0 +1,46 @@
+//! Ports for servers that have to be told theirs.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::{Mutex, PoisonError};
+
+/// Below the range Linux takes the ports of outgoing connections from (32768 and up): a server that is down must
+/// find its port free when it comes back, and a client that asks a dead port again and again must never be given
+/// that very port as its own, which would connect it to itself.
+const RANGE: std::ops::Range<u16> = 20_000..32_000;
+
+/// Never given out twice in one process: a stopped server of another test still owns its port.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A free port, held by a listener of ours until [`Port::release`].
+pub struct Port {
+    address: SocketAddr,
+    holder: Option<TcpListener>,
+}
+
+impl Port {
+    /// Finds a port that is free on `ip` and holds it.
+    pub fn reserve(ip: IpAddr) -> Self {
+        for _ in 0..1000 {
+            let port = fastrand::u16(RANGE);
+            if !GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port) {
+                continue;
+            }
+            let address = SocketAddr::new(ip, port);
+            if let Ok(holder) = TcpListener::bind(address) {
+                return Self { address, holder: Some(holder) };
+            }
+        }
+        panic!("no free port on {ip} in {RANGE:?}");
+    }
+
+    /// Lets go of it, for a server that starts now. Whoever is quicker has it: the server may have to try again.
+    pub fn release(&mut self) {
+        self.holder = None;
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
