@@ -9,6 +9,7 @@ use crate::report::state::{advice, phrase};
 use crate::report::style::Style;
 use crate::unseal::State;
 use serde::Serialize;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Shows the states as the options say.
@@ -153,7 +154,7 @@ fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
     }
     let mut text = columns(&rows, looks, style);
     for (address, advice) in advices {
-        text.push_str(&format!("\n{address}: {advice}\n"));
+        let _ = writeln!(text, "\n{address}: {advice}");
     }
     text
 }

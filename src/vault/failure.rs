@@ -102,7 +102,8 @@ fn certificate_failure(error: &CertificateError) -> TlsFailure {
             };
             TlsFailure::WrongName(printable(&format!(" ({}): {names}", expected.to_str())))
         }
-        CertificateError::UnknownIssuer => TlsFailure::UnknownCa,
+        // A bad signature is what another CA of the same name leaves.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFailure::UnknownCa,
         CertificateError::Other(other)
             if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
         {

@@ -46,7 +46,8 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
         };
         step = machine.observe(began.elapsed(), seen);
         announcer.corrupt(&hands.corrupt);
-        announcer.announce(machine.state(), &machine.take_events(), hands.held.as_ref());
+        let events = machine.take_events();
+        announcer.announce(machine.state(), &events, hands.held.as_ref());
         if !machine.needs_shares() {
             hands.held = None;
         }

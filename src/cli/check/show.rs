@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, Findings, Severity};
 use crate::report::style::Style;
+use std::fmt::Write as _;
 
 /// One line a finding, its remedy indented below it, and a last line that counts.
 pub(super) fn table(findings: &Findings, style: Style) -> String {
@@ -14,7 +15,7 @@ pub(super) fn table(findings: &Findings, style: Style) -> String {
             Severity::Warning => style.warning(&word),
             Severity::Problem => style.bad(&word),
         };
-        text.push_str(&format!("{painted}  {:<width$}  {}\n", finding.subject, finding.message));
+        let _ = writeln!(text, "{painted}  {:<width$}  {}", finding.subject, finding.message);
         text.push_str(&remedy(finding, width));
     }
     text.push_str(&summary(findings));
@@ -32,7 +33,7 @@ fn word(severity: Severity) -> &'static str {
 fn remedy(finding: &Finding, width: usize) -> String {
     let indent = " ".repeat(7 + 2 + width + 2);
     let lines = finding.remedy.iter().flat_map(|remedy| remedy.lines());
-    lines.map(|line| format!("{indent}{line}\n")).collect()
+    lines.fold(String::new(), |text, line| text + &indent + line + "\n")
 }
 
 fn summary(findings: &Findings) -> String {
