@@ -124,9 +124,7 @@ impl Layers {
             Scope::Everywhere => every_cluster(one("pace", Value::from(one(key.name, value)))),
             Scope::Cluster if key.name == "nodes" => only_cluster(one(key.name, value)),
             Scope::Cluster => every_cluster(one(key.name, value)),
-            Scope::Shares => {
-                only_cluster(one("shares", Value::from(vec![Value::from(key.name), value])))
-            }
+            Scope::Shares => only_cluster(one("shares", Value::from(vec![Value::from(key.name), value]))),
             Scope::Tls => only_cluster(one("tls", Value::from(one(key.name, value)))),
         }?;
         Ok(Layer { metadata, dict })
