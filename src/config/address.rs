@@ -239,6 +239,15 @@ mod tests {
     }
 
     #[test]
+    fn a_host_is_not_guessed() {
+        for text in
+            ["https://", "https:///vault.home", "https:vault.home", "https://\\vault.home", "https://:8200"]
+        {
+            assert!(text.parse::<NodeAddress>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn no_password_and_no_token_is_repeated() {
         for text in [
             "https://root:hunter2@vault:8200",

@@ -49,16 +49,9 @@ impl Layers {
     }
 
     /// Lays a variable or flag on top.
-    pub(super) fn lay_above(&mut self, given: &Given) -> Result<(), ConfigError> {
+    pub(super) fn lay(&mut self, given: &Given) -> Result<(), ConfigError> {
         let layer = self.of_given(given)?;
         self.figment = std::mem::take(&mut self.figment).merge(layer);
-        Ok(())
-    }
-
-    /// Lays a variable below everything else.
-    pub(super) fn lay_below(&mut self, given: &Given) -> Result<(), ConfigError> {
-        let layer = self.of_given(given)?;
-        self.figment = std::mem::take(&mut self.figment).join(layer);
         Ok(())
     }
 

@@ -60,7 +60,7 @@ pub fn load(
     let sources = documents.iter().map(|document| document.path().to_owned()).collect();
     let mut layers = Layers::of_files(documents)?;
     for given in environment.given()?.into_iter().chain(flags.given()?) {
-        layers.lay_above(&given)?;
+        layers.lay(&given)?;
     }
     fill_silence(&mut layers, environment, &mut notices)?;
     let fragment = layers.fragment()?;
@@ -120,7 +120,7 @@ fn fill_silence(
     let said = fragment.cluster.get(name).unwrap_or(&nothing);
     for variable in variables {
         match answer(said, variable.key.name) {
-            None => layers.lay_below(&variable.given()?)?,
+            None => layers.lay(&variable.given()?)?,
             Some(_) if variable.agrees_with(said) => {}
             Some(key) => notices.push(ConfigNotice::VariableIgnored {
                 name: variable.name,
@@ -139,7 +139,8 @@ fn answer(cluster: &ClusterFragment, key: &str) -> Option<&'static str> {
         "ca_file" | "ca_dir" | "skip_verify" => &[
             ("ca_file", tls.ca_file.is_some()),
             ("ca_dir", tls.ca_dir.is_some()),
-            ("skip_verify", tls.skip_verify.is_some()),
+            // `false` asks for a check and leaves open by whom.
+            ("skip_verify", tls.skip_verify.as_ref().is_some_and(|on| **on || key == "skip_verify")),
         ],
         "client_cert" | "client_key" => {
             &[("client_cert", tls.client_cert.is_some()), ("client_key", tls.client_key.is_some())]
