@@ -3,12 +3,13 @@
 //! Every directory below `tests/config` is a case: `etc/` is the file system, `env` the environment, `args` the
 //! flags (or `observe` for a verb that submits nothing), `modes` the permissions that git does not keep, `expected`
 //! the answer. `UPDATE_EXPECT=1 cargo test --test config` writes the answers anew.
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use vault_unseal::config::{self, Environment, Loaded, Origin, Overrides, Pace, Purpose, TlsSettings};
+use vault_unseal::config::{self, Environment, Loaded, Origin, Overrides, Pace, Purpose, TlsSettings, keys};
 use vault_unseal::explain::Explain;
 use vault_unseal::shares::Source;
 
@@ -16,7 +17,8 @@ use vault_unseal::shares::Source;
 fn every_case_gets_its_answer() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
     let update = std::env::var_os("UPDATE_EXPECT").is_some();
-    let mut names: Vec<_> = fs::read_dir(&cases).expect("cases").map(|case| case.expect("case").path()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(&cases).expect("cases").map(|case| case.expect("case").path()).collect();
     names.sort();
     assert!(names.len() >= 40, "only {} cases found", names.len());
     let mut wrong = String::new();
@@ -92,7 +94,12 @@ fn settings(loaded: &Loaded) -> String {
             None => writeln!(out, "  no shares"),
         };
         let TlsSettings { ca_file, ca_dir, client_cert, client_key, server_name, skip_verify } = &cluster.tls;
-        let paths = [("ca_file", ca_file), ("ca_dir", ca_dir), ("client_cert", client_cert), ("client_key", client_key)];
+        let paths = [
+            ("ca_file", ca_file),
+            ("ca_dir", ca_dir),
+            ("client_cert", client_cert),
+            ("client_key", client_key),
+        ];
         for (key, path) in paths {
             if let Some(path) = path {
                 let _ = writeln!(out, "  {key} {}", path.display());
@@ -145,4 +152,49 @@ fn copy(from: &Path, to: &Path) {
             fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).expect("mode");
         }
     }
+}
+
+/// The example that is installed, as it is and with every value uncommented.
+#[test]
+fn the_example_says_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/config.toml");
+    let example = fs::read_to_string(path).expect("example");
+    let uncommented: String = example
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(value) if !value.is_empty() && !value.starts_with(' ') => format!("{value}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let load = |text: &str| {
+        let root = tempfile::tempdir().expect("root");
+        let path = root.path().join("config.toml");
+        fs::write(&path, text).expect("write");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("mode");
+        let loaded = config::load(
+            &Origin::File(path),
+            &Environment::default(),
+            &Overrides::default(),
+            Purpose::Unseal,
+        )
+        .expect("the example is valid");
+        assert_eq!(loaded.notices, []);
+        loaded.settings
+    };
+    let (plain, mut full) = (load(&example), load(&uncommented));
+    for key in keys::KEYS {
+        let headers = [format!("[[{}]]", key.name), format!("[cluster.{}]", key.name)];
+        let (value, inline) = (format!("{} = ", key.name), format!("{{ {} = ", key.name));
+        let says = |line: &str| {
+            // The three lines that everybody needs are aligned.
+            let line = line.replace("  =", " =");
+            headers.contains(&line) || line.starts_with(&value) || line.contains(&inline)
+        };
+        assert!(uncommented.lines().any(says), "the example lacks {}", key.path());
+    }
+    assert_eq!(plain.clusters[0].pace, Pace::default());
+    assert_eq!(plain.clusters[0].tls, TlsSettings::default());
+    assert_ne!(full.clusters[0].tls, TlsSettings::default(), "the values are uncommented");
+    full.clusters[0].tls = TlsSettings::default();
+    assert_eq!(full, plain);
 }

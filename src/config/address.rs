@@ -40,7 +40,7 @@ pub enum AddressError {
         scheme: String,
     },
     /// More than a server's address.
-    #[error("\"{shown}\" has {part} behind or before the server")]
+    #[error("\"{shown}\" has {part} in it")]
     Part {
         /// The text.
         shown: String,
@@ -79,8 +79,8 @@ impl AddressError {
                  \"https://vault.example:8200\"."
                     .to_owned()
             }
-            Self::Part { part, .. } => {
-                format!("Leave out {part}: scheme, host and port are all, as in \"https://vault.example:8200\".")
+            Self::Part { .. } => {
+                "Leave it out: scheme, host and port are all, as in \"https://vault.example:8200\".".to_owned()
             }
             Self::Zone { .. } => "A zone (%eth0) has a meaning on one machine only, and no certificate has one. \
                                   Use a global or unique local address (fd00::/8), or a name."
@@ -125,7 +125,8 @@ impl FromStr for NodeAddress {
             "http" => false,
             _ => return Err(AddressError::Scheme { shown: shown(), scheme: shown::shown(scheme) }),
         };
-        let unreadable = |reason: &str| AddressError::Unreadable { shown: shown(), reason: reason.to_owned() };
+        let unreadable =
+            |reason: &str| AddressError::Unreadable { shown: shown(), reason: reason.to_owned() };
         // The URL parser forgives these silently; in a file they are slips.
         if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err(unreadable("it has a space, a backslash or a control character"));
@@ -140,13 +141,13 @@ impl FromStr for NodeAddress {
             return Err(AddressError::Zone { shown: shown() });
         }
         let url = reqwest::Url::parse(text).map_err(|error| unreadable(&error.to_string()))?;
-        let part = match (url.path(), url.query(), url.fragment()) {
+        let surplus = match (url.path(), url.query(), url.fragment()) {
             ("" | "/", None, None) => None,
             (_, _, Some(_)) => Some("a fragment"),
             (_, Some(_), _) => Some("a query"),
             _ => Some("a path"),
         };
-        if let Some(part) = part {
+        if let Some(part) = surplus {
             return Err(AddressError::Part { shown: shown(), part });
         }
         let host = url.host_str().ok_or_else(|| unreadable("it has no host"))?;
@@ -234,6 +235,15 @@ mod tests {
         }
         for text in ["https://a", "https://[::1]", "https://[2001:db8::1]/", "https://a:/"] {
             assert!(!names_port(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_not_guessed() {
+        for text in
+            ["https://", "https:///vault.home", "https:vault.home", "https://\\vault.home", "https://:8200"]
+        {
+            assert!(text.parse::<NodeAddress>().is_err(), "{text}");
         }
     }
 

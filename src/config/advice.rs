@@ -39,6 +39,12 @@ impl Explain for ConfigError {
     fn advice(&self) -> Option<String> {
         Some(match self {
             Self::File(error) => error.advice(),
+            Self::Syntax(error) if error.extract.starts_with('{') => {
+                "This is JSON, perhaps the file with the shares; the configuration is a TOML file.".to_owned()
+            }
+            Self::Syntax(error) if error.extract.starts_with('{') => {
+                "This is JSON, perhaps the file with the shares; the configuration is a TOML file.".to_owned()
+            }
             Self::Syntax(_) => "Mend the line; strings stand in double quotes, and https://toml.io has the rest.".to_owned(),
             Self::UnknownKey { key, table, .. } => unknown_key(key, *table),
             Self::UnknownVariable { name } => unknown_variable(name),
@@ -71,6 +77,11 @@ impl Explain for ConfigError {
             }
             Self::NothingConfigured => EXAMPLE.to_owned(),
             Self::NoNodes { .. } => "Write `nodes = [\"https://vault.example:8200\"]` into it.".to_owned(),
+            Self::NoShares { place: Place::Nowhere, .. } => {
+                "Set VAULT_UNSEAL_SHARES_FILE or VAULT_UNSEAL_SHARES_CREDENTIAL, or write a [[cluster]] with `shares` \
+                 to /etc/vault-unseal/config.toml."
+                    .to_owned()
+            }
             Self::NoShares { .. } => {
                 "Write `shares = { file = \"/etc/vault-unseal/shares.json\" }` into it, or \
                  `shares = { credential = \"shares\" }` for a systemd credential."

@@ -71,7 +71,7 @@ impl<'a> Clusters<'a> {
                 self.notices.push(ConfigNotice::PortNotNamed { place: place.clone(), node: node.clone() });
             }
             if let Some(first) = self.seen.insert(node.clone(), place.clone()) {
-                return Err(ConfigError::SameNode { place, node, first });
+                return Err(ConfigError::SameNode { place, node, first: Box::new(first) });
             }
             nodes.push(node);
         }

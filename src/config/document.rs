@@ -3,7 +3,7 @@
 use super::error::{ConfigError, SyntaxError};
 use super::place::Place;
 use super::shape;
-use super::shown::{masked, shown};
+use super::shown::{extract, masked};
 use figment::value::Dict;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -37,10 +37,10 @@ pub(super) struct DocumentCluster {
 
 impl Document {
     /// Parses `text` and checks the name and type of every key in it.
-    pub(super) fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
-        let tree = match ImDocument::parse(text.clone()) {
+    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let tree = match ImDocument::parse(text.to_owned()) {
             Ok(tree) => tree,
-            Err(error) => return Err(syntax_error(path, &text, &error).into()),
+            Err(error) => return Err(syntax_error(path, text, &error).into()),
         };
         let mut document = Self { path: path.to_owned(), tree, top: Dict::new(), clusters: Vec::new() };
         (document.top, document.clusters) = shape::read(&document)?;
@@ -108,7 +108,7 @@ impl Document {
                 ConfigError::SameName {
                     place: self.place_in_twin(cluster),
                     name: cluster.name.clone(),
-                    first: first.place.clone(),
+                    first: Box::new(first.place.clone()),
                 }
             } else {
                 let unnamed = if cluster.named { first } else { cluster };
@@ -154,7 +154,7 @@ fn syntax_error(path: &Path, text: &str, error: &toml_edit::TomlError) -> Syntax
     let (line, column) = position(text, error.span().map_or(0, |span| span.start));
     // A heading and, on the next line, what was expected; that of a duplicate key repeats the key.
     let message = masked(&error.message().lines().collect::<Vec<_>>().join(", "));
-    let extract = shown(text.lines().nth(line - 1).unwrap_or_default());
+    let extract = extract(text.lines().nth(line - 1).unwrap_or_default());
     SyntaxError { path: path.to_owned(), line, column, message, extract }
 }
 

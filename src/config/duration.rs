@@ -33,7 +33,8 @@ impl DurationError {
         match self {
             Self::NoUnit(number) => format!("Write \"{number}s\" for seconds; ms, m and h work too."),
             Self::Unit(_) | Self::Unreadable(_) => {
-                "Write a number and its unit, ms, s, m or h, as in \"500ms\", \"30s\" or \"2m 30s\".".to_owned()
+                "Write a number and its unit, ms, s, m or h, as in \"500ms\", \"30s\" or \"2m 30s\"."
+                    .to_owned()
             }
             Self::Bounds { comparison, bound, .. } => {
                 let side = if *comparison == "shorter" { "least" } else { "most" };

@@ -5,13 +5,16 @@ use super::fragment::ClusterFragment;
 use super::given::Given;
 use super::keys::{self, Key, Kind, Scope};
 use super::place::Place;
+use super::shown::shown;
 use super::value::{self, ValueError};
 use figment::value::Value;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-/// The environment of a process, or one made up for a test.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// What the environment of a process, or one made up for a test, says to us; the rest is not kept.
+///
+/// No Debug: a share may have been put into a variable by mistake.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 /// The variables of the servers' own clients, without `VAULT_` or `BAO_`, and the keys they speak of.
@@ -58,7 +61,7 @@ impl Environment {
                 continue;
             }
             let Some(key) = keys::of_variable(name) else {
-                return Err(ConfigError::UnknownVariable { name: name.to_owned() });
+                return Err(ConfigError::UnknownVariable { name: shown(name) });
             };
             if !text.is_empty() {
                 given.push(read(key, name, text)?);
@@ -87,7 +90,8 @@ impl Environment {
 
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(variables.filter(|(name, _): &(OsString, OsString)| is_for_us(name)).collect())
     }
 }
 
@@ -120,6 +124,14 @@ impl ClientVariable<'_> {
     }
 }
 
+/// Ours and those of the clients that are read; `VAULT_TOKEN` is nothing to us.
+fn is_for_us(name: &OsStr) -> bool {
+    let Some(name) = name.to_str() else { return false };
+    let suffix = name.strip_prefix("BAO_").or_else(|| name.strip_prefix("VAULT_"));
+    let client = |suffix| CLIENT_VARIABLES.iter().any(|(known, ..)| *known == suffix);
+    name.starts_with(keys::VARIABLE_PREFIX) || suffix.is_some_and(client)
+}
+
 fn read(key: &'static Key, name: &str, text: &OsStr) -> Result<Given, ConfigError> {
     let place = Place::Variable(name.to_owned());
     match text.to_str() {
@@ -141,6 +153,7 @@ mod tests {
         assert_eq!(error, "the environment variable VAULT_UNSEAL_LOG_LEVEL: its value is not UTF-8 text");
         let others: Environment = [("VAULT_TOKEN", bytes())].into_iter().collect();
         assert!(others.given().is_ok());
+        assert!(others == Environment::default(), "a token is not kept");
     }
 
     #[test]

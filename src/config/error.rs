@@ -103,7 +103,7 @@ pub enum ConfigError {
         /// The address.
         node: NodeAddress,
         /// The first place.
-        first: Place,
+        first: Box<Place>,
     },
     /// Two clusters of one file with the same name.
     #[error("{place}: two clusters of this file are named \"{name}\", the first at {first}")]
@@ -113,7 +113,7 @@ pub enum ConfigError {
         /// The name.
         name: String,
         /// The first cluster.
-        first: Place,
+        first: Box<Place>,
     },
     /// Several clusters, one of them without a name.
     #[error("{place}: this cluster has no name, and there are several")]

@@ -1,11 +1,11 @@
 //! Opens configuration files: regular, of a bounded size, and written by nobody but their owner and group.
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 use std::ffi::OsStr;
-use std::fs::{DirEntry, File, Metadata, OpenOptions};
+use std::fs::{DirEntry, File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// No configuration a person writes comes near.
@@ -87,11 +87,9 @@ impl FileError {
     /// What to do about it.
     pub(super) fn advice(&self) -> String {
         match self {
-            Self::Missing { .. } => {
-                "Check the path, and where it leads if it is a link; without --config, \
+            Self::Missing { .. } => "Check the path, and where it leads if it is a link; without --config, \
                  /etc/vault-unseal/config.toml is read."
-                    .to_owned()
-            }
+                .to_owned(),
             Self::Directory { path } => {
                 format!("Name the file, as in {}.", path.join("config.toml").display())
             }
@@ -118,11 +116,11 @@ impl FileError {
 pub(super) fn read(path: &Path) -> Result<Option<String>, FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
     // Non-blocking: opening a pipe must not wait for somebody to write to it.
-    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error)),
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(descriptor) => File::from(descriptor),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(unreadable(error.into())),
     };
     let metadata = file.metadata().map_err(unreadable)?;
     if metadata.is_dir() {
@@ -159,7 +157,8 @@ pub(super) fn fragments(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
     };
     refuse_world_writable(directory, &std::fs::metadata(directory).map_err(unreadable)?)?;
     let entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(unreadable)?;
-    let mut paths: Vec<PathBuf> = entries.iter().map(DirEntry::path).filter(|path| is_fragment(path)).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.iter().map(DirEntry::path).filter(|path| is_fragment(path)).collect();
     paths.sort();
     Ok(paths)
 }

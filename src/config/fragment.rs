@@ -54,3 +54,79 @@ pub(super) struct PaceFragment {
     pub(super) request_timeout: Said<String>,
     pub(super) unseal_timeout: Said<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Document;
+    use super::super::keys::{KEYS, Kind, Scope};
+    use super::super::layers::Layers;
+    use super::*;
+    use serde::de::{Deserializer, Error as _, Visitor, value::Error};
+    use std::path::Path;
+
+    /// The fields that a struct asks its deserializer for, instead of values for them.
+    #[derive(Default)]
+    struct Fields(Vec<&'static str>);
+
+    impl<'de> Deserializer<'de> for &mut Fields {
+        type Error = Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+            Err(Error::custom("not a struct"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Error> {
+            self.0.extend(fields);
+            Err(Error::custom("fields only"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    fn fields<'de, T: Deserialize<'de>>(without: &str) -> Vec<&'static str> {
+        let mut fields = Fields::default();
+        assert!(T::deserialize(&mut fields).is_err(), "a struct");
+        fields.0.retain(|field| *field != without);
+        fields.0.sort_unstable();
+        fields.0
+    }
+
+    #[test]
+    fn the_table_of_keys_and_the_structs_agree() {
+        let keys = |scope| {
+            // The name is not in the struct: clusters are a map by it.
+            let names =
+                KEYS.iter().filter(|key| key.scope == scope && key.name != "name").map(|key| key.name);
+            let mut names: Vec<_> = names.collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(fields::<Fragment>("pace"), keys(Scope::Top));
+        assert_eq!(fields::<ClusterFragment>("pace"), keys(Scope::Cluster));
+        assert_eq!(fields::<TlsFragment>(""), keys(Scope::Tls));
+        assert_eq!(fields::<PaceFragment>(""), keys(Scope::Everywhere));
+    }
+
+    #[test]
+    fn the_example_of_every_key_is_accepted() {
+        for key in KEYS.iter().filter(|key| key.kind != Kind::Clusters) {
+            let line = format!("{} = {}", key.name, key.example);
+            let text = match key.scope {
+                Scope::Top | Scope::Everywhere => line,
+                Scope::Cluster => format!("[[cluster]]\n{line}"),
+                Scope::Shares => format!("[[cluster]]\nshares = {{ {line} }}"),
+                Scope::Tls => format!("[[cluster]]\ntls = {{ {line} }}"),
+            };
+            let document = Document::parse(Path::new("/config.toml"), &text).expect(key.name);
+            Layers::of_files(vec![document]).and_then(|layers| layers.fragment()).map(drop).expect(key.name);
+        }
+    }
+}

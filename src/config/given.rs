@@ -21,7 +21,8 @@ impl Given {
     pub(super) fn read(key: &'static Key, place: Place, text: &str) -> Result<Self, ConfigError> {
         let value = match key.kind {
             Kind::Texts => {
-                let texts: Vec<&str> = text.split(',').map(str::trim).filter(|text| !text.is_empty()).collect();
+                let texts: Vec<&str> =
+                    text.split(',').map(str::trim).filter(|text| !text.is_empty()).collect();
                 Value::from(texts)
             }
             Kind::Boolean => match value::boolean(text) {

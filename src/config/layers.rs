@@ -49,16 +49,9 @@ impl Layers {
     }
 
     /// Lays a variable or flag on top.
-    pub(super) fn lay_above(&mut self, given: &Given) -> Result<(), ConfigError> {
+    pub(super) fn lay(&mut self, given: &Given) -> Result<(), ConfigError> {
         let layer = self.of_given(given)?;
         self.figment = std::mem::take(&mut self.figment).merge(layer);
-        Ok(())
-    }
-
-    /// Lays a variable below everything else.
-    pub(super) fn lay_below(&mut self, given: &Given) -> Result<(), ConfigError> {
-        let layer = self.of_given(given)?;
-        self.figment = std::mem::take(&mut self.figment).join(layer);
         Ok(())
     }
 
@@ -124,9 +117,7 @@ impl Layers {
             Scope::Everywhere => every_cluster(one("pace", Value::from(one(key.name, value)))),
             Scope::Cluster if key.name == "nodes" => only_cluster(one(key.name, value)),
             Scope::Cluster => every_cluster(one(key.name, value)),
-            Scope::Shares => {
-                only_cluster(one("shares", Value::from(vec![Value::from(key.name), value])))
-            }
+            Scope::Shares => only_cluster(one("shares", Value::from(vec![Value::from(key.name), value]))),
             Scope::Tls => only_cluster(one("tls", Value::from(one(key.name, value)))),
         }?;
         Ok(Layer { metadata, dict })

@@ -60,7 +60,7 @@ pub fn load(
     let sources = documents.iter().map(|document| document.path().to_owned()).collect();
     let mut layers = Layers::of_files(documents)?;
     for given in environment.given()?.into_iter().chain(flags.given()?) {
-        layers.lay_above(&given)?;
+        layers.lay(&given)?;
     }
     fill_silence(&mut layers, environment, &mut notices)?;
     let fragment = layers.fragment()?;
@@ -77,18 +77,18 @@ fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<Document
         Origin::Standard { root } => root.join("etc/vault-unseal"),
         Origin::File(path) => {
             let text = file::read(path)?.ok_or_else(|| FileError::Missing { path: path.clone() })?;
-            return Ok(vec![Document::parse(path, text)?]);
+            return Ok(vec![Document::parse(path, &text)?]);
         }
     };
     let mut documents = Vec::new();
     let main = root.join("config.toml");
     if let Some(text) = file::read(&main)? {
-        documents.push(Document::parse(&main, text)?);
+        documents.push(Document::parse(&main, &text)?);
     }
     for path in file::fragments(&root.join("config.d"))? {
         // Gone since the directory was read, or a link to nowhere: both are somebody's work in progress.
         let text = file::read(&path)?.ok_or_else(|| FileError::Missing { path: path.clone() })?;
-        let document = Document::parse(&path, text)?;
+        let document = Document::parse(&path, &text)?;
         if document.is_empty() {
             notices.push(ConfigNotice::EmptyFragment { path });
         }
@@ -108,23 +108,19 @@ fn fill_silence(
 ) -> Result<(), ConfigError> {
     let variables = environment.client_variables();
     let fragment = layers.fragment()?;
-    let name = match layers.names() {
-        [name] => name.clone(),
-        _ => {
-            let reason = "it is meant for one server, and several clusters are configured";
-            let ignored = |variable: ClientVariable<'_>| ConfigNotice::VariableIgnored {
-                name: variable.name,
-                reason: reason.to_owned(),
-            };
-            notices.extend(variables.into_iter().map(ignored));
-            return Ok(());
-        }
+    let [name] = layers.names() else {
+        let ignored = |variable: ClientVariable<'_>| ConfigNotice::VariableIgnored {
+            name: variable.name,
+            reason: "it is meant for one server, and several clusters are configured".to_owned(),
+        };
+        notices.extend(variables.into_iter().map(ignored));
+        return Ok(());
     };
     let nothing = ClusterFragment::default();
-    let said = fragment.cluster.get(&name).unwrap_or(&nothing);
+    let said = fragment.cluster.get(name).unwrap_or(&nothing);
     for variable in variables {
         match answer(said, variable.key.name) {
-            None => layers.lay_below(&variable.given()?)?,
+            None => layers.lay(&variable.given()?)?,
             Some(_) if variable.agrees_with(said) => {}
             Some(key) => notices.push(ConfigNotice::VariableIgnored {
                 name: variable.name,
@@ -143,7 +139,8 @@ fn answer(cluster: &ClusterFragment, key: &str) -> Option<&'static str> {
         "ca_file" | "ca_dir" | "skip_verify" => &[
             ("ca_file", tls.ca_file.is_some()),
             ("ca_dir", tls.ca_dir.is_some()),
-            ("skip_verify", tls.skip_verify.is_some()),
+            // `false` asks for a check and leaves open by whom.
+            ("skip_verify", tls.skip_verify.as_ref().is_some_and(|on| **on || key == "skip_verify")),
         ],
         "client_cert" | "client_key" => {
             &[("client_cert", tls.client_cert.is_some()), ("client_key", tls.client_key.is_some())]

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum ConfigNotice {
     /// Certificates are not checked.
-    #[error("{place}: the servers of the cluster \"{cluster}\" are not authenticated: whoever answers gets the key shares")]
+    #[error(
+        "{place}: the servers of the cluster \"{cluster}\" are not authenticated: whoever answers gets the key shares"
+    )]
     SkipVerify {
         /// Where it was said.
         place: Place,

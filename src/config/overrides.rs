@@ -48,16 +48,28 @@ impl Overrides {
         let flags: [(&str, Option<&Key>, Option<&str>); 13] = [
             ("--nodes", keys::find(Scope::Cluster, "nodes"), self.nodes.as_deref()),
             ("--shares-file", keys::find(Scope::Shares, "file"), self.shares_file.as_deref()),
-            ("--shares-credential", keys::find(Scope::Shares, "credential"), self.shares_credential.as_deref()),
+            (
+                "--shares-credential",
+                keys::find(Scope::Shares, "credential"),
+                self.shares_credential.as_deref(),
+            ),
             ("--ca-file", keys::find(Scope::Tls, "ca_file"), self.ca_file.as_deref()),
             ("--ca-dir", keys::find(Scope::Tls, "ca_dir"), self.ca_dir.as_deref()),
             ("--client-cert", keys::find(Scope::Tls, "client_cert"), self.client_cert.as_deref()),
             ("--client-key", keys::find(Scope::Tls, "client_key"), self.client_key.as_deref()),
             ("--server-name", keys::find(Scope::Tls, "server_name"), self.server_name.as_deref()),
             ("--skip-verify", keys::find(Scope::Tls, "skip_verify"), switch(self.skip_verify)),
-            ("--allow-plaintext", keys::find(Scope::Cluster, "allow_plaintext"), switch(self.allow_plaintext)),
+            (
+                "--allow-plaintext",
+                keys::find(Scope::Cluster, "allow_plaintext"),
+                switch(self.allow_plaintext),
+            ),
             ("--poll-interval", keys::find(Scope::Cluster, "poll_interval"), self.poll_interval.as_deref()),
-            ("--request-timeout", keys::find(Scope::Cluster, "request_timeout"), self.request_timeout.as_deref()),
+            (
+                "--request-timeout",
+                keys::find(Scope::Cluster, "request_timeout"),
+                self.request_timeout.as_deref(),
+            ),
             ("--log-level", keys::find(Scope::Top, "log_level"), self.log_level.as_deref()),
         ];
         let mut given = Vec::new();

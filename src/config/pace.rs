@@ -16,68 +16,63 @@ pub(super) fn check(
     own: &PaceFragment,
     common: &PaceFragment,
 ) -> Result<Pace, ConfigError> {
-    let reader = Reader { layers, name };
+    let said = Both { layers, name, own, common };
     let default = Pace::default();
-    let read = |key, own, common, default| reader.read(key, own, common).map(|read| read.unwrap_or(default));
     let pace = Pace {
-        poll_interval: read("poll_interval", &own.poll_interval, &common.poll_interval, default.poll_interval)?,
-        slow_interval: read("slow_interval", &own.slow_interval, &common.slow_interval, default.slow_interval)?,
-        retry_min: read("retry_min", &own.retry_min, &common.retry_min, default.retry_min)?,
-        retry_max: read("retry_max", &own.retry_max, &common.retry_max, default.retry_max)?,
-        request_timeout: read(
+        poll_interval: said.duration("poll_interval", |pace| &pace.poll_interval, default.poll_interval)?,
+        slow_interval: said.duration("slow_interval", |pace| &pace.slow_interval, default.slow_interval)?,
+        retry_min: said.duration("retry_min", |pace| &pace.retry_min, default.retry_min)?,
+        retry_max: said.duration("retry_max", |pace| &pace.retry_max, default.retry_max)?,
+        request_timeout: said.duration(
             "request_timeout",
-            &own.request_timeout,
-            &common.request_timeout,
+            |pace| &pace.request_timeout,
             default.request_timeout,
         )?,
-        unseal_timeout: read(
+        unseal_timeout: said.duration(
             "unseal_timeout",
-            &own.unseal_timeout,
-            &common.unseal_timeout,
+            |pace| &pace.unseal_timeout,
             default.unseal_timeout,
         )?,
     };
     if pace.retry_min > pace.retry_max {
-        let place = reader
-            .place("retry_min", &own.retry_min, &common.retry_min)
-            .or_else(|| reader.place("retry_max", &own.retry_max, &common.retry_max))
-            .unwrap_or(Place::Nowhere);
-        return Err(ConfigError::RetryOrder { place, least: pace.retry_min, most: pace.retry_max });
+        let least = said.text("retry_min", |pace| &pace.retry_min);
+        let most = || said.text("retry_max", |pace| &pace.retry_max);
+        let either = least.or_else(most).map_or(Place::Nowhere, |(_, place)| place);
+        return Err(ConfigError::RetryOrder { place: either, least: pace.retry_min, most: pace.retry_max });
     }
     Ok(pace)
 }
 
-struct Reader<'a> {
+/// What a cluster says, and what is said for all.
+struct Both<'a> {
     layers: &'a Layers,
     name: &'a str,
+    own: &'a PaceFragment,
+    common: &'a PaceFragment,
 }
 
-impl Reader<'_> {
-    fn read(
+impl<'a> Both<'a> {
+    fn duration(
         &self,
         key: &str,
-        own: &Said<String>,
-        common: &Said<String>,
-    ) -> Result<Option<Duration>, ConfigError> {
-        let Some(text) = own.as_ref().or(common.as_ref()) else { return Ok(None) };
+        field: fn(&PaceFragment) -> &Said<String>,
+        default: Duration,
+    ) -> Result<Duration, ConfigError> {
+        let Some((text, place)) = self.text(key, field) else { return Ok(default) };
         let (least, most) = match keys::find(Scope::Cluster, key).map(|key| key.kind) {
             Some(Kind::Duration(least, most)) => (least, most),
             _ => (Duration::ZERO, Duration::MAX),
         };
-        match duration::parse(text, least, most) {
-            Ok(duration) => Ok(Some(duration)),
-            Err(problem) => {
-                let place = self.place(key, own, common).unwrap_or(Place::Nowhere);
-                Err(ConfigError::Duration { place, problem })
-            }
-        }
+        duration::parse(text, least, most).map_err(|problem| ConfigError::Duration { place, problem })
     }
 
-    fn place(&self, key: &str, own: &Said<String>, common: &Said<String>) -> Option<Place> {
-        match (own, common) {
-            (Some(own), _) => Some(self.layers.place_in_cluster(own.tag(), self.name, &[key])),
-            (None, Some(common)) => Some(self.layers.place_of_top(common.tag(), &[key])),
-            (None, None) => None,
-        }
+    fn text(&self, key: &str, field: fn(&PaceFragment) -> &Said<String>) -> Option<(&'a str, Place)> {
+        let own = field(self.own).as_ref();
+        let own =
+            own.map(|text| (text.as_str(), self.layers.place_in_cluster(text.tag(), self.name, &[key])));
+        own.or_else(|| {
+            let common = field(self.common).as_ref()?;
+            Some((common.as_str(), self.layers.place_of_top(common.tag(), &[key])))
+        })
     }
 }

@@ -52,9 +52,9 @@ impl Shape<'_> {
             let Some(value) = value else { continue };
             if key.scope == Scope::Everywhere {
                 // Tables of their own in the fragments, so that the keys are listed there once.
-                let pace = values.entry("pace".to_owned()).or_insert_with(|| Value::from(Dict::new()));
-                if let Value::Dict(_, pace) = pace {
-                    pace.insert(name.to_owned(), value);
+                let common = values.entry("pace".to_owned()).or_insert_with(|| Value::from(Dict::new()));
+                if let Value::Dict(_, common) = common {
+                    common.insert(name.to_owned(), value);
                 }
             } else {
                 values.insert(name.to_owned(), value);
@@ -82,10 +82,11 @@ impl Shape<'_> {
                 let texts: Option<Vec<&str>> = list.iter().map(toml_edit::Value::as_str).collect();
                 Value::from(texts.ok_or(Problem::Type)?)
             }
-            Kind::Text | Kind::Path | Kind::Word(_) => Value::from(item.as_str().ok_or(Problem::Type)?),
             Kind::Boolean => Value::from(item.as_bool().ok_or(Problem::Type)?),
             Kind::Duration(..) if item.is_integer() || item.is_float() => return Err(Problem::BareNumber),
-            Kind::Duration(..) => Value::from(item.as_str().ok_or(Problem::Type)?),
+            Kind::Text | Kind::Path | Kind::Word(_) | Kind::Duration(..) => {
+                Value::from(item.as_str().ok_or(Problem::Type)?)
+            }
         };
         Ok(Some(value))
     }

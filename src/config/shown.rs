@@ -27,15 +27,34 @@ pub(super) fn masked(text: &str) -> String {
             run.push(character);
             continue;
         }
-        if run.len() < LONGEST_WORD {
-            out.push_str(&run);
-        } else {
-            out.push('…');
-        }
+        out.push_str(if could_be_share(&run) { "…" } else { &run });
         run.clear();
         out.push(if character.is_control() { ' ' } else { character });
     }
     out.trim().to_owned()
+}
+
+/// The line of a file that is not TOML, shown with nothing in its quotes: it may be the share file itself.
+pub(super) fn extract(line: &str) -> String {
+    let mut out = String::new();
+    let mut parts = line.split(['"', '\'']).enumerate().peekable();
+    while let Some((index, part)) = parts.next() {
+        let quoted = index % 2 == 1;
+        // Unquoted TOML is keys and brackets; anything long is another kind of file, of tokens perhaps.
+        let hidden = if quoted { !part.is_empty() } else { part.len() > 2 * LONGEST_WORD };
+        out.push_str(if hidden { "…" } else { part });
+        if parts.peek().is_some() {
+            out.push('"');
+        }
+    }
+    shown(&out)
+}
+
+/// Whether a run of letters and digits is long enough for a share. A run with slashes and no capital is a path: a
+/// share in base64 without a capital is one in a million at best.
+fn could_be_share(run: &str) -> bool {
+    let path = run.contains('/') && !run.contains(|c: char| c.is_ascii_uppercase());
+    run.len() >= LONGEST_WORD && !path
 }
 
 /// An address as [`shown`], without the user, password, query and fragment it may carry.
@@ -70,6 +89,39 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), expected);
+        }
+    }
+
+    #[test]
+    fn an_extract_shows_the_shape_of_a_line_only() {
+        let cases = [
+            ("nodes = [\"https://vault.home:8200\"", "nodes = [\"…\""),
+            ("{\"keys\":[\"0011\"],\"root_token\":\"hvs.CAESIJ\"}", "{\"…\":[\"…\"],\"…\":\"…\"}"),
+            ("file = 'a", "file = \"…"),
+            ("poll_interval = 1s", "poll_interval = 1s"),
+            ("hvb.AAAA-BBBB_CCCC-DDDD_EEEE-FFFF_GGGG-HHHH_IIII", "…"),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(extract(line), expected);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_share_is_repeated_in_part(share: [u8; 33], length in 16_usize..=33) {
+            let share = &share[..length];
+            let mut buffer = [0; 66];
+            let hex = base16ct::lower::encode_str(share, &mut buffer).expect("hex").to_owned();
+            let base64 = <base64ct::Base64 as base64ct::Encoding>::encode(share, &mut buffer).map(str::to_owned);
+            for text in [hex, base64.expect("base64")] {
+                for said in [shown(&text), extract(&text), address(&format!("https://{text}"))] {
+                    let repeated = text.as_bytes().windows(6).any(|part| {
+                        said.as_bytes().windows(6).any(|said| said == part)
+                    });
+                    // One in a million shares looks like a path; random ones of a test do not.
+                    proptest::prop_assert!(!repeated || !could_be_share(&text), "{said}");
+                }
+            }
         }
     }
 

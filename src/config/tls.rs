@@ -30,10 +30,10 @@ pub(super) fn check(
         return Err(ConfigError::HalfClientCertificate { place: place(tag, present), present, missing });
     }
     let server_name = match &said.server_name {
-        Some(text) => Some(value::server_name(text).map_err(|problem| ConfigError::Value {
-            place: place(text.tag(), "server_name"),
-            problem,
-        })?),
+        Some(text) => Some(
+            value::server_name(text)
+                .map_err(|problem| ConfigError::Value { place: place(text.tag(), "server_name"), problem })?,
+        ),
         None => None,
     };
     let skip_verify = match &said.skip_verify {

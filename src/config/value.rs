@@ -54,7 +54,8 @@ impl ValueError {
             Self::Boolean { .. } => "Write true or false.".to_owned(),
             Self::Path | Self::Tilde => "Write the whole path, from the first `/` on.".to_owned(),
             Self::ServerName { .. } => {
-                "Write the name as the certificate has it, without scheme and port, as in \"vault.example\".".to_owned()
+                "Write the name as the certificate has it, without scheme and port, as in \"vault.example\"."
+                    .to_owned()
             }
             Self::Credential { .. } => {
                 "Write the name as LoadCredential= has it, without a path, as in \"shares\".".to_owned()
@@ -134,7 +135,9 @@ mod tests {
         for text in ["vault.home", "vault_1", "10.0.0.1", "fd00::1", "a"] {
             assert_eq!(server_name(text).as_deref(), Ok(text));
         }
-        for text in ["", "https://vault.home", "vault.home:8200", "a..b", "-a", "300.1.1.1", "[::1]", "*.home"] {
+        for text in
+            ["", "https://vault.home", "vault.home:8200", "a..b", "-a", "300.1.1.1", "[::1]", "*.home"]
+        {
             assert!(server_name(text).is_err(), "{text}");
         }
     }

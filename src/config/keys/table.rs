@@ -1,117 +1,7 @@
-//! Every key there is: one table for the unknown-key errors, the names in the environment and the manual.
+//! The table itself.
 
+use super::{Key, Kind, Scope};
 use std::time::Duration;
-
-/// The table of the file in which a key stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Above the first `[[cluster]]`.
-    Top,
-    /// In a `[[cluster]]`, or above the first one as the default of all clusters.
-    Everywhere,
-    /// In a `[[cluster]]`.
-    Cluster,
-    /// In a cluster's `shares`.
-    Shares,
-    /// In a cluster's `tls`.
-    Tls,
-}
-
-impl Scope {
-    /// The table as a reader of the file knows it.
-    pub fn table(self) -> &'static str {
-        match self {
-            Self::Top | Self::Everywhere => "the top level",
-            Self::Cluster => "[[cluster]]",
-            Self::Shares => "shares",
-            Self::Tls => "tls",
-        }
-    }
-
-    /// What stands before a key's name in its path; empty at the top level.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Self::Top | Self::Everywhere => "",
-            Self::Cluster => "cluster.",
-            Self::Shares => "cluster.shares.",
-            Self::Tls => "cluster.tls.",
-        }
-    }
-}
-
-/// What a key's value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// `[[cluster]]` tables.
-    Clusters,
-    /// A table with keys of its own.
-    Table(Scope),
-    /// A list of strings.
-    Texts,
-    /// Any string.
-    Text,
-    /// The path of a file or directory.
-    Path,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// `true` or `false`.
-    Boolean,
-    /// A humantime string between two bounds, both allowed.
-    Duration(Duration, Duration),
-}
-
-impl Kind {
-    /// The type as a noun, for errors and the manual.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Clusters => "list of tables",
-            Self::Table(_) => "table",
-            Self::Texts => "list of strings",
-            Self::Text => "string",
-            Self::Path => "path",
-            Self::Word(_) => "word",
-            Self::Boolean => "boolean",
-            Self::Duration(..) => "duration",
-        }
-    }
-}
-
-/// One key of the configuration.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Key {
-    /// Its name in the file.
-    pub name: &'static str,
-    /// Where it stands.
-    pub scope: Scope,
-    /// What its value is.
-    pub kind: Kind,
-    /// The value when nothing is written, as it would be written; `None` when there is none.
-    pub default: Option<&'static str>,
-    /// What it does, in one paragraph.
-    pub documentation: &'static str,
-    /// A value as written in the file.
-    pub example: &'static str,
-    /// The environment variable that says the same; `None` when only files can say it.
-    pub variable: Option<&'static str>,
-}
-
-impl Key {
-    /// The key with its tables, as in `cluster.tls.ca_file`.
-    pub fn path(&self) -> String {
-        format!("{}{}", self.scope.prefix(), self.name)
-    }
-
-    /// Whether the key may stand in `table`.
-    pub fn stands_in(&self, table: Scope) -> bool {
-        self.scope == table || self.scope == Scope::Everywhere && matches!(table, Scope::Top | Scope::Cluster)
-    }
-}
-
-/// The variable that names the configuration file, as `--config` does.
-pub const CONFIG_VARIABLE: &str = "VAULT_UNSEAL_CONFIG";
-
-/// What every environment variable of ours starts with.
-pub const VARIABLE_PREFIX: &str = "VAULT_UNSEAL_";
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -145,7 +35,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Duration(Duration::from_secs(1), DAY),
         default: Some("\"30s\""),
         documentation: "Time between two looks at a node that needs a person: it rejected the shares, it unseals \
-                        by other means, or its seal is being migrated. From 1s to 24h.",
+                        by other means, or its seal is being migrated. From 1s to 1day.",
         example: "\"5m\"",
         variable: Some("VAULT_UNSEAL_SLOW_INTERVAL"),
     },
@@ -335,28 +225,3 @@ pub static KEYS: &[Key] = &[
         variable: Some("VAULT_UNSEAL_ON_OPERATOR_SEAL"),
     },
 ];
-
-/// The key of this name in `table`.
-pub fn find(table: Scope, name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name && key.stands_in(table))
-}
-
-/// The key that an environment variable speaks of.
-pub fn of_variable(variable: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.variable == Some(variable))
-}
-
-/// The names that may stand in `table`.
-pub fn names(table: Scope) -> impl Iterator<Item = &'static str> + Clone {
-    KEYS.iter().filter(move |key| key.stands_in(table)).map(|key| key.name)
-}
-
-/// Of `known`, the word that `written` was most likely meant to be; `None` when nothing is near.
-pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let written = written.to_lowercase().replace('-', "_");
-    known
-        .map(|word| (strsim::osa_distance(&written, &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= 1 + word.len() / 5)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
-}
