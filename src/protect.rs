@@ -2,6 +2,7 @@
 
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 use std::io;
 
 /// What the kernel granted.
@@ -21,10 +22,16 @@ pub fn this_process() -> io::Result<Protection> {
 }
 
 fn lock_memory() -> Result<(), String> {
-    // With a limit, later allocations would fail instead of being swapped: worse for a daemon that must run.
-    setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None })
-        .map_err(|_| "LimitMEMLOCK= is not infinity".to_owned())?;
+    let unlimited = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }).is_ok();
+    if !unlimited && !may_lock_anyway() {
+        // With a limit, later allocations would fail instead of being swapped: worse for a daemon that must run.
+        return Err("LimitMEMLOCK= is not infinity".to_owned());
+    }
     // ONFAULT: pages are locked when they are first touched, so that locking does not load all of the binary.
-    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
-        .map_err(|error| error.to_string())
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).map_err(|error| error.to_string())
+}
+
+/// `CAP_IPC_LOCK` lifts the limit (mlock(2)).
+fn may_lock_anyway() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
 }
