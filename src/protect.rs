@@ -28,7 +28,8 @@ fn lock_memory() -> Result<(), String> {
         return Err("LimitMEMLOCK= is not infinity".to_owned());
     }
     // ONFAULT: pages are locked when they are first touched, so that locking does not load all of the binary.
-    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT).map_err(|error| error.to_string())
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
+        .map_err(|error| error.to_string())
 }
 
 /// `CAP_IPC_LOCK` lifts the limit (mlock(2)).

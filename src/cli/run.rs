@@ -29,6 +29,16 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Err(exit) => return exit,
     };
     journal::start(loaded.settings.log_level);
+    tracing::info!(
+        message_id = Message::Started.id(),
+        "{} watches {}",
+        vault::name_and_version(),
+        extent(&loaded)
+    );
+    loaded.notices.iter().for_each(|oddity| notice(oddity));
+    if let Some(reason) = &protection.swappable {
+        tracing::info!("memory cannot be locked ({reason}): with swap, shares could be written to disk");
+    }
     // Proved now, so that a broken source is reported at boot and not at the next outage.
     if let Err(error) = prove_sources(&loaded.settings) {
         return fail(&error, Exit::Config);
@@ -37,7 +47,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let exit = runtime.block_on(Daemon { arguments, watch: Watch::default() }.live(&loaded, &protection));
+    let exit = runtime.block_on(Daemon { arguments, watch: Watch::default() }.live(&loaded.settings));
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     exit
@@ -72,7 +82,7 @@ struct Signals {
 }
 
 impl Daemon<'_> {
-    async fn live(mut self, loaded: &Loaded, protection: &protect::Protection) -> Exit {
+    async fn live(mut self, settings: &Settings) -> Exit {
         let mut signals = match signals() {
             Ok(signals) => signals,
             Err(error) => {
@@ -80,10 +90,9 @@ impl Daemon<'_> {
                 return Exit::Failed;
             }
         };
-        if let Err(error) = self.watch.apply(&loaded.settings) {
+        if let Err(error) = self.watch.apply(settings) {
             return fail(&error, Exit::Config);
         }
-        started(loaded, protection);
         notify::ready(&self.watch.board().summary());
         let mut watchdog = notify::watchdog_interval().map(interval);
         loop {
@@ -111,7 +120,11 @@ impl Daemon<'_> {
         notify::reloading();
         match self.try_reload() {
             Ok(loaded) => {
-                tracing::info!(message_id = Message::Reloaded.id(), "configuration reloaded: {}", extent(&loaded));
+                tracing::info!(
+                    message_id = Message::Reloaded.id(),
+                    "configuration reloaded: {}",
+                    extent(&loaded)
+                );
             }
             Err(error) => tracing::error!(
                 message_id = Message::ReloadRefused.id(),
@@ -124,9 +137,13 @@ impl Daemon<'_> {
 
     fn try_reload(&mut self) -> Result<Loaded, Box<dyn Explain>> {
         let environment = config::Environment::of_process();
-        let loaded =
-            config::load(&self.arguments.origin(), &environment, &self.arguments.overrides(), Purpose::Unseal)
-                .map_err(boxed)?;
+        let loaded = config::load(
+            &self.arguments.origin(),
+            &environment,
+            &self.arguments.overrides(),
+            Purpose::Unseal,
+        )
+        .map_err(boxed)?;
         prove_sources(&loaded.settings).map_err(boxed)?;
         self.watch.apply(&loaded.settings).map_err(boxed)?;
         loaded.notices.iter().for_each(|oddity| notice(oddity));
@@ -138,22 +155,10 @@ fn boxed(error: impl Explain + 'static) -> Box<dyn Explain> {
     Box::new(error)
 }
 
-fn started(loaded: &Loaded, protection: &protect::Protection) {
-    tracing::info!(
-        message_id = Message::Started.id(),
-        "{} watches {}",
-        vault::name_and_version(),
-        extent(loaded)
-    );
-    loaded.notices.iter().for_each(|oddity| notice(oddity));
-    if let Some(reason) = &protection.swappable {
-        tracing::info!("memory cannot be locked ({reason}): with swap, shares could be written to disk");
-    }
-}
-
 /// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`.
 fn extent(loaded: &Loaded) -> String {
-    let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    let plural =
+        |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let clusters = &loaded.settings.clusters;
     let nodes = clusters.iter().map(|cluster| cluster.nodes.len()).sum();
     let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
@@ -177,4 +182,3 @@ async fn tick(watchdog: &mut Option<Interval>) {
         None => pending().await,
     }
 }
-

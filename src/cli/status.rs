@@ -148,7 +148,8 @@ fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
         if target.address.tls && !target.verified {
             phrase.push_str(", certificate not verified");
         }
-        let version = look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
+        let version =
+            look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
         rows.push([target.address.to_string(), phrase, version, target.cluster.clone()]);
         advices.extend(advice(&look.state).map(|advice| (target.address.to_string(), advice)));
     }

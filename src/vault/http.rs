@@ -19,7 +19,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// A client for the nodes of one cluster. Its connections are kept alive between polls.
 #[derive(Debug)]
 pub(super) struct Http {
-    tls: TlsSettings,
+    tls: Option<TlsSettings>,
     ahead: Duration,
     /// The name in URLs stands for this host when a server name is configured.
     host_of_name: Option<String>,
@@ -29,25 +29,25 @@ pub(super) struct Http {
 #[derive(Debug)]
 struct Current {
     client: reqwest::Client,
-    stamps: Stamps,
+    stamps: Option<Stamps>,
     looked: Instant,
     failing: bool,
 }
 
 impl Http {
-    /// Reads the TLS files and sets up a client that judges certificates as if it were `ahead` later.
+    /// Reads the TLS files (`None`: every address is http) and sets up a client that judges certificates as if it were `ahead` later.
     ///
     /// With `host_of_name`, URLs carry `tls.server_name` in place of this host: the name goes into SNI, the
     /// certificate check and the Host header, the connection to the host.
     pub(super) fn new(
-        tls: &TlsSettings,
+        tls: Option<&TlsSettings>,
         ahead: Duration,
         host_of_name: Option<&str>,
     ) -> Result<Self, TlsFileError> {
-        let stamps = Stamps::take(tls);
+        let stamps = tls.map(Stamps::take);
         let client = build(tls, ahead, host_of_name)?;
         let current = Mutex::new(Current { client, stamps, looked: Instant::now(), failing: false });
-        Ok(Self { tls: tls.clone(), ahead, host_of_name: host_of_name.map(str::to_owned), current })
+        Ok(Self { tls: tls.cloned(), ahead, host_of_name: host_of_name.map(str::to_owned), current })
     }
 
     /// The client to use now: a new one when the TLS files changed and can be read.
@@ -58,9 +58,9 @@ impl Http {
         let pause = if current.failing { LOOK_AT_FILES_IN_TROUBLE } else { LOOK_AT_FILES };
         if current.looked.elapsed() >= pause {
             current.looked = Instant::now();
-            let stamps = Stamps::take(&self.tls);
+            let stamps = self.tls.as_ref().map(Stamps::take);
             if stamps != current.stamps {
-                match build(&self.tls, self.ahead, self.host_of_name.as_deref()) {
+                match build(self.tls.as_ref(), self.ahead, self.host_of_name.as_deref()) {
                     Ok(client) => {
                         current.client = client;
                         current.stamps = stamps;
@@ -81,9 +81,17 @@ impl Http {
     }
 }
 
-fn build(tls: &TlsSettings, ahead: Duration, host_of_name: Option<&str>) -> Result<reqwest::Client, TlsFileError> {
+fn build(
+    tls: Option<&TlsSettings>,
+    ahead: Duration,
+    host_of_name: Option<&str>,
+) -> Result<reqwest::Client, TlsFileError> {
+    let config = match tls {
+        Some(settings) => tls::client_config(settings, ahead)?,
+        None => tls::unused()?,
+    };
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(tls, ahead)?)
+        .tls_backend_preconfigured(config)
         .dns_resolver(SystemResolver { host_of_name: host_of_name.map(str::to_owned) })
         .user_agent(name_and_version())
         .redirect(redirect::Policy::none())

@@ -33,19 +33,20 @@ impl Server {
     /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
     pub fn of_cluster_at(cluster: &Cluster, ahead: Duration) -> Result<Vec<Self>, TlsFileError> {
         let limit = cluster.pace.request_timeout;
+        let tls = cluster.nodes.iter().any(|node| node.tls).then_some(&cluster.tls);
         match cluster.tls.server_name.as_deref() {
             // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
             Some(name) if name.parse::<IpAddr>().is_err() => cluster
                 .nodes
                 .iter()
                 .map(|node| {
-                    let http = Arc::new(Http::new(&cluster.tls, ahead, Some(&node.host))?);
+                    let http = Arc::new(Http::new(tls, ahead, Some(&node.host))?);
                     let base = NodeAddress { host: name.to_owned(), ..node.clone() }.to_string();
                     Ok(Self { http, base, limit })
                 })
                 .collect(),
             _ => {
-                let http = Arc::new(Http::new(&cluster.tls, ahead, None)?);
+                let http = Arc::new(Http::new(tls, ahead, None)?);
                 Ok(cluster
                     .nodes
                     .iter()

@@ -61,7 +61,8 @@ impl Announcer {
         match state {
             State::Unsealed { .. } => {
                 if let Some(since) = self.locked_since.take() {
-                    let _ = write!(text, ", {} ms after it was first seen sealed", since.elapsed().as_millis());
+                    let _ =
+                        write!(text, ", {} ms after it was first seen sealed", since.elapsed().as_millis());
                 }
             }
             State::Sealed { .. } => {

@@ -63,17 +63,14 @@ impl Watch {
             stays
         });
         for (key, duty) in duties {
-            match self.tasks.get(&key) {
-                Some(task) => {
-                    task.duty.send_replace(duty);
-                }
-                None => {
-                    let (sender, receiver) = watch::channel(duty);
-                    self.board.add(&key);
-                    let handle = tokio::spawn(node::watch(key.clone(), receiver, Arc::clone(&self.board)));
-                    self.tasks.insert(key, Task { duty: sender, handle });
-                }
+            if let Some(task) = self.tasks.get(&key) {
+                task.duty.send_replace(duty);
+                continue;
             }
+            let (sender, receiver) = watch::channel(duty);
+            self.board.add(&key);
+            let handle = tokio::spawn(node::watch(key.clone(), receiver, Arc::clone(&self.board)));
+            self.tasks.insert(key, Task { duty: sender, handle });
         }
         Ok(())
     }

@@ -5,27 +5,28 @@
 use std::time::Duration;
 use vault_unseal::vault::{Health, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
 
+#[expect(clippy::struct_excessive_bools, reason = "a server's independent conditions")]
 #[derive(Debug, Clone)]
-pub struct Model {
-    pub threshold: usize,
-    pub total: usize,
-    pub initialized: bool,
-    pub sealed: bool,
-    pub up: bool,
-    pub seal_type: &'static str,
-    pub migration: bool,
-    pub removed: bool,
+pub(crate) struct Model {
+    pub(crate) threshold: usize,
+    pub(crate) total: usize,
+    pub(crate) initialized: bool,
+    pub(crate) sealed: bool,
+    pub(crate) up: bool,
+    pub(crate) seal_type: &'static str,
+    pub(crate) migration: bool,
+    pub(crate) removed: bool,
     /// Error every request to `sys/unseal` gets, while it lasts.
-    pub trouble: Option<Meaning>,
+    pub(crate) trouble: Option<Meaning>,
     /// How long a completed round stays in the background before the server is unsealed.
-    pub join_delay: Option<Duration>,
+    pub(crate) join_delay: Option<Duration>,
     joined_at: Option<Duration>,
     parts: Vec<usize>,
     rounds: u64,
 }
 
 impl Model {
-    pub fn new(threshold: usize, total: usize) -> Self {
+    pub(crate) fn new(threshold: usize, total: usize) -> Self {
         Self {
             threshold,
             total,
@@ -44,29 +45,29 @@ impl Model {
     }
 
     /// Anything that time alone changes.
-    pub fn tick(&mut self, now: Duration) {
+    pub(crate) fn tick(&mut self, now: Duration) {
         if self.joined_at.is_some_and(|at| now >= at) {
             self.joined_at = None;
             self.sealed = false;
         }
     }
 
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.up = true;
         self.seal();
     }
 
-    pub fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         self.sealed = true;
         self.joined_at = None;
         self.parts.clear();
     }
 
-    pub fn takes_shares(&self) -> bool {
+    pub(crate) fn takes_shares(&self) -> bool {
         self.initialized && self.sealed && self.seal_type == "shamir" && !self.migration && !self.removed
     }
 
-    pub fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         Health {
             initialized: self.initialized,
             sealed: self.sealed,
@@ -78,7 +79,7 @@ impl Model {
         }
     }
 
-    pub fn seal_status(&self) -> SealStatus {
+    pub(crate) fn seal_status(&self) -> SealStatus {
         SealStatus {
             seal_type: self.seal_type.to_owned(),
             initialized: self.initialized,
@@ -94,7 +95,7 @@ impl Model {
         }
     }
 
-    pub fn submit(&mut self, share: usize, now: Duration) -> UnsealAnswer {
+    pub(crate) fn submit(&mut self, share: usize, now: Duration) -> UnsealAnswer {
         if let Some(meaning) = self.trouble {
             return refused(meaning);
         }
@@ -127,7 +128,7 @@ impl Model {
         UnsealAnswer::Status(self.seal_status())
     }
 
-    pub fn reset(&mut self) -> UnsealAnswer {
+    pub(crate) fn reset(&mut self) -> UnsealAnswer {
         if !self.sealed {
             return refused(Meaning::AlreadyUnsealed);
         }

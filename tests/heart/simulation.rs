@@ -8,7 +8,7 @@ use vault_unseal::vault::{Meaning, Unreachable, UnsealAnswer};
 
 /// Something that happens to the server, whoever does it.
 #[derive(Debug, Clone)]
-pub enum Fault {
+pub(crate) enum Fault {
     Crash,
     Start,
     OperatorSeal,
@@ -35,14 +35,14 @@ pub enum Fault {
     Woken,
 }
 
-pub struct World {
-    pub model: Model,
-    pub machine: Machine,
-    pub candidates: Vec<Vec<usize>>,
-    pub log: Vec<(Moment, String)>,
-    pub events: Vec<Event>,
-    pub submissions: usize,
-    pub resets: usize,
+pub(crate) struct World {
+    pub(crate) model: Model,
+    pub(crate) machine: Machine,
+    pub(crate) candidates: Vec<Vec<usize>>,
+    pub(crate) log: Vec<(Moment, String)>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) submissions: usize,
+    pub(crate) resets: usize,
     faults: Vec<(Moment, Fault)>,
     now: Moment,
     step: Step,
@@ -57,7 +57,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(
+    pub(crate) fn new(
         model: Model,
         candidates: Vec<Vec<usize>>,
         seed: u64,
@@ -67,9 +67,10 @@ impl World {
         let mut spread = Vec::new();
         for (at, fault) in faults.drain(..) {
             if let Fault::Attack { every, times } = fault {
+                let mut then = at;
                 for i in 0..times {
-                    let i32 = u32::try_from(i).expect("small");
-                    spread.push((at + every * i32, Fault::StrangerShare(1000 + i)));
+                    spread.push((then, Fault::StrangerShare(1000 + i)));
+                    then += every;
                 }
             } else {
                 spread.push((at, fault));
@@ -100,16 +101,16 @@ impl World {
         }
     }
 
-    pub fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         self.now
     }
 
-    pub fn state(&self) -> Option<&State> {
+    pub(crate) fn state(&self) -> Option<&State> {
         self.machine.state()
     }
 
     /// Runs until `done` or until the clock reads `until`. True when `done` held.
-    pub fn run(&mut self, until: Moment, done: impl Fn(&Self) -> bool) -> bool {
+    pub(crate) fn run(&mut self, until: Moment, done: impl Fn(&Self) -> bool) -> bool {
         while self.now < until {
             if done(self) {
                 return true;
@@ -120,7 +121,7 @@ impl World {
     }
 
     /// No fault is left to happen.
-    pub fn calm(&self) -> bool {
+    pub(crate) fn calm(&self) -> bool {
         self.faults.is_empty() && self.now >= self.hang_until
     }
 
@@ -230,7 +231,7 @@ impl World {
                 Action::Submit { completes: true, .. } => Duration::from_secs(100),
                 _ => Duration::from_secs(10),
             };
-            if self.hang_until - self.now > limit {
+            if self.hang_until > self.now + limit {
                 self.now += limit;
                 return Observation::Unreachable(Unreachable::Timeout(limit));
             }

@@ -18,7 +18,8 @@ const CLOCK_TOLERANCE: u64 = 60;
 /// Everything about one cluster. `several` puts its name before each subject.
 pub(super) async fn check(cluster: &Cluster, several: bool) -> Findings {
     let mut findings = Findings::default();
-    let name = |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
+    let name =
+        |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
     let subject = name("shares");
     let held = cluster.shares.as_ref().and_then(|source| load(source, &subject, &mut findings));
     let targets = match of_cluster(cluster) {
@@ -126,7 +127,9 @@ fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Finding
     if count < threshold {
         findings.good(
             subject,
-            format!("{count} of {threshold} needed: the others must come from other machines (split custody)"),
+            format!(
+                "{count} of {threshold} needed: the others must come from other machines (split custody)"
+            ),
         );
         return;
     }
@@ -138,7 +141,10 @@ fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Finding
             Severity::Warning,
             subject,
             "corrupt-share",
-            format!("share {} does not fit the others; the server is unsealed without it", list(&plan.corrupt)),
+            format!(
+                "share {} does not fit the others; the server is unsealed without it",
+                list(&plan.corrupt)
+            ),
             Some("Replace it by a good copy while enough good ones are left.".to_owned()),
         );
     } else if plan.ambiguous {
@@ -147,7 +153,10 @@ fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Finding
             subject,
             "inconsistent-shares",
             "the shares do not all belong together, and there are too few to tell which is wrong".to_owned(),
-            Some("The daemon tries them in turn, and names the wrong one once the server is unsealed.".to_owned()),
+            Some(
+                "The daemon tries them in turn, and names the wrong one once the server is unsealed."
+                    .to_owned(),
+            ),
         );
     } else if count > threshold {
         findings.good(subject, format!("all {count} belong together; {threshold} are needed"));

@@ -37,7 +37,8 @@ fn remedy(finding: &Finding, width: usize) -> String {
 }
 
 fn summary(findings: &Findings) -> String {
-    let plural = |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    let plural =
+        |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let (problems, warnings) = (findings.count(Severity::Problem), findings.count(Severity::Warning));
     match (problems, warnings) {
         (0, 0) => "no problems\n".to_owned(),

@@ -8,9 +8,10 @@ pub use error::TlsFileError;
 pub(super) use files::Stamps;
 
 use crate::config::TlsSettings;
-use rustls::ClientConfig;
+
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,4 +33,13 @@ pub(super) fn client_config(settings: &TlsSettings, ahead: Duration) -> Result<C
     // A resumed session skips the certificate check: a revoked CA would live on in the session cache.
     config.resumption = Resumption::disabled();
     Ok(config)
+}
+
+/// The client's side of a TLS that is never spoken: every address is http. Saves reading the system's roots.
+pub(super) fn unused() -> Result<ClientConfig, TlsFileError> {
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsFileError::Library)?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
 }
