@@ -1,39 +1,53 @@
-//! Why a share source was refused, and what is odd about one that was not.
+//! Why a share source was refused.
 
+use super::{ContentRefusal, CredentialRefusal, FileRefusal, Source, quote};
 use crate::explain::Explain;
+use std::path::PathBuf;
 
 /// Why shares could not be read. Never carries a byte of a share.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShareError {
-    /// Placeholder: to be written with the real cases.
-    #[error("unreadable")]
-    Unreadable,
+    /// The file is not there, or not protected as a file with shares must be. Nothing was read from it.
+    #[error("cannot read shares from {}: {cause}", quote::sentence(path))]
+    File {
+        /// The file as it was configured.
+        path: PathBuf,
+        /// What is wrong.
+        cause: FileRefusal,
+    },
+    /// The credential cannot be had.
+    #[error("cannot read shares from credential {name:?}: {cause}")]
+    Credential {
+        /// The name as it was configured.
+        name: String,
+        /// What is wrong.
+        cause: CredentialRefusal,
+    },
+    /// The source was read, but what it holds cannot be used.
+    #[error("cannot use the shares in {origin}: {cause}")]
+    Content {
+        /// The source.
+        origin: Source,
+        /// What is wrong.
+        cause: ContentRefusal,
+    },
 }
 
 impl Explain for ShareError {
     fn kind(&self) -> &'static str {
-        "unreadable"
+        match self {
+            Self::File { cause, .. } => cause.kind(),
+            Self::Credential { cause, .. } => cause.kind(),
+            Self::Content { cause, .. } => cause.kind(),
+        }
     }
-    fn advice(&self) -> Option<String> {
-        None
-    }
-}
 
-/// Something a careful owner wants to know about shares that were accepted. Never carries a byte of a share.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Notice {
-    /// Placeholder: to be written with the real cases.
-    #[error("root token")]
-    RootToken,
-}
-
-impl Explain for Notice {
-    fn kind(&self) -> &'static str {
-        "root-token"
-    }
     fn advice(&self) -> Option<String> {
-        None
+        Some(match self {
+            Self::File { path, cause } => cause.advice(path),
+            Self::Credential { name, cause } => cause.advice(name),
+            Self::Content { origin, cause } => cause.advice(origin),
+        })
     }
 }

@@ -1,9 +1,26 @@
-//! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves the machine.
+//! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves
+//! the machine.
+//!
+//! [`Source::load`] is the way in: `file` or `credential` gives the bytes, `format` finds the shares in them.
+//! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
 
+mod bounded;
+mod consistency;
+mod credential;
 mod error;
+mod field;
+mod file;
+mod format;
+mod notice;
+mod quote;
 mod share;
 mod source;
 
-pub use error::{Notice, ShareError};
+pub use consistency::{Misfit, Plan};
+pub use credential::CredentialRefusal;
+pub use error::ShareError;
+pub use file::{FileRefusal, User};
+pub use format::{ContentRefusal, Flaw, Place, Spot};
+pub use notice::Notice;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Source, Stamp};

@@ -2,6 +2,12 @@
 
 use zeroize::Zeroizing;
 
+/// Bytes of a share of a split key: 32 y bytes and one x byte. 1-of-1 servers have a bare key of 32 bytes.
+const SPLIT_LENGTH: usize = 33;
+
+const REQUEST_HEAD: &[u8] = b"{\"key\":\"";
+const REQUEST_TAIL: &[u8] = b"\"}";
+
 /// One key share: 16 to 33 bytes that are wiped when dropped.
 ///
 /// Vault's layout for more than one share: the y bytes, then one x byte. A 1-of-1 "share" is the 32-byte
@@ -12,6 +18,11 @@ pub struct Share {
 }
 
 impl Share {
+    /// Takes the decoded bytes of the share that stood at `position`, counted from 1.
+    pub(super) fn new(bytes: Zeroizing<Vec<u8>>, position: usize) -> Self {
+        Self { bytes, position }
+    }
+
     /// Where the share stood in its source, counted from 1 as a person would.
     pub fn position(&self) -> usize {
         self.position
@@ -19,9 +30,40 @@ impl Share {
 
     /// The body of `PUT /v1/sys/unseal` that submits this share, in memory that wipes itself.
     pub fn unseal_request(&self) -> Zeroizing<Vec<u8>> {
-        let _ = &self.bytes;
-        Zeroizing::new(Vec::new())
+        let digits = base16ct::encoded_len(&self.bytes);
+        let mut body = Zeroizing::new(Vec::with_capacity(REQUEST_HEAD.len() + digits + REQUEST_TAIL.len()));
+        body.extend_from_slice(REQUEST_HEAD);
+        body.resize(REQUEST_HEAD.len() + digits, b'0');
+        if let Some(hex) = body.get_mut(REQUEST_HEAD.len()..) {
+            // Cannot fail: the room was measured by the same crate.
+            let encoded = base16ct::lower::encode(&self.bytes, hex);
+            debug_assert!(encoded.is_ok());
+        }
+        body.extend_from_slice(REQUEST_TAIL);
+        body
     }
+
+    /// The decoded bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// x and the y bytes of a share of a split key; `None` for any other length.
+    pub(super) fn point(&self) -> Option<Point<'_>> {
+        match self.bytes.split_last() {
+            Some((&x, y)) if self.bytes.len() == SPLIT_LENGTH => Some(Point { x, y }),
+            _ => None,
+        }
+    }
+}
+
+/// A share of a split key as a point: each y byte belongs to its own polynomial, all at the same x.
+///
+/// The layout is that of `shamir.Split` in the servers' source: the x byte comes last and is never 0.
+#[derive(Clone, Copy)]
+pub(super) struct Point<'a> {
+    pub(super) x: u8,
+    pub(super) y: &'a [u8],
 }
 
 /// The shares of one source, in its order, without duplicates. No Debug, Clone or Serialize.
@@ -30,6 +72,11 @@ pub struct ShareSet {
 }
 
 impl ShareSet {
+    /// Takes shares that were checked against each other: of one length, no two the same, no x twice.
+    pub(super) fn new(shares: Vec<Share>) -> Self {
+        Self { shares }
+    }
+
     /// How many different shares there are; at least one.
     pub fn count(&self) -> usize {
         self.shares.len()
@@ -38,5 +85,57 @@ impl ShareSet {
     /// The share at `index`, counted from 0.
     pub fn get(&self, index: usize) -> Option<&Share> {
         self.shares.get(index)
+    }
+
+    /// The shares in the order of the source.
+    pub fn iter(&self) -> std::slice::Iter<'_, Share> {
+        self.shares.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a ShareSet {
+    type Item = &'a Share;
+    type IntoIter = std::slice::Iter<'a, Share>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_is_the_key_in_lowercase_hex_and_nothing_else() {
+        for (bytes, body) in [
+            (vec![0xab; 16], format!("{{\"key\":\"{}\"}}", "ab".repeat(16))),
+            (
+                (0x00..0x21).collect(),
+                "{\"key\":\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20\"}".into(),
+            ),
+        ] {
+            let request = Share::new(Zeroizing::new(bytes), 1).unseal_request();
+            assert_eq!(std::str::from_utf8(&request).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn the_request_is_written_where_it_stays() {
+        // A buffer that had to grow would have left a copy of the share behind.
+        for length in 16..=33 {
+            let request = Share::new(Zeroizing::new(vec![1; length]), 1).unseal_request();
+            assert_eq!(request.capacity(), request.len());
+        }
+    }
+
+    #[test]
+    fn only_a_share_of_a_split_key_is_a_point() {
+        let share = |length: u8| Share::new(Zeroizing::new((1..=length).collect()), 1);
+        let split = share(33);
+        let point = split.point().unwrap();
+        assert_eq!((point.x, point.y.len(), point.y[0]), (33, 32, 1));
+        assert!(share(32).point().is_none());
+        assert!(share(16).point().is_none());
     }
 }

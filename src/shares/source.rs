@@ -1,14 +1,16 @@
 //! Where shares come from.
 
-use super::{Notice, ShareError, ShareSet};
+use super::{Notice, ShareError, ShareSet, credential, file, format, quote};
+use rustix::fs::{AtFlags, CWD, statat};
+use std::fmt;
 use std::path::PathBuf;
 
 /// Where the shares of a cluster are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file that is owned and protected as `shares/file.rs` demands.
+    /// A file that is owned and protected as `shares/file` demands.
     File(PathBuf),
-    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5), `LoadCredential=`).
+    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (`LoadCredential=` in systemd.exec(5)).
     Credential(String),
 }
 
@@ -22,16 +24,104 @@ pub struct Loaded {
 
 /// Identity and time of change of a source: two equal stamps mean that nothing was rewritten between them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {}
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    /// Seconds and nanoseconds of the last write.
+    modified: (i64, i64),
+    /// Seconds and nanoseconds of the last change of content, owner or mode.
+    changed: (i64, i64),
+}
 
 impl Source {
     /// Reads, checks and parses the source. Blocks on the file system: call it off the loop.
     pub fn load(&self) -> Result<Loaded, ShareError> {
-        Err(ShareError::Unreadable)
+        let bytes = match self {
+            Self::File(path) => {
+                file::read(path).map_err(|cause| ShareError::File { path: path.clone(), cause })?
+            }
+            Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
+                .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
+        };
+        format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
     }
 
     /// The source's current stamp; `None` while it cannot be looked at.
     pub fn stamp(&self) -> Option<Stamp> {
-        None
+        let path = match self {
+            Self::File(path) => path.clone(),
+            Self::Credential(name) => credential::directory()?.join(name),
+        };
+        let stat = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        // The types of these fields differ between architectures.
+        Some(Stamp {
+            device: wide(stat.st_dev)?,
+            inode: wide(stat.st_ino)?,
+            size: wide(stat.st_size)?,
+            modified: (signed(stat.st_mtime)?, signed(stat.st_mtime_nsec)?),
+            changed: (signed(stat.st_ctime)?, signed(stat.st_ctime_nsec)?),
+        })
+    }
+}
+
+fn wide<N: TryInto<u64>>(number: N) -> Option<u64> {
+    number.try_into().ok()
+}
+
+fn signed<N: TryInto<i64>>(number: N) -> Option<i64> {
+    number.try_into().ok()
+}
+
+/// As sentences name it: `/etc/vault-unseal/shares.json`, `credential "shares"`.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.write_str(&quote::sentence(path)),
+            Self::Credential(name) => write!(f, "credential {name:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_stamp_changes_with_every_way_to_change_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("shares");
+        let source = Source::File(path.clone());
+        assert_eq!(source.stamp(), None);
+
+        fs::write(&path, "one").unwrap();
+        let written = source.stamp();
+        assert!(written.is_some());
+        assert_eq!(source.stamp(), written, "nothing changed");
+
+        fs::write(&path, "longer").unwrap();
+        let rewritten = source.stamp();
+        assert_ne!(rewritten, written, "another size");
+
+        // Same size, same time, another file: what `mv new old` does after `cp -p`.
+        let copy = directory.path().join("copy");
+        fs::write(&copy, "LONGER").unwrap();
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::File::options().write(true).open(&copy).unwrap().set_modified(time).unwrap();
+        fs::rename(&copy, &path).unwrap();
+        assert_ne!(source.stamp(), rewritten, "another inode");
+
+        fs::remove_file(&path).unwrap();
+        assert_eq!(source.stamp(), None);
+    }
+
+    #[test]
+    fn sources_are_named_as_a_person_would() {
+        assert_eq!(
+            Source::File("/etc/vault-unseal/shares.json".into()).to_string(),
+            "/etc/vault-unseal/shares.json"
+        );
+        assert_eq!(Source::Credential("shares".into()).to_string(), "credential \"shares\"");
     }
 }

@@ -1,0 +1,211 @@
+//! The plan against random sets, random damage, and the shares of real servers.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use zeroize::Zeroizing;
+
+/// The three shares of a 2-of-3 server, OpenBao 2.7.2: any two of them unsealed it.
+const TWO_OF_THREE: [&str; 3] = [
+    "2c4bff69347f1f9f4fa7c30b26a6196c5de52bb242815db98df815b1b87a68a5d5",
+    "68d4f56617e18473817de4a7263adf515f816f5e6d06f0e9ffb54c73961dded33b",
+    "d11c39ccd837344e6d12535b26d0c3d163d5d6632ac512d314e29817cf6b15403a",
+];
+
+/// The five shares of a 3-of-5 server, OpenBao 2.7.2: the first, third and fifth unsealed it.
+const THREE_OF_FIVE: [&str; 5] = [
+    "99fd3d8455baa17d241cf147a34d31b1af8b5368d94d953250e445e12718bbcab6",
+    "bb30060465cec21770c6ffe35d4c504028a8c24710dd9356e3c8a81ef2bf631153",
+    "87b8d7fb987f6a3e10cab9c8283df72d4de82853980775998bf5a740cf0cc3bce7",
+    "c41696287e429f43134d9cc421105b22245a9dd8ca3d3e4cbe27ea9556bd9b7997",
+    "0fec9d666c0870a47462ad2a530a8a5f2175b17df3ea9199e548c5ed26f7b335d7",
+];
+
+/// A share of a 2-of-2 server of its own.
+const FOREIGN: &str = "4effeddf619423c5490ba4356014ef79cb9634fb3223d396556d5085155e09bb2b";
+
+fn decoded(shares: &[&str]) -> Vec<Vec<u8>> {
+    shares.iter().map(|share| base16ct::lower::decode(share, &mut [0; 33]).unwrap().to_vec()).collect()
+}
+
+fn set(shares: &[Vec<u8>]) -> ShareSet {
+    let share = |(index, bytes): (usize, &Vec<u8>)| Share::new(Zeroizing::new(bytes.clone()), index + 1);
+    ShareSet::new(shares.iter().enumerate().map(share).collect())
+}
+
+/// Splits by evaluating random polynomials (Horner), not by the interpolation under test.
+fn split(secret: &[u8; 32], randomness: &[u8], xs: &[u8], threshold: usize) -> Vec<Vec<u8>> {
+    let coefficient = |byte: usize, power: usize| match power {
+        0 => secret[byte],
+        _ => randomness[(byte * 31 + power * 7) % randomness.len()].wrapping_add(u8::try_from(byte).unwrap()),
+    };
+    let value = |byte: usize, x: u8| {
+        (0..threshold).rev().fold(0, |sum, power| field::multiply(sum, x) ^ coefficient(byte, power))
+    };
+    xs.iter().map(|&x| (0..32).map(|byte| value(byte, x)).chain([x]).collect()).collect()
+}
+
+/// What the server computes: the value at 0.
+fn combine(shares: &[Vec<u8>], chosen: &[usize]) -> Vec<u8> {
+    let xs: Vec<u8> = chosen.iter().map(|&index| shares[index][32]).collect();
+    let basis = field::lagrange(&xs, 0);
+    let sum = |byte: usize| {
+        chosen.iter().zip(&basis).fold(0, |sum, (&i, &b)| sum ^ field::multiply(b, shares[i][byte]))
+    };
+    (0..32).map(sum).collect()
+}
+
+fn one(candidate: &[usize]) -> Plan {
+    Plan { candidates: vec![candidate.to_vec()], ..Plan::default() }
+}
+
+#[test]
+fn the_shares_of_real_servers_are_consistent() {
+    assert_eq!(set(&decoded(&TWO_OF_THREE)).plan(2), one(&[0, 1]));
+    assert_eq!(set(&decoded(&THREE_OF_FIVE)).plan(3), one(&[0, 1, 2]));
+    // Every three of the five give the same key.
+    let shares = decoded(&THREE_OF_FIVE);
+    let key = combine(&shares, &[0, 2, 4]);
+    for chosen in subsets(&[0, 1, 2, 3, 4], 3) {
+        assert_eq!(combine(&shares, &chosen), key);
+    }
+}
+
+#[test]
+fn one_wrong_bit_in_a_real_share_is_named() {
+    for bad in 0..5 {
+        for (byte, bit) in [(0, 0), (17, 3), (31, 7), (32, 2)] {
+            let mut shares = decoded(&THREE_OF_FIVE);
+            shares[bad][byte] ^= 1 << bit;
+            let plan = set(&shares).plan(3);
+            assert_eq!((plan.corrupt.as_slice(), plan.ambiguous), ([bad].as_slice(), false));
+            assert_eq!(plan.candidates.len(), 1, "four agree, nothing else is worth a round");
+            assert!(!plan.candidates[0].contains(&bad));
+        }
+    }
+}
+
+#[test]
+fn up_to_the_threshold_nothing_can_be_judged() {
+    let shares = decoded(&THREE_OF_FIVE);
+    assert_eq!(set(&shares[..1]).plan(3), one(&[0]), "submit what we have, others have the rest");
+    assert_eq!(set(&shares[..2]).plan(3), one(&[0, 1]));
+    let foreign = vec![shares[0].clone(), shares[1].clone(), decoded(&[FOREIGN])[0].clone()];
+    assert_eq!(set(&foreign).plan(3), one(&[0, 1, 2]));
+}
+
+#[test]
+fn a_share_too_few_to_decide_gives_every_set_a_try() {
+    let mut shares = decoded(&TWO_OF_THREE);
+    shares[0] = decoded(&[FOREIGN])[0].clone();
+    let plan = set(&shares).plan(2);
+    assert!(plan.ambiguous);
+    assert_eq!(plan.corrupt, [0usize; 0], "nobody is blamed on suspicion");
+    assert!(plan.candidates.contains(&vec![1, 2]), "{plan:?}");
+    // Once the server has told which, the bad one has a name.
+    assert_eq!(set(&shares).outliers(&[1, 2]), [0]);
+}
+
+#[test]
+fn an_old_and_a_new_set_in_one_file_are_both_tried() {
+    let old = split(&[1; 32], &[9, 77, 3], &[1, 2, 3, 4], 2);
+    let new = split(&[2; 32], &[5, 4, 200, 8], &[11, 12, 13], 2);
+    let shares: Vec<Vec<u8>> = old.iter().chain(&new).cloned().collect();
+    let plan = set(&shares).plan(2);
+    assert_eq!(plan.candidates[..2], [vec![0, 1], vec![4, 5]]);
+    assert!(plan.ambiguous);
+    assert_eq!(plan.corrupt, [0usize; 0]);
+    // With fewer of the new set nothing proves that they belong together, but the rest is still offered.
+    let plan = set(&shares[..6]).plan(2);
+    assert_eq!(plan.candidates[..2], [vec![0, 1], vec![4, 5]]);
+    assert_eq!(plan.corrupt, [4, 5]);
+}
+
+#[test]
+fn every_bare_key_is_a_candidate_of_its_own() {
+    let keys = [vec![1; 32], vec![2; 32]];
+    assert_eq!(set(&keys[..1]).plan(1), one(&[0]));
+    let plan = set(&keys).plan(1);
+    assert_eq!((plan.candidates, plan.ambiguous), (vec![vec![0], vec![1]], true));
+    assert_eq!(set(&keys).outliers(&[1]), [0]);
+}
+
+#[test]
+fn shares_of_another_kind_of_server_are_not_submitted() {
+    let bare = set(&[vec![1; 32], vec![2; 32]]).plan(2);
+    assert_eq!(bare.candidates, Vec::<Vec<usize>>::new());
+    assert_eq!(bare.misfit, Some(Misfit::BareKey { bytes: 32, threshold: 2 }));
+    let split = set(&decoded(&TWO_OF_THREE)).plan(1);
+    assert_eq!(split.candidates, Vec::<Vec<usize>>::new());
+    assert_eq!(split.misfit, Some(Misfit::SplitKey));
+    assert_eq!(set(&decoded(&TWO_OF_THREE)).plan(0), Plan::default(), "uninitialised: nothing to submit yet");
+}
+
+#[test]
+fn the_search_ends_whatever_it_is_given() {
+    // 60 shares of which no two belong together: C(60, 30) sets, 118 million billion.
+    let shares: Vec<Vec<u8>> = (1..=60)
+        .map(|x: u8| (0..32).map(|byte: u8| byte.wrapping_mul(x) ^ x.rotate_left(5)).chain([x]).collect())
+        .collect();
+    let plan = set(&shares).plan(30);
+    assert!(plan.ambiguous);
+    assert_eq!(plan.candidates.len(), MOST_CANDIDATES);
+}
+
+/// A set, its threshold, and which shares to damage so that more than `threshold` good ones remain.
+fn damaged() -> impl Strategy<Value = (Vec<Vec<u8>>, usize, Vec<usize>, [u8; 32])> {
+    (3..=12usize).prop_flat_map(|count| (Just(count), 2..count)).prop_flat_map(|(count, threshold)| {
+        let indices: Vec<usize> = (0..count).collect();
+        let bad = proptest::sample::subsequence(indices, 0..count - threshold);
+        let xs = Just((1..=255u8).collect::<Vec<u8>>()).prop_shuffle();
+        let noise = proptest::collection::vec(any::<u8>(), 97);
+        (any::<[u8; 32]>(), noise, xs, bad, any::<[u8; 32]>()).prop_map(
+            move |(secret, noise, xs, bad, damage)| {
+                let mut shares = split(&secret, &noise, &xs[..count], threshold);
+                for (nth, &index) in bad.iter().enumerate() {
+                    for (byte, delta) in damage.iter().enumerate() {
+                        // Never nothing, and another damage for each share.
+                        shares[index][byte] ^= delta
+                            .rotate_left(u32::try_from(nth).unwrap())
+                            .wrapping_add(u8::try_from(nth * 32 + byte).unwrap_or(77))
+                            | u8::from(byte == nth);
+                    }
+                }
+                (shares, threshold, bad, secret)
+            },
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn damage_is_found_and_the_first_candidate_unseals((shares, threshold, bad, secret) in damaged()) {
+        let set = set(&shares);
+        let plan = set.plan(threshold);
+        prop_assert_eq!(&plan.corrupt, &bad);
+        prop_assert!(!plan.ambiguous);
+        prop_assert_eq!(combine(&shares, &plan.candidates[0]), secret);
+        prop_assert_eq!(set.outliers(&plan.candidates[0]), bad);
+        for candidate in &plan.candidates {
+            prop_assert_eq!(candidate.len(), threshold);
+        }
+    }
+
+    #[test]
+    fn with_one_share_to_spare_some_candidate_unseals(
+        secret in any::<[u8; 32]>(), noise in proptest::collection::vec(any::<u8>(), 97),
+        threshold in 2..=11usize, bad in any::<proptest::sample::Index>(),
+        byte in 0..32usize, delta in 1..=255u8,
+    ) {
+        let xs: Vec<u8> = (1..=u8::try_from(threshold + 1).unwrap()).collect();
+        let mut shares = split(&secret, &noise, &xs, threshold);
+        let bad = bad.index(shares.len());
+        shares[bad][byte] ^= delta;
+        let plan = set(&shares).plan(threshold);
+        prop_assert!(plan.ambiguous);
+        let different: BTreeSet<_> = plan.candidates.iter().collect();
+        prop_assert_eq!(plan.candidates.len(), different.len());
+        let right = plan.candidates.iter().find(|candidate| combine(&shares, candidate) == secret);
+        prop_assert_eq!(set(&shares).outliers(right.unwrap()), [bad]);
+    }
+}

@@ -1,0 +1,201 @@
+//! Shares in a systemd credential: systemd.exec(5), `LoadCredential=` and its relatives.
+//!
+//! The directory is made by systemd for this process alone, so owner and mode are its business: the files may
+//! belong to root and be readable through an access control list.
+
+use super::bounded::{self, LIMIT};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// How many names an error lists.
+const MOST_NAMES: usize = 10;
+
+/// Why a credential was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialRefusal {
+    /// Not started by systemd with credentials.
+    #[error("$CREDENTIALS_DIRECTORY is not set: this process was given no credentials")]
+    NoDirectory,
+    /// The name would leave the directory.
+    #[error("a credential's name is a plain file name of at most 255 bytes")]
+    Name,
+    /// Nothing of that name.
+    #[error("there is no such credential; {}", there(present))]
+    Missing {
+        /// The names that are there, sorted.
+        present: Vec<String>,
+    },
+    /// A directory (`LoadCredential=` of a directory makes names with `_`), or something stranger.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// Larger than any file of shares.
+    #[error("it is larger than {LIMIT} bytes")]
+    Oversized,
+    /// The operating system failed.
+    #[error("{error}")]
+    Io {
+        /// What it said.
+        error: io::Error,
+    },
+}
+
+impl CredentialRefusal {
+    /// A stable word for each refusal.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::NoDirectory => "credentials-directory-unset",
+            Self::Name => "credential-name",
+            Self::Missing { .. } => "credential-missing",
+            Self::NotRegular => "credential-not-regular",
+            Self::Oversized => "oversized",
+            Self::Io { .. } => "credential-io",
+        }
+    }
+
+    /// What to do about it; `name` is the credential.
+    pub(super) fn advice(&self, name: &str) -> String {
+        match self {
+            Self::NoDirectory | Self::Missing { .. } => format!(
+                "Give it to the unit: systemctl edit vault-unseal, [Service], \
+                 LoadCredential={name}:/etc/vault-unseal/shares.json"
+            ),
+            Self::Name => {
+                "Take a name without / such as \"shares\", in the unit and in the configuration.".into()
+            }
+            Self::NotRegular | Self::Oversized | Self::Io { .. } => {
+                format!(
+                    "See what it is made from: systemctl cat vault-unseal | grep -F {}",
+                    super::quote::shell(Path::new(name))
+                )
+            }
+        }
+    }
+}
+
+/// Where systemd put this process's credentials. The one place that looks at the environment.
+pub(super) fn directory() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Reads the credential `name` in `directory`.
+pub(super) fn read(directory: Option<&Path>, name: &str) -> Result<Zeroizing<Vec<u8>>, CredentialRefusal> {
+    if !is_plain(name) {
+        return Err(CredentialRefusal::Name);
+    }
+    let directory = directory.ok_or(CredentialRefusal::NoDirectory)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat(CWD, directory.join(name), flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT => CredentialRefusal::Missing { present: names(directory) },
+        Errno::LOOP | Errno::NXIO => CredentialRefusal::NotRegular,
+        other => CredentialRefusal::Io { error: other.into() },
+    })?;
+    let failed = |error| CredentialRefusal::Io { error };
+    let stat = fstat(&file).map_err(|errno| failed(errno.into()))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(CredentialRefusal::NotRegular);
+    }
+    bounded::read(&File::from(file)).map_err(failed)?.ok_or(CredentialRefusal::Oversized)
+}
+
+/// What systemd takes as a name (`credential_name_valid`), as far as it matters here.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 255 && name != "." && name != ".." && !name.contains(['/', '\0'])
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|entry| entry.file_name()))
+        .map(|name: std::ffi::OsString| OsStr::to_string_lossy(&name).into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn there(present: &[String]) -> String {
+    if present.is_empty() {
+        return "there are none".to_owned();
+    }
+    let shown: Vec<String> = present.iter().take(MOST_NAMES).map(|name| format!("{name:?}")).collect();
+    let more = if present.len() > MOST_NAMES { ", ..." } else { "" };
+    format!("there are {}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explain::Explain;
+    use crate::shares::ShareError;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn refusal(directory: Option<&Path>, name: &str) -> ShareError {
+        let cause = read(directory, name).expect_err(name);
+        ShareError::Credential { name: name.to_owned(), cause }
+    }
+
+    #[test]
+    fn what_systemd_hands_over_is_read_whatever_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("shares");
+        fs::write(&path, "share").unwrap();
+        // With an access control list for the service's user, the mask shows as group bits.
+        for mode in [0o400, 0o440, 0o444, 0o666] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(read(Some(directory.path()), "shares").unwrap().as_slice(), b"share");
+        }
+    }
+
+    #[test]
+    fn a_missing_credential_is_told_beside_those_that_are_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = refusal(Some(directory.path()), "shares");
+        assert_eq!(error.kind(), "credential-missing");
+        assert!(error.to_string().ends_with("there is no such credential; there are none"), "{error}");
+        for name in ["share", "ca"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        let error = refusal(Some(directory.path()), "shares");
+        assert_eq!(
+            error.to_string(),
+            "cannot read shares from credential \"shares\": there is no such credential; \
+             there are \"ca\", \"share\""
+        );
+        assert!(error.advice().unwrap().contains("LoadCredential=shares:"), "{error}");
+        for number in 0..20 {
+            fs::write(directory.path().join(format!("many{number}")), "").unwrap();
+        }
+        assert!(refusal(Some(directory.path()), "shares").to_string().ends_with(", ..."));
+    }
+
+    #[test]
+    fn every_other_refusal_has_its_word() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("large"), vec![b'#'; LIMIT + 1]).unwrap();
+        fs::create_dir(directory.path().join("directory")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", directory.path().join("link")).unwrap();
+        let here = Some(directory.path());
+        for (directory, name, kind) in [
+            (None, "shares", "credentials-directory-unset"),
+            (here, "", "credential-name"),
+            (here, "..", "credential-name"),
+            (here, "../shares", "credential-name"),
+            (here, "/etc/passwd", "credential-name"),
+            (None, "a/b", "credential-name"),
+            (here, "large", "oversized"),
+            (here, "directory", "credential-not-regular"),
+            (here, "link", "credential-not-regular"),
+        ] {
+            let error = refusal(directory, name);
+            assert_eq!(error.kind(), kind, "{name}");
+            assert!(error.advice().is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Users in sentences and commands.
+
+use std::fmt;
+
+/// A user, by number and, where `/etc/passwd` has it, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    uid: u32,
+    name: Option<String>,
+}
+
+impl User {
+    /// Looks the number up in `/etc/passwd`; directory services are not asked, they may take their time.
+    pub(super) fn of(uid: u32) -> Self {
+        let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        Self { uid, name: name_in(&accounts, uid) }
+    }
+
+    /// The word for `chown`.
+    pub(super) fn word(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.uid.to_string())
+    }
+}
+
+/// `uid 1000 (alice)`.
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "uid {}", self.uid)?;
+        self.name.iter().try_for_each(|name| write!(f, " ({name})"))
+    }
+}
+
+/// Finds a user in the text of passwd(5). Names that a shell would not take as one plain word are left out.
+fn name_in(accounts: &str, uid: u32) -> Option<String> {
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        let same = fields.nth(1)?.parse() == Ok(uid);
+        (same && !name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_are_named_where_they_have_a_name() {
+        let accounts =
+            "root:x:0:0:root:/root:/bin/sh\nbroken\nal ice:x:7:7::/:\nbob:x:1000:1000::/home/bob:\n";
+        let shown = |uid| User { uid, name: name_in(accounts, uid) }.to_string();
+        assert_eq!(shown(0), "uid 0 (root)");
+        assert_eq!(shown(1000), "uid 1000 (bob)");
+        assert_eq!(shown(7), "uid 7");
+        assert_eq!(shown(1), "uid 1");
+    }
+}

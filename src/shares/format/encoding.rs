@@ -1,0 +1,79 @@
+//! From the text of a share to its bytes.
+
+use super::Flaw;
+use base64ct::{Base64, Base64Unpadded, Encoding};
+use std::ops::RangeInclusive;
+use zeroize::Zeroizing;
+
+/// Lengths a server takes as a share, in bytes (`sys/unseal`: 16-byte minimum, 32-byte maximum plus x).
+const LENGTHS: RangeInclusive<usize> = 16..=33;
+
+/// What tokens of Vault and OpenBao begin with: service, batch and recovery tokens, new and old.
+const TOKENS: [&str; 6] = ["hvs.", "hvb.", "hvr.", "s.", "b.", "r."];
+
+/// The shortest PGP session key packet is longer than this many bytes.
+const SHORTEST_PGP: usize = 64;
+
+/// Decodes one share, hex or base64, from the buffer of the source into one that wipes itself.
+///
+/// As the server does: hex if it decodes to a share, else standard base64. Unlike the server, base64 may lack
+/// its padding, and what consists of hex digits alone is never base64: that would be a share cut short.
+pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Flaw> {
+    let text = text.trim();
+    if is_token(text) {
+        return Err(Flaw::Token);
+    }
+    let bytes = raw(text.as_bytes())?;
+    if LENGTHS.contains(&bytes.len()) {
+        return Ok(bytes);
+    }
+    Err(if is_openpgp(&bytes) {
+        Flaw::Pgp
+    } else if is_encoded_again(&bytes) {
+        Flaw::DoublyEncoded
+    } else if bytes.len() < *LENGTHS.start() {
+        Flaw::TooShort { bytes: bytes.len() }
+    } else {
+        Flaw::TooLong { bytes: bytes.len() }
+    })
+}
+
+/// Whether the text begins as a token does. Neither hex nor base64 has a dot.
+pub(super) fn is_token(text: &str) -> bool {
+    TOKENS.iter().any(|prefix| {
+        let rest = text.strip_prefix(prefix);
+        rest.is_some_and(|rest| {
+            rest.len() >= 8 && rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        })
+    })
+}
+
+/// Whether the bytes are a PGP message to a public key: a packet with tag 1 in the new or old format
+/// (RFC 9580, section 4.2), which is where `vault operator init -pgp-keys` output begins.
+pub(super) fn is_openpgp(bytes: &[u8]) -> bool {
+    bytes.len() > SHORTEST_PGP && matches!(bytes.first(), Some(0xc1 | 0x84..=0x86))
+}
+
+/// Whether the bytes, longer than a share, are the text of one.
+fn is_encoded_again(bytes: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
+    bytes.len() > *LENGTHS.end() && bytes.trim_ascii().iter().all(letter)
+}
+
+/// Decodes without judging the length.
+fn raw(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Flaw> {
+    // The room for hex is 1/2 of the text, for base64 3/4: enough for either without growing.
+    let mut buffer = Zeroizing::new(vec![0; text.len()]);
+    let length = if text.iter().all(u8::is_ascii_hexdigit) {
+        if text.len() % 2 == 1 {
+            return Err(Flaw::OddHex);
+        }
+        base16ct::mixed::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| Flaw::Malformed)?
+    } else if text.ends_with(b"=") {
+        Base64::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| Flaw::Malformed)?
+    } else {
+        Base64Unpadded::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| Flaw::Malformed)?
+    };
+    buffer.truncate(length);
+    Ok(buffer)
+}

@@ -1,0 +1,230 @@
+//! Why the content of a source was refused.
+
+use super::{Flaw, MOST_SHARES, Place, Spot};
+use crate::shares::{Source, quote};
+
+/// Why what a source holds cannot be used. Names places and positions, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContentRefusal {
+    /// No bytes, or nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// Text without a line that is not a comment.
+    #[error("it holds nothing but comments")]
+    OnlyComments,
+    /// Control characters.
+    #[error("it is not text")]
+    Binary,
+    /// Bytes that are not UTF-8.
+    #[error("it is not UTF-8 at {spot}")]
+    InvalidUtf8 {
+        /// The first byte that is not.
+        spot: Spot,
+    },
+    /// The JSON ends before it is complete.
+    #[error("its JSON ends too early, at {spot}")]
+    JsonTruncated {
+        /// The end.
+        spot: Spot,
+    },
+    /// Not JSON, though it begins like it.
+    #[error("it is not valid JSON at {spot}")]
+    JsonSyntax {
+        /// The first byte that does not fit.
+        spot: Spot,
+    },
+    /// A backslash in the JSON. Shares have none, and resolving one would copy a share.
+    #[error("its JSON has a backslash at {spot}, which no share needs")]
+    JsonEscape {
+        /// The backslash.
+        spot: Spot,
+    },
+    /// A member with shares is there twice.
+    #[error("its JSON has {name:?} for a second time at {spot}")]
+    JsonTwice {
+        /// The member.
+        name: &'static str,
+        /// Its second occurrence.
+        spot: Spot,
+    },
+    /// Something else where a list of strings should be.
+    #[error("{} {found}, not {}", subject(*list, *entry), wanted(*entry))]
+    JsonType {
+        /// The member and where it is; `None` for a bare array.
+        list: Option<(&'static str, Spot)>,
+        /// Which entry, counted from 1; `None` when the member itself is no list.
+        entry: Option<usize>,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// JSON without a member that holds shares, or text without a line that does.
+    #[error("it holds no shares")]
+    NoShares,
+    /// A token and nothing else.
+    #[error("it holds a token, not shares")]
+    OnlyToken,
+    /// Recovery keys and nothing else.
+    #[error("it holds recovery keys, which cannot unseal: the server unseals itself (auto-unseal)")]
+    RecoveryKeys,
+    /// The file as a whole, or each share in it, is encrypted.
+    #[error("it is encrypted with PGP")]
+    Pgp,
+    /// More than a split key can have.
+    #[error("it holds {count} shares, more than the {MOST_SHARES} a key can be split into")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// One of the strings is not a share.
+    #[error("{place} {flaw}")]
+    Share {
+        /// Which one.
+        place: Place,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// Two lists of the same shares do not hold the same shares.
+    #[error(
+        "its list {list:?} does not hold the same shares as the list before it: share {position} differs"
+    )]
+    ListsDiffer {
+        /// The second list.
+        list: &'static str,
+        /// The first share that differs or is missing, counted from 1.
+        position: usize,
+    },
+    /// Two shares that cannot belong together.
+    #[error(
+        "share {first} has {first_bytes} bytes and share {second} has {second_bytes}; those of one key \
+         have the same length"
+    )]
+    UnequalLengths {
+        /// The position of the one.
+        first: usize,
+        /// Its length.
+        first_bytes: usize,
+        /// The position of the other.
+        second: usize,
+        /// Its length.
+        second_bytes: usize,
+    },
+    /// A share at x = 0, where the key itself would be.
+    #[error("share {position} is damaged: its last byte is 0, which no share has")]
+    ZeroX {
+        /// Its position.
+        position: usize,
+    },
+    /// Two shares for the same x.
+    #[error("shares {first} and {second} exclude each other: same last byte, but they differ before it")]
+    Conflict {
+        /// The position of the one.
+        first: usize,
+        /// The position of the other.
+        second: usize,
+    },
+}
+
+impl ContentRefusal {
+    /// A stable word for each refusal.
+    pub(in crate::shares) fn kind(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::OnlyComments => "only-comments",
+            Self::Binary => "binary",
+            Self::InvalidUtf8 { .. } => "invalid-utf8",
+            Self::JsonTruncated { .. } => "json-truncated",
+            Self::JsonSyntax { .. } => "json-syntax",
+            Self::JsonEscape { .. } => "json-escape",
+            Self::JsonTwice { .. } => "json-twice",
+            Self::JsonType { .. } => "json-type",
+            Self::NoShares => "no-shares",
+            Self::OnlyToken => "token",
+            Self::RecoveryKeys => "recovery-keys",
+            Self::Pgp => "pgp-encrypted",
+            Self::TooMany { .. } => "too-many-shares",
+            Self::Share { flaw, .. } => flaw.kind(),
+            Self::ListsDiffer { .. } => "lists-differ",
+            Self::UnequalLengths { .. } => "unequal-lengths",
+            Self::ZeroX { .. } => "share-zero-x",
+            Self::Conflict { .. } => "conflicting-shares",
+        }
+    }
+
+    /// What to do about it; `origin` is the source.
+    pub(in crate::shares) fn advice(&self, origin: &Source) -> String {
+        let file = match origin {
+            Source::File(path) => quote::shell(path),
+            Source::Credential(_) => "FILE".to_owned(),
+        };
+        let advice = match self {
+            Self::Binary => {
+                return format!("See what it is: file {file}. From UTF-16: iconv -f UTF-16 -t UTF-8");
+            }
+            Self::InvalidUtf8 { .. } => return format!("See what it is: file {file}"),
+            Self::JsonSyntax { .. } => return format!("See what is wrong there: jq empty {file}"),
+            Self::JsonTwice { name, .. } => return format!("Leave only one {name:?} in it."),
+            Self::ListsDiffer { list, .. } => {
+                return format!(
+                    "Find out which list is right and delete the other: jq 'del(.{list})' {file}"
+                );
+            }
+            Self::Empty | Self::OnlyComments | Self::NoShares => {
+                "Put the shares there as the server printed them: the output of \
+                 vault operator init -format=json, or one share a line, hex or base64."
+            }
+            Self::JsonTruncated { .. } => {
+                "It was not written to its end. Copy it again from where the shares are kept."
+            }
+            Self::JsonEscape { .. } => {
+                "Write a slash without a backslash before it, and leave out members with other escapes."
+            }
+            Self::JsonType { .. } => {
+                "Each share is a string in quotes, in a list: {\"keys\": [\"...\", \"...\"]}"
+            }
+            Self::OnlyToken | Self::Share { flaw: Flaw::Token, .. } => {
+                "A token cannot unseal. Configure the file with the unseal keys that \
+                 vault operator init printed."
+            }
+            Self::RecoveryKeys => {
+                "A server with auto-unseal needs no daemon: remove it from the configuration."
+            }
+            Self::Pgp | Self::Share { flaw: Flaw::Pgp, .. } => {
+                "Decrypt each share with the key it was made for: base64 -d | gpg --decrypt"
+            }
+            Self::Share { flaw: Flaw::DoublyEncoded, .. } => {
+                "Undo the outer encoding of each share: base64 -d, or xxd -r -p"
+            }
+            Self::TooMany { .. } => "Is it the right file? A key has at most 255 shares.",
+            Self::UnequalLengths { .. } => {
+                "One is incomplete, or of another server: 33 bytes are a share, 32 the key of a server \
+                 with a single share. Remove what does not belong."
+            }
+            Self::Conflict { .. } => {
+                "One is damaged, or they are of different servers or from before a rekey. Remove the \
+                 wrong one."
+            }
+            Self::ZeroX { .. } | Self::Share { .. } => {
+                "Copy it again from where the shares are kept: 66 hex digits or 44 characters of base64 \
+                 (64 or 44 for a server with a single share)."
+            }
+        };
+        advice.to_owned()
+    }
+}
+
+/// What a list of shares, or an entry of it, should be.
+fn wanted(entry: Option<usize>) -> &'static str {
+    if entry.is_some() { "a string" } else { "a list of strings" }
+}
+
+/// The beginning of a sentence about a member, or an entry of it.
+fn subject(list: Option<(&'static str, Spot)>, entry: Option<usize>) -> String {
+    let member = list.map(|(name, spot)| format!("{name:?} ({spot})"));
+    match (entry, member) {
+        (Some(entry), Some(member)) => format!("entry {entry} of {member} is"),
+        (Some(entry), None) => format!("entry {entry} of its list is"),
+        (None, Some(member)) => format!("{member} is"),
+        (None, None) => "its JSON is".to_owned(),
+    }
+}

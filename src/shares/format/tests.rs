@@ -1,0 +1,273 @@
+//! Every format that is read, every refusal, and that none of them shows a share.
+//!
+//! `samples/` holds what OpenBao 2.7.2 really printed; its keys belong to servers that are gone.
+
+use super::*;
+use crate::explain::Explain;
+use crate::shares::ShareError;
+use proptest::prelude::*;
+use std::fmt::Write;
+
+const CLI: &str = include_str!("samples/cli.json");
+const TERMINAL: &str = include_str!("samples/terminal.txt");
+const SINGLE: &str = include_str!("samples/api-single.json");
+const AUTO_UNSEAL: &str = include_str!("samples/api-auto-unseal.json");
+const ENCRYPTED: &str = include_str!("samples/pgp.json");
+
+/// The shares of a 2-of-3 server, in hex.
+const A: &str = "2c4bff69347f1f9f4fa7c30b26a6196c5de52bb242815db98df815b1b87a68a5d5";
+const B: &str = "68d4f56617e18473817de4a7263adf515f816f5e6d06f0e9ffb54c73961dded33b";
+const C: &str = "d11c39ccd837344e6d12535b26d0c3d163d5d6632ac512d314e29817cf6b15403a";
+/// The first two in base64, as the same server took them.
+const A64: &str = "LEv/aTR/H59Pp8MLJqYZbF3lK7JCgV25jfgVsbh6aKXV";
+const B64: &str = "aNT1ZhfhhHOBfeSnJjrfUV+Bb15tBvDp/7VMc5Yd3tM7";
+/// The key of a 1-of-1 server.
+const BARE: &str = "5d8c096755ca4cc3057f68e491cee38eb6bc181df50011fcaf6c6e7fe663ec3b";
+const BARE64: &str = "XYwJZ1XKTMMFf2jkkc7jjra8GB31ABH8r2xuf+Zj7Ds=";
+
+fn origin() -> Source {
+    Source::File("/etc/vault-unseal/shares.json".into())
+}
+
+/// The shares in hex, as the server would see them, and the notices.
+fn read(bytes: &[u8]) -> Result<(Vec<String>, Vec<Notice>), ContentRefusal> {
+    let loaded = parse(bytes, &origin())?;
+    let key = |share: &Share| {
+        let request = share.unseal_request();
+        let text = std::str::from_utf8(&request).unwrap();
+        text.strip_prefix("{\"key\":\"").unwrap().strip_suffix("\"}").unwrap().to_owned()
+    };
+    Ok((loaded.shares.iter().map(key).collect(), loaded.notices))
+}
+
+#[test]
+fn every_format_gives_the_same_shares() {
+    let (upper, unpadded) = (A.to_uppercase(), BARE64.trim_end_matches('='));
+    let both = vec![A, B];
+    let accepted: Vec<(&str, String, Vec<&str>)> = vec![
+        ("array, hex", format!("[\"{A}\",\"{B}\"]"), both.clone()),
+        ("array, base64", format!("[\n  \"{A64}\",\n  \"{B64}\"\n]\n"), both.clone()),
+        ("array, upper case beside base64", format!("[\"{upper}\", \"{B64}\"]"), both.clone()),
+        ("array, spaces in the string", format!("[\" {A}\", \"{B} \"]"), both.clone()),
+        ("hex list alone", format!("{{\"unseal_keys_hex\": [\"{A}\",\"{B}\"]}}"), both.clone()),
+        ("base64 list alone", format!("{{\"unseal_keys_b64\": [\"{A64}\",\"{B64}\"]}}"), both.clone()),
+        ("API, one list", format!("{{\"keys\": [\"{A}\",\"{B}\"]}}"), both.clone()),
+        ("API, two lists", format!("{{\"keys\":[\"{A}\"],\"keys_base64\":[\"{A64}\"]}}"), vec![A]),
+        ("empty beside filled", format!("{{\"keys\":[\"{A}\"],\"keys_base64\":null}}"), vec![A]),
+        ("other members", format!("{{\"keys\":[\"{A}\"],\"n\":-1.5e3,\"x\":{{\"y\":[true]}}}}"), vec![A]),
+        ("text, hex", format!("{A}\n{B}\n"), both.clone()),
+        ("text, no newline at the end", A.to_owned(), vec![A]),
+        ("text, base64, CRLF", format!("{A64}\r\n{B64}\r\n"), both.clone()),
+        ("text, comments and blanks", format!("# site 1\n\n  {A}\t\n  # site 2\n{B64}\n"), both.clone()),
+        ("text, byte order mark", format!("\u{feff}{A}\n{B}\n"), both.clone()),
+        ("JSON, byte order mark", format!("\u{feff}\r\n{{\"keys\":[\"{A}\"]}}\r\n"), vec![A]),
+        ("text, labels", format!("Unseal Key 1: {A64}\nUnseal Key 2: {B64}\n"), both.clone()),
+        ("text, labels of old versions", format!("Key 1: {A}\nUnseal Key 2 (hex): {B}\n"), both),
+        ("bare key, hex", BARE.to_owned(), vec![BARE]),
+        ("bare key, base64", BARE64.to_owned(), vec![BARE]),
+        ("bare key, base64 without padding", unpadded.to_owned(), vec![BARE]),
+    ];
+    for (name, text, shares) in accepted {
+        let (found, notices) = read(text.as_bytes()).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        assert_eq!(found, shares, "{name}");
+        assert_eq!(notices, [], "{name}");
+    }
+}
+
+#[test]
+fn what_real_servers_print_is_read_and_the_root_token_noticed() {
+    let token = |json| vec![Notice::RootToken { origin: origin(), json }];
+    let (shares, notices) = read(CLI.as_bytes()).unwrap();
+    assert_eq!((shares.len(), notices), (5, token(true)));
+    assert_eq!(shares[4], "0fec9d666c0870a47462ad2a530a8a5f2175b17df3ea9199e548c5ed26f7b335d7");
+
+    let (shares, notices) = read(TERMINAL.as_bytes()).unwrap();
+    assert_eq!((shares.len(), notices), (5, token(false)));
+    assert_eq!(shares[1], "38cad1af99493062812239388648ab537b3e722dad76f9063b61a412282e225a36");
+
+    assert_eq!(read(SINGLE.as_bytes()).unwrap(), (vec![BARE.to_owned()], token(true)));
+}
+
+#[test]
+fn the_same_share_twice_counts_once_and_is_noticed() {
+    let loaded = parse(format!("{A}\n{B}\n{A64}\n{C}\n{A}\n{B}\n").as_bytes(), &origin()).unwrap();
+    let positions: Vec<usize> = loaded.shares.iter().map(Share::position).collect();
+    assert_eq!(positions, [1, 2, 4], "positions are those of the file");
+    let copies = |positions: &[usize]| Notice::Duplicate { origin: origin(), positions: positions.into() };
+    assert_eq!(loaded.notices, [copies(&[1, 3, 5]), copies(&[2, 6])]);
+}
+
+#[test]
+fn notices_say_what_to_do() {
+    let odd = Source::File("/srv/my keys/shares.json".into());
+    let mut text = String::new();
+    for notice in [
+        Notice::RootToken { origin: origin(), json: true },
+        Notice::RootToken { origin: odd, json: false },
+        Notice::RootToken { origin: Source::Credential("shares".into()), json: true },
+        Notice::Duplicate { origin: origin(), positions: vec![1, 3, 5] },
+    ] {
+        writeln!(text, "{}\n  {notice}\n  {}", notice.kind(), notice.advice().unwrap()).unwrap();
+    }
+    snapbox::assert_data_eq!(text, snapbox::file!["samples/notices.snapshot"]);
+}
+
+/// What is refused: a name, and the bytes.
+fn refused() -> Vec<(&'static str, Vec<u8>)> {
+    let zero = format!("{}00", A.get(..64).unwrap());
+    let clash = format!("{}d5", B.get(..64).unwrap());
+    let twice = "TEV2L2FUUi9INTlQcDhNTEpxWVpiRjNsSzdKQ2dWMjVqZmdWc2JoNmFLWFY="; // base64 of A64
+    let hex_in_base64 =
+        "MmM0YmZmNjkzNDdmMWY5ZjRmYTdjMzBiMjZhNjE5NmM1ZGU1MmJiMjQyODE1ZGI5OGRmODE1YjFiODdhNjhhNWQ1";
+    let encrypted: serde_json::Value = serde_json::from_str(ENCRYPTED).unwrap();
+    let encrypted_share = encrypted["unseal_keys_b64"][0].as_str().unwrap();
+    let many: Vec<String> = (1..=256).map(|number| format!("{number:066x}")).collect();
+    let text = |name, text: &str| (name, text.as_bytes().to_vec());
+    vec![
+        text("nothing", ""),
+        text("white space", " \r\n\t\n"),
+        text("byte order mark alone", "\u{feff}\n"),
+        text("comments alone", "# no share\n\n#and none here\n"),
+        ("binary", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec()),
+        ("UTF-16", format!("\u{feff}{A}").encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("invalid UTF-8", [A.as_bytes(), b"\n# caf\xe9\n"].concat()),
+        text("truncated JSON", &format!("{{\n  \"keys\": [\n    \"{A}\",\n    \"68d4f566")),
+        text("truncated array", &format!("[\"{A}\",")),
+        text("no comma", &format!("{{\"keys\": [\"{A}\" \"{B}\"]}}")),
+        text("text behind JSON", &format!("[\"{A}\"]\n{B}\n")),
+        text("share without quotes", &format!("{{\"keys\": [{A}]}}")),
+        text("deep JSON", &"[".repeat(10_000)),
+        text("escape", &format!("{{\n\"keys\": [\"{}\"]}}", A64.replace('/', "\\/"))),
+        text("member twice", &format!("{{\"keys\": [\"{A}\"],\n \"keys\": [\"{B}\"]}}")),
+        text("string for a list", &format!("{{\"keys\": \"{A}\"}}")),
+        text("number for a list", "{\"unseal_keys_b64\": 5}"),
+        text("number for a share", &format!("{{\"keys\": [\"{A}\", 6814]}}")),
+        text("object for a share", &format!("[\"{A}\", {{\"key\": \"{B}\"}}]")),
+        text("no member known", &format!("{{\"{A}\": [\"{B}\"]}}")),
+        text("empty list", "{\"keys\": [], \"keys_base64\": []}"),
+        text("empty array", "[]"),
+        text("root token alone, JSON", "{\"root_token\": \"hvs.CAESIJ2vD8s1nHw6Y\"}"),
+        text("root token alone, text", "hvs.CAESIJ2vD8s1nHw6Y\n"),
+        text("root token alone, old", "s.wiqHOI19eqSAuSbnY3D2O7pd\n"),
+        text("root token alone, labelled", "Initial Root Token: s.wiqHOI19eqSAuSbnY3D2O7pd\n"),
+        text("token among shares", &format!("{A}\nhvb.AAAAAQJ2vD8s1nHw6Y\n")),
+        text("recovery keys, JSON", AUTO_UNSEAL),
+        text("recovery keys, text", &format!("Recovery Key 1: {A64}\n\nSuccess! Vault is initialized\n")),
+        text("PGP, JSON", ENCRYPTED),
+        text("PGP, one line", encrypted_share),
+        text("PGP, fingerprints", &format!("{{\"keys\": [\"{A}\"], \"pgp_fingerprints\": [\"91a6\"]}}")),
+        text(
+            "PGP, armour",
+            "-----BEGIN PGP MESSAGE-----\n\nwcBMA4olXgenksvIAQf\n-----END PGP MESSAGE-----\n",
+        ),
+        ("PGP, binary", [b"\xc1\xc0\x4c\x03".as_slice(), &[0x8a; 200]].concat()),
+        text("base64 of base64", twice),
+        text("base64 of hex", &format!("[\"{A}\", \"{hex_in_base64}\"]")),
+        text("not a share", &format!("{A}\n# next\n  my-password\n")),
+        text("two on a line", &format!("{A} {B}\n")),
+        text("label without share", "Unseal Key 1:\n"),
+        text("sentence without labels", &format!("{A}\nVault initialized with 5 key shares\n")),
+        text("typing error in a printed label", &format!("Unseal Key 1: {A64}\nUnsel Key 2: {B64}\n")),
+        text("hex cut by one digit", A.get(..65).unwrap()),
+        text("base64 cut", A64.get(..41).unwrap()),
+        text("too short", "abababababababababababababab\n"),
+        text("too long", &format!("{A}ff\n")),
+        text("empty string", "[\"\"]"),
+        text("too many", &many.join("\n")),
+        text("too many in JSON", &format!("[\"{}\"]", many.join("\",\""))),
+        text(
+            "lists that differ",
+            &format!("{{\"keys\":[\"{A}\",\"{B}\"],\"keys_base64\":[\"{A64}\",\"{A64}\"]}}"),
+        ),
+        text(
+            "lists of unequal count",
+            &format!("{{\"keys\":[\"{A}\",\"{B}\"],\"keys_base64\":[\"{A64}\"]}}"),
+        ),
+        text("unequal lengths", &format!("{A}\n{BARE}\n")),
+        text("x is zero", &format!("{B}\n{zero}\n")),
+        text("conflict", &format!("{A}\n{B}\n{clash}\n")),
+    ]
+}
+
+/// All that a user can be shown of a refusal.
+fn shown(cause: ContentRefusal) -> String {
+    let debug = format!("{cause:?}");
+    let error = ShareError::Content { origin: origin(), cause };
+    assert!(!format!("{error:?}").is_empty() && !debug.is_empty());
+    format!("{}\n  {error}\n  {}", error.kind(), error.advice().unwrap())
+}
+
+#[test]
+fn every_refusal_says_what_is_wrong_where_and_what_to_do() {
+    let mut text = String::new();
+    for (name, bytes) in refused() {
+        let refusal = read(&bytes).expect_err(name);
+        writeln!(text, "[{name}] {}\n", shown(refusal)).unwrap();
+    }
+    snapbox::assert_data_eq!(text, snapbox::file!["samples/refusals.snapshot"]);
+}
+
+#[test]
+fn no_refusal_shows_a_share() {
+    for (name, bytes) in refused() {
+        let refusal = read(&bytes).expect_err(name);
+        assert_secret(&bytes, &refusal, name);
+    }
+}
+
+/// No run of 8 characters of anything that looks like a share, or is one in another encoding.
+fn assert_secret(source: &[u8], refusal: &ContentRefusal, name: &str) {
+    let text = format!("{refusal:?}\n{}", shown(refusal.clone())).to_lowercase();
+    let source = String::from_utf8_lossy(source).to_lowercase();
+    let ours = [A, B, C, A64, B64, BARE, BARE64].map(str::to_lowercase);
+    let words = source.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)));
+    let long = words.filter(|word| word.len() >= 20).chain(ours.iter().map(String::as_str));
+    for word in long {
+        for run in word.as_bytes().windows(8) {
+            let run = std::str::from_utf8(run).unwrap();
+            assert!(!text.contains(run), "{name}: {run} in {text}");
+        }
+    }
+}
+
+/// A file that is right, and something done to it.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let text = format!("Unseal Key 1: {A64}\r\n# two\n{B}\n");
+    let files =
+        vec![CLI.to_owned(), TERMINAL.to_owned(), SINGLE.to_owned(), text, format!("[\"{A}\", \"{B}\"]")];
+    let place = any::<proptest::sample::Index>;
+    (proptest::sample::select(files), place(), place(), any::<Vec<u8>>(), 0..5u8).prop_map(
+        |(file, from, to, bytes, what)| {
+            let mut file = file.into_bytes();
+            let (from, to) = (from.index(file.len()), to.index(file.len()));
+            let (from, to) = (from.min(to), from.max(to));
+            match what {
+                0 => file.truncate(from),
+                1 => drop(file.drain(from..to)),
+                2 => drop(file.splice(from..from, bytes)),
+                3 => file[from] ^= 1 << (to % 8),
+                _ => drop(file.splice(from..to, bytes)),
+            }
+            file
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn damaged_files_never_panic_and_never_show_a_share(bytes in mutated()) {
+        if let Err(refusal) = read(&bytes) {
+            assert_secret(&bytes, &refusal, "mutated");
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in any::<Vec<u8>>(), json in any::<bool>()) {
+        let bytes = if json { [b"{\"keys\":[\"", bytes.as_slice(), b"\"]}"].concat() } else { bytes };
+        if let Err(refusal) = read(&bytes) {
+            assert_secret(&bytes, &refusal, "arbitrary");
+        }
+    }
+}
