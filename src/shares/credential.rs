@@ -165,7 +165,8 @@ mod tests {
         let error = refusal(Some(directory.path()), "shares");
         assert_eq!(
             error.to_string(),
-            "cannot read shares from credential \"shares\": there is no such credential; there are \"ca\", \"share\""
+            "cannot read shares from credential \"shares\": there is no such credential; \
+             there are \"ca\", \"share\""
         );
         assert!(error.advice().unwrap().contains("LoadCredential=shares:"), "{error}");
         for number in 0..20 {

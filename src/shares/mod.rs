@@ -1,4 +1,5 @@
-//! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves the machine.
+//! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves
+//! the machine.
 //!
 //! [`Source::load`] is the way in: `file` or `credential` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.

@@ -9,8 +9,8 @@ use crate::shares::{Share, ShareSet};
 pub enum Misfit {
     /// Bare keys for a server whose key was split. Such a share has no x byte and would spoil the round.
     #[error(
-        "the shares have {bytes} bytes, but the server's key is split with threshold {threshold} and shares of \
-         such a key have 33"
+        "the shares have {bytes} bytes, but the server's key is split with threshold {threshold} and \
+         shares of such a key have 33"
     )]
     BareKey {
         /// The length of each share.
@@ -20,8 +20,8 @@ pub enum Misfit {
     },
     /// Shares of a split key for a server whose key is not split: OpenBao answers `invalid key size 33`.
     #[error(
-        "the shares have 33 bytes, as shares of a split key have, but the server's threshold is 1 and its key \
-         has 32"
+        "the shares have 33 bytes, as shares of a split key have, but the server's threshold is 1 and \
+         its key has 32"
     )]
     SplitKey,
 }
@@ -47,6 +47,8 @@ impl Explain for Misfit {
     }
 
     fn advice(&self) -> Option<String> {
-        Some("These are the shares of another server. Use those that this one printed when it was initialised.".into())
+        let advice = "These are the shares of another server. Use those that this one printed when it was \
+            initialised.";
+        Some(advice.to_owned())
     }
 }

@@ -1,8 +1,8 @@
 //! Which of the shares to submit when there are more than the threshold, and which of them are bad.
 //!
-//! The shares of one set lie on one polynomial of degree threshold - 1 for each y byte. Any `threshold` shares
-//! lie on some polynomial, so `threshold` of them prove nothing; each further one that fits is proof, wrong
-//! with a chance of 2^-256 for a share that is random.
+//! The shares of one set lie on one polynomial of degree threshold - 1 for each y byte. Any
+//! `threshold` shares lie on some polynomial, so that many prove nothing; each further one that fits is proof,
+//! wrong with a chance of 2^-256 for a share that is random.
 
 mod misfit;
 mod subsets;
@@ -82,8 +82,8 @@ impl ShareSet {
         plan
     }
 
-    /// The shares that do not belong with `trusted`, a set of as many shares as the threshold that was seen to
-    /// unseal a server: the bad ones, by name, once the truth is known.
+    /// The shares that do not belong with `trusted`, a set of as many shares as the threshold that was
+    /// seen to unseal a server: the bad ones, by name, once the truth is known.
     pub fn outliers(&self, trusted: &[usize]) -> Vec<usize> {
         if trusted.is_empty() {
             return Vec::new();
@@ -137,8 +137,8 @@ fn agreeing(points: &[Point<'_>], threshold: usize) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Sorts by size and drops what overlaps a larger group: where several shares are wrong in the same byte only,
-/// a few of them may fit some good ones by chance (1 in 255).
+/// Sorts by size and drops what overlaps a larger group: where several shares are wrong in the same byte
+/// only, a few of them may fit some good ones by chance (1 in 255).
 fn largest_first(mut groups: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
     let mut kept: Vec<Vec<usize>> = Vec::new();

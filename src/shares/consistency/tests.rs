@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 /// The three shares of a 2-of-3 server, OpenBao 2.7.2: any two of them unsealed it.
@@ -193,7 +194,8 @@ proptest! {
     #[test]
     fn with_one_share_to_spare_some_candidate_unseals(
         secret in any::<[u8; 32]>(), noise in proptest::collection::vec(any::<u8>(), 97),
-        threshold in 2..=11usize, bad in any::<proptest::sample::Index>(), byte in 0..32usize, delta in 1..=255u8,
+        threshold in 2..=11usize, bad in any::<proptest::sample::Index>(),
+        byte in 0..32usize, delta in 1..=255u8,
     ) {
         let xs: Vec<u8> = (1..=u8::try_from(threshold + 1).unwrap()).collect();
         let mut shares = split(&secret, &noise, &xs, threshold);
@@ -201,7 +203,8 @@ proptest! {
         shares[bad][byte] ^= delta;
         let plan = set(&shares).plan(threshold);
         prop_assert!(plan.ambiguous);
-        prop_assert_eq!(plan.candidates.len(), plan.candidates.iter().collect::<std::collections::BTreeSet<_>>().len());
+        let different: BTreeSet<_> = plan.candidates.iter().collect();
+        prop_assert_eq!(plan.candidates.len(), different.len());
         let right = plan.candidates.iter().find(|candidate| combine(&shares, candidate) == secret);
         prop_assert_eq!(set(&shares).outliers(right.unwrap()), [bad]);
     }

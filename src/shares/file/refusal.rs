@@ -115,7 +115,8 @@ impl FileRefusal {
         match self {
             Self::Missing => {
                 format!(
-                    "Put the shares there, or correct `shares` in the configuration. See what is there: ls -la {}",
+                    "Put the shares there, or correct `shares` in the configuration. See what is there: \
+                     ls -la {}",
                     directory_of(path)
                 )
             }
@@ -139,7 +140,8 @@ impl FileRefusal {
             }
             Self::DirectoryMode { sticky: true, .. } => {
                 format!(
-                    "Move the file to a directory of its own: install -D -m 0600 {file} /etc/vault-unseal/shares"
+                    "Move the file to a directory of its own: \
+                     install -D -m 0600 {file} /etc/vault-unseal/shares"
                 )
             }
             Self::DirectoryMode { directory, .. } => format!("chmod go-w {}", quote::shell(directory)),

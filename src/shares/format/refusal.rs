@@ -49,7 +49,7 @@ pub enum ContentRefusal {
         spot: Spot,
     },
     /// Something else where a list of strings should be.
-    #[error("{} {found}, not {}", subject(*list, *entry), if entry.is_some() { "a string" } else { "a list of strings" })]
+    #[error("{} {found}, not {}", subject(*list, *entry), wanted(*entry))]
     JsonType {
         /// The member and where it is; `None` for a bare array.
         list: Option<(&'static str, Spot)>,
@@ -96,8 +96,8 @@ pub enum ContentRefusal {
     },
     /// Two shares that cannot belong together.
     #[error(
-        "share {first} has {first_bytes} bytes and share {second} has {second_bytes}; those of one key have the \
-         same length"
+        "share {first} has {first_bytes} bytes and share {second} has {second_bytes}; those of one key \
+         have the same length"
     )]
     UnequalLengths {
         /// The position of the one.
@@ -157,57 +157,65 @@ impl ContentRefusal {
             Source::File(path) => quote::shell(path),
             Source::Credential(_) => "FILE".to_owned(),
         };
-        match self {
+        let advice = match self {
+            Self::Binary => {
+                return format!("See what it is: file {file}. From UTF-16: iconv -f UTF-16 -t UTF-8");
+            }
+            Self::InvalidUtf8 { .. } => return format!("See what it is: file {file}"),
+            Self::JsonSyntax { .. } => return format!("See what is wrong there: jq empty {file}"),
+            Self::JsonTwice { name, .. } => return format!("Leave only one {name:?} in it."),
+            Self::ListsDiffer { list, .. } => {
+                return format!(
+                    "Find out which list is right and delete the other: jq 'del(.{list})' {file}"
+                );
+            }
             Self::Empty | Self::OnlyComments | Self::NoShares => {
-                "Put the shares there as the server printed them: the output of vault operator init -format=json, or \
-                 one share a line, hex or base64."
-                    .to_owned()
+                "Put the shares there as the server printed them: the output of \
+                 vault operator init -format=json, or one share a line, hex or base64."
             }
-            Self::Binary => format!("See what it is: file {file}. Text in UTF-16 becomes UTF-8 with: iconv -f UTF-16 -t UTF-8"),
-            Self::InvalidUtf8 { .. } => format!("See what it is: file {file}"),
             Self::JsonTruncated { .. } => {
-                "It was not written to its end. Copy it again from where the shares are kept.".to_owned()
+                "It was not written to its end. Copy it again from where the shares are kept."
             }
-            Self::JsonSyntax { .. } => format!("See what is wrong there: jq empty {file}"),
             Self::JsonEscape { .. } => {
-                "Write a slash without a backslash before it, and leave out members with other escapes (comments, say).".to_owned()
+                "Write a slash without a backslash before it, and leave out members with other escapes."
             }
-            Self::JsonTwice { name, .. } => format!("Leave only one {name:?} in it."),
             Self::JsonType { .. } => {
-                "Each share is a string in quotes, in a list: {\"keys\": [\"...\", \"...\"]}".to_owned()
+                "Each share is a string in quotes, in a list: {\"keys\": [\"...\", \"...\"]}"
             }
             Self::OnlyToken | Self::Share { flaw: Flaw::Token, .. } => {
-                "A token cannot unseal. Configure the file with the unseal keys that vault operator init printed."
-                    .to_owned()
+                "A token cannot unseal. Configure the file with the unseal keys that \
+                 vault operator init printed."
             }
             Self::RecoveryKeys => {
-                "A server with auto-unseal needs no daemon: remove it from the configuration.".to_owned()
+                "A server with auto-unseal needs no daemon: remove it from the configuration."
             }
             Self::Pgp | Self::Share { flaw: Flaw::Pgp, .. } => {
-                "Decrypt each share with the key it was made for, one a line: base64 -d | gpg --decrypt".to_owned()
+                "Decrypt each share with the key it was made for: base64 -d | gpg --decrypt"
             }
             Self::Share { flaw: Flaw::DoublyEncoded, .. } => {
-                "Undo the outer encoding of each share: base64 -d, or xxd -r -p".to_owned()
+                "Undo the outer encoding of each share: base64 -d, or xxd -r -p"
             }
-            Self::TooMany { .. } => "Is it the right file? A key has at most 255 shares.".to_owned(),
-            Self::ListsDiffer { list, .. } => {
-                format!("Find out which list is right and delete the other: jq 'del(.{list})' {file}")
-            }
+            Self::TooMany { .. } => "Is it the right file? A key has at most 255 shares.",
             Self::UnequalLengths { .. } => {
-                "One is incomplete, or of another server: 33 bytes are a share, 32 the key of a server with a single \
-                 share. Remove what does not belong."
-                    .to_owned()
+                "One is incomplete, or of another server: 33 bytes are a share, 32 the key of a server \
+                 with a single share. Remove what does not belong."
             }
             Self::Conflict { .. } => {
-                "One is damaged, or they are of different servers or from before a rekey. Remove the wrong one.".to_owned()
+                "One is damaged, or they are of different servers or from before a rekey. Remove the \
+                 wrong one."
             }
             Self::ZeroX { .. } | Self::Share { .. } => {
-                "Copy it again from where the shares are kept: 66 hex digits or 44 characters of base64 (64 or 44 for \
-                 a server with a single share)."
-                    .to_owned()
+                "Copy it again from where the shares are kept: 66 hex digits or 44 characters of base64 \
+                 (64 or 44 for a server with a single share)."
             }
-        }
+        };
+        advice.to_owned()
     }
+}
+
+/// What a list of shares, or an entry of it, should be.
+fn wanted(entry: Option<usize>) -> &'static str {
+    if entry.is_some() { "a string" } else { "a list of strings" }
 }
 
 /// The beginning of a sentence about a member, or an entry of it.
