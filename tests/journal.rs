@@ -19,7 +19,7 @@ daemon=
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/journal /run/log/journal
 /lib/systemd/systemd-journald & journald=$!
-trap 'kill $journald $daemon 2>/dev/null; wait' EXIT
+trap 'kill $journald $daemon 2>/dev/null || true; wait' EXIT
 until [ -S /run/systemd/journal/stdout ]; do kill -0 $journald; sleep 0.05; done
 in_journal() { exec systemd-cat sh -c 'JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2) exec "$@"' sh "$@"; }
 in_journal "$1" --config "$2" run & daemon=$!
