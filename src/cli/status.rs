@@ -1,9 +1,8 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
-use super::fail::{fail, load, runtime};
-use super::look::{Look, Target, look_at_all, targets};
+use super::look::{Look, Target, look_at_all};
+use super::start::with_targets;
 use super::{ConfigArguments, Exit, arguments::StatusArguments};
-use crate::config::Purpose;
 use crate::explain::Explain;
 use crate::report::state::{advice, phrase};
 use crate::report::style::Style;
@@ -14,20 +13,7 @@ use std::io::{self, Write};
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
-    let loaded = match load(arguments, Purpose::Observe) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
-    let exit = match targets(&loaded.settings) {
-        Ok(targets) => runtime.block_on(show(&targets, options)),
-        Err(error) => fail(&error, Exit::Config),
-    };
-    runtime.shutdown_background();
-    exit
+    with_targets(arguments, async |targets| show(targets, options).await)
 }
 
 async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
