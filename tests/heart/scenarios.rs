@@ -1,0 +1,1 @@
+//! Single scenarios, as an operator would tell them.
