@@ -25,6 +25,7 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
     let mut machine = Machine::new(current.cluster.pace.clone(), fastrand::u64(..));
     let mut announcer = Announcer::new(key.clone());
     let mut hands = Hands::default();
+    let mut looked_at_source = tokio::time::Instant::now();
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
@@ -41,7 +42,7 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
                 machine.set_pace(current.cluster.pace.clone());
                 Observation::Woken
             }
-            () = change_of(source, hands.stamp.clone()) => Observation::Woken,
+            () = change_of(source, hands.stamp.clone(), &mut looked_at_source) => Observation::Woken,
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
@@ -54,9 +55,9 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
     }
 }
 
-async fn change_of(source: Option<Source>, before: Option<Stamp>) {
+async fn change_of(source: Option<Source>, before: Option<Stamp>, looked: &mut tokio::time::Instant) {
     match source {
-        Some(source) => source_changed(source, before).await,
+        Some(source) => source_changed(source, before, looked).await,
         None => pending().await,
     }
 }

@@ -3,7 +3,7 @@
 use crate::shares::{Loaded, ShareError, Source, Stamp};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How often a source is looked at for a change while only a change can help.
 const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
@@ -39,12 +39,14 @@ impl Reader {
     }
 }
 
-/// Returns when `source` is not what it was when `before` was taken.
-pub(super) async fn source_changed(source: Source, before: Option<Stamp>) {
+/// Returns when `source` is not what it was when `before` was taken. `looked` keeps the rhythm over calls that are
+/// cut short.
+pub(super) async fn source_changed(source: Source, before: Option<Stamp>, looked: &mut Instant) {
     loop {
-        sleep(LOOK_AT_SOURCE).await;
+        sleep_until(*looked + LOOK_AT_SOURCE).await;
         let looked_at = source.clone();
         let now = tokio::task::spawn_blocking(move || looked_at.stamp()).await.ok().flatten();
+        *looked = Instant::now();
         if now != before {
             return;
         }

@@ -23,8 +23,9 @@ pub(crate) struct Daemon {
     /// What the share source holds, as the sets to try.
     pub(crate) candidates: Vec<Vec<usize>>,
     /// Counts changes of the source, and which of them was loaded last.
-    pub(crate) source: usize,
+    source: usize,
     pub(crate) loaded: usize,
+    noticed_at: Moment,
     pub(crate) woken: bool,
     pub(crate) events: Vec<Event>,
     pub(crate) log: Vec<(Moment, String)>,
@@ -53,6 +54,7 @@ impl Daemon {
             candidates,
             source: 1,
             loaded: 0,
+            noticed_at: Moment::ZERO,
             woken: false,
             events: Vec::new(),
             log: Vec::new(),
@@ -75,13 +77,19 @@ impl Daemon {
         (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);
     }
 
+    /// The share source is another from now on.
+    pub(crate) fn change_source(&mut self, now: Moment) {
+        self.source += 1;
+        self.noticed_at = now + Duration::from_secs(1);
+    }
+
     /// When it acts or learns something next, if nothing else happens.
     pub(crate) fn due(&self, now: Moment) -> Moment {
         match self.phase {
             Phase::Waiting(_) if self.woken => now,
-            // The source is looked at once a second while a change of it would be good news.
+            // While a change of the source would be good news, it is noticed within a second.
             Phase::Waiting(at) if self.machine.waits_for_shares() && self.loaded != self.source => {
-                at.min(now + Duration::from_secs(1))
+                at.min(self.noticed_at).max(now)
             }
             Phase::Waiting(at) | Phase::Asking { arrives: at, .. } | Phase::Answered { at, .. } => at,
         }

@@ -239,13 +239,13 @@ impl World {
             Fault::LoseAnswers(times) => self.lost_answers = times,
             Fault::SourceBreaks | Fault::SourceMended => {
                 self.source_works = matches!(fault, Fault::SourceMended);
-                self.daemons.iter_mut().for_each(|daemon| daemon.source += 1);
+                self.daemons.iter_mut().for_each(|daemon| daemon.change_source(now));
             }
             Fault::NewShares => {
                 let right: Vec<usize> = self.model.right().into_iter().take(self.model.threshold).collect();
                 for daemon in &mut self.daemons {
                     daemon.candidates = vec![right.clone()];
-                    daemon.source += 1;
+                    daemon.change_source(now);
                 }
             }
             Fault::Woken => self.daemons.iter_mut().for_each(|daemon| daemon.woken = true),
