@@ -2,8 +2,13 @@
 
 use super::round::Round;
 
-/// Failed rounds of our shares alone that prove a set wrong: one, and one clean retry.
+/// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
 const PROOF: u32 = 2;
+/// The same for a later set: the first has shown by then that nobody interferes.
+const PROOF_OF_LATER_SET: u32 = 1;
+/// The same once somebody else was seen at work: he may slip into a round between our last look and our last
+/// share, but hardly every time.
+const PROOF_WHEN_DISTURBED: u32 = 4;
 
 /// The work from the moment shares are loaded until the server is unsealed or the shares are given up.
 #[derive(Debug)]
@@ -12,8 +17,11 @@ pub(super) struct Attempt {
     pub(super) round: Round,
     candidates: Vec<Vec<usize>>,
     current: usize,
+    /// Sets proved wrong.
+    wrong: usize,
     failures: u32,
     submissions: usize,
+    disturbed: bool,
     /// All that we hold is in, and it is too little.
     pub(super) waiting: bool,
 }
@@ -30,8 +38,20 @@ pub(super) enum Next {
 }
 
 impl Attempt {
-    pub(super) fn new(threshold: usize, candidates: Vec<Vec<usize>>, round: Round) -> Self {
-        Self { threshold, round, candidates, current: 0, failures: 0, submissions: 0, waiting: false }
+    /// An attempt that begins with the candidate number `first`, counted round and round.
+    pub(super) fn new(threshold: usize, candidates: Vec<Vec<usize>>, first: usize, round: Round) -> Self {
+        let current = first.checked_rem(candidates.len()).unwrap_or(0);
+        Self {
+            threshold,
+            round,
+            candidates,
+            current,
+            wrong: 0,
+            failures: 0,
+            submissions: 0,
+            disturbed: false,
+            waiting: false,
+        }
     }
 
     /// We hold enough shares to unseal alone; only then may we ever reset a round.
@@ -58,27 +78,42 @@ impl Attempt {
         }
     }
 
-    /// Starts the next round on `round`.
+    /// Starts the next round on `round`. What earlier ones proved stays.
     pub(super) fn begin(&mut self, round: Round) {
         self.round = round;
         self.submissions = 0;
         self.waiting = false;
     }
 
+    /// Somebody else is at work.
+    pub(super) fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    /// A share that completes the round now completes one of the current set and nothing else.
+    pub(super) fn is_ours_alone(&self) -> bool {
+        self.full_custody() && self.round.is_ours_alone(self.threshold)
+    }
+
     /// Books a failed round that was ours alone. True when there is something left to try.
     pub(super) fn failed_alone(&mut self) -> bool {
         self.failures += 1;
-        // A later set comes after a proof that the server is reachable and undisturbed: once is enough.
-        if self.failures >= PROOF || self.current > 0 {
+        let proof = match (self.disturbed, self.wrong) {
+            (true, _) => PROOF_WHEN_DISTURBED,
+            (false, 0) => PROOF,
+            (false, _) => PROOF_OF_LATER_SET,
+        };
+        if self.failures >= proof {
             self.failures = 0;
-            self.current += 1;
+            self.wrong += 1;
+            self.current = (self.current + 1).checked_rem(self.candidates.len()).unwrap_or(0);
         }
-        self.current < self.candidates.len()
+        self.wrong < self.candidates.len()
     }
 
-    /// The set that is being submitted, if it is not the first choice.
-    pub(super) fn second_choice(&self) -> Option<&[usize]> {
-        (self.current > 0).then(|| self.set())
+    /// The set that is being submitted, if it is one of several.
+    pub(super) fn one_of_several(&self) -> Option<&[usize]> {
+        (self.candidates.len() > 1).then(|| self.set())
     }
 
     fn set(&self) -> &[usize] {

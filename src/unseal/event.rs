@@ -3,11 +3,12 @@
 /// An occurrence within the work on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// Shares that are not ours are in the round.
+    /// Shares that are not ours were in a round that failed. A second daemon with our shares is no stranger, and
+    /// neither is an operator whose shares are right.
     StrangerInRound {
-        /// Shares the server counts.
+        /// Shares in the round.
         progress: usize,
-        /// How many of them are ours.
+        /// How many of them came from us.
         ours: usize,
     },
     /// Somebody reset or completed the round that we were in.
@@ -19,7 +20,7 @@ pub enum Event {
         /// The server's words.
         text: String,
     },
-    /// A set of shares unsealed the server after other sets had failed.
+    /// One of several sets of shares unsealed the server.
     ///
     /// The indices are those of the set, so that the shares which do not fit it can be named.
     FoundGoodShares {

@@ -7,10 +7,12 @@ use std::time::Duration;
 /// How long a completed round may stay sealed with progress 0 before shares are sent again: the server is
 /// joining its raft cluster, which takes as long as the leader lets it.
 pub(super) const JOIN_PATIENCE: Duration = Duration::from_secs(90);
-/// The same when a stranger was in the round: more likely he reset it.
-pub(super) const JOIN_PATIENCE_AFTER_STRANGER: Duration = Duration::from_secs(2);
-/// The same when the completing share was a peer's: his server would say so soon.
-pub(super) const JOIN_PATIENCE_FOR_PEERS: Duration = Duration::from_secs(3);
+/// The same when others interfered with the round: they may also have reset it between our share and the answer.
+pub(super) const JOIN_PATIENCE_DISTURBED: Duration = Duration::from_secs(10);
+/// The same when a peer may have completed the round: just as likely it failed, or was reset.
+pub(super) const JOIN_PATIENCE_FOR_PEERS: Duration = Duration::from_secs(5);
+/// The same when the answer to the completing share was lost: most likely with the server, which restarts.
+pub(super) const LOST_ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest pause between two looks at a node that is joining its cluster.
 const JOIN_POLL: Duration = Duration::from_millis(500);
 /// First pause before rejected shares are tried again unasked; doubles to [`REJECTED_RETRY_MAX`].
@@ -132,6 +134,11 @@ impl Pacing {
         self.jitter(pause)
     }
 
+    /// A share source was read: its next failure is its first.
+    pub(super) fn source_is_well(&mut self) {
+        self.source_failures = 0;
+    }
+
     /// Pause after a server's own trouble.
     pub(super) fn server(&mut self) -> Duration {
         let pause = doubled(SERVER_PAUSE_MIN, self.server_failures, self.pace.slow_interval);
@@ -151,7 +158,8 @@ impl Pacing {
 
     /// Spreads a pause by a quarter to both sides, so that daemons that were woken together part.
     fn jitter(&mut self, pause: Duration) -> Duration {
-        pause.mul_f64(0.75 + self.rng.f64() / 2.0)
+        // Half of it at the most is multiplied: no pause is too long for that.
+        (pause / 4).saturating_mul(3).saturating_add((pause / 2).mul_f64(self.rng.f64()))
     }
 }
 

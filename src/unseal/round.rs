@@ -1,4 +1,4 @@
-//! The server's current unseal round as far as we can see it: which of our shares are in, and who else's.
+//! The server's current unseal round as far as we can see it: which of our shares are in, and how many more.
 
 use crate::vault::SealStatus;
 
@@ -8,49 +8,33 @@ pub(super) struct Round {
     nonce: String,
     submitted: Vec<usize>,
     progress: usize,
-    stranger: bool,
-}
-
-/// What an accepted share showed about the round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
-    /// Nothing unexpected.
-    Ours,
-    /// The first sign of shares that are not ours.
-    Stranger,
-    /// Our earlier shares are gone: this is another round.
-    Lost,
 }
 
 impl Round {
     /// A round that stands at `status` before our first share.
+    ///
+    /// Whose shares are in it shows as we go: one of ours that does not raise the progress was there before,
+    /// from a second daemon or an earlier run of this one.
     pub(super) fn found(status: &SealStatus) -> Self {
-        Self {
-            nonce: status.nonce.clone(),
-            submitted: Vec::new(),
-            progress: status.progress,
-            stranger: status.progress > 0,
-        }
+        Self { nonce: status.nonce.clone(), submitted: Vec::new(), progress: status.progress }
     }
 
-    /// Books an accepted share.
-    pub(super) fn accepted(&mut self, share: usize, status: &SealStatus) -> Seen {
-        let another = !self.submitted.is_empty() && status.nonce != self.nonce;
-        if another {
+    /// Books an accepted share. True when our earlier shares turn out to be gone: this is another round.
+    ///
+    /// The nonce tells, and where a server gives none (`RustyVault`), the progress: it never falls within a round,
+    /// and never below the number of our own shares.
+    pub(super) fn accepted(&mut self, share: usize, status: &SealStatus) -> bool {
+        let lost = !self.submitted.is_empty()
+            && (status.nonce != self.nonce
+                || status.progress < self.progress
+                || status.progress <= self.submitted.len());
+        if lost {
             self.submitted.clear();
         }
         self.nonce.clone_from(&status.nonce);
         self.submitted.push(share);
         self.progress = status.progress;
-        let more_than_ours = status.progress > self.submitted.len();
-        let news = (another || more_than_ours) && !self.stranger;
-        // A stranger's work is in every round that follows his: whatever happens to it proves nothing of ours.
-        self.stranger |= another || more_than_ours;
-        match (another, news) {
-            (true, _) => Seen::Lost,
-            (false, true) => Seen::Stranger,
-            (false, false) => Seen::Ours,
-        }
+        lost
     }
 
     /// True when `share` was accepted into this round.
@@ -63,6 +47,11 @@ impl Round {
         self.submitted.len()
     }
 
+    /// How many shares are in that we did not submit.
+    pub(super) fn others(&self) -> usize {
+        self.progress.saturating_sub(self.submitted.len())
+    }
+
     /// Shares the server counted when we last saw it.
     pub(super) fn progress(&self) -> usize {
         self.progress
@@ -70,22 +59,22 @@ impl Round {
 
     /// One more share could complete the round.
     pub(super) fn next_completes(&self, threshold: usize) -> bool {
-        self.progress + 1 >= threshold
+        self.progress.saturating_add(1) >= threshold
     }
 
     /// A share that completes the round now completes one that, as far as can be seen, is ours alone.
     pub(super) fn is_ours_alone(&self, threshold: usize) -> bool {
-        !self.stranger && self.submitted.len() + 1 == threshold
-    }
-
-    /// Somebody else took part.
-    pub(super) fn had_stranger(&self) -> bool {
-        self.stranger
+        self.others() == 0 && self.submitted.len() + 1 == threshold
     }
 
     /// The round that `status` shows is this one, and no share of it was lost.
     pub(super) fn goes_on(&self, status: &SealStatus) -> bool {
         status.nonce == self.nonce && status.progress >= self.progress
+    }
+
+    /// The server does not name its rounds: one could follow another unseen.
+    pub(super) fn is_nameless(&self) -> bool {
+        self.nonce.is_empty()
     }
 
     /// Others' shares came in while we waited.

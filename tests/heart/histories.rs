@@ -1,92 +1,126 @@
 //! Random histories: whatever happens, the rules hold, and once it stops happening the server gets unsealed.
 
-use crate::model::Model;
-use crate::simulation::{Fault, World};
+use crate::fault::Fault;
+use crate::model::{Join, Model};
+use crate::simulation::World;
 use proptest::prelude::*;
 use std::time::Duration;
-use vault_unseal::unseal::State;
+use vault_unseal::unseal::{Event, State};
 use vault_unseal::vault::Meaning;
 
-/// Everything that may happen, ended by what makes an unseal possible again.
-fn history() -> impl Strategy<Value = Vec<(Duration, Fault)>> {
-    let time = (0_u64..40_000).prop_map(Duration::from_millis);
-    let fault = prop_oneof![
+fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
+    range.prop_map(Duration::from_millis)
+}
+
+fn join() -> impl Strategy<Value = Join> {
+    (millis(0..60_000), any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(takes, fails, holds_state, holds_health)| Join { takes, fails, holds_state, holds_health },
+    )
+}
+
+/// Everything that may happen to a server whose shares stay what they are, in the first 40 seconds.
+fn fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
         4 => Just(Fault::Crash),
         4 => Just(Fault::Start),
         3 => Just(Fault::OperatorSeal),
-        4 => (0_usize..3).prop_map(|i| Fault::StrangerShare(1000 + i)),
-        2 => (0_usize..5).prop_map(Fault::StrangerShare),
+        4 => (0_usize..3).prop_map(|i| Fault::Share(10_000 + i)),
+        2 => (0_usize..5).prop_map(Fault::RightShare),
         3 => Just(Fault::StrangerReset),
-        1 => (1_u64..200, 1_usize..300).prop_map(|(ms, times)| Fault::Attack {
-            every: Duration::from_millis(ms),
-            times
-        }),
-        2 => (0_u64..60_000).prop_map(|ms| Fault::JoinNext(Duration::from_millis(ms))),
+        1 => (millis(1..200), 1_usize..300).prop_map(|(every, times)| Fault::Attack { every, times }),
+        1 => (millis(1..2000), 1_usize..50).prop_map(|(every, times)| Fault::Friend { every, times }),
+        2 => join().prop_map(Fault::JoinNext),
         1 => Just(Fault::Trouble(Meaning::Transient)),
         1 => Just(Fault::Trouble(Meaning::NoKeyring)),
         1 => Just(Fault::Foreign),
         1 => Just(Fault::MigrationBegins),
         1 => Just(Fault::Uninitialize),
-        1 => (0_u64..30_000).prop_map(|ms| Fault::Hang(Duration::from_millis(ms))),
+        1 => millis(0..30_000).prop_map(Fault::Hang),
+        1 => (1_usize..4).prop_map(Fault::LoseAnswers),
         1 => Just(Fault::SourceBreaks),
         1 => Just(Fault::SourceMended),
         1 => Just(Fault::Woken),
-    ];
-    proptest::collection::vec((time, fault), 0..24).prop_map(|mut faults| {
-        let end = Duration::from_secs(101);
-        faults.push((end, Fault::TroubleOver));
-        faults.push((end, Fault::SourceMended));
-        faults.push((end, Fault::Initialize));
-        faults.push((end, Fault::MigrationEnds));
-        faults.push((end, Fault::Shamir));
+        2 => Just(Fault::DaemonRestart),
+    ]
+}
+
+/// When the faults are over, by what makes an unseal possible again.
+const END: Duration = Duration::from_secs(101);
+
+fn history() -> impl Strategy<Value = Vec<(Duration, Fault)>> {
+    proptest::collection::vec((millis(0..40_000), fault()), 0..24).prop_map(|mut faults| {
+        for last in
+            [Fault::TroubleOver, Fault::SourceMended, Fault::Initialize, Fault::MigrationEnds, Fault::Shamir]
+        {
+            faults.push((END, last));
+        }
         faults
     })
 }
 
-/// Shares held: all of the server's, more than enough of them, or with wrong ones among them.
+/// Shares held: as many as needed, or more with a wrong one among them, which nobody can tell.
 fn custody() -> impl Strategy<Value = (usize, usize, Vec<Vec<usize>>)> {
     (1_usize..=5, 0_usize..=2).prop_flat_map(|(threshold, spare)| {
-        let total = threshold + spare;
         let right: Vec<usize> = (0..threshold).collect();
-        let mut ambiguous = Vec::new();
-        for left_out in 0..threshold {
-            // One of t+1 shares is wrong and nobody can tell which: sets with it come first.
-            let mut set: Vec<usize> = (0..threshold).filter(|&i| i != left_out).collect();
-            set.push(500);
-            ambiguous.push(set);
-        }
-        ambiguous.push(right.clone());
-        (Just(threshold), Just(total), prop_oneof![4 => Just(vec![right]), 1 => Just(ambiguous)])
+        (
+            Just(threshold),
+            Just(threshold + spare),
+            prop_oneof![4 => Just(vec![right]), 1 => Just(one_corrupt(threshold))],
+        )
     })
 }
 
+/// The sets to try when one of t+1 shares is wrong: those with it come first.
+fn one_corrupt(threshold: usize) -> Vec<Vec<usize>> {
+    let right = 0..threshold;
+    let with_it =
+        right.clone().map(|left_out| right.clone().filter(|&i| i != left_out).chain([500]).collect());
+    with_it.chain([right.clone().collect()]).collect()
+}
+
 fn is_unsealed(world: &World) -> bool {
-    world.calm() && world.state().is_some_and(State::is_unsealed) && !world.model.sealed
+    world.calm() && !world.model.sealed && world.all("unsealed")
+}
+
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(10_000))]
 
     /// With the right shares in hand the server is unsealed in the end, whatever happened before.
     #[test]
     fn unseals_whenever_it_can(
         (threshold, total, candidates) in custody(),
         faults in history(),
+        latency in millis(1..200),
+        names_rounds in prop::bool::weighted(0.9),
         seed: u64,
     ) {
-        let mut world = World::new(Model::new(threshold, total), candidates, seed, faults);
-        // A verdict that strangers brought about is doubted after five minutes, and after ten.
-        let unsealed = world.run(Duration::from_secs(101 + 1500), is_unsealed);
-        prop_assert!(unsealed, "stays {:?} at {:?}: {:#?}", world.state(), world.now(), world.log);
+        let mut model = Model::new(threshold, total);
+        model.names_rounds = names_rounds;
+        let mut world = World::new(model, candidates, seed, faults).slow(latency);
+        // A join that the faults left behind, and every set of shares after it.
+        let unsealed = world.run(END + BOUND, is_unsealed);
+        prop_assert!(unsealed, "stays {:?}: {}", world.state(), world.story());
     }
 }
 
+/// How long after the end of all faults a server may stay sealed.
+const BOUND: Duration = Duration::from_secs(1500);
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(2_000))]
 
     /// Without strangers it takes no longer than the server's own faults last, and a few seconds.
     #[test]
-    fn unseals_soon_when_undisturbed(threshold in 1_usize..=5, crashes in 0_u64..5, seed: u64) {
+    fn unseals_soon_when_undisturbed(
+        threshold in 1_usize..=5,
+        crashes in 0_u64..5,
+        latency in millis(1..50),
+        seed: u64,
+    ) {
         let mut faults = Vec::new();
         for i in 0..crashes {
             faults.push((Duration::from_secs(10 * i + 1), Fault::Crash));
@@ -94,9 +128,28 @@ proptest! {
         }
         let end = Duration::from_secs(10 * crashes);
         let right = vec![(0..threshold).collect()];
-        let mut world = World::new(Model::new(threshold, threshold), right, seed, faults);
-        prop_assert!(world.run(end + Duration::from_secs(2), is_unsealed), "{:#?}", world.log);
-        prop_assert_eq!(world.resets, 0);
+        let mut world = World::new(Model::new(threshold, threshold), right, seed, faults).slow(latency);
+        prop_assert!(world.run(end + Duration::from_secs(2), is_unsealed), "{}", world.story());
+        prop_assert_eq!(world.resets(), 0);
+        prop_assert!(world.events().iter().all(|event| *event == Event::Unsealed), "{:?}", world.events());
+    }
+
+    /// A join is left alone until it is over, however it holds the server's answers.
+    #[test]
+    fn leaves_a_join_alone(
+        threshold in 1_usize..=5,
+        mut join in join(),
+        takes in millis(0..89_000),
+        latency in millis(1..200),
+        seed: u64,
+    ) {
+        (join.takes, join.fails) = (takes, false);
+        let mut model = Model::new(threshold, threshold);
+        model.join = Some(join);
+        let mut world = World::new(model, vec![(0..threshold).collect()], seed, Vec::new()).slow(latency);
+        // Health may hang as long as a request may.
+        prop_assert!(world.run(takes + Duration::from_secs(15), is_unsealed), "{}", world.story());
+        prop_assert_eq!((world.model.disturbed_joins, world.submissions(), world.resets()), (0, threshold, 0));
     }
 
     /// Fewer shares than needed: never a reset (checked at each), and unsealed once the peers' shares arrive.
@@ -105,48 +158,91 @@ proptest! {
         threshold in 2_usize..=5,
         held in 1_usize..4,
         mut faults in history(),
+        latency in millis(1..50),
+        names_rounds: bool,
         seed: u64,
     ) {
         let held = held.min(threshold - 1);
         // The peers submit again and again, as daemons of their own would.
-        for round in 0..900_u64 {
+        for round in 0..300_u64 {
             for share in held..threshold {
                 let at = Duration::from_millis(1000 * round + 37 * share as u64);
-                faults.push((at, Fault::PeerShare(share)));
+                faults.push((at, Fault::RightShare(share)));
             }
         }
-        let ours = vec![(0..held).collect()];
-        let mut world = World::new(Model::new(threshold, threshold), ours, seed, faults);
-        let unsealed = world.run(Duration::from_secs(880), |world| {
-            world.now() > Duration::from_secs(102) && world.state().is_some_and(State::is_unsealed)
+        let mut model = Model::new(threshold, threshold);
+        model.names_rounds = names_rounds;
+        let mut world = World::new(model, vec![(0..held).collect()], seed, faults).slow(latency);
+        let unsealed = world.run(END + Duration::from_secs(190), |world| {
+            world.now > END && !world.model.sealed && world.all("unsealed")
         });
-        prop_assert!(unsealed, "stays {:?}: {:#?}", world.state(), world.log.iter().rev().take(40).collect::<Vec<_>>());
+        prop_assert!(unsealed, "stays {:?}: {}", world.state(), world.story());
+        prop_assert_eq!(world.resets(), 0);
     }
 
     /// Wrong shares: a verdict, few submissions, and no storm however long it lasts.
     #[test]
-    fn gives_up_on_wrong_shares(threshold in 1_usize..=5, seed: u64) {
+    fn gives_up_on_wrong_shares(threshold in 1_usize..=5, latency in millis(1..200), seed: u64) {
         let wrong = vec![(700..700 + threshold).collect()];
-        let mut world = World::new(Model::new(threshold, threshold), wrong, seed, Vec::new());
-        let given_up = world.run(Duration::from_secs(5), |w| matches!(w.state(), Some(State::SharesRejected { .. })));
+        let mut world = World::new(Model::new(threshold, threshold), wrong, seed, Vec::new()).slow(latency);
+        let given_up = world.run(Duration::from_secs(5), |world| world.all("shares-rejected"));
         prop_assert!(given_up, "{:?}", world.state());
-        prop_assert_eq!(world.submissions, 2 * threshold);
+        prop_assert_eq!(world.submissions(), 2 * threshold);
         world.run(Duration::from_secs(24 * 3600), |_| false);
         // Every five minutes at first, every hour in the end.
-        prop_assert!(world.submissions <= 2 * threshold * 32, "{}", world.submissions);
+        prop_assert!(world.submissions() <= 2 * threshold * 32, "{}", world.submissions());
         prop_assert_eq!(world.state().map(State::word), Some("shares-rejected"));
+    }
+
+    /// Other shares after a rekey: the old ones are rejected or not enough, the new ones are taken when they come.
+    #[test]
+    fn takes_new_shares_after_a_rekey(
+        before in 1_usize..=5,
+        after in 1_usize..=5,
+        mut faults in proptest::collection::vec((millis(0..40_000), fault()), 0..6),
+        (rekeyed, mended) in (millis(0..40_000), millis(40_000..100_000)),
+        seed: u64,
+    ) {
+        faults.push((rekeyed, Fault::Rekey(after)));
+        faults.push((mended, Fault::NewShares));
+        for last in [Fault::TroubleOver, Fault::SourceMended, Fault::Initialize, Fault::MigrationEnds, Fault::Shamir] {
+            faults.push((END, last));
+        }
+        let mut world = World::new(Model::new(before, before), vec![(0..before).collect()], seed, faults);
+        prop_assert!(world.run(END + BOUND, is_unsealed), "stays {:?}: {}", world.state(), world.story());
     }
 
     /// A stranger who submits garbage every 50 ms does not keep us from unsealing.
     #[test]
-    fn outruns_a_stranger(threshold in 2_usize..=5, every in 20_u64..80, seed: u64) {
-        let faults = vec![(
-            Duration::ZERO,
-            Fault::Attack { every: Duration::from_millis(every), times: 2_000 },
-        )];
+    fn outruns_a_stranger(threshold in 2_usize..=5, every in millis(20..80), seed: u64) {
+        let faults = vec![(Duration::ZERO, Fault::Attack { every, times: 2_000 })];
         let right = vec![(0..threshold).collect()];
         let mut world = World::new(Model::new(threshold, threshold), right, seed, faults);
-        let unsealed = world.run(Duration::from_secs(15), |w| w.state().is_some_and(State::is_unsealed));
-        prop_assert!(unsealed, "stays {:?}: {:#?}", world.state(), world.log);
+        let unsealed = world.run(Duration::from_secs(15), |world| world.all("unsealed"));
+        prop_assert!(unsealed, "stays {:?}: {}", world.state(), world.story());
+    }
+
+    /// A second daemon with the same shares is neither reported nor a hindrance.
+    #[test]
+    fn two_daemons_are_no_strangers(
+        threshold in 1_usize..=5,
+        latency in millis(1..200),
+        right: bool,
+        seed: u64,
+    ) {
+        let first = if right { 0 } else { 700 };
+        let shares: Vec<Vec<usize>> = vec![(first..first + threshold).collect()];
+        let mut world =
+            World::new(Model::new(threshold, threshold), shares.clone(), seed, Vec::new()).beside(shares).slow(latency);
+        let word = if right { "unsealed" } else { "shares-rejected" };
+        let agreed = world.run(Duration::from_secs(60), |world| world.all(word));
+        prop_assert!(agreed, "stays {:?}: {}", world.state(), world.story());
+        if right {
+            prop_assert!(world.run(Duration::from_secs(3), |_| false) || world.all("unsealed"));
+            prop_assert_eq!(world.resets(), 0);
+            let events = world.daemons.iter().flat_map(|daemon| &daemon.events);
+            let strange: Vec<_> = events.filter(|event| **event != Event::Unsealed).collect();
+            prop_assert!(strange.is_empty(), "{:?}", strange);
+        }
     }
 }

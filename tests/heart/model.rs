@@ -1,26 +1,46 @@
-//! A model of one server as `docs` and recordings show it: rounds, duplicates, resets, restarts, raft joins.
+//! A model of one server as its sources and recorded answers show it: rounds, duplicates, resets, restarts, raft
+//! joins, and the locks that hold answers back meanwhile.
 //!
-//! Shares are numbers: those below `total` belong to the server, all others are somebody's garbage.
+//! Shares are numbers: those of [`Model::right`] belong to the server, all others are somebody's garbage.
 
 use std::time::Duration;
 use vault_unseal::vault::{Health, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
+
+/// What a raft join does to the server and its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Join {
+    /// How long a completed round stays in the background.
+    pub(crate) takes: Duration,
+    /// In the end the server is as sealed as before.
+    pub(crate) fails: bool,
+    /// The answer to the completing share, and the seal status, come when it is over (`retry_join`).
+    pub(crate) holds_state: bool,
+    /// Health does, too (Vault; `OpenBao`'s is lock-free).
+    pub(crate) holds_health: bool,
+}
 
 #[expect(clippy::struct_excessive_bools, reason = "a server's independent conditions")]
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) threshold: usize,
     pub(crate) total: usize,
+    /// Counts rekeys and initialisations: each makes other shares right.
+    generation: usize,
     pub(crate) initialized: bool,
     pub(crate) sealed: bool,
     pub(crate) up: bool,
     pub(crate) seal_type: &'static str,
     pub(crate) migration: bool,
     pub(crate) removed: bool,
+    /// The server names its rounds; old ones and `RustyVault` do not.
+    pub(crate) names_rounds: bool,
     /// Error every request to `sys/unseal` gets, while it lasts.
     pub(crate) trouble: Option<Meaning>,
-    /// How long a completed round stays in the background before the server is unsealed.
-    pub(crate) join_delay: Option<Duration>,
-    joined_at: Option<Duration>,
+    /// The next completed round sets off a join.
+    pub(crate) join: Option<Join>,
+    joining: Option<(Duration, Join)>,
+    /// Shares that came while a join was under way.
+    pub(crate) disturbed_joins: usize,
     parts: Vec<usize>,
     rounds: u64,
 }
@@ -30,26 +50,49 @@ impl Model {
         Self {
             threshold,
             total,
+            generation: 0,
             initialized: true,
             sealed: true,
             up: true,
             seal_type: "shamir",
             migration: false,
             removed: false,
+            names_rounds: true,
             trouble: None,
-            join_delay: None,
-            joined_at: None,
+            join: None,
+            joining: None,
+            disturbed_joins: 0,
             parts: Vec::new(),
             rounds: 0,
         }
     }
 
+    /// The server's shares as of now.
+    pub(crate) fn right(&self) -> Vec<usize> {
+        (0..self.total).map(|i| 100 * self.generation + i).collect()
+    }
+
+    /// Other shares, of another threshold. They count from the next seal on.
+    pub(crate) fn rekey(&mut self, threshold: usize, total: usize) {
+        self.generation += 1;
+        self.threshold = threshold;
+        self.total = total;
+        self.parts.clear();
+    }
+
     /// Anything that time alone changes.
     pub(crate) fn tick(&mut self, now: Duration) {
-        if self.joined_at.is_some_and(|at| now >= at) {
-            self.joined_at = None;
-            self.sealed = false;
+        if let Some((_, join)) = self.joining.filter(|(until, _)| now >= *until) {
+            self.joining = None;
+            self.sealed = join.fails;
         }
+    }
+
+    /// Until when a join holds back the answers of this kind.
+    pub(crate) fn held_until(&self, health: bool) -> Duration {
+        self.joining
+            .filter(|(_, join)| if health { join.holds_health } else { join.holds_state })
+            .map_or(Duration::ZERO, |(until, _)| until)
     }
 
     pub(crate) fn restart(&mut self) {
@@ -59,12 +102,8 @@ impl Model {
 
     pub(crate) fn seal(&mut self) {
         self.sealed = true;
-        self.joined_at = None;
+        self.joining = None;
         self.parts.clear();
-    }
-
-    pub(crate) fn takes_shares(&self) -> bool {
-        self.initialized && self.sealed && self.seal_type == "shamir" && !self.migration && !self.removed
     }
 
     pub(crate) fn health(&self) -> Health {
@@ -80,6 +119,7 @@ impl Model {
     }
 
     pub(crate) fn seal_status(&self) -> SealStatus {
+        let named = self.names_rounds && !self.parts.is_empty();
         SealStatus {
             seal_type: self.seal_type.to_owned(),
             initialized: self.initialized,
@@ -87,7 +127,7 @@ impl Model {
             threshold: if self.initialized { self.threshold } else { 0 },
             total: if self.initialized { self.total } else { 0 },
             progress: self.parts.len(),
-            nonce: if self.parts.is_empty() { String::new() } else { format!("round-{}", self.rounds) },
+            nonce: if named { format!("round-{}", self.rounds) } else { String::new() },
             recovery_seal: self.seal_type != "shamir",
             migration: self.migration,
             removed: self.removed,
@@ -102,7 +142,11 @@ impl Model {
         if !self.initialized {
             return refused(Meaning::NotInitialized);
         }
-        if !self.sealed || self.joined_at.is_some() {
+        if !self.sealed {
+            return UnsealAnswer::Status(self.seal_status());
+        }
+        if self.joining.is_some() {
+            self.disturbed_joins += 1;
             return UnsealAnswer::Status(self.seal_status());
         }
         if self.migration {
@@ -115,13 +159,14 @@ impl Model {
             self.parts.push(share);
         }
         if self.parts.len() >= self.threshold {
-            let ours = self.parts.iter().all(|&part| part < self.total);
+            let right = self.right();
+            let ours = self.parts.iter().all(|part| right.contains(part));
             self.parts.clear();
             if !ours || self.seal_type != "shamir" {
                 return refused(Meaning::RoundFailed);
             }
-            match self.join_delay.take() {
-                Some(delay) => self.joined_at = Some(now + delay),
+            match self.join.take() {
+                Some(join) => self.joining = Some((now + join.takes, join)),
                 None => self.sealed = false,
             }
         }
@@ -137,7 +182,7 @@ impl Model {
     }
 }
 
-fn refused(meaning: Meaning) -> UnsealAnswer {
+pub(crate) fn refused(meaning: Meaning) -> UnsealAnswer {
     let (status, text) = match meaning {
         Meaning::RoundFailed => (400, "cipher: message authentication failed"),
         Meaning::NotInitialized => (400, "Vault is not initialized"),

@@ -1,291 +1,313 @@
-//! Runs a machine against the model through a history of faults, and checks the rules that no history may break.
+//! Daemons against one model server, through a history of faults. Requests and answers take time, and anything may
+//! fall between them.
 
+use crate::daemon::{Daemon, Phase};
+use crate::fault::Fault;
 use crate::model::Model;
 use std::time::Duration;
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step};
-use vault_unseal::vault::{Meaning, Unreachable, UnsealAnswer};
-
-/// Something that happens to the server, whoever does it.
-#[derive(Debug, Clone)]
-pub(crate) enum Fault {
-    Crash,
-    Start,
-    OperatorSeal,
-    StrangerShare(usize),
-    StrangerReset,
-    /// A stranger submits garbage this many times, this often.
-    Attack {
-        every: Duration,
-        times: usize,
-    },
-    PeerShare(usize),
-    JoinNext(Duration),
-    Trouble(Meaning),
-    TroubleOver,
-    Foreign,
-    Shamir,
-    MigrationBegins,
-    MigrationEnds,
-    Uninitialize,
-    Initialize,
-    Hang(Duration),
-    SourceBreaks,
-    SourceMended,
-    Woken,
-}
+use vault_unseal::unseal::{Action, Event, Holding, Moment, Observation, State};
+use vault_unseal::vault::{Unreachable, UnsealAnswer};
 
 pub(crate) struct World {
     pub(crate) model: Model,
-    pub(crate) machine: Machine,
-    pub(crate) candidates: Vec<Vec<usize>>,
-    pub(crate) log: Vec<(Moment, String)>,
-    pub(crate) events: Vec<Event>,
-    pub(crate) submissions: usize,
-    pub(crate) resets: usize,
+    pub(crate) daemons: Vec<Daemon>,
+    pub(crate) now: Moment,
     faults: Vec<(Moment, Fault)>,
-    now: Moment,
-    step: Step,
-    hang_until: Moment,
-    source_works: bool,
+    /// Requests whose sender no longer waits for an answer, and when the server gets to them.
+    late: Vec<(Moment, Action)>,
     latency: Duration,
-    requests: Vec<Moment>,
-    shares_in: Vec<Moment>,
-    /// The last thing the machine was told about the seal allows a submission.
-    may_submit: bool,
-    nonce: usize,
+    hang_until: Moment,
+    lost_answers: usize,
+    source_works: bool,
+    rng: fastrand::Rng,
 }
 
 impl World {
+    /// One daemon that holds `candidates`.
     pub(crate) fn new(
         model: Model,
         candidates: Vec<Vec<usize>>,
         seed: u64,
-        mut faults: Vec<(Moment, Fault)>,
+        faults: Vec<(Moment, Fault)>,
     ) -> Self {
-        // An attack is many faults.
-        let mut spread = Vec::new();
-        for (at, fault) in faults.drain(..) {
-            if let Fault::Attack { every, times } = fault {
-                let mut then = at;
-                for i in 0..times {
-                    spread.push((then, Fault::StrangerShare(1000 + i)));
-                    then += every;
-                }
-            } else {
-                spread.push((at, fault));
-            }
-        }
-        spread.sort_by_key(|(at, _)| *at);
-        spread.reverse();
-        let mut machine = Machine::new(Pace::default(), seed);
-        let step = machine.start();
-        Self {
+        let mut world = Self {
             model,
-            machine,
-            candidates,
-            log: Vec::new(),
-            events: Vec::new(),
-            submissions: 0,
-            resets: 0,
-            faults: spread,
+            daemons: Vec::new(),
             now: Duration::ZERO,
-            step,
-            hang_until: Duration::ZERO,
-            source_works: true,
+            faults: spread(faults),
+            late: Vec::new(),
             latency: Duration::from_millis(1),
-            requests: Vec::new(),
-            shares_in: Vec::new(),
-            may_submit: false,
-            nonce: 0,
-        }
+            hang_until: Duration::ZERO,
+            lost_answers: 0,
+            source_works: true,
+            rng: fastrand::Rng::with_seed(seed),
+        };
+        world.join_daemon(candidates);
+        world
     }
 
-    pub(crate) fn now(&self) -> Moment {
-        self.now
+    /// The same server with another daemon beside.
+    pub(crate) fn beside(mut self, candidates: Vec<Vec<usize>>) -> Self {
+        self.join_daemon(candidates);
+        self
+    }
+
+    fn join_daemon(&mut self, candidates: Vec<Vec<usize>>) {
+        let daemon = Daemon::new(candidates, self.rng.u64(..), self.now);
+        self.daemons.push(daemon);
+    }
+
+    /// An exchange takes up to this long.
+    pub(crate) fn slow(mut self, latency: Duration) -> Self {
+        self.latency = latency;
+        self
     }
 
     pub(crate) fn state(&self) -> Option<&State> {
-        self.machine.state()
+        self.daemons[0].state()
     }
 
-    /// Runs until `done` or until the clock reads `until`. True when `done` held.
-    pub(crate) fn run(&mut self, until: Moment, done: impl Fn(&Self) -> bool) -> bool {
-        while self.now < until {
-            if done(self) {
-                return true;
-            }
-            self.turn();
+    pub(crate) fn events(&self) -> &[Event] {
+        &self.daemons[0].events
+    }
+
+    pub(crate) fn submissions(&self) -> usize {
+        self.daemons.iter().map(|daemon| daemon.submitted.len()).sum()
+    }
+
+    pub(crate) fn resets(&self) -> usize {
+        self.daemons.iter().map(|daemon| daemon.resets).sum()
+    }
+
+    pub(crate) fn all(&self, word: &str) -> bool {
+        self.daemons.iter().all(|daemon| daemon.word() == word)
+    }
+
+    /// What happened lately, for a test that failed.
+    pub(crate) fn story(&self) -> String {
+        let mut all = Vec::new();
+        for (i, daemon) in self.daemons.iter().enumerate() {
+            all.extend(daemon.log.iter().map(move |(at, line)| (*at, format!("{at:?} [{i}] {line}"))));
         }
-        done(self)
+        all.sort();
+        let skip = all.len().saturating_sub(60);
+        all.into_iter().skip(skip).map(|(_, line)| line + "\n").collect()
+    }
+
+    /// Something happens now.
+    pub(crate) fn suffer(&mut self, fault: Fault) {
+        let at = self.now;
+        let place = self.faults.partition_point(|(then, _)| *then > at);
+        self.faults.insert(place, (at, fault));
     }
 
     /// No fault is left to happen.
     pub(crate) fn calm(&self) -> bool {
-        self.faults.is_empty() && self.now >= self.hang_until
+        self.faults.is_empty() && self.now >= self.hang_until && self.late.is_empty()
     }
 
-    fn turn(&mut self) {
-        let due = self.now + self.step.wait;
-        let mut woken = false;
-        while self.faults.last().is_some_and(|(at, _)| *at <= due) {
-            let Some((at, fault)) = self.faults.pop() else { break };
-            self.now = self.now.max(at);
-            self.model.tick(self.now);
-            if matches!(fault, Fault::Woken) {
-                woken = true;
-                break;
+    /// Runs until `done` or until the clock reads `until`. True when `done` held.
+    pub(crate) fn run(&mut self, until: Moment, done: impl Fn(&Self) -> bool) -> bool {
+        while !done(self) {
+            let now = self.now;
+            let (who, due) = (self.daemons.iter().map(|daemon| daemon.due(now)).enumerate())
+                .min_by_key(|(_, due)| *due)
+                .unwrap();
+            let fault = self.faults.last().map_or(Duration::MAX, |(at, _)| *at);
+            let late = self.late.iter().map(|(at, _)| *at).min().unwrap_or(Duration::MAX);
+            let next = due.min(fault).min(late).max(now);
+            if next > until {
+                self.now = until;
+                self.model.tick(until);
+                return done(self);
             }
-            self.suffer(&fault);
-        }
-        let seen = if woken {
-            Observation::Woken
-        } else {
-            self.now = self.now.max(due);
-            self.model.tick(self.now);
-            self.perform(self.step.action)
-        };
-        self.judge(&seen);
-        let before = self.machine.state().map(State::word);
-        self.step = self.machine.observe(self.now, seen);
-        self.events.extend(self.machine.take_events());
-        let after = self.machine.state().map(State::word);
-        if before != after {
-            self.log.push((self.now, format!("{before:?} -> {after:?}")));
-        }
-        if let Action::Submit { share, .. } = self.step.action {
-            let held = self.candidates.iter().flatten().any(|&s| s == share);
-            assert!(held, "submits share {share}, which is not held");
-        }
-    }
-
-    fn suffer(&mut self, fault: &Fault) {
-        self.log.push((self.now, format!("{fault:?}")));
-        match *fault {
-            Fault::Crash => self.model.up = false,
-            Fault::Start => self.model.restart(),
-            Fault::OperatorSeal => self.model.seal(),
-            Fault::StrangerShare(share) => {
+            self.now = next;
+            self.model.tick(next);
+            if fault <= next {
+                let (_, fault) = self.faults.pop().unwrap();
+                self.strike(&fault);
+            } else if late <= next {
+                let place = self.late.iter().position(|(at, _)| *at == late).unwrap();
+                let (_, action) = self.late.swap_remove(place);
                 if self.model.up {
-                    self.nonce += 1;
-                    let _ = self.model.submit(share, self.now);
+                    self.serve(action);
                 }
-            }
-            Fault::PeerShare(share) => {
-                if self.model.up && self.model.takes_shares() {
-                    let _ = self.model.submit(share, self.now);
-                }
-            }
-            Fault::StrangerReset => {
-                if self.model.up {
-                    let _ = self.model.reset();
-                }
-            }
-            Fault::JoinNext(delay) => self.model.join_delay = Some(delay),
-            Fault::Trouble(meaning) => self.model.trouble = Some(meaning),
-            Fault::TroubleOver => self.model.trouble = None,
-            Fault::Foreign => {
-                self.model.seal_type = "static";
-                self.model.restart();
-            }
-            Fault::Shamir => {
-                self.model.seal_type = "shamir";
-                self.model.restart();
-            }
-            Fault::MigrationBegins => {
-                self.model.migration = true;
-                self.model.restart();
-            }
-            Fault::MigrationEnds => {
-                self.model.migration = false;
-                self.model.restart();
-            }
-            Fault::Uninitialize => {
-                self.model.initialized = false;
-                self.model.restart();
-            }
-            Fault::Initialize => self.model.initialized = true,
-            Fault::Hang(time) => self.hang_until = self.now + time,
-            Fault::SourceBreaks => self.source_works = false,
-            Fault::SourceMended => self.source_works = true,
-            Fault::Attack { .. } | Fault::Woken => {}
-        }
-    }
-
-    fn perform(&mut self, action: Action) -> Observation {
-        if let Action::LoadShares { threshold } = action {
-            assert_eq!(threshold, self.model.threshold);
-            return if self.source_works {
-                Observation::Shares(Holding { candidates: self.candidates.clone() })
             } else {
-                Observation::SharesUnavailable { kind: "missing", text: "no file".to_owned(), advice: None }
-            };
-        }
-        self.requests.push(self.now);
-        self.check_rates(action);
-        if !self.model.up {
-            return Observation::Unreachable(Unreachable::Refused);
-        }
-        if self.now < self.hang_until {
-            let limit = match action {
-                Action::Submit { completes: true, .. } => Duration::from_secs(100),
-                _ => Duration::from_secs(10),
-            };
-            if self.hang_until > self.now + limit {
-                self.now += limit;
-                return Observation::Unreachable(Unreachable::Timeout(limit));
+                self.turn(who);
             }
-            self.now = self.hang_until;
         }
-        self.now += self.latency;
-        self.model.tick(self.now);
+        true
+    }
+
+    fn turn(&mut self, who: usize) {
+        let now = self.now;
+        let daemon = &mut self.daemons[who];
+        match std::mem::replace(&mut daemon.phase, Phase::Waiting(now)) {
+            Phase::Answered { seen, .. } => daemon.learn(now, seen),
+            Phase::Asking { gives_up, served: false, .. } => self.arrive(who, gives_up),
+            Phase::Asking { served: true, .. } => {
+                // The answer is written when the lock is free, and says what is true then.
+                let seen = Observation::Answer(UnsealAnswer::Status(self.model.seal_status()));
+                self.answer(who, self.now, seen);
+            }
+            Phase::Waiting(at) if daemon.woken || now < at => {
+                daemon.woken = false;
+                daemon.learn(now, Observation::Woken);
+            }
+            Phase::Waiting(_) => {
+                daemon.check_request(now);
+                if let Action::LoadShares { threshold } = daemon.step.action {
+                    assert_eq!(threshold, daemon.seen_threshold);
+                    let seen = load(&daemon.candidates, threshold, self.source_works);
+                    daemon.learn(now, seen);
+                    return;
+                }
+                let pace = Pace::default();
+                let limit = match daemon.step.action {
+                    Action::Submit { completes: true, .. } => pace.unseal_timeout,
+                    _ => pace.request_timeout,
+                };
+                let arrives = now + self.leg();
+                self.daemons[who].phase = Phase::Asking { arrives, gives_up: now + limit, served: false };
+            }
+        }
+    }
+
+    /// Half an exchange.
+    fn leg(&mut self) -> Duration {
+        let most = u64::try_from(self.latency.as_micros() / 2).unwrap();
+        Duration::from_micros(self.rng.u64(most / 4..=most))
+    }
+
+    /// The request reaches the server, if there is one.
+    fn arrive(&mut self, who: usize, gives_up: Moment) {
+        let action = self.daemons[who].step.action;
+        if !self.model.up {
+            let at = self.now + self.leg();
+            let seen = Observation::Unreachable(Unreachable::Refused);
+            self.daemons[who].phase = Phase::Answered { at, seen, from_server: false };
+            return;
+        }
+        let free = self.hang_until.max(self.model.held_until(action == Action::AskHealth));
+        if free > gives_up {
+            // It is served when the server is free again, though nobody listens any more.
+            self.late.push((free, action));
+            self.answer(who, gives_up, timeout());
+        } else if free > self.now {
+            self.daemons[who].phase = Phase::Asking { arrives: free, gives_up, served: false };
+        } else {
+            let seen = self.serve(action);
+            let submitted = matches!(action, Action::Submit { .. });
+            match self.model.held_until(false) {
+                held if submitted && held > gives_up => self.answer(who, gives_up, timeout()),
+                held if submitted && held > self.now => {
+                    self.daemons[who].phase = Phase::Asking { arrives: held, gives_up, served: true };
+                }
+                _ => self.answer(who, self.now, seen),
+            }
+        }
+    }
+
+    fn answer(&mut self, who: usize, at: Moment, seen: Observation) {
+        let lost = self.lost_answers > 0;
+        self.lost_answers = self.lost_answers.saturating_sub(1);
+        let seen = if lost { Observation::Unreachable(Unreachable::Closed) } else { seen };
+        let at = at + self.leg();
+        self.daemons[who].phase = Phase::Answered { at, seen, from_server: true };
+    }
+
+    fn serve(&mut self, action: Action) -> Observation {
         match action {
             Action::AskHealth => Observation::Health(self.model.health()),
             Action::ReadSealStatus => Observation::SealStatus(self.model.seal_status()),
-            Action::Submit { share, .. } => {
-                self.submissions += 1;
-                assert!(self.may_submit, "submits without having seen a sealed Shamir server first");
-                Observation::Answer(self.model.submit(share, self.now))
-            }
-            Action::Reset => {
-                self.resets += 1;
-                let most = self.candidates.iter().map(Vec::len).max().unwrap_or(0);
-                assert!(most >= self.model.threshold, "resets a round while holding too few shares");
-                Observation::Answer(self.model.reset())
-            }
-            Action::LoadShares { .. } => unreachable!("handled above"),
+            Action::Submit { share, .. } => Observation::Answer(self.model.submit(share, self.now)),
+            Action::Reset => Observation::Answer(self.model.reset()),
+            Action::LoadShares { .. } => unreachable!("no request"),
         }
     }
 
-    /// Never a submission after `sealed: false`, nor to a server that was seen foreign, migrating, removed
-    /// or uninitialized, until a seal status says otherwise.
-    fn judge(&mut self, seen: &Observation) {
-        match seen {
-            Observation::SealStatus(s) | Observation::Answer(UnsealAnswer::Status(s)) => {
-                self.may_submit =
-                    s.sealed && s.initialized && s.takes_unseal_shares() && !s.migration && !s.removed;
+    fn strike(&mut self, fault: &Fault) {
+        self.daemons[0].log.push((self.now, format!("{fault:?}")));
+        if fault.befall(&mut self.model, self.now) {
+            self.late.clear();
+            self.cut_connections();
+        }
+        let now = self.now;
+        match *fault {
+            Fault::Hang(time) => self.hang_until = now + time,
+            Fault::LoseAnswers(times) => self.lost_answers = times,
+            Fault::SourceBreaks | Fault::SourceMended => {
+                self.source_works = matches!(fault, Fault::SourceMended);
+                self.daemons.iter_mut().for_each(|daemon| daemon.change_source(now));
             }
-            Observation::Health(h) if h.sealed && h.initialized && !h.removed => {}
-            Observation::Shares(_) | Observation::Answer(_) => {}
-            _ => self.may_submit = false,
+            Fault::NewShares => {
+                let right: Vec<usize> = self.model.right().into_iter().take(self.model.threshold).collect();
+                for daemon in &mut self.daemons {
+                    daemon.candidates = vec![right.clone()];
+                    daemon.change_source(now);
+                }
+            }
+            Fault::Woken => self.daemons.iter_mut().for_each(|daemon| daemon.woken = true),
+            Fault::DaemonRestart => {
+                for daemon in &mut self.daemons {
+                    if let Phase::Asking { arrives, served: false, .. } = daemon.phase {
+                        self.late.push((arrives, daemon.step.action));
+                    }
+                    let seed = self.rng.u64(..);
+                    daemon.restart(seed, now);
+                }
+            }
+            _ => {}
         }
     }
 
-    /// The bounds of the request rate: polls, and rounds of t shares with a reset and a look before each.
-    fn check_rates(&mut self, action: Action) {
-        let round = self.model.threshold + 2;
-        let second = within(&self.requests, self.now, Duration::from_secs(1));
-        assert!(second <= 40 + 12 * round, "{second} requests within a second: {:?}", self.log);
-        let ten = within(&self.requests, self.now, Duration::from_secs(10));
-        assert!(ten <= 120 + 24 * round, "{ten} requests within ten seconds: {:?}", self.log);
-        if matches!(action, Action::Submit { .. }) {
-            self.shares_in.push(self.now);
-            let ten = within(&self.shares_in, self.now, Duration::from_secs(10));
-            assert!(ten <= 24 * round, "{ten} submissions within ten seconds: {:?}", self.log);
+    /// Whoever waits for an answer gets none.
+    fn cut_connections(&mut self) {
+        for daemon in &mut self.daemons {
+            if matches!(
+                daemon.phase,
+                Phase::Answered { from_server: true, .. } | Phase::Asking { served: true, .. }
+            ) {
+                let seen = Observation::Unreachable(Unreachable::Closed);
+                daemon.phase = Phase::Answered { at: self.now, seen, from_server: false };
+            }
         }
     }
 }
 
-fn within(times: &[Moment], now: Moment, window: Duration) -> usize {
-    times.iter().rev().take_while(|&&at| at + window > now).count()
+fn timeout() -> Observation {
+    Observation::Unreachable(Unreachable::Timeout(Pace::default().request_timeout))
+}
+
+/// The plan for a threshold: sets of as many shares, or all of them when there are fewer.
+fn load(candidates: &[Vec<usize>], threshold: usize, works: bool) -> Observation {
+    if !works {
+        return Observation::SharesUnavailable { kind: "missing", text: "no file".to_owned(), advice: None };
+    }
+    let candidates = candidates.iter().map(|set| set.iter().copied().take(threshold).collect()).collect();
+    Observation::Shares(Holding { candidates })
+}
+
+/// In the order of time, the last first; an attack is many faults.
+fn spread(faults: Vec<(Moment, Fault)>) -> Vec<(Moment, Fault)> {
+    let mut spread = Vec::new();
+    for (at, fault) in faults {
+        let (every, times, each): (_, _, fn(usize) -> Fault) = match fault {
+            Fault::Attack { every, times } => (every, times, |i| Fault::Share(10_000 + i)),
+            Fault::Friend { every, times } => (every, times, Fault::RightShare),
+            fault => {
+                spread.push((at, fault));
+                continue;
+            }
+        };
+        let mut then = at;
+        for i in 0..times {
+            spread.push((then, each(i)));
+            then += every;
+        }
+    }
+    spread.sort_by_key(|(at, _)| *at);
+    spread.reverse();
+    spread
 }

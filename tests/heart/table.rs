@@ -1,1 +1,336 @@
-//! Single answers and what follows from each: the table of the API's notes, row by row.
+//! Single answers and what follows from each, row by row: in this situation, this answer, then this state, this
+//! action, after this kind of pause.
+
+use std::time::Duration;
+use vault_unseal::config::Pace;
+use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation, State, Step};
+use vault_unseal::vault::{Health, Role, SealStatus, Unreachable, UnsealAnswer};
+
+/// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// It was just started.
+    Started,
+    /// It saw the server unsealed.
+    Unsealed,
+    /// It asked for the seal status of a sealed server.
+    Looking,
+    /// Its first share is on the way.
+    First,
+    /// Its last share is on the way.
+    Last,
+    /// The same, with one stranger's share in the round.
+    LastAfterStranger,
+    /// Its round failed once and the reset is on the way.
+    Resetting,
+    /// A join is under way.
+    Joining,
+    /// It holds one share of three, which is in.
+    Waiting,
+    /// It holds one share of three, which is on the way after two of its peers'.
+    LastOfPeers,
+    /// It gave its shares up.
+    Rejected,
+}
+
+/// How long a step waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pause {
+    None,
+    /// Below a second, and growing if it happens again.
+    Backoff,
+    /// Half a second: a join is watched.
+    Join,
+    Poll,
+    Slow,
+}
+
+fn pause(wait: Duration) -> Pause {
+    match wait.as_millis() {
+        0 => Pause::None,
+        500 => Pause::Join,
+        1000 => Pause::Poll,
+        30_000 => Pause::Slow,
+        1..=999 => Pause::Backoff,
+        other => panic!("a pause of {other} ms belongs to no class"),
+    }
+}
+
+fn health(initialized: bool, sealed: bool) -> Observation {
+    Observation::Health(healthy(initialized, sealed))
+}
+
+fn healthy(initialized: bool, sealed: bool) -> Health {
+    Health {
+        initialized,
+        sealed,
+        role: Role::Active,
+        removed: false,
+        version: None,
+        cluster_name: None,
+        server_time: None,
+    }
+}
+
+fn status(progress: usize) -> SealStatus {
+    SealStatus {
+        seal_type: "shamir".to_owned(),
+        initialized: true,
+        sealed: true,
+        threshold: 3,
+        total: 5,
+        progress,
+        nonce: if progress > 0 { "one".to_owned() } else { String::new() },
+        recovery_seal: false,
+        migration: false,
+        removed: false,
+        version: None,
+    }
+}
+
+fn seal(change: impl Fn(&mut SealStatus)) -> Observation {
+    let mut status = status(0);
+    change(&mut status);
+    Observation::SealStatus(status)
+}
+
+fn answer(progress: usize) -> Observation {
+    Observation::Answer(UnsealAnswer::Status(status(progress)))
+}
+
+fn answered(change: impl Fn(&mut SealStatus)) -> Observation {
+    let mut status = status(0);
+    change(&mut status);
+    Observation::Answer(UnsealAnswer::Status(status))
+}
+
+fn error(code: u16, text: &str) -> Observation {
+    let body = format!("{{\"errors\":[\"{text}\"]}}");
+    Observation::Answer(UnsealAnswer::parse(code, body.as_bytes()))
+}
+
+fn page(code: u16) -> Observation {
+    Observation::Answer(UnsealAnswer::parse(code, b"<html><h1>Service Unavailable</h1></html>"))
+}
+
+fn gone(cause: Unreachable) -> Observation {
+    Observation::Unreachable(cause)
+}
+
+fn timeout() -> Observation {
+    gone(Unreachable::Timeout(Duration::from_secs(10)))
+}
+
+/// A machine in that situation.
+fn machine(when: When) -> Machine {
+    let mut machine = Machine::new(Pace::default(), 7);
+    machine.start();
+    let three = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] });
+    let one = || Observation::Shares(Holding { candidates: vec![vec![0]] });
+    let look = || vec![health(true, true), Observation::SealStatus(status(0))];
+    let wrong = || error(400, "cipher: message authentication failed");
+    let last = || [look(), vec![three(), answer(1), answer(2)]].concat();
+    let seen = match when {
+        When::Started => vec![],
+        When::Unsealed => vec![health(true, false)],
+        When::Looking => vec![health(true, true)],
+        When::First => [look(), vec![three()]].concat(),
+        When::Last => last(),
+        When::LastAfterStranger => {
+            vec![health(true, true), Observation::SealStatus(status(1)), three(), answer(2)]
+        }
+        When::Resetting => [last(), vec![wrong()]].concat(),
+        When::Joining => [last(), vec![answer(0)]].concat(),
+        When::Waiting => [look(), vec![one(), answer(1)]].concat(),
+        When::LastOfPeers => vec![health(true, true), Observation::SealStatus(status(2)), one()],
+        When::Rejected => [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat(),
+    };
+    for seen in seen {
+        machine.observe(Moment::ZERO, seen);
+    }
+    machine
+}
+
+fn step(machine: &mut Machine, seen: Observation) -> (String, Action, Pause) {
+    let Step { wait, action } = machine.observe(Moment::ZERO, seen);
+    let word = machine.state().map_or("none", State::word);
+    (word.to_owned(), action, pause(wait))
+}
+
+const SUBMIT_FIRST: Action = Action::Submit { share: 0, completes: false };
+const SUBMIT_LAST: Action = Action::Submit { share: 2, completes: true };
+
+#[test]
+fn each_answer_has_its_consequence() {
+    use Action::{AskHealth, LoadShares, ReadSealStatus, Reset};
+    use Pause::{Backoff, Join, None, Poll, Slow};
+    use When::{
+        First, Joining, Last, LastAfterStranger, LastOfPeers, Looking, Rejected, Resetting, Started,
+        Unsealed, Waiting,
+    };
+    let closed = || gone(Unreachable::Closed);
+    let proxy = |status| gone(Unreachable::NotVault { status, text: "Service Unavailable".to_owned() });
+    let mac = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: \
+               message authentication failed";
+    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) });
+    let load = LoadShares { threshold: 3 };
+    let again = Action::Submit { share: 0, completes: false };
+    let table = [
+        // sys/health
+        (Started, health(true, false), "unsealed", AskHealth, Backoff),
+        (Started, health(true, true), "sealed", ReadSealStatus, None),
+        (Started, health(false, true), "uninitialized", AskHealth, Poll),
+        (Started, removed.clone(), "removed", AskHealth, Slow),
+        (Unsealed, health(true, true), "sealed", ReadSealStatus, None),
+        (Unsealed, timeout(), "unreachable", AskHealth, Backoff),
+        (Started, proxy(503), "unreachable", AskHealth, Backoff),
+        (Rejected, health(true, true), "shares-rejected", AskHealth, Slow),
+        (Rejected, health(true, false), "unsealed", AskHealth, Backoff),
+        (Joining, health(true, true), "joining", AskHealth, Join),
+        (Joining, health(true, false), "unsealed", AskHealth, Backoff),
+        (Joining, timeout(), "joining", AskHealth, Join),
+        (Joining, proxy(504), "joining", AskHealth, Join),
+        (Joining, proxy(503), "unreachable", AskHealth, Backoff),
+        (Joining, gone(Unreachable::Refused), "unreachable", AskHealth, Backoff),
+        (Joining, Observation::Woken, "joining", AskHealth, None),
+        (Joining, removed, "removed", AskHealth, Slow),
+        // sys/seal-status
+        (Looking, seal(|_| {}), "sealed", load, None),
+        (Looking, seal(|s| s.progress = 1), "sealed", load, None),
+        (Looking, seal(|s| s.progress = usize::MAX), "sealed", load, None),
+        (Looking, seal(|s| s.initialized = false), "uninitialized", AskHealth, Poll),
+        (Looking, seal(|s| (s.threshold, s.total) = (0, 0)), "uninitialized", AskHealth, Poll),
+        (Looking, seal(|s| s.seal_type = "static".into()), "foreign-seal", AskHealth, Slow),
+        (Looking, seal(|s| s.recovery_seal = true), "foreign-seal", AskHealth, Slow),
+        (Looking, seal(|s| s.migration = true), "migrating", AskHealth, Slow),
+        (Looking, seal(|s| s.removed = true), "removed", AskHealth, Slow),
+        (Looking, seal(|s| s.threshold = 256), "sealed", AskHealth, Slow),
+        (Looking, seal(|s| s.sealed = false), "sealed", AskHealth, Backoff),
+        (Looking, seal(|s| (s.sealed, s.threshold) = (false, 256)), "sealed", AskHealth, Backoff),
+        // Its health came at once: something holds the lock that the seal status needs.
+        (Looking, timeout(), "joining", AskHealth, Join),
+        (Looking, closed(), "unreachable", AskHealth, Backoff),
+        // A share that does not complete the round.
+        (First, answer(1), "unsealing", Action::Submit { share: 1, completes: false }, None),
+        (First, answer(2), "unsealing", Action::Submit { share: 1, completes: true }, None),
+        (First, answered(|s| s.sealed = false), "unsealing", AskHealth, None),
+        (First, answer(0), "joining", AskHealth, Join),
+        (First, answered(|s| (s.threshold, s.progress) = (2, 1)), "sealed", ReadSealStatus, None),
+        (First, answered(|s| s.migration = true), "migrating", AskHealth, Slow),
+        (First, answered(|s| s.seal_type = "transit".into()), "foreign-seal", AskHealth, Slow),
+        (First, error(400, "'key' must be a valid hex or base64 string"), "shares-rejected", AskHealth, Slow),
+        (
+            First,
+            error(400, "invalid key: key is longer than maximum 33 bytes"),
+            "shares-rejected",
+            AskHealth,
+            Slow,
+        ),
+        (First, error(400, "Vault is not initialized"), "uninitialized", AskHealth, Poll),
+        (
+            First,
+            error(500, "migrate option not provided and seal migration is pending"),
+            "migrating",
+            AskHealth,
+            Slow,
+        ),
+        (First, error(503, "Vault is sealed"), "sealed", AskHealth, Backoff),
+        (First, error(429, "request path: rate limit quota exceeded"), "sealed", AskHealth, Backoff),
+        (First, error(412, "missing \\\"X-Vault-Request\\\" header"), "sealed", AskHealth, Backoff),
+        (First, page(503), "unreachable", AskHealth, Backoff),
+        (First, timeout(), "unreachable", AskHealth, Backoff),
+        (First, closed(), "unreachable", AskHealth, Backoff),
+        // The share that completes the round.
+        (Last, answered(|s| s.sealed = false), "unsealing", AskHealth, None),
+        (Last, answer(0), "joining", AskHealth, Join),
+        (Last, timeout(), "joining", AskHealth, Join),
+        (Last, page(504), "joining", AskHealth, Join),
+        (Last, closed(), "unreachable", AskHealth, Backoff),
+        (Last, error(400, mac), "sealed", Reset, Backoff),
+        (
+            Last,
+            error(500, "failed to decrypt encrypted stored keys: cipher: message authentication failed"),
+            "sealed",
+            Reset,
+            Backoff,
+        ),
+        (Last, error(500, "Unseal failed, invalid key"), "sealed", Reset, Backoff),
+        (
+            Last,
+            error(400, "invalid key: failed to compute combined key: duplicate part detected"),
+            "sealed",
+            Reset,
+            Backoff,
+        ),
+        (
+            Last,
+            error(400, "invalid key: failed to compute combined key: all parts must be the same length"),
+            "sealed",
+            Reset,
+            Backoff,
+        ),
+        (
+            Last,
+            error(500, "failed to create cipher: crypto/aes: invalid key size 0"),
+            "sealed",
+            AskHealth,
+            Backoff,
+        ),
+        // Our first two shares are gone: the third opened another round.
+        (Last, answered(|s| (s.progress, s.nonce) = (1, "two".into())), "unsealing", again, None),
+        (Last, answered(|s| (s.progress, s.nonce) = (1, "one".into())), "unsealing", again, None),
+        (LastAfterStranger, error(400, mac), "sealed", Reset, Backoff),
+        (LastAfterStranger, answered(|s| s.sealed = false), "unsealing", AskHealth, None),
+        // It was there before: from a second daemon with our shares.
+        (LastAfterStranger, answer(2), "unsealing", SUBMIT_LAST, None),
+        (LastOfPeers, error(400, mac), "sealed", ReadSealStatus, None),
+        (LastOfPeers, answer(0), "joining", AskHealth, Join),
+        // The reset after a failed round.
+        (Resetting, answer(0), "unsealing", SUBMIT_FIRST, None),
+        (Resetting, error(400, "vault is unsealed"), "sealed", AskHealth, None),
+        (Resetting, answered(|s| s.threshold = 4), "sealed", ReadSealStatus, None),
+        (Resetting, timeout(), "unreachable", AskHealth, Backoff),
+        // Fewer shares than needed.
+        (Waiting, Observation::SealStatus(status(1)), "waiting-for-peers", ReadSealStatus, Poll),
+        (Waiting, Observation::SealStatus(status(2)), "waiting-for-peers", ReadSealStatus, Poll),
+        (Waiting, seal(|s| s.sealed = false), "waiting-for-peers", AskHealth, Backoff),
+        (Waiting, seal(|s| (s.progress, s.nonce) = (1, "two".into())), "sealed", ReadSealStatus, Backoff),
+        (
+            Waiting,
+            seal(|s| (s.threshold, s.progress, s.nonce) = (2, 1, "one".into())),
+            "sealed",
+            ReadSealStatus,
+            Backoff,
+        ),
+        (Waiting, seal(|_| {}), "sealed", ReadSealStatus, Backoff),
+        (Waiting, timeout(), "joining", AskHealth, Join),
+        (Waiting, closed(), "unreachable", AskHealth, Backoff),
+        (Waiting, Observation::Woken, "waiting-for-peers", AskHealth, None),
+    ];
+    for (when, seen, word, action, pause) in table {
+        let mut machine = machine(when);
+        let outcome = step(&mut machine, seen.clone());
+        assert_eq!(outcome, (word.to_owned(), action, pause), "{when:?}, then {seen:?}");
+    }
+}
+
+#[test]
+fn the_situations_are_what_they_claim() {
+    for (when, word, needs_shares) in [
+        (When::Started, "none", false),
+        (When::Unsealed, "unsealed", false),
+        (When::Looking, "sealed", false),
+        (When::First, "unsealing", true),
+        (When::Last, "unsealing", true),
+        (When::LastAfterStranger, "unsealing", true),
+        (When::Resetting, "sealed", true),
+        (When::Joining, "joining", false),
+        (When::Waiting, "waiting-for-peers", false),
+        (When::LastOfPeers, "unsealing", true),
+        (When::Rejected, "shares-rejected", false),
+    ] {
+        let machine = machine(when);
+        assert_eq!(machine.state().map_or("none", State::word), word, "{when:?}");
+        assert_eq!(machine.needs_shares(), needs_shares, "{when:?}");
+    }
+}

@@ -1,0 +1,88 @@
+//! What the server answers to a share or a reset.
+
+use super::Machine;
+use crate::unseal::round::Round;
+use crate::unseal::{Action, Event, Moment, State, Step};
+use crate::vault::{Meaning, Refusal, SealStatus, Unreachable};
+
+impl Machine {
+    /// An answer 200.
+    pub(super) fn accepted(&mut self, now: Moment, status: &SealStatus) -> Step {
+        self.pacing.answered();
+        self.pacing.server_is_well();
+        if let Some(step) = self.hands_off(status) {
+            return step;
+        }
+        if !status.sealed {
+            return self.done();
+        }
+        let Some(attempt) = self.attempt.as_mut() else {
+            return self.at_once(Action::AskHealth);
+        };
+        if status.threshold != attempt.threshold {
+            // Rekeyed, or another server: our plan is for another threshold.
+            self.abandon();
+            return self.again("the server changed its threshold".to_owned());
+        }
+        if let Action::Submit { share, .. } = self.last {
+            if status.progress == 0 {
+                // The share is in, the round is over, and there was no error.
+                return self.join(now);
+            }
+            if attempt.round.accepted(share, status) {
+                attempt.disturb();
+                self.events.push(Event::RoundLost);
+            }
+        } else {
+            attempt.begin(Round::found(status));
+        }
+        self.show_progress(status.progress, status.threshold);
+        self.submit_next(now)
+    }
+
+    /// An error.
+    pub(super) fn refused(&mut self, now: Moment, refusal: Refusal) -> Step {
+        self.pacing.answered();
+        match refusal.meaning {
+            Meaning::RoundFailed => self.round_failed(now, refusal.text),
+            Meaning::Malformed => self.reject(now, refusal.text),
+            Meaning::NotInitialized => self.uninitialized(),
+            Meaning::AlreadyUnsealed => self.done(),
+            Meaning::Migrating => self.leave_alone(State::Migrating),
+            Meaning::NoKeyring | Meaning::Transient => self.trouble(now, refusal),
+        }
+    }
+
+    /// An error that says nothing of our shares and that only time can mend.
+    fn trouble(&mut self, now: Moment, refusal: Refusal) -> Step {
+        let Refusal { status, text, from_server, .. } = refusal;
+        // What a proxy says is no word of the server's.
+        let proxy = (!from_server).then(|| Unreachable::NotVault { status, text: text.clone() });
+        if let Some(step) = proxy.as_ref().and_then(|cause| self.silence(now, cause)) {
+            return step;
+        }
+        self.note_fruitless();
+        self.abandon();
+        self.state = Some(match proxy {
+            Some(cause) => State::Unreachable { cause },
+            None => State::Sealed { delay: Some(format!("HTTP {status}: {text}")) },
+        });
+        let pause = self.pacing.server();
+        self.after(pause, Action::AskHealth)
+    }
+
+    /// The server says that it is unsealed.
+    fn done(&mut self) -> Step {
+        // To a reset it says so, too, and to a share that came after somebody else's last one.
+        if let Action::Submit { completes, .. } = self.last {
+            let ours = self.attempt.as_ref().filter(|attempt| completes && attempt.is_ours_alone());
+            if let Some(shares) = ours.and_then(|attempt| attempt.one_of_several()) {
+                self.events.push(Event::FoundGoodShares { shares: shares.to_vec() });
+            }
+            self.events.push(Event::Unsealed);
+        }
+        self.abandon();
+        self.pacing.begin_to_settle();
+        self.at_once(Action::AskHealth)
+    }
+}

@@ -1,0 +1,95 @@
+//! Complete rounds of unknown outcome: a server that joins its raft cluster unseals in the background, without
+//! a word, and may hold its answers meanwhile. Shares sent to it then only disturb.
+
+use super::Machine;
+use crate::unseal::attempt::Attempt;
+use crate::unseal::{Action, Moment, State, Step, pacing};
+use crate::vault::Unreachable;
+
+/// Until when the outcome of a complete round is awaited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    until: Moment,
+}
+
+impl Machine {
+    /// Our share was taken and the round is over, yet the server is sealed and reports no error.
+    pub(super) fn join(&mut self, now: Moment) -> Step {
+        let completes = matches!(self.last, Action::Submit { completes: true, .. });
+        let undisturbed = self.attempt.as_ref().is_some_and(|attempt| {
+            // With fewer shares than needed, others' shares belong to the plan.
+            completes && (!attempt.full_custody() || attempt.round.others() == 0)
+        });
+        let patience = if undisturbed { pacing::JOIN_PATIENCE } else { pacing::JOIN_PATIENCE_DISTURBED };
+        self.note_fruitless();
+        self.wait_for_outcome(now.saturating_add(patience))
+    }
+
+    pub(super) fn wait_for_outcome(&mut self, until: Moment) -> Step {
+        self.abandon();
+        self.patience = Some(Patience { until });
+        self.state = Some(State::Joining);
+        self.after(self.pacing.joining(), Action::AskHealth)
+    }
+
+    /// A whole set of ours is in, and nothing shows whether it was the right one: next time another goes first.
+    pub(super) fn note_fruitless(&mut self) {
+        let completes = matches!(self.last, Action::Submit { completes: true, .. });
+        if completes && self.attempt.as_ref().is_some_and(Attempt::is_ours_alone) {
+            self.fruitless = self.fruitless.saturating_add(1);
+        }
+    }
+
+    /// The server is sealed while an outcome is awaited.
+    pub(super) fn still_patient(&mut self, now: Moment) -> Option<Step> {
+        let Patience { until } = self.patience?;
+        if now >= until {
+            self.patience = None;
+            return None;
+        }
+        if !matches!(self.state, Some(State::Joining)) {
+            let delay = "the answer to the last share was lost, its outcome is awaited".to_owned();
+            self.state = Some(State::Sealed { delay: Some(delay) });
+        }
+        Some(self.after(self.pacing.joining(), Action::AskHealth))
+    }
+
+    /// A server that is there but does not answer, where that has a meaning of its own.
+    pub(super) fn silence(&mut self, now: Moment, cause: &Unreachable) -> Option<Step> {
+        if !is_silence(cause) {
+            return None;
+        }
+        match self.last {
+            // The handler may be waiting for the leader: the share was taken.
+            Action::Submit { completes: true, .. } => Some(self.join(now)),
+            // Its health was answered just before: something holds the state lock, as an unseal or a join does.
+            Action::ReadSealStatus => {
+                self.abandon();
+                self.state = Some(State::Joining);
+                Some(self.after(self.pacing.joining(), Action::AskHealth))
+            }
+            // A joining server may hold the lock that its health needs, too.
+            _ if self.patience.is_some_and(|patience| now < patience.until) => {
+                Some(self.after(self.pacing.joining(), Action::AskHealth))
+            }
+            _ => None,
+        }
+    }
+
+    /// The connection ended: nothing is awaited any more, unless it took the answer to the last share with it.
+    pub(super) fn doubt_lost_answer(&mut self, now: Moment, cause: &Unreachable) {
+        let lost = matches!(self.last, Action::Submit { completes: true, .. })
+            && matches!(cause, Unreachable::Closed | Unreachable::Network(_));
+        self.patience = lost.then(|| Patience { until: now.saturating_add(pacing::LOST_ANSWER_PATIENCE) });
+    }
+}
+
+/// No answer in our time, or in that of a gateway before the server.
+fn is_silence(cause: &Unreachable) -> bool {
+    matches!(
+        cause,
+        Unreachable::Timeout(_)
+            | Unreachable::NotVault { status: 504, .. }
+            | Unreachable::ServerError { status: 504, .. }
+    )
+}

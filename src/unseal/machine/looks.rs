@@ -1,0 +1,114 @@
+//! What looking at the server shows: its health, its seal status, or nothing.
+
+use super::Machine;
+use crate::unseal::{Action, Moment, State, Step};
+use crate::vault::{Health, SealStatus, Unreachable};
+
+/// Most shares a server can ask for (the x coordinate is one byte, and not 0).
+const MOST_SHARES: usize = 255;
+
+impl Machine {
+    /// No answer of the node's own.
+    pub(super) fn unreachable(&mut self, now: Moment, cause: Unreachable) -> Step {
+        if let Some(step) = self.silence(now, &cause) {
+            return step;
+        }
+        self.doubt_lost_answer(now, &cause);
+        self.abandon();
+        self.rejected_server_left();
+        self.state = Some(State::Unreachable { cause });
+        let pause = self.pacing.unreachable(now);
+        self.after(pause, Action::AskHealth)
+    }
+
+    pub(super) fn health(&mut self, now: Moment, health: &Health) -> Step {
+        self.pacing.answered();
+        if health.removed {
+            return self.leave_alone(State::Removed);
+        }
+        if !health.initialized {
+            return self.uninitialized();
+        }
+        if !health.sealed {
+            return self.unsealed(State::Unsealed { role: health.role });
+        }
+        if let Some(step) = self.still_patient(now).or_else(|| self.still_rejected(now)) {
+            return step;
+        }
+        // Any other state already says that the server is sealed, and more than health can.
+        if matches!(self.state, None | Some(State::Unreachable { .. } | State::Unsealed { .. })) {
+            self.state = Some(State::Sealed { delay: None });
+        }
+        self.at_once(Action::ReadSealStatus)
+    }
+
+    pub(super) fn seal_status(&mut self, now: Moment, status: SealStatus) -> Step {
+        self.pacing.answered();
+        if let Some(step) = self.hands_off(&status) {
+            return step;
+        }
+        if !status.sealed {
+            self.abandon();
+            // Health tells the role; a pause, because a server that contradicts itself must not spin us.
+            let pause = self.pacing.settle();
+            return self.after(pause, Action::AskHealth);
+        }
+        if let Some(step) = self.keep_waiting(now, &status) {
+            return step;
+        }
+        if !matches!(
+            self.state,
+            Some(State::Sealed { .. } | State::SharesUnavailable { .. } | State::SharesRejected { .. })
+        ) {
+            self.state = Some(State::Sealed { delay: None });
+        }
+        let pause = self.pacing.turn(now, self.full_custody);
+        if !pause.is_zero() {
+            // Read again after it: what a round looked like before the pause says nothing of it then.
+            return self.after(pause, Action::ReadSealStatus);
+        }
+        self.begin_round(now, status)
+    }
+
+    fn unsealed(&mut self, state: State) -> Step {
+        self.forget();
+        if !self.state.as_ref().is_some_and(State::is_unsealed) {
+            self.pacing.begin_to_settle();
+        }
+        self.state = Some(state);
+        let pause = self.pacing.settle();
+        self.after(pause, Action::AskHealth)
+    }
+
+    pub(super) fn uninitialized(&mut self) -> Step {
+        self.forget();
+        self.state = Some(State::Uninitialized);
+        self.after(self.pacing.pace.poll_interval, Action::AskHealth)
+    }
+
+    /// States in which a server is none of our business, from a seal status.
+    pub(super) fn hands_off(&mut self, status: &SealStatus) -> Option<Step> {
+        if status.removed {
+            Some(self.leave_alone(State::Removed))
+        } else if !status.initialized || (status.sealed && status.threshold == 0) {
+            Some(self.uninitialized())
+        } else if !status.sealed {
+            None
+        } else if !status.takes_unseal_shares() {
+            Some(self.leave_alone(State::ForeignSeal { seal_type: status.seal_type.clone() }))
+        } else if status.migration {
+            Some(self.leave_alone(State::Migrating))
+        } else if status.threshold > MOST_SHARES {
+            let delay = format!("the server asks for {} shares, more than can exist", status.threshold);
+            Some(self.leave_alone(State::Sealed { delay: Some(delay) }))
+        } else {
+            None
+        }
+    }
+
+    pub(super) fn leave_alone(&mut self, state: State) -> Step {
+        self.forget();
+        self.state = Some(state);
+        self.after(self.pacing.pace.slow_interval, Action::AskHealth)
+    }
+}

@@ -1,0 +1,145 @@
+//! The state machine of one node: what it knows, and the door through which it learns more.
+
+mod answers;
+mod joining;
+mod looks;
+mod peers;
+mod rounds;
+mod verdict;
+
+use super::attempt::Attempt;
+use super::pacing::Pacing;
+use super::{Action, Event, Moment, Observation, State, Step};
+use crate::config::Pace;
+use crate::vault::{SealStatus, UnsealAnswer};
+use joining::Patience;
+use std::time::Duration;
+use verdict::Rejection;
+
+/// Decides what to do about one node.
+#[derive(Debug)]
+pub struct Machine {
+    pacing: Pacing,
+    state: Option<State>,
+    events: Vec<Event>,
+    last: Action,
+    /// The seal status that the next attempt builds on.
+    found: Option<SealStatus>,
+    attempt: Option<Attempt>,
+    /// While it lasts nothing is submitted: a complete round may still bear fruit.
+    patience: Option<Patience>,
+    rejection: Option<Rejection>,
+    /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next
+    /// attempt begins with the next set.
+    fruitless: usize,
+    /// When shares that wait for peers are submitted again on a server that does not name its rounds.
+    offer_again_at: Moment,
+    /// What we hold is enough to unseal alone, as far as the last look at the source told.
+    full_custody: bool,
+}
+
+impl Machine {
+    /// A machine that has seen nothing. `seed` feeds its jitter.
+    pub fn new(pace: Pace, seed: u64) -> Self {
+        Self {
+            pacing: Pacing::new(pace, seed),
+            state: None,
+            events: Vec::new(),
+            last: Action::AskHealth,
+            found: None,
+            attempt: None,
+            patience: None,
+            rejection: None,
+            fruitless: 0,
+            offer_again_at: Moment::ZERO,
+            full_custody: true,
+        }
+    }
+
+    /// The first thing to do.
+    pub fn start(&mut self) -> Step {
+        self.at_once(Action::AskHealth)
+    }
+
+    /// The node's state; `None` before the first answer.
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// What happened since this was last called.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Loaded shares are still needed; when false, whoever holds them drops them.
+    pub fn needs_shares(&self) -> bool {
+        self.attempt.as_ref().is_some_and(|attempt| !attempt.waiting)
+    }
+
+    /// A change of the share source would be good news: it is worth watching while this is true.
+    pub fn waits_for_shares(&self) -> bool {
+        // A share that is added to too few may make them enough.
+        matches!(
+            self.state,
+            Some(
+                State::SharesRejected { .. }
+                    | State::SharesUnavailable { .. }
+                    | State::WaitingForPeers { .. }
+            )
+        )
+    }
+
+    /// New intervals after a reload.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pacing.pace = pace;
+    }
+
+    /// Takes what the last action showed and says what to do next.
+    pub fn observe(&mut self, now: Moment, seen: Observation) -> Step {
+        match seen {
+            Observation::Unreachable(cause) => self.unreachable(now, cause),
+            Observation::Health(health) => self.health(now, &health),
+            Observation::SealStatus(status) => self.seal_status(now, status),
+            Observation::Shares(holding) => self.shares(now, holding),
+            Observation::SharesUnavailable { kind, text, advice } => {
+                self.abandon();
+                self.state = Some(State::SharesUnavailable { kind, text, advice });
+                let pause = self.pacing.source();
+                self.after(pause, Action::AskHealth)
+            }
+            Observation::Answer(UnsealAnswer::Status(status)) => self.accepted(now, &status),
+            Observation::Answer(UnsealAnswer::Refused(refusal)) => self.refused(now, refusal),
+            Observation::Woken => {
+                // Patience stays: a join that is under way is not helped by more shares.
+                self.pacing.forget();
+                self.rejection = None;
+                self.fruitless = 0;
+                self.abandon();
+                self.at_once(Action::AskHealth)
+            }
+        }
+    }
+
+    /// Ends the attempt: shares and the plan for them are for this server in this condition only.
+    fn abandon(&mut self) {
+        self.attempt = None;
+        self.found = None;
+    }
+
+    /// The same, with all that was concluded from earlier attempts.
+    fn forget(&mut self) {
+        self.abandon();
+        self.patience = None;
+        self.rejection = None;
+        self.fruitless = 0;
+    }
+
+    fn at_once(&mut self, action: Action) -> Step {
+        self.after(Duration::ZERO, action)
+    }
+
+    fn after(&mut self, wait: Duration, action: Action) -> Step {
+        self.last = action;
+        Step { wait, action }
+    }
+}

@@ -1,0 +1,93 @@
+//! Rounds: which share goes in next, and when a round begins, ends and is torn.
+
+use super::Machine;
+use crate::unseal::attempt::{Attempt, Next};
+use crate::unseal::round::Round;
+use crate::unseal::{Action, Event, Holding, Moment, State, Step};
+use crate::vault::SealStatus;
+
+impl Machine {
+    /// A turn was granted: a round on top of `status`, with the shares in hand or those of the source.
+    pub(super) fn begin_round(&mut self, now: Moment, status: SealStatus) -> Step {
+        if let Some(attempt) = self.attempt.as_mut().filter(|a| a.threshold == status.threshold) {
+            attempt.begin(Round::found(&status));
+            self.show_progress(status.progress, status.threshold);
+            return self.submit_next(now);
+        }
+        self.abandon();
+        let threshold = status.threshold;
+        self.found = Some(status);
+        self.at_once(Action::LoadShares { threshold })
+    }
+
+    /// The source was read.
+    pub(super) fn shares(&mut self, now: Moment, holding: Holding) -> Step {
+        self.pacing.source_is_well();
+        let Some(status) = self.found.take() else {
+            return self.at_once(Action::ReadSealStatus);
+        };
+        let round = Round::found(&status);
+        let attempt = Attempt::new(status.threshold, holding.candidates, self.fruitless, round);
+        if !attempt.possible() {
+            return self.reject(
+                now,
+                "no share of this source can belong to a server with this threshold".to_owned(),
+            );
+        }
+        self.full_custody = attempt.full_custody();
+        self.attempt = Some(attempt);
+        self.show_progress(status.progress, status.threshold);
+        self.submit_next(now)
+    }
+
+    pub(super) fn submit_next(&mut self, now: Moment) -> Step {
+        let Some(attempt) = self.attempt.as_mut() else {
+            return self.at_once(Action::AskHealth);
+        };
+        match attempt.next() {
+            Next::Share(share) => {
+                let completes = attempt.round.next_completes(attempt.threshold);
+                self.at_once(Action::Submit { share, completes })
+            }
+            Next::AllIn if !attempt.full_custody() => self.wait_for_peers(now),
+            Next::AllIn | Next::TornTooOften => {
+                attempt.disturb();
+                self.again("others disturb the unseal round".to_owned())
+            }
+        }
+    }
+
+    /// A complete round was refused: all its shares are gone, whoever's they were.
+    pub(super) fn round_failed(&mut self, now: Moment, text: String) -> Step {
+        let Some(attempt) = self.attempt.as_mut() else {
+            return self.at_once(Action::AskHealth);
+        };
+        let full_custody = attempt.full_custody();
+        let ours_alone = attempt.is_ours_alone();
+        if full_custody && !ours_alone {
+            attempt.disturb();
+            self.events.push(Event::StrangerInRound {
+                progress: attempt.threshold,
+                ours: attempt.round.ours().saturating_add(1),
+            });
+        }
+        self.events.push(Event::RoundFailed { ours_alone, text: text.clone() });
+        if ours_alone && !attempt.failed_alone() {
+            return self.reject(now, text);
+        }
+        let delay = format!("a round failed: {text}");
+        if !full_custody {
+            self.abandon();
+            return self.again(delay);
+        }
+        self.state = Some(State::Sealed { delay: Some(delay) });
+        let pause = self.pacing.book(now, true);
+        self.after(pause, Action::Reset)
+    }
+
+    /// The round came to nothing, through no proven fault of our shares: look again, then start over.
+    pub(super) fn again(&mut self, delay: String) -> Step {
+        self.state = Some(State::Sealed { delay: Some(delay) });
+        self.at_once(Action::ReadSealStatus)
+    }
+}

@@ -1,0 +1,207 @@
+//! A machine with hands, as the daemon has them, and the rules that no history may make it break.
+
+use std::time::Duration;
+use vault_unseal::config::Pace;
+use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step};
+use vault_unseal::vault::UnsealAnswer;
+
+/// Where a daemon is between two steps.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// It waits until then to carry out its step.
+    Waiting(Moment),
+    /// Its request is on the way, or waits at the server: then it is served, or if it was, answered.
+    Asking { arrives: Moment, gives_up: Moment, served: bool },
+    /// What it will have seen then, unless the server's connections end before.
+    Answered { at: Moment, seen: Observation, from_server: bool },
+}
+
+pub(crate) struct Daemon {
+    pub(crate) machine: Machine,
+    pub(crate) step: Step,
+    pub(crate) phase: Phase,
+    /// What the share source holds, as the sets to try.
+    pub(crate) candidates: Vec<Vec<usize>>,
+    /// Counts changes of the source, and which of them was loaded last.
+    source: usize,
+    pub(crate) loaded: usize,
+    noticed_at: Moment,
+    pub(crate) woken: bool,
+    pub(crate) events: Vec<Event>,
+    pub(crate) log: Vec<(Moment, String)>,
+    pub(crate) submitted: Vec<Moment>,
+    pub(crate) resets: usize,
+    requests: Vec<Moment>,
+    /// The last thing the machine was told about the seal allows a submission.
+    may_submit: bool,
+    /// The last word on health, if nothing has cast doubt on it.
+    seen_unsealed: bool,
+    pub(crate) seen_threshold: usize,
+    /// Shares in the largest set that was loaded last.
+    held: usize,
+    /// The largest threshold seen.
+    largest: usize,
+}
+
+impl Daemon {
+    pub(crate) fn new(candidates: Vec<Vec<usize>>, seed: u64, now: Moment) -> Self {
+        let mut machine = Machine::new(Pace::default(), seed);
+        let step = machine.start();
+        Self {
+            machine,
+            step,
+            phase: Phase::Waiting(now + step.wait),
+            candidates,
+            source: 1,
+            loaded: 0,
+            noticed_at: Moment::ZERO,
+            woken: false,
+            events: Vec::new(),
+            log: Vec::new(),
+            submitted: Vec::new(),
+            resets: 0,
+            requests: Vec::new(),
+            may_submit: false,
+            seen_unsealed: false,
+            seen_threshold: 0,
+            held: 0,
+            largest: 0,
+        }
+    }
+
+    /// Killed and started again: the machine forgets, the books of the test do not.
+    pub(crate) fn restart(&mut self, seed: u64, now: Moment) {
+        self.machine = Machine::new(Pace::default(), seed);
+        self.step = self.machine.start();
+        self.phase = Phase::Waiting(now);
+        (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);
+    }
+
+    /// The share source is another from now on.
+    pub(crate) fn change_source(&mut self, now: Moment) {
+        self.source += 1;
+        self.noticed_at = now + Duration::from_secs(1);
+    }
+
+    /// When it acts or learns something next, if nothing else happens.
+    pub(crate) fn due(&self, now: Moment) -> Moment {
+        match self.phase {
+            Phase::Waiting(_) if self.woken => now,
+            // While a change of the source would be good news, it is noticed within a second.
+            Phase::Waiting(at) if self.machine.waits_for_shares() && self.loaded != self.source => {
+                at.min(self.noticed_at).max(now)
+            }
+            Phase::Waiting(at) | Phase::Asking { arrives: at, .. } | Phase::Answered { at, .. } => at,
+        }
+    }
+
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.machine.state()
+    }
+
+    pub(crate) fn word(&self) -> &'static str {
+        self.state().map_or("none", State::word)
+    }
+
+    /// The machine learns what was seen and decides.
+    pub(crate) fn learn(&mut self, now: Moment, seen: Observation) {
+        self.note(&seen);
+        let before = self.word();
+        self.step = self.machine.observe(now, seen);
+        self.events.extend(self.machine.take_events());
+        self.phase = Phase::Waiting(now.saturating_add(self.step.wait));
+        if before != self.word() {
+            self.log.push((now, format!("{before} -> {}", self.word())));
+        }
+        self.check_state();
+    }
+
+    fn note(&mut self, seen: &Observation) {
+        match seen {
+            Observation::SealStatus(s) | Observation::Answer(UnsealAnswer::Status(s)) => {
+                self.may_submit =
+                    s.sealed && s.initialized && s.takes_unseal_shares() && !s.migration && !s.removed;
+                self.seen_threshold = s.threshold;
+            }
+            Observation::Health(h) => {
+                self.seen_unsealed = h.initialized && !h.sealed && !h.removed;
+                self.may_submit &= h.initialized && h.sealed && !h.removed;
+            }
+            Observation::Shares(holding) => {
+                self.loaded = self.source;
+                self.held = holding.candidates.iter().map(Vec::len).max().unwrap_or(0);
+            }
+            Observation::Answer(_) => {}
+            Observation::SharesUnavailable { .. } => {
+                self.loaded = self.source;
+                self.may_submit = false;
+            }
+            Observation::Unreachable(_) => (self.may_submit, self.seen_unsealed) = (false, false),
+            Observation::Woken => self.may_submit = false,
+        }
+    }
+
+    /// What happened last, the latest first.
+    fn story(&self) -> Vec<&(Moment, String)> {
+        self.log.iter().rev().take(30).collect()
+    }
+
+    /// What is shown is true.
+    fn check_state(&self) {
+        match self.state() {
+            Some(State::Unsealed { .. }) => {
+                assert!(self.seen_unsealed, "claims to be unsealed unseen: {:?}", self.story());
+            }
+            Some(State::WaitingForPeers { threshold, .. }) => {
+                assert!(self.held < *threshold, "waits for peers it does not need: {:?}", self.story());
+            }
+            Some(State::Unsealing { .. }) => {
+                assert_eq!(self.step.wait, Duration::ZERO, "shows unsealing, but waits: {:?}", self.story());
+            }
+            _ => {}
+        }
+    }
+
+    /// The rules for requests, and the bounds of their rate: polls, and rounds of t shares with a reset and a look
+    /// before each.
+    pub(crate) fn check_request(&mut self, now: Moment) {
+        if matches!(self.step.action, Action::LoadShares { .. }) {
+            return;
+        }
+        self.requests.push(now);
+        match self.step.action {
+            Action::Submit { share, .. } => {
+                assert!(
+                    self.may_submit,
+                    "submits share {share} without having seen a sealed Shamir server first: {:?}",
+                    self.story()
+                );
+                self.submitted.push(now);
+            }
+            Action::Reset => {
+                self.resets += 1;
+                assert!(
+                    self.held >= self.seen_threshold,
+                    "resets a round while holding too few: {:?}",
+                    self.story()
+                );
+            }
+            _ => {}
+        }
+        self.largest = self.largest.max(self.seen_threshold);
+        let round = self.largest + 2;
+        let second = within(&self.requests, now, 1);
+        assert!(second <= 40 + 12 * round, "{second} requests within a second: {:?}", self.story());
+        let ten = within(&self.requests, now, 10);
+        assert!(ten <= 120 + 24 * round, "{ten} requests within ten seconds: {:?}", self.story());
+        let ten = within(&self.submitted, now, 10);
+        assert!(ten <= 24 * round, "{ten} submissions within ten seconds: {:?}", self.story());
+        let minute = within(&self.requests, now, 60);
+        assert!(minute <= 360 + 60 * round, "{minute} requests within a minute: {:?}", self.story());
+    }
+}
+
+fn within(times: &[Moment], now: Moment, seconds: u64) -> usize {
+    let window = Duration::from_secs(seconds);
+    times.iter().rev().take_while(|&&at| at + window > now).count()
+}
