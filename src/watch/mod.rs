@@ -65,6 +65,7 @@ impl Watch {
         for (key, duty) in duties {
             match self.tasks.get(&key) {
                 Some(task) => {
+                    let duty = duty.continuing(&task.duty.borrow());
                     task.duty.send_replace(duty);
                 }
                 None => {
