@@ -50,6 +50,7 @@ impl Announcer {
             (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. }) => {
                 before != kind
             }
+            (Some(State::Sealed { delay: before }), State::Sealed { delay }) => delay.is_some() && before != delay,
             (Some(before), now) => before.word() != now.word(),
             (None, _) => true,
         }
