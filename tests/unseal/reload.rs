@@ -53,31 +53,31 @@ fn nodes_come_and_go_and_the_others_keep_their_connection() {
     let (stays, comes, goes) = (content(), content(), content());
     let home = Home::new();
     home.shares(&lines(&shares_of_nobody(1, 1)));
-    home.configure(&[&stays.url(), &goes.url()], "");
+    home.configure(&[&stays.url(), &goes.url()], "name = \"home\"");
     let mut notify = Notify::new();
     let mut daemon = Daemon::start(home.command(&["run"]).env("NOTIFY_SOCKET", notify.path()));
     notify.wait_for("STATUS=2 nodes: 2 unsealed");
     let connections = stays.connections();
 
-    home.configure(&[&stays.url(), &goes.url(), &comes.url()], "");
+    home.configure(&[&stays.url(), &goes.url(), &comes.url()], "name = \"home\"");
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded: 3 nodes");
     notify.wait_for("STATUS=3 nodes: 3 unsealed");
 
-    home.configure(&[&stays.url(), &comes.url()], "");
+    home.configure(&[&stays.url(), &comes.url()], "name = \"home\"");
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded: 2 nodes");
     notify.wait_for("STATUS=2 nodes: 2 unsealed");
     let asked = goes.requests().len();
 
-    home.configure(&[&stays.url(), &comes.url()], "poll_interval = \"150ms\"");
+    home.configure(&[&stays.url(), &comes.url()], "name = \"home\"\npoll_interval = \"150ms\"");
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded: 2 nodes");
 
     // Another cluster beside it is no reason either.
     let other = content();
     home.config(
-        &(cluster(&[&stays.url(), &comes.url()], "poll_interval = \"150ms\"")
+        &(cluster(&[&stays.url(), &comes.url()], "name = \"home\"\npoll_interval = \"150ms\"")
             + &cluster(&[&other.url()], "name = \"other\"")),
     );
     daemon.hangup();

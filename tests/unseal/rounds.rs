@@ -72,13 +72,16 @@ fn shares_in_two_places_bring_a_server_up_together() {
 #[test]
 fn a_share_of_a_split_custody_is_submitted_again_when_the_round_was_reset() {
     let server = Server::start_plain();
-    let init = server.init(3, 2);
+    let init = server.init(5, 3);
     let home = Home::of(&server, &lines(&init.keys_hex[..1]));
     let mut daemon = home.run();
-    daemon.wait_for_line("waiting-for-peers (1/2)");
+    daemon.wait_for_line("waiting-for-peers (1/3)");
     assert_eq!(server.reset().json()["progress"], 0);
     daemon.wait_for_line("the unseal round was reset or restarted by somebody else");
-    daemon.wait_for_line("waiting-for-peers (1/2)");
-    server.submit(&init.keys_hex[2]);
+    daemon.wait_for_line("waiting-for-peers (1/3)");
+    // With two missing, a lost share is a reset; with one missing it may as well be a raft join.
+    for share in &init.keys_hex[1..3] {
+        server.submit(share);
+    }
     daemon.wait_for_line(": unsealed (active)");
 }
