@@ -82,9 +82,10 @@ impl Announcer {
         let node = &self.key.address;
         match event {
             Event::StrangerInRound { progress, ours } => {
+                let shares = if *progress == 1 { "1 share is" } else { &format!("{progress} shares are") };
                 let text = format!(
-                    "{node}: {progress} shares are in the unseal round, of which {ours} came from here. Somebody \
-                     else submits shares: an operator, another daemon, or an attacker"
+                    "{node}: {shares} in the unseal round, of which {ours} came from here. Somebody else submits \
+                     shares: an operator, another daemon, or an attacker"
                 );
                 self.disturbance(Message::Stranger, &text);
             }
