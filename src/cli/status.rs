@@ -5,7 +5,7 @@ use super::look::{Look, Target, look_at_all, targets};
 use super::{ConfigArguments, Exit, arguments::StatusArguments};
 use crate::config::Purpose;
 use crate::explain::Explain;
-use crate::report::state::{advice, phrase};
+use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::unseal::State;
 use serde::Serialize;
@@ -142,21 +142,26 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
 
 fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
-    let mut advices = Vec::new();
+    let mut remarks = String::new();
     for (target, look) in targets.iter().zip(looks) {
-        let mut phrase = phrase(&look.state);
+        let mut state = brief(&look.state);
         if target.address.tls && !target.verified {
-            phrase.push_str(", certificate not verified");
+            state.push_str(", certificate not verified");
         }
         let version = look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
-        rows.push([target.address.to_string(), phrase, version, target.cluster.clone()]);
-        advices.extend(advice(&look.state).map(|advice| (target.address.to_string(), advice)));
+        rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
+        // Reasons are sentences: below the table, where there is room for them.
+        match (reason(&look.state), advice(&look.state)) {
+            (Some(text), Some(advice)) => {
+                let _ = writeln!(remarks, "\n{}: {text}\n  {advice}", target.address);
+            }
+            (Some(text), None) | (None, Some(text)) => {
+                let _ = writeln!(remarks, "\n{}: {text}", target.address);
+            }
+            (None, None) => {}
+        }
     }
-    let mut text = columns(&rows, looks, style);
-    for (address, advice) in advices {
-        let _ = writeln!(text, "\n{address}: {advice}");
-    }
-    text
+    columns(&rows, looks, style) + &remarks
 }
 
 fn columns<const N: usize>(rows: &[[String; N]], looks: &[Look], style: Style) -> String {

@@ -3,21 +3,37 @@
 use crate::unseal::State;
 use std::collections::BTreeMap;
 
-/// One phrase for tables and logs: the state's word, and in brackets what refines it.
+/// One phrase for logs: the state's word, and in brackets what refines it or why.
 pub fn phrase(state: &State) -> String {
-    let word = state.word();
+    match reason(state) {
+        Some(reason) => format!("{} ({reason})", state.word()),
+        None => brief(state),
+    }
+}
+
+/// The state for a column of a table: its word and what refines it, without a reason of any length.
+pub fn brief(state: &State) -> String {
     match state {
-        State::Unreachable { cause } => format!("{word} ({cause})"),
-        State::Sealed { delay: Some(delay) } => format!("{word} ({delay})"),
-        State::Unsealing { .. } | State::WaitingForPeers { .. } => short(state),
-        State::Unsealed { role } => format!("{word} ({})", role.word()),
-        State::SharesRejected { text } | State::SharesUnavailable { text, .. } => format!("{word} ({text})"),
-        State::ForeignSeal { seal_type } => format!("{word} ({seal_type})"),
-        State::Uninitialized
+        State::Unsealed { role } => format!("{} ({})", state.word(), role.word()),
+        State::ForeignSeal { seal_type } => format!("{} ({seal_type})", state.word()),
+        _ => short(state),
+    }
+}
+
+/// Why it is so, in the words of the server or the system.
+pub fn reason(state: &State) -> Option<String> {
+    match state {
+        State::Unreachable { cause } => Some(cause.to_string()),
+        State::Sealed { delay } => delay.clone(),
+        State::SharesRejected { text } | State::SharesUnavailable { text, .. } => Some(text.clone()),
+        State::Unsealing { .. }
+        | State::WaitingForPeers { .. }
+        | State::Unsealed { .. }
+        | State::ForeignSeal { .. }
+        | State::Uninitialized
         | State::Joining
-        | State::Sealed { delay: None }
         | State::Migrating
-        | State::Removed => word.to_owned(),
+        | State::Removed => None,
     }
 }
 
