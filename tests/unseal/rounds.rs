@@ -11,7 +11,7 @@ fn a_round_that_somebody_else_began_with_a_right_share_is_finished() {
     server.submit(&init.keys_hex[4]);
     let home = Home::of(&server, &lines(&init.keys_hex[..3]));
     let mut daemon = home.run();
-    daemon.wait_for_line("1 shares are in the unseal round, of which 0 came from here");
+    daemon.wait_for_line("1 share is in the unseal round, of which 0 came from here");
     server.wait_until(is_active);
 }
 
