@@ -57,7 +57,12 @@ pub(super) async fn look(target: &Target) -> Look {
     let health = match target.server.health().await {
         Ok(health) => health,
         Err(cause) => {
-            return Look { state: State::Unreachable { cause }, health: None, seal: None, at: SystemTime::now() };
+            return Look {
+                state: State::Unreachable { cause },
+                health: None,
+                seal: None,
+                at: SystemTime::now(),
+            };
         }
     };
     let at = SystemTime::now();
@@ -76,11 +81,8 @@ pub(super) async fn look(target: &Target) -> Look {
 
 /// Asks all servers at once; the answers come in the order of the targets.
 pub(super) async fn look_at_all(targets: &[Target]) -> Vec<Look> {
-    let tasks: Vec<_> = targets
-        .iter()
-        .cloned()
-        .map(|target| tokio::spawn(async move { look(&target).await }))
-        .collect();
+    let tasks: Vec<_> =
+        targets.iter().cloned().map(|target| tokio::spawn(async move { look(&target).await })).collect();
     let mut looks = Vec::with_capacity(tasks.len());
     for task in tasks {
         if let Ok(look) = task.await {

@@ -148,7 +148,8 @@ fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
         if target.address.tls && !target.verified {
             state.push_str(", certificate not verified");
         }
-        let version = look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
+        let version =
+            look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
         rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
         // Reasons are sentences: below the table, where there is room for them.
         match (reason(&look.state), advice(&look.state)) {

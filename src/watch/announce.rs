@@ -50,7 +50,9 @@ impl Announcer {
             (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. }) => {
                 before != kind
             }
-            (Some(State::Sealed { delay: before }), State::Sealed { delay }) => delay.is_some() && before != delay,
+            (Some(State::Sealed { delay: before }), State::Sealed { delay }) => {
+                delay.is_some() && before != delay
+            }
             (Some(before), now) => before.word() != now.word(),
             (None, _) => true,
         }
@@ -62,7 +64,8 @@ impl Announcer {
         match state {
             State::Unsealed { .. } => {
                 if let Some(since) = self.locked_since.take() {
-                    let _ = write!(text, ", {} ms after it was first seen sealed", since.elapsed().as_millis());
+                    let _ =
+                        write!(text, ", {} ms after it was first seen sealed", since.elapsed().as_millis());
                 }
             }
             State::Sealed { .. } => {

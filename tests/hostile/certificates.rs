@@ -28,7 +28,11 @@ fn each_is_called_by_its_name() {
         ("expired", own(&["127.0.0.1"], Validity::Expired), "certificate-expired"),
         ("not valid yet", own(&["127.0.0.1"], Validity::NotYet), "certificate-not-yet-valid"),
         ("for others", own(&["vault.example", "127.0.0.9"], Validity::Now), "certificate-wrong-name"),
-        ("of a stranger", Authority::new("Another CA").issue(&["127.0.0.1"], Validity::Now), "certificate-unknown-ca"),
+        (
+            "of a stranger",
+            Authority::new("Another CA").issue(&["127.0.0.1"], Validity::Now),
+            "certificate-unknown-ca",
+        ),
         ("of a namesake", others.issue(&["127.0.0.1"], Validity::Now), "certificate-unknown-ca"),
         ("self-signed", self_signed(&["127.0.0.1"], Validity::Now), "certificate-unknown-ca"),
     ] {
@@ -66,7 +70,11 @@ fn a_self_signed_certificate_is_believed_when_it_is_named_itself() {
         match outcome {
             Ok(()) => {
                 let node = status_of(&mut command);
-                assert_eq!((&node["state"], &node["tls_verified"]), (&"unsealed".into(), &true.into()), "{node}");
+                assert_eq!(
+                    (&node["state"], &node["tls_verified"]),
+                    (&"unsealed".into(), &true.into()),
+                    "{node}"
+                );
             }
             Err(kind) => assert_eq!(problem(&mut command), kind),
         }
@@ -125,7 +133,8 @@ fn a_client_certificate_that_is_wanted_or_refused() {
             (&clients, Validity::Expired, Some("client-certificate-refused")),
             (&clients, Validity::Now, None),
         ] {
-            let (chain, key) = authority.issue_client("the daemon", validity).write(directory.path(), "client");
+            let (chain, key) =
+                authority.issue_client("the daemon", validity).write(directory.path(), "client");
             let own = ["--client-cert", chain.to_str().unwrap(), "--client-key", key.to_str().unwrap()];
             let flags = [&trust[..], &own].concat();
             match outcome {

@@ -1,5 +1,11 @@
 //! Servers that misbehave, and the ways in which each is told apart; what no real server can be made to do.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod certificates;
 mod nonsense;

@@ -54,7 +54,11 @@ fn each_is_called_by_its_name_over_http_and_over_tls() {
         plain.on(HEALTH, [behaviour.clone()]);
         tls.on(HEALTH, [behaviour]);
         assert_eq!(problem(&mut status(&plain.url(), &[])), kind, "{name}");
-        assert_eq!(problem(&mut status(&tls.url(), &["--ca-file", ca.to_str().unwrap()])), kind, "{name} over TLS");
+        assert_eq!(
+            problem(&mut status(&tls.url(), &["--ca-file", ca.to_str().unwrap()])),
+            kind,
+            "{name} over TLS"
+        );
     }
 }
 

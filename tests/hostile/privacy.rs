@@ -60,7 +60,11 @@ fn every_request_says_who_asks_and_names_no_namespace() {
         assert_eq!(names, body, "{line} carries more than it needs");
     }
     assert_eq!(server.submissions(), shares);
-    let asked: Vec<String> =
-        server.requests().iter().filter(|request| request.line() == HEALTH).map(|request| request.target.clone()).collect();
+    let asked: Vec<String> = server
+        .requests()
+        .iter()
+        .filter(|request| request.line() == HEALTH)
+        .map(|request| request.target.clone())
+        .collect();
     assert!(asked[0].contains("sealedcode=299") && asked[0].contains("uninitcode=299"), "{}", asked[0]);
 }

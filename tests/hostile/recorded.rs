@@ -47,7 +47,11 @@ fn seal_status_in_every_situation() {
     for row in openbao().iter().filter(|row| path(row) == "/v1/sys/seal-status") {
         let status = SealStatus::parse(row.response.as_bytes()).unwrap_or_else(|| panic!("{row:?}"));
         assert_eq!(status.takes_unseal_shares(), !row.case.starts_with('N'), "{row:?}");
-        assert_eq!(status.initialized, !row.case.contains("uninit") && !row.case.contains("before-join"), "{row:?}");
+        assert_eq!(
+            status.initialized,
+            !row.case.contains("uninit") && !row.case.contains("before-join"),
+            "{row:?}"
+        );
         assert_eq!(status.threshold > 0, status.initialized, "{row:?}");
         assert_eq!(status.nonce.is_empty(), status.progress == 0, "{row:?}");
         assert!(!status.migration && !status.removed);
@@ -79,7 +83,8 @@ const REFUSALS: &[(&str, Meaning)] = &[
 #[test]
 fn every_answer_to_a_share_or_a_reset() {
     let rows = openbao();
-    let answers = rows.iter().filter(|row| path(row) == "/v1/sys/unseal" && ["PUT", "POST"].contains(&row.method));
+    let answers =
+        rows.iter().filter(|row| path(row) == "/v1/sys/unseal" && ["PUT", "POST"].contains(&row.method));
     let mut met = vec![false; REFUSALS.len()];
     for row in answers {
         match UnsealAnswer::parse(row.status, row.response.as_bytes()) {
@@ -90,7 +95,8 @@ fn every_answer_to_a_share_or_a_reset() {
             UnsealAnswer::Refused(refusal) => {
                 assert_ne!(row.status, 200, "{row:?}");
                 let known = REFUSALS.iter().position(|(text, _)| refusal.text.starts_with(text));
-                let known = known.unwrap_or_else(|| panic!("a refusal that this test does not know: {row:?}"));
+                let known =
+                    known.unwrap_or_else(|| panic!("a refusal that this test does not know: {row:?}"));
                 met[known] = true;
                 assert_eq!((refusal.meaning, refusal.from_server), (REFUSALS[known].1, true), "{row:?}");
             }

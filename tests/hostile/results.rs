@@ -55,8 +55,21 @@ fn odd(key: &str, value: Value) -> Vec<Value> {
 
 impl Row {
     /// A server that stays sealed and answers shares like this.
-    fn sealed(name: &'static str, unseal: Vec<Behaviour>, says: &'static [&'static str], sent: &'static str) -> Self {
-        Self { name, health: vec![health(true)], seal_status: vec![sealed(3, 0, "")], unseal, says, looks: 3, sent }
+    fn sealed(
+        name: &'static str,
+        unseal: Vec<Behaviour>,
+        says: &'static [&'static str],
+        sent: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            health: vec![health(true)],
+            seal_status: vec![sealed(3, 0, "")],
+            unseal,
+            says,
+            looks: 3,
+            sent,
+        }
     }
 
     /// The same, but unsealed after so many looks.
@@ -85,7 +98,12 @@ impl Row {
         let sent: Vec<String> = server
             .submissions()
             .iter()
-            .map(|sent| shares.iter().position(|share| share == sent).map_or("R".to_owned(), |at| (at + 1).to_string()))
+            .map(|sent| {
+                shares
+                    .iter()
+                    .position(|share| share == sent)
+                    .map_or("R".to_owned(), |at| (at + 1).to_string())
+            })
             .collect();
         assert_eq!(sent.join(" "), self.sent, "{}:\n{}", self.name, daemon.output());
     }
@@ -97,9 +115,15 @@ const DECRYPT: &str = "unable to retrieve stored keys: invalid key: failed to de
 /// Rounds.
 fn rounds() -> Vec<Row> {
     vec![
-        Row::sealed("unsealed by the last needed share", two_taken([ok(&unsealed(3))]), &["unsealed (active)"], "1 2 3")
+        Row::sealed(
+            "unsealed by the last needed share",
+            two_taken([ok(&unsealed(3))]),
+            &["unsealed (active)"],
+            "1 2 3",
+        )
+        .unsealed_after(1),
+        Row::sealed("unsealed by an earlier share", vec![ok(&unsealed(3))], &["unsealed (active)"], "1")
             .unsealed_after(1),
-        Row::sealed("unsealed by an earlier share", vec![ok(&unsealed(3))], &["unsealed (active)"], "1").unsealed_after(1),
         Row::sealed(
             "progress 0 after the last share: a raft join",
             two_taken([ok(&sealed(3, 0, ""))]),
@@ -123,7 +147,13 @@ fn rounds() -> Vec<Row> {
         .unsealed_after(1),
         Row::sealed(
             "progress fell to 0 in between: somebody reset it",
-            vec![ok(&sealed(3, 1, "a")), ok(&sealed(3, 0, "")), ok(&sealed(3, 1, "b")), ok(&sealed(3, 2, "b")), ok(&unsealed(3))],
+            vec![
+                ok(&sealed(3, 1, "a")),
+                ok(&sealed(3, 0, "")),
+                ok(&sealed(3, 1, "b")),
+                ok(&sealed(3, 2, "b")),
+                ok(&unsealed(3)),
+            ],
             &["the unseal round was reset or restarted by somebody else", "unsealed (active)"],
             "1 2 1 2 3",
         )
@@ -135,10 +165,18 @@ fn rounds() -> Vec<Row> {
 fn failures() -> Vec<Row> {
     let both = "1 2 3 R 1 2 3";
     vec![
-        Row::sealed("wrong shares", fails(&error(400, DECRYPT)), &["shares-rejected (unable to retrieve"], both),
+        Row::sealed(
+            "wrong shares",
+            fails(&error(400, DECRYPT)),
+            &["shares-rejected (unable to retrieve"],
+            both,
+        ),
         Row::sealed(
             "wrong shares, up to Vault 1.12",
-            fails(&error(500, "failed to decrypt encrypted stored keys: cipher: message authentication failed")),
+            fails(&error(
+                500,
+                "failed to decrypt encrypted stored keys: cipher: message authentication failed",
+            )),
             &["shares-rejected (failed to decrypt"],
             both,
         ),
@@ -162,7 +200,13 @@ fn failures() -> Vec<Row> {
         ),
         Row::sealed(
             "one failure, then success",
-            two_taken([error(400, DECRYPT), ok(&sealed(3, 0, "")), ok(&sealed(3, 1, "m")), ok(&sealed(3, 2, "m")), ok(&unsealed(3))]),
+            two_taken([
+                error(400, DECRYPT),
+                ok(&sealed(3, 0, "")),
+                ok(&sealed(3, 1, "m")),
+                ok(&sealed(3, 2, "m")),
+                ok(&unsealed(3)),
+            ]),
             &["the server refused a round of shares from here", "unsealed (active)"],
             both,
         )
@@ -179,9 +223,8 @@ fn failures() -> Vec<Row> {
 
 /// Answers that say nothing of the shares: back off, then try again.
 fn back_offs() -> Vec<Row> {
-    let then_well = |answer: Behaviour| {
-        vec![answer, ok(&sealed(3, 1, "n")), ok(&sealed(3, 2, "n")), ok(&unsealed(3))]
-    };
+    let then_well =
+        |answer: Behaviour| vec![answer, ok(&sealed(3, 1, "n")), ok(&sealed(3, 2, "n")), ok(&unsealed(3))];
     let row = |name, answer, says| Row::sealed(name, then_well(answer), says, "1 1 2 3").unsealed_after(2);
     vec![
         row(
@@ -189,16 +232,32 @@ fn back_offs() -> Vec<Row> {
             error(500, "failed to create cipher: crypto/aes: invalid key size 0"),
             &["sealed (HTTP 500: failed to create cipher", "unsealed (active)"],
         ),
-        row("sealed, it says", error(503, "Vault is sealed"), &["sealed (HTTP 503: Vault is sealed)", "unsealed (active)"]),
+        row(
+            "sealed, it says",
+            error(503, "Vault is sealed"),
+            &["sealed (HTTP 503: Vault is sealed)", "unsealed (active)"],
+        ),
         row("a proxy's page", Behaviour::proxy_503(), &["sealed (HTTP 503: <html>", "unsealed (active)"]),
-        row("a quota", error(429, "request path \"sys/unseal\": rate limit quota exceeded"), &["sealed (HTTP 429", "unsealed (active)"]),
-        row("no reason given", Behaviour::json(502, &json!({"errors": []})), &["sealed (HTTP 502: no reason given)", "unsealed (active)"]),
+        row(
+            "a quota",
+            error(429, "request path \"sys/unseal\": rate limit quota exceeded"),
+            &["sealed (HTTP 429", "unsealed (active)"],
+        ),
+        row(
+            "no reason given",
+            Behaviour::json(502, &json!({"errors": []})),
+            &["sealed (HTTP 502: no reason given)", "unsealed (active)"],
+        ),
         row(
             "an agent's listener",
             error(412, "missing \"X-Vault-Request\" header"),
             &["sealed (HTTP 412: missing \"X-Vault-Request\" header)", "unsealed (active)"],
         ),
-        row("a closed connection", Behaviour::Close, &["unreachable (the connection was closed", "unsealed (active)"]),
+        row(
+            "a closed connection",
+            Behaviour::Close,
+            &["unreachable (the connection was closed", "unsealed (active)"],
+        ),
     ]
 }
 
@@ -216,7 +275,12 @@ fn hands_off() -> Vec<Row> {
         },
         Row {
             health: vec![health(true), json!({"initialized": false, "sealed": true})],
-            ..Row::sealed("keys are gone", vec![error(400, "Vault is not initialized")], &["uninitialized"], "1")
+            ..Row::sealed(
+                "keys are gone",
+                vec![error(400, "Vault is not initialized")],
+                &["uninitialized"],
+                "1",
+            )
         },
         Row::hands_off("a migration", odd("migration", json!(true)), &["migrating"]),
         Row::hands_off("auto-unseal", odd("type", json!("awskms")), &["foreign-seal (awskms)"]),
@@ -224,7 +288,11 @@ fn hands_off() -> Vec<Row> {
         Row::hands_off("removed from its cluster", odd("removed_from_cluster", json!(true)), &["removed"]),
         Row::hands_off("no keys", odd("initialized", json!(false)), &["uninitialized"]),
         Row::hands_off("no threshold", odd("t", json!(0)), &["uninitialized"]),
-        Row::hands_off("an impossible threshold", odd("t", json!(300)), &["sealed (the server asks for 300 shares"]),
+        Row::hands_off(
+            "an impossible threshold",
+            odd("t", json!(300)),
+            &["sealed (the server asks for 300 shares"],
+        ),
     ]
 }
 

@@ -45,10 +45,19 @@ fn whatever_a_server_is_doing() {
         urls.push("https://192.0.2.1:8200".to_owned());
         urls.push("https://no-such-host.invalid:8200".to_owned());
         let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
-        home.configure(&urls, "request_timeout = \"5m\"\nunseal_timeout = \"5m\"\ntls = { skip_verify = true }");
+        home.configure(
+            &urls,
+            "request_timeout = \"5m\"\nunseal_timeout = \"5m\"\ntls = { skip_verify = true }",
+        );
         let mut daemon = home.run();
         for line in [HEALTH, SEAL_STATUS, UNSEAL] {
-            for (name, server) in &servers[if line == HEALTH { 0..6 } else if line == UNSEAL { 4..6 } else { 3..6 }] {
+            for (name, server) in &servers[if line == HEALTH {
+                0..6
+            } else if line == UNSEAL {
+                4..6
+            } else {
+                3..6
+            }] {
                 assert!(!server.wait_for(line, 1).is_empty(), "{name}");
             }
         }

@@ -10,7 +10,7 @@ use crate::are_root;
 use crate::needles::Needles;
 use crate::support::certs::Authority;
 use crate::support::guarded::Guarded;
-use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody};
+use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody, trusting};
 use crate::support::hostile::Hostile;
 use crate::support::openbao::Builder;
 use crate::support::process::{Daemon, run};
@@ -27,7 +27,7 @@ fn nothing_of_a_share_is_logged_even_at_trace() {
     shares[1] = corrupt(&shares[1]);
     let home = Home::new();
     home.shares(&lines(&shares));
-    let tls = format!("tls = {{ ca_file = {:?} }}", server.ca_file());
+    let tls = trusting(&server.ca_file());
     home.config(&format!("log_level = \"trace\"\n{}", cluster(&[&server.url()], &tls)));
     let mut daemon = home.run();
     daemon.wait_for_line(": unsealed (active)");
@@ -89,7 +89,8 @@ fn no_core_is_dumped_and_nobody_of_the_same_user_looks_in() {
     // The program too: the build directory need not be open to others.
     let program = home.path("vault-unseal");
     fs::copy(env!("CARGO_BIN_EXE_vault-unseal"), &program).unwrap();
-    for path in [home.directory().to_owned(), home.path("config.toml"), home.path("shares"), program.clone()] {
+    for path in [home.directory().to_owned(), home.path("config.toml"), home.path("shares"), program.clone()]
+    {
         chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
     }
     let mut command = Command::new(&program);

@@ -44,11 +44,19 @@ fn shares_are_found_while_they_are_held() {
         let raw = format!("share {number} raw in ");
         assert!(found.iter().any(|found| found.starts_with(&raw)), "{raw}: {found:?}");
     }
-    assert!(found.iter().any(|found| found.starts_with("share 1 in hex in ")), "the request under way: {found:?}");
+    assert!(
+        found.iter().any(|found| found.starts_with("share 1 in hex in ")),
+        "the request under way: {found:?}"
+    );
 }
 
 /// Unseals with a share file of this text, again after a restart, and looks for the shares each time.
-fn forgets(mut server: Server, shares: usize, threshold: usize, form: impl Fn(&crate::support::openbao::Init) -> String) {
+fn forgets(
+    mut server: Server,
+    shares: usize,
+    threshold: usize,
+    form: impl Fn(&crate::support::openbao::Init) -> String,
+) {
     if !are_root() {
         return;
     }

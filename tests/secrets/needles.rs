@@ -19,7 +19,12 @@ pub(crate) struct Needles {
 impl Needles {
     /// The shares that a server handed out: raw, in hex of both cases, in base64.
     pub(crate) fn of(init: &Init) -> Self {
-        Self::new(init.keys_hex.iter().zip(&init.keys_base64).map(|(hex, base64)| (hex.as_str(), Some(base64.as_str()))))
+        Self::new(
+            init.keys_hex
+                .iter()
+                .zip(&init.keys_base64)
+                .map(|(hex, base64)| (hex.as_str(), Some(base64.as_str()))),
+        )
     }
 
     /// Shares known in hex alone.

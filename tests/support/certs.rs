@@ -114,7 +114,8 @@ impl Authority {
 /// A certificate that signed itself and calls itself an authority, for these names: what `openssl req -x509` makes.
 pub fn self_signed(names: &[&str], validity: Validity) -> Issued {
     let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
+    let mut params =
+        CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "self-signed");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     (params.not_before, params.not_after) = validity.bounds();

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -35,11 +35,8 @@ impl Home {
     pub fn of(server: &Server, shares: &str) -> Self {
         let home = Self::new();
         home.shares(shares);
-        let tls = if server.url().starts_with("https:") {
-            format!("tls = {{ ca_file = {:?} }}", server.ca_file())
-        } else {
-            String::new()
-        };
+        let tls =
+            if server.url().starts_with("https:") { trusting(&server.ca_file()) } else { String::new() };
         home.configure(&[&server.url()], &tls);
         home
     }
@@ -112,6 +109,11 @@ pub fn cluster(nodes: &[&str], more: &str) -> String {
     }
     writeln!(text, "{more}").unwrap();
     text
+}
+
+/// The line of a cluster that trusts this authority.
+pub fn trusting(ca_file: &Path) -> String {
+    format!("tls = {{ ca_file = \"{}\" }}", ca_file.display())
 }
 
 /// A share file of plain text, one share a line.

@@ -36,8 +36,8 @@ fn a_client_certificate_that_is_renewed_on_disk_is_shown_without_a_restart() {
     home.shares(&init.json);
     clients.issue_client("the daemon", Validity::Expired).write(home.directory(), "client");
     let tls = format!(
-        "tls = {{ ca_file = {:?}, client_cert = \"client.crt\", client_key = \"client.key\" }}",
-        server.ca_file()
+        "tls = {{ ca_file = \"{}\", client_cert = \"client.crt\", client_key = \"client.key\" }}",
+        server.ca_file().display()
     );
     home.configure(&[&server.url()], &tls);
     let mut daemon = home.run();

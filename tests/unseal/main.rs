@@ -1,6 +1,12 @@
 //! The daemon keeps real OpenBao servers unsealed, whatever happens to them, to their rounds, their certificates
 //! and to the daemon's own configuration.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod certificates;
 mod formats;

@@ -1,7 +1,7 @@
 //! Clusters, and servers that unseal themselves.
 
 use crate::support::certs::Authority;
-use crate::support::home::{Home, lines};
+use crate::support::home::{Home, lines, trusting};
 use crate::support::hostile::{HEALTH, Hostile};
 use crate::support::openbao::{Builder, is_active};
 
@@ -13,7 +13,7 @@ fn a_second_node_that_joins_by_itself_is_unsealed_with_the_leaders_shares() {
     let second = Builder::new().tls(&authority).join(&leader, "n2").start();
     let (first_url, second_url) = (leader.url(), second.url());
     let home = Home::of(&leader, &init.json);
-    let trust = format!("tls = {{ ca_file = {:?} }}", leader.ca_file());
+    let trust = trusting(&leader.ca_file());
     // The second alone: it cannot join while nobody unseals its leader.
     home.configure(&[&second_url], &trust);
     let mut daemon = home.run();

@@ -34,7 +34,8 @@ fn a_bad_file_changes_nothing_and_is_named_with_its_line() {
 
     home.configure(&[&server.url()], "tls = { ca_file = \"nowhere.crt\" }");
     daemon.hangup();
-    daemon.wait_for_line("the new configuration is not used, the old one stays: cannot read certificate file");
+    daemon
+        .wait_for_line("the new configuration is not used, the old one stays: cannot read certificate file");
 
     home.configure(&[&server.url()], "");
     home.shares("not a share\n");

@@ -51,7 +51,9 @@ fn shares_in_two_places_bring_a_server_up_together() {
     let two = Home::of_hostile(&back, &lines(&init.keys_hex[1..3]));
 
     let mut first = one.run();
-    first.wait_for_line("waiting-for-peers (1/3). The missing shares come from the daemons on the other machines");
+    first.wait_for_line(
+        "waiting-for-peers (1/3). The missing shares come from the daemons on the other machines",
+    );
     assert_eq!(server.seal_status()["progress"], 1);
     let mut second = two.run();
     server.wait_until(is_active);

@@ -7,15 +7,16 @@ use serde_json::{Value, json};
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::{Builder, Server, is_active};
+use crate::support::openbao::{Builder, is_active};
 use crate::support::process::run;
 use crate::{Normal, health, is_as_in, says, script, seal};
 
 /// Checks, compares, and looks whether anything was submitted.
 fn finds(snapshot: &str, home: &Home, servers: &[&Hostile], expected: i32) {
     let urls: Vec<String> = servers.iter().map(|server| server.url()).collect();
-    let normal =
-        Normal::default().servers(urls.iter().map(String::as_str)).directory(home.directory(), "/etc/vault-unseal");
+    let normal = Normal::default()
+        .servers(urls.iter().map(String::as_str))
+        .directory(home.directory(), "/etc/vault-unseal");
     let output = run(&mut home.command(&["check"]));
     is_as_in(snapshot, &apart(&normal.output(&output)));
     assert_eq!(output.status.code(), Some(expected), "{snapshot}");

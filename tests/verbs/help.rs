@@ -39,7 +39,7 @@ fn command_lines_that_are_wrong() {
         &["wait", "--timeout", "soon"],
         &["status", "now"],
     ] {
-        text += &format!("$ vault-unseal {}\n", arguments.join(" "));
+        text = text + "$ vault-unseal " + &arguments.join(" ") + "\n";
         let output = run(&mut vault_unseal(arguments));
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         text += &(Normal::default().output(&output) + "\n");

@@ -1,6 +1,12 @@
 //! What each verb prints and how it exits, kept in `snapshots/` as a person sees it. `SNAPSHOTS=overwrite` writes
 //! them anew.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod check;
 mod help;
@@ -22,7 +28,9 @@ use support::process::run;
 /// Compares with `snapshots/<name>`.
 fn is_as_in(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verbs/snapshots").join(name);
-    snapbox::Assert::new().action_env(snapbox::assert::DEFAULT_ACTION_ENV).eq(actual.to_owned(), Data::read_from(&path, None));
+    snapbox::Assert::new()
+        .action_env(snapbox::assert::DEFAULT_ACTION_ENV)
+        .eq(actual.to_owned(), Data::read_from(&path, None));
 }
 
 /// Leaves out of a text what differs from run to run.
@@ -57,7 +65,7 @@ impl Normal {
         let mut text = format!("exit {}\n", output.status.code().unwrap());
         for (name, stream) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
             if !stream.is_empty() {
-                text += &format!("--- {name}\n{}", self.text(&String::from_utf8_lossy(stream)));
+                text = text + "--- " + name + "\n" + &self.text(&String::from_utf8_lossy(stream));
             }
         }
         text
@@ -77,7 +85,8 @@ fn word(word: &str) -> String {
 
 /// Health with further fields.
 fn health(initialized: bool, sealed: bool, more: &Value) -> Value {
-    let mut body = json!({"initialized": initialized, "sealed": sealed, "standby": false, "version": "2.7.2"});
+    let mut body =
+        json!({"initialized": initialized, "sealed": sealed, "standby": false, "version": "2.7.2"});
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     body
 }

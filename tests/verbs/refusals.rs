@@ -6,23 +6,28 @@ use crate::support::home::{Home, corrupt, lines, shares_of_nobody};
 use crate::support::hostile::Hostile;
 use crate::{Normal, is_as_in};
 
+/// Makes a home one that is refused.
+type Prepare = Box<dyn Fn(&Home, &Hostile)>;
+
 /// Starts the daemon in each of these homes, which must end with 78 and ask the server nothing.
-fn refused(snapshot: &str, cases: Vec<(&str, Box<dyn Fn(&Home, &Hostile)>)>) {
+fn refused(snapshot: &str, cases: Vec<(&str, Prepare)>) {
     let mut text = String::new();
     for (name, prepare) in cases {
         let server = Hostile::http();
         let home = Home::of_hostile(&server, &lines(&["ab".repeat(33)]));
         prepare(&home, &server);
-        let normal = Normal::default().servers([server.url().as_str()]).directory(home.directory(), "/etc/vault-unseal");
+        let normal = Normal::default()
+            .servers([server.url().as_str()])
+            .directory(home.directory(), "/etc/vault-unseal");
         let said = normal.run(&mut home.command(&["run"]));
         assert!(said.starts_with("exit 78\n"), "{name}: {said}");
         assert_eq!(server.connections(), 0, "{name}");
-        text += &format!("# {name}\n{said}\n");
+        text = text + "# " + name + "\n" + &said + "\n";
     }
     is_as_in(snapshot, &text);
 }
 
-fn with_shares(text: &'static str) -> Box<dyn Fn(&Home, &Hostile)> {
+fn with_shares(text: &'static str) -> Prepare {
     Box::new(move |home, _| drop(home.shares(text)))
 }
 
@@ -66,13 +71,15 @@ fn share_files() {
             ("oversized", Box::new(|home, _| drop(home.shares(&"# much ado\n".repeat(1 << 20))))),
             (
                 "a credential without systemd",
-                Box::new(|home, server| home.configure(&[&server.url()], "shares = { credential = \"held\" }")),
+                Box::new(|home, server| {
+                    home.configure(&[&server.url()], "shares = { credential = \"held\" }");
+                }),
             ),
         ],
     );
 }
 
-fn with_config(more: &'static str) -> Box<dyn Fn(&Home, &Hostile)> {
+fn with_config(more: &'static str) -> Prepare {
     Box::new(move |home, server| home.configure(&[&server.url()], more))
 }
 
@@ -85,8 +92,14 @@ fn configurations() {
             ("not TOML", Box::new(|home, _| drop(home.put("config.toml", "[[cluster]\nnodes = []\n")))),
             ("an unknown key", with_config("tsl = { ca_file = \"ca.crt\" }")),
             ("a number without a unit", with_config("poll_interval = 5")),
-            ("a path in the address", Box::new(|home, _| home.configure(&["https://vault.home:8200/v1"], ""))),
-            ("plain HTTP to another machine", Box::new(|home, _| home.configure(&["http://192.0.2.1:8200"], ""))),
+            (
+                "a path in the address",
+                Box::new(|home, _| home.configure(&["https://vault.home:8200/v1"], "")),
+            ),
+            (
+                "plain HTTP to another machine",
+                Box::new(|home, _| home.configure(&["http://192.0.2.1:8200"], "")),
+            ),
             ("an authority that is not there", with_config("tls = { ca_file = \"nowhere.crt\" }")),
             ("an authority that is none", with_config("tls = { ca_file = \"shares\" }")),
             ("a certificate without its key", with_config("tls = { client_cert = \"client.crt\" }")),

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 
-use crate::support::certs::{Authority, Validity};
+use crate::support::certs::Authority;
 use crate::support::home::Home;
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::{Builder, is_active};
@@ -55,7 +55,8 @@ fn a_real_server_that_is_verified_and_one_that_is_not() {
     let authority = Authority::new("Private CA");
     let server = Builder::new().tls(&authority).start();
     let home = Home::of(&server, "");
-    let normal = Normal::default().servers([server.url().as_str()]).directory(server.directory(), "/etc/openbao");
+    let normal =
+        Normal::default().servers([server.url().as_str()]).directory(server.directory(), "/etc/openbao");
     let look = |flags: &[&str]| {
         let mut arguments = vec!["status"];
         arguments.extend(flags);
@@ -86,7 +87,8 @@ fn colour_and_a_broken_pipe_are_no_matter() {
 fn a_change_is_printed_while_watching() {
     let server = Hostile::http();
     server.on(HEALTH, [Behaviour::json(299, &health(false, true, &json!({})))]);
-    let mut command = vault_unseal(&["status", "--watch", "--nodes", &server.url(), "--poll-interval", "100ms"]);
+    let mut command =
+        vault_unseal(&["status", "--watch", "--nodes", &server.url(), "--poll-interval", "100ms"]);
     let mut watching = Daemon::start(&mut command);
     watching.wait_for_line("uninitialized");
     server.wait_for_more(HEALTH, 3);
@@ -101,8 +103,15 @@ fn a_change_is_one_line_of_json_while_watching() {
     let server = Hostile::http();
     server.on(HEALTH, [Behaviour::json(299, &health(false, true, &json!({})))]);
     let url = server.url();
-    let mut watching =
-        Daemon::start(&mut vault_unseal(&["status", "--watch", "--json", "--nodes", &url, "--poll-interval", "100ms"]));
+    let mut watching = Daemon::start(&mut vault_unseal(&[
+        "status",
+        "--watch",
+        "--json",
+        "--nodes",
+        &url,
+        "--poll-interval",
+        "100ms",
+    ]));
     let state = |line: &str| serde_json::from_str::<Value>(line).unwrap()["nodes"][0]["state"].clone();
     assert_eq!(state(&watching.wait_for_line("nodes").text), "uninitialized");
     server.on(HEALTH, [Behaviour::json(299, &health(true, false, &json!({})))]);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::support::PATIENCE;
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::Server;
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
-use crate::support::PATIENCE;
 use crate::{Normal, health, is_as_in, says, seal};
 
 fn shut() -> Hostile {
@@ -46,7 +46,8 @@ fn the_deadline_in_words() {
     let output = run(&mut vault_unseal(&["wait", "--timeout", "1s", "--nodes", &urls.join(",")]));
     // Which server answers first is theirs to decide.
     let said = normal.output(&output);
-    let (mut states, mut rest): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("http"));
+    let (mut states, mut rest): (Vec<&str>, Vec<&str>) =
+        said.lines().partition(|line| line.starts_with("http"));
     states.sort_unstable();
     rest.splice(2..2, states);
     is_as_in("wait-deadline.txt", &(rest.join("\n") + "\n"));
@@ -81,7 +82,7 @@ fn the_service_manager_is_told_to_be_patient() {
     let mut waits = Daemon::start(command.env("NOTIFY_SOCKET", notify.path()));
     notify.wait_for("STATUS=1 node: 1 sealed");
     let patience = notify.wait_for("EXTEND_TIMEOUT_USEC=").text;
-    let usec: u64 = patience["EXTEND_TIMEOUT_USEC=".len()..].parse().unwrap();
+    let usec: u64 = patience.split_once('=').unwrap().1.parse().unwrap();
     assert!(usec >= 20_000_000, "longer than until the next time: {usec}");
     server.on(HEALTH, [Behaviour::json(200, &health(true, false, &json!({})))]);
     notify.wait_for("READY=1");

@@ -110,7 +110,10 @@ impl Behaviour {
                     .collect();
                 let client = Client::plain(address);
                 let answer = client.request(&request.method, &request.target, &headers, &request.body)?;
-                send(stream, &[head(answer.status, Some(answer.body.len() as u64), &[]), answer.body].concat())?;
+                send(
+                    stream,
+                    &[head(answer.status, Some(answer.body.len() as u64), &[]), answer.body].concat(),
+                )?;
                 return Ok(true);
             }
             Self::Raw(bytes) => send(stream, &bytes)?,

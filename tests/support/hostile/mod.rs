@@ -226,7 +226,11 @@ impl Hostile {
         unseals
             .map(|request| {
                 let body = request.json();
-                if body["reset"] == true { "reset".to_owned() } else { body["key"].as_str().unwrap().to_owned() }
+                if body["reset"] == true {
+                    "reset".to_owned()
+                } else {
+                    body["key"].as_str().unwrap().to_owned()
+                }
             })
             .collect()
     }
