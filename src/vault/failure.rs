@@ -24,6 +24,10 @@ pub(super) fn classify(error: &reqwest::Error) -> Unreachable {
             if hyper.is_parse() {
                 return Unreachable::NotHttp(printable(&hyper.to_string()));
             }
+            // SSH, SMTP and others speak first: hyper has no type for it, and parses it only if we were faster.
+            if hyper.to_string() == "received unexpected message from connection" {
+                return Unreachable::NotHttp("it spoke before it was asked".to_owned());
+            }
             incomplete |= hyper.is_incomplete_message() || hyper.is_body_write_aborted();
         }
         if let Some(io) = cause.downcast_ref::<io::Error>() {
