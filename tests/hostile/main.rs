@@ -32,7 +32,12 @@ fn status_of(command: &mut Command) -> Value {
 
 /// `status --json` of one address with these flags.
 fn status(url: &str, flags: &[&str]) -> Command {
-    let mut command = vault_unseal(&["status", "--json", "--nodes", url, "--request-timeout", "1s"]);
+    status_within("20s", url, flags)
+}
+
+/// The same with a limit for the answer.
+fn status_within(limit: &str, url: &str, flags: &[&str]) -> Command {
+    let mut command = vault_unseal(&["status", "--json", "--nodes", url, "--request-timeout", limit]);
     command.args(flags);
     command
 }

@@ -7,7 +7,7 @@ use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept, SEAL_STATUS, UNSEAL};
 use crate::support::openbao::Server;
-use crate::{health, problem, sealed, status};
+use crate::{health, problem, sealed, status, status_within};
 
 /// A way to misbehave, and the kind of problem it is. `None`: on the connection, before any request.
 fn ways() -> Vec<(&'static str, Behaviour, &'static str)> {
@@ -53,9 +53,11 @@ fn each_is_called_by_its_name_over_http_and_over_tls() {
         let (plain, tls) = (Hostile::http(), Hostile::tls(&certificate));
         plain.on(HEALTH, [behaviour.clone()]);
         tls.on(HEALTH, [behaviour]);
-        assert_eq!(problem(&mut status(&plain.url(), &[])), kind, "{name}");
+        // Only where nothing comes is it the limit that ends it.
+        let limit = if kind == "timeout" { "1s" } else { "20s" };
+        assert_eq!(problem(&mut status_within(limit, &plain.url(), &[])), kind, "{name}");
         assert_eq!(
-            problem(&mut status(&tls.url(), &["--ca-file", ca.to_str().unwrap()])),
+            problem(&mut status_within(limit, &tls.url(), &["--ca-file", ca.to_str().unwrap()])),
             kind,
             "{name} over TLS"
         );
@@ -75,7 +77,8 @@ fn so_is_what_goes_wrong_before_the_first_request() {
 
     let stalls = Hostile::http();
     stalls.on_accept(OnAccept::Stall);
-    assert_eq!(problem(&mut status(&format!("https://{}", stalls.address()), &["--skip-verify"])), "timeout");
+    let silent = format!("https://{}", stalls.address());
+    assert_eq!(problem(&mut status_within("1s", &silent, &["--skip-verify"])), "timeout");
 
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(problem(&mut status(&format!("http://{free}"), &[])), "connection-refused");
