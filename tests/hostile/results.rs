@@ -324,3 +324,22 @@ fn answers_that_only_time_can_mend() {
 fn servers_that_are_left_alone() {
     all_hold(&hands_off());
 }
+
+#[test]
+fn who_holds_too_few_shares_does_not_reset_a_round_that_failed() {
+    let server = Hostile::http();
+    server.on(HEALTH, [Behaviour::json(299, &health(true))]);
+    // A peer's share is in; it was a wrong one. Then the peer comes back with nothing yet.
+    server.on(SEAL_STATUS, [sealed(3, 1, "n"), sealed(3, 0, ""), sealed(3, 2, "m")].iter().map(ok));
+    server.on(
+        UNSEAL,
+        [ok(&sealed(3, 2, "n")), error(400, DECRYPT), ok(&sealed(3, 1, "m")), ok(&sealed(3, 2, "m"))],
+    );
+    let shares = shares_of_nobody(2, 3);
+    let home = Home::of_hostile(&server, &lines(&shares));
+    let mut daemon = home.run();
+    daemon.wait_for_line("an unseal round with others' shares in it failed: unable to retrieve");
+    daemon.wait_for_line("waiting-for-peers (2/3)");
+    server.wait_for_more(SEAL_STATUS, 3);
+    assert_eq!(server.submissions(), [shares.clone(), shares].concat(), "{}", daemon.output());
+}
