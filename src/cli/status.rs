@@ -8,6 +8,7 @@ use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::unseal::State;
 use serde::Serialize;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Shows the states as the options say.
@@ -136,20 +137,18 @@ fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
         let version =
             look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
         rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
-        remarks.push_str(&remark(target, look));
+        // Reasons are sentences: below the table, where there is room for them.
+        match (reason(&look.state), advice(&look.state)) {
+            (Some(text), Some(advice)) => {
+                let _ = writeln!(remarks, "\n{}: {text}\n  {advice}", target.address);
+            }
+            (Some(text), None) | (None, Some(text)) => {
+                let _ = writeln!(remarks, "\n{}: {text}", target.address);
+            }
+            (None, None) => {}
+        }
     }
     columns(&rows, looks, style) + &remarks
-}
-
-/// What is the matter with a node, and below it what to do.
-fn remark(target: &Target, look: &Look) -> String {
-    let (reason, advice) = (reason(&look.state), advice(&look.state));
-    if reason.is_none() && advice.is_none() {
-        return String::new();
-    }
-    let reason = reason.unwrap_or_else(|| look.state.word().to_owned());
-    let advice = advice.map(|advice| format!("  {advice}\n")).unwrap_or_default();
-    format!("\n{}: {reason}\n{advice}", target.address)
 }
 
 fn columns<const N: usize>(rows: &[[String; N]], looks: &[Look], style: Style) -> String {

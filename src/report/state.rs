@@ -3,7 +3,7 @@
 use crate::unseal::State;
 use std::collections::BTreeMap;
 
-/// One phrase for logs: the state's word, and in brackets everything that refines it.
+/// One phrase for logs: the state's word, and in brackets what refines it or why.
 pub fn phrase(state: &State) -> String {
     match reason(state) {
         Some(reason) => format!("{} ({reason})", state.word()),
@@ -11,7 +11,7 @@ pub fn phrase(state: &State) -> String {
     }
 }
 
-/// One phrase for tables: the state's word and what it is without, in a few words.
+/// The state for a column of a table: its word and what refines it, without a reason of any length.
 pub fn brief(state: &State) -> String {
     match state {
         State::Unsealed { role } => format!("{} ({})", state.word(), role.word()),
@@ -20,13 +20,20 @@ pub fn brief(state: &State) -> String {
     }
 }
 
-/// Why a node is in a state that needs a reason.
+/// Why it is so, in the words of the server or the system.
 pub fn reason(state: &State) -> Option<String> {
     match state {
         State::Unreachable { cause } => Some(cause.to_string()),
         State::Sealed { delay } => delay.clone(),
         State::SharesRejected { text } | State::SharesUnavailable { text, .. } => Some(text.clone()),
-        _ => None,
+        State::Unsealing { .. }
+        | State::WaitingForPeers { .. }
+        | State::Unsealed { .. }
+        | State::ForeignSeal { .. }
+        | State::Uninitialized
+        | State::Joining
+        | State::Migrating
+        | State::Removed => None,
     }
 }
 

@@ -24,10 +24,14 @@ pub(super) fn classify(error: &reqwest::Error) -> Unreachable {
             if hyper.is_parse() {
                 return Unreachable::NotHttp(printable(&hyper.to_string()));
             }
+            // SSH, SMTP and others speak first: hyper has no type for it, and parses it only if we were faster.
+            if hyper.to_string() == "received unexpected message from connection" {
+                return Unreachable::NotHttp("it spoke before it was asked".to_owned());
+            }
             incomplete |= hyper.is_incomplete_message() || hyper.is_body_write_aborted();
         }
         if let Some(io) = cause.downcast_ref::<io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) {
+            if let Some(tls) = tls_inside(io) {
                 return Unreachable::Tls(tls_failure(tls));
             }
             if let Some(known) = from_io(io) {
@@ -38,6 +42,13 @@ pub(super) fn classify(error: &reqwest::Error) -> Unreachable {
         next = cause.source();
     }
     if incomplete { Unreachable::Closed } else { Unreachable::Network(printable(&last)) }
+}
+
+/// The TLS error that an I/O error carries. `source()` of an I/O error skips what it carries, and the libraries put
+/// one I/O error into another.
+fn tls_inside(error: &io::Error) -> Option<&Tls> {
+    let inner = error.get_ref()?;
+    inner.downcast_ref::<Tls>().or_else(|| tls_inside(inner.downcast_ref::<io::Error>()?))
 }
 
 fn from_io(error: &io::Error) -> Option<Unreachable> {

@@ -56,6 +56,12 @@ impl Server {
         }
     }
 
+    /// The same server, over the same connections, with another limit of one request.
+    #[must_use]
+    pub fn with_limit(self, limit: Duration) -> Self {
+        Self { limit, ..self }
+    }
+
     /// `GET sys/health`: the body is believed, whatever the status code.
     pub async fn health(&self) -> Result<Health, Unreachable> {
         let (status, body) = self.exchange(Method::GET, health::PATH, None, self.limit).await?;

@@ -50,6 +50,9 @@ impl Announcer {
             (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. }) => {
                 before != kind
             }
+            (Some(State::Sealed { delay: before }), State::Sealed { delay }) => {
+                delay.is_some() && before != delay
+            }
             (Some(before), now) => before.word() != now.word(),
             (None, _) => true,
         }
@@ -82,9 +85,10 @@ impl Announcer {
         let node = &self.key.address;
         match event {
             Event::StrangerInRound { progress, ours } => {
+                let shares = if *progress == 1 { "1 share is" } else { &format!("{progress} shares are") };
                 let text = format!(
-                    "{node}: {progress} shares are in the unseal round, of which {ours} came from here. Somebody \
-                     else submits shares: an operator, another daemon, or an attacker"
+                    "{node}: {shares} in the unseal round, of which {ours} came from here. Somebody else submits \
+                     shares: an operator, another daemon, or an attacker"
                 );
                 self.disturbance(Message::Stranger, &text);
             }

@@ -30,6 +30,15 @@ impl Duty {
             .collect())
     }
 
+    /// The same duty over the connections of an earlier one, where that one spoke TLS in the same way.
+    pub(super) fn continuing(self: Arc<Self>, earlier: &Self) -> Arc<Self> {
+        if self.cluster.tls != earlier.cluster.tls {
+            return self;
+        }
+        let server = earlier.server.clone().with_limit(self.cluster.pace.request_timeout);
+        Arc::new(Self { cluster: self.cluster.clone(), server })
+    }
+
     /// Where the node's shares are.
     pub fn source(&self) -> Option<&Source> {
         self.cluster.shares.as_ref()

@@ -64,6 +64,7 @@ impl Watch {
         });
         for (key, duty) in duties {
             if let Some(task) = self.tasks.get(&key) {
+                let duty = duty.continuing(&task.duty.borrow());
                 task.duty.send_replace(duty);
                 continue;
             }

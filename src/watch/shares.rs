@@ -55,12 +55,13 @@ fn begin(source: Source) -> JoinHandle<Outcome> {
 
 /// Returns when `source` is not what it was when `before` was taken.
 pub(super) async fn source_changed(source: Source, before: Option<Stamp>) {
+    // Looks first and sleeps then: whoever waits for less than the pause and asks again would never look.
     loop {
-        sleep(LOOK_AT_SOURCE).await;
         let looked_at = source.clone();
         let now = tokio::task::spawn_blocking(move || looked_at.stamp()).await.ok().flatten();
         if now != before {
             return;
         }
+        sleep(LOOK_AT_SOURCE).await;
     }
 }

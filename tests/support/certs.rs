@@ -21,6 +21,8 @@ pub enum Validity {
     Expired,
     /// From tomorrow.
     NotYet,
+    /// For a week yet.
+    EndsSoon,
 }
 
 impl Validity {
@@ -29,6 +31,7 @@ impl Validity {
         match self {
             Self::Now => (now - Duration::HOUR, now + Duration::days(90)),
             Self::Expired => (now - Duration::days(30), now - Duration::DAY),
+            Self::EndsSoon => (now - Duration::days(30), now + Duration::days(7)),
             Self::NotYet => (now + Duration::DAY, now + Duration::days(90)),
         }
     }
@@ -106,6 +109,18 @@ impl Authority {
         write(&path, &self.pem(), 0o644);
         path
     }
+}
+
+/// A certificate that signed itself and calls itself an authority, for these names: what `openssl req -x509` makes.
+pub fn self_signed(names: &[&str], validity: Validity) -> Issued {
+    let key = KeyPair::generate().unwrap();
+    let mut params =
+        CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, "self-signed");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (params.not_before, params.not_after) = validity.bounds();
+    let certificate = params.self_signed(&key).unwrap();
+    Issued { chain_pem: certificate.pem(), key_pem: key.serialize_pem() }
 }
 
 /// A certificate with its key.

@@ -21,6 +21,7 @@
 
 pub mod certs;
 pub mod guarded;
+pub mod home;
 pub mod hostile;
 pub mod http;
 pub mod openbao;

@@ -1,9 +1,11 @@
 //! What a misbehaving server does with a connection and with a request.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Request, Shared};
+use crate::support::http::Client;
 
 /// Before anything is read, TLS included.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +46,9 @@ pub enum Behaviour {
     EndlessBody,
     /// Header lines until the client closes.
     EndlessHeaders,
+    /// Asks a real server over plain HTTP and passes its answer on: what a proxy between the two does, with every
+    /// request on record here.
+    Forward(SocketAddr),
 }
 
 impl Behaviour {
@@ -95,6 +100,21 @@ impl Behaviour {
             Self::After(delay, behaviour) => {
                 shared.idle(Some(delay));
                 return behaviour.perform(stream, request, shared);
+            }
+            Self::Forward(address) => {
+                let headers: Vec<(&str, &str)> = request
+                    .headers
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str()))
+                    .filter(|(name, _)| !["host", "connection", "content-length"].contains(name))
+                    .collect();
+                let client = Client::plain(address);
+                let answer = client.request(&request.method, &request.target, &headers, &request.body)?;
+                send(
+                    stream,
+                    &[head(answer.status, Some(answer.body.len() as u64), &[]), answer.body].concat(),
+                )?;
+                return Ok(true);
             }
             Self::Raw(bytes) => send(stream, &bytes)?,
             Self::Close => {}

@@ -18,6 +18,11 @@ use super::certs::{Authority, Issued};
 use super::http::{Headers, Stream, header, read_body, read_head};
 use super::{PATIENCE, poll};
 
+/// What scripts for the three requests of an unseal are kept by.
+pub const HEALTH: &str = "GET /v1/sys/health";
+pub const SEAL_STATUS: &str = "GET /v1/sys/seal-status";
+pub const UNSEAL: &str = "PUT /v1/sys/unseal";
+
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -186,6 +191,14 @@ impl Hostile {
         self
     }
 
+    /// Passes what a seal daemon asks on to a real server. See [`Behaviour::Forward`].
+    pub fn forward(&self, address: SocketAddr) -> &Self {
+        for line in [HEALTH, SEAL_STATUS, UNSEAL] {
+            self.on(line, [Behaviour::Forward(address)]);
+        }
+        self
+    }
+
     /// What happens to connections from now on, before a byte of theirs is read.
     pub fn on_accept(&self, behaviour: OnAccept) -> &Self {
         self.shared.state().on_accept = behaviour;
@@ -205,6 +218,27 @@ impl Hostile {
     /// Everything that was asked so far.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.state().requests.clone()
+    }
+
+    /// What was sent to `sys/unseal` so far: the shares, and `reset` for each reset.
+    pub fn submissions(&self) -> Vec<String> {
+        let unseals = self.requests().into_iter().filter(|request| request.line() == UNSEAL);
+        unseals
+            .map(|request| {
+                let body = request.json();
+                if body["reset"] == true {
+                    "reset".to_owned()
+                } else {
+                    body["key"].as_str().unwrap().to_owned()
+                }
+            })
+            .collect()
+    }
+
+    /// Waits until a request for `line` arrives that has not arrived yet, `count` times.
+    pub fn wait_for_more(&self, line: &str, count: usize) {
+        let before = self.requests().iter().filter(|request| request.line() == line).count();
+        self.wait_for(line, before + count);
     }
 
     /// How many connections were accepted so far.

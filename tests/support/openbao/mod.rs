@@ -16,7 +16,7 @@ use rustix::process::Signal;
 pub use api::{Init, is_active, is_sealed};
 pub use settings::Builder;
 
-use super::certs::Issued;
+use super::certs::{Authority, Issued};
 use super::guarded::Guarded;
 use super::http::Client;
 use super::ports::Port;
@@ -154,6 +154,14 @@ impl Server {
         let before = reloads(self);
         self.signal(Signal::HUP);
         poll(PATIENCE, || (reloads(self) > before).then_some(())).expect("bao reloads on SIGHUP");
+    }
+
+    /// Presents a certificate of another authority from now on, which the harness trusts instead.
+    pub fn move_to(&mut self, authority: &Authority) {
+        self.settings = self.settings.clone().tls(authority);
+        self.client = self.settings.client(self.address());
+        let certificate = self.settings.certificate_in_use().clone();
+        self.present(&certificate);
     }
 
     fn signal(&mut self, signal: Signal) {

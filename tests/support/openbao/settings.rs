@@ -106,6 +106,10 @@ impl Builder {
         }
     }
 
+    pub(super) fn certificate_in_use(&self) -> &Issued {
+        &self.tls.as_ref().expect("a server with TLS").certificate
+    }
+
     pub(super) fn ca_file(&self, directory: &Path) -> Option<PathBuf> {
         self.tls.is_some().then(|| directory.join("ca.crt"))
     }

@@ -1,0 +1,163 @@
+//! Certificates, each broken in its own way and called by its name.
+
+use std::path::PathBuf;
+
+use crate::support::certs::{Authority, Validity, self_signed};
+use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept};
+use crate::support::openbao::Builder;
+use crate::{health, problem, status, status_of};
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn write(directory: &tempfile::TempDir, name: &str, pem: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    std::fs::write(&path, pem).unwrap();
+    path
+}
+
+#[test]
+fn each_is_called_by_its_name() {
+    let directory = directory();
+    let authority = Authority::new("Private CA");
+    let ca = authority.write(directory.path(), "ca.crt");
+    let others = Authority::new("Private CA");
+    let own = |names: &[&str], validity| authority.issue(names, validity);
+    for (name, certificate, kind) in [
+        ("expired", own(&["127.0.0.1"], Validity::Expired), "certificate-expired"),
+        ("not valid yet", own(&["127.0.0.1"], Validity::NotYet), "certificate-not-yet-valid"),
+        ("for others", own(&["vault.example", "127.0.0.9"], Validity::Now), "certificate-wrong-name"),
+        (
+            "of a stranger",
+            Authority::new("Another CA").issue(&["127.0.0.1"], Validity::Now),
+            "certificate-unknown-ca",
+        ),
+        ("of a namesake", others.issue(&["127.0.0.1"], Validity::Now), "certificate-unknown-ca"),
+        ("self-signed", self_signed(&["127.0.0.1"], Validity::Now), "certificate-unknown-ca"),
+    ] {
+        let server = Hostile::tls(&certificate);
+        server.on(HEALTH, [Behaviour::json(200, &health(true))]);
+        assert_eq!(problem(&mut status(&server.url(), &["--ca-file", ca.to_str().unwrap()])), kind, "{name}");
+        assert!(server.requests().is_empty(), "{name}: nothing is asked of a server that is not believed");
+    }
+}
+
+#[test]
+fn a_real_server_of_an_unknown_authority_is_called_so() {
+    let directory = directory();
+    let server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let ca = Authority::new("Another CA").write(directory.path(), "ca.crt");
+    assert_eq!(
+        problem(&mut status(&server.url(), &["--ca-file", ca.to_str().unwrap()])),
+        "certificate-unknown-ca"
+    );
+}
+
+#[test]
+fn a_self_signed_certificate_is_believed_when_it_is_named_itself() {
+    let directory = directory();
+    for (names, validity, outcome) in [
+        (["127.0.0.1"], Validity::Now, Ok(())),
+        (["127.0.0.1"], Validity::Expired, Err("certificate-expired")),
+        (["vault.example"], Validity::Now, Err("certificate-wrong-name")),
+    ] {
+        let certificate = self_signed(&names, validity);
+        let server = Hostile::tls(&certificate);
+        server.on(HEALTH, [Behaviour::json(200, &health(false))]);
+        let ca = write(&directory, "ca.crt", &certificate.chain_pem);
+        let mut command = status(&server.url(), &["--ca-file", ca.to_str().unwrap()]);
+        match outcome {
+            Ok(()) => {
+                let node = status_of(&mut command);
+                assert_eq!(
+                    (&node["state"], &node["tls_verified"]),
+                    (&"unsealed".into(), &true.into()),
+                    "{node}"
+                );
+            }
+            Err(kind) => assert_eq!(problem(&mut command), kind),
+        }
+    }
+}
+
+#[test]
+fn another_name_can_be_asked_for() {
+    let directory = directory();
+    let authority = Authority::new("Private CA");
+    let ca = authority.write(directory.path(), "ca.crt");
+    let server = Hostile::tls(&authority.issue(&["vault.example"], Validity::Now));
+    server.on(HEALTH, [Behaviour::json(200, &health(false))]);
+    let flags = ["--ca-file", ca.to_str().unwrap(), "--server-name", "vault.example"];
+    let node = status_of(&mut status(&server.url(), &flags));
+    assert_eq!(node["state"], "unsealed", "{node}");
+    assert_eq!(node["address"], server.url());
+    let flags = ["--ca-file", ca.to_str().unwrap(), "--server-name", "other.example"];
+    assert_eq!(problem(&mut status(&server.url(), &flags)), "certificate-wrong-name");
+}
+
+#[test]
+fn a_directory_of_authorities_and_an_intermediate_are_enough() {
+    let directory = directory();
+    let authority = Authority::new("Private CA");
+    authority.write(directory.path(), "one.pem");
+    write(&directory, "README", "not a certificate\n");
+    let server = Hostile::tls(&authority.intermediate("Issuing CA").issue(&["127.0.0.1"], Validity::Now));
+    server.on(HEALTH, [Behaviour::json(200, &health(false))]);
+    let node = status_of(&mut status(&server.url(), &["--ca-dir", directory.path().to_str().unwrap()]));
+    assert_eq!(node["state"], "unsealed", "{node}");
+}
+
+#[test]
+fn skipping_the_check_is_shown() {
+    let server = Hostile::tls(&self_signed(&["vault.example"], Validity::Expired));
+    server.on(HEALTH, [Behaviour::json(200, &health(false))]);
+    let node = status_of(&mut status(&server.url(), &["--skip-verify"]));
+    assert_eq!((&node["state"], &node["tls_verified"]), (&"unsealed".into(), &false.into()), "{node}");
+}
+
+#[test]
+fn a_client_certificate_that_is_wanted_or_refused() {
+    let directory = directory();
+    let (authority, clients) = (Authority::new("Private CA"), Authority::new("Client CA"));
+    let ca = authority.write(directory.path(), "ca.crt");
+    let certificate = authority.issue(&["127.0.0.1"], Validity::Now);
+    let scripted = Hostile::tls_with_client_authority(&certificate, &clients);
+    scripted.on(HEALTH, [Behaviour::json(200, &health(false))]);
+    let real = Builder::new().tls(&authority).require_client_certificate(&clients).start();
+    for url in [scripted.url(), real.url()] {
+        let trust = ["--ca-file", ca.to_str().unwrap()];
+        assert_eq!(problem(&mut status(&url, &trust)), "client-certificate-wanted", "{url}");
+        for (authority, validity, outcome) in [
+            (&Authority::new("Another CA"), Validity::Now, Some("client-certificate-refused")),
+            (&clients, Validity::Expired, Some("client-certificate-refused")),
+            (&clients, Validity::Now, None),
+        ] {
+            let (chain, key) =
+                authority.issue_client("the daemon", validity).write(directory.path(), "client");
+            let own = ["--client-cert", chain.to_str().unwrap(), "--client-key", key.to_str().unwrap()];
+            let flags = [&trust[..], &own].concat();
+            match outcome {
+                Some(kind) => assert_eq!(problem(&mut status(&url, &flags)), kind, "{url}"),
+                None => assert_ne!(status_of(&mut status(&url, &flags))["state"], "unreachable"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_knows_only_older_tls() {
+    let server = Hostile::http();
+    // Its answer to a greeting of TLS 1.2 and newer: a fatal alert, protocol_version (RFC 5246, 7.2).
+    server.on_accept(OnAccept::Greet(vec![21, 3, 1, 0, 2, 2, 70]));
+    let url = format!("https://{}", server.address());
+    assert_eq!(problem(&mut status(&url, &["--skip-verify"])), "tls-incompatible");
+}
+
+#[test]
+fn tls_1_2_is_good_enough() {
+    let certificate = self_signed(&["127.0.0.1"], Validity::Now);
+    let server = Hostile::tls_versions(&certificate, &[&rustls::version::TLS12]);
+    server.on(HEALTH, [Behaviour::json(200, &health(false))]);
+    assert_eq!(status_of(&mut status(&server.url(), &["--skip-verify"]))["state"], "unsealed");
+}

@@ -1,0 +1,48 @@
+//! Certificates that are renewed on disk while the daemon runs.
+
+use crate::support::certs::{Authority, Validity};
+use crate::support::home::Home;
+use crate::support::openbao::{Builder, is_active};
+
+#[test]
+fn an_authority_that_is_replaced_on_disk_is_believed_without_a_restart() {
+    let old = Authority::new("Private CA");
+    let mut server = Builder::new().tls(&old).start();
+    let init = server.init(1, 1);
+    let home = Home::new();
+    home.shares(&init.json);
+    home.put("ca.crt", &old.pem());
+    home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+
+    let new = Authority::new("Private CA of next year");
+    server.move_to(&new);
+    server.kill();
+    server.start();
+    daemon.wait_for_line("not signed by a CA that is trusted here). Set `tls = { ca_file");
+    home.put("ca.crt", &new.pem());
+    server.wait_until(is_active);
+    daemon.wait_for_line("certificates changed on disk: new connections use them");
+    daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn a_client_certificate_that_is_renewed_on_disk_is_shown_without_a_restart() {
+    let (authority, clients) = (Authority::new("Private CA"), Authority::new("Client CA"));
+    let server = Builder::new().tls(&authority).require_client_certificate(&clients).start();
+    let init = server.init(1, 1);
+    let home = Home::new();
+    home.shares(&init.json);
+    clients.issue_client("the daemon", Validity::Expired).write(home.directory(), "client");
+    let tls = format!(
+        "tls = {{ ca_file = \"{}\", client_cert = \"client.crt\", client_key = \"client.key\" }}",
+        server.ca_file().display()
+    );
+    home.configure(&[&server.url()], &tls);
+    let mut daemon = home.run();
+    daemon.wait_for_line("the server does not accept our client certificate");
+    clients.issue_client("the daemon", Validity::Now).write(home.directory(), "client");
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+}

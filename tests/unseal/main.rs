@@ -1,0 +1,20 @@
+//! The daemon keeps real OpenBao servers unsealed, whatever happens to them, to their rounds, their certificates
+//! and to the daemon's own configuration.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod certificates;
+mod formats;
+mod notify;
+mod raft;
+mod reload;
+mod restarts;
+mod rounds;
+mod shares;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,50 @@
+//! Clusters, and servers that unseal themselves.
+
+use crate::support::certs::Authority;
+use crate::support::home::{Home, lines, trusting};
+use crate::support::hostile::{HEALTH, Hostile};
+use crate::support::openbao::{Builder, is_active};
+
+#[test]
+fn a_second_node_that_joins_by_itself_is_unsealed_with_the_leaders_shares() {
+    let authority = Authority::new("Private CA");
+    let mut leader = Builder::new().tls(&authority).start();
+    let init = leader.init(3, 2);
+    let second = Builder::new().tls(&authority).join(&leader, "n2").start();
+    let (first_url, second_url) = (leader.url(), second.url());
+    let home = Home::of(&leader, &init.json);
+    let trust = trusting(&leader.ca_file());
+    // The second alone: it cannot join while nobody unseals its leader.
+    home.configure(&[&second_url], &trust);
+    let mut daemon = home.run();
+    daemon.wait_for_line(&format!("{second_url}: uninitialized"));
+    home.configure(&[&second_url, &first_url], &trust);
+    daemon.hangup();
+    leader.wait_until(is_active);
+    daemon.wait_for_line(&format!("{second_url}: joining"));
+    daemon.wait_for_line(&format!("{second_url}: unsealed (standby"));
+    second.wait_until(|health| health["sealed"] == false && health["standby"] == true);
+
+    // Both are down and come back: each is unsealed by itself.
+    leader.kill();
+    leader.start();
+    leader.wait_until(|health| health["sealed"] == false);
+}
+
+#[test]
+fn a_server_that_unseals_itself_is_left_to_its_operator() {
+    let server = Builder::new().static_seal().start();
+    let init = server.init_recovery(3, 2);
+    server.wait_until(is_active);
+    let proxy = Hostile::http();
+    proxy.forward(server.address());
+    // Its recovery shares: it would count them, and never unseal.
+    let home = Home::of_hostile(&proxy, &lines(&init.keys_hex));
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+    server.seal(&init.root_token);
+    daemon.wait_for_line("foreign-seal (static). This server unseals itself");
+    proxy.wait_for_more(HEALTH, 2);
+    assert_eq!(proxy.submissions(), [] as [String; 0]);
+    assert_eq!(server.seal_status()["progress"], 0);
+}

@@ -1,0 +1,184 @@
+//! `vault-unseal check`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::support::certs::{Authority, Validity};
+use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody};
+use crate::support::hostile::{Behaviour, HEALTH, Hostile};
+use crate::support::openbao::{Builder, is_active};
+use crate::support::process::run;
+use crate::{Normal, health, is_as_in, says, script, seal};
+
+/// Checks, compares, and looks whether anything was submitted.
+fn finds(snapshot: &str, home: &Home, servers: &[&Hostile], expected: i32) {
+    let urls: Vec<String> = servers.iter().map(|server| server.url()).collect();
+    let normal = Normal::default()
+        .servers(urls.iter().map(String::as_str))
+        .directory(home.directory(), "/etc/vault-unseal");
+    let output = run(&mut home.command(&["check"]));
+    is_as_in(snapshot, &apart(&normal.output(&output)));
+    assert_eq!(output.status.code(), Some(expected), "{snapshot}");
+    for server in servers {
+        assert_eq!(server.submissions(), [] as [String; 0], "{snapshot}");
+    }
+}
+
+/// How far apart two clocks are differs by a second from run to run.
+fn apart(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for line in &mut lines {
+        if let (Some(start), Some(end)) = (line.find("machine's are "), line.find(" apart")) {
+            line.replace_range(start + "machine's are ".len()..end, "DURATION");
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn shut() -> Hostile {
+    says(&health(true, true, &json!({})), &seal(&json!({})))
+}
+
+#[test]
+fn a_real_server_and_its_shares_are_good_and_a_root_token_beside_them_is_not() {
+    let server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let init = server.init(5, 3);
+    server.unseal(&init);
+    let home = Home::of(&server, &lines(&init.keys_base64));
+    let normal =
+        Normal::default().servers([server.url().as_str()]).directory(home.directory(), "/etc/vault-unseal");
+    let good = normal.run(&mut home.command(&["check"]));
+    is_as_in("check-good.txt", &good);
+
+    home.shares(&init.json);
+    is_as_in("check-root-token.txt", &normal.run(&mut home.command(&["check"])));
+
+    // A sealed server stays sealed.
+    home.shares(&lines(&init.keys_hex));
+    server.seal(&init.root_token);
+    is_as_in("check-sealed.txt", &normal.run(&mut home.command(&["check"])));
+    assert_eq!(server.seal_status()["progress"], 0);
+}
+
+#[test]
+fn a_real_server_that_unseals_itself_is_not_ours() {
+    let server = Builder::new().static_seal().start();
+    let init = server.init_recovery(3, 2);
+    server.wait_until(is_active);
+    server.seal(&init.root_token);
+    let home = Home::of(&server, &lines(&init.keys_hex));
+    let normal =
+        Normal::default().servers([server.url().as_str()]).directory(home.directory(), "/etc/vault-unseal");
+    is_as_in("check-foreign.txt", &normal.run(&mut home.command(&["check"])));
+}
+
+#[test]
+fn how_the_shares_fit() {
+    let server = shut();
+    let mut five = shares_of_nobody(5, 3);
+    let home = Home::of_hostile(&server, &lines(&five));
+    finds("check-shares-fit.txt", &home, &[&server], 0);
+
+    home.shares(&lines(&five[..2]));
+    finds("check-too-few.txt", &home, &[&server], 0);
+
+    home.shares(&lines(&shares_of_nobody(6, 3)));
+    finds("check-too-many.txt", &home, &[&server], 4);
+
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    finds("check-key-of-one.txt", &home, &[&server], 4);
+
+    home.shares(&lines(&shares_of_nobody(5, 4)));
+    finds("check-another-threshold.txt", &home, &[&server], 0);
+
+    five[1] = corrupt(&five[1]);
+    home.shares(&lines(&five));
+    finds("check-corrupt.txt", &home, &[&server], 0);
+
+    home.shares(&lines(&five[..4]));
+    finds("check-ambiguous.txt", &home, &[&server], 0);
+}
+
+#[test]
+fn what_is_wrong_with_the_share_file() {
+    let server = shut();
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(5, 3)));
+    home.chmod("shares", 0o644);
+    finds("check-mode.txt", &home, &[&server], 4);
+    std::fs::remove_file(home.path("shares")).unwrap();
+    finds("check-missing.txt", &home, &[&server], 4);
+}
+
+#[test]
+fn a_certificate_that_ends_soon() {
+    let authority = Authority::new("Private CA");
+    let server = Hostile::tls(&authority.issue(&["127.0.0.1"], Validity::EndsSoon));
+    script(&server, &health(true, true, &json!({})), &seal(&json!({})));
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(5, 3)));
+    home.put("ca.crt", &authority.pem());
+    home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
+    finds("check-certificate-ends-soon.txt", &home, &[&server], 0);
+}
+
+#[test]
+fn a_clock_that_is_off() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let server = says(&health(true, true, &json!({"server_time_utc": now - 3600})), &seal(&json!({})));
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(5, 3)));
+    finds("check-clock.txt", &home, &[&server], 0);
+    let server = says(&health(true, true, &json!({"server_time_utc": now})), &seal(&json!({})));
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(5, 3)));
+    assert!(!String::from_utf8_lossy(&run(&mut home.command(&["check"])).stdout).contains("clock"));
+}
+
+#[test]
+fn servers_that_cannot_be_unsealed_are_problems() {
+    let servers = [
+        says(&health(false, true, &json!({})), &json!({})),
+        says(&health(true, true, &json!({})), &seal(&json!({"migration": true}))),
+        says(&health(true, true, &json!({"removed_from_cluster": true})), &json!({})),
+        Hostile::http(),
+    ];
+    servers[3].on(HEALTH, [Behaviour::proxy_503()]);
+    let urls: Vec<String> = servers.iter().map(Hostile::url).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(5, 3)));
+    home.configure(&urls, "");
+    finds("check-servers.txt", &home, &servers.iter().collect::<Vec<_>>(), 4);
+}
+
+#[test]
+fn several_clusters_are_told_apart() {
+    let (one, two) = (shut(), shut());
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(5, 3)));
+    home.put("key", &lines(&shares_of_nobody(2, 3)));
+    home.config(
+        &(cluster(&[&one.url()], "name = \"home\"")
+            + &cluster(&[&two.url()], "name = \"cabin\"\nshares = { file = \"key\" }")),
+    );
+    finds("check-clusters.txt", &home, &[&one, &two], 0);
+}
+
+#[test]
+fn a_configuration_that_is_wrong() {
+    let server = shut();
+    let home = Home::of_hostile(&server, "");
+    home.configure(&[&server.url()], "polling_interval = \"1s\"");
+    finds("check-configuration.txt", &home, &[&server], 78);
+}
+
+#[test]
+fn findings_in_json() {
+    let server = shut();
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(6, 3)));
+    let url = server.url();
+    let normal = Normal::default().servers([url.as_str()]).directory(home.directory(), "/etc/vault-unseal");
+    let output = run(&mut home.command(&["check", "--json"]));
+    assert_eq!(output.status.code(), Some(4));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    is_as_in("check.json", &normal.text(&(serde_json::to_string_pretty(&document).unwrap() + "\n")));
+}

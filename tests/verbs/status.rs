@@ -1,0 +1,119 @@
+//! `vault-unseal status`.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::support::certs::Authority;
+use crate::support::home::Home;
+use crate::support::hostile::{Behaviour, HEALTH, Hostile};
+use crate::support::openbao::{Builder, is_active};
+use crate::support::process::{Daemon, run, vault_unseal};
+use crate::{Normal, health, is_as_in, says, seal};
+
+/// One server of every sort, with the address of one that is down.
+fn every_sort() -> (Vec<Hostile>, String) {
+    let nothing = json!({});
+    let open = |more: Value| says(&health(true, false, &more), &nothing);
+    let shut = |more: Value| says(&health(true, true, &nothing), &seal(&more));
+    let servers = vec![
+        open(json!({"cluster_name": "vault-cluster-1"})),
+        open(json!({"standby": true, "replication_performance_mode": "primary"})),
+        open(json!({"standby": true, "replication_performance_mode": "unknown"})),
+        open(json!({"replication_dr_mode": "secondary"})),
+        open(json!({"standby": true, "performance_standby": true})),
+        shut(nothing.clone()),
+        shut(json!({"progress": 1, "nonce": "n"})),
+        says(&health(false, true, &nothing), &nothing),
+        shut(json!({"type": "static", "recovery_seal": true})),
+        shut(json!({"migration": true})),
+        says(&health(true, true, &json!({"removed_from_cluster": true})), &nothing),
+        Hostile::http(),
+    ];
+    servers[11].on(HEALTH, [Behaviour::proxy_503()]);
+    let down = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    (servers, format!("http://{down}"))
+}
+
+#[test]
+fn every_state_in_words_and_in_json() {
+    let (servers, down) = every_sort();
+    let mut urls: Vec<String> = servers.iter().map(Hostile::url).collect();
+    urls.push(down);
+    let normal = Normal::default().servers(urls.iter().map(String::as_str));
+    let nodes = urls.join(",");
+    is_as_in("status.txt", &normal.run(&mut vault_unseal(&["status", "--nodes", &nodes])));
+
+    let output = run(&mut vault_unseal(&["status", "--json", "--nodes", &nodes]));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let pretty = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    is_as_in("status.json", &normal.text(&pretty));
+}
+
+#[test]
+fn a_real_server_that_is_verified_and_one_that_is_not() {
+    let authority = Authority::new("Private CA");
+    let server = Builder::new().tls(&authority).start();
+    let home = Home::of(&server, "");
+    let normal =
+        Normal::default().servers([server.url().as_str()]).directory(server.directory(), "/etc/openbao");
+    let look = |flags: &[&str]| {
+        let mut arguments = vec!["status"];
+        arguments.extend(flags);
+        normal.run(&mut home.command(&arguments))
+    };
+    let mut text = look(&[]);
+    let init = server.init(5, 3);
+    text += &look(&[]);
+    server.submit(&init.keys_hex[0]);
+    text += &look(&[]);
+    server.reset();
+    server.unseal(&init);
+    server.wait_until(is_active);
+    text += &look(&["--skip-verify"]);
+    // OpenBao makes up the cluster's name, which the table does not show.
+    is_as_in("status-real.txt", &text);
+}
+
+#[test]
+fn colour_and_a_broken_pipe_are_no_matter() {
+    let server = says(&health(true, false, &json!({})), &json!({}));
+    let mut command = vault_unseal(&["status", "--nodes", &server.url()]);
+    let output = run(command.env("TERM", "xterm-256color"));
+    assert!(!output.stdout.contains(&0x1b), "colour is for terminals");
+}
+
+#[test]
+fn a_change_is_printed_while_watching() {
+    let server = Hostile::http();
+    server.on(HEALTH, [Behaviour::json(299, &health(false, true, &json!({})))]);
+    let mut command =
+        vault_unseal(&["status", "--watch", "--nodes", &server.url(), "--poll-interval", "100ms"]);
+    let mut watching = Daemon::start(&mut command);
+    watching.wait_for_line("uninitialized");
+    server.wait_for_more(HEALTH, 3);
+    assert_eq!(watching.output().matches("NODE").count(), 1, "no change, no line");
+    server.on(HEALTH, [Behaviour::json(299, &health(true, false, &json!({})))]);
+    watching.wait_for_line("unsealed (active)");
+    watching.terminate();
+}
+
+#[test]
+fn a_change_is_one_line_of_json_while_watching() {
+    let server = Hostile::http();
+    server.on(HEALTH, [Behaviour::json(299, &health(false, true, &json!({})))]);
+    let url = server.url();
+    let mut watching = Daemon::start(&mut vault_unseal(&[
+        "status",
+        "--watch",
+        "--json",
+        "--nodes",
+        &url,
+        "--poll-interval",
+        "100ms",
+    ]));
+    let state = |line: &str| serde_json::from_str::<Value>(line).unwrap()["nodes"][0]["state"].clone();
+    assert_eq!(state(&watching.wait_for_line("nodes").text), "uninitialized");
+    server.on(HEALTH, [Behaviour::json(299, &health(true, false, &json!({})))]);
+    assert_eq!(state(&watching.wait_for_line("nodes").text), "unsealed");
+}
