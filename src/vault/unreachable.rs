@@ -29,7 +29,7 @@ pub enum Unreachable {
     #[error("{0}")]
     Files(String),
     /// Something answered, but not a Vault or OpenBao server.
-    #[error("HTTP {status} without a health body: not an answer of Vault or OpenBao itself{}", excerpt(.text))]
+    #[error("HTTP {status}, but not an answer of Vault or OpenBao itself{}", excerpt(.text))]
     NotVault {
         /// The status code.
         status: u16,
