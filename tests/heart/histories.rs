@@ -108,7 +108,7 @@ proptest! {
 }
 
 /// How long after the end of all faults a server may stay sealed.
-const BOUND: Duration = Duration::from_secs(1500);
+const BOUND: Duration = Duration::from_secs(200);
 
 proptest! {
     #![proptest_config(config(2_000))]

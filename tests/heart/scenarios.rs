@@ -137,6 +137,22 @@ fn a_peer_alone_waits_and_says_so() {
 }
 
 #[test]
+fn what_peers_unseal_is_shown_soon() {
+    let mut world = World::new(Model::new(2, 2), vec![vec![0]], 1, vec![]);
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    pass(&mut world, secs(60));
+    world.suffer(Fault::RightShare(1));
+    // One poll, and health right after it.
+    becomes(&mut world, "unsealed", Duration::from_millis(1100));
+    // Once more, after it was unsealed for long.
+    pass(&mut world, secs(60));
+    world.suffer(Fault::OperatorSeal);
+    becomes(&mut world, "waiting-for-peers", secs(2));
+    world.suffer(Fault::RightShare(1));
+    becomes(&mut world, "unsealed", Duration::from_millis(1100));
+}
+
+#[test]
 fn a_server_that_names_no_rounds_does_not_lose_peers() {
     let mut model = Model::new(3, 3);
     model.names_rounds = false;
@@ -362,7 +378,7 @@ fn a_server_that_contradicts_itself_does_not_spin_us() {
     let mut open = sealed.clone();
     open.sealed = false;
     let mut seen = Observation::Health(sealed.health());
-    while now < secs(60) {
+    while now < secs(60) && requests < 1000 {
         let step = machine.observe(now, seen);
         (now, requests) = (now + step.wait, requests + 1);
         seen = match step.action {

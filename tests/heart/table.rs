@@ -161,6 +161,7 @@ const SUBMIT_FIRST: Action = Action::Submit { share: 0, completes: false };
 const SUBMIT_LAST: Action = Action::Submit { share: 2, completes: true };
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_answer_has_its_consequence() {
     use Action::{AskHealth, LoadShares, ReadSealStatus, Reset};
     use Pause::{Backoff, Join, None, Poll, Slow};
@@ -312,6 +313,15 @@ fn each_answer_has_its_consequence() {
         let outcome = step(&mut machine, seen.clone());
         assert_eq!(outcome, (word.to_owned(), action, pause), "{when:?}, then {seen:?}");
     }
+}
+
+#[test]
+fn a_reload_in_mid_round_starts_over() {
+    let mut machine = machine(When::Last);
+    assert_eq!(step(&mut machine, Observation::Woken).1, Action::AskHealth);
+    assert!(!machine.needs_shares());
+    let outcome = step(&mut machine, health(true, true));
+    assert_eq!(outcome, ("sealed".to_owned(), Action::ReadSealStatus, Pause::None));
 }
 
 #[test]
