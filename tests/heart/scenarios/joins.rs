@@ -65,6 +65,16 @@ fn a_join_with_the_wrong_set_leads_to_the_next_set() {
 }
 
 #[test]
+fn a_reload_does_not_disturb_a_join() {
+    let mut world = world(3, vec![]);
+    world.model.join = Some(Join { takes: secs(80), ..Join::default() });
+    becomes(&mut world, "joining", secs(1));
+    world.suffer(Fault::Woken);
+    becomes(&mut world, "unsealed", secs(81));
+    assert_eq!((world.submissions(), world.model.disturbed_joins), (3, 0));
+}
+
+#[test]
 fn a_restart_ends_the_patience_with_a_join() {
     let mut world = world(3, vec![]);
     world.model.join = Some(Join { takes: secs(80), ..Join::default() });
