@@ -1,5 +1,12 @@
 //! The heart against a model of the server's unseal protocol, under simulated time.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod daemon;
 mod fault;
 mod histories;

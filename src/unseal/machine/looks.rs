@@ -36,7 +36,10 @@ impl Machine {
             return step;
         }
         // Any other state already says that the server is sealed, and more than health can.
-        if matches!(self.state, None | Some(State::Unreachable { .. } | State::Unsealed { .. })) {
+        if matches!(
+            self.state,
+            None | Some(State::Unreachable { .. } | State::Unsealed { .. } | State::Unsealing { .. })
+        ) {
             self.state = Some(State::Sealed { delay: None });
         }
         self.at_once(Action::ReadSealStatus)
@@ -48,6 +51,10 @@ impl Machine {
             return step;
         }
         if !status.sealed {
+            if self.attempt.is_some() {
+                // Our peers did it, just now.
+                self.pacing.begin_to_settle();
+            }
             self.abandon();
             // Health tells the role; a pause, because a server that contradicts itself must not spin us.
             let pause = self.pacing.settle();

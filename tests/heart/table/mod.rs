@@ -1,37 +1,14 @@
 //! Single answers and what follows from each, row by row: in this situation, this answer, then this state, this
 //! action, after this kind of pause.
 
-use std::time::Duration;
-use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation, State, Step};
-use vault_unseal::vault::{Health, Role, SealStatus, Unreachable, UnsealAnswer};
+mod answers;
+mod situation;
 
-/// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
-#[derive(Debug, Clone, Copy)]
-enum When {
-    /// It was just started.
-    Started,
-    /// It saw the server unsealed.
-    Unsealed,
-    /// It asked for the seal status of a sealed server.
-    Looking,
-    /// Its first share is on the way.
-    First,
-    /// Its last share is on the way.
-    Last,
-    /// The same, with one stranger's share in the round.
-    LastAfterStranger,
-    /// Its round failed once and the reset is on the way.
-    Resetting,
-    /// A join is under way.
-    Joining,
-    /// It holds one share of three, which is in.
-    Waiting,
-    /// It holds one share of three, which is on the way after two of its peers'.
-    LastOfPeers,
-    /// It gave its shares up.
-    Rejected,
-}
+use answers::{answer, answered, error, gone, health, healthy, page, seal, status, timeout};
+use situation::{When, machine};
+use std::time::Duration;
+use vault_unseal::unseal::{Action, Machine, Moment, Observation, State, Step};
+use vault_unseal::vault::{Health, Unreachable};
 
 /// How long a step waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,101 +33,6 @@ fn pause(wait: Duration) -> Pause {
     }
 }
 
-fn health(initialized: bool, sealed: bool) -> Observation {
-    Observation::Health(healthy(initialized, sealed))
-}
-
-fn healthy(initialized: bool, sealed: bool) -> Health {
-    Health {
-        initialized,
-        sealed,
-        role: Role::Active,
-        removed: false,
-        version: None,
-        cluster_name: None,
-        server_time: None,
-    }
-}
-
-fn status(progress: usize) -> SealStatus {
-    SealStatus {
-        seal_type: "shamir".to_owned(),
-        initialized: true,
-        sealed: true,
-        threshold: 3,
-        total: 5,
-        progress,
-        nonce: if progress > 0 { "one".to_owned() } else { String::new() },
-        recovery_seal: false,
-        migration: false,
-        removed: false,
-        version: None,
-    }
-}
-
-fn seal(change: impl Fn(&mut SealStatus)) -> Observation {
-    let mut status = status(0);
-    change(&mut status);
-    Observation::SealStatus(status)
-}
-
-fn answer(progress: usize) -> Observation {
-    Observation::Answer(UnsealAnswer::Status(status(progress)))
-}
-
-fn answered(change: impl Fn(&mut SealStatus)) -> Observation {
-    let mut status = status(0);
-    change(&mut status);
-    Observation::Answer(UnsealAnswer::Status(status))
-}
-
-fn error(code: u16, text: &str) -> Observation {
-    let body = format!("{{\"errors\":[\"{text}\"]}}");
-    Observation::Answer(UnsealAnswer::parse(code, body.as_bytes()))
-}
-
-fn page(code: u16) -> Observation {
-    Observation::Answer(UnsealAnswer::parse(code, b"<html><h1>Service Unavailable</h1></html>"))
-}
-
-fn gone(cause: Unreachable) -> Observation {
-    Observation::Unreachable(cause)
-}
-
-fn timeout() -> Observation {
-    gone(Unreachable::Timeout(Duration::from_secs(10)))
-}
-
-/// A machine in that situation.
-fn machine(when: When) -> Machine {
-    let mut machine = Machine::new(Pace::default(), 7);
-    machine.start();
-    let three = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] });
-    let one = || Observation::Shares(Holding { candidates: vec![vec![0]] });
-    let look = || vec![health(true, true), Observation::SealStatus(status(0))];
-    let wrong = || error(400, "cipher: message authentication failed");
-    let last = || [look(), vec![three(), answer(1), answer(2)]].concat();
-    let seen = match when {
-        When::Started => vec![],
-        When::Unsealed => vec![health(true, false)],
-        When::Looking => vec![health(true, true)],
-        When::First => [look(), vec![three()]].concat(),
-        When::Last => last(),
-        When::LastAfterStranger => {
-            vec![health(true, true), Observation::SealStatus(status(1)), three(), answer(2)]
-        }
-        When::Resetting => [last(), vec![wrong()]].concat(),
-        When::Joining => [last(), vec![answer(0)]].concat(),
-        When::Waiting => [look(), vec![one(), answer(1)]].concat(),
-        When::LastOfPeers => vec![health(true, true), Observation::SealStatus(status(2)), one()],
-        When::Rejected => [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat(),
-    };
-    for seen in seen {
-        machine.observe(Moment::ZERO, seen);
-    }
-    machine
-}
-
 fn step(machine: &mut Machine, seen: Observation) -> (String, Action, Pause) {
     let Step { wait, action } = machine.observe(Moment::ZERO, seen);
     let word = machine.state().map_or("none", State::word);
@@ -161,6 +43,7 @@ const SUBMIT_FIRST: Action = Action::Submit { share: 0, completes: false };
 const SUBMIT_LAST: Action = Action::Submit { share: 2, completes: true };
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_answer_has_its_consequence() {
     use Action::{AskHealth, LoadShares, ReadSealStatus, Reset};
     use Pause::{Backoff, Join, None, Poll, Slow};
@@ -315,22 +198,10 @@ fn each_answer_has_its_consequence() {
 }
 
 #[test]
-fn the_situations_are_what_they_claim() {
-    for (when, word, needs_shares) in [
-        (When::Started, "none", false),
-        (When::Unsealed, "unsealed", false),
-        (When::Looking, "sealed", false),
-        (When::First, "unsealing", true),
-        (When::Last, "unsealing", true),
-        (When::LastAfterStranger, "unsealing", true),
-        (When::Resetting, "sealed", true),
-        (When::Joining, "joining", false),
-        (When::Waiting, "waiting-for-peers", false),
-        (When::LastOfPeers, "unsealing", true),
-        (When::Rejected, "shares-rejected", false),
-    ] {
-        let machine = machine(when);
-        assert_eq!(machine.state().map_or("none", State::word), word, "{when:?}");
-        assert_eq!(machine.needs_shares(), needs_shares, "{when:?}");
-    }
+fn a_reload_in_mid_round_starts_over() {
+    let mut machine = machine(When::Last);
+    assert_eq!(step(&mut machine, Observation::Woken).1, Action::AskHealth);
+    assert!(!machine.needs_shares());
+    let outcome = step(&mut machine, health(true, true));
+    assert_eq!(outcome, ("sealed".to_owned(), Action::ReadSealStatus, Pause::None));
 }

@@ -1,0 +1,38 @@
+//! Single scenarios, as an operator would tell them.
+
+mod endurance;
+mod joins;
+mod left_alone;
+mod peers;
+mod rounds;
+
+use crate::fault::Fault;
+use crate::model::Model;
+use crate::simulation::World;
+use std::time::Duration;
+use vault_unseal::unseal::{Event, Moment};
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// A server that needs `threshold` shares, and one daemon that holds as many.
+fn world(threshold: usize, faults: Vec<(Moment, Fault)>) -> World {
+    World::new(Model::new(threshold, threshold + 2), vec![(0..threshold).collect()], 1, faults)
+}
+
+fn failed(ours_alone: bool) -> Event {
+    let text = "cipher: message authentication failed".to_owned();
+    Event::RoundFailed { ours_alone, text }
+}
+
+#[track_caller]
+fn becomes(world: &mut World, word: &str, within: Duration) {
+    let until = world.now + within;
+    assert!(world.run(until, |world| world.all(word)), "stays {:?}:\n{}", world.state(), world.story());
+}
+
+/// Lets time pass.
+fn pass(world: &mut World, time: Duration) {
+    world.run(world.now + time, |_| false);
+}

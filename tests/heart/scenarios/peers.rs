@@ -1,0 +1,80 @@
+//! Fewer shares than needed in one hand.
+
+use super::{becomes, pass, secs};
+use crate::fault::Fault;
+use crate::model::Model;
+use crate::simulation::World;
+use std::time::Duration;
+
+#[test]
+fn split_custody_unseals_every_node_through_restarts() {
+    for seed in 0..50 {
+        // Three servers, each asked by three daemons that hold AB, BC and AC.
+        for restarts in 0..4 {
+            let faults =
+                (0..restarts).map(|i| (Duration::from_millis(2 + 3 * i), Fault::DaemonRestart)).collect();
+            let mut world = World::new(Model::new(3, 3), vec![vec![0, 1]], seed, faults)
+                .beside(vec![vec![1, 2]])
+                .beside(vec![vec![0, 2]]);
+            becomes(&mut world, "unsealed", secs(3));
+            assert_eq!(world.resets(), 0);
+            // And again when the server comes back.
+            world.suffer(Fault::Crash);
+            becomes(&mut world, "unreachable", secs(3));
+            world.suffer(Fault::Start);
+            becomes(&mut world, "unsealed", secs(3));
+        }
+    }
+}
+
+#[test]
+fn a_peer_alone_waits_and_says_so() {
+    let mut world = World::new(Model::new(3, 3), vec![vec![0, 1]], 1, vec![]);
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    pass(&mut world, secs(3600));
+    assert!(world.all("waiting-for-peers"));
+    assert_eq!((world.submissions(), world.resets()), (2, 0));
+    // The round is lost: ours go in again, once it is clear that it was not completed.
+    world.suffer(Fault::StrangerReset);
+    pass(&mut world, secs(8));
+    assert_eq!(world.submissions(), 4);
+    // More shares come into the source: they are noticed and enough.
+    let mut right = world.model.right();
+    right.truncate(3);
+    world.daemons[0].candidates = vec![right];
+    let now = world.now;
+    world.daemons[0].change_source(now);
+    becomes(&mut world, "unsealed", secs(3));
+}
+
+#[test]
+fn what_peers_unseal_is_shown_soon() {
+    let mut world = World::new(Model::new(2, 2), vec![vec![0]], 1, vec![]);
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    pass(&mut world, secs(60));
+    world.suffer(Fault::RightShare(1));
+    // One poll, and health right after it.
+    becomes(&mut world, "unsealed", Duration::from_millis(1100));
+    // Once more, after it was unsealed for long.
+    pass(&mut world, secs(60));
+    world.suffer(Fault::OperatorSeal);
+    becomes(&mut world, "waiting-for-peers", secs(2));
+    world.suffer(Fault::RightShare(1));
+    becomes(&mut world, "unsealed", Duration::from_millis(1100));
+}
+
+#[test]
+fn a_server_that_names_no_rounds_does_not_lose_peers() {
+    let mut model = Model::new(3, 3);
+    model.names_rounds = false;
+    let mut world = World::new(model, vec![vec![0]], 1, vec![]);
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    // Between two looks our share is lost and a peer's takes its place: nothing shows it.
+    for fault in [Fault::StrangerReset, Fault::Share(1)] {
+        world.suffer(fault);
+    }
+    pass(&mut world, secs(40));
+    assert!(world.daemons[0].log.iter().all(|(_, line)| line != "waiting-for-peers -> unsealing"));
+    world.suffer(Fault::Share(2));
+    becomes(&mut world, "unsealed", secs(3));
+}

@@ -1,0 +1,107 @@
+//! Rounds that others take part in.
+
+use super::{becomes, failed, secs, world};
+use crate::fault::Fault;
+use crate::model::Model;
+use crate::simulation::World;
+use std::time::Duration;
+use vault_unseal::unseal::Event;
+
+#[test]
+fn one_of_one() {
+    let mut world = world(1, vec![]);
+    becomes(&mut world, "unsealed", secs(1));
+    assert_eq!((world.submissions(), world.resets()), (1, 0));
+    assert_eq!(world.events(), [Event::Unsealed]);
+}
+
+#[test]
+fn an_operators_partial_round_is_completed() {
+    let mut world = world(3, vec![(secs(0), Fault::Share(4))]);
+    becomes(&mut world, "unsealed", secs(1));
+    assert_eq!((world.submissions(), world.resets()), (2, 0));
+    assert_eq!(world.events(), [Event::Unsealed], "right shares are no alarm");
+}
+
+#[test]
+fn a_poisoned_round_is_reset_and_proves_nothing() {
+    let mut world = world(3, vec![(secs(0), Fault::Share(999))]);
+    becomes(&mut world, "unsealed", secs(1));
+    assert_eq!((world.submissions(), world.resets()), (5, 1));
+    let stranger = Event::StrangerInRound { progress: 3, ours: 2 };
+    assert_eq!(world.events(), [stranger, failed(false), Event::Unsealed]);
+}
+
+#[test]
+fn an_earlier_run_of_ours_is_no_stranger() {
+    let mut world = world(3, vec![(secs(0), Fault::Share(0)), (secs(0), Fault::Share(1))]);
+    becomes(&mut world, "unsealed", secs(1));
+    assert_eq!(world.events(), [Event::Unsealed]);
+    // The same with wrong shares: they are known as ours, and so is the failure.
+    let faults = vec![(secs(0), Fault::Share(700)), (secs(0), Fault::Share(701))];
+    let mut world = World::new(Model::new(3, 3), vec![vec![700, 701, 702]], 1, faults);
+    becomes(&mut world, "shares-rejected", secs(1));
+    assert_eq!(world.events(), [failed(true), failed(true)]);
+}
+
+#[test]
+fn two_full_sets_at_once() {
+    for seed in 0..100 {
+        let right = || vec![vec![0, 1, 2]];
+        let mut world = World::new(Model::new(3, 3), right(), seed, vec![]).beside(right());
+        becomes(&mut world, "unsealed", secs(1));
+        assert_eq!(world.resets(), 0);
+        let mut events = world.daemons.iter().flat_map(|daemon| &daemon.events);
+        assert!(events.all(|event| *event == Event::Unsealed), "{:?}", world.events());
+
+        let wrong = || vec![vec![700, 701, 702]];
+        let mut world = World::new(Model::new(3, 3), wrong(), seed, vec![]).beside(wrong());
+        becomes(&mut world, "shares-rejected", secs(30));
+    }
+}
+
+#[test]
+fn right_shares_win_beside_a_daemon_with_wrong_ones() {
+    for seed in 0..100 {
+        let mut world =
+            World::new(Model::new(3, 3), vec![vec![0, 1, 2]], seed, vec![]).beside(vec![vec![700, 701, 702]]);
+        becomes(&mut world, "unsealed", secs(30));
+    }
+}
+
+#[test]
+fn no_set_is_called_good_for_what_others_did() {
+    // While the first set fails, an operator unseals the server: our second set proved nothing.
+    let mut world = World::new(Model::new(2, 3), vec![vec![0, 500], vec![0, 1]], 1, vec![]);
+    assert!(world.run(secs(1), |world| !world.events().is_empty()));
+    world.suffer(Fault::Share(1));
+    world.suffer(Fault::Share(2));
+    becomes(&mut world, "unsealed", secs(2));
+    let unwanted = |event: &Event| matches!(event, Event::FoundGoodShares { .. } | Event::Unsealed);
+    assert!(!world.events().iter().any(unwanted), "{:?}", world.events());
+}
+
+#[test]
+fn a_corrupt_share_among_more_than_enough_is_found() {
+    // Share 500 is corrupt, and three shares do not tell which one it is.
+    let candidates = vec![vec![0, 500], vec![1, 500], vec![0, 1]];
+    let mut world = World::new(Model::new(2, 3), candidates.clone(), 1, vec![]);
+    becomes(&mut world, "unsealed", secs(2));
+    let found = Event::FoundGoodShares { shares: vec![0, 1] };
+    assert_eq!(world.events()[3..], [found.clone(), Event::Unsealed]);
+    assert_eq!(world.submissions(), 2 * 2 + 2 + 2, "the first set twice, the others once");
+    // Also when the good set happens to be tried first.
+    let mut world = World::new(Model::new(2, 3), candidates.into_iter().rev().collect(), 1, vec![]);
+    becomes(&mut world, "unsealed", secs(2));
+    assert_eq!(world.events(), [found, Event::Unsealed]);
+}
+
+#[test]
+fn disturbances_do_not_undo_what_failed_rounds_proved() {
+    // Ten sets are wrong, and somebody resets the round ten times a second.
+    let mut candidates: Vec<Vec<usize>> = (0..10).map(|i| vec![0, 500 + i]).collect();
+    candidates.push(vec![0, 1]);
+    let faults = (0..3000).map(|i| (Duration::from_millis(100 * i), Fault::StrangerReset)).collect();
+    let mut world = World::new(Model::new(2, 3), candidates, 1, faults).slow(Duration::from_millis(50));
+    becomes(&mut world, "unsealed", secs(200));
+}

@@ -1,0 +1,70 @@
+//! Answers of servers, proxies and networks.
+
+use std::time::Duration;
+use vault_unseal::unseal::Observation;
+use vault_unseal::vault::{Health, Role, SealStatus, Unreachable, UnsealAnswer};
+
+pub(super) fn health(initialized: bool, sealed: bool) -> Observation {
+    Observation::Health(healthy(initialized, sealed))
+}
+
+pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
+    Health {
+        initialized,
+        sealed,
+        role: Role::Active,
+        removed: false,
+        version: None,
+        cluster_name: None,
+        server_time: None,
+    }
+}
+
+pub(super) fn status(progress: usize) -> SealStatus {
+    SealStatus {
+        seal_type: "shamir".to_owned(),
+        initialized: true,
+        sealed: true,
+        threshold: 3,
+        total: 5,
+        progress,
+        nonce: if progress > 0 { "one".to_owned() } else { String::new() },
+        recovery_seal: false,
+        migration: false,
+        removed: false,
+        version: None,
+    }
+}
+
+pub(super) fn seal(change: impl Fn(&mut SealStatus)) -> Observation {
+    let mut status = status(0);
+    change(&mut status);
+    Observation::SealStatus(status)
+}
+
+pub(super) fn answer(progress: usize) -> Observation {
+    Observation::Answer(UnsealAnswer::Status(status(progress)))
+}
+
+pub(super) fn answered(change: impl Fn(&mut SealStatus)) -> Observation {
+    let mut status = status(0);
+    change(&mut status);
+    Observation::Answer(UnsealAnswer::Status(status))
+}
+
+pub(super) fn error(code: u16, text: &str) -> Observation {
+    let body = format!("{{\"errors\":[\"{text}\"]}}");
+    Observation::Answer(UnsealAnswer::parse(code, body.as_bytes()))
+}
+
+pub(super) fn page(code: u16) -> Observation {
+    Observation::Answer(UnsealAnswer::parse(code, b"<html><h1>Service Unavailable</h1></html>"))
+}
+
+pub(super) fn gone(cause: Unreachable) -> Observation {
+    Observation::Unreachable(cause)
+}
+
+pub(super) fn timeout() -> Observation {
+    gone(Unreachable::Timeout(Duration::from_secs(10)))
+}

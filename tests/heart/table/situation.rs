@@ -1,0 +1,83 @@
+//! Where a machine is when an answer comes.
+
+use super::answers::{answer, error, health, status};
+use vault_unseal::config::Pace;
+use vault_unseal::unseal::{Holding, Machine, Moment, Observation, State};
+
+/// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When {
+    /// It was just started.
+    Started,
+    /// It saw the server unsealed.
+    Unsealed,
+    /// It asked for the seal status of a sealed server.
+    Looking,
+    /// Its first share is on the way.
+    First,
+    /// Its last share is on the way.
+    Last,
+    /// The same, with one stranger's share in the round.
+    LastAfterStranger,
+    /// Its round failed once and the reset is on the way.
+    Resetting,
+    /// A join is under way.
+    Joining,
+    /// It holds one share of three, which is in.
+    Waiting,
+    /// It holds one share of three, which is on the way after two of its peers'.
+    LastOfPeers,
+    /// It gave its shares up.
+    Rejected,
+}
+
+/// A machine in that situation.
+pub(super) fn machine(when: When) -> Machine {
+    let mut machine = Machine::new(Pace::default(), 7);
+    machine.start();
+    let three = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] });
+    let one = || Observation::Shares(Holding { candidates: vec![vec![0]] });
+    let look = || vec![health(true, true), Observation::SealStatus(status(0))];
+    let wrong = || error(400, "cipher: message authentication failed");
+    let last = || [look(), vec![three(), answer(1), answer(2)]].concat();
+    let seen = match when {
+        When::Started => vec![],
+        When::Unsealed => vec![health(true, false)],
+        When::Looking => vec![health(true, true)],
+        When::First => [look(), vec![three()]].concat(),
+        When::Last => last(),
+        When::LastAfterStranger => {
+            vec![health(true, true), Observation::SealStatus(status(1)), three(), answer(2)]
+        }
+        When::Resetting => [last(), vec![wrong()]].concat(),
+        When::Joining => [last(), vec![answer(0)]].concat(),
+        When::Waiting => [look(), vec![one(), answer(1)]].concat(),
+        When::LastOfPeers => vec![health(true, true), Observation::SealStatus(status(2)), one()],
+        When::Rejected => [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat(),
+    };
+    for seen in seen {
+        machine.observe(Moment::ZERO, seen);
+    }
+    machine
+}
+
+#[test]
+fn the_situations_are_what_they_claim() {
+    for (when, word, needs_shares) in [
+        (When::Started, "none", false),
+        (When::Unsealed, "unsealed", false),
+        (When::Looking, "sealed", false),
+        (When::First, "unsealing", true),
+        (When::Last, "unsealing", true),
+        (When::LastAfterStranger, "unsealing", true),
+        (When::Resetting, "sealed", true),
+        (When::Joining, "joining", false),
+        (When::Waiting, "waiting-for-peers", false),
+        (When::LastOfPeers, "unsealing", true),
+        (When::Rejected, "shares-rejected", false),
+    ] {
+        let machine = machine(when);
+        assert_eq!(machine.state().map_or("none", State::word), word, "{when:?}");
+        assert_eq!(machine.needs_shares(), needs_shares, "{when:?}");
+    }
+}
