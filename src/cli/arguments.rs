@@ -145,7 +145,8 @@ pub struct ConfigArguments {
 impl ConfigArguments {
     /// Which files to read.
     pub fn origin(&self) -> Origin {
-        match &self.config {
+        // An empty variable is as good as none, as everywhere else.
+        match self.config.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             Some(path) => Origin::File(path.clone()),
             None => Origin::Standard { root: PathBuf::from("/") },
         }

@@ -4,7 +4,7 @@ mod cluster;
 mod finding;
 mod show;
 
-use super::fail::runtime;
+use super::start::runtime;
 use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Purpose};
 use crate::{protect, report};

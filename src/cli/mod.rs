@@ -3,9 +3,9 @@
 mod arguments;
 mod check;
 mod exit;
-mod fail;
 mod look;
 mod run;
+mod start;
 mod status;
 mod wait;
 

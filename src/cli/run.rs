@@ -1,6 +1,6 @@
 //! `vault-unseal run`: the daemon.
 
-use super::fail::{fail, load, runtime};
+use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::{Loaded, Purpose, Settings};
 use crate::explain::Explain;

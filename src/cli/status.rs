@@ -1,33 +1,18 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
-use super::fail::{fail, load, runtime};
-use super::look::{Look, Target, look_at_all, targets};
+use super::look::{Look, Target, look_at_all};
+use super::start::with_targets;
 use super::{ConfigArguments, Exit, arguments::StatusArguments};
-use crate::config::Purpose;
 use crate::explain::Explain;
-use crate::report::state::{advice, phrase};
+use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::unseal::State;
 use serde::Serialize;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
-    let loaded = match load(arguments, Purpose::Observe) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
-    let exit = match targets(&loaded.settings) {
-        Ok(targets) => runtime.block_on(show(&targets, options)),
-        Err(error) => fail(&error, Exit::Config),
-    };
-    runtime.shutdown_background();
-    exit
+    with_targets(arguments, async |targets| show(targets, options).await)
 }
 
 async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
@@ -142,22 +127,29 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
 
 fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
-    let mut advices = Vec::new();
+    let mut remarks = String::new();
     for (target, look) in targets.iter().zip(looks) {
-        let mut phrase = phrase(&look.state);
+        let mut state = brief(&look.state);
         if target.address.tls && !target.verified {
-            phrase.push_str(", certificate not verified");
+            state.push_str(", certificate not verified");
         }
         let version =
             look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
-        rows.push([target.address.to_string(), phrase, version, target.cluster.clone()]);
-        advices.extend(advice(&look.state).map(|advice| (target.address.to_string(), advice)));
+        rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
+        remarks.push_str(&remark(target, look));
     }
-    let mut text = columns(&rows, looks, style);
-    for (address, advice) in advices {
-        let _ = writeln!(text, "\n{address}: {advice}");
+    columns(&rows, looks, style) + &remarks
+}
+
+/// What is the matter with a node, and below it what to do.
+fn remark(target: &Target, look: &Look) -> String {
+    let (reason, advice) = (reason(&look.state), advice(&look.state));
+    if reason.is_none() && advice.is_none() {
+        return String::new();
     }
-    text
+    let reason = reason.unwrap_or_else(|| look.state.word().to_owned());
+    let advice = advice.map(|advice| format!("  {advice}\n")).unwrap_or_default();
+    format!("\n{}: {reason}\n{advice}", target.address)
 }
 
 fn columns<const N: usize>(rows: &[[String; N]], looks: &[Look], style: Style) -> String {

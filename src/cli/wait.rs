@@ -1,9 +1,8 @@
 //! `vault-unseal wait`: returns when the servers are unsealed.
 
-use super::fail::{fail, load, runtime};
-use super::look::{Look, Target, look, targets};
+use super::look::{Look, Target, look};
+use super::start::with_targets;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
-use crate::config::Purpose;
 use crate::report;
 use crate::report::style::Style;
 use crate::systemd::notify;
@@ -25,20 +24,7 @@ const EXTEND: Duration = Duration::from_secs(10);
 
 /// Waits as the options say.
 pub(super) fn wait(arguments: &ConfigArguments, options: &WaitArguments) -> Exit {
-    let loaded = match load(arguments, Purpose::Observe) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
-    let exit = match targets(&loaded.settings) {
-        Ok(targets) => runtime.block_on(wait_for(&targets, options)),
-        Err(error) => fail(&error, Exit::Config),
-    };
-    runtime.shutdown_background();
-    exit
+    with_targets(arguments, async |targets| wait_for(targets, options).await)
 }
 
 /// One server's new state.

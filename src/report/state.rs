@@ -3,25 +3,34 @@
 use crate::unseal::State;
 use std::collections::BTreeMap;
 
-/// One phrase for tables and logs: the state's word, and in brackets what refines it.
+/// One phrase for logs: the state's word, and in brackets everything that refines it.
 pub fn phrase(state: &State) -> String {
-    let word = state.word();
-    match state {
-        State::Unreachable { cause } => format!("{word} ({cause})"),
-        State::Sealed { delay: Some(delay) } => format!("{word} ({delay})"),
-        State::Unsealing { .. } | State::WaitingForPeers { .. } => short(state),
-        State::Unsealed { role } => format!("{word} ({})", role.word()),
-        State::SharesRejected { text } | State::SharesUnavailable { text, .. } => format!("{word} ({text})"),
-        State::ForeignSeal { seal_type } => format!("{word} ({seal_type})"),
-        State::Uninitialized
-        | State::Joining
-        | State::Sealed { delay: None }
-        | State::Migrating
-        | State::Removed => word.to_owned(),
+    match reason(state) {
+        Some(reason) => format!("{} ({reason})", state.word()),
+        None => brief(state),
     }
 }
 
-/// The same without reasons, for the one line that systemd shows.
+/// One phrase for tables: the state's word and what it is without, in a few words.
+pub fn brief(state: &State) -> String {
+    match state {
+        State::Unsealed { role } => format!("{} ({})", state.word(), role.word()),
+        State::ForeignSeal { seal_type } => format!("{} ({seal_type})", state.word()),
+        _ => short(state),
+    }
+}
+
+/// Why a node is in a state that needs a reason.
+pub fn reason(state: &State) -> Option<String> {
+    match state {
+        State::Unreachable { cause } => Some(cause.to_string()),
+        State::Sealed { delay } => delay.clone(),
+        State::SharesRejected { text } | State::SharesUnavailable { text, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The word and the progress, for the one line that systemd shows.
 fn short(state: &State) -> String {
     match state {
         State::Unsealing { progress, threshold } | State::WaitingForPeers { progress, threshold } => {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum Source {
     /// A file that is owned and protected as `shares/file` demands.
     File(PathBuf),
-    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (`LoadCredential=` in systemd.exec(5)).
+    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
     Credential(String),
 }
 

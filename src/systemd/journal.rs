@@ -4,6 +4,7 @@ use rustix::fs::fstat;
 use std::env;
 use std::io;
 use tracing::level_filters::LevelFilter;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::time::FormatTime;
@@ -20,7 +21,14 @@ pub fn start(level: LevelFilter) {
     let registry = tracing_subscriber::registry().with(filter);
     if reads_our_stderr() {
         if let Ok(journal) = tracing_journald::layer() {
-            let journal = journal.with_field_prefix(None).with_syslog_identifier(IDENTIFIER.to_owned());
+            let journal = journal
+                .with_field_prefix(None)
+                .with_syslog_identifier(IDENTIFIER.to_owned())
+                .with_priority_mappings(PriorityMappings {
+                    info: Priority::Informational,
+                    debug: Priority::Debug,
+                    ..PriorityMappings::new()
+                });
             let _ = registry.with(journal).try_init();
             return;
         }

@@ -143,9 +143,9 @@ impl Announcer {
         let node = self.key.address.to_string();
         let cluster = self.key.cluster.as_str();
         let id = message.id();
-        let previous = self.previous.as_ref().map_or("", State::word);
+        let previous = self.previous.as_ref().map(State::word);
         // The state after this message: the new one if it changed, else the last.
-        let state = state.map_or(previous, State::word);
+        let state = state.map(State::word).or(previous);
         macro_rules! at {
             ($level:expr) => {
                 tracing::event!(

@@ -41,7 +41,7 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
                 machine.set_pace(current.cluster.pace.clone());
                 Observation::Woken
             }
-            () = change_of(source, hands.stamp.clone()) => Observation::Woken,
+            () = change_of(source, hands.reader.stamp()) => Observation::Woken,
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
@@ -75,8 +75,6 @@ struct Hands {
     reader: Reader,
     /// The shares of the attempt under way, and no longer.
     held: Option<ShareSet>,
-    /// What the share source looked like when it was last read.
-    stamp: Option<Stamp>,
     /// Positions of shares in it that do not belong to the others.
     corrupt: Vec<usize>,
 }
@@ -102,7 +100,6 @@ impl Hands {
         let Some(source) = duty.source() else {
             return unavailable("no-share-source", "no share source is configured".to_owned(), None);
         };
-        self.stamp = source.stamp();
         match self.reader.read(source, duty.cluster.pace.request_timeout).await {
             Ok(loaded) => {
                 let plan = loaded.shares.plan(threshold);

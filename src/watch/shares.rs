@@ -11,8 +11,12 @@ const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 /// Reads one source; at most one read at a time.
 #[derive(Default)]
 pub(super) struct Reader {
-    running: Option<JoinHandle<Result<Loaded, ShareError>>>,
+    running: Option<(Source, JoinHandle<Outcome>)>,
+    /// What the source looked like when it was last read.
+    stamp: Option<Stamp>,
 }
+
+type Outcome = (Option<Stamp>, Result<Loaded, ShareError>);
 
 /// Why no shares came.
 pub(super) enum Failure {
@@ -25,18 +29,28 @@ pub(super) enum Failure {
 impl Reader {
     /// Reads `source` within `limit`.
     pub(super) async fn read(&mut self, source: &Source, limit: Duration) -> Result<Loaded, Failure> {
-        let source = source.clone();
-        let running = self.running.get_or_insert_with(|| tokio::task::spawn_blocking(move || source.load()));
+        // A read of what is no longer the source is of no use, however long it hangs.
+        self.running.take_if(|(of, _)| of != source);
+        let (_, running) = self.running.get_or_insert_with(|| (source.clone(), begin(source.clone())));
         let Ok(outcome) = timeout(limit, running).await else {
             return Err(Failure::Slow);
         };
         self.running = None;
-        match outcome {
-            Ok(loaded) => loaded.map_err(Failure::Refused),
-            // The runtime ends: so does this task.
-            Err(_) => Err(Failure::Slow),
-        }
+        // A read that was cancelled: the runtime ends, and so does this task.
+        let (stamp, loaded) = outcome.map_err(|_| Failure::Slow)?;
+        self.stamp = stamp;
+        loaded.map_err(Failure::Refused)
     }
+
+    /// What the source looked like when it was last read.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.stamp.clone()
+    }
+}
+
+fn begin(source: Source) -> JoinHandle<Outcome> {
+    // The stamp comes first: a change during the read is then seen as one.
+    tokio::task::spawn_blocking(move || (source.stamp(), source.load()))
 }
 
 /// Returns when `source` is not what it was when `before` was taken.

@@ -1,8 +1,8 @@
 //! Which of the shares to submit when there are more than the threshold, and which of them are bad.
 //!
 //! The shares of one set lie on one polynomial of degree threshold - 1 for each y byte. Any
-//! `threshold` shares lie on some polynomial, so that many prove nothing; each further one that fits is proof,
-//! wrong with a chance of 2^-256 for a share that is random.
+//! `threshold` shares lie on some polynomial, so that many prove nothing; each further one that fits is
+//! proof, wrong with a chance of 2^-256 for a share that is random.
 
 mod misfit;
 mod subsets;

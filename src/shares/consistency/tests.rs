@@ -122,6 +122,26 @@ fn an_old_and_a_new_set_in_one_file_are_both_tried() {
 }
 
 #[test]
+fn shares_that_fit_by_chance_lose_to_a_larger_set_and_only_to_that() {
+    // Wrong in one byte alone, in proportion to x: on a line with the first share, though not on the line.
+    let chance = |count: u8| {
+        let xs: Vec<u8> = (1..=count).collect();
+        let mut shares = split(&[7; 32], &[9, 77, 3], &xs, 2);
+        for share in shares.iter_mut().rev().take(2) {
+            share[0] ^= field::multiply(0x53, share[32] ^ 1);
+        }
+        set(&shares).plan(2)
+    };
+    let plan = chance(6);
+    assert_eq!((plan.candidates[0].as_slice(), plan.ambiguous), ([0, 1].as_slice(), false));
+    assert_eq!(plan.corrupt, [4, 5]);
+    // Three against three: both get their turn before anything else.
+    let plan = chance(5);
+    assert_eq!((&plan.candidates[..2], plan.ambiguous), (&[vec![0, 1], vec![0, 3]][..], true));
+    assert_eq!(plan.corrupt, [0usize; 0]);
+}
+
+#[test]
 fn every_bare_key_is_a_candidate_of_its_own() {
     let keys = [vec![1; 32], vec![2; 32]];
     assert_eq!(set(&keys[..1]).plan(1), one(&[0]));

@@ -32,7 +32,7 @@ pub enum FileRefusal {
     #[error("it is a fifo, a socket or a device, not a regular file")]
     NotRegular,
     /// Owned by somebody who could change it.
-    #[error("it belongs to {owner}, not to root or the running {user}")]
+    #[error("it belongs to {owner}, not to {}", user.or_root())]
     Owner {
         /// Its owner.
         owner: User,
@@ -48,10 +48,7 @@ pub enum FileRefusal {
         mend: u32,
     },
     /// A directory above it is owned by somebody who could exchange the file.
-    #[error(
-        "the directory {} belongs to {owner}, not to root or the running {user}",
-        quote::sentence(directory)
-    )]
+    #[error("the directory {} belongs to {owner}, not to {}", quote::sentence(directory), user.or_root())]
     DirectoryOwner {
         /// The directory.
         directory: PathBuf,

@@ -171,7 +171,8 @@ fn a_file_of_somebody_else_is_refused() {
         chown(&path, Some(1), None).unwrap();
         let error = refusal(&path);
         assert_eq!(error.kind(), "file-owner");
-        assert!(error.to_string().contains("uid 1"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("it belongs to uid 1") && text.ends_with("not to root"), "{error}");
         mended_by_its_advice(&path);
 
         chown(place.directory.path(), Some(1), None).unwrap();

@@ -16,6 +16,11 @@ impl User {
         Self { uid, name: name_in(&accounts, uid) }
     }
 
+    /// Whom a share file may belong to when this user runs us.
+    pub(super) fn or_root(&self) -> String {
+        if self.uid == 0 { "root".to_owned() } else { format!("root or {self}, who runs this") }
+    }
+
     /// The word for `chown`.
     pub(super) fn word(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.uid.to_string())

@@ -18,56 +18,56 @@ pub(super) fn from_settings(
     ahead: Duration,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsFileError> {
-    if settings.skip_verify {
-        return Ok(Arc::new(AnyCertificate(provider)));
-    }
-    let mut roots = RootCertStore::empty();
-    let mut named = Vec::new();
-    let mut trust = |path: &Path, certificates: Vec<CertificateDer<'static>>| {
-        for certificate in certificates {
-            roots
-                .add(certificate.clone())
-                .map_err(|cause| TlsFileError::BadCertificate { path: path.to_owned(), cause })?;
-            named.push(certificate);
-        }
-        Ok(())
-    };
-    if let Some(path) = &settings.ca_file {
-        trust(path, files::certificates(path)?)?;
-    }
-    if let Some(path) = &settings.ca_dir {
-        trust(path, files::directory(path)?)?;
-    }
-    if named.is_empty() {
-        let system = rustls_native_certs::load_native_certs();
-        let (_, _) = roots.add_parsable_certificates(system.certs);
-        if roots.is_empty() {
-            let detail = system.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
-            return Err(TlsFileError::NoSystemRoots(detail));
-        }
-    }
-    let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .map_err(|error| TlsFileError::Library(Error::General(error.to_string())))?;
-    let fixed_name = match settings.server_name.as_deref().map(|name| ServerName::try_from(name.to_owned())) {
-        None => None,
-        Some(Ok(name)) => Some(name),
-        Some(Err(error)) => return Err(TlsFileError::Library(Error::General(error.to_string()))),
-    };
-    Ok(Arc::new(Trusted { chain, named, fixed_name, ahead }))
+    let trust = if settings.skip_verify { None } else { Some(Trust::new(settings, ahead, &provider)?) };
+    Ok(Arc::new(Verifier { provider, trust }))
+}
+
+/// Checks that the server holds the key of its certificate, and unless `skip_verify` is set that the certificate is
+/// to be trusted.
+#[derive(Debug)]
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    trust: Option<Trust>,
 }
 
 /// Certificates signed by a trusted authority, or named themselves in the CA file.
 #[derive(Debug)]
-struct Trusted {
+struct Trust {
     chain: Arc<WebPkiServerVerifier>,
     named: Vec<CertificateDer<'static>>,
     fixed_name: Option<ServerName<'static>>,
     ahead: Duration,
 }
 
-impl ServerCertVerifier for Trusted {
-    fn verify_server_cert(
+impl Trust {
+    fn new(
+        settings: &TlsSettings,
+        ahead: Duration,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, TlsFileError> {
+        let mut roots = RootCertStore::empty();
+        let named = named(settings, &mut roots)?;
+        if named.is_empty() {
+            let system = rustls_native_certs::load_native_certs();
+            let (_, _) = roots.add_parsable_certificates(system.certs);
+            if roots.is_empty() {
+                let detail = system.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
+                return Err(TlsFileError::NoSystemRoots(detail));
+            }
+        }
+        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+            .build()
+            .map_err(|error| TlsFileError::Library(Error::General(error.to_string())))?;
+        let fixed_name = settings
+            .server_name
+            .clone()
+            .map(ServerName::try_from)
+            .transpose()
+            .map_err(|error| TlsFileError::Library(Error::General(error.to_string())))?;
+        Ok(Self { chain, named, fixed_name, ahead })
+    }
+
+    fn check(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -92,44 +92,45 @@ impl ServerCertVerifier for Trusted {
             verdict => verdict,
         }
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
-    }
 }
 
-/// `skip_verify`: any certificate, as long as its holder has its key.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+/// The certificates that the configuration names, added to `roots`.
+fn named(
+    settings: &TlsSettings,
+    roots: &mut RootCertStore,
+) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    let mut named = Vec::new();
+    let mut trust = |path: &Path, certificates: Vec<CertificateDer<'static>>| {
+        for certificate in certificates {
+            roots
+                .add(certificate.clone())
+                .map_err(|cause| TlsFileError::BadCertificate { path: path.to_owned(), cause })?;
+            named.push(certificate);
+        }
+        Ok(())
+    };
+    if let Some(path) = &settings.ca_file {
+        trust(path, files::certificates(path)?)?;
+    }
+    if let Some(path) = &settings.ca_dir {
+        trust(path, files::directory(path)?)?;
+    }
+    Ok(named)
+}
 
-impl ServerCertVerifier for AnyCertificate {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        address: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
+        match &self.trust {
+            Some(trust) => trust.check(end_entity, intermediates, address, ocsp, now),
+            None => Ok(ServerCertVerified::assertion()),
+        }
     }
 
     fn verify_tls12_signature(
@@ -138,7 +139,12 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -147,10 +153,15 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

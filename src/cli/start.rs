@@ -1,5 +1,6 @@
-//! Ends a verb over an error.
+//! What verbs begin with: the configuration, the loop, and the end when one of them fails.
 
+use super::look::{Target, targets};
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Purpose};
 use crate::explain::Explain;
@@ -39,4 +40,23 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
             eprintln!("error: cannot start the event loop: {error}");
             Exit::Failed
         })
+}
+
+/// Runs a verb that only looks at servers over the servers of the configuration.
+pub(super) fn with_targets(arguments: &ConfigArguments, verb: impl AsyncFnOnce(&[Target]) -> Exit) -> Exit {
+    let loaded = match load(arguments, Purpose::Observe) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let exit = match targets(&loaded.settings) {
+        Ok(targets) => runtime.block_on(verb(&targets)),
+        Err(error) => fail(&error, Exit::Config),
+    };
+    // A thread that waits for a dead name server must not hold up the end.
+    runtime.shutdown_background();
+    exit
 }
