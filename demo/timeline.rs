@@ -21,7 +21,7 @@ impl Timeline {
         let style = Style::of(&std::io::stdout());
         println!(
             "{}",
-            style.strong(&format!("{:>8}  {:WIDTH$}{:>10}", "seconds", "what happened", "sealed for"))
+            style.strong(&format!("{:>8}  {:WIDTH$}{:>10}", "seconds", "what happened", "took"))
         );
         Self { began: Instant::now(), style }
     }
@@ -39,15 +39,15 @@ impl Timeline {
 
     /// It was unsealed.
     pub(crate) fn unsealed(&self, times: &Times) {
-        let sealed = times.unsealed.duration_since(times.from);
-        self.line(times.unsealed, "unsealed", &milliseconds(sealed));
+        let took = times.unsealed.duration_since(times.from);
+        self.line(times.unsealed, "unsealed", &milliseconds(took));
     }
 
-    fn line(&self, at: Instant, what: &str, sealed_for: &str) {
+    fn line(&self, at: Instant, what: &str, took: &str) {
         let seconds = at.duration_since(self.began).as_secs_f64();
         let what = format!("{what:WIDTH$}");
-        let what = if sealed_for.is_empty() { what } else { self.style.good(&what) };
-        println!("{}", format!("{seconds:8.3}  {what}{sealed_for:>10}").trim_end());
+        let what = if took.is_empty() { what } else { self.style.good(&what) };
+        println!("{}", format!("{seconds:8.3}  {what}{took:>10}").trim_end());
     }
 }
 
