@@ -19,10 +19,7 @@ impl Timeline {
     /// Begins now, with a heading.
     pub(crate) fn begin() -> Self {
         let style = Style::of(&std::io::stdout());
-        println!(
-            "{}",
-            style.strong(&format!("{:>8}  {:WIDTH$}{:>10}", "seconds", "what happened", "took"))
-        );
+        println!("{}", style.strong(&format!("{:>8}  {:WIDTH$}{:>10}", "seconds", "what happened", "took")));
         Self { began: Instant::now(), style }
     }
 
