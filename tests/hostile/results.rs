@@ -231,7 +231,11 @@ fn back_offs() -> Vec<Row> {
             error(503, "Vault is sealed"),
             &["sealed (HTTP 503: Vault is sealed)", "unsealed (active)"],
         ),
-        row("a proxy's page", Behaviour::proxy_503(), &["unreachable (HTTP 503, but not an answer", "unsealed (active)"]),
+        row(
+            "a proxy's page",
+            Behaviour::proxy_503(),
+            &["unreachable (HTTP 503, but not an answer", "unsealed (active)"],
+        ),
         row(
             "a quota",
             error(429, "request path \"sys/unseal\": rate limit quota exceeded"),
