@@ -1,6 +1,6 @@
 //! Configuration: layers as files, environment and flags give them, merged, then validated to [`Settings`].
 //!
-//! [`load`] is the way in. `keys` says what may be written, `shape` holds a file against it, `layers` puts one
+//! [`load()`] is the way in. `keys` says what may be written, `shape` holds a file against it, `layers` puts one
 //! layer on the other, `cluster` checks what they say together.
 
 mod address;
