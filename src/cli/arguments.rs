@@ -48,7 +48,8 @@ pub enum Verb {
     Run,
     /// Wait until the servers are unsealed
     ///
-    /// Asks the servers itself and needs neither shares nor a running daemon. Exits with 3 at the deadline.
+    /// Asks the servers itself and needs neither shares nor a running daemon. A standby counts when it sees an active
+    /// node. Exits with 3 at the deadline.
     Wait(WaitArguments),
     /// Show the state of every server
     ///

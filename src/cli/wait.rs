@@ -7,6 +7,7 @@ use crate::report;
 use crate::report::style::Style;
 use crate::systemd::notify;
 use crate::unseal::State;
+use crate::vault::Role;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{sleep, timeout_at};
 
 /// Pause between two looks in the first minutes: what waits for us should start as soon as it can.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(20);
 /// Pause after [`PATIENCE`].
 const LATE_PAUSE: Duration = Duration::from_millis(500);
 /// How long the short pause is worth its price.
@@ -44,8 +45,8 @@ async fn wait_for(targets: &[Target], options: &WaitArguments) -> Exit {
     drop(sender);
     let mut states: BTreeMap<usize, State> = BTreeMap::new();
     let done = |states: &BTreeMap<usize, State>| {
-        let unsealed = states.values().filter(|state| state.is_unsealed()).count();
-        if options.any { unsealed > 0 } else { unsealed == targets.len() }
+        let serving = states.values().filter(|state| serves(state)).count();
+        if options.any { serving > 0 } else { serving == targets.len() }
     };
     while !done(&states) {
         notify::status(&summary(targets, &states));
@@ -61,6 +62,12 @@ async fn wait_for(targets: &[Target], options: &WaitArguments) -> Exit {
     }
     notify::ready(&summary(targets, &states));
     end(targets, &states, options, began, Exit::Done)
+}
+
+/// Unsealed, and able to answer: a standby that sees no active node, as every raft node is for an instant after its
+/// unseal, would fail whoever waits for us.
+fn serves(state: &State) -> bool {
+    matches!(state, State::Unsealed { role } if *role != Role::StandbyWithoutActive)
 }
 
 /// The next news, or `None` at the deadline. Tells a waiting service manager to be patient meanwhile.

@@ -129,7 +129,7 @@ fn shares_that_came_to_nothing_are_forgotten() {
     let round = [taken(1), taken(2), wrong.clone(), taken(0), taken(1), taken(2), wrong];
     for (what, answers, state) in [
         ("rejected", round.to_vec(), "shares-rejected"),
-        ("not taken", vec![taken(1), proxy], "sealed (HTTP 503"),
+        ("not taken", vec![taken(1), proxy], "unreachable (HTTP 503"),
         ("sent into a closed connection", vec![Behaviour::Close], "unreachable (the connection was closed"),
         ("sent into silence, and joining", vec![taken(1), taken(2), Behaviour::Stall], "joining"),
         ("sent into silence", vec![Behaviour::Stall], "unreachable (no answer within 300ms)"),

@@ -83,6 +83,11 @@ fn with_config(more: &'static str) -> Prepare {
     Box::new(move |home, server| home.configure(&[&server.url()], more))
 }
 
+/// TLS files are read only where TLS is spoken; nothing listens there, and nothing is asked.
+fn with_tls(more: &'static str) -> Prepare {
+    Box::new(move |home, _| home.configure(&["https://127.0.0.1:1"], more))
+}
+
 #[test]
 fn configurations() {
     refused(
@@ -100,8 +105,8 @@ fn configurations() {
                 "plain HTTP to another machine",
                 Box::new(|home, _| home.configure(&["http://192.0.2.1:8200"], "")),
             ),
-            ("an authority that is not there", with_config("tls = { ca_file = \"nowhere.crt\" }")),
-            ("an authority that is none", with_config("tls = { ca_file = \"shares\" }")),
+            ("an authority that is not there", with_tls("tls = { ca_file = \"nowhere.crt\" }")),
+            ("an authority that is none", with_tls("tls = { ca_file = \"shares\" }")),
             ("a certificate without its key", with_config("tls = { client_cert = \"client.crt\" }")),
         ],
     );

@@ -5,7 +5,7 @@ use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::config::Cluster;
 use crate::explain::Explain;
 use crate::report::state::{advice, phrase};
-use crate::shares::{ShareSet, Source};
+use crate::shares::{CredentialRefusal, ShareError, ShareSet, Source};
 use crate::unseal::State;
 use crate::vault::{SealStatus, Server, TlsFailure, Unreachable};
 use std::time::{Duration, UNIX_EPOCH};
@@ -67,6 +67,19 @@ fn load(source: &Source, subject: &str, findings: &mut Findings) -> Option<Share
                 findings.explain(Severity::Warning, subject, notice);
             }
             Some(loaded.shares)
+        }
+        Err(error @ ShareError::Credential { cause: CredentialRefusal::NoDirectory, .. }) => {
+            // Only the service has its credentials: whoever checks from a shell has not.
+            let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
+                          LoadCredential= in the unit names.";
+            findings.add(
+                Severity::Warning,
+                subject,
+                error.kind(),
+                error.to_string(),
+                Some(remedy.to_owned()),
+            );
+            None
         }
         Err(error) => {
             findings.explain(Severity::Problem, subject, &error);
