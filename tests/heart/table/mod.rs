@@ -198,6 +198,25 @@ fn each_answer_has_its_consequence() {
 }
 
 #[test]
+fn another_round_is_known_by_its_name() {
+    // Ours was reset, a stranger's share is in the next: two shares in a row look like progress.
+    let mut machine = machine(When::First);
+    step(&mut machine, answer(1));
+    let outcome = step(&mut machine, answered(|s| (s.progress, s.nonce) = (2, "two".into())));
+    assert_eq!(outcome.1, Action::Submit { share: 0, completes: true }, "the first one is missing");
+}
+
+#[test]
+fn a_verdict_is_for_one_server() {
+    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) });
+    for other in [health(false, true), health(true, false), removed] {
+        let mut machine = machine(When::Rejected);
+        step(&mut machine, other);
+        assert_eq!(step(&mut machine, health(true, true)).1, Action::ReadSealStatus);
+    }
+}
+
+#[test]
 fn a_reload_in_mid_round_starts_over() {
     let mut machine = machine(When::Last);
     assert_eq!(step(&mut machine, Observation::Woken).1, Action::AskHealth);
