@@ -3,6 +3,7 @@
 use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
 use crate::model::{Join, Model};
+use crate::simulation::World;
 use vault_unseal::config::Pace;
 use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation};
 use vault_unseal::vault::UnsealAnswer;
