@@ -47,11 +47,6 @@ impl Round {
         self.submitted.len()
     }
 
-    /// How many shares are in that we did not submit.
-    pub(super) fn others(&self) -> usize {
-        self.progress.saturating_sub(self.submitted.len())
-    }
-
     /// Shares the server counted when we last saw it.
     pub(super) fn progress(&self) -> usize {
         self.progress
@@ -62,9 +57,9 @@ impl Round {
         self.progress.saturating_add(1) >= threshold
     }
 
-    /// A share that completes the round now completes one that, as far as can be seen, is ours alone.
+    /// All shares but the one that completes the round are known to be in and ours: there is no room for others'.
     pub(super) fn is_ours_alone(&self, threshold: usize) -> bool {
-        self.others() == 0 && self.submitted.len() + 1 == threshold
+        self.submitted.len() + 1 == threshold
     }
 
     /// The round that `status` shows is this one, and no share of it was lost.

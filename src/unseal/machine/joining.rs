@@ -18,7 +18,7 @@ impl Machine {
         let completes = matches!(self.last, Action::Submit { completes: true, .. });
         let undisturbed = self.attempt.as_ref().is_some_and(|attempt| {
             // With fewer shares than needed, others' shares belong to the plan.
-            completes && (!attempt.full_custody() || attempt.round.others() == 0)
+            completes && (!attempt.full_custody() || attempt.is_ours_alone())
         });
         let patience = if undisturbed { pacing::JOIN_PATIENCE } else { pacing::JOIN_PATIENCE_DISTURBED };
         self.note_fruitless();

@@ -7,7 +7,7 @@ mod situation;
 use answers::{answer, answered, error, gone, health, healthy, page, seal, status, timeout};
 use situation::{When, machine};
 use std::time::Duration;
-use vault_unseal::unseal::{Action, Machine, Moment, Observation, State, Step};
+use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step};
 use vault_unseal::vault::{Health, Unreachable};
 
 /// How long a step waits.
@@ -194,6 +194,66 @@ fn each_answer_has_its_consequence() {
         let mut machine = machine(when);
         let outcome = step(&mut machine, seen.clone());
         assert_eq!(outcome, (word.to_owned(), action, pause), "{when:?}, then {seen:?}");
+    }
+}
+
+#[test]
+fn another_round_is_known_by_its_name() {
+    // Ours was reset, a stranger's share is in the next: two shares in a row look like progress.
+    let mut machine = machine(When::First);
+    step(&mut machine, answer(1));
+    let outcome = step(&mut machine, answered(|s| (s.progress, s.nonce) = (2, "two".into())));
+    assert_eq!(outcome.1, Action::Submit { share: 0, completes: true }, "the first one is missing");
+}
+
+#[test]
+fn a_round_torn_again_and_again_is_left_and_begun_anew() {
+    let mut machine = machine(When::First);
+    let mut submissions = 1;
+    let mut next = SUBMIT_FIRST;
+    while matches!(next, Action::Submit { .. }) && submissions < 100 {
+        // Whatever goes in, somebody resets the round before the next.
+        let nonce = format!("round {submissions}");
+        next = step(&mut machine, answered(|s| (s.progress, s.nonce) = (1, nonce.clone()))).1;
+        submissions += 1;
+    }
+    assert_eq!((next, submissions), (Action::ReadSealStatus, 10), "nine shares, then a look and its pause");
+    let pause = step(&mut machine, Observation::SealStatus(status(0)));
+    assert_eq!(pause, ("sealed".to_owned(), Action::ReadSealStatus, Pause::Backoff));
+    // What failed rounds proved so far is not forgotten: the shares are still at hand.
+    let next = machine.observe(Duration::from_secs(1), Observation::SealStatus(status(0)));
+    assert_eq!(next.action, SUBMIT_FIRST);
+}
+
+#[test]
+fn only_a_whole_round_of_one_set_shows_that_it_is_good() {
+    let candidates = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2], vec![0, 1, 3]] });
+    let open = || answered(|s| s.sealed = false);
+    let good = Event::FoundGoodShares { shares: vec![0, 1, 2] };
+    for (found, answers, events) in [
+        (0, vec![answer(1), answer(2), open()], vec![good, Event::Unsealed]),
+        // Somebody else's last share came before ours.
+        (0, vec![answer(1), open()], vec![Event::Unsealed]),
+        // Two of the three were somebody else's.
+        (2, vec![open()], vec![Event::Unsealed]),
+    ] {
+        let mut machine = machine(When::Looking);
+        step(&mut machine, Observation::SealStatus(status(found)));
+        step(&mut machine, candidates());
+        for answer in answers {
+            step(&mut machine, answer);
+        }
+        assert_eq!(machine.take_events(), events);
+    }
+}
+
+#[test]
+fn a_verdict_is_for_one_server() {
+    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) });
+    for other in [health(false, true), health(true, false), removed] {
+        let mut machine = machine(When::Rejected);
+        step(&mut machine, other);
+        assert_eq!(step(&mut machine, health(true, true)).1, Action::ReadSealStatus);
     }
 }
 
