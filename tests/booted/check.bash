@@ -18,6 +18,9 @@ check() {
     fi
 }
 
+# skip WHAT WHY: cannot be shown on this machine.
+skip() { printf 'skip - %s (%s)\n' "$1" "$2"; }
+
 # A title for what follows, with the seconds since the start.
 part() { printf '# %s [%.0f s]\n' "$1" "$(bc_minus "$EPOCHREALTIME" "$began")"; }
 bc_minus() { awk -v a="$1" -v b="$2" 'BEGIN { print a - b }'; }

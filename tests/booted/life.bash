@@ -13,7 +13,9 @@ unsealed_at() {
 reader_follows() {
     active reader.service 30 || return 1
     local after=$(($(show reader.service ExecMainStartTimestampMonotonic) - $(unsealed_at)))
-    printf '%s us after the unseal\n' "$after"
+    printf 'microseconds after the unseal: wait ends %s, target %s, reader %s\n' \
+        $(($(show vault-unsealed-wait.service ExecMainExitTimestampMonotonic) - $(unsealed_at))) \
+        $(($(show vault-unsealed.target ActiveEnterTimestampMonotonic) - $(unsealed_at))) "$after"
     [ "$after" -le 100000 ] && printf '#   the reader started %s ms after the unseal\n' $((after / 1000)) >&3
 }
 # The whole way, in this order.

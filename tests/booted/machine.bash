@@ -6,7 +6,7 @@ machine=vault-unseal-booted-$$
 root=$work/disk/root
 nspawn=''
 
-# The throw-away copy and the network: loopback only, with an address that is not loopback's.
+# The throw-away copy and the network: loopback, and an address that is not loopback's.
 machine_make() {
     mkdir -p "$work/disk"
     mount -t tmpfs -o mode=755 tmpfs "$work/disk"
@@ -16,7 +16,11 @@ machine_make() {
     echo booted >"$root/etc/hostname"
     ip netns add "$machine"
     ip -n "$machine" link set lo up
-    ip -n "$machine" address add 10.77.0.1/32 dev lo
+    # A network card with nothing behind it.
+    ip -n "$machine" link add lan type bridge
+    ip -n "$machine" address add 10.77.0.1/24 dev lan
+    ip -n "$machine" link set lan up
+    ip -n "$machine" route add 224.0.0.0/4 dev lan
 }
 
 # Boots and returns when systemd has started its bus; see `machine_booted` for the rest.
