@@ -82,14 +82,31 @@ machine_gone() {
     nspawn=''
     local cgroup
     cgroup=$(machine_cgroup)
-    [ -z "$cgroup" ] || { echo 1 >"$cgroup/cgroup.kill"; within 5 rmdir_all "$cgroup"; }
+    # What an orderly shutdown left behind, and the empty groups.
+    [ -z "$cgroup" ] || within 20 cgroup_gone "$cgroup"
 }
 
-rmdir_all() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null; [ ! -d "$1" ]; }
+cgroup_gone() {
+    [ -d "$1" ] || return 0
+    echo 1 >"$1/cgroup.kill"
+    find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+    [ ! -d "$1" ]
+}
 
-# Leaves nothing: no process, no mount, no namespace, no directory.
+# Leaves no process, mount, namespace or directory. Goes on over what fails: there may be nothing to remove.
 machine_remove() {
+    set +e
     [ -z "$nspawn" ] || machine_power_cut
-    umount "$root" "$work/disk" 2>/dev/null
+    if mountpoint --quiet "$root"; then within 10 umount "$root"; fi
+    if mountpoint --quiet "$work/disk"; then within 10 umount "$work/disk"; fi
     ip netns delete "$machine" 2>/dev/null
+    rm -rf --one-file-system "$work"
+}
+
+# Whether anything is left.
+machine_left() {
+    ip netns | grep "^$machine\\b"
+    grep -F "$work" /proc/self/mounts
+    machine_cgroup
+    ls -d "$work" 2>/dev/null
 }

@@ -48,7 +48,8 @@ LimitNOFILE=65536
 [Install]
 WantedBy=multi-user.target
 END
-    # Succeeds against an unsealed server only: health answers 503 while it is sealed.
+    # Succeeds against an unsealed server only: health answers 503 while it is sealed. A server that was just unsealed
+    # is a standby for a moment, until it has elected itself.
     cat >"$root/etc/systemd/system/reader.service" <<'END'
 [Unit]
 Description=Needs an unsealed server
@@ -57,7 +58,7 @@ After=vault-unsealed.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/bin/curl --silent --show-error --fail --cacert /etc/vault/tls/vault-ca.crt https://vault.home:8200/v1/sys/health
+ExecStart=/usr/bin/curl --silent --show-error --fail --cacert /etc/vault/tls/vault-ca.crt https://vault.home:8200/v1/sys/health?standbyok=true
 [Install]
 WantedBy=multi-user.target
 END
