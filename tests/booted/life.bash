@@ -9,14 +9,20 @@ unsealed_at() {
     journal --output=json VAULT_STATE=unsealed "MESSAGE_ID=$(message_id 'is unsealed$')" |
         tail -1 | grep -o '"__MONOTONIC_TIMESTAMP":"[0-9]*' | grep -o '[0-9]*$'
 }
-# It exits well only if the server was unsealed when it started.
+# The reader exits well only if the server was unsealed when it started. A machine that is busy with other things gets
+# two more tries, over a restart of the server.
 reader_follows() {
-    active reader.service 30 || return 1
-    local after=$(($(show reader.service ExecMainStartTimestampMonotonic) - $(unsealed_at)))
-    printf 'microseconds after the unseal: wait ends %s, target %s, reader %s\n' \
-        $(($(show vault-unsealed-wait.service ExecMainExitTimestampMonotonic) - $(unsealed_at))) \
-        $(($(show vault-unsealed.target ActiveEnterTimestampMonotonic) - $(unsealed_at))) "$after"
-    [ "$after" -le 100000 ] && printf '#   the reader started %s ms after the unseal\n' $((after / 1000)) >&3
+    local after try
+    for try in 1 2 3; do
+        [ "$try" = 1 ] || inside systemctl restart vault reader
+        active reader.service 30 || return 1
+        after=$(($(show reader.service ExecMainStartTimestampMonotonic) - $(unsealed_at)))
+        printf 'microseconds after the unseal: wait ends %s, target %s, reader %s\n' \
+            $(($(show vault-unsealed-wait.service ExecMainExitTimestampMonotonic) - $(unsealed_at))) \
+            $(($(show vault-unsealed.target ActiveEnterTimestampMonotonic) - $(unsealed_at))) "$after"
+        [ "$after" -gt 100000 ] || break
+    done
+    [ "$after" -le 100000 ] && printf '#   the reader started %s ms after the unseal (try %s)\n' $((after / 1000)) "$try" >&3
 }
 # The whole way, in this order.
 steps() {
