@@ -51,3 +51,18 @@ inside systemctl restart vault
 check 'all shares: unsealed' status_is unsealed
 check 'all shares: the server says so too' server_unsealed
 check 'a root token beside the shares is warned about' says 'root token' journal --unit=vault-unseal --priority=warning
+
+part 'share file elsewhere'
+install -D -m 644 "$repository/systemd/examples/shares-elsewhere.conf" \
+    "$root/etc/systemd/system/vault-unseal.service.d/shares.conf"
+inside systemctl daemon-reload
+mv "$shares" "$root/etc/vault/unseal.json"
+inside systemctl restart vault
+check 'a drop-in of one line: unsealed' server_unsealed
+mv "$root/etc/vault/unseal.json" "$shares"
+inside systemctl stop vault-unseal
+check 'nothing there: fails once with 78 and says so' fails_once 'credential "shares".*empty'
+rm -r "$root/etc/systemd/system/vault-unseal.service.d"
+inside systemctl daemon-reload
+inside systemctl start vault-unseal
+check 'back at its place: unsealed' status_is unsealed
