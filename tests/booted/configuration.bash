@@ -1,0 +1,68 @@
+# Before it is configured, while it is configured wrongly, and every state on the way to an unsealed server.
+
+part 'not configured'
+machine_up
+check 'the machine boots, nothing fails' is running machine_booted
+check 'not configured: not started' is inactive inside systemctl is-active vault-unseal
+check 'not configured: systemd says why' says 'ConditionPathExists.*config.toml' inside systemctl status vault-unseal
+check 'systemd understands every line of the units' not journal --grep 'vault-unseal.*(Unknown|ignoring|Failed to parse)'
+check 'systemd-analyze verify finds nothing' is '' inside systemd-analyze verify --man=no \
+    vault-unseal.service vault-unsealed-wait.service vault-unsealed.target
+check 'exposure of the service at most 1.0' inside systemd-analyze security --threshold=10 vault-unseal.service
+check 'exposure of the waiting service at most 1.0' inside systemd-analyze security --threshold=10 vault-unsealed-wait.service
+check 'not configured: the target is not reached' not inside systemctl start vault-unsealed.target
+
+part 'configured wrongly'
+# Functions behind check run where `set -e` does not reach: each line counts.
+fails_once() {
+    ! quietly inside systemctl start vault-unseal && is 78 show vault-unseal.service ExecMainStatus && sleep 3 &&
+        is failed inside systemctl is-active vault-unseal && is 0 show vault-unseal.service NRestarts &&
+        says "$1" journal --unit=vault-unseal --lines=5
+}
+configure
+sed -i 's/^nodes /node /' "$etc/config.toml"
+check 'unknown key: fails once with 78, names file and line' fails_once 'config.toml:2.*node'
+configure
+check 'no share file: fails once with 78 and says so' fails_once 'credential "shares".*empty'
+sed -i 's/credential = "shares"/file = "\/etc\/vault-unseal\/shares.json"/' "$etc/config.toml"
+give_shares "$(openssl rand -hex 33)"
+check 'a share file for root alone: fails once with 78 and names LoadCredential=' fails_once 'LoadCredential='
+check 'the refusal is explained by journalctl -x' says 'not started again by itself' \
+    inside journalctl --boot --quiet --no-pager --catalog --unit=vault-unseal
+configure
+
+part 'every state on the way'
+give_shares "$(openssl rand -hex 33; openssl rand -hex 33)"
+check 'it starts once the configuration is right' inside systemctl start vault-unseal
+check 'a new server: uninitialized' status_is uninitialized
+init_answer=$(bao operator init -key-shares=3 -key-threshold=2 -format=json)
+token=$(sed -n 's/.*"root_token": "\(.*\)".*/\1/p' <<<"$init_answer")
+check 'other shares: shares-rejected' status_is shares-rejected 60
+check 'other shares: explained' says 'refuses the shares of this machine' \
+    inside journalctl --boot --quiet --no-pager --catalog VAULT_STATE=shares-rejected
+give_shares "$(share 0)"
+inside systemctl restart vault
+check 'one share of two: waiting-for-peers' status_is 'waiting-for-peers (1/2)'
+check 'one share of two: the target waits' is inactive inside systemctl is-active vault-unsealed.target
+bao operator unseal "$(share 1)" >"$work/unseal"
+check 'the other one by hand: unsealed' status_is unsealed 60
+give_shares "$init_answer"
+inside systemctl restart vault
+check 'all shares: unsealed' status_is unsealed
+check 'all shares: the server says so too' server_unsealed
+check 'a root token beside the shares is warned about' says 'root token' journal --unit=vault-unseal --priority=warning
+
+part 'share file elsewhere'
+install -D -m 644 "$repository/systemd/examples/shares-elsewhere.conf" \
+    "$root/etc/systemd/system/vault-unseal.service.d/shares.conf"
+inside systemctl daemon-reload
+mv "$shares" "$root/etc/vault/unseal.json"
+inside systemctl restart vault
+check 'a drop-in of one line: unsealed' server_unsealed
+mv "$root/etc/vault/unseal.json" "$shares"
+inside systemctl stop vault-unseal
+check 'nothing there: fails once with 78 and says so' fails_once 'credential "shares".*empty'
+rm -r "$root/etc/systemd/system/vault-unseal.service.d"
+inside systemctl daemon-reload
+inside systemctl start vault-unseal
+check 'back at its place: unsealed' status_is unsealed

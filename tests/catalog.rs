@@ -1,0 +1,75 @@
+//! The journal catalog explains every message, and nothing that is not one.
+#![allow(clippy::expect_used, reason = "a malformed catalog is a failed test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use vault_unseal::report::message::Message;
+
+const CATALOG: &str = include_str!("../systemd/vault-unseal.catalog");
+
+/// Fields that every message about a node has; others would show as nothing in the explanation.
+const NODE_FIELDS: [&str; 4] = ["VAULT_NODE", "VAULT_CLUSTER", "VAULT_STATE", "VAULT_PREVIOUS_STATE"];
+
+/// Messages about the daemon as a whole, which have no such fields.
+const OF_THE_DAEMON: [Message; 6] = [
+    Message::Started,
+    Message::Reloaded,
+    Message::Refused,
+    Message::ReloadRefused,
+    Message::Stopping,
+    Message::Notice,
+];
+
+/// Each entry's headers and text, by its id.
+fn entries() -> BTreeMap<&'static str, (&'static str, &'static str)> {
+    let mut entries = BTreeMap::new();
+    for entry in CATALOG.split("\n-- ").skip(1) {
+        let (id, rest) = entry.split_once('\n').expect("an id in a line of its own");
+        let (headers, text) = rest.split_once("\n\n").expect("an empty line after the headers");
+        assert!(entries.insert(id, (headers, text)).is_none(), "{id} twice");
+    }
+    entries
+}
+
+/// The fields that stand as `@FIELD@` in a text.
+fn fields(text: &str) -> BTreeSet<&str> {
+    text.split('@')
+        .skip(1)
+        .step_by(2)
+        .inspect(|field| assert!(NODE_FIELDS.contains(field), "@{field}@ is no field of ours"))
+        .collect()
+}
+
+#[test]
+fn every_message_and_nothing_else_is_explained() {
+    let explained: BTreeSet<_> = entries().into_keys().collect();
+    let said: BTreeSet<_> = Message::ALL.iter().map(|message| message.id()).collect();
+    assert_eq!(explained, said);
+}
+
+#[test]
+fn every_entry_has_a_subject_and_a_text_with_the_fields_that_its_message_has() {
+    let entries = entries();
+    for message in Message::ALL {
+        let (headers, text) = entries[message.id()];
+        let subject =
+            headers.lines().next().and_then(|line| line.strip_prefix("Subject: ")).expect("a subject");
+        assert!(headers.contains("\nDefined-By: vault-unseal"), "{message:?}");
+        assert!(text.trim().len() > 80, "{message:?}: says too little");
+        assert!(text.lines().all(|line| line.len() <= 100), "{message:?}: lines for a terminal");
+        let named: BTreeSet<_> = fields(subject).union(&fields(text)).copied().collect();
+        if OF_THE_DAEMON.contains(&message) {
+            assert!(named.is_empty(), "{message:?} has none of {named:?}");
+        } else {
+            assert!(named.contains("VAULT_CLUSTER"), "{message:?}: which cluster?");
+            assert!(subject.contains("@VAULT_NODE@"), "{message:?}: which node?");
+        }
+    }
+}
+
+#[test]
+fn subjects_differ() {
+    let entries = entries();
+    let subjects: BTreeSet<_> =
+        entries.values().map(|(headers, _)| headers.lines().next().unwrap_or_default()).collect();
+    assert_eq!(subjects.len(), entries.len());
+}

@@ -1,0 +1,24 @@
+//! What the units must agree on among themselves. That they work is shown on a booted system: `tests/booted/run`.
+
+const SERVICE: &str = include_str!("../systemd/vault-unseal.service");
+const WAIT: &str = include_str!("../systemd/vault-unsealed-wait.service");
+
+/// The assignments from `DynamicUser=` to `[Install]`: who the process is and what it may do.
+fn sandbox(unit: &str) -> Vec<&str> {
+    unit.lines()
+        .skip_while(|line| !line.starts_with("DynamicUser="))
+        .take_while(|line| *line != "[Install]")
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .collect()
+}
+
+#[test]
+fn the_waiting_service_has_the_daemons_sandbox() {
+    assert!(sandbox(SERVICE).len() > 30, "{:?}", sandbox(SERVICE));
+    assert_eq!(sandbox(SERVICE), sandbox(WAIT));
+}
+
+#[test]
+fn the_waiting_service_gets_no_shares() {
+    assert!(!WAIT.contains("Credential"));
+}
