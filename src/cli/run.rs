@@ -9,7 +9,7 @@ use crate::report::message::Message;
 use crate::shares::ShareError;
 use crate::systemd::{journal, notify};
 use crate::watch::Watch;
-use crate::{config, protect, vault};
+use crate::{config, protect, shares, vault};
 use std::future::pending;
 use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,40 +29,47 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Err(exit) => return exit,
     };
     journal::start(loaded.settings.log_level);
-    tracing::info!(
-        message_id = Message::Started.id(),
-        "{} watches {}",
-        vault::name_and_version(),
-        extent(&loaded)
-    );
-    loaded.notices.iter().for_each(|oddity| notice(oddity));
-    if let Some(reason) = &protection.swappable {
-        tracing::info!("memory cannot be locked ({reason}): with swap, shares could be written to disk");
-    }
     // Proved now, so that a broken source is reported at boot and not at the next outage.
-    if let Err(error) = prove_sources(&loaded.settings) {
-        return fail(&error, Exit::Config);
-    }
+    let oddities = match prove_sources(&loaded.settings) {
+        Ok(oddities) => oddities,
+        Err(error) => return fail(&error, Exit::Config),
+    };
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let exit = runtime.block_on(Daemon { arguments, watch: Watch::default() }.live(&loaded.settings));
+    let exit = runtime.block_on(
+        Daemon { arguments, watch: Watch::default() }
+            .live(&loaded.settings, || started(&loaded, &oddities, &protection)),
+    );
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     exit
 }
 
-/// Reads every share source once, says what is odd about it, and keeps nothing.
-fn prove_sources(settings: &Settings) -> Result<(), ShareError> {
+/// Reads every share source once, and keeps nothing but what is odd about it.
+fn prove_sources(settings: &Settings) -> Result<Vec<shares::Notice>, ShareError> {
+    let mut oddities = Vec::new();
     for source in settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref()) {
-        let loaded = source.load()?;
-        for oddity in &loaded.notices {
-            notice(oddity);
-        }
-        tracing::debug!("{source}: {} shares", loaded.shares.count());
+        oddities.extend(source.load()?.notices);
     }
-    Ok(())
+    Ok(oddities)
+}
+
+fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::Protection) {
+    tracing::info!(
+        message_id = Message::Started.id(),
+        "{} watches {}",
+        vault::name_and_version(),
+        extent(loaded)
+    );
+    loaded.notices.iter().for_each(|oddity| notice(oddity));
+    for oddity in oddities {
+        notice(oddity);
+    }
+    if let Some(reason) = &protection.swappable {
+        tracing::info!("memory cannot be locked ({reason}): with swap, shares could be written to disk");
+    }
 }
 
 fn notice(oddity: &dyn Explain) {
@@ -82,7 +89,7 @@ struct Signals {
 }
 
 impl Daemon<'_> {
-    async fn live(mut self, settings: &Settings) -> Exit {
+    async fn live(mut self, settings: &Settings, started: impl FnOnce()) -> Exit {
         let mut signals = match signals() {
             Ok(signals) => signals,
             Err(error) => {
@@ -93,6 +100,7 @@ impl Daemon<'_> {
         if let Err(error) = self.watch.apply(settings) {
             return fail(&error, Exit::Config);
         }
+        started();
         notify::ready(&self.watch.board().summary());
         let mut watchdog = notify::watchdog_interval().map(interval);
         loop {
@@ -144,9 +152,12 @@ impl Daemon<'_> {
             Purpose::Unseal,
         )
         .map_err(boxed)?;
-        prove_sources(&loaded.settings).map_err(boxed)?;
+        let oddities = prove_sources(&loaded.settings).map_err(boxed)?;
         self.watch.apply(&loaded.settings).map_err(boxed)?;
         loaded.notices.iter().for_each(|oddity| notice(oddity));
+        for oddity in oddities {
+            notice(&oddity);
+        }
         Ok(loaded)
     }
 }
