@@ -248,6 +248,47 @@ fn only_a_whole_round_of_one_set_shows_that_it_is_good() {
 }
 
 #[test]
+fn a_sealed_status_ends_what_was_shown_before() {
+    for earlier in [seal(|s| s.migration = true), timeout(), seal(|s| s.threshold = 0)] {
+        let mut machine = machine(When::Looking);
+        step(&mut machine, earlier);
+        step(&mut machine, health(true, true));
+        let outcome = step(&mut machine, seal(|_| {}));
+        assert_eq!(outcome, ("sealed".to_owned(), Action::LoadShares { threshold: 3 }, Pause::None));
+    }
+}
+
+#[test]
+fn a_progress_beyond_all_bounds_is_only_a_full_round() {
+    let mut machine = machine(When::Looking);
+    step(&mut machine, seal(|s| s.progress = usize::MAX));
+    let outcome = step(&mut machine, Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }));
+    assert_eq!(outcome.1, Action::Submit { share: 0, completes: true });
+}
+
+#[test]
+fn a_source_that_fails_is_read_ever_more_seldom_until_it_was_read() {
+    let mut machine = machine(When::Looking);
+    let (mut now, mut pauses) = (Moment::ZERO, Vec::new());
+    for works in [false, false, false, false, false, false, false, true, false] {
+        now += Duration::from_secs(100);
+        machine.observe(now, health(true, true));
+        machine.observe(now, Observation::SealStatus(status(0)));
+        pauses.push(if works {
+            machine.observe(now, Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] })).wait
+        } else {
+            let (text, advice) = ("no file".to_owned(), None);
+            machine.observe(now, Observation::SharesUnavailable { kind: "missing", text, advice }).wait
+        });
+    }
+    // A second, doubling to half a minute, spread by a quarter.
+    for (pause, seconds) in pauses.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 0.0, 1.0]) {
+        let range = seconds * 0.75..=seconds * 1.25;
+        assert!(range.contains(&pause.as_secs_f64()), "{pauses:?}");
+    }
+}
+
+#[test]
 fn a_verdict_is_for_one_server() {
     let removed = Observation::Health(Health { removed: true, ..healthy(true, true) });
     for other in [health(false, true), health(true, false), removed] {
