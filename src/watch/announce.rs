@@ -85,10 +85,9 @@ impl Announcer {
         let node = &self.key.address;
         match event {
             Event::StrangerInRound { progress, ours } => {
-                let shares = if *progress == 1 { "1 share is" } else { &format!("{progress} shares are") };
                 let text = format!(
-                    "{node}: {shares} in the unseal round, of which {ours} came from here. Somebody else submits \
-                     shares: an operator, another daemon, or an attacker"
+                    "{node}: of the {progress} shares in a round that failed, {ours} came from here. Somebody else \
+                     submits shares: an operator, another daemon, or an attacker"
                 );
                 self.disturbance(Message::Stranger, &text);
             }

@@ -32,7 +32,7 @@ fn a_bad_file_changes_nothing_and_is_named_with_its_line() {
     let refused = daemon.wait_for_line("the new configuration is not used, the old one stays").text;
     assert!(refused.contains("config.toml:3") && refused.contains("shares"), "{refused}");
 
-    home.configure(&[&server.url()], "tls = { ca_file = \"nowhere.crt\" }");
+    home.configure(&["https://127.0.0.1:1"], "tls = { ca_file = \"nowhere.crt\" }");
     daemon.hangup();
     daemon
         .wait_for_line("the new configuration is not used, the old one stays: cannot read certificate file");
