@@ -3,6 +3,7 @@
 use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
 use crate::model::{Join, Model};
+use crate::simulation::World;
 use vault_unseal::config::Pace;
 use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation};
 use vault_unseal::vault::UnsealAnswer;
@@ -62,6 +63,17 @@ fn a_join_with_the_wrong_set_leads_to_the_next_set() {
         };
     }
     assert_eq!(tried, [0, 1, 0]);
+}
+
+#[test]
+fn a_join_that_a_peer_set_off_is_left_alone() {
+    let mut world = World::new(Model::new(2, 2), vec![vec![0]], 1, vec![]);
+    world.model.join = Some(Join { takes: secs(4), ..Join::default() });
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    world.suffer(Fault::RightShare(1));
+    becomes(&mut world, "joining", secs(2));
+    becomes(&mut world, "unsealed", secs(5));
+    assert_eq!((world.submissions(), world.model.disturbed_joins), (1, 0));
 }
 
 #[test]

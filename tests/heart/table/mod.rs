@@ -7,7 +7,7 @@ mod situation;
 use answers::{answer, answered, error, gone, health, healthy, page, seal, status, timeout};
 use situation::{When, machine};
 use std::time::Duration;
-use vault_unseal::unseal::{Action, Machine, Moment, Observation, State, Step};
+use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step};
 use vault_unseal::vault::{Health, Unreachable};
 
 /// How long a step waits.
@@ -194,6 +194,107 @@ fn each_answer_has_its_consequence() {
         let mut machine = machine(when);
         let outcome = step(&mut machine, seen.clone());
         assert_eq!(outcome, (word.to_owned(), action, pause), "{when:?}, then {seen:?}");
+    }
+}
+
+#[test]
+fn another_round_is_known_by_its_name() {
+    // Ours was reset, a stranger's share is in the next: two shares in a row look like progress.
+    let mut machine = machine(When::First);
+    step(&mut machine, answer(1));
+    let outcome = step(&mut machine, answered(|s| (s.progress, s.nonce) = (2, "two".into())));
+    assert_eq!(outcome.1, Action::Submit { share: 0, completes: true }, "the first one is missing");
+}
+
+#[test]
+fn a_round_torn_again_and_again_is_left_and_begun_anew() {
+    let mut machine = machine(When::First);
+    let mut submissions = 1;
+    let mut next = SUBMIT_FIRST;
+    while matches!(next, Action::Submit { .. }) && submissions < 100 {
+        // Whatever goes in, somebody resets the round before the next.
+        let nonce = format!("round {submissions}");
+        next = step(&mut machine, answered(|s| (s.progress, s.nonce) = (1, nonce.clone()))).1;
+        submissions += 1;
+    }
+    assert_eq!((next, submissions), (Action::ReadSealStatus, 10), "nine shares, then a look and its pause");
+    let pause = step(&mut machine, Observation::SealStatus(status(0)));
+    assert_eq!(pause, ("sealed".to_owned(), Action::ReadSealStatus, Pause::Backoff));
+    // What failed rounds proved so far is not forgotten: the shares are still at hand.
+    let next = machine.observe(Duration::from_secs(1), Observation::SealStatus(status(0)));
+    assert_eq!(next.action, SUBMIT_FIRST);
+}
+
+#[test]
+fn only_a_whole_round_of_one_set_shows_that_it_is_good() {
+    let candidates = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2], vec![0, 1, 3]] });
+    let open = || answered(|s| s.sealed = false);
+    let good = Event::FoundGoodShares { shares: vec![0, 1, 2] };
+    for (found, answers, events) in [
+        (0, vec![answer(1), answer(2), open()], vec![good, Event::Unsealed]),
+        // Somebody else's last share came before ours.
+        (0, vec![answer(1), open()], vec![Event::Unsealed]),
+        // Two of the three were somebody else's.
+        (2, vec![open()], vec![Event::Unsealed]),
+    ] {
+        let mut machine = machine(When::Looking);
+        step(&mut machine, Observation::SealStatus(status(found)));
+        step(&mut machine, candidates());
+        for answer in answers {
+            step(&mut machine, answer);
+        }
+        assert_eq!(machine.take_events(), events);
+    }
+}
+
+#[test]
+fn a_sealed_status_ends_what_was_shown_before() {
+    for earlier in [seal(|s| s.migration = true), timeout(), seal(|s| s.threshold = 0)] {
+        let mut machine = machine(When::Looking);
+        step(&mut machine, earlier);
+        step(&mut machine, health(true, true));
+        let outcome = step(&mut machine, seal(|_| {}));
+        assert_eq!(outcome, ("sealed".to_owned(), Action::LoadShares { threshold: 3 }, Pause::None));
+    }
+}
+
+#[test]
+fn a_progress_beyond_all_bounds_is_only_a_full_round() {
+    let mut machine = machine(When::Looking);
+    step(&mut machine, seal(|s| s.progress = usize::MAX));
+    let outcome = step(&mut machine, Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }));
+    assert_eq!(outcome.1, Action::Submit { share: 0, completes: true });
+}
+
+#[test]
+fn a_source_that_fails_is_read_ever_more_seldom_until_it_was_read() {
+    let mut machine = machine(When::Looking);
+    let (mut now, mut pauses) = (Moment::ZERO, Vec::new());
+    for works in [false, false, false, false, false, false, false, true, false] {
+        now += Duration::from_secs(100);
+        machine.observe(now, health(true, true));
+        machine.observe(now, Observation::SealStatus(status(0)));
+        pauses.push(if works {
+            machine.observe(now, Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] })).wait
+        } else {
+            let (text, advice) = ("no file".to_owned(), None);
+            machine.observe(now, Observation::SharesUnavailable { kind: "missing", text, advice }).wait
+        });
+    }
+    // A second, doubling to half a minute, spread by a quarter.
+    for (pause, seconds) in pauses.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 0.0, 1.0]) {
+        let range = seconds * 0.75..=seconds * 1.25;
+        assert!(range.contains(&pause.as_secs_f64()), "{pauses:?}");
+    }
+}
+
+#[test]
+fn a_verdict_is_for_one_server() {
+    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) });
+    for other in [health(false, true), health(true, false), removed] {
+        let mut machine = machine(When::Rejected);
+        step(&mut machine, other);
+        assert_eq!(step(&mut machine, health(true, true)).1, Action::ReadSealStatus);
     }
 }
 
