@@ -9,12 +9,24 @@ pub(super) const LIMIT: usize = 64 * 1024;
 
 /// Reads to the end; `None` when there is more than [`LIMIT`], whatever size the file claimed to have.
 ///
-/// The buffer has its final size before the first byte arrives. `Read::read_to_end` would not do: it may
-/// grow the buffer, and probes for the end through a buffer on the stack.
+/// The buffer has its final size before the first byte arrives; a file that grows meanwhile gets another.
+/// `Read::read_to_end` would not do: it may grow the buffer, and probes for the end through a buffer on the stack.
+/// A buffer of the largest size for every file would stay resident: it is wiped, and so touched, as a whole.
 pub(super) fn read(mut file: &File) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let mut buffer = Zeroizing::new(vec![0; LIMIT + 1]);
+    let claimed = usize::try_from(file.metadata()?.len()).map_or(LIMIT, |size| size.min(LIMIT));
+    let mut buffer = Zeroizing::new(vec![0; claimed + 1]);
     let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+    loop {
+        let rest = buffer.get_mut(filled..).unwrap_or_default();
+        if rest.is_empty() {
+            if buffer.len() > LIMIT {
+                return Ok(None);
+            }
+            let mut largest = Zeroizing::new(vec![0; LIMIT + 1]);
+            largest.iter_mut().zip(buffer.iter()).for_each(|(to, from)| *to = *from);
+            buffer = largest;
+            continue;
+        }
         match file.read(rest) {
             Ok(0) => {
                 buffer.truncate(filled);
@@ -25,5 +37,25 @@ pub(super) fn read(mut file: &File) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
             Err(error) => return Err(error),
         }
     }
-    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_size_that_is_not_true_loses_nothing_and_the_limit_holds() {
+        // What proc(5) shows claims to be empty: a file that grew after it was looked at.
+        let grown = read(&File::open("/proc/self/status").unwrap()).unwrap().expect("below the limit");
+        assert!(grown.starts_with(b"Name:") && grown.ends_with(b"\n"), "{}", String::from_utf8_lossy(&grown));
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("shares");
+        for (size, fits) in [(0, true), (1, true), (LIMIT, true), (LIMIT + 1, false)] {
+            fs::write(&path, vec![b'x'; size]).unwrap();
+            let got = read(&File::open(&path).unwrap()).unwrap();
+            assert_eq!(got.map(|bytes| bytes.len()), fits.then_some(size));
+        }
+    }
 }

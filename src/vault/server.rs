@@ -110,10 +110,16 @@ impl Server {
         if let Some(body) = body {
             request = request.header("Content-Type", "application/json").body(body);
         }
-        let outcome = match tokio::time::timeout(limit, answer(request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Unreachable::Timeout(limit)),
+        // A question may be asked twice. A kept-alive connection that a stopping server closes under it says only
+        // that the connection is gone; a new one tells whether the server is.
+        let again = request.try_clone().filter(|_| path != unseal_answer::PATH);
+        let ask = async {
+            match (answer(request).await, again) {
+                (Err(Unreachable::Closed), Some(again)) => answer(again).await,
+                (outcome, _) => outcome,
+            }
         };
+        let outcome = tokio::time::timeout(limit, ask).await.unwrap_or(Err(Unreachable::Timeout(limit)));
         self.http.report(outcome.is_err());
         outcome
     }
