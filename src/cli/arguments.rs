@@ -24,7 +24,8 @@ A configuration is three lines in /etc/vault-unseal/config.toml:
 
   [[cluster]]
   nodes  = [\"https://vault.home:8200\"]
-  shares = { file = \"/etc/vault-unseal/shares.json\" }
+  shares = { credential = \"shares\" }    # the service: /etc/vault-unseal/shares.json
+                                         # by hand: { file = \"/path/of/shares.json\" }
 
 Then `vault-unseal check` tells what is missing, and `systemctl enable --now vault-unseal` starts it.
 

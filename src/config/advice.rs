@@ -10,7 +10,8 @@ const EXAMPLE: &str = "Write to /etc/vault-unseal/config.toml:\n\
                        \n\
                        [[cluster]]\n\
                        nodes  = [\"https://vault.example:8200\"]\n\
-                       shares = { file = \"/etc/vault-unseal/shares.json\" }";
+                       shares = { credential = \"shares\" }    # the service: /etc/vault-unseal/shares.json\n\
+                                         # by hand: { file = \"/path/of/shares.json\" }";
 
 impl Explain for ConfigError {
     fn kind(&self) -> &'static str {

@@ -58,7 +58,8 @@ pub fn advice(state: &State) -> Option<String> {
         }
         State::SharesRejected { .. } => {
             "These shares belong to another server, or were replaced by a rekey or a new initialisation. Put the \
-             right ones into the share source: they are tried as soon as it changes."
+             right ones into the share source: a file is tried as soon as it changes, a credential after a restart \
+             of the service."
         }
         State::ForeignSeal { .. } => {
             "This server unseals itself (auto-unseal): its recovery keys cannot unseal it. Look at its seal stanza \

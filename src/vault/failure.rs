@@ -106,12 +106,17 @@ fn certificate_failure(error: &CertificateError) -> TlsFailure {
         }
         CertificateError::NotValidForName => TlsFailure::WrongName(String::new()),
         CertificateError::NotValidForNameContext { expected, presented } => {
+            // The library writes DnsName("a.example") and IpAddress(10.0.0.1).
+            let plain = |name: &String| {
+                let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
+                inner.trim_matches(['(', ')', '"']).to_owned()
+            };
             let names = if presented.is_empty() {
                 "it names no host at all: it needs a subjectAltName".to_owned()
             } else {
-                format!("it is for {}", presented.join(", "))
+                format!("it is for {}", presented.iter().map(plain).collect::<Vec<_>>().join(", "))
             };
-            TlsFailure::WrongName(printable(&format!(" ({}): {names}", expected.to_str())))
+            TlsFailure::WrongName(printable(&format!("({}): {names}", expected.to_str())))
         }
         // A bad signature is what another CA of the same name leaves.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFailure::UnknownCa,

@@ -77,7 +77,7 @@ pub enum TlsFailure {
     #[error("the server's certificate is not valid yet{0}")]
     NotYetValid(String),
     /// It is for other names.
-    #[error("the server's certificate is not for this name{0}")]
+    #[error("the server's certificate is not for this name {0}")]
     WrongName(String),
     /// No authority that we trust signed it.
     #[error("the server's certificate is not signed by a CA that is trusted here")]
