@@ -32,8 +32,7 @@ pub(super) fn load(arguments: &ConfigArguments, purpose: Purpose) -> Result<Load
 pub(super) fn runtime() -> Result<Runtime, Exit> {
     Builder::new_current_thread()
         .enable_all()
-        // Resolving names and reading files block: never for long, and rarely.
-        .max_blocking_threads(16)
+        // Threads that resolve names and read files: made on demand, however many of them hang.
         .thread_keep_alive(Duration::from_millis(100))
         .build()
         .map_err(|error| {

@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{sleep, timeout_at};
 
-/// Pause between two looks in the first minutes: what waits for us should start as soon as it can.
+/// Pause between two looks after a change: what waits for us should start as soon as it can.
 const PAUSE: Duration = Duration::from_millis(20);
+/// What it grows to in the first minutes.
+const LONG_PAUSE: Duration = Duration::from_millis(80);
 /// Pause after [`PATIENCE`].
 const LATE_PAUSE: Duration = Duration::from_millis(500);
-/// How long the short pause is worth its price.
+/// How long the shorter pauses are worth their price.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How often a service manager that waits for us is told to go on waiting.
 const EXTEND: Duration = Duration::from_secs(10);
@@ -90,15 +92,18 @@ async fn next(news: &mut Receiver<News>, deadline: Option<Instant>) -> Option<Ne
 async fn follow(index: usize, target: Target, sender: Sender<News>) {
     let began = Instant::now();
     let mut last = None;
+    let mut pause = PAUSE;
     loop {
         let look = look(&target).await;
+        pause = (pause * 5 / 4).min(if began.elapsed() < PATIENCE { LONG_PAUSE } else { LATE_PAUSE });
         if last.as_ref() != Some(&look.state) {
             last = Some(look.state.clone());
+            pause = PAUSE;
             if sender.send(News { index, look }).await.is_err() {
                 return;
             }
         }
-        sleep(if began.elapsed() < PATIENCE { PAUSE } else { LATE_PAUSE }).await;
+        sleep(pause).await;
     }
 }
 

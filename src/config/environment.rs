@@ -19,7 +19,8 @@ pub struct Environment(BTreeMap<OsString, OsString>);
 
 /// The variables of the servers' own clients, without `VAULT_` or `BAO_`, and the keys they speak of.
 ///
-/// Vault's `api/client.go` and OpenBao's fork of it read them.
+/// Vault's `api/client.go` and OpenBao's fork of it read them. Theirs that skip verification are not heard: what was
+/// left in a shell must not open the way of the shares to anybody.
 const CLIENT_VARIABLES: &[(&str, Scope, &str)] = &[
     ("ADDR", Scope::Cluster, "nodes"),
     ("CACERT", Scope::Tls, "ca_file"),
@@ -27,7 +28,6 @@ const CLIENT_VARIABLES: &[(&str, Scope, &str)] = &[
     ("CLIENT_CERT", Scope::Tls, "client_cert"),
     ("CLIENT_KEY", Scope::Tls, "client_key"),
     ("TLS_SERVER_NAME", Scope::Tls, "server_name"),
-    ("SKIP_VERIFY", Scope::Tls, "skip_verify"),
 ];
 
 /// A variable of Vault's or OpenBao's client that is set; read only if it is used.

@@ -100,7 +100,7 @@ fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<Document
 /// Lets the variables of Vault's and OpenBao's clients speak where nothing else does.
 ///
 /// Keys that answer one question are silent together: a file that names a `ca_file` has said whom it trusts, and no
-/// `VAULT_SKIP_VERIFY` left in a shell may undo that.
+/// `VAULT_CAPATH` left in a shell may widen that.
 fn fill_silence(
     layers: &mut Layers,
     environment: &Environment,

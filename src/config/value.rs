@@ -70,7 +70,7 @@ pub(super) fn word<'a>(text: &'a str, words: &'static [&'static str]) -> Result<
     if words.contains(&text) { Ok(text) } else { Err(ValueError::Word { written: shown(text), words }) }
 }
 
-/// Reads a truth value as Go's `strconv.ParseBool` does, as `VAULT_SKIP_VERIFY` is read by Vault's own client.
+/// Reads a truth value as Go's `strconv.ParseBool` does, for those who are used to Vault's own variables.
 pub(super) fn boolean(text: &str) -> Result<bool, ValueError> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),

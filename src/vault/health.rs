@@ -1,5 +1,6 @@
 //! `GET /v1/sys/health`: what a server says of itself without a login.
 
+use super::refusal::printable;
 use serde::Deserialize;
 
 /// The path and query that make every state answer 299, so that no intermediary's 503 can be mistaken for one.
@@ -98,8 +99,8 @@ impl Health {
             sealed,
             role,
             removed: wire.removed_from_cluster == Some(true),
-            version: wire.version,
-            cluster_name: wire.cluster_name,
+            version: wire.version.as_deref().map(printable),
+            cluster_name: wire.cluster_name.as_deref().map(printable),
             server_time: wire.server_time_utc,
         })
     }

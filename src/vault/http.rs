@@ -30,6 +30,8 @@ pub(super) struct Http {
 struct Current {
     client: reqwest::Client,
     stamps: Option<Stamps>,
+    /// Files that could not be used: said once, not at every look.
+    refused: Option<Stamps>,
     looked: Instant,
     failing: bool,
 }
@@ -46,7 +48,8 @@ impl Http {
     ) -> Result<Self, TlsFileError> {
         let stamps = tls.map(Stamps::take);
         let client = build(tls, ahead, host_of_name)?;
-        let current = Mutex::new(Current { client, stamps, looked: Instant::now(), failing: false });
+        let current =
+            Mutex::new(Current { client, stamps, refused: None, looked: Instant::now(), failing: false });
         Ok(Self { tls: tls.cloned(), ahead, host_of_name: host_of_name.map(str::to_owned), current })
     }
 
@@ -64,10 +67,14 @@ impl Http {
                     Ok(client) => {
                         current.client = client;
                         current.stamps = stamps;
+                        current.refused = None;
                         tracing::info!("certificates changed on disk: new connections use them");
                     }
                     Err(error) => {
-                        tracing::warn!("certificates changed on disk, but {error}; the old ones stay");
+                        if current.refused != stamps {
+                            tracing::warn!("certificates changed on disk, but {error}; the old ones stay");
+                        }
+                        current.refused = stamps;
                     }
                 }
             }

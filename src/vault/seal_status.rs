@@ -1,6 +1,10 @@
 //! `GET /v1/sys/seal-status`, and the same body as the answer to a submitted share.
 
+use super::refusal::printable;
 use serde::Deserialize;
+
+/// The one seal that shares open.
+const SHAMIR: &str = "shamir";
 
 /// The path of the seal status.
 pub const PATH: &str = "/v1/sys/seal-status";
@@ -36,7 +40,7 @@ pub struct SealStatus {
 impl SealStatus {
     /// True for the seal that we can open: Shamir shares of the unseal key itself.
     pub fn takes_unseal_shares(&self) -> bool {
-        self.seal_type == "shamir" && !self.recovery_seal
+        self.seal_type == SHAMIR && !self.recovery_seal
     }
 
     /// Reads a body; `None` when it is not a seal status.
@@ -45,7 +49,12 @@ impl SealStatus {
         Some(Self {
             sealed: wire.sealed?,
             // Servers before 0.10 name no type; all of them were Shamir.
-            seal_type: wire.seal_type.unwrap_or_else(|| "shamir".to_owned()),
+            seal_type: match wire.seal_type {
+                None => SHAMIR.to_owned(),
+                Some(word) if word == SHAMIR => word,
+                // It is shown to people; escaped, so that nothing becomes `shamir` by being cleaned.
+                Some(word) => word.escape_debug().take(40).collect(),
+            },
             // Absent in servers before 1.0: they answered this path only when initialized.
             initialized: wire.initialized.unwrap_or(true),
             threshold: wire.t.unwrap_or(0),
@@ -55,7 +64,7 @@ impl SealStatus {
             recovery_seal: wire.recovery_seal == Some(true),
             migration: wire.migration == Some(true),
             removed: wire.removed_from_cluster == Some(true),
-            version: wire.version,
+            version: wire.version.as_deref().map(printable),
         })
     }
 }
@@ -75,4 +84,18 @@ struct Wire {
     migration: Option<bool>,
     removed_from_cluster: Option<bool>,
     version: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_calls_itself_cannot_write_to_a_terminal() {
+        let body = br#"{"sealed":true,"type":"shamir\n\u001b[2J","version":"2\u001b]0;x\u0007"}"#;
+        let status = SealStatus::parse(body).unwrap();
+        assert!(!status.takes_unseal_shares(), "only the exact word is shamir");
+        let shown = format!("{}{}", status.seal_type, status.version.unwrap());
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+    }
 }

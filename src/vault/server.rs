@@ -83,8 +83,14 @@ impl Server {
         // Owned bytes are written from where they are and wiped when the request is done; anything else leaves
         // a copy behind.
         let body = Bytes::from_owner(body);
-        let (status, body) = self.exchange(Method::PUT, unseal_answer::PATH, Some(body), limit).await?;
-        Ok(UnsealAnswer::parse(status, &body))
+        let sent = body.clone();
+        let (status, answer) = self.exchange(Method::PUT, unseal_answer::PATH, Some(body), limit).await?;
+        let answer = Zeroizing::new(answer);
+        // Servers do not repeat a share; an error page of something between might, and its text goes to the log.
+        if repeats(&answer, &sent) {
+            return Ok(UnsealAnswer::parse(status, b"an answer that repeats the request"));
+        }
+        Ok(UnsealAnswer::parse(status, &answer))
     }
 
     /// `PUT sys/unseal` with a reset: drops all shares of the current round.
@@ -150,6 +156,14 @@ fn location(response: &Response) -> String {
     printable(&String::from_utf8_lossy(value))
 }
 
+/// Whether an answer has a piece of the request's longest run of hex digits in it, in either case.
+fn repeats(answer: &[u8], request: &[u8]) -> bool {
+    const PIECE: usize = 16;
+    let share =
+        request.split(|byte| !byte.is_ascii_hexdigit()).max_by_key(|run| run.len()).unwrap_or_default();
+    share.windows(PIECE).any(|piece| answer.windows(PIECE).any(|part| part.eq_ignore_ascii_case(piece)))
+}
+
 /// What an answer that is neither health nor seal status tells.
 fn not_an_answer(status: u16, body: &[u8]) -> Unreachable {
     let refusal = Refusal::parse(status, body);
@@ -169,5 +183,26 @@ fn shorten(text: &str) -> String {
     match text.char_indices().nth(ENOUGH) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_repeats_the_share_is_recognised() {
+        let share = "0123456789abcdeffedcba98765432100123456789abcdeffedcba987654321033";
+        let request = format!("{{\"key\":\"{share}\"}}");
+        for (answer, repeated) in [
+            (format!("<pre>PUT /v1/sys/unseal {request}</pre>"), true),
+            (share.to_uppercase(), true),
+            (share.chars().skip(20).take(20).collect(), true),
+            ("{\"errors\":[\"Vault is sealed\"]}".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(repeats(answer.as_bytes(), request.as_bytes()), repeated, "{answer}");
+        }
+        assert!(!repeats(b"{\"reset\":true}", br#"{"reset":true}"#), "nothing secret is in a reset");
     }
 }

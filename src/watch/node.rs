@@ -3,10 +3,10 @@
 use super::announce::Announcer;
 use super::board::{Board, NodeKey};
 use super::duty::Duty;
-use super::shares::{Failure, Reader, source_changed};
+use super::shares::{Failure, Reader};
 use crate::explain::Explain;
-use crate::shares::{ShareSet, Source, Stamp};
-use crate::unseal::{Action, Holding, Machine, Observation};
+use crate::shares::{ShareSet, Source};
+use crate::unseal::{Action, Holding, Machine, Observation, State};
 use crate::vault::Unreachable;
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -41,7 +41,7 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
                 machine.set_pace(current.cluster.pace.clone());
                 Observation::Woken
             }
-            () = change_of(source, hands.reader.stamp()) => Observation::Woken,
+            () = change_of(source.as_ref(), &mut hands.reader) => Observation::Woken,
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
@@ -50,6 +50,9 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
         announcer.announce(machine.state(), &events, hands.held.as_ref());
         if !machine.needs_shares() {
             hands.held = None;
+        }
+        if machine.state().is_some_and(State::is_unsealed) {
+            hands.reader.forget();
         }
     }
 }
@@ -61,9 +64,9 @@ async fn pause(wait: Duration) {
     }
 }
 
-async fn change_of(source: Option<Source>, before: Option<Stamp>) {
+async fn change_of(source: Option<&Source>, reader: &mut Reader) {
     match source {
-        Some(source) => source_changed(source, before).await,
+        Some(source) => reader.changed(source).await,
         None => pending().await,
     }
 }

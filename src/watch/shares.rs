@@ -14,6 +14,7 @@ pub(super) struct Reader {
     running: Option<(Source, JoinHandle<Outcome>)>,
     /// What the source looked like when it was last read.
     stamp: Option<Stamp>,
+    looking: Option<JoinHandle<Option<Stamp>>>,
 }
 
 type Outcome = (Option<Stamp>, Result<Loaded, ShareError>);
@@ -42,26 +43,31 @@ impl Reader {
         loaded.map_err(Failure::Refused)
     }
 
-    /// What the source looked like when it was last read.
-    pub(super) fn stamp(&self) -> Option<Stamp> {
-        self.stamp.clone()
+    /// Drops what a slow read may still bring: nobody needs it any more.
+    pub(super) fn forget(&mut self) {
+        self.running = None;
+    }
+
+    /// Returns when `source` is not what it was when it was last read. A look that hangs is the only one: a call that
+    /// is cut short leaves it to the next.
+    pub(super) async fn changed(&mut self, source: &Source) {
+        // Looks first and sleeps then: whoever waits for less than the pause and asks again would never look.
+        loop {
+            let looking = self.looking.get_or_insert_with(|| {
+                let source = source.clone();
+                tokio::task::spawn_blocking(move || source.stamp())
+            });
+            let now = looking.await.ok().flatten();
+            self.looking = None;
+            if now != self.stamp {
+                return;
+            }
+            sleep(LOOK_AT_SOURCE).await;
+        }
     }
 }
 
 fn begin(source: Source) -> JoinHandle<Outcome> {
     // The stamp comes first: a change during the read is then seen as one.
     tokio::task::spawn_blocking(move || (source.stamp(), source.load()))
-}
-
-/// Returns when `source` is not what it was when `before` was taken.
-pub(super) async fn source_changed(source: Source, before: Option<Stamp>) {
-    // Looks first and sleeps then: whoever waits for less than the pause and asks again would never look.
-    loop {
-        let looked_at = source.clone();
-        let now = tokio::task::spawn_blocking(move || looked_at.stamp()).await.ok().flatten();
-        if now != before {
-            return;
-        }
-        sleep(LOOK_AT_SOURCE).await;
-    }
 }

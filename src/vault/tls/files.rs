@@ -98,6 +98,13 @@ impl Stamps {
             files.push(directory.clone());
             files.extend(listing(directory).unwrap_or_default());
         }
+        if settings.ca_file.is_none() && settings.ca_dir.is_none() && !settings.skip_verify {
+            // The system's own authorities, where Debian's update-ca-certificates(8) puts them.
+            let bundle = std::env::var_os("SSL_CERT_FILE");
+            files.push(
+                bundle.map_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"), PathBuf::from),
+            );
+        }
         Self(files.into_iter().map(|file| (stamp(&file), file)).map(|(stamp, file)| (file, stamp)).collect())
     }
 }
