@@ -9,7 +9,7 @@ use super::ground::{Ground, stop};
 use super::table::{Table, Unit, median};
 
 /// Restarts each; the even ones are a power cut, the odd ones a `systemctl restart`.
-const RESTARTS: usize = 15;
+const RESTARTS: usize = 25;
 /// The bare loop's pause, and the observer's.
 const TICK: Duration = Duration::from_millis(1);
 
