@@ -5,6 +5,7 @@ mod check;
 mod exit;
 mod look;
 mod run;
+mod say;
 mod start;
 mod status;
 mod wait;

@@ -9,6 +9,7 @@
 )]
 
 mod check;
+mod closed;
 mod help;
 mod refusals;
 mod status;

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 /// A program and its arguments. Specifiers (`%i`) and variables are as they were written.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLine {
     /// The path or name of the program, without the prefixes (`-`, `@`, `+`, …) that say how to run it.
     pub program: String,

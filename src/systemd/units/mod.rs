@@ -15,9 +15,10 @@ pub use load_path::resolve;
 use std::fs;
 use std::path::{Path, PathBuf};
 use syntax::Assignment;
+use zeroize::Zeroizing;
 
-/// A file with unit settings: a unit, or one of its drop-ins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file with unit settings: a unit, or one of its drop-ins. No Debug and no Clone: somebody may have written a share
+/// into it (`SetCredential=`, a command line).
 pub struct UnitFile {
     /// Where it is, as the machine below the root directory knows it.
     pub path: PathBuf,
@@ -49,6 +50,7 @@ impl UnitFile {
         let file = resolve(root, path)?;
         let masked = file == Path::new("/dev/null");
         let text = if masked { String::new() } else { fs::read_to_string(root.join(inside(&file))).ok()? };
+        let text = Zeroizing::new(text);
         let masked = masked || text.is_empty();
         Some(Self { path: path.to_owned(), masked, assignments: syntax::parse(&text) })
     }
@@ -63,7 +65,6 @@ impl UnitFile {
 }
 
 /// A unit as it applies: one file, and its drop-ins on top.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
     files: Vec<UnitFile>,
 }

@@ -1,12 +1,13 @@
 //! Sections, assignments, comments and continued lines (systemd.syntax(7)).
 
+use zeroize::Zeroizing;
+
 /// `key=value` in a section.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assignment {
     pub(super) section: String,
     pub(super) key: String,
     /// Without the spaces around it; quotes and escapes are as they were written.
-    pub(super) value: String,
+    pub(super) value: Zeroizing<String>,
 }
 
 /// Every assignment in its order. What is none is skipped, as systemd skips it with a warning.
@@ -18,7 +19,7 @@ pub(super) fn parse(text: &str) -> Vec<Assignment> {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             name.clone_into(&mut section);
         } else if let Some((key, value)) = line.split_once('=') {
-            let (key, value) = (key.trim_end().to_owned(), value.trim_start().to_owned());
+            let (key, value) = (key.trim_end().to_owned(), Zeroizing::new(value.trim_start().to_owned()));
             assignments.push(Assignment { section: section.clone(), key, value });
         }
     }
@@ -26,17 +27,23 @@ pub(super) fn parse(text: &str) -> Vec<Assignment> {
 }
 
 /// Lines with their continuations: a backslash at the end becomes a space, comments in between do not count.
-fn logical_lines(text: &str) -> Vec<String> {
+fn logical_lines(text: &str) -> Vec<Zeroizing<String>> {
     let mut lines = Vec::new();
-    let mut open: Option<String> = None;
+    let mut open: Option<Zeroizing<String>> = None;
     for line in text.trim_start_matches('\u{feff}').lines() {
         if line.trim_start().starts_with(['#', ';']) {
             continue;
         }
-        let begun = open.take().unwrap_or_default();
+        let mut begun = open.take().unwrap_or_default();
         match line.strip_suffix('\\') {
-            Some(part) => open = Some(begun + part + " "),
-            None => lines.push(begun + line),
+            Some(part) => {
+                begun.extend([part, " "]);
+                open = Some(begun);
+            }
+            None => {
+                begun.push_str(line);
+                lines.push(begun);
+            }
         }
     }
     lines.extend(open);
@@ -48,7 +55,7 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String, String)> {
-        parse(text).into_iter().map(|Assignment { section, key, value }| (section, key, value)).collect()
+        parse(text).into_iter().map(|Assignment { section, key, value }| (section, key, value.to_string())).collect()
     }
 
     #[test]
