@@ -11,6 +11,7 @@ mod status;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
+pub use check::Checked;
 pub use exit::Exit;
 
 use clap::Parser;

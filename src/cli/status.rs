@@ -115,7 +115,8 @@ fn node<'a>(target: &'a Target, look: &'a Look) -> Node<'a> {
     }
 }
 
-fn json(document: &impl Serialize) -> serde_json::Result<String> {
+/// A result as one line of JSON.
+pub(super) fn json(document: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(document).map(|text| text + "\n")
 }
 

@@ -11,6 +11,7 @@
 mod check;
 mod closed;
 mod help;
+mod machine;
 mod refusals;
 mod status;
 #[path = "../support/mod.rs"]

@@ -57,10 +57,20 @@ impl UnitFile {
 
     /// The names of all settings in `[Service]`, with repetitions.
     pub fn service_keys(&self) -> impl Iterator<Item = &str> {
+        self.service().map(|(key, _)| key)
+    }
+
+    /// What a setting such as `ExecStart=` of this file alone starts.
+    pub fn commands(&self, key: &str) -> Vec<CommandLine> {
+        effective(self.service(), key).into_iter().filter_map(CommandLine::parse).collect()
+    }
+
+    /// Every assignment in `[Service]`, in its order.
+    fn service(&self) -> impl Iterator<Item = (&str, &str)> {
         self.assignments
             .iter()
             .filter(|assignment| assignment.section == "Service")
-            .map(|assignment| assignment.key.as_str())
+            .map(|assignment| (assignment.key.as_str(), assignment.value.as_str()))
     }
 }
 
@@ -85,15 +95,7 @@ impl Unit {
 
     /// The effective values of a setting in `[Service]` that takes several: an empty assignment drops those before.
     pub fn values(&self, key: &str) -> Vec<&str> {
-        let mut values = Vec::new();
-        for (_, value) in self.service().filter(|(name, _)| *name == key) {
-            if value.is_empty() {
-                values.clear();
-            } else {
-                values.push(value);
-            }
-        }
-        values
+        effective(self.service(), key)
     }
 
     /// The effective value of a setting in `[Service]` that takes one; an empty one is the default again.
@@ -123,12 +125,21 @@ impl Unit {
 
     /// Every assignment in `[Service]`, in the order in which they apply.
     fn service(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .flat_map(|file| &file.assignments)
-            .filter(|assignment| assignment.section == "Service")
-            .map(|assignment| (assignment.key.as_str(), assignment.value.as_str()))
+        self.files.iter().flat_map(UnitFile::service)
     }
+}
+
+/// The values of a list setting after all assignments.
+fn effective<'a>(assignments: impl Iterator<Item = (&'a str, &'a str)>, key: &str) -> Vec<&'a str> {
+    let mut values = Vec::new();
+    for (_, value) in assignments.filter(|(name, _)| *name == key) {
+        if value.is_empty() {
+            values.clear();
+        } else {
+            values.push(value);
+        }
+    }
+    values
 }
 
 /// A path of the machine, for joining to its root directory.

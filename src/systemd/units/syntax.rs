@@ -55,7 +55,10 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String, String)> {
-        parse(text).into_iter().map(|Assignment { section, key, value }| (section, key, value.to_string())).collect()
+        parse(text)
+            .into_iter()
+            .map(|Assignment { section, key, value }| (section, key, value.to_string()))
+            .collect()
     }
 
     #[test]
