@@ -138,6 +138,12 @@ fn the_move_from_a_script_is_printed_for_this_machine() {
     files.put("/etc/vault/tls/vault-ca.crt", "", 0o644);
     is_as_in("takeover.txt", &files.said(true));
 
+    // A unit that was linked from elsewhere: disabling it removes the link.
+    fs::rename(files.at(OLD), files.at("/etc/vault/old.service")).unwrap();
+    symlink("/etc/vault/old.service", files.at(OLD)).unwrap();
+    let said = files.said(true);
+    assert!(said.contains("\nsystemctl link /etc/vault/old.service\n") && !said.contains("\nmv "), "{said}");
+
     // The same in JSON.
     let document: Value = serde_json::from_str(&files.check(true).json().unwrap()).unwrap();
     let shadowed = &document["findings"][1];

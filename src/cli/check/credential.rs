@@ -2,6 +2,7 @@
 
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
+use crate::explain::Explain;
 use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
@@ -37,7 +38,9 @@ pub(super) fn check(
         ),
         Some(CredentialOrigin::File { path, encrypted, .. }) if !path.is_absolute() || encrypted => {
             if encrypted && path.is_absolute() && machine.as_root && !machine.has_file(&path) {
-                missing(&path, name, subject, findings);
+                let advice =
+                    format!("Make it: systemd-creds encrypt --name={name} FILE {}", quote::shell(&path));
+                missing(&path, name, advice, subject, findings);
                 return None;
             }
             let (kind, what) =
@@ -69,13 +72,20 @@ fn file(
     let loaded = match source.load() {
         Ok(loaded) => Ok(loaded),
         Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
-            missing(path, name, subject, findings);
+            let advice = format!(
+                "Put the shares there (install -m 600 FILE {}), or name the file that holds them: systemctl edit \
+                 vault-unseal, [Service], LoadCredential={name}:FILE",
+                quote::shell(path)
+            );
+            missing(path, name, advice, subject, findings);
             return None;
         }
-        Err(error @ ShareError::File { .. }) => {
+        Err(ShareError::File { path: at, cause }) => {
             let loaded = Source::load_unjudged(&at);
             if loaded.is_ok() {
-                findings.explain(Severity::Warning, subject, &error);
+                let message = format!("{}, where the shares are read from: {cause}", quote::sentence(path));
+                let error = ShareError::File { path: at, cause };
+                findings.add(Severity::Warning, subject, error.kind(), message, error.advice());
             }
             loaded
         }
@@ -96,16 +106,7 @@ fn file(
     }
 }
 
-fn missing(path: &Path, name: &str, subject: &str, findings: &mut Findings) {
-    let (file, word) = (quote::sentence(path), quote::shell(path));
-    findings.add(
-        Severity::Problem,
-        subject,
-        "credential-file-missing",
-        format!("credential \"{name}\": there is no file {file}"),
-        Some(format!(
-            "Put the shares there (install -m 600 FILE {word}), or name the file that holds them: systemctl edit \
-             vault-unseal, [Service], LoadCredential={name}:FILE"
-        )),
-    );
+fn missing(path: &Path, name: &str, advice: String, subject: &str, findings: &mut Findings) {
+    let message = format!("credential \"{name}\": there is no file {}", quote::sentence(path));
+    findings.add(Severity::Problem, subject, "credential-file-missing", message, Some(advice));
 }

@@ -47,18 +47,18 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: 
     let path = old.path.clone();
     let (this, program) = Move::from(machine, old, ours);
     let starts = match program.scripts.as_slice() {
-        [] => "another program".to_owned(),
+        [] => program.program.as_deref().unwrap_or("nothing").to_owned(),
         scripts => scripts.iter().map(|script| quote::sentence(script)).collect::<Vec<_>>().join(", "),
     };
     let place = match ours {
-        Some(ours) => format!("it takes the place of {}", quote::sentence(&ours.path)),
-        None => "and no unit of vault-unseal's own is installed".to_owned(),
+        Some(ours) => format!(". It takes the place of {}", quote::sentence(&ours.path)),
+        None => ", and no unit of vault-unseal's own is installed".to_owned(),
     };
     findings.add(
         Severity::Problem,
         "service",
         "unit-shadowed",
-        format!("{} starts {starts}, not vault-unseal: {place}", quote::sentence(&path)),
+        format!("{} starts {starts}, not vault-unseal{place}", quote::sentence(&path)),
         Some("The steps of the move are below.".to_owned()),
     );
     findings.steps(steps(&this));

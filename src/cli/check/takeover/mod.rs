@@ -10,7 +10,8 @@ pub(super) use steps::steps;
 use super::machine::{Machine, SERVICE, Service};
 use super::readable::Access;
 use crate::config::NodeAddress;
-use crate::systemd::units::{CredentialOrigin, Unit, UnitFile};
+use crate::systemd::units::{CredentialOrigin, Unit, UnitFile, resolve};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The share file of the unit as it is shipped.
@@ -33,6 +34,8 @@ const AUTHORITIES: [&str; 8] = [
 pub(super) struct Move {
     /// The old unit.
     unit: PathBuf,
+    /// Where it leads if it is a link (`systemctl link`): then disabling removes it.
+    link: Option<PathBuf>,
     /// Its drop-ins that would apply to ours.
     drop_ins: Vec<PathBuf>,
     /// Whether our own unit is installed.
@@ -81,6 +84,7 @@ impl Move {
             _ => false,
         };
         let this = Self {
+            link: fs::read_link(machine.at(&unit)).is_ok().then(|| resolve(machine.root(), &unit)).flatten(),
             unit,
             drop_ins,
             installed: ours.is_some(),

@@ -15,6 +15,8 @@ const LARGEST: u64 = 64 * 1024;
 /// What a unit starts, as far as it can be read.
 #[derive(Default)]
 pub(in crate::cli::check) struct Program {
+    /// The first program, which may be the shell of a script.
+    pub(in crate::cli::check) program: Option<String>,
     /// The scripts that were read.
     pub(in crate::cli::check) scripts: Vec<PathBuf>,
     /// What they and the unit say.
@@ -45,7 +47,8 @@ impl Program {
         }
         let mut says = Script::read(&text);
         says.paths.retain(|path| !scripts.contains(path));
-        Self { scripts, says }
+        let program = commands.first().map(|command| command.program.clone());
+        Self { program, scripts, says }
     }
 }
 

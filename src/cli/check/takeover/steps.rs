@@ -110,7 +110,7 @@ fn quoted(text: &str) -> String {
 fn share_step(this: &Move) -> (String, String) {
     let Some(path) = &this.shares else {
         return (
-            format!("Put the shares, which the script does not show in a file, into {SHARES}: one a line."),
+            format!("The script does not show a file with the shares. Put them into {SHARES}, one a line."),
             format!("install -m 600 /dev/null {SHARES}\n${{EDITOR:-nano}} {SHARES}\n"),
         );
     };
@@ -122,7 +122,7 @@ fn share_step(this: &Move) -> (String, String) {
         );
     }
     (
-        format!("The share file stays where it is: systemd reads it and hands it to the service."),
+        "The share file stays where it is: systemd reads it and hands it to the service.".to_owned(),
         format!(
             "install -d -m 755 {}\ncat >{DROP_IN} <<'END'\n[Service]\nLoadCredential=shares:{}\nEND\n",
             Path::new(DROP_IN).parent().unwrap_or(Path::new("/")).display(),
@@ -131,22 +131,27 @@ fn share_step(this: &Move) -> (String, String) {
     )
 }
 
-/// The files that would take the place of ours, or change it.
+/// The files that would take the place of ours, or change it; without a link, which `systemctl disable` removes.
 fn in_the_way(this: &Move) -> impl Iterator<Item = &PathBuf> {
-    std::iter::once(&this.unit).chain(&this.drop_ins)
+    Some(&this.unit).filter(|_| this.link.is_none()).into_iter().chain(&this.drop_ins)
 }
 
 fn put_away(this: &Move) -> String {
-    let moves = in_the_way(this).map(|path| moved(path, &old_name(path)));
-    format!("systemctl disable --now {SERVICE}\n{}systemctl daemon-reload\n", moves.collect::<String>())
+    let mut text = format!("systemctl disable --now {SERVICE}\n");
+    if let Some(target) = &this.link {
+        let _ = writeln!(text, "# (It was a link to {}, which that removed.)", quote::sentence(target));
+    }
+    text.extend(in_the_way(this).map(|path| moved(path, &old_name(path))));
+    text + "systemctl daemon-reload\n"
 }
 
 fn back(this: &Move) -> String {
-    let moves = in_the_way(this).map(|path| moved(&old_name(path), path));
-    format!(
-        "systemctl disable --now {SERVICE}\n{}systemctl daemon-reload\nsystemctl enable --now {SERVICE}\n",
-        moves.collect::<String>()
-    )
+    let mut text = format!("systemctl disable --now {SERVICE}\n");
+    text.extend(in_the_way(this).map(|path| moved(&old_name(path), path)));
+    if let Some(target) = &this.link {
+        let _ = writeln!(text, "systemctl link {}", quote::shell(target));
+    }
+    text + &format!("systemctl daemon-reload\nsystemctl enable --now {SERVICE}\n")
 }
 
 fn moved(from: &Path, to: &Path) -> String {
