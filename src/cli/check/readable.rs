@@ -129,12 +129,21 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
                 Severity::Warning,
                 subject,
                 "service-cannot-read",
-                format!("the service cannot read {}: {}", quote::sentence(&path), why(&refusal)),
+                format!(
+                    "the service, a user of its own, cannot read {}: {}",
+                    quote::sentence(&path),
+                    why(&refusal)
+                ),
                 Some(remedy(&path, &refusal)),
             );
         }
     };
-    for path in &loaded.sources {
+    let fragments = Path::new("/etc/vault-unseal/config.d");
+    let closed = access.refusal(fragments).is_some();
+    if closed {
+        look("configuration", fragments, &opened);
+    }
+    for path in loaded.sources.iter().filter(|path| !closed || !machine.name(path).starts_with(fragments)) {
         look("configuration", path, &opened);
     }
     for cluster in &loaded.settings.clusters {
@@ -155,12 +164,9 @@ fn why(refusal: &Refusal) -> String {
     match refusal {
         Refusal::Hidden { directory, setting } => format!("its sandbox hides {directory} ({setting})"),
         Refusal::Directory { path, mode } => {
-            format!(
-                "the directory {} has mode {mode:04o}, and it runs as a user of its own",
-                quote::sentence(path)
-            )
+            format!("the directory {} has mode {mode:04o}", quote::sentence(path))
         }
-        Refusal::Mode { mode, .. } => format!("its mode is {mode:04o}, and it runs as a user of its own"),
+        Refusal::Mode { mode, .. } => format!("its mode is {mode:04o}"),
     }
 }
 
@@ -168,6 +174,7 @@ fn why(refusal: &Refusal) -> String {
 fn opened(path: &Path, refusal: &Refusal) -> String {
     match refusal {
         Refusal::Directory { path, .. } => format!("chmod o+x {}", quote::shell(path)),
+        Refusal::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
         _ => format!("chmod o+r {}", quote::shell(path)),
     }
 }

@@ -47,7 +47,7 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: 
     let path = old.path.clone();
     let (this, program) = Move::from(machine, old, ours);
     let starts = match program.scripts.as_slice() {
-        [] => program.program.as_deref().unwrap_or("nothing").to_owned(),
+        [] => program.first.as_deref().unwrap_or("nothing").to_owned(),
         scripts => scripts.iter().map(|script| quote::sentence(script)).collect::<Vec<_>>().join(", "),
     };
     let place = match ours {
@@ -59,7 +59,11 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: 
         "service",
         "unit-shadowed",
         format!("{} starts {starts}, not vault-unseal{place}", quote::sentence(&path)),
-        Some("The steps of the move are below.".to_owned()),
+        Some(if machine.as_root {
+            "The steps of the move are below.".to_owned()
+        } else {
+            "The steps of the move are below. With sudo, check can read more and say more.".to_owned()
+        }),
     );
     findings.steps(steps(&this));
 }

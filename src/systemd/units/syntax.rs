@@ -35,15 +35,12 @@ fn logical_lines(text: &str) -> Vec<Zeroizing<String>> {
             continue;
         }
         let mut begun = open.take().unwrap_or_default();
-        match line.strip_suffix('\\') {
-            Some(part) => {
-                begun.extend([part, " "]);
-                open = Some(begun);
-            }
-            None => {
-                begun.push_str(line);
-                lines.push(begun);
-            }
+        if let Some(part) = line.strip_suffix('\\') {
+            begun.extend([part, " "]);
+            open = Some(begun);
+        } else {
+            begun.push_str(line);
+            lines.push(begun);
         }
     }
     lines.extend(open);

@@ -16,7 +16,7 @@ const LARGEST: u64 = 64 * 1024;
 #[derive(Default)]
 pub(in crate::cli::check) struct Program {
     /// The first program, which may be the shell of a script.
-    pub(in crate::cli::check) program: Option<String>,
+    pub(in crate::cli::check) first: Option<String>,
     /// The scripts that were read.
     pub(in crate::cli::check) scripts: Vec<PathBuf>,
     /// What they and the unit say.
@@ -47,8 +47,8 @@ impl Program {
         }
         let mut says = Script::read(&text);
         says.paths.retain(|path| !scripts.contains(path));
-        let program = commands.first().map(|command| command.program.clone());
-        Self { program, scripts, says }
+        let first = commands.first().map(|command| command.program.clone());
+        Self { first, scripts, says }
     }
 }
 

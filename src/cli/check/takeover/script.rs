@@ -40,7 +40,7 @@ impl Script {
             ..Self::default()
         };
         let mut before = "";
-        for word in expanded.split(|c: char| c.is_whitespace() || "'\"`;|&(),<>=[]\\".contains(c)) {
+        for word in expanded.split(|c: char| c.is_whitespace() || "'\"`;|&(),<>=\\".contains(c)) {
             script.word(before, word);
             if !word.is_empty() {
                 before = word;
@@ -150,15 +150,12 @@ fn substitute(text: &str, variables: &BTreeMap<&str, &str>) -> Zeroizing<String>
     while let Some((before, behind)) = rest.split_once('$') {
         out.push_str(before);
         let (name, default, after) = reference(behind);
-        match variables.get(name).copied().or(default) {
-            Some(value) => {
-                out.push_str(value);
-                rest = after;
-            }
-            None => {
-                out.push('$');
-                rest = behind;
-            }
+        if let Some(value) = variables.get(name).copied().or(default) {
+            out.push_str(value);
+            rest = after;
+        } else {
+            out.push('$');
+            rest = behind;
         }
     }
     out.push_str(rest);
@@ -227,6 +224,8 @@ mod tests {
             Script::read("curl https://example.org/install.sh; curl -sk http://127.0.0.1:8200/v1/sys/health");
         assert_eq!(shown(&script).0, ["http://127.0.0.1:8200"]);
         assert!(script.unverified && !script.unseals);
+        let script = Script::read("BAO_ADDR=${BAO_ADDR:-https://[::1]:8200}\nbao operator unseal");
+        assert_eq!(shown(&script).0, ["https://[::1]:8200"]);
     }
 
     #[test]

@@ -68,8 +68,10 @@ fn remarked(text: &str) -> String {
 fn configuration(this: &Move) -> String {
     let mut text = String::from("[[cluster]]\n");
     if this.addresses.is_empty() {
-        text.push_str("# The script does not show the address of the server: write it here.\n");
-        text.push_str("nodes  = [\"https://vault.example:8200\"]\n");
+        text.push_str(
+            "# The script does not show the address of the server. This is the usual one: correct it.\n",
+        );
+        text.push_str("nodes  = [\"https://127.0.0.1:8200\"]\n");
     } else {
         let nodes: Vec<String> = this.addresses.iter().map(|address| quoted(&address.to_string())).collect();
         let _ = writeln!(text, "nodes  = [{}]", nodes.join(", "));
