@@ -105,9 +105,9 @@ fn where_a_credential_comes_from() {
     let mut text = String::new();
     let mut look = |title: &str, as_root| {
         let said = normal.text(&files.said(as_root));
-        text += &format!("# {title}\n");
+        text = text.clone() + "# " + title + "\n";
         text.extend(
-            said.lines().filter(|line| !line.contains(&"configuration  ")).map(|line| line.to_owned() + "\n"),
+            said.lines().filter(|line| !line.contains("configuration  ")).map(|line| line.to_owned() + "\n"),
         );
     };
     look("no file", true);
