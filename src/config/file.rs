@@ -251,8 +251,20 @@ mod tests {
     #[test]
     fn a_file_of_somebody_else_is_refused() {
         let file = tempfile::NamedTempFile::new().expect("file");
+        // Only root can give a file away, and see it refused.
         if geteuid().is_root() {
-            std::os::unix::fs::chown(file.path(), Some(4321), None).expect("chown");
+            let chown = |path: &Path| std::os::unix::fs::chown(path, Some(4321), None).expect("chown");
+            let directory = tempfile::tempdir().expect("directory");
+            let path = directory.path().join("config.toml");
+            std::fs::write(&path, "").expect("write");
+            assert!(read(&path).is_ok() && fragments(directory.path()).is_ok());
+            chown(&path);
+            assert_eq!(read(&path).expect_err("file").kind(), "config-owner");
+            std::os::unix::fs::chown(&path, Some(0), None).expect("chown");
+            chown(directory.path());
+            assert_eq!(read(&path).expect_err("directory").kind(), "config-owner");
+            assert_eq!(fragments(directory.path()).expect_err("fragments").kind(), "config-owner");
+            chown(file.path());
         }
         let metadata = file.as_file().metadata().expect("metadata");
         let owner = metadata.uid();
