@@ -58,8 +58,10 @@ pub enum Verb {
     Status(StatusArguments),
     /// Look for problems: configuration, shares, TLS, servers
     ///
-    /// Submits nothing and changes nothing. Every finding comes with its remedy. Exits with 4 if there are
-    /// problems.
+    /// Submits nothing and changes nothing. Every finding comes with its remedy. Without --config it looks at the
+    /// machine as well: at what the service can read, at units that stand in its way, and at a shell script that
+    /// unseals so far, with the steps of the move. Exits with 4 if there are problems, with 78 if one of them is the
+    /// configuration.
     Check(CheckArguments),
 }
 

@@ -1,58 +1,124 @@
 //! `vault-unseal check`: looks for problems and says how to mend them. Submits nothing, changes nothing.
 
 mod cluster;
+mod credential;
 mod finding;
+mod machine;
+mod readable;
+mod service;
 mod show;
+mod takeover;
 
 use super::start::runtime;
+use super::status::json;
 use super::{ConfigArguments, Exit, arguments::CheckArguments};
-use crate::config::{self, Environment, Loaded, Purpose};
-use crate::{protect, report};
+use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
+use crate::protect;
+use crate::report::style::Style;
+use cluster::Place;
 use finding::{Findings, Severity};
+use machine::Machine;
+use rustix::process::geteuid;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Checks everything and prints the findings.
 pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Exit {
     // Shares are read below. A kernel that refuses is found by `run`, which cannot do without.
     let _ = protect::this_process();
     let environment = Environment::of_process();
-    let loaded = config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Unseal);
-    let mut findings = Findings::default();
-    let exit = match &loaded {
-        Ok(loaded) => match runtime() {
-            Ok(runtime) => {
-                let found = runtime.block_on(check_all(loaded));
-                runtime.shutdown_background();
-                findings.extend(found);
-                if findings.worst() == Severity::Problem { Exit::Problems } else { Exit::Done }
-            }
-            Err(exit) => return exit,
-        },
-        Err(error) => {
-            findings.explain(Severity::Problem, "configuration", error);
-            Exit::Config
-        }
+    let as_root = geteuid().is_root();
+    let checked = match Checked::of(&arguments.origin(), &environment, &arguments.overrides(), as_root) {
+        Ok(checked) => checked,
+        Err(exit) => return exit,
     };
-    if options.json {
-        return super::status::print_json(&findings, exit);
-    }
-    let style = report::style::Style::of(&io::stdout());
-    match write!(io::stdout(), "{}", show::table(&findings, style)) {
-        Ok(()) => exit,
-        Err(_) => Exit::Failed,
+    let text = if options.json { checked.json() } else { Ok(checked.table(Style::of(&io::stdout()))) };
+    match text.map(|text| write!(io::stdout(), "{text}")) {
+        Ok(Ok(())) => checked.exit(),
+        _ => Exit::Failed,
     }
 }
 
-async fn check_all(loaded: &Loaded) -> Findings {
-    let mut findings = Findings::default();
+/// What a check found.
+pub struct Checked {
+    findings: Findings,
+    exit: Exit,
+}
+
+impl Checked {
+    /// Checks the configuration, the servers, and for the configuration of the service also its machine: the one whose
+    /// root directory `origin` names. `as_root` says whether root looks, who can read what the service cannot.
+    ///
+    /// Errors: there is no event loop to be had; it was said on standard error.
+    pub fn of(
+        origin: &Origin,
+        environment: &Environment,
+        flags: &Overrides,
+        as_root: bool,
+    ) -> Result<Self, Exit> {
+        let machine = match origin {
+            Origin::Standard { root } => Machine::new(root, as_root),
+            Origin::File(_) => Machine::new(Path::new("/"), as_root),
+        };
+        let service = machine.service();
+        let place = Place { machine: &machine, service: service.as_ref() };
+        let loaded = config::load(origin, environment, flags, Purpose::Unseal);
+        let mut findings = Findings::default();
+        match &loaded {
+            Ok(loaded) => configured(loaded, &mut findings),
+            Err(error) => findings.explain(Severity::Problem, "configuration", error),
+        }
+        // A file that somebody names is not what the service of this machine reads.
+        if matches!(origin, Origin::Standard { .. }) {
+            if let (Ok(loaded), Some(service)) = (&loaded, &service) {
+                if as_root {
+                    readable::check(&machine, loaded, &service.unit, &mut findings);
+                }
+            }
+            service::check(&machine, service.as_ref(), &mut findings);
+        }
+        if let Ok(loaded) = &loaded {
+            let runtime = runtime()?;
+            findings.extend(runtime.block_on(clusters(loaded, &place)));
+            runtime.shutdown_background();
+        }
+        let exit = match loaded {
+            Err(_) => Exit::Config,
+            Ok(_) if findings.worst() == Severity::Problem => Exit::Problems,
+            Ok(_) => Exit::Done,
+        };
+        Ok(Self { findings, exit })
+    }
+
+    /// What the verb exits with: a configuration that is refused outweighs all other problems.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// For people: a table, and below it steps to paste.
+    pub fn table(&self, style: Style) -> String {
+        show::table(&self.findings, style)
+    }
+
+    /// For machines: one line.
+    pub fn json(&self) -> serde_json::Result<String> {
+        json(&self.findings)
+    }
+}
+
+fn configured(loaded: &Loaded, findings: &mut Findings) {
     let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
     let read = if files.is_empty() { "from the environment and flags".to_owned() } else { files.join(", ") };
     findings.good("configuration", read);
     for notice in &loaded.notices {
         findings.explain(Severity::Warning, "configuration", notice);
     }
+}
+
+async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
+    let mut findings = Findings::default();
     for settings in &loaded.settings.clusters {
-        findings.extend(cluster::check(settings, loaded.settings.clusters.len() > 1).await);
+        findings.extend(cluster::check(settings, loaded.settings.clusters.len() > 1, place).await);
     }
     findings
 }

@@ -5,11 +5,13 @@ mod check;
 mod exit;
 mod look;
 mod run;
+mod say;
 mod start;
 mod status;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
+pub use check::Checked;
 pub use exit::Exit;
 
 use clap::Parser;

@@ -1,5 +1,6 @@
 //! `vault-unseal run`: the daemon.
 
+use super::say::say;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::{Loaded, Purpose, Settings};
@@ -7,7 +8,8 @@ use crate::explain::Explain;
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::shares::ShareError;
-use crate::systemd::{journal, notify};
+use crate::systemd::journal::{self, Log};
+use crate::systemd::notify;
 use crate::watch::Watch;
 use crate::{config, protect, shares, vault};
 use std::future::pending;
@@ -20,7 +22,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
     let protection = match protect::this_process() {
         Ok(protection) => protection,
         Err(error) => {
-            eprintln!("error: the kernel does not let this process protect its memory: {error}");
+            say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
             return Exit::Failed;
         }
     };
@@ -28,7 +30,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    journal::start(loaded.settings.log_level);
+    let log = journal::start(loaded.settings.log_level);
     // Proved now, so that a broken source is reported at boot and not at the next outage.
     let oddities = match prove_sources(&loaded.settings) {
         Ok(oddities) => oddities,
@@ -39,7 +41,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Err(exit) => return exit,
     };
     let exit = runtime.block_on(
-        Daemon { arguments, watch: Watch::default() }
+        Daemon { arguments, watch: Watch::default(), log }
             .live(&loaded.settings, || started(&loaded, &oddities, &protection)),
     );
     // A thread that waits for a dead name server must not hold up the end.
@@ -79,6 +81,7 @@ fn notice(oddity: &dyn Explain) {
 struct Daemon<'a> {
     arguments: &'a ConfigArguments,
     watch: Watch,
+    log: Log,
 }
 
 /// What the signals ask for.
@@ -93,7 +96,7 @@ impl Daemon<'_> {
         let mut signals = match signals() {
             Ok(signals) => signals,
             Err(error) => {
-                eprintln!("error: cannot listen to signals: {error}");
+                say(format_args!("error: cannot listen to signals: {error}"));
                 return Exit::Failed;
             }
         };
@@ -154,6 +157,7 @@ impl Daemon<'_> {
         .map_err(boxed)?;
         let oddities = prove_sources(&loaded.settings).map_err(boxed)?;
         self.watch.apply(&loaded.settings).map_err(boxed)?;
+        self.log.set_level(loaded.settings.log_level);
         loaded.notices.iter().for_each(|oddity| notice(oddity));
         for oddity in oddities {
             notice(&oddity);

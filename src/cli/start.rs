@@ -1,6 +1,7 @@
 //! What verbs begin with: the configuration, the loop, and the end when one of them fails.
 
 use super::look::{Target, targets};
+use super::say::say;
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Purpose};
 use crate::explain::Explain;
@@ -17,7 +18,7 @@ pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
         journal::start(LevelFilter::INFO);
         tracing::error!(message_id = Message::Refused.id(), "{}", report::error::in_one_line(error));
     } else {
-        eprintln!("{}", report::error::render(error));
+        say(report::error::render(error));
     }
     exit
 }
@@ -36,7 +37,7 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
         .thread_keep_alive(Duration::from_millis(100))
         .build()
         .map_err(|error| {
-            eprintln!("error: cannot start the event loop: {error}");
+            say(format_args!("error: cannot start the event loop: {error}"));
             Exit::Failed
         })
 }

@@ -1,6 +1,7 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
 use super::look::{Look, Target, look_at_all};
+use super::say::say;
 use super::start::with_targets;
 use super::{ConfigArguments, Exit, arguments::StatusArguments};
 use crate::explain::Explain;
@@ -27,7 +28,7 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
         let text = match render(&looks) {
             Ok(text) => text,
             Err(error) => {
-                eprintln!("error: cannot write JSON: {error}");
+                say(format_args!("error: cannot write JSON: {error}"));
                 return Exit::Failed;
             }
         };
@@ -114,7 +115,8 @@ fn node<'a>(target: &'a Target, look: &'a Look) -> Node<'a> {
     }
 }
 
-fn json(document: &impl Serialize) -> serde_json::Result<String> {
+/// A result as one line of JSON.
+pub(super) fn json(document: &impl Serialize) -> serde_json::Result<String> {
     serde_json::to_string(document).map(|text| text + "\n")
 }
 

@@ -1,6 +1,7 @@
 //! `vault-unseal wait`: returns when the servers are unsealed.
 
 use super::look::{Look, Target, look};
+use super::say::say;
 use super::start::with_targets;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
 use crate::report;
@@ -55,7 +56,7 @@ async fn wait_for(targets: &[Target], options: &WaitArguments) -> Exit {
         match next(&mut news, deadline).await {
             Some(News { index, look }) => {
                 if let Some(target) = targets.get(index).filter(|_| !options.json) {
-                    eprintln!("{}: {}", target.address, report::state::phrase(&look.state));
+                    say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
                 }
                 states.insert(index, look.state);
             }
@@ -150,10 +151,10 @@ fn end(
         let waited = humantime::format_duration(Duration::from_millis(
             u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         ));
-        eprintln!("{} after {waited}", style.good("unsealed"));
+        say(format_args!("{} after {waited}", style.good("unsealed")));
     } else {
-        eprintln!("{}: {}", style.bad("not unsealed in time"), summary(targets, states));
-        eprintln!("  Look at `vault-unseal status`, and at `journalctl -u vault-unseal` for the reason.");
+        say(format_args!("{}: {}", style.bad("not unsealed in time"), summary(targets, states)));
+        say("  Look at `vault-unseal status`, and at `journalctl -u vault-unseal` for the reason.");
     }
     exit
 }

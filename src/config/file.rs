@@ -1,6 +1,9 @@
-//! Opens configuration files: regular, of a bounded size, and written by nobody but their owner and group.
+//! Opens configuration files: regular, of a bounded size, owned by root or the running user, and written by nobody
+//! else but their group.
 
+use crate::shares::User;
 use rustix::fs::{Mode, OFlags};
+use rustix::process::geteuid;
 use std::ffi::OsStr;
 use std::fs::{DirEntry, File, Metadata};
 use std::io::{self, Read};
@@ -61,6 +64,16 @@ pub enum FileError {
         /// The first line with other bytes, counted from 1.
         line: usize,
     },
+    /// Somebody else can change where the shares are sent.
+    #[error("{}: belongs to {owner}, not to {}, and it decides where key shares are sent", path.display(), user.or_root())]
+    Owner {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: User,
+        /// The user we run as.
+        user: User,
+    },
     /// Anybody can change where the shares are sent.
     #[error("{}: everybody may write it (mode {mode:04o}), and it decides where key shares are sent", path.display())]
     WorldWritable {
@@ -80,6 +93,7 @@ impl FileError {
             Self::Unreadable { .. } => "config-unreadable",
             Self::TooLarge { .. } => "config-too-large",
             Self::NotUtf8 { .. } => "config-not-utf8",
+            Self::Owner { .. } => "config-owner",
             Self::WorldWritable { .. } => "config-world-writable",
         }
     }
@@ -105,6 +119,13 @@ impl FileError {
                 "Save it as UTF-8; `iconv -f latin1 -t utf-8 {}` shows it converted from Latin-1.",
                 path.display()
             ),
+            Self::Owner { path, user, .. } => {
+                format!(
+                    "Look whether it says what it should, then run `chown {} {}`.",
+                    user.word(),
+                    path.display()
+                )
+            }
             Self::WorldWritable { path, .. } => {
                 format!("Look whether somebody changed it, then run `chmod o-w {}`.", path.display())
             }
@@ -129,7 +150,7 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, FileError> {
     if !metadata.is_file() {
         return Err(FileError::NotRegular { path: path.to_owned() });
     }
-    refuse_world_writable(path, &metadata)?;
+    refuse_strangers(path, &metadata, geteuid().as_raw())?;
     refuse_open_directory(path)?;
     let bytes = read_bounded(file).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
@@ -155,7 +176,8 @@ pub(super) fn fragments(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(unreadable(error)),
     };
-    refuse_world_writable(directory, &std::fs::metadata(directory).map_err(unreadable)?)?;
+    let metadata = std::fs::metadata(directory).map_err(unreadable)?;
+    refuse_strangers(directory, &metadata, geteuid().as_raw())?;
     let entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(unreadable)?;
     let mut paths: Vec<PathBuf> =
         entries.iter().map(DirEntry::path).filter(|path| is_fragment(path)).collect();
@@ -174,7 +196,17 @@ fn read_bounded(file: File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Refuses what somebody else than root and `user`, who runs this, owns or may write.
+///
 /// On the opened file where there is one, so that what is checked is what is read.
+fn refuse_strangers(path: &Path, metadata: &Metadata, user: u32) -> Result<(), FileError> {
+    if metadata.uid() != 0 && metadata.uid() != user {
+        let (owner, user) = (User::of(metadata.uid()), User::of(user));
+        return Err(FileError::Owner { path: path.to_owned(), owner, user });
+    }
+    refuse_world_writable(path, metadata)
+}
+
 fn refuse_world_writable(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
     if metadata.mode() & WORLD_WRITABLE == 0 {
         return Ok(());
@@ -182,7 +214,7 @@ fn refuse_world_writable(path: &Path, metadata: &Metadata) -> Result<(), FileErr
     Err(FileError::WorldWritable { path: path.to_owned(), mode: metadata.mode() & 0o7777 })
 }
 
-/// Refuses a directory in which anybody can put another file in the place of `path`; `/tmp` is sticky and passes.
+/// Refuses a directory in which somebody else can put another file in the place of `path`; `/tmp` is sticky and passes.
 fn refuse_open_directory(path: &Path) -> Result<(), FileError> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -190,7 +222,11 @@ fn refuse_open_directory(path: &Path) -> Result<(), FileError> {
     };
     let unreadable = |source| FileError::Unreadable { path: directory.to_owned(), source };
     let metadata = std::fs::metadata(directory).map_err(unreadable)?;
-    if metadata.mode() & STICKY != 0 { Ok(()) } else { refuse_world_writable(directory, &metadata) }
+    if metadata.mode() & STICKY != 0 {
+        Ok(())
+    } else {
+        refuse_strangers(directory, &metadata, geteuid().as_raw())
+    }
 }
 
 #[cfg(test)]
@@ -210,6 +246,33 @@ mod tests {
         assert_eq!(read(&huge).expect_err("huge").kind(), "config-too-large");
         File::create(&huge).and_then(|file| file.set_len(LARGEST)).expect("file");
         assert_eq!(read(&huge).expect("at the limit").map(|text| text.len() as u64), Some(LARGEST));
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_refused() {
+        let file = tempfile::NamedTempFile::new().expect("file");
+        // Only root can give a file away, and see it refused.
+        if geteuid().is_root() {
+            let chown = |path: &Path| std::os::unix::fs::chown(path, Some(4321), None).expect("chown");
+            let directory = tempfile::tempdir().expect("directory");
+            let path = directory.path().join("config.toml");
+            std::fs::write(&path, "").expect("write");
+            assert!(read(&path).is_ok() && fragments(directory.path()).is_ok());
+            chown(&path);
+            assert_eq!(read(&path).expect_err("file").kind(), "config-owner");
+            std::os::unix::fs::chown(&path, Some(0), None).expect("chown");
+            chown(directory.path());
+            assert_eq!(read(&path).expect_err("directory").kind(), "config-owner");
+            assert_eq!(fragments(directory.path()).expect_err("fragments").kind(), "config-owner");
+            chown(file.path());
+        }
+        let metadata = file.as_file().metadata().expect("metadata");
+        let owner = metadata.uid();
+        assert!(refuse_strangers(file.path(), &metadata, owner).is_ok());
+        let error = refuse_strangers(file.path(), &metadata, owner + 1).expect_err("refused");
+        assert_eq!(error.kind(), "config-owner");
+        let advice = error.advice();
+        assert!(advice.contains(&format!("chown {} ", owner + 1)), "{advice}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod field;
 mod file;
 mod format;
 mod notice;
-mod quote;
+pub(crate) mod quote;
 mod share;
 mod source;
 

@@ -3,7 +3,7 @@
 use super::{Notice, ShareError, ShareSet, credential, file, format, quote};
 use rustix::fs::{AtFlags, CWD, statat};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the shares of a cluster are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,16 @@ impl Source {
                 .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
         };
         format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
+    }
+
+    /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.
+    ///
+    /// For telling what the service gets; shares to submit come through [`Source::load`].
+    pub fn load_unjudged(path: &Path) -> Result<Loaded, ShareError> {
+        let bytes =
+            file::read_unjudged(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+        let origin = Self::File(path.to_owned());
+        format::parse(&bytes, &origin).map_err(|cause| ShareError::Content { origin, cause })
     }
 
     /// The source's current stamp; `None` while it cannot be looked at.

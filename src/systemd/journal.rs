@@ -5,19 +5,40 @@ use std::env;
 use std::io;
 use tracing::level_filters::LevelFilter;
 use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The name under which the journal files our messages.
 const IDENTIFIER: &str = "vault-unseal";
 
+/// The log that was started.
+#[derive(Debug)]
+pub struct Log {
+    filter: Handle<Targets, Registry>,
+}
+
+impl Log {
+    /// Logs at another level from now on.
+    pub fn set_level(&self, level: LevelFilter) {
+        // Fails only when this log is not the one in use: then its level is nobody's concern.
+        let _ = self.filter.reload(filter(level));
+    }
+}
+
+/// Our own messages at the wanted level; of libraries only what is worth a warning.
+fn filter(level: LevelFilter) -> Targets {
+    Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("vault_unseal", level)
+}
+
 /// Starts logging at `level`, to the journal if it reads our standard error, else to standard error itself.
-pub fn start(level: LevelFilter) {
-    // Our own messages at the wanted level; of libraries only what is worth a warning.
-    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("vault_unseal", level);
+pub fn start(level: LevelFilter) -> Log {
+    let (filter, handle) = reload::Layer::new(filter(level));
+    let log = Log { filter: handle };
     let registry = tracing_subscriber::registry().with(filter);
     if reads_our_stderr() {
         if let Ok(journal) = tracing_journald::layer() {
@@ -30,7 +51,7 @@ pub fn start(level: LevelFilter) {
                     ..PriorityMappings::new()
                 });
             let _ = registry.with(journal).try_init();
-            return;
+            return log;
         }
     }
     let lines =
@@ -44,6 +65,7 @@ pub fn start(level: LevelFilter) {
                 if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
             }));
     let _ = registry.with(lines).try_init();
+    log
 }
 
 /// `$JOURNAL_STREAM` names the device and inode of our standard error (systemd.exec(5)).

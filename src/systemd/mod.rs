@@ -1,4 +1,5 @@
-//! What we tell systemd and the journal.
+//! What we tell systemd and the journal, and what unit files tell us.
 
 pub mod journal;
 pub mod notify;
+pub mod units;

@@ -1,5 +1,7 @@
 //! SIGHUP.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::support::home::{Home, cluster, lines, shares_of_nobody};
@@ -90,4 +92,28 @@ fn nodes_come_and_go_and_the_others_keep_their_connection() {
     let said = daemon.output();
     assert_eq!(said.matches(&format!("{}: unsealed", stays.url())).count(), 1, "and begun anew:\n{said}");
     assert_eq!(goes.requests().len(), asked, "a node that is gone was asked");
+}
+
+#[test]
+fn the_log_level_is_reloaded_too() {
+    let server = content();
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    let settings = fs::read_to_string(home.path("config.toml")).unwrap();
+    let level = |level: &str| home.put("config.toml", &format!("log_level = \"{level}\"\n{settings}"));
+    level("error");
+    let mut notify = Notify::new();
+    let mut daemon = Daemon::start(home.command(&["run"]).env("NOTIFY_SOCKET", notify.path()));
+    notify.wait_for("READY=1");
+    notify.wait_for("STATUS=1 node: 1 unsealed");
+    assert_eq!(daemon.output(), "", "nothing is an error");
+    level("info");
+    daemon.hangup();
+    daemon.wait_for_line("configuration reloaded");
+    level("error");
+    daemon.hangup();
+    notify.wait_for("READY=1");
+    level("info");
+    daemon.hangup();
+    daemon.wait_for_line("configuration reloaded");
+    assert_eq!(daemon.output().matches("configuration reloaded").count(), 2, "{}", daemon.output());
 }

@@ -9,11 +9,15 @@
 )]
 
 mod check;
+mod closed;
+mod files;
 mod help;
+mod machine;
 mod refusals;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;
+mod takeover;
 mod wait;
 
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
+use super::credential;
 use super::finding::{Findings, Severity};
+use super::machine::{Machine, Service};
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::config::Cluster;
 use crate::explain::Explain;
@@ -14,14 +16,24 @@ use std::time::{Duration, UNIX_EPOCH};
 const RENEW_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Clocks that differ by more than this make certificates fail at the worst time.
 const CLOCK_TOLERANCE: u64 = 60;
+/// What no look at shares can tell: those of another server look the same.
+const UNPROVEN: &str = "whether they open this server shows only when they are submitted";
+
+/// Where the service lives whose credentials are looked at.
+pub(super) struct Place<'a> {
+    /// Its machine.
+    pub(super) machine: &'a Machine,
+    /// Its unit, if it is installed.
+    pub(super) service: Option<&'a Service>,
+}
 
 /// Everything about one cluster. `several` puts its name before each subject.
-pub(super) async fn check(cluster: &Cluster, several: bool) -> Findings {
+pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
     let name =
         |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
     let subject = name("shares");
-    let held = cluster.shares.as_ref().and_then(|source| load(source, &subject, &mut findings));
+    let held = cluster.shares.as_ref().and_then(|source| load(source, &subject, place, &mut findings));
     let targets = match of_cluster(cluster) {
         Ok(targets) => targets,
         Err(error) => {
@@ -57,35 +69,36 @@ pub(super) async fn check(cluster: &Cluster, several: bool) -> Findings {
     findings
 }
 
-fn load(source: &Source, subject: &str, findings: &mut Findings) -> Option<ShareSet> {
-    match source.load() {
+fn load(source: &Source, subject: &str, place: &Place<'_>, findings: &mut Findings) -> Option<ShareSet> {
+    let loaded = match source.load() {
         Ok(loaded) => {
             let count = loaded.shares.count();
             let shares = if count == 1 { "1 share".to_owned() } else { format!("{count} shares") };
             findings.good(subject, format!("{shares} in {source}"));
-            for notice in &loaded.notices {
-                findings.explain(Severity::Warning, subject, notice);
-            }
-            Some(loaded.shares)
+            Some(loaded)
         }
-        Err(error @ ShareError::Credential { cause: CredentialRefusal::NoDirectory, .. }) => {
-            // Only the service has its credentials: whoever checks from a shell has not.
-            let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
-                          LoadCredential= in the unit names.";
-            findings.add(
-                Severity::Warning,
-                subject,
-                error.kind(),
-                error.to_string(),
-                Some(remedy.to_owned()),
-            );
-            None
+        Err(ShareError::Credential { name, cause: cause @ CredentialRefusal::NoDirectory }) => {
+            // Only the service has its credentials: whoever checks from a shell looks behind them.
+            if let Some(Service { unit, .. }) = place.service {
+                credential::check(place.machine, unit, &name, subject, findings)
+            } else {
+                let error = ShareError::Credential { name, cause };
+                let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
+                              LoadCredential= in the unit will name. No unit of vault-unseal is installed here.";
+                let message = error.to_string();
+                findings.add(Severity::Warning, subject, error.kind(), message, Some(remedy.to_owned()));
+                None
+            }
         }
         Err(error) => {
             findings.explain(Severity::Problem, subject, &error);
             None
         }
+    }?;
+    for notice in &loaded.notices {
+        findings.explain(Severity::Warning, subject, notice);
     }
+    Some(loaded.shares)
 }
 
 fn node(target: &Target, look: &Look, findings: &mut Findings) {
@@ -172,9 +185,9 @@ fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Finding
             ),
         );
     } else if count > threshold {
-        findings.good(subject, format!("all {count} belong together; {threshold} are needed"));
+        findings.good(subject, format!("all {count} belong together, {threshold} are needed; {UNPROVEN}"));
     } else {
-        findings.good(subject, format!("{threshold} are needed"));
+        findings.good(subject, format!("{threshold} are needed; {UNPROVEN}"));
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) struct Finding {
     pub(super) message: String,
     /// What to do about it.
     pub(super) remedy: Option<String>,
+    /// Commands to paste one after the other, where a line or two will not do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) steps: Option<String>,
 }
 
 /// All findings, in the order in which they were made.
@@ -55,7 +58,21 @@ impl Findings {
         message: String,
         remedy: Option<String>,
     ) {
-        self.findings.push(Finding { severity, subject: subject.to_owned(), kind, message, remedy });
+        self.findings.push(Finding {
+            severity,
+            subject: subject.to_owned(),
+            kind,
+            message,
+            remedy,
+            steps: None,
+        });
+    }
+
+    /// Gives steps to the last finding.
+    pub(super) fn steps(&mut self, steps: String) {
+        if let Some(last) = self.findings.last_mut() {
+            last.steps = Some(steps);
+        }
     }
 
     pub(super) fn extend(&mut self, other: Self) {

@@ -4,7 +4,8 @@ use super::finding::{Finding, Findings, Severity};
 use crate::report::style::Style;
 use std::fmt::Write as _;
 
-/// One line a finding, its remedy indented below it, and a last line that counts.
+/// One line a finding, its remedy indented below it, and a line that counts; below that, steps at the margin, so that
+/// they can be pasted.
 pub(super) fn table(findings: &Findings, style: Style) -> String {
     let width = findings.findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
@@ -19,6 +20,10 @@ pub(super) fn table(findings: &Findings, style: Style) -> String {
         text.push_str(&remedy(finding, width));
     }
     text.push_str(&summary(findings));
+    for steps in findings.findings.iter().filter_map(|finding| finding.steps.as_ref()) {
+        text.push('\n');
+        text.push_str(steps);
+    }
     text
 }
 

@@ -11,18 +11,18 @@ pub struct User {
 
 impl User {
     /// Looks the number up in `/etc/passwd`; directory services are not asked, they may take their time.
-    pub(super) fn of(uid: u32) -> Self {
+    pub(crate) fn of(uid: u32) -> Self {
         let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
         Self { uid, name: name_in(&accounts, uid) }
     }
 
     /// Whom a share file may belong to when this user runs us.
-    pub(super) fn or_root(&self) -> String {
+    pub(crate) fn or_root(&self) -> String {
         if self.uid == 0 { "root".to_owned() } else { format!("root or {self}, who runs this") }
     }
 
     /// The word for `chown`.
-    pub(super) fn word(&self) -> String {
+    pub(crate) fn word(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.uid.to_string())
     }
 }

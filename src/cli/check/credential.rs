@@ -1,0 +1,112 @@
+//! A credential, looked at from outside the service: where the unit takes it from, and what the service would get.
+
+use super::finding::{Findings, Severity};
+use super::machine::Machine;
+use crate::explain::Explain;
+use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
+use crate::systemd::units::{CredentialOrigin, Unit};
+use std::path::Path;
+
+/// The shares that the service would get under this name, if they can be looked at from here.
+pub(super) fn check(
+    machine: &Machine,
+    unit: &Unit,
+    name: &str,
+    subject: &str,
+    findings: &mut Findings,
+) -> Option<Loaded> {
+    let mut add = |severity, kind, message: String, remedy: String| {
+        findings.add(severity, subject, kind, format!("credential \"{name}\": {message}"), Some(remedy));
+    };
+    let drop_in =
+        |path: &str| format!("systemctl edit vault-unseal, [Service], LoadCredential={name}:{path}");
+    match unit.credential(name) {
+        None => add(
+            Severity::Problem,
+            "credential-missing",
+            "vault-unseal.service does not give it to the service".to_owned(),
+            format!("Name its file: {}", drop_in("/etc/vault-unseal/shares.json")),
+        ),
+        Some(CredentialOrigin::Unit) => add(
+            Severity::Warning,
+            "credential-in-unit",
+            "it stands in the unit itself, where everybody can read it".to_owned(),
+            format!(
+                "Put it into a file of root's with mode 0600: {}",
+                drop_in("/etc/vault-unseal/shares.json")
+            ),
+        ),
+        Some(CredentialOrigin::File { path, encrypted, .. }) if !path.is_absolute() || encrypted => {
+            if encrypted && path.is_absolute() && machine.as_root && !machine.has_file(&path) {
+                let advice =
+                    format!("Make it: systemd-creds encrypt --name={name} FILE {}", quote::shell(&path));
+                missing(&path, name, advice, subject, findings);
+                return None;
+            }
+            let (kind, what) =
+                if encrypted { ("credential-encrypted", "encrypted, ") } else { ("credential-store", "") };
+            let message = format!("from {}, {what}not looked into", quote::sentence(&path));
+            findings.add(Severity::Ok, subject, kind, format!("credential \"{name}\" {message}"), None);
+        }
+        Some(CredentialOrigin::File { path, .. }) if !machine.as_root => add(
+            Severity::Warning,
+            "credential-not-looked-into",
+            format!("it comes from {}, which only root can look into", quote::sentence(&path)),
+            "sudo vault-unseal check".to_owned(),
+        ),
+        Some(CredentialOrigin::File { path, .. }) => return file(machine, &path, name, subject, findings),
+    }
+    None
+}
+
+/// Reads the file as systemd does, and judges it as a share file: who can read it has the shares.
+fn file(
+    machine: &Machine,
+    path: &Path,
+    name: &str,
+    subject: &str,
+    findings: &mut Findings,
+) -> Option<Loaded> {
+    let at = machine.at(path);
+    let source = Source::File(at.clone());
+    let loaded = match source.load() {
+        Ok(loaded) => Ok(loaded),
+        Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
+            let advice = format!(
+                "Put the shares there (install -m 600 FILE {}), or name the file that holds them: systemctl edit \
+                 vault-unseal, [Service], LoadCredential={name}:FILE",
+                quote::shell(path)
+            );
+            missing(path, name, advice, subject, findings);
+            return None;
+        }
+        Err(ShareError::File { path: at, cause }) => {
+            let loaded = Source::load_unjudged(&at);
+            if loaded.is_ok() {
+                let message = format!("{}, where the shares are read from: {cause}", quote::sentence(path));
+                let error = ShareError::File { path: at, cause };
+                findings.add(Severity::Warning, subject, error.kind(), message, error.advice());
+            }
+            loaded
+        }
+        Err(error) => Err(error),
+    };
+    match loaded {
+        Ok(loaded) => {
+            let count = loaded.shares.count();
+            let shares = if count == 1 { "1 share".to_owned() } else { format!("{count} shares") };
+            findings
+                .good(subject, format!("{shares} in credential \"{name}\", from {}", quote::sentence(path)));
+            Some(loaded)
+        }
+        Err(error) => {
+            findings.explain(Severity::Problem, subject, &error);
+            None
+        }
+    }
+}
+
+fn missing(path: &Path, name: &str, advice: String, subject: &str, findings: &mut Findings) {
+    let message = format!("credential \"{name}\": there is no file {}", quote::sentence(path));
+    findings.add(Severity::Problem, subject, "credential-file-missing", message, Some(advice));
+}

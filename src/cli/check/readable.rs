@@ -1,0 +1,218 @@
+//! What the service can read: it runs as a user of its own, and root, who checks, can read more.
+
+use super::finding::{Findings, Severity};
+use super::machine::Machine;
+use crate::config::Loaded;
+use crate::shares::{Source, quote};
+use crate::systemd::units::Unit;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Set when an access control list says more than the mode (acl(5)).
+const ACCESS_LIST: &str = "system.posix_acl_access";
+/// What `ProtectHome=yes` hides.
+const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
+/// What `PrivateTmp=yes` replaces.
+const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// Who the service is, as far as files are concerned.
+pub(super) struct Access<'a> {
+    machine: &'a Machine,
+    /// The groups it is in.
+    groups: Vec<u32>,
+    /// Directories it does not see.
+    hidden: Vec<(&'static str, &'static str)>,
+}
+
+/// Why a file cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The sandbox shows something else there.
+    Hidden {
+        /// The directory.
+        directory: &'static str,
+        /// The setting that hides it.
+        setting: &'static str,
+    },
+    /// A directory on the way that others cannot pass.
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file, or the directory itself, is not readable for others.
+    Mode {
+        /// Its permission bits.
+        mode: u32,
+        /// Whether it is a directory.
+        directory: bool,
+    },
+}
+
+impl<'a> Access<'a> {
+    /// That of a service with this unit; without one, as our unit is shipped.
+    pub(super) fn of(unit: Option<&Unit>, machine: &'a Machine) -> Self {
+        let is_on = |key| unit.is_none_or(|unit| unit.is_on(key));
+        let mut hidden = Vec::new();
+        if is_on("ProtectHome") {
+            hidden.extend(HOMES.map(|directory| (directory, "ProtectHome=yes")));
+        }
+        if is_on("PrivateTmp") {
+            hidden.extend(TEMPORARY.map(|directory| (directory, "PrivateTmp=yes")));
+        }
+        let named = |key| unit.map(|unit| unit.values(key)).unwrap_or_default();
+        let accounts = fs::read_to_string(machine.at(Path::new("/etc/group"))).unwrap_or_default();
+        let groups = [named("SupplementaryGroups"), named("Group")].concat();
+        let groups = groups.iter().flat_map(|names| names.split_whitespace());
+        Self { machine, groups: groups.filter_map(|name| number_of(&accounts, name)).collect(), hidden }
+    }
+
+    /// Why it cannot read this file or directory; `None` when it can, when there is no such file, or when an access
+    /// control list says more than can be seen here.
+    pub(super) fn refusal(&self, path: &Path) -> Option<Refusal> {
+        let path = &self.machine.name(path);
+        let metadata = self.machine.look(path)?;
+        if let Some((directory, setting)) =
+            self.hidden.iter().find(|(directory, _)| path.starts_with(directory))
+        {
+            return Some(Refusal::Hidden { directory, setting });
+        }
+        for directory in path.ancestors().skip(1).filter(|directory| directory.parent().is_some()) {
+            let Some(metadata) = self.machine.look(directory) else { continue };
+            if !self.may(&metadata, 0o1) && !self.has_list(directory) {
+                return Some(Refusal::Directory {
+                    path: directory.to_owned(),
+                    mode: metadata.mode() & 0o7777,
+                });
+            }
+        }
+        let needed = if metadata.is_dir() { 0o5 } else { 0o4 };
+        (!self.may(&metadata, needed) && !self.has_list(path))
+            .then(|| Refusal::Mode { mode: metadata.mode() & 0o7777, directory: metadata.is_dir() })
+    }
+
+    fn may(&self, metadata: &Metadata, needed: u32) -> bool {
+        let granted =
+            if self.groups.contains(&metadata.gid()) { metadata.mode() >> 3 } else { metadata.mode() };
+        granted & needed == needed
+    }
+
+    fn has_list(&self, path: &Path) -> bool {
+        let mut nothing: [u8; 0] = [];
+        rustix::fs::getxattr(self.machine.at(path), ACCESS_LIST, &mut nothing).is_ok()
+    }
+}
+
+/// A group's number in the text of group(5).
+fn number_of(accounts: &str, name: &str) -> Option<u32> {
+    let fields = |line: &'_ str| {
+        let mut fields = line.split(':').map(str::to_owned);
+        (fields.next().unwrap_or_default(), fields.nth(1).unwrap_or_default())
+    };
+    let numbers = accounts.lines().map(fields).find(|(group, _)| group == name);
+    numbers.map_or_else(|| name.parse().ok(), |(_, number)| number.parse().ok())
+}
+
+/// Finds what root can read and the service cannot.
+pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
+    // With a user of the administrator's choice the question is his.
+    if !unit.is_on("DynamicUser") {
+        return;
+    }
+    let access = Access::of(Some(unit), machine);
+    let mut look = |subject: &str, path: &Path, remedy: &dyn Fn(&Path, &Refusal) -> String| {
+        if let Some(refusal) = access.refusal(path) {
+            let path = machine.name(path);
+            findings.add(
+                Severity::Warning,
+                subject,
+                "service-cannot-read",
+                format!(
+                    "the service, a user of its own, cannot read {}: {}",
+                    quote::sentence(&path),
+                    why(&refusal)
+                ),
+                Some(remedy(&path, &refusal)),
+            );
+        }
+    };
+    let fragments = Path::new("/etc/vault-unseal/config.d");
+    let closed = access.refusal(fragments).is_some();
+    if closed {
+        look("configuration", fragments, &opened);
+    }
+    for path in loaded.sources.iter().filter(|path| !closed || !machine.name(path).starts_with(fragments)) {
+        look("configuration", path, &opened);
+    }
+    for cluster in &loaded.settings.clusters {
+        let tls = &cluster.tls;
+        for path in [&tls.ca_file, &tls.ca_dir, &tls.client_cert].into_iter().flatten() {
+            look("tls", path, &opened_or_copied);
+        }
+        if let Some(path) = &tls.client_key {
+            look("tls", path, &for_a_group);
+        }
+        if let Some(Source::File(path)) = &cluster.shares {
+            look("shares", path, &by_credential);
+        }
+    }
+}
+
+fn why(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Hidden { directory, setting } => format!("its sandbox hides {directory} ({setting})"),
+        Refusal::Directory { path, mode } => {
+            format!("the directory {} has mode {mode:04o}", quote::sentence(path))
+        }
+        Refusal::Mode { mode, .. } => format!("its mode is {mode:04o}"),
+    }
+}
+
+/// A file of ours, with nothing secret in it.
+fn opened(path: &Path, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Directory { path, .. } => format!("chmod o+x {}", quote::shell(path)),
+        Refusal::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
+        _ => format!("chmod o+r {}", quote::shell(path)),
+    }
+}
+
+/// A certificate: not secret itself, but what lies beside it may be.
+fn opened_or_copied(path: &Path, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
+        Refusal::Mode { .. } => format!("chmod o+r {}", quote::shell(path)),
+        _ => format!(
+            "Give it a copy, and name that in the configuration:\ncp -rL --no-preserve=mode,ownership {} /etc/vault-unseal/",
+            quote::shell(path)
+        ),
+    }
+}
+
+/// A private key, which others must not read.
+fn for_a_group(path: &Path, refusal: &Refusal) -> String {
+    let place = match refusal {
+        Refusal::Mode { .. } => String::new(),
+        _ => "Move it to a directory that can be passed, /etc/vault-unseal for example. ".to_owned(),
+    };
+    format!(
+        "{place}Let a group read it that a drop-in gives to the service (systemctl edit vault-unseal, [Service], \
+         SupplementaryGroups=ssl-cert):\nchgrp ssl-cert {file}; chmod 0640 {file}",
+        file = quote::shell(path)
+    )
+}
+
+/// Shares, which nobody but root should read: systemd hands them over.
+fn by_credential(path: &Path, _: &Refusal) -> String {
+    let file = quote::sentence(path);
+    let drop_in = if path == Path::new("/etc/vault-unseal/shares.json") {
+        String::new()
+    } else {
+        format!(", and in a drop-in (systemctl edit vault-unseal), [Service]: LoadCredential=shares:{file}")
+    };
+    format!(
+        "Let systemd hand them over: shares = {{ credential = \"shares\" }} in the configuration{drop_in}"
+    )
+}

@@ -1,0 +1,130 @@
+//! The service as systemd would start it: whether it is ours, and whether others do its work as well.
+
+use super::finding::{Findings, Severity};
+use super::machine::{Machine, SERVICE, Service, is_ours};
+use super::takeover::{Move, Program, steps};
+use crate::shares::quote;
+use crate::systemd::units::{Unit, UnitFile};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where administrators put units.
+const OWN_UNITS: &str = "/etc/systemd/system";
+/// What a unit starts, itself or around its own program: a hook of `vault.service` unseals as well.
+const STARTS: [&str; 3] = ["ExecStart", "ExecStartPre", "ExecStartPost"];
+
+/// Looks at the units of the machine.
+pub(super) fn check(machine: &Machine, ours: Option<&Service>, findings: &mut Findings) {
+    // The first file counts; the others are not even read by systemd.
+    if let Some(first) = UnitFile::all(machine.root(), SERVICE).into_iter().next() {
+        if first.masked {
+            masked(&first.path, findings);
+        } else if !is_ours(&first) && is_local(&first.path) {
+            shadowed(machine, first, ours, findings);
+        }
+    }
+    rivals(machine, findings);
+}
+
+/// Put there by an administrator, and not by a package.
+fn is_local(path: &Path) -> bool {
+    ["/etc", "/run", "/usr/local"].iter().any(|directory| path.starts_with(directory))
+}
+
+fn masked(path: &Path, findings: &mut Findings) {
+    let runtime = if path.starts_with("/run") { " --runtime" } else { "" };
+    findings.add(
+        Severity::Problem,
+        "service",
+        "unit-masked",
+        format!("{SERVICE} cannot be started: {} masks it", quote::sentence(path)),
+        Some(format!("systemctl unmask{runtime} {SERVICE}")),
+    );
+}
+
+fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: &mut Findings) {
+    let path = old.path.clone();
+    let (this, program) = Move::from(machine, old, ours);
+    let starts = match program.scripts.as_slice() {
+        [] => program.first.as_deref().unwrap_or("nothing").to_owned(),
+        scripts => scripts.iter().map(|script| quote::sentence(script)).collect::<Vec<_>>().join(", "),
+    };
+    let place = match ours {
+        Some(ours) => format!(". It takes the place of {}", quote::sentence(&ours.path)),
+        None => ", and no unit of vault-unseal's own is installed".to_owned(),
+    };
+    findings.add(
+        Severity::Problem,
+        "service",
+        "unit-shadowed",
+        format!("{} starts {starts}, not vault-unseal{place}", quote::sentence(&path)),
+        Some(if machine.as_root {
+            "The steps of the move are below.".to_owned()
+        } else {
+            "The steps of the move are below. With sudo, check can read more and say more.".to_owned()
+        }),
+    );
+    findings.steps(steps(&this));
+}
+
+/// Other units that submit shares to servers.
+fn rivals(machine: &Machine, findings: &mut Findings) {
+    for name in own_units(machine) {
+        let Some(unit) = Unit::load(machine.root(), &name).filter(|_| is_wanted(machine, &name)) else {
+            continue;
+        };
+        for setting in STARTS {
+            let program = Program::of(machine, &unit, &[setting]);
+            if !program.says.unseals {
+                continue;
+            }
+            let by = match program.scripts.first() {
+                Some(script) => format!("by {}", quote::sentence(script)),
+                None => format!("in {setting}="),
+            };
+            let remedy = if setting == "ExecStart" {
+                format!(
+                    "Two do no harm, but one is enough. Once vault-unseal runs: systemctl disable --now {name}"
+                )
+            } else {
+                format!(
+                    "Two do no harm, but one is enough. Once vault-unseal runs, take its {setting}= out: systemctl cat {name}"
+                )
+            };
+            let message = format!("{name} submits shares as well, {by}");
+            findings.add(Severity::Warning, "service", "unit-rival", message, Some(remedy));
+            break;
+        }
+    }
+}
+
+/// The services that administrators wrote or changed, without our own.
+fn own_units(machine: &Machine) -> BTreeSet<String> {
+    let names = entries(machine, Path::new(OWN_UNITS)).into_iter().filter_map(|path| {
+        let name = path.file_name()?.to_str()?;
+        let unit = name.strip_suffix(".d").unwrap_or(name);
+        (unit.ends_with(".service") && unit != SERVICE).then(|| unit.to_owned())
+    });
+    names.collect()
+}
+
+/// Whether something starts it: a target or a service that wants it, a timer, or that it is not theirs alone (a
+/// package's unit that was changed).
+fn is_wanted(machine: &Machine, name: &str) -> bool {
+    let timer = name.strip_suffix(".service").map(|stem| format!("{stem}.timer"));
+    let timed =
+        timer.is_some_and(|timer| UnitFile::all(machine.root(), &timer).iter().any(|file| !file.masked));
+    let elsewhere = UnitFile::all(machine.root(), name).iter().any(|file| !file.path.starts_with(OWN_UNITS));
+    let wanted = |directory: &PathBuf| {
+        let kind = directory.extension().is_some_and(|kind| kind == "wants" || kind == "requires");
+        kind && machine.at(&directory.join(name)).symlink_metadata().is_ok()
+    };
+    timed || elsewhere || entries(machine, Path::new(OWN_UNITS)).iter().any(wanted)
+}
+
+/// What is in a directory of the machine, by the machine's own paths.
+fn entries(machine: &Machine, directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(machine.at(directory)).into_iter().flatten().flatten();
+    entries.map(|entry| directory.join(entry.file_name())).collect()
+}

@@ -1,0 +1,131 @@
+//! Taking over from a shell script: the steps of the move for the machine at hand.
+
+mod program;
+mod script;
+mod steps;
+
+pub(super) use program::Program;
+pub(super) use steps::steps;
+
+use super::machine::{Machine, SERVICE, Service};
+use super::readable::Access;
+use crate::config::NodeAddress;
+use crate::systemd::units::{CredentialOrigin, Unit, UnitFile, resolve};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The share file of the unit as it is shipped.
+const SHARES: &str = "/etc/vault-unseal/shares.json";
+/// What `ExecStart=` and the rest of an old unit's drop-ins would do to ours.
+const FOREIGN: [&str; 6] = ["Type", "User", "Group", "Environment", "EnvironmentFile", "WorkingDirectory"];
+/// Where certificates of authorities, or a server's own, lie on machines set up by hand, by roles and by packages.
+const AUTHORITIES: [&str; 8] = [
+    "/etc/vault/tls/vault-ca.crt",
+    "/etc/vault/tls/ca.crt",
+    "/etc/vault/tls/vault.crt",
+    "/etc/vault.d/tls/ca.crt",
+    "/etc/vault.d/ca.crt",
+    "/opt/vault/tls/ca.crt",
+    "/opt/vault/tls/tls.crt",
+    "/opt/openbao/tls/tls.crt",
+];
+
+/// What is moved from, and what is known of it.
+pub(super) struct Move {
+    /// The old unit.
+    unit: PathBuf,
+    /// Where it leads if it is a link (`systemctl link`): then disabling removes it.
+    link: Option<PathBuf>,
+    /// Its drop-ins that would apply to ours.
+    drop_ins: Vec<PathBuf>,
+    /// Whether our own unit is installed.
+    installed: bool,
+    /// Whether a configuration is written already.
+    configured: bool,
+    /// The servers; none when the script does not say.
+    addresses: Vec<NodeAddress>,
+    /// How they are authenticated.
+    authority: Authority,
+    /// The share file; `None` when the script does not say.
+    shares: Option<PathBuf>,
+    /// Whether our unit takes the shares from there as it is.
+    shares_taken: bool,
+}
+
+/// The authority to trust.
+enum Authority {
+    /// No server speaks TLS, or the script trusted the system's authorities.
+    Usual,
+    /// The script checked nothing, and no authority was found on the machine.
+    Unknown,
+    /// A file with one.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Whether the script did not check it, so that it is only likely.
+        guessed: bool,
+        /// Whether the service could read it where it is.
+        readable: bool,
+    },
+}
+
+impl Move {
+    /// Looks at the old unit, its script, and what lies around on the machine.
+    pub(super) fn from(machine: &Machine, old: UnitFile, ours: Option<&Service>) -> (Self, Program) {
+        let unit = old.path.clone();
+        let all = UnitFile::drop_ins(machine.root(), SERVICE);
+        let drop_ins = all.iter().filter(|file| is_foreign(file)).map(|file| file.path.clone()).collect();
+        let program = Program::of(machine, &Unit::new(old, all), &["ExecStart"]);
+        let shares = share_file(machine, &program);
+        let given = ours.map(|ours| ours.unit.credential("shares"));
+        let shares_taken = match (&shares, given) {
+            (Some(found), Some(Some(CredentialOrigin::File { path, .. }))) => path == *found,
+            (Some(found), None) => found == Path::new(SHARES),
+            _ => false,
+        };
+        let this = Self {
+            link: fs::read_link(machine.at(&unit)).is_ok().then(|| resolve(machine.root(), &unit)).flatten(),
+            unit,
+            drop_ins,
+            installed: ours.is_some(),
+            configured: machine.has_file(Path::new("/etc/vault-unseal/config.toml")),
+            addresses: program.says.addresses.clone(),
+            authority: authority(machine, &program, ours),
+            shares,
+            shares_taken,
+        };
+        (this, program)
+    }
+}
+
+/// Whether a drop-in says how the old program runs, and not only where credentials are.
+fn is_foreign(file: &UnitFile) -> bool {
+    file.service_keys().any(|key| key.starts_with("Exec") || FOREIGN.contains(&key))
+}
+
+/// The likeliest of the paths that the script names: what is there goes before what is not, JSON before other names.
+fn share_file(machine: &Machine, program: &Program) -> Option<PathBuf> {
+    let named = || program.says.paths.iter().filter(|path| script::may_hold_shares(path));
+    let json = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    let there = |path: &&PathBuf| machine.has_file(path);
+    named().filter(there).find(json).or_else(|| named().find(there)).or_else(|| named().find(json)).cloned()
+}
+
+fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Authority {
+    let says = &program.says;
+    if !says.addresses.is_empty() && says.addresses.iter().all(|address| !address.tls) {
+        return Authority::Usual;
+    }
+    let file = |path: &Path, guessed| Authority::File {
+        readable: Access::of(ours.map(|ours| &ours.unit), machine).refusal(path).is_none(),
+        path: path.to_owned(),
+        guessed,
+    };
+    let known = AUTHORITIES.iter().map(Path::new).find(|path| machine.has_file(path));
+    match (says.authorities.first(), known) {
+        (Some(path), _) => file(path, false),
+        (None, _) if !says.unverified => Authority::Usual,
+        (None, Some(path)) => file(path, true),
+        (None, None) => Authority::Unknown,
+    }
+}

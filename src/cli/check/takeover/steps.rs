@@ -1,0 +1,168 @@
+//! The steps of the move as commands to paste into a shell of root, and the way back.
+
+use super::{Authority, Move, SHARES};
+use crate::cli::check::machine::SERVICE;
+use crate::config::NodeAddress;
+use crate::shares::quote;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Where our configuration is.
+const CONFIG: &str = "/etc/vault-unseal/config.toml";
+/// Where a copy of an authority goes that the service could not read.
+const COPIED_AUTHORITY: &str = "/etc/vault-unseal/vault-ca.crt";
+/// Where the share file is named.
+const DROP_IN: &str = "/etc/systemd/system/vault-unseal.service.d/shares.conf";
+
+/// Everything to do, in order. Begins at the margin: a here-document does not end at an indented word.
+pub(in crate::cli::check) fn steps(this: &Move) -> String {
+    let mut text = format!(
+        "The move from {} to vault-unseal, step by step, as root. No server is sealed by it.\n",
+        quote::sentence(&this.unit)
+    );
+    let mut number = 0;
+    let mut step = |title: &str, commands: &str| {
+        number += 1;
+        let _ = write!(text, "\n# {number}. {title}\n{commands}");
+    };
+    if !this.installed {
+        step(
+            "Install vault-unseal's own unit: none is on this machine yet.",
+            "#    (The package brings it to /usr/lib/systemd/system.)\n",
+        );
+    }
+    if this.configured {
+        step(
+            "The configuration is written already. Compare it with what was found here:",
+            &remarked(&configuration(this)),
+        );
+    } else {
+        step("Write the configuration.", &written(this));
+    }
+    let (title, commands) = share_step(this);
+    step(&title, &commands);
+    step("Put the old unit out of the way.", &put_away(this));
+    step(
+        "Look at it as it will be, and start it if nothing is wrong.",
+        &format!("vault-unseal check && systemctl enable --now {SERVICE}\n"),
+    );
+    let _ = write!(text, "\n# To go back:\n{}", back(this));
+    text
+}
+
+fn written(this: &Move) -> String {
+    let mut text = String::from("install -d -m 755 /etc/vault-unseal\n");
+    if let Authority::File { path, readable: false, .. } = &this.authority {
+        let _ = writeln!(text, "install -m 644 {} {COPIED_AUTHORITY}", quote::shell(path));
+    }
+    let _ = write!(text, "cat >{CONFIG} <<'END'\n{}END\nchmod 644 {CONFIG}\n", configuration(this));
+    text
+}
+
+/// As comments of a shell.
+fn remarked(text: &str) -> String {
+    text.lines().fold(String::new(), |all, line| all + "#    " + line + "\n")
+}
+
+/// What `config.toml` has to say.
+fn configuration(this: &Move) -> String {
+    let mut text = String::from("[[cluster]]\n");
+    if this.addresses.is_empty() {
+        text.push_str(
+            "# The script does not show the address of the server. This is the usual one: correct it.\n",
+        );
+        text.push_str("nodes  = [\"https://127.0.0.1:8200\"]\n");
+    } else {
+        let nodes: Vec<String> = this.addresses.iter().map(|address| quoted(&address.to_string())).collect();
+        let _ = writeln!(text, "nodes  = [{}]", nodes.join(", "));
+    }
+    text.push_str("shares = { credential = \"shares\" }\n");
+    match &this.authority {
+        Authority::Usual => {}
+        Authority::Unknown => text.push_str(
+            "# The script checked no certificate. If the system does not trust the server's, name its authority:\n\
+             #tls    = { ca_file = \"/etc/vault-unseal/vault-ca.crt\" }\n",
+        ),
+        Authority::File { path, guessed, readable } => {
+            if *guessed {
+                text.push_str("# The script checked no certificate; this file was found on the machine.\n");
+            }
+            let path = if *readable { path.display().to_string() } else { COPIED_AUTHORITY.to_owned() };
+            let _ = writeln!(text, "tls    = {{ ca_file = {} }}", quoted(&path));
+        }
+    }
+    if this.addresses.iter().any(is_plaintext) {
+        text.push_str(
+            "# As the script did: shares go unencrypted to another machine. Use https as soon as you can.\n",
+        );
+        text.push_str("allow_plaintext = true\n");
+    }
+    text
+}
+
+fn is_plaintext(address: &NodeAddress) -> bool {
+    !address.tls && !address.is_loopback()
+}
+
+/// A string of TOML.
+fn quoted(text: &str) -> String {
+    toml_edit::Value::from(text).to_string()
+}
+
+fn share_step(this: &Move) -> (String, String) {
+    let Some(path) = &this.shares else {
+        return (
+            format!("The script does not show a file with the shares. Put them into {SHARES}, one a line."),
+            format!("install -m 600 /dev/null {SHARES}\n${{EDITOR:-nano}} {SHARES}\n"),
+        );
+    };
+    let file = quote::sentence(path);
+    if this.shares_taken {
+        return (
+            format!("The share file stays as it is: the unit hands {file} to the service."),
+            String::new(),
+        );
+    }
+    (
+        "The share file stays where it is: systemd reads it and hands it to the service.".to_owned(),
+        format!(
+            "install -d -m 755 {}\ncat >{DROP_IN} <<'END'\n[Service]\nLoadCredential=shares:{}\nEND\n",
+            Path::new(DROP_IN).parent().unwrap_or(Path::new("/")).display(),
+            file.replace('%', "%%")
+        ),
+    )
+}
+
+/// The files that would take the place of ours, or change it; without a link, which `systemctl disable` removes.
+fn in_the_way(this: &Move) -> impl Iterator<Item = &PathBuf> {
+    Some(&this.unit).filter(|_| this.link.is_none()).into_iter().chain(&this.drop_ins)
+}
+
+fn put_away(this: &Move) -> String {
+    let mut text = format!("systemctl disable --now {SERVICE}\n");
+    if let Some(target) = &this.link {
+        let _ = writeln!(text, "# (It was a link to {}, which that removed.)", quote::sentence(target));
+    }
+    text.extend(in_the_way(this).map(|path| moved(path, &old_name(path))));
+    text + "systemctl daemon-reload\n"
+}
+
+fn back(this: &Move) -> String {
+    let mut text = format!("systemctl disable --now {SERVICE}\n");
+    text.extend(in_the_way(this).map(|path| moved(&old_name(path), path)));
+    if let Some(target) = &this.link {
+        let _ = writeln!(text, "systemctl link {}", quote::shell(target));
+    }
+    text + &format!("systemctl daemon-reload\nsystemctl enable --now {SERVICE}\n")
+}
+
+fn moved(from: &Path, to: &Path) -> String {
+    format!("mv {} {}\n", quote::shell(from), quote::shell(to))
+}
+
+/// A name that systemd does not read.
+fn old_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".old");
+    PathBuf::from(name)
+}

@@ -1,0 +1,151 @@
+//! What unit files and their drop-ins say: systemd.unit(5) and systemd.syntax(7), as far as a service is concerned.
+//!
+//! Read from the files, below any root directory, so that nothing here needs a running systemd. What systemd was told
+//! and has not read again yet (`daemon-reload`) is therefore seen as well.
+
+mod command;
+mod credential;
+mod load_path;
+mod syntax;
+
+pub use command::CommandLine;
+pub use credential::CredentialOrigin;
+pub use load_path::resolve;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use syntax::Assignment;
+use zeroize::Zeroizing;
+
+/// A file with unit settings: a unit, or one of its drop-ins. No Debug and no Clone: somebody may have written a share
+/// into it (`SetCredential=`, a command line).
+pub struct UnitFile {
+    /// Where it is, as the machine below the root directory knows it.
+    pub path: PathBuf,
+    /// Whether it is empty or a link to `/dev/null`: then nothing of that name can be started.
+    pub masked: bool,
+    assignments: Vec<Assignment>,
+}
+
+impl UnitFile {
+    /// Every file of that name that systemd would find; the first is the one that counts.
+    pub fn all(root: &Path, name: &str) -> Vec<Self> {
+        load_path::directories(root)
+            .into_iter()
+            .filter_map(|directory| Self::read(root, &directory.join(name)))
+            .collect()
+    }
+
+    /// The drop-ins of a unit, in the order in which they apply.
+    pub fn drop_ins(root: &Path, name: &str) -> Vec<Self> {
+        load_path::drop_ins(root, name)
+            .iter()
+            .filter_map(|path| Self::read(root, path))
+            .filter(|file| !file.masked)
+            .collect()
+    }
+
+    /// `None` when there is no such file, or it cannot be read: then systemd's own view cannot be known here.
+    fn read(root: &Path, path: &Path) -> Option<Self> {
+        let file = resolve(root, path)?;
+        let masked = file == Path::new("/dev/null");
+        let text = if masked { String::new() } else { fs::read_to_string(root.join(inside(&file))).ok()? };
+        let text = Zeroizing::new(text);
+        let masked = masked || text.is_empty();
+        Some(Self { path: path.to_owned(), masked, assignments: syntax::parse(&text) })
+    }
+
+    /// The names of all settings in `[Service]`, with repetitions.
+    pub fn service_keys(&self) -> impl Iterator<Item = &str> {
+        self.service().map(|(key, _)| key)
+    }
+
+    /// What a setting such as `ExecStart=` of this file alone starts.
+    pub fn commands(&self, key: &str) -> Vec<CommandLine> {
+        effective(self.service(), key).into_iter().filter_map(CommandLine::parse).collect()
+    }
+
+    /// Every assignment in `[Service]`, in its order.
+    fn service(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.assignments
+            .iter()
+            .filter(|assignment| assignment.section == "Service")
+            .map(|assignment| (assignment.key.as_str(), assignment.value.as_str()))
+    }
+}
+
+/// A unit as it applies: one file, and its drop-ins on top.
+pub struct Unit {
+    files: Vec<UnitFile>,
+}
+
+impl Unit {
+    /// The unit that systemd would start under this name; `None` when there is none or it is masked.
+    pub fn load(root: &Path, name: &str) -> Option<Self> {
+        let file = UnitFile::all(root, name).into_iter().next().filter(|file| !file.masked)?;
+        Some(Self::new(file, UnitFile::drop_ins(root, name)))
+    }
+
+    /// A unit file and the drop-ins that apply to it, in their order.
+    pub fn new(file: UnitFile, drop_ins: Vec<UnitFile>) -> Self {
+        let mut files = vec![file];
+        files.extend(drop_ins);
+        Self { files }
+    }
+
+    /// The effective values of a setting in `[Service]` that takes several: an empty assignment drops those before.
+    pub fn values(&self, key: &str) -> Vec<&str> {
+        effective(self.service(), key)
+    }
+
+    /// The effective value of a setting in `[Service]` that takes one; an empty one is the default again.
+    pub fn value(&self, key: &str) -> Option<&str> {
+        self.service()
+            .filter(|(name, _)| *name == key)
+            .last()
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Whether a setting of `[Service]` is on, in one of systemd's words for it.
+    pub fn is_on(&self, key: &str) -> bool {
+        let on = |value: &str| ["1", "yes", "true", "on"].iter().any(|word| value.eq_ignore_ascii_case(word));
+        self.value(key).is_some_and(on)
+    }
+
+    /// What a setting such as `ExecStart=` starts.
+    pub fn commands(&self, key: &str) -> Vec<CommandLine> {
+        self.values(key).into_iter().filter_map(CommandLine::parse).collect()
+    }
+
+    /// Where the service gets the credential of this name from; `None` when nothing gives it.
+    pub fn credential(&self, name: &str) -> Option<CredentialOrigin> {
+        credential::origin(self.service(), name)
+    }
+
+    /// Every assignment in `[Service]`, in the order in which they apply.
+    fn service(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().flat_map(UnitFile::service)
+    }
+}
+
+/// The values of a list setting after all assignments.
+fn effective<'a>(assignments: impl Iterator<Item = (&'a str, &'a str)>, key: &str) -> Vec<&'a str> {
+    let mut values = Vec::new();
+    for (_, value) in assignments.filter(|(name, _)| *name == key) {
+        if value.is_empty() {
+            values.clear();
+        } else {
+            values.push(value);
+        }
+    }
+    values
+}
+
+/// A path of the machine, for joining to its root directory.
+fn inside(path: &Path) -> &Path {
+    path.strip_prefix("/").unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests;

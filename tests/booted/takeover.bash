@@ -1,0 +1,61 @@
+# A machine that a shell script unseals, moved to vault-unseal by the commands that `check` prints, and back.
+
+old=$root/etc/systemd/system/vault-unseal.service
+
+script_install() {
+    cat >"$old" <<'UNIT'
+[Unit]
+After=vault.service
+Requires=vault.service
+PartOf=vault.service
+[Service]
+Type=oneshot
+ExecStartPre=/bin/sleep 1
+ExecStart=/etc/vault/vault-unseal.sh
+[Install]
+WantedBy=multi-user.target vault.service
+UNIT
+    cat >"$root/etc/vault/vault-unseal.sh" <<'SCRIPT'
+#!/bin/sh
+URL=https://vault.home:8200
+until curl -sk "$URL/v1/sys/health" >/dev/null; do sleep 1; done
+for key in $(grep -oE '[0-9a-f]{66}' /etc/vault/unseal.json); do
+    curl -sk -X PUT -d "{\"key\": \"$key\"}" "$URL/v1/sys/unseal" >/dev/null
+done
+SCRIPT
+    chmod 755 "$root/etc/vault/vault-unseal.sh"
+    (umask 077 && printf '{"keys": ["%s", "%s"]}\n' "$(share 0)" "$(share 1)" >"$root/etc/vault/unseal.json")
+}
+checked() { # what is printed before, or behind, the way back
+    inside vault-unseal check >"$work/checked" || true
+    sed -n "$1" "$work/checked"
+}
+paste() { inside bash -euc "$1"; }
+runs() { show vault-unseal.service ExecStart; }
+
+part 'from a shell script'
+inside systemctl --quiet disable --now vault-unseal 2>/dev/null
+rm -rf "$etc/config.toml" "$shares" "$old.d"
+script_install
+inside systemctl daemon-reload
+inside systemctl --quiet enable vault-unseal 2>/dev/null
+inside systemctl restart vault
+check 'the script unseals, in place of our service' server_unsealed
+check 'check says that our service is shadowed' says 'problem +service +/etc/systemd/system/vault-unseal.service' checked p
+check 'it exits with 78 while there is no configuration' is 78 paste 'vault-unseal check >/dev/null || echo $?'
+forth=$(checked '/^# 1\./,/^# To go back/p')
+back=$(checked "/^# To go back/,\$p")
+check 'the printed commands run as they are' quietly paste "$forth"
+check 'our own unit runs' says 'path=/usr/bin/vault-unseal ;' runs
+check 'the status line' status_is unsealed
+inside systemctl restart vault
+check 'our service unseals, with the shares where the script had them' server_unsealed
+check 'our service says so' status_is unsealed
+check 'check finds no problem any more' quietly inside vault-unseal check
+check 'it looked into the file behind the credential' says '2 shares in credential "shares", from /etc/vault/unseal.json' checked p
+check 'the way back runs as it is' quietly paste "$back"
+check 'the script is back' says 'path=/etc/vault/vault-unseal.sh ;' runs
+inside systemctl restart vault
+check 'and unseals' server_unsealed
+check 'the move can be made again' quietly paste "$(checked '/^# 1\./,/^# To go back/p')"
+check 'and our service runs again' status_is unsealed
