@@ -187,7 +187,8 @@ fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Finding
     } else if count > threshold {
         findings.good(subject, format!("all {count} belong together, {threshold} are needed; {UNPROVEN}"));
     } else {
-        findings.good(subject, format!("{threshold} are needed; {UNPROVEN}"));
+        let verb = if threshold == 1 { "is" } else { "are" };
+        findings.good(subject, format!("{threshold} {verb} needed; {UNPROVEN}"));
     }
 }
 
