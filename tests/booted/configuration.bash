@@ -35,7 +35,7 @@ part 'every state on the way'
 give_shares "$(openssl rand -hex 33; openssl rand -hex 33)"
 check 'it starts once the configuration is right' inside systemctl start vault-unseal
 check 'a new server: uninitialized' status_is uninitialized
-init_answer=$(bao operator init -key-shares=3 -key-threshold=2 -format=json)
+init_answer=$(bao operator init -key-shares=5 -key-threshold=2 -format=json)
 token=$(sed -n 's/.*"root_token": "\(.*\)".*/\1/p' <<<"$init_answer")
 check 'other shares: shares-rejected' status_is shares-rejected 60
 check 'other shares: explained' says 'refuses the shares of this machine' \

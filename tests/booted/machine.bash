@@ -16,11 +16,17 @@ machine_make() {
     echo booted >"$root/etc/hostname"
     ip netns add "$machine"
     ip -n "$machine" link set lo up
-    # A network card with nothing behind it.
-    ip -n "$machine" link add lan type bridge
-    ip -n "$machine" address add 10.77.0.1/24 dev lan
-    ip -n "$machine" link set lan up
-    ip -n "$machine" route add 224.0.0.0/4 dev lan
+    machine_network lan
+}
+
+# Its one address: on a network card with nothing behind it, or on loopback, and no card at all.
+machine_network() { # lan|lo
+    ip -n "$machine" link delete lan 2>/dev/null || true
+    ip -n "$machine" address delete 10.77.0.1/24 dev lo 2>/dev/null || true
+    [ "$1" = lo ] || ip -n "$machine" link add lan type bridge
+    ip -n "$machine" address add 10.77.0.1/24 dev "$1"
+    ip -n "$machine" link set "$1" up
+    ip -n "$machine" route replace 224.0.0.0/4 dev "$1"
 }
 
 # Boots and returns when systemd has started its bus; see `machine_booted` for the rest.
@@ -35,7 +41,7 @@ machine_up() {
         shift
         exec systemd-nspawn "$@"' _ "$machine" \
         --directory="$root" --machine="$machine" --boot --register=no --keep-unit --console=read-only \
-        --network-namespace-path="/run/netns/$machine" --bind-ro="$bao:/usr/local/bin/bao" \
+        --network-namespace-path="/run/netns/$machine" --bind-ro="$bao:/usr/local/lib/openbao/bao" \
         --capability=CAP_IPC_LOCK --system-call-filter='bpf @keyring' \
         </dev/null >>"$work/console" 2>&1 &
     # CAP_IPC_LOCK: LimitMEMLOCK=infinity. bpf: IPAddressDeny= and DevicePolicy= are not enforced without it.

@@ -7,8 +7,9 @@ shares=$etc/shares.json
 system_install() {
     mkdir -p "$root/etc/openbao" "$root/etc/vault/tls"
     printf '10.77.0.1 vault.home\n' >>"$root/etc/hosts"
-    printf 'openbao:x:990:990::/var/lib/openbao:/usr/sbin/nologin\n' >>"$root/etc/passwd"
-    printf 'openbao:x:990:\n' >>"$root/etc/group"
+    printf '%s\n' openbao:x:990:990::/var/lib/openbao:/usr/sbin/nologin somebody:x:4242:4242::/:/bin/sh >>"$root/etc/passwd"
+    printf '%s\n' openbao:x:990: somebody:x:4242: unsealers:x:991: >>"$root/etc/group"
+    ln -s ../lib/openbao/bao "$root/usr/local/bin/bao"
     certificates
     cat >"$root/etc/openbao/config.hcl" <<'END'
 api_addr = "https://vault.home:8200"
@@ -111,6 +112,12 @@ give_shares() { # the text
 share() { sed -n '/"unseal_keys_hex"/,/]/p' <<<"$init_answer" | grep -oE '[0-9a-f]{66}' | sed -n "$(($1 + 1))p"; }
 
 show() { inside systemctl show --property="$2" --value "$1"; } # UNIT PROPERTY
+main_pid() { show vault-unseal.service MainPID; }
+is_new_pid() { # OLD
+    local now
+    now=$(main_pid)
+    [ "$now" != 0 ] && [ "$now" != "$1" ]
+}
 status_text() { show vault-unseal.service StatusText; }
 status_is() { within "${2:-20}" quietly is "1 node: 1 $1" status_text || is "1 node: 1 $1" status_text; } # STATE [SECONDS]
 quietly() { "$@" >/dev/null 2>&1; }
