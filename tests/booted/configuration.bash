@@ -25,14 +25,14 @@ check 'unknown key: fails once with 78, names file and line' fails_once 'config.
 configure
 check 'no share file: fails once with 78 and says so' fails_once 'credential "shares".*empty'
 sed -i 's/credential = "shares"/file = "\/etc\/vault-unseal\/shares.json"/' "$etc/config.toml"
-give_shares "$(openssl rand -hex 33)"
+give_shares "$(wrong_share 9)"
 check 'a share file for root alone: fails once with 78 and names LoadCredential=' fails_once 'LoadCredential='
 check 'the refusal is explained by journalctl -x' says 'not started again by itself' \
     inside journalctl --boot --quiet --no-pager --catalog --unit=vault-unseal
 configure
 
 part 'every state on the way'
-give_shares "$(openssl rand -hex 33; openssl rand -hex 33)"
+give_shares "$(wrong_share 1; wrong_share 2)"
 check 'it starts once the configuration is right' inside systemctl start vault-unseal
 check 'a new server: uninitialized' status_is uninitialized
 init_answer=$(bao operator init -key-shares=5 -key-threshold=2 -format=json)

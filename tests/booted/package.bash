@@ -18,7 +18,7 @@ restarted_by() { # PACKAGE: dpkg is done with it, and another process runs
 
 part 'upgrade'
 check 'a later version' later_package
-give_shares "$(openssl rand -hex 33; openssl rand -hex 33)"
+give_shares "$(wrong_share 1; wrong_share 2)"
 inside systemctl restart vault
 check 'sealed, and its shares are wrong' status_is shares-rejected 60
 give_shares "$init_answer"

@@ -37,7 +37,7 @@ inside systemctl restart vault-unseal
 bao operator seal >"$work/seal"
 check 'one share of two: waiting-for-peers' status_is 'waiting-for-peers (1/2)'
 # An error once the round is over.
-bao operator unseal "$(openssl rand -hex 33)" >"$work/stranger" 2>&1 || true
+bao operator unseal "$(wrong_share 9)" >"$work/stranger" 2>&1 || true
 check 'a wrong share of another: the journal says so' \
     within 10 quietly says . journal "MESSAGE_ID=$(message_id 'An unseal round of .* failed')"
 check 'a wrong share of another: its own is in again' status_is 'waiting-for-peers (1/2)'
@@ -46,14 +46,14 @@ check 'the right share of another: unsealed' status_is unsealed 60
 give_shares "$init_answer"
 inside systemctl stop vault-unseal
 bao operator seal >"$work/seal"
-bao operator unseal "$(openssl rand -hex 33)" >"$work/stranger"
+bao operator unseal "$(wrong_share 9)" >"$work/stranger"
 inside systemctl start vault-unseal
 check 'a wrong share before its first one: unsealed' status_is unsealed 60
 check 'a wrong share before its first one: the journal says so' \
     says . journal "MESSAGE_ID=$(message_id 'Somebody else submits')"
-# The last digit of the first share becomes another.
+# The first digit of the first share becomes another.
 bad=$(share 0)
-case $bad in *0) bad=${bad%?}1 ;; *) bad=${bad%?}0 ;; esac
+case $bad in 0*) bad=1${bad#?} ;; *) bad=0${bad#?} ;; esac
 give_shares "$(printf '%s\n' "$bad" "$(share 1)" "$(share 2)" "$(share 3)" "$(share 4)")"
 inside systemctl restart vault
 check 'a corrupt share among five: unsealed' status_is unsealed

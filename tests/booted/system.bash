@@ -108,6 +108,9 @@ give_shares() { # the text
     (umask 077 && printf '%s\n' "$1" >"$shares")
 }
 
+# A share that no server knows. Its last byte is its place on the polynomial, from 1.
+wrong_share() { printf '%s%02x\n' "$(openssl rand -hex 32)" "$1"; } # PLACE
+
 # One share of the init answer, by its place from 0.
 share() { sed -n '/"unseal_keys_hex"/,/]/p' <<<"$init_answer" | grep -oE '[0-9a-f]{66}' | sed -n "$(($1 + 1))p"; }
 
