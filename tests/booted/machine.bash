@@ -4,7 +4,7 @@
 
 machine=vault-unseal-booted-$$
 root=$work/disk/root
-nspawn=''
+nspawn='' namespaces_mounted=''
 
 # The throw-away copy and the network: loopback, and an address that is not loopback's.
 machine_make() {
@@ -14,6 +14,8 @@ machine_make() {
     mount -t overlay overlay -o "lowerdir=$base,upperdir=$work/disk/changes,workdir=$work/disk/scratch" "$root"
     : >"$root/etc/machine-id"
     echo booted >"$root/etc/hostname"
+    # ip mounts its directory when it is needed first.
+    mountpoint --quiet /run/netns || namespaces_mounted=yes
     ip netns add "$machine"
     ip -n "$machine" link set lo up
     machine_network lan
@@ -106,6 +108,8 @@ machine_remove() {
     if mountpoint --quiet "$root"; then within 10 umount "$root"; fi
     if mountpoint --quiet "$work/disk"; then within 10 umount "$work/disk"; fi
     ip netns delete "$machine" 2>/dev/null
+    # Stays while somebody else has a namespace there.
+    [ -z "$namespaces_mounted" ] || umount /run/netns 2>/dev/null
     rm -rf --one-file-system "$work"
 }
 
