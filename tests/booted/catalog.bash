@@ -4,13 +4,13 @@ catalog=$repository/systemd/vault-unseal.catalog
 whole_journal() { inside journalctl --quiet --no-pager "$@"; }
 said_ids() { whole_journal --output=json _COMM=vault-unseal | grep -o '"MESSAGE_ID":"[0-9a-f]*' | cut -d'"' -f4 | sort -u; }
 catalog_ids() { sed -n 's/^-- //p' "$catalog" | sort; }
-# Nobody gets to see @VAULT_NODE@ or the like.
+# A field that the message does not have is shown as its name, VAULT_NODE; VAULT_NODE=… is part of a command.
 explained() { # ID
     local text
     text=$(whole_journal --catalog --lines=1 "MESSAGE_ID=$1")
     printf '%s\n' "$text"
     grep -Eq '^[^ ]* Subject: .+' <<<"$text" && grep -Eq '^[^ ]* Defined-By: vault-unseal$' <<<"$text" &&
-        [ "$(grep -Ec '^[^ ]+ .*[a-z]' <<<"$text")" -ge 6 ] && ! grep -Eq '^[^ ]* .*@[A-Z_]+@' <<<"$text"
+        [ "$(grep -Ec '^[^ ]+ .*[a-z]' <<<"$text")" -ge 6 ] && ! grep -Eq '^[^ ]* .*\bVAULT_[A-Z_]+($|[^=A-Z_])' <<<"$text"
 }
 
 part 'the catalog'

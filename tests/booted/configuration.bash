@@ -5,6 +5,8 @@ machine_up
 check 'the machine boots, nothing fails' is running machine_booted
 check 'not configured: not started' is inactive inside systemctl is-active vault-unseal
 check 'not configured: systemd says why' says 'ConditionPathExists.*config.toml' inside systemctl status vault-unseal
+# What was read before the journal was there is told again.
+inside systemctl daemon-reload
 check 'systemd understands every line of the units' not journal --grep 'vault-unseal.*(Unknown|ignoring|Failed to parse)'
 check 'systemd-analyze verify finds nothing' is '' inside systemd-analyze verify --man=no \
     vault-unseal.service vault-unsealed-wait.service vault-unsealed.target

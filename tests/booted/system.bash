@@ -123,7 +123,6 @@ is_new_pid() { # OLD
 }
 status_text() { show vault-unseal.service StatusText; }
 status_is() { within "${2:-20}" quietly is "1 node: 1 $1" status_text || is "1 node: 1 $1" status_text; } # STATE [SECONDS]
-quietly() { "$@" >/dev/null 2>&1; }
 active() { within "${2:-20}" quietly is active inside systemctl is-active "$1" || inside systemctl is-active "$1"; } # UNIT [SECONDS]
 journal() { inside journalctl --boot --quiet --no-pager --output=cat "$@"; }
 
