@@ -14,6 +14,8 @@ machine_make() {
     mount -t overlay overlay -o "lowerdir=$base,upperdir=$work/disk/changes,workdir=$work/disk/scratch" "$root"
     : >"$root/etc/machine-id"
     echo booted >"$root/etc/hostname"
+    # The server's program is mounted below; by this name it can be uninstalled.
+    ln -s ../lib/openbao/bao "$root/usr/local/bin/bao"
     # ip mounts its directory when it is needed first.
     mountpoint --quiet /run/netns || namespaces_mounted=yes
     ip netns add "$machine"

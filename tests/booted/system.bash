@@ -9,7 +9,6 @@ system_install() {
     printf '10.77.0.1 vault.home\n' >>"$root/etc/hosts"
     printf '%s\n' openbao:x:990:990::/var/lib/openbao:/usr/sbin/nologin somebody:x:4242:4242::/:/bin/sh >>"$root/etc/passwd"
     printf '%s\n' openbao:x:990: somebody:x:4242: unsealers:x:991: >>"$root/etc/group"
-    ln -s ../lib/openbao/bao "$root/usr/local/bin/bao"
     certificates
     cat >"$root/etc/openbao/config.hcl" <<'END'
 api_addr = "https://vault.home:8200"
