@@ -70,7 +70,10 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
         notice(oddity);
     }
     if let Some(reason) = &protection.swappable {
-        tracing::info!("memory cannot be locked ({reason}): with swap, shares could be written to disk");
+        tracing::info!(
+            message_id = Message::Notice.id(),
+            "memory cannot be locked ({reason}): with swap, shares could be written to disk"
+        );
     }
 }
 

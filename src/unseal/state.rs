@@ -122,10 +122,11 @@ impl State {
             Self::Removed
         } else if !status.initialized || status.threshold == 0 {
             Self::Uninitialized
+        } else if status.migration {
+            // First: a move away from Shamir has the new seal's type already.
+            Self::Migrating
         } else if !status.takes_unseal_shares() {
             Self::ForeignSeal { seal_type: status.seal_type.clone() }
-        } else if status.migration {
-            Self::Migrating
         } else if status.progress > 0 {
             Self::Unsealing { progress: status.progress, threshold: status.threshold }
         } else {

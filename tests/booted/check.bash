@@ -53,3 +53,6 @@ says() {
 
 # not COMMAND…: the command fails.
 not() { ! "$@"; }
+
+# quietly COMMAND…: without what it prints.
+quietly() { "$@" >/dev/null 2>&1; }

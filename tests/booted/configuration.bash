@@ -5,9 +5,16 @@ machine_up
 check 'the machine boots, nothing fails' is running machine_booted
 check 'not configured: not started' is inactive inside systemctl is-active vault-unseal
 check 'not configured: systemd says why' says 'ConditionPathExists.*config.toml' inside systemctl status vault-unseal
+# What was read before the journal was there is told again.
+inside systemctl daemon-reload
 check 'systemd understands every line of the units' not journal --grep 'vault-unseal.*(Unknown|ignoring|Failed to parse)'
 check 'systemd-analyze verify finds nothing' is '' inside systemd-analyze verify --man=no \
     vault-unseal.service vault-unsealed-wait.service vault-unsealed.target
+for unit in vault-unseal.service vault-unsealed-wait.service; do
+    # Threshold and printed exposure differ by a factor of ten.
+    check "exposure by the file of $unit at most 1.0" inside systemd-analyze security --offline=true --threshold=10 \
+        "/usr/lib/systemd/system/$unit"
+done
 check 'exposure of the service at most 1.0' inside systemd-analyze security --threshold=10 vault-unseal.service
 check 'exposure of the waiting service at most 1.0' inside systemd-analyze security --threshold=10 vault-unsealed-wait.service
 check 'not configured: the target is not reached' not inside systemctl start vault-unsealed.target
@@ -15,7 +22,8 @@ check 'not configured: the target is not reached' not inside systemctl start vau
 part 'configured wrongly'
 # Functions behind check run where `set -e` does not reach: each line counts.
 fails_once() {
-    ! quietly inside systemctl start vault-unseal && is 78 show vault-unseal.service ExecMainStatus && sleep 3 &&
+    # Failed, and not activating: no other start is to come.
+    ! quietly inside systemctl start vault-unseal && is 78 show vault-unseal.service ExecMainStatus &&
         is failed inside systemctl is-active vault-unseal && is 0 show vault-unseal.service NRestarts &&
         says "$1" journal --unit=vault-unseal --lines=5
 }
@@ -25,17 +33,17 @@ check 'unknown key: fails once with 78, names file and line' fails_once 'config.
 configure
 check 'no share file: fails once with 78 and says so' fails_once 'credential "shares".*empty'
 sed -i 's/credential = "shares"/file = "\/etc\/vault-unseal\/shares.json"/' "$etc/config.toml"
-give_shares "$(openssl rand -hex 33)"
+give_shares "$(wrong_share 9)"
 check 'a share file for root alone: fails once with 78 and names LoadCredential=' fails_once 'LoadCredential='
 check 'the refusal is explained by journalctl -x' says 'not started again by itself' \
     inside journalctl --boot --quiet --no-pager --catalog --unit=vault-unseal
 configure
 
 part 'every state on the way'
-give_shares "$(openssl rand -hex 33; openssl rand -hex 33)"
+give_shares "$(wrong_share 1; wrong_share 2)"
 check 'it starts once the configuration is right' inside systemctl start vault-unseal
 check 'a new server: uninitialized' status_is uninitialized
-init_answer=$(bao operator init -key-shares=3 -key-threshold=2 -format=json)
+init_answer=$(bao operator init -key-shares=5 -key-threshold=2 -format=json)
 token=$(sed -n 's/.*"root_token": "\(.*\)".*/\1/p' <<<"$init_answer")
 check 'other shares: shares-rejected' status_is shares-rejected 60
 check 'other shares: explained' says 'refuses the shares of this machine' \

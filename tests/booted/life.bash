@@ -31,6 +31,13 @@ steps() {
     printf '%s\n' "$states"
     grep -q 'sealed.*unsealing.*unsealed$' <<<"${states//$'\n'/ }"
 }
+previous_boot() { inside journalctl --boot=-1 --quiet --no-pager --output=cat "$@"; }
+ends_first() {
+    local order
+    order=$(previous_boot | grep -oE '^(Stopped vault-unseal.service|Stopping vault.service)' | tail -2)
+    printf '%s\n' "$order"
+    [ "$order" = $'Stopped vault-unseal.service\nStopping vault.service' ]
+}
 exec 3>&1
 
 inside systemctl --quiet enable reader.service 2>/dev/null
@@ -38,9 +45,13 @@ inside systemctl --quiet enable reader.service 2>/dev/null
 part 'reboot'
 machine_down
 machine_up
+check 'the shutdown waits for nothing and kills nothing' not quietly says '(timed out|Killing process|SIGKILL)' \
+    previous_boot --unit=vault-unseal --unit=vault --unit=vault-unsealed-wait
+check 'the shutdown ends vault-unseal before the server' ends_first
 check 'after a reboot the machine is running' is running machine_booted
 check 'after a reboot: unsealed' server_unsealed
 check 'after a reboot: the status line' status_is unsealed
+check 'after a reboot: systemctl status shows it' says 'Status: "1 node: 1 unsealed"' inside systemctl status vault-unseal
 check 'after a reboot: each step is in the journal' steps
 check 'what needs it starts after the unseal, within 100 ms' reader_follows
 check 'VAULT_STATE=sealed finds what it should' says '^https://vault.home:8200: sealed' journal VAULT_STATE=sealed
@@ -86,13 +97,40 @@ check 'started late: unsealed' server_unsealed
 check 'started late: what needs it starts within 100 ms' reader_follows
 check 'started late: the machine is running at last' is running machine_booted
 
-part 'the server is not installed'
-inside systemctl stop vault
+part 'the server is uninstalled'
+inside systemctl --quiet disable reader 2>/dev/null
+old=$(main_pid)
+rm "$root/usr/local/bin/bao"
 mv "$root/etc/systemd/system/vault.service" "$work/vault.service"
 inside systemctl daemon-reload
-check 'no vault.service: the daemon starts' inside systemctl start vault-unseal
-check 'no vault.service: unreachable' status_is unreachable
+check 'unit and program gone under the running server: the daemon goes on' is "$old" main_pid
+check 'unit and program gone under the running server: unsealed' status_is unsealed
+inside kill -KILL "$(show vault.service MainPID)"
+check 'the server gone too: unreachable' status_is unreachable
+check 'the server gone too: the daemon goes on' is "$old" main_pid
+machine_down
+machine_up
+check 'booted without a server: the daemon runs' active vault-unseal
+check 'booted without a server: unreachable' status_is unreachable
+check 'booted without a server: the machine is running' is running machine_booted
+check 'booted without a server: systemd misses nothing' not journal --grep 'vault.*([Nn]ot found|[Ff]ailed to|ignoring)'
+ln -s ../lib/openbao/bao "$root/usr/local/bin/bao"
 mv "$work/vault.service" "$root/etc/systemd/system/vault.service"
 inside systemctl daemon-reload
 inside systemctl --quiet enable --now vault 2>/dev/null
 check 'installed again: unsealed' server_unsealed
+check 'installed again: the status line' status_is unsealed
+
+part 'no network interface but loopback'
+inside systemctl --quiet enable reader 2>/dev/null
+machine_down
+machine_network lo
+machine_up
+check 'only loopback: there is no other interface' is lo inside sh -c 'ip -brief link | cut -d" " -f1'
+check 'only loopback: the machine is running' is running machine_booted
+check 'only loopback: unsealed' server_unsealed
+check 'only loopback: the status line' status_is unsealed
+machine_down
+machine_network lan
+machine_up
+check 'with its interface again: unsealed' server_unsealed

@@ -4,7 +4,7 @@
 
 machine=vault-unseal-booted-$$
 root=$work/disk/root
-nspawn=''
+nspawn='' namespaces_mounted=''
 
 # The throw-away copy and the network: loopback, and an address that is not loopback's.
 machine_make() {
@@ -14,13 +14,23 @@ machine_make() {
     mount -t overlay overlay -o "lowerdir=$base,upperdir=$work/disk/changes,workdir=$work/disk/scratch" "$root"
     : >"$root/etc/machine-id"
     echo booted >"$root/etc/hostname"
+    # The server's program is mounted below; by this name it can be uninstalled.
+    ln -s ../lib/openbao/bao "$root/usr/local/bin/bao"
+    # ip mounts its directory when it is needed first.
+    mountpoint --quiet /run/netns || namespaces_mounted=yes
     ip netns add "$machine"
     ip -n "$machine" link set lo up
-    # A network card with nothing behind it.
-    ip -n "$machine" link add lan type bridge
-    ip -n "$machine" address add 10.77.0.1/24 dev lan
-    ip -n "$machine" link set lan up
-    ip -n "$machine" route add 224.0.0.0/4 dev lan
+    machine_network lan
+}
+
+# Its one address: on a network card with nothing behind it, or on loopback, and no card at all.
+machine_network() { # lan|lo
+    ip -n "$machine" link delete lan 2>/dev/null || true
+    ip -n "$machine" address delete 10.77.0.1/24 dev lo 2>/dev/null || true
+    [ "$1" = lo ] || ip -n "$machine" link add lan type bridge
+    ip -n "$machine" address add 10.77.0.1/24 dev "$1"
+    ip -n "$machine" link set "$1" up
+    ip -n "$machine" route replace 224.0.0.0/4 dev "$1"
 }
 
 # Boots and returns when systemd has started its bus; see `machine_booted` for the rest.
@@ -35,7 +45,7 @@ machine_up() {
         shift
         exec systemd-nspawn "$@"' _ "$machine" \
         --directory="$root" --machine="$machine" --boot --register=no --keep-unit --console=read-only \
-        --network-namespace-path="/run/netns/$machine" --bind-ro="$bao:/usr/local/bin/bao" \
+        --network-namespace-path="/run/netns/$machine" --bind-ro="$bao:/usr/local/lib/openbao/bao" \
         --capability=CAP_IPC_LOCK --system-call-filter='bpf @keyring' \
         </dev/null >>"$work/console" 2>&1 &
     # CAP_IPC_LOCK: LimitMEMLOCK=infinity. bpf: IPAddressDeny= and DevicePolicy= are not enforced without it.
@@ -100,6 +110,8 @@ machine_remove() {
     if mountpoint --quiet "$root"; then within 10 umount "$root"; fi
     if mountpoint --quiet "$work/disk"; then within 10 umount "$work/disk"; fi
     ip netns delete "$machine" 2>/dev/null
+    # Stays while somebody else has a namespace there.
+    [ -z "$namespaces_mounted" ] || umount /run/netns 2>/dev/null
     rm -rf --one-file-system "$work"
 }
 

@@ -1,13 +1,17 @@
 # Tries what a taken-over daemon would try, and prints one line each: what, and whether it was allowed.
-# Run once under the sandbox of vault-unseal.service and once without, as a control. Perl, because it can make any
-# system call and is on every Debian.
+# Run under the sandbox of vault-unseal.service, under each line of it alone, and without, as a control. Perl, because
+# it can make any system call and is on every Debian.
+#
+#   probe.pl PID-OF-A-SERVER MOUNT-NAMESPACE IPC-NAMESPACE SYSTEM-CALL-FILTERS     the last three: of the machine
 use strict;
 use warnings;
 use Errno;
+use Fcntl;
 use POSIX ();
 use Socket qw(:DEFAULT getaddrinfo inet_pton pack_sockaddr_in6 SOCK_RAW);
 
-my ($server) = map { $_ + 0 } @ARGV;
+my ($server, $mounts, $ipc, $filters) = @ARGV;
+$server += 0;
 my $machine = (POSIX::uname())[4];
 
 # Numbers of the system calls that perl has no name for.
@@ -33,9 +37,25 @@ sub writes { my ($path) = @_; open(my $file, '>', "$path/probe-$$") or return 0;
 sub has_socket { my ($family, $type) = @_; return socket(my $socket, $family, $type, 0) }
 
 told("write $_", writes($_)) for qw(/etc /etc/vault-unseal /usr/bin /var/lib /root /run /boot);
-told('see into /root', opendir(my $root, '/root'));
-told('read kernel messages', open(my $kmsg, '<', '/dev/kmsg'));
-told('change a kernel setting', open(my $tunable, '>', '/proc/sys/kernel/printk_ratelimit'));
+# Hidden directories are empty; who is root may look into them all the same.
+told('see into /root', -e '/root/of-the-machine');
+told('see /tmp of the machine', -e '/tmp/of-the-machine');
+told('leave a file that others can read', do {
+    my $file = "/tmp/readable-$$";
+    open(my $handle, '>', $file) && ((stat $file)[2] & 04) && do { unlink $file; 1 };
+});
+told('share mounts with the machine', readlink('/proc/self/ns/mnt') eq $mounts);
+told('share memory with the machine', readlink('/proc/self/ns/ipc') eq $ipc);
+told('see the console', -e '/dev/console');
+# There is no such device; whoever may open it is told so.
+told('open any device', sysopen(my $device, '/var/lib/probe-device', O_RDONLY | O_NONBLOCK) || $!{ENXIO} || $!{ENODEV});
+told('be root of the machine', do { open(my $map, '<', '/proc/self/uid_map'); <$map> =~ /^\s*0\s+0\s+4294967295$/ });
+told('see what the kernel tells in /proc', -e '/proc/cpuinfo');
+told('see kernel modules', -e '/usr/lib/modules/of-the-machine');
+told('make a control group', do { my $group = "/sys/fs/cgroup/probe-$$"; mkdir($group) && rmdir($group) });
+told('read kernel messages', do { sysopen(my $log, '/proc/kmsg', O_RDONLY | O_NONBLOCK) && ((stat '/proc/kmsg')[2] & 0777) });
+told('see the symbols of the kernel', ((stat '/proc/kallsyms')[2] // 0) & 0777);
+told('change a kernel setting', open(my $tunable, '>>', '/proc/sys/net/ipv4/ip_forward'));
 
 told('socket AF_INET', has_socket(2, SOCK_STREAM));
 told('socket AF_INET6', has_socket(10, SOCK_STREAM));
@@ -62,6 +82,8 @@ told('mount', apart(sub { my ($none, $where) = ("tmpfs\0", "/mnt\0"); my $type =
 told('change the personality', apart(sub { call('personality', 0x0008) }));
 told('real-time scheduling', apart(sub { my $priority = pack('i', 1); call('sched_setscheduler', 0, 1, $priority) }));
 told('change the host name', do { my $name = 'booted'; call('sethostname', $name, 6) });
+told('change its priority', apart(sub { setpriority(0, 0, 1) }));
+told('change its root', apart(sub { chroot('/') }));
 told('set-user-id file', do {
     my $file = "/tmp/probe-$$";
     open(my $handle, '>', $file) && chmod(04755, $file) && do { unlink $file; 1 };
@@ -74,4 +96,5 @@ open(my $status, '<', '/proc/self/status') or die;
 my %status = map { /^(\w+):\s+(.*)$/ ? ($1, $2) : () } <$status>;
 told("any capability ($_)", $status{$_} ne '0000000000000000') for qw(CapPrm CapEff CapBnd CapAmb);
 told('gain privileges by executing', !$status{NoNewPrivs});
-told('dump core', (qx{/bin/sh -c 'ulimit -c'} // '') ne "0\n");
+told('call the kernel as the machine may', $status{Seccomp_filters} <= $filters);
+told('dump core', (qx{/bin/sh -c 'ulimit -Hc'} // '') ne "0\n");

@@ -3,7 +3,7 @@
 # The probe in place of the daemon, with every other line of the unit that is about what the process is and may do.
 probe_unit() {
     sed -e '/^\(Type\|Watchdog\|Restart\|ExecReload\|OOMScore\|LoadCredential\|SetCredential\)/d' \
-        -e "s|^ExecStart=.*|Type=oneshot\nStandardOutput=truncate:/var/log/sandboxed\nExecStart=/usr/bin/perl /usr/lib/probe.pl $1|" \
+        -e "s|^ExecStart=.*|Type=oneshot\nStandardOutput=truncate:/var/log/sandboxed\nExecStart=${probe[*]}|" \
         -e '/^\[Unit\]/,/^\[Service\]/{/^\[/!d}' "$root/usr/lib/systemd/system/vault-unseal.service" \
         >"$root/etc/systemd/system/probe.service"
 }
@@ -11,10 +11,15 @@ probe_unit() {
 part 'sandbox'
 install -m 644 "$here/probe.pl" "$root/usr/lib/probe.pl"
 server_pid=$(show vault.service MainPID)
-probe_unit "$server_pid"
+inside mkdir -p /usr/lib/modules
+inside touch /tmp/of-the-machine /root/of-the-machine /usr/lib/modules/of-the-machine
+mknod --mode=666 "$root/var/lib/probe-device" c 240 0
+probe=(/usr/bin/perl /usr/lib/probe.pl "$server_pid" "$(inside readlink /proc/1/ns/mnt)" "$(inside readlink /proc/1/ns/ipc)"
+    "$(inside sed -n 's/^Seccomp_filters:[[:space:]]*//p' /proc/1/status)")
+probe_unit
 inside systemctl daemon-reload
 check 'the probe runs in the sandbox' inside systemctl start probe
-inside systemd-run --quiet --wait --pipe perl /usr/lib/probe.pl "$server_pid" >"$work/free" 2>&1 || true
+inside systemd-run --quiet --wait --pipe "${probe[@]}" >"$work/free" 2>&1 || true
 # Needed by the daemon: the servers, systemd and the journal, names, locked memory.
 needed='socket AF_INET|socket AF_INET6|socket AF_UNIX|socket AF_NETLINK|resolve a name of /etc/hosts|resolve the name of the machine|send to an address of this machine|lock all memory'
 while IFS= read -r line; do

@@ -7,8 +7,8 @@ shares=$etc/shares.json
 system_install() {
     mkdir -p "$root/etc/openbao" "$root/etc/vault/tls"
     printf '10.77.0.1 vault.home\n' >>"$root/etc/hosts"
-    printf 'openbao:x:990:990::/var/lib/openbao:/usr/sbin/nologin\n' >>"$root/etc/passwd"
-    printf 'openbao:x:990:\n' >>"$root/etc/group"
+    printf '%s\n' openbao:x:990:990::/var/lib/openbao:/usr/sbin/nologin somebody:x:4242:4242::/:/bin/sh >>"$root/etc/passwd"
+    printf '%s\n' openbao:x:990: somebody:x:4242: unsealers:x:991: >>"$root/etc/group"
     certificates
     cat >"$root/etc/openbao/config.hcl" <<'END'
 api_addr = "https://vault.home:8200"
@@ -107,13 +107,21 @@ give_shares() { # the text
     (umask 077 && printf '%s\n' "$1" >"$shares")
 }
 
+# A share that no server knows. Its last byte is its place on the polynomial, from 1.
+wrong_share() { printf '%s%02x\n' "$(openssl rand -hex 32)" "$1"; } # PLACE
+
 # One share of the init answer, by its place from 0.
 share() { sed -n '/"unseal_keys_hex"/,/]/p' <<<"$init_answer" | grep -oE '[0-9a-f]{66}' | sed -n "$(($1 + 1))p"; }
 
 show() { inside systemctl show --property="$2" --value "$1"; } # UNIT PROPERTY
+main_pid() { show vault-unseal.service MainPID; }
+is_new_pid() { # OLD
+    local now
+    now=$(main_pid)
+    [ "$now" != 0 ] && [ "$now" != "$1" ]
+}
 status_text() { show vault-unseal.service StatusText; }
 status_is() { within "${2:-20}" quietly is "1 node: 1 $1" status_text || is "1 node: 1 $1" status_text; } # STATE [SECONDS]
-quietly() { "$@" >/dev/null 2>&1; }
 active() { within "${2:-20}" quietly is active inside systemctl is-active "$1" || inside systemctl is-active "$1"; } # UNIT [SECONDS]
 journal() { inside journalctl --boot --quiet --no-pager --output=cat "$@"; }
 

@@ -101,10 +101,11 @@ impl Machine {
             Some(self.uninitialized())
         } else if !status.sealed {
             None
+        } else if status.migration {
+            // First: a move away from Shamir has the new seal's type already.
+            Some(self.leave_alone(State::Migrating))
         } else if !status.takes_unseal_shares() {
             Some(self.leave_alone(State::ForeignSeal { seal_type: status.seal_type.clone() }))
-        } else if status.migration {
-            Some(self.leave_alone(State::Migrating))
         } else if status.threshold > MOST_SHARES {
             let delay = format!("the server asks for {} shares, more than can exist", status.threshold);
             Some(self.leave_alone(State::Sealed { delay: Some(delay) }))

@@ -86,6 +86,13 @@ fn each_answer_has_its_consequence() {
         (Looking, seal(|s| s.seal_type = "static".into()), "foreign-seal", AskHealth, Slow),
         (Looking, seal(|s| s.recovery_seal = true), "foreign-seal", AskHealth, Slow),
         (Looking, seal(|s| s.migration = true), "migrating", AskHealth, Slow),
+        (
+            Looking,
+            seal(|s| (s.seal_type, s.recovery_seal, s.migration) = ("static".into(), true, true)),
+            "migrating",
+            AskHealth,
+            Slow,
+        ),
         (Looking, seal(|s| s.removed = true), "removed", AskHealth, Slow),
         (Looking, seal(|s| s.threshold = 256), "sealed", AskHealth, Slow),
         (Looking, seal(|s| s.sealed = false), "sealed", AskHealth, Backoff),
