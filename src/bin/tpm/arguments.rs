@@ -1,7 +1,6 @@
 //! What the helper is asked to do.
 
 use std::ffi::OsString;
-use tss_esapi::tcti_ldr::TctiNameConf;
 use vault_unseal::shares::tpm::PcrSelection;
 
 /// How it is called.
@@ -13,20 +12,14 @@ vault-unseal starts it; `vault-unseal enroll` is for people.";
 /// The command line.
 pub(crate) struct Arguments {
     pub(crate) verb: Verb,
-    pub(crate) tcti: Tcti,
+    /// Which TPM, in the words of tpm2-tss.
+    pub(crate) tcti: String,
 }
 
 /// What to do.
 pub(crate) enum Verb {
     Open,
     Seal { pcrs: Option<PcrSelection> },
-}
-
-/// Which TPM.
-pub(crate) struct Tcti {
-    /// As it was written.
-    pub(crate) text: String,
-    pub(crate) parsed: TctiNameConf,
 }
 
 impl Arguments {
@@ -51,7 +44,6 @@ impl Arguments {
                 _ => return Err(format!("{option} is not known here")),
             }
         }
-        let parsed = tcti.parse().map_err(|_| format!("--tcti: {tcti:?} names no TPM"))?;
-        Ok(Self { verb, tcti: Tcti { text: tcti, parsed } })
+        Ok(Self { verb, tcti })
     }
 }

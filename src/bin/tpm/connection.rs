@@ -1,18 +1,20 @@
 //! The way to the TPM.
 
-use super::arguments::Tcti;
 use super::failure::{Failure, told};
 use std::fs::File;
 use std::io::ErrorKind;
 use tss_esapi::Context;
+use tss_esapi::tcti_ldr::TctiNameConf;
 use vault_unseal::shares::tpm::TpmTrouble;
 
 /// Opens the connection. Dropping the context flushes every session and key that it made.
-pub(crate) fn connect(tcti: &Tcti) -> Result<Context, Failure> {
-    Context::new(tcti.parsed.clone()).map_err(|error| {
-        let Tcti { text, .. } = tcti;
-        let Some(path) = device(text) else {
-            return Failure::new(TpmTrouble::Absent, format!("there is no TPM at {text}: {}", told(error)));
+pub(crate) fn connect(tcti: &str) -> Result<Context, Failure> {
+    let parsed: TctiNameConf = tcti.parse().map_err(|_| {
+        Failure::new(TpmTrouble::Absent, format!("{tcti:?} is no way to a TPM that is known here"))
+    })?;
+    Context::new(parsed).map_err(|error| {
+        let Some(path) = device(tcti) else {
+            return Failure::new(TpmTrouble::Absent, format!("there is no TPM at {tcti}: {}", told(error)));
         };
         // libtss2 does not say why; the kernel does.
         match File::options().read(true).write(true).open(path).map_err(|error| (error.kind(), error)) {

@@ -31,7 +31,7 @@ pub(crate) fn read(context: &mut Context, selection: &PcrSelection) -> Result<Bo
     Ok(BoundPcrs { bank, values, policy })
 }
 
-/// The digest of a policy that consists of PolicyPCR alone (TPM 2.0 Library, part 3, 23.7): computed here, since the TPM
+/// The digest of a policy that consists of `PolicyPCR` alone (TPM 2.0 Library, part 3, 23.7): computed here, since the TPM
 /// would have to be asked in a session of its own.
 pub(crate) fn policy(bank: PcrBank, values: &BTreeMap<u8, Vec<u8>>) -> [u8; 32] {
     let held: Vec<u8> = values.values().flatten().copied().collect();

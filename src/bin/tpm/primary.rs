@@ -6,7 +6,7 @@
 use super::failure::{Cause, Failure, cause};
 use super::structures::name;
 use tss_esapi::attributes::{ObjectAttributes, ObjectAttributesBuilder};
-use tss_esapi::handles::{KeyHandle, ObjectHandle, PersistentTpmHandle, TpmHandle};
+use tss_esapi::handles::{KeyHandle, PersistentTpmHandle, TpmHandle};
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::ecc::EccCurve;
 use tss_esapi::interface_types::resource_handles::Hierarchy;
@@ -29,12 +29,10 @@ pub(crate) struct Primary {
 
 /// The key of this name. Only it may be the salt's: nobody else on the way to the TPM has its private part.
 pub(crate) fn named(context: &mut Context, wanted: &[u8; 34]) -> Result<Primary, Failure> {
-    if let Some((kept, _)) = kept(context)? {
-        if kept.name == *wanted {
-            return Ok(kept);
-        }
+    if let Some((kept, _)) = kept(context)?.filter(|(kept, _)| kept.name == *wanted) {
+        return Ok(kept);
     }
-    let made = made(context).map_err(|error| Failure::of_command("to make the primary key", error))??;
+    let made = made(context).map_err(refused)?;
     if made.name == *wanted {
         return Ok(made);
     }
@@ -47,36 +45,39 @@ pub(crate) fn named(context: &mut Context, wanted: &[u8; 34]) -> Result<Primary,
 /// The key to seal to. Its public part is believed: at this time there is nothing to compare it with.
 pub(crate) fn any(context: &mut Context) -> Result<Primary, Failure> {
     match made(context) {
-        Ok(made) => made,
+        Ok(made) => Ok(made),
         Err(error) if cause(error) == Cause::Password => match kept(context)? {
             Some((kept, public)) if is_of_template(&public) => Ok(kept),
-            _ => Err(Failure::of_command("to make the primary key", error)),
+            _ => Err(refused(error)),
         },
-        Err(error) => Err(Failure::of_command("to make the primary key", error)),
+        Err(error) => Err(refused(error)),
     }
 }
 
-fn made(context: &mut Context) -> Result<Result<Primary, Failure>, Error> {
+fn refused(error: Error) -> Failure {
+    Failure::of_command("to make the primary key", error)
+}
+
+fn made(context: &mut Context) -> Result<Primary, Error> {
     let template = template()?;
     let made = context.execute_with_session(Some(AuthSession::Password), |context| {
         context.create_primary(Hierarchy::Owner, template, None, None, None, None)
     })?;
-    Ok(name(&made.out_public).map(|name| Primary { handle: made.key_handle, name }))
+    Ok(Primary { handle: made.key_handle, name: name(&made.out_public)? })
 }
 
 /// The key at the customary handle, if there is one whose name can be told.
 fn kept(context: &mut Context) -> Result<Option<(Primary, Public)>, Failure> {
     let look = |context: &mut Context| {
         let handle = TpmHandle::Persistent(PersistentTpmHandle::new(STORAGE_ROOT_KEY)?);
-        let handle: KeyHandle = ObjectHandle::from(context.tr_from_tpm_public(handle)?).into();
-        Ok((handle, context.read_public(handle)?.0))
+        let handle: KeyHandle = context.tr_from_tpm_public(handle)?.into();
+        let (public, ..) = context.read_public(handle)?;
+        Ok((Primary { handle, name: name(&public)? }, public))
     };
     match look(context) {
-        Ok((handle, public)) if public.name_hashing_algorithm() == HashingAlgorithm::Sha256 => {
-            Ok(Some((Primary { handle, name: name(&public)? }, public)))
-        }
-        Ok(_) => Ok(None),
-        Err(error) if cause(error) == Cause::Gone => Err(Failure::of_command("", error)),
+        Ok((kept, public)) => Ok(Some((kept, public))
+            .filter(|(_, public)| public.name_hashing_algorithm() == HashingAlgorithm::Sha256)),
+        Err(error) if cause(error) == Cause::Gone => Err(refused(error)),
         Err(_) => Ok(None),
     }
 }

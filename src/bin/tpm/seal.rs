@@ -1,13 +1,12 @@
 //! From the shares to the file.
 
-use super::arguments::Tcti;
 use super::connection::connect;
 use super::failure::Failure;
 use super::{aead, open, pcr, primary, sealed_key, structures};
 use vault_unseal::shares::tpm::{self, Blob, PcrSelection, TpmTrouble};
 
 /// The file that holds `text`. It is opened once before it is given away: a file that cannot be opened is worth nothing.
-pub(crate) fn seal(text: &[u8], pcrs: Option<&PcrSelection>, tcti: &Tcti) -> Result<Vec<u8>, Failure> {
+pub(crate) fn seal(text: &[u8], pcrs: Option<&PcrSelection>, tcti: &str) -> Result<Vec<u8>, Failure> {
     let shares = tpm::count(text).map_err(|cause| {
         Failure::new(TpmTrouble::Failed, format!("what is to be sealed cannot be used: {cause}"))
     })?;
@@ -20,7 +19,7 @@ pub(crate) fn seal(text: &[u8], pcrs: Option<&PcrSelection>, tcti: &Tcti) -> Res
     }
 }
 
-fn sealed(text: &[u8], shares: usize, pcrs: Option<&PcrSelection>, tcti: &Tcti) -> Result<Vec<u8>, Failure> {
+fn sealed(text: &[u8], shares: usize, pcrs: Option<&PcrSelection>, tcti: &str) -> Result<Vec<u8>, Failure> {
     let key = aead::new_key()?;
     let mut context = connect(tcti)?;
     let primary = primary::any(&mut context)?;

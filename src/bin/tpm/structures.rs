@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use ring::digest::{SHA256, digest};
+use tss_esapi::Error;
 use tss_esapi::structures::{Private, Public};
 use tss_esapi::traits::{Marshall, UnMarshall};
 use vault_unseal::shares::tpm::TpmTrouble;
@@ -10,8 +11,8 @@ use vault_unseal::shares::tpm::TpmTrouble;
 const ALGORITHM_SHA256: [u8; 2] = [0x00, 0x0b];
 
 /// The name of an object whose name algorithm is SHA-256 (TPM 2.0 Library, part 1, 16): computed here, not believed.
-pub(crate) fn name(public: &Public) -> Result<[u8; 34], Failure> {
-    let area = public.marshall().map_err(|error| Failure::of_command("a public area", error))?;
+pub(crate) fn name(public: &Public) -> Result<[u8; 34], Error> {
+    let area = public.marshall()?;
     let mut name = [0; 34];
     let hash = digest(&SHA256, &area);
     let parts = ALGORITHM_SHA256.iter().chain(hash.as_ref());
