@@ -22,14 +22,14 @@ struct Tap {
 type Change = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
 impl Tap {
-    fn on(tpm: &Swtpm, change: Change) -> Self {
+    fn on(tpm: &Swtpm, change: &Change) -> Self {
         let (mut first, mut second) = Port::reserve_pair(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let seen = Arc::new(Mutex::new(Vec::new()));
         for (offset, port) in [&mut first, &mut second].into_iter().enumerate() {
             port.release();
             let listener = TcpListener::bind(port.address()).unwrap();
             let to = SocketAddr::from((Ipv4Addr::LOCALHOST, tpm.port() + u16::try_from(offset).unwrap()));
-            let (seen, change) = (Arc::clone(&seen), Arc::clone(&change));
+            let (seen, change) = (Arc::clone(&seen), Arc::clone(change));
             std::thread::spawn(move || {
                 for helper in listener.incoming() {
                     let (helper, tpm) = (helper.unwrap(), TcpStream::connect(to).unwrap());
@@ -79,7 +79,7 @@ fn whoever_listens_learns_neither_the_key_nor_a_share() {
     let shares = shares_of_nobody(5, 3);
     let text = lines(&shares);
     for pcrs in [None, Some("sha256:7")] {
-        let tap = Tap::on(&tpm, Arc::new(|_| ()));
+        let tap = Tap::on(&tpm, &(Arc::new(|_: &mut [u8]| ()) as Change));
         let file = seal_at(&tap.tcti(), &text, pcrs).unwrap();
         assert!(open_at(&tap.tcti(), &file).unwrap() == text.as_bytes());
         let heard = tap.seen();
@@ -123,7 +123,7 @@ fn whoever_puts_a_key_of_his_own_in_place_of_the_tpms_is_noticed() {
             }
         }
     };
-    let tap = Tap::on(&tpm, Arc::new(change));
+    let tap = Tap::on(&tpm, &(Arc::new(change) as Change));
     assert_eq!(open_at(&tap.tcti(), &file).unwrap_err().0, "tpm-other");
     assert_eq!(swapped.load(Ordering::Relaxed), 2, "key and name");
 }

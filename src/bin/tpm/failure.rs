@@ -8,7 +8,7 @@ use vault_unseal::shares::tpm::{TpmRefusal, TpmTrouble};
 /// A failure in the words of the library.
 pub(crate) struct Failure(TpmRefusal);
 
-/// The layers of tpm2-tss that codes come from (TSS 2.0 Overview and Common Structures, 2.3).
+/// The layers of tpm2-tss that codes come from (TCG TSS 2.0 Overview and Common Structures).
 const LAYER_TCTI: u32 = 10;
 const LAYER_RESOURCE_MANAGER_TPM: u32 = 11;
 const LAYER_RESOURCE_MANAGER: u32 = 12;

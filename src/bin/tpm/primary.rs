@@ -18,7 +18,7 @@ use tss_esapi::structures::{
 use tss_esapi::{Context, Error};
 use vault_unseal::shares::tpm::TpmTrouble;
 
-/// Where platforms keep it (TCG TPM v2.0 Provisioning Guidance, 7.8).
+/// Where platforms keep it (TCG TPM v2.0 Provisioning Guidance).
 const STORAGE_ROOT_KEY: u32 = 0x8100_0001;
 
 /// The key, loaded.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// The highest number of a PCR: TPMs for PCs have 24 (TCG PC Client Platform TPM Profile, 4.6).
+/// The highest number of a PCR: TPMs for PCs have 24 (TCG PC Client Platform TPM Profile).
 const HIGHEST: u8 = 23;
 
 /// A bank: which hash the TPM extends its PCRs with.
