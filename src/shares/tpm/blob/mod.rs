@@ -3,10 +3,13 @@
 //! JSON in exactly one spelling: what is not written as [`Blob::render`] would write it is refused, so that nothing in
 //! the file can be changed without being either seen here or covered by the cipher.
 
+mod document;
+#[cfg(test)]
+mod tests;
+
 use super::pcrs::{PcrBank, PcrSelection};
 use super::refusal::{TpmRefusal, TpmTrouble};
-use base64ct::{Base64, Encoding};
-use serde::{Deserialize, Serialize};
+use document::{Document, Head};
 use std::collections::BTreeMap;
 
 /// The version that is written and read.
@@ -21,11 +24,6 @@ pub const TAG_LENGTH: usize = 16;
 pub const TEXT_LIMIT: usize = 32 * 1024;
 
 const FORMAT: &str = "vault-unseal-tpm2";
-const HIERARCHY: &str = "owner";
-const TEMPLATE: &str = "tcg-srk-ecc-p256";
-const CIPHER: &str = "chacha20-poly1305";
-/// The largest `TPM2B_PUBLIC` and `TPM2B_PRIVATE` of a sealed key are far smaller.
-const STRUCTURE_LIMIT: usize = 1024;
 
 /// What the file says. None of it is secret to anybody but the TPM that sealed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,26 +113,7 @@ impl Blob {
     }
 
     fn written(&self, ciphertext: &[u8]) -> Vec<u8> {
-        let document = Document {
-            format: FORMAT.to_owned(),
-            version: VERSION,
-            shares: self.shares,
-            primary: DocumentPrimary {
-                hierarchy: HIERARCHY.to_owned(),
-                template: TEMPLATE.to_owned(),
-                name: hex(&self.primary),
-            },
-            pcrs: self.pcrs.as_ref().map(|pcrs| DocumentPcrs {
-                bank: pcrs.bank.word().to_owned(),
-                values: pcrs.values.iter().map(|(number, value)| (*number, hex(value))).collect(),
-                policy: hex(&pcrs.policy),
-            }),
-            public: Base64::encode_string(&self.public),
-            private: Base64::encode_string(&self.private),
-            cipher: CIPHER.to_owned(),
-            nonce: Base64::encode_string(&self.nonce),
-            ciphertext: Base64::encode_string(ciphertext),
-        };
+        let document = Document::of(self, ciphertext);
         // Cannot fail: text, numbers and maps of them.
         let mut bytes = serde_json::to_vec_pretty(&document).unwrap_or_default();
         bytes.push(b'\n');
@@ -142,91 +121,6 @@ impl Blob {
     }
 }
 
-/// Enough to tell a later version from a damaged file.
-#[derive(Deserialize)]
-struct Head {
-    format: String,
-    version: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    format: String,
-    version: u32,
-    shares: usize,
-    primary: DocumentPrimary,
-    pcrs: Option<DocumentPcrs>,
-    public: String,
-    private: String,
-    cipher: String,
-    nonce: String,
-    ciphertext: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DocumentPrimary {
-    hierarchy: String,
-    template: String,
-    name: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DocumentPcrs {
-    bank: String,
-    values: BTreeMap<u8, String>,
-    policy: String,
-}
-
-impl Document {
-    /// The values; `None` when one of them cannot be. Words that have only one value are left to the comparison with
-    /// what would be written.
-    fn blob(&self) -> Option<Blob> {
-        let structure = |text| base64(text).filter(|bytes| (1..=STRUCTURE_LIMIT).contains(&bytes.len()));
-        let blob = Blob {
-            shares: self.shares,
-            primary: unhex(&self.primary.name)?.try_into().ok()?,
-            pcrs: match &self.pcrs {
-                Some(pcrs) => Some(pcrs.bound()?),
-                None => None,
-            },
-            public: structure(&self.public)?,
-            private: structure(&self.private)?,
-            nonce: base64(&self.nonce)?.try_into().ok()?,
-            ciphertext: base64(&self.ciphertext)?,
-        };
-        let text = blob.ciphertext.len().checked_sub(TAG_LENGTH)?;
-        (text <= TEXT_LIMIT).then_some(blob)
-    }
-}
-
-impl DocumentPcrs {
-    fn bound(&self) -> Option<BoundPcrs> {
-        let bank = PcrBank::of_word(&self.bank)?;
-        let mut values = BTreeMap::new();
-        for (number, value) in &self.values {
-            let value = unhex(value).filter(|value| value.len() == bank.digest_length())?;
-            values.insert(*number, value);
-        }
-        let bound = BoundPcrs { bank, values, policy: unhex(&self.policy)?.try_into().ok()? };
-        bound.selection().is_some().then_some(bound)
-    }
-}
-
 fn corrupt(what: &str) -> TpmRefusal {
     TpmRefusal::new(TpmTrouble::BlobCorrupt, what)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    base16ct::lower::encode_string(bytes)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    base16ct::lower::decode_vec(text).ok()
-}
-
-fn base64(text: &str) -> Option<Vec<u8>> {
-    Base64::decode_vec(text).ok()
 }
