@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod exit;
 mod look;
+mod prove;
 mod run;
 mod say;
 mod start;

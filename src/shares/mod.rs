@@ -1,7 +1,7 @@
 //! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves
 //! the machine.
 //!
-//! [`Source::load`] is the way in: `file` or `credential` gives the bytes, `format` finds the shares in them.
+//! [`Source::load`] is the way in: `file`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
 
 mod bounded;
@@ -15,6 +15,7 @@ mod notice;
 pub(crate) mod quote;
 mod share;
 mod source;
+pub mod tpm;
 
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;

@@ -1,9 +1,13 @@
 //! Where shares come from.
 
-use super::{Notice, ShareError, ShareSet, credential, file, format, quote};
+use super::{Notice, ShareError, ShareSet, credential, file, format, quote, tpm};
 use rustix::fs::{AtFlags, CWD, statat};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a look at the file and the end of the helper may take beside the TPM.
+const TPM_GRACE: Duration = Duration::from_secs(2);
 
 /// Where the shares of a cluster are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +16,13 @@ pub enum Source {
     File(PathBuf),
     /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
     Credential(String),
+    /// A file that a TPM sealed, protected as a share file is.
+    Tpm2 {
+        /// The file.
+        path: PathBuf,
+        /// Which TPM, in the words of tpm2-tss; `None` looks for one.
+        tcti: Option<String>,
+    },
 }
 
 /// What reading a source gave.
@@ -35,7 +46,7 @@ pub struct Stamp {
 }
 
 impl Source {
-    /// Reads, checks and parses the source. Blocks on the file system: call it off the loop.
+    /// Reads, checks and parses the source. Blocks on the file system or the TPM: call it off the loop.
     pub fn load(&self) -> Result<Loaded, ShareError> {
         let bytes = match self {
             Self::File(path) => {
@@ -43,6 +54,7 @@ impl Source {
             }
             Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
                 .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
+            Self::Tpm2 { path, tcti } => tpm::open(path, tcti.as_deref())?,
         };
         format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
     }
@@ -57,10 +69,28 @@ impl Source {
         format::parse(&bytes, &origin).map_err(|cause| ShareError::Content { origin, cause })
     }
 
+    /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. The TPM
+    /// is not asked: it may be slow, or come later than we do.
+    pub fn prove(&self) -> Result<Vec<Notice>, ShareError> {
+        match self {
+            Self::Tpm2 { path, .. } => tpm::look(path).map(|_| Vec::new()),
+            Self::File(_) | Self::Credential(_) => self.load().map(|loaded| loaded.notices),
+        }
+    }
+
+    /// How long [`Source::load`] may take at the most, where a request may take `request`.
+    pub fn limit(&self, request: Duration) -> Duration {
+        match self {
+            // Who waits for the TPM ends by itself, and knows more than that it was slow.
+            Self::Tpm2 { .. } => tpm::OPEN_LIMIT + TPM_GRACE,
+            Self::File(_) | Self::Credential(_) => request,
+        }
+    }
+
     /// The source's current stamp; `None` while it cannot be looked at.
     pub fn stamp(&self) -> Option<Stamp> {
         let path = match self {
-            Self::File(path) => path.clone(),
+            Self::File(path) | Self::Tpm2 { path, .. } => path.clone(),
             Self::Credential(name) => credential::directory()?.join(name),
         };
         let stat = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
@@ -87,7 +117,7 @@ fn signed<N: TryInto<i64>>(number: N) -> Option<i64> {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => f.write_str(&quote::sentence(path)),
+            Self::File(path) | Self::Tpm2 { path, .. } => f.write_str(&quote::sentence(path)),
             Self::Credential(name) => write!(f, "credential {name:?}"),
         }
     }
