@@ -6,15 +6,18 @@
 
 mod bounded;
 mod consistency;
+mod conversation;
 mod credential;
 mod error;
 mod field;
 mod file;
 mod format;
+pub mod home;
 mod notice;
 mod quote;
 mod share;
 mod source;
+pub mod tpm;
 
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;

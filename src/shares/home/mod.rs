@@ -1,0 +1,154 @@
+//! Where shares are put, and how they rest there.
+//!
+//! Two steps, for whoever has something to lose between them: [`Home::prepare`] finds everything that can fail,
+//! [`Prepared::store`] then seals, writes, opens again what was written, compares, and only then lets it take the place
+//! of what was there before.
+
+mod credential;
+mod credential_kind;
+mod error;
+mod text;
+mod write;
+
+pub use credential::{CredentialKey, CredentialSealing, CredentialTrouble};
+pub use credential_kind::{CredentialKind, Tpm2Binding};
+pub use error::HomeError;
+
+use super::{ShareSet, tpm};
+use std::path::{Path, PathBuf};
+use write::Reserved;
+use zeroize::Zeroizing;
+
+/// How many bytes of randomness stand in for a share in the trial: a bare key's.
+const TRIAL: usize = 32;
+
+/// A file for shares, and what protects them in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Home {
+    /// As they are; the file's owner and mode protect them.
+    Plain {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An encrypted systemd credential (systemd-creds(1)), for `LoadCredentialEncrypted=`.
+    Credential {
+        /// The file.
+        path: PathBuf,
+        /// Its name and its keys.
+        sealing: CredentialSealing,
+    },
+    /// Sealed to this machine's TPM, for `shares = { tpm2 = … }`.
+    Tpm2 {
+        /// The file.
+        path: PathBuf,
+        /// The PCRs and the TPM.
+        sealing: tpm::Sealing,
+    },
+}
+
+/// Whether a file that is there already may be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It is kept, and nothing is stored.
+    Keep,
+    /// It is replaced at one stroke, once the new one was opened and compared.
+    Replace,
+}
+
+/// A home that has proved that it can be written, and what is written be opened again. Dropped, it leaves nothing.
+pub struct Prepared {
+    home: Home,
+    reserved: Reserved,
+}
+
+/// Shares that were stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Where, and how.
+    pub home: Home,
+    /// How many shares.
+    pub count: usize,
+    /// Credentials only: which keys really protect it, from the file itself.
+    pub kind: Option<CredentialKind>,
+}
+
+impl Home {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Plain { path } | Self::Credential { path, .. } | Self::Tpm2 { path, .. } => path,
+        }
+    }
+
+    /// A stable word for each: `plain`, `credential`, `tpm2`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Plain { .. } => "plain",
+            Self::Credential { .. } => "credential",
+            Self::Tpm2 { .. } => "tpm2",
+        }
+    }
+
+    /// Does everything that can fail with random bytes in place of shares: makes the directory if only it is missing,
+    /// judges it, writes beside the file and opens again. Disk space stays reserved.
+    ///
+    /// Blocks, with a slow TPM for seconds. Errors: the directory, the disk, `systemd-creds` or the TPM.
+    pub fn prepare(self, existing: Existing) -> Result<Prepared, HomeError> {
+        let reserved = Reserved::beside(self.path(), existing)?;
+        let prepared = Prepared { home: self, reserved };
+        prepared.put(&text::of([random().as_slice()].into_iter()))?;
+        prepared.reserved.keep_room()?;
+        Ok(prepared)
+    }
+}
+
+impl Prepared {
+    /// The home.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Stores the shares. When it fails nothing has changed, and it can be tried again.
+    ///
+    /// Blocks as [`Home::prepare`] does. Errors: as there; and the file was put there by somebody else meanwhile.
+    pub fn store(&mut self, shares: &ShareSet) -> Result<Stored, HomeError> {
+        if self.reserved.in_place() {
+            return Err(HomeError::Occupied { path: self.home.path().to_owned() });
+        }
+        let kind = self.put(&text::of(shares.iter().map(super::Share::bytes)))?;
+        self.reserved.take_place()?;
+        Ok(Stored { home: self.home.clone(), count: shares.count(), kind })
+    }
+
+    /// Seals the text, writes it beside the file, opens what was written and compares.
+    fn put(&self, text: &[u8]) -> Result<Option<CredentialKind>, HomeError> {
+        let (kind, opened) = match &self.home {
+            Home::Plain { .. } => {
+                self.reserved.write(text)?;
+                (None, self.reserved.read()?)
+            }
+            Home::Credential { sealing, .. } => {
+                let (sealed, kind) =
+                    credential::encrypt(text, sealing).map_err(|cause| self.refused(cause))?;
+                self.reserved.write(&sealed)?;
+                let written = self.reserved.read()?;
+                (Some(kind), credential::decrypt(&written, sealing).map_err(|cause| self.refused(cause))?)
+            }
+            // Until the executable that speaks with the TPM is there, nothing is sealed to it.
+            Home::Tpm2 { .. } => (None, Zeroizing::new(Vec::new())),
+        };
+        if !text::same(&opened, text) {
+            return Err(HomeError::Differs { path: self.home.path().to_owned() });
+        }
+        Ok(kind)
+    }
+
+    fn refused(&self, cause: CredentialTrouble) -> HomeError {
+        HomeError::Credential { path: self.home.path().to_owned(), cause }
+    }
+}
+
+/// Bytes that are nobody's share. They need not be secret.
+fn random() -> [u8; TRIAL] {
+    std::array::from_fn(|_| fastrand::u8(..))
+}
