@@ -1,5 +1,6 @@
 //! Why a share source was refused.
 
+use super::tpm::TpmRefusal;
 use super::{ContentRefusal, CredentialRefusal, FileRefusal, Source, quote};
 use crate::explain::Explain;
 use std::path::PathBuf;
@@ -24,6 +25,14 @@ pub enum ShareError {
         /// What is wrong.
         cause: CredentialRefusal,
     },
+    /// The TPM does not give them, or the file is nothing for it.
+    #[error("cannot open the shares in {} with the TPM: {cause}", quote::sentence(path))]
+    Tpm {
+        /// The sealed file as it was configured.
+        path: PathBuf,
+        /// What is wrong.
+        cause: TpmRefusal,
+    },
     /// The source was read, but what it holds cannot be used.
     #[error("cannot use the shares in {origin}: {cause}")]
     Content {
@@ -39,6 +48,7 @@ impl Explain for ShareError {
         match self {
             Self::File { cause, .. } => cause.kind(),
             Self::Credential { cause, .. } => cause.kind(),
+            Self::Tpm { cause, .. } => cause.kind(),
             Self::Content { cause, .. } => cause.kind(),
         }
     }
@@ -47,6 +57,7 @@ impl Explain for ShareError {
         Some(match self {
             Self::File { path, cause } => cause.advice(path),
             Self::Credential { name, cause } => cause.advice(name),
+            Self::Tpm { path, cause } => cause.advice(Some(path)),
             Self::Content { origin, cause } => cause.advice(origin),
         })
     }

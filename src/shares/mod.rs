@@ -1,7 +1,7 @@
 //! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves
 //! the machine.
 //!
-//! [`Source::load`] is the way in: `file` or `credential` gives the bytes, `format` finds the shares in them.
+//! [`Source::load`] is the way in: `file`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
 
 mod bounded;
@@ -14,9 +14,10 @@ mod file;
 mod format;
 pub mod home;
 mod notice;
-mod quote;
+pub mod quote;
 mod share;
 mod source;
+mod split;
 pub mod tpm;
 
 pub use consistency::{Misfit, Plan};
@@ -27,3 +28,4 @@ pub use format::{ContentRefusal, Flaw, Place, Spot};
 pub use notice::Notice;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Source, Stamp};
+pub use split::{Split, SplitRefusal};

@@ -48,6 +48,9 @@ impl Explain for Notice {
             Self::RootToken { origin: Source::Credential(_), json: false } => {
                 "Make the credential from a copy without it: sed '/Root Token:/d' OLD > NEW".to_owned()
             }
+            Self::RootToken { origin: Source::Tpm2 { .. }, .. } => {
+                "Seal the shares anew without it: vault-unseal enroll".to_owned()
+            }
             Self::Duplicate { .. } => {
                 "If they should differ, copy the missing share again from where the shares are kept."
                     .to_owned()

@@ -1,6 +1,6 @@
 //! Where shares come from.
 
-use super::{Notice, ShareError, ShareSet, credential, file, format, quote};
+use super::{Notice, ShareError, ShareSet, credential, file, format, quote, tpm};
 use rustix::fs::{AtFlags, CWD, statat};
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +12,13 @@ pub enum Source {
     File(PathBuf),
     /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
     Credential(String),
+    /// A file that a TPM sealed, protected as a share file is.
+    Tpm2 {
+        /// The file.
+        path: PathBuf,
+        /// Which TPM, in the words of tpm2-tss; `None` looks for one.
+        tcti: Option<String>,
+    },
 }
 
 /// What reading a source gave.
@@ -35,7 +42,7 @@ pub struct Stamp {
 }
 
 impl Source {
-    /// Reads, checks and parses the source. Blocks on the file system: call it off the loop.
+    /// Reads, checks and parses the source. Blocks on the file system or the TPM: call it off the loop.
     pub fn load(&self) -> Result<Loaded, ShareError> {
         let bytes = match self {
             Self::File(path) => {
@@ -43,6 +50,7 @@ impl Source {
             }
             Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
                 .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
+            Self::Tpm2 { path, tcti } => tpm::open(path, tcti.as_deref())?,
         };
         format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
     }
@@ -50,7 +58,7 @@ impl Source {
     /// The source's current stamp; `None` while it cannot be looked at.
     pub fn stamp(&self) -> Option<Stamp> {
         let path = match self {
-            Self::File(path) => path.clone(),
+            Self::File(path) | Self::Tpm2 { path, .. } => path.clone(),
             Self::Credential(name) => credential::directory()?.join(name),
         };
         let stat = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
@@ -77,7 +85,7 @@ fn signed<N: TryInto<i64>>(number: N) -> Option<i64> {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => f.write_str(&quote::sentence(path)),
+            Self::File(path) | Self::Tpm2 { path, .. } => f.write_str(&quote::sentence(path)),
             Self::Credential(name) => write!(f, "credential {name:?}"),
         }
     }

@@ -155,7 +155,7 @@ impl ContentRefusal {
     pub(in crate::shares) fn advice(&self, origin: &Source) -> String {
         let file = match origin {
             Source::File(path) => quote::shell(path),
-            Source::Credential(_) => "FILE".to_owned(),
+            Source::Credential(_) | Source::Tpm2 { .. } => "FILE".to_owned(),
         };
         let advice = match self {
             Self::Binary => {

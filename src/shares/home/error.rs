@@ -2,7 +2,8 @@
 
 use super::CredentialTrouble;
 use crate::explain::Explain;
-use crate::shares::{FileRefusal, quote};
+use crate::shares::tpm::TpmRefusal;
+use crate::shares::{FileRefusal, ShareError, quote};
 use std::io;
 use std::path::PathBuf;
 
@@ -56,6 +57,28 @@ pub enum HomeError {
         /// Why.
         cause: CredentialTrouble,
     },
+    /// The TPM could not seal.
+    #[error("cannot seal shares for {} to the TPM: {cause}", quote::sentence(path))]
+    Tpm {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: TpmRefusal,
+    },
+    /// What was sealed cannot be opened again.
+    #[error("what was sealed for {} does not open again: {cause}", quote::sentence(path))]
+    Unopened {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: Box<ShareError>,
+    },
+    /// The shares that rest there cannot be had any more.
+    #[error("{cause}")]
+    Closed {
+        /// Why.
+        cause: Box<ShareError>,
+    },
     /// What was opened again is not what went in.
     #[error("what was written for {} and opened again is not what went in", quote::sentence(path))]
     Differs {
@@ -73,6 +96,8 @@ impl Explain for HomeError {
             Self::Occupied { .. } => "home-occupied",
             Self::Io { .. } => "home-io",
             Self::Credential { cause, .. } => cause.kind(),
+            Self::Tpm { cause, .. } => cause.kind(),
+            Self::Unopened { cause, .. } | Self::Closed { cause } => cause.kind(),
             Self::Differs { .. } => "home-differs",
         }
     }
@@ -97,6 +122,8 @@ impl Explain for HomeError {
                 _ => "Nothing was changed. See what the kernel says: journalctl -k".to_owned(),
             },
             Self::Credential { cause, .. } => cause.advice(),
+            Self::Tpm { cause, path } => cause.advice(Some(path)),
+            Self::Unopened { cause, .. } | Self::Closed { cause } => return cause.advice(),
             Self::Differs { .. } => {
                 "Nothing was changed. The disk or the TPM does not keep what it is given: see journalctl -k"
                     .to_owned()

@@ -7,6 +7,7 @@
 mod credential;
 mod credential_kind;
 mod error;
+mod open;
 mod text;
 mod write;
 
@@ -17,7 +18,6 @@ pub use error::HomeError;
 use super::{ShareSet, tpm};
 use std::path::{Path, PathBuf};
 use write::Reserved;
-use zeroize::Zeroizing;
 
 /// How many bytes of randomness stand in for a share in the trial: a bare key's.
 const TRIAL: usize = 32;
@@ -134,8 +134,20 @@ impl Prepared {
                 let written = self.reserved.read()?;
                 (Some(kind), credential::decrypt(&written, sealing).map_err(|cause| self.refused(cause))?)
             }
-            // Until the executable that speaks with the TPM is there, nothing is sealed to it.
-            Home::Tpm2 { .. } => (None, Zeroizing::new(Vec::new())),
+            Home::Tpm2 { sealing, path } => {
+                let refused = |cause| HomeError::Tpm { path: path.clone(), cause };
+                self.reserved.write(&tpm::seal(text, sealing).map_err(refused)?)?;
+                // Read as the daemon will read it.
+                let beside = self.reserved.path();
+                let opened = tpm::open(&beside, sealing.tcti.as_deref());
+                (
+                    None,
+                    opened.map_err(|cause| HomeError::Unopened {
+                        path: path.clone(),
+                        cause: Box::new(cause),
+                    })?,
+                )
+            }
         };
         if !text::same(&opened, text) {
             return Err(HomeError::Differs { path: self.home.path().to_owned() });

@@ -61,6 +61,11 @@ impl Reserved {
         Ok(Self { path, directory, name, beside, file, existing, placed: false })
     }
 
+    /// Where the file is until it takes its place.
+    pub(super) fn path(&self) -> PathBuf {
+        self.path.with_file_name(&self.beside)
+    }
+
     /// Whether the file has taken its place.
     pub(super) fn in_place(&self) -> bool {
         self.placed

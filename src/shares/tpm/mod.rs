@@ -1,8 +1,22 @@
-//! Shares sealed to a TPM 2.0.
+//! Shares sealed to a TPM 2.0: a file that only the TPM which wrote it can open.
+//!
+//! Everything that speaks with the TPM, and the cipher, is in an executable of its own (`src/bin/tpm`) that lives for
+//! one opening: its memory goes with it, and this process never links libtss2.
 
+mod blob;
+mod helper;
 mod pcrs;
+mod refusal;
+mod tcti;
 
+pub use blob::{Blob, BoundPcrs, Description, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
+pub use helper::{OPEN_LIMIT, SEAL_LIMIT};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
+pub use refusal::{TpmRefusal, TpmTrouble};
+
+use super::{ContentRefusal, ShareError, Source, file, format};
+use std::path::Path;
+use zeroize::Zeroizing;
 
 /// How shares are sealed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,4 +25,48 @@ pub struct Sealing {
     pub pcrs: Option<PcrSelection>,
     /// Which TPM; `None` looks for one as the daemon does.
     pub tcti: Option<String>,
+}
+
+/// Reads the file at `path` by the rules for share files, and lets the TPM open it: the text with the shares.
+///
+/// Blocks for up to [`OPEN_LIMIT`]. Errors: [`ShareError::File`] and [`ShareError::Tpm`].
+pub fn open(path: &Path, tcti: Option<&str>) -> Result<Zeroizing<Vec<u8>>, ShareError> {
+    let bytes = file::read(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+    let failed = |cause| ShareError::Tpm { path: path.to_owned(), cause };
+    let blob = Blob::parse(&bytes).map_err(failed)?;
+    helper::open(&bytes, text_length(&blob), &tcti::resolve(tcti)).map_err(failed)
+}
+
+/// What can be known of the file at `path` without a TPM: that it may be trusted, and what it says.
+pub fn look(path: &Path) -> Result<Description, ShareError> {
+    let bytes = file::read(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+    describe(&bytes).map_err(|cause| ShareError::Tpm { path: path.to_owned(), cause })
+}
+
+/// What a sealed file says without a TPM.
+pub fn describe(bytes: &[u8]) -> Result<Description, TpmRefusal> {
+    Blob::parse(bytes).map(|blob| blob.description())
+}
+
+/// Seals a text with shares, in any format that a share file may have: the bytes of the file.
+///
+/// The TPM has opened it once before it is returned. Blocks for up to [`SEAL_LIMIT`].
+pub fn seal(text: &[u8], how: &Sealing) -> Result<Vec<u8>, TpmRefusal> {
+    count(text).map_err(|cause| {
+        TpmRefusal::new(TpmTrouble::Failed, format!("what is to be sealed cannot be used: {cause}"))
+    })?;
+    let sealed = helper::seal(text, how.pcrs.as_ref(), &tcti::resolve(how.tcti.as_deref()))?;
+    // What is not a file of ours must not be written over anything.
+    Blob::parse(&sealed)?;
+    Ok(sealed)
+}
+
+/// How many different shares a text holds.
+pub fn count(text: &[u8]) -> Result<usize, ContentRefusal> {
+    let nowhere = Source::File("-".into());
+    format::parse(text, &nowhere).map(|loaded| loaded.shares.count())
+}
+
+fn text_length(blob: &Blob) -> usize {
+    blob.ciphertext.len().saturating_sub(TAG_LENGTH)
 }

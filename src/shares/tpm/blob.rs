@@ -1,0 +1,232 @@
+//! The file that holds shares sealed to a TPM; `docs/tpm2-file.md` describes it for readers without this program.
+//!
+//! JSON in exactly one spelling: what is not written as [`Blob::render`] would write it is refused, so that nothing in
+//! the file can be changed without being either seen here or covered by the cipher.
+
+use super::pcrs::{PcrBank, PcrSelection};
+use super::refusal::{TpmRefusal, TpmTrouble};
+use base64ct::{Base64, Encoding};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version that is written and read.
+pub const VERSION: u32 = 1;
+/// Bytes of the key that the TPM keeps.
+pub const KEY_LENGTH: usize = 32;
+/// Bytes of the nonce of ChaCha20-Poly1305 (RFC 8439).
+pub const NONCE_LENGTH: usize = 12;
+/// Bytes by which the ciphertext is longer than the text.
+pub const TAG_LENGTH: usize = 16;
+/// The longest text that is sealed, in bytes: its file stays below the limit of all share files.
+pub const TEXT_LIMIT: usize = 32 * 1024;
+
+const FORMAT: &str = "vault-unseal-tpm2";
+const HIERARCHY: &str = "owner";
+const TEMPLATE: &str = "tcg-srk-ecc-p256";
+const CIPHER: &str = "chacha20-poly1305";
+/// The largest TPM2B_PUBLIC and TPM2B_PRIVATE of a sealed key are far smaller.
+const STRUCTURE_LIMIT: usize = 1024;
+
+/// What the file says. None of it is secret to anybody but the TPM that sealed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// How many shares there are.
+    pub shares: usize,
+    /// The name of the primary key (TPM 2.0 Library, part 1, 16): 2 bytes of algorithm, 32 of SHA-256.
+    pub primary: [u8; 34],
+    /// The PCRs that must not change, if any.
+    pub pcrs: Option<BoundPcrs>,
+    /// The sealed key's TPM2B_PUBLIC, as the TPM marshals it.
+    pub public: Vec<u8>,
+    /// The sealed key's TPM2B_PRIVATE, encrypted by the TPM.
+    pub private: Vec<u8>,
+    /// The nonce of the cipher.
+    pub nonce: [u8; NONCE_LENGTH],
+    /// The shares under the sealed key, and the tag.
+    pub ciphertext: Vec<u8>,
+}
+
+/// PCRs and what they held when the shares were sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundPcrs {
+    /// The bank.
+    pub bank: PcrBank,
+    /// Each PCR and its value, of the length of the bank's digests; at least one.
+    pub values: BTreeMap<u8, Vec<u8>>,
+    /// The policy that follows from them: the sealed key's authPolicy.
+    pub policy: [u8; 32],
+}
+
+/// What the file says to whoever has no TPM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// The version of the format.
+    pub version: u32,
+    /// The PCRs that must not change, if any.
+    pub pcrs: Option<PcrSelection>,
+    /// How many shares there are.
+    pub shares: usize,
+}
+
+impl BoundPcrs {
+    /// The PCRs without their values; `None` when there are none.
+    pub fn selection(&self) -> Option<PcrSelection> {
+        PcrSelection::of(self.bank, self.values.keys().copied())
+    }
+}
+
+impl Blob {
+    /// Reads a file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, TpmRefusal> {
+        let head: Head = serde_json::from_slice(bytes)
+            .map_err(|_| corrupt("it is not a file of shares sealed to a TPM, or it was damaged"))?;
+        if head.format != FORMAT {
+            return Err(corrupt("it is not a file of shares sealed to a TPM"));
+        }
+        if head.version != VERSION {
+            return Err(TpmRefusal::new(
+                TpmTrouble::BlobVersion,
+                format!("its format has version {}, and this program knows version {VERSION}", head.version),
+            ));
+        }
+        let document: Document =
+            serde_json::from_slice(bytes).map_err(|error| corrupt(&format!("line {}", error.line())))?;
+        let blob = document.blob().ok_or_else(|| corrupt("a value in it cannot be"))?;
+        if blob.render() != bytes {
+            return Err(corrupt("it is not written as it was when the shares were sealed"));
+        }
+        Ok(blob)
+    }
+
+    /// The file.
+    pub fn render(&self) -> Vec<u8> {
+        self.written(&self.ciphertext)
+    }
+
+    /// What the cipher covers beside the shares: the file without the ciphertext.
+    pub fn associated_data(&self) -> Vec<u8> {
+        self.written(&[])
+    }
+
+    /// What it says without a TPM.
+    pub fn description(&self) -> Description {
+        let pcrs = self.pcrs.as_ref().and_then(BoundPcrs::selection);
+        Description { version: VERSION, pcrs, shares: self.shares }
+    }
+
+    fn written(&self, ciphertext: &[u8]) -> Vec<u8> {
+        let document = Document {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            shares: self.shares,
+            primary: DocumentPrimary {
+                hierarchy: HIERARCHY.to_owned(),
+                template: TEMPLATE.to_owned(),
+                name: hex(&self.primary),
+            },
+            pcrs: self.pcrs.as_ref().map(|pcrs| DocumentPcrs {
+                bank: pcrs.bank.word().to_owned(),
+                values: pcrs.values.iter().map(|(number, value)| (*number, hex(value))).collect(),
+                policy: hex(&pcrs.policy),
+            }),
+            public: Base64::encode_string(&self.public),
+            private: Base64::encode_string(&self.private),
+            cipher: CIPHER.to_owned(),
+            nonce: Base64::encode_string(&self.nonce),
+            ciphertext: Base64::encode_string(ciphertext),
+        };
+        // Cannot fail: text, numbers and maps of them.
+        let mut bytes = serde_json::to_vec_pretty(&document).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// Enough to tell a later version from a damaged file.
+#[derive(Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    format: String,
+    version: u32,
+    shares: usize,
+    primary: DocumentPrimary,
+    pcrs: Option<DocumentPcrs>,
+    public: String,
+    private: String,
+    cipher: String,
+    nonce: String,
+    ciphertext: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentPrimary {
+    hierarchy: String,
+    template: String,
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentPcrs {
+    bank: String,
+    values: BTreeMap<u8, String>,
+    policy: String,
+}
+
+impl Document {
+    /// The values; `None` when one of them cannot be. Words that have only one value are left to the comparison with
+    /// what would be written.
+    fn blob(&self) -> Option<Blob> {
+        let structure = |text| base64(text).filter(|bytes| (1..=STRUCTURE_LIMIT).contains(&bytes.len()));
+        let blob = Blob {
+            shares: self.shares,
+            primary: unhex(&self.primary.name)?.try_into().ok()?,
+            pcrs: match &self.pcrs {
+                Some(pcrs) => Some(pcrs.bound()?),
+                None => None,
+            },
+            public: structure(&self.public)?,
+            private: structure(&self.private)?,
+            nonce: base64(&self.nonce)?.try_into().ok()?,
+            ciphertext: base64(&self.ciphertext)?,
+        };
+        let text = blob.ciphertext.len().checked_sub(TAG_LENGTH)?;
+        (text <= TEXT_LIMIT).then_some(blob)
+    }
+}
+
+impl DocumentPcrs {
+    fn bound(&self) -> Option<BoundPcrs> {
+        let bank = PcrBank::of_word(&self.bank)?;
+        let mut values = BTreeMap::new();
+        for (number, value) in &self.values {
+            let value = unhex(value).filter(|value| value.len() == bank.digest_length())?;
+            values.insert(*number, value);
+        }
+        let bound = BoundPcrs { bank, values, policy: unhex(&self.policy)?.try_into().ok()? };
+        bound.selection().is_some().then_some(bound)
+    }
+}
+
+fn corrupt(what: &str) -> TpmRefusal {
+    TpmRefusal::new(TpmTrouble::BlobCorrupt, what)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    base16ct::lower::encode_string(bytes)
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    base16ct::lower::decode_vec(text).ok()
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    Base64::decode_vec(text).ok()
+}

@@ -1,0 +1,145 @@
+//! Why shares could not be sealed to a TPM, or opened by it.
+
+use crate::shares::quote;
+use std::path::Path;
+
+/// What stands between us and the shares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TpmTrouble {
+    /// The executable that speaks with the TPM is not there, or must not be trusted.
+    HelperMissing,
+    /// There is no TPM, or nothing that leads to one.
+    Absent,
+    /// There is one, and we may not use it.
+    Permission,
+    /// It has no room, or does something else; passes by itself.
+    Busy,
+    /// It did not answer in time.
+    Timeout,
+    /// The machine did not start as it did when the shares were sealed.
+    PcrChanged,
+    /// The shares were sealed by another TPM, or by this one before it was cleared.
+    Other,
+    /// It refuses authorizations after too many wrong ones.
+    Lockout,
+    /// The file is not what was written.
+    BlobCorrupt,
+    /// The file is of another version of this program.
+    BlobVersion,
+    /// Anything else.
+    Failed,
+}
+
+impl TpmTrouble {
+    const ALL: [Self; 11] = [
+        Self::HelperMissing,
+        Self::Absent,
+        Self::Permission,
+        Self::Busy,
+        Self::Timeout,
+        Self::PcrChanged,
+        Self::Other,
+        Self::Lockout,
+        Self::BlobCorrupt,
+        Self::BlobVersion,
+        Self::Failed,
+    ];
+
+    /// A stable word for each.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::HelperMissing => "tpm-helper-missing",
+            Self::Absent => "tpm-absent",
+            Self::Permission => "tpm-permission",
+            Self::Busy => "tpm-busy",
+            Self::Timeout => "tpm-timeout",
+            Self::PcrChanged => "tpm-pcr-changed",
+            Self::Other => "tpm-other",
+            Self::Lockout => "tpm-lockout",
+            Self::BlobCorrupt => "tpm-blob-corrupt",
+            Self::BlobVersion => "tpm-blob-version",
+            Self::Failed => "tpm-failed",
+        }
+    }
+
+    /// The trouble of this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|trouble| trouble.word() == word)
+    }
+}
+
+/// Why shares could not be sealed to a TPM, or opened by it. Never carries a byte of a share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct TpmRefusal {
+    trouble: TpmTrouble,
+    text: String,
+}
+
+impl TpmRefusal {
+    /// A refusal in words, without a full stop.
+    pub fn new(trouble: TpmTrouble, text: impl Into<String>) -> Self {
+        Self { trouble, text: text.into() }
+    }
+
+    /// What stands in the way.
+    pub fn trouble(&self) -> TpmTrouble {
+        self.trouble
+    }
+
+    /// A stable word for each refusal.
+    pub fn kind(&self) -> &'static str {
+        self.trouble.word()
+    }
+
+    /// What to do about it; `path` is the sealed file, if it is there already.
+    pub fn advice(&self, path: Option<&Path>) -> String {
+        let file = path.map_or_else(|| "FILE".to_owned(), quote::shell);
+        match self.trouble {
+            TpmTrouble::HelperMissing => "Install the package vault-unseal-tpm.".to_owned(),
+            TpmTrouble::Absent => "See whether the machine has one and it is switched on in the firmware: \
+                                   ls -l /dev/tpm*; journalctl -k | grep -i tpm"
+                .to_owned(),
+            TpmTrouble::Permission => "See who may use it: ls -l /dev/tpmrm0. The service needs that group: \
+                                       systemctl edit vault-unseal, [Service], SupplementaryGroups=tss"
+                .to_owned(),
+            TpmTrouble::Busy => "It is tried again. If it lasts, find who holds the TPM: fuser -v /dev/tpm0 \
+                                 /dev/tpmrm0"
+                .to_owned(),
+            TpmTrouble::Timeout => {
+                "It is tried again. If it lasts, see what the kernel says of it: journalctl -k | grep -i tpm"
+                    .to_owned()
+            }
+            TpmTrouble::PcrChanged => "If that was you, seal the shares anew, to what the machine is now: \
+                                       vault-unseal enroll --rebind"
+                .to_owned(),
+            TpmTrouble::Other | TpmTrouble::BlobCorrupt => {
+                "Seal the shares anew, from where they are kept: vault-unseal enroll".to_owned()
+            }
+            TpmTrouble::Lockout => "It ends by itself, or: tpm2_dictionarylockout --clear-lockout".to_owned(),
+            TpmTrouble::BlobVersion => {
+                format!("Use the version of vault-unseal that wrote {file}, or a later one.")
+            }
+            TpmTrouble::Failed => {
+                "See whether the TPM works at all: tpm2_getrandom --hex 8; journalctl -k | grep -i tpm"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trouble_has_a_word_of_its_own_and_advice() {
+        for trouble in TpmTrouble::ALL {
+            assert_eq!(TpmTrouble::of_word(trouble.word()), Some(trouble));
+            let refusal = TpmRefusal::new(trouble, "a reason");
+            assert!(refusal.kind().starts_with("tpm-"));
+            assert!(!refusal.advice(Some(Path::new("/etc/vault-unseal/shares.tpm2"))).is_empty());
+        }
+        assert_eq!(TpmTrouble::of_word("tpm-unheard-of"), None);
+    }
+}
