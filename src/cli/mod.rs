@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod enroll;
 mod exit;
 mod look;
 mod run;
@@ -10,6 +11,7 @@ mod status;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
+pub use enroll::EnrollArguments;
 pub use exit::Exit;
 
 use clap::Parser;
@@ -32,5 +34,6 @@ pub fn main() -> Exit {
         Verb::Wait(options) => wait::wait(&config, &options),
         Verb::Status(options) => status::status(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
+        Verb::Enroll(options) => enroll::enroll(&config, &options),
     }
 }
