@@ -120,6 +120,9 @@ pub struct ConfigArguments {
     /// systemd credential with the key shares
     #[arg(long, value_name = "NAME", global = true)]
     pub shares_credential: Option<String>,
+    /// File with the key shares that this machine's TPM sealed
+    #[arg(long, value_name = "FILE", global = true)]
+    pub shares_tpm2: Option<String>,
     /// PEM file of the certificate authority that signed the servers' certificates
     #[arg(long, value_name = "FILE", global = true)]
     pub ca_file: Option<String>,
@@ -168,6 +171,7 @@ impl ConfigArguments {
             nodes: self.nodes.clone(),
             shares_file: self.shares_file.clone(),
             shares_credential: self.shares_credential.clone(),
+            shares_tpm2: self.shares_tpm2.clone(),
             ca_file: self.ca_file.clone(),
             ca_dir: self.ca_dir.clone(),
             client_cert: self.client_cert.clone(),

@@ -5,6 +5,7 @@ mod check;
 mod enroll;
 mod exit;
 mod look;
+mod prove;
 mod run;
 mod start;
 mod status;
