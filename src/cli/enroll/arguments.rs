@@ -28,6 +28,7 @@ board takes the shares with it: always keep them somewhere else too.";
 
 /// Options of `enroll`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags that are typed independently")]
 pub struct EnrollArguments {
     /// File with the shares; - reads standard input, and asks without echo on a terminal
     #[arg(value_name = "FILE|-", required_unless_present = "rebind")]
@@ -93,7 +94,7 @@ pub struct EnrollArguments {
     /// file stays until the new one was opened and compared.
     #[arg(long, conflicts_with_all = ["plain", "only", "split", "shred"])]
     pub rebind: bool,
-    /// Which TPM, as tpm2-tss and systemd have it, such as device:/dev/tpmrm0
+    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
     #[arg(long, value_name = "TCTI", hide_short_help = true)]
     pub tcti: Option<String>,
     /// Print what was written as JSON

@@ -26,15 +26,16 @@ pub(super) fn ask() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut start = 0;
     loop {
         let mut byte = Zeroizing::new([0]);
-        let ended = match input.read(byte.as_mut_slice()) {
-            Ok(0) => true,
-            Ok(_) => byte[0] == END_OF_TRANSMISSION,
+        let count = match input.read(byte.as_mut_slice()) {
+            Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        match byte[0] {
+        let [typed] = *byte;
+        match typed {
             END_OF_TEXT => return Ok(None),
-            _ if ended => return Ok(Some(text)),
+            END_OF_TRANSMISSION => return Ok(Some(text)),
+            _ if count == 0 => return Ok(Some(text)),
             b'\r' | b'\n' => {
                 let length = text.len() - start;
                 if length == 0 {

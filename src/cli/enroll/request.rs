@@ -3,7 +3,7 @@
 use super::EnrollArguments;
 use crate::explain::Explain;
 use crate::shares::home::{CredentialKey, CredentialSealing, Existing, Home};
-use crate::shares::tpm::{PcrBank, Sealing};
+use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -142,7 +142,7 @@ fn home(arguments: &EnrollArguments, carried: bool) -> Result<Home, Misuse> {
         if pcrs.is_some() && key == CredentialKey::Host {
             return Err(Misuse::PcrsWithoutTpm);
         }
-        if let Some(bank) = pcrs.as_ref().map(|pcrs| pcrs.bank()).filter(|bank| *bank != PcrBank::Sha256) {
+        if let Some(bank) = pcrs.as_ref().map(PcrSelection::bank).filter(|bank| *bank != PcrBank::Sha256) {
             return Err(Misuse::Bank(bank));
         }
         let (name, device) = (arguments.name.clone(), arguments.tcti.clone());

@@ -166,11 +166,6 @@ pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
         count: stored.count,
         positions,
     };
-    let warning = |warning: &Box<dyn Explain>| Warning {
-        kind: warning.kind(),
-        message: warning.to_string(),
-        advice: warning.advice(),
-    };
     Document {
         stored: done.stored.iter().map(entry).collect(),
         held: done.held,
@@ -181,6 +176,14 @@ pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
             .source
             .zip(fate.word())
             .map(|(path, fate)| Origin { path: path.display().to_string(), fate }),
-        warnings: done.warnings.iter().map(warning).collect(),
+        warnings: done
+            .warnings
+            .iter()
+            .map(|warning| Warning {
+                kind: warning.kind(),
+                message: warning.to_string(),
+                advice: warning.advice(),
+            })
+            .collect(),
     }
 }
