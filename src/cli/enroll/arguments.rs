@@ -4,7 +4,6 @@ use crate::shares::home::CredentialKey;
 use crate::shares::tpm::PcrSelection;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// What the long help shows below the options.
@@ -61,8 +60,9 @@ pub struct EnrollArguments {
     #[arg(long, value_name = "NAME", default_value = "shares")]
     pub name: String,
     /// Only these shares, counted from 1 as in the file: 1,3
-    #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "split")]
-    pub only: Vec<NonZeroUsize>,
+    #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "split",
+          value_parser = clap::value_parser!(u8).range(1..))]
+    pub only: Vec<u8>,
     /// Split among so many machines, each with fewer shares than needed
     ///
     /// Writes one plain file a machine, shares-1.json and so on, to be carried there. With --node only that machine's
@@ -90,9 +90,10 @@ pub struct EnrollArguments {
     pub keep: bool,
     /// Seal the shares of the file at --output anew, to what the machine is now
     ///
-    /// Opens the file, or reads FILE where it no longer opens. The PCRs stay the same unless --pcrs names others. The old
-    /// file stays until the new one was opened and compared.
-    #[arg(long, conflicts_with_all = ["plain", "only", "split", "shred"])]
+    /// Opens the file, or reads FILE where it no longer opens, of which --only or --split with --node take a part as
+    /// before. The PCRs stay the same unless --pcrs names others. The old file stays until the new one was opened and
+    /// compared.
+    #[arg(long, conflicts_with_all = ["plain", "shred"])]
     pub rebind: bool,
     /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
     #[arg(long, value_name = "TCTI", hide_short_help = true)]

@@ -30,6 +30,8 @@ pub(super) enum Unfit {
     NoSuchShare { position: usize, held: Vec<usize> },
     #[error("share {0} is named twice")]
     Twice(usize),
+    #[error("the sealed file holds {before}, and {now} would take their place")]
+    AnotherNumber { before: String, now: usize },
 }
 
 impl Explain for Unfit {
@@ -41,6 +43,7 @@ impl Explain for Unfit {
             Self::NoThreshold => "threshold-unknown",
             Self::NoSuchShare { .. } => "no-such-share",
             Self::Twice(_) => "share-named-twice",
+            Self::AnotherNumber { .. } => "another-number-of-shares",
         }
     }
 
@@ -52,6 +55,11 @@ impl Explain for Unfit {
                 "Remove the wrong one. The server tells: submit them with `vault operator unseal`.".to_owned()
             }
             Self::NoThreshold => "Say it: --threshold 3. `vault status` shows it.".to_owned(),
+            Self::AnotherNumber { .. } => {
+                "Say which of them belong to this machine: --only 1,3, or --split N --node K as before. To put others \
+                 there on purpose: enroll --force without --rebind."
+                    .to_owned()
+            }
             Self::NoSuchShare { .. } | Self::Twice(_) => {
                 "Shares are counted from 1, as they stand in the file.".to_owned()
             }
@@ -130,6 +138,15 @@ pub(super) fn distribute(
         }
     };
     Ok((distribution, doubt))
+}
+
+/// Refuses to put another number of shares into a home than was there: with split custody, others' shares too.
+pub(super) fn as_many_as(before: Option<usize>, now: usize) -> Result<(), Unfit> {
+    match before {
+        Some(1) if now != 1 => Err(Unfit::AnotherNumber { before: "1 share".to_owned(), now }),
+        Some(count) if count != now => Err(Unfit::AnotherNumber { before: format!("{count} shares"), now }),
+        _ => Ok(()),
+    }
 }
 
 /// The indices of the shares at these positions.

@@ -40,8 +40,10 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
 
 fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Failure> {
     let mut request = Request::of(options)?;
+    let mut before = None;
     if let From::Home(_) = request.from {
         request.home = request.home.bound_as_before()?;
+        before = request.home.count();
     }
     // A file can be judged before anything is touched; whoever types is asked once it is sure that it can be kept.
     let named = source::named(&request.from)?;
@@ -54,7 +56,9 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
         None => source::read(&request.from, &request.home)?,
     };
     let threshold = options.threshold.map(usize::from).or_else(|| fit::ask_servers(arguments));
-    let (distribution, doubt) = fit::distribute(&input.loaded.shares, &request.parts, threshold)?;
+    let parts = if input.chosen { &Parts::All } else { &request.parts };
+    let (distribution, doubt) = fit::distribute(&input.loaded.shares, parts, threshold)?;
+    fit::as_many_as(before, distribution.parts.iter().map(Vec::len).sum())?;
     let stored = store_all(&input, &mut homes, &distribution)?;
     let warnings = warnings(&input, doubt, &stored);
     let done = Done {
@@ -133,7 +137,7 @@ fn warnings(
     warnings
 }
 
-/// What is in the source and was not stored.
+/// What would be lost with the source: what was not stored, and perhaps the last copy that another machine can read.
 fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
     let stored = |position: &usize| done.stored.iter().any(|(_, positions)| positions.contains(position));
     let all: Vec<usize> = input.loaded.shares.iter().map(crate::shares::Share::position).collect();
@@ -145,7 +149,17 @@ fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
     };
     let token = has_root_token(input).then(|| "the root token".to_owned());
     let what: Vec<String> = shares.into_iter().chain(token).collect();
-    (!what.is_empty()).then(|| format!("It also holds {}, which would be lost.", what.join(" and ")))
+    let mut lines = Vec::new();
+    if !what.is_empty() {
+        lines.push(format!("It also holds {}, which would be lost.", what.join(" and ")));
+    }
+    if done.stored.iter().any(|(stored, _)| stored.home.is_sealed()) {
+        lines.push(
+            "Only this machine opens what was sealed: there should be another copy somewhere else."
+                .to_owned(),
+        );
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Warnings, what was done, what becomes of the source, what is next.

@@ -41,6 +41,11 @@ pub(super) fn steps(home: &Home, name: &str) -> String {
         text.push_str("  sudo vault-unseal check\n");
     }
     text.push_str("  sudo systemctl restart vault-unseal\n");
+    if home.is_sealed() {
+        text.push_str(
+            "Only this machine opens the file: keep the shares somewhere else too, such as on paper.\n",
+        );
+    }
     text
 }
 

@@ -98,10 +98,10 @@ impl Request {
                 Parts::Split { machines, node }
             }
             None if arguments.only.is_empty() => Parts::All,
-            None => Parts::Only(arguments.only.iter().map(|position| position.get()).collect()),
+            None => Parts::Only(arguments.only.iter().copied().map(usize::from).collect()),
         };
         let carried = matches!(parts, Parts::Split { node: None, .. });
-        if carried && (arguments.tpm2 || arguments.credential.is_some()) {
+        if carried && (arguments.tpm2 || arguments.credential.is_some() || arguments.rebind) {
             return Err(Misuse::SealedForOthers);
         }
         Ok(Self {
@@ -135,7 +135,9 @@ fn from(arguments: &EnrollArguments) -> From {
 fn home(arguments: &EnrollArguments, carried: bool) -> Result<Home, Misuse> {
     let path = |name: &str| {
         let default = if carried { PathBuf::from(name) } else { Path::new(DIRECTORY).join(name) };
-        arguments.output.clone().unwrap_or(default)
+        let path = arguments.output.clone().unwrap_or(default);
+        // As units and configurations need it. Fails only for an empty path, which is refused where it is written.
+        std::path::absolute(&path).unwrap_or(path)
     };
     let pcrs = arguments.pcrs.clone();
     if let Some(key) = arguments.credential {

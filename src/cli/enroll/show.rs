@@ -109,9 +109,10 @@ pub(super) fn fate(fate: Fate, source: &Path) -> String {
     let file = quote::sentence(source);
     match fate {
         Fate::NoFile => String::new(),
-        Fate::Kept => format!(
-            "\n{file} was kept, with the shares in it. To overwrite and delete it: --shred.\n{WORTH}\n"
-        ),
+        Fate::Kept => {
+            let word = quote::shell(source);
+            format!("\n{file} was kept. To overwrite and delete it: shred -u {word}\n{WORTH}\n")
+        }
         Fate::Shredded => format!("\n{file} was overwritten and deleted.\n{WORTH}\n"),
         Fate::Overwritten => {
             format!("\nThe old content of {file} was overwritten; the name is another file's now.\n{WORTH}\n")

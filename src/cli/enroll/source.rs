@@ -18,6 +18,8 @@ pub(super) struct Input {
     pub(super) loaded: Loaded,
     /// The file they came from, still open, where it was one.
     pub(super) given: Option<Given>,
+    /// Whether they come from the home itself: a part of them was chosen when they were first put there.
+    pub(super) chosen: bool,
 }
 
 /// The file could be read by others than its owner.
@@ -62,10 +64,10 @@ pub(super) fn read(from: &From, home: &Home) -> Result<Input, Failure> {
         From::StandardInput if io::stdin().is_terminal() => typed(),
         From::StandardInput => {
             let given = Given::standard_input()?;
-            Ok(Input { loaded: given.read()?, given: None })
+            Ok(Input { loaded: given.read()?, given: None, chosen: false })
         }
         From::Home(otherwise) => match (home.open(), otherwise) {
-            (Ok(loaded), _) => Ok(Input { loaded, given: None }),
+            (Ok(loaded), _) => Ok(Input { loaded, given: None, chosen: true }),
             (Err(_), Some(path)) => file(path),
             (Err(error), None) => Err(Failure::from(Unopened { error })),
         },
@@ -74,12 +76,12 @@ pub(super) fn read(from: &From, home: &Home) -> Result<Input, Failure> {
 
 fn file(path: &Path) -> Result<Input, Failure> {
     let given = Given::open(path)?;
-    Ok(Input { loaded: given.read()?, given: Some(given) })
+    Ok(Input { loaded: given.read()?, given: Some(given), chosen: false })
 }
 
 fn typed() -> Result<Input, Failure> {
     match prompt::ask() {
-        Ok(Some(text)) => Ok(Input { loaded: given::typed(&text)?, given: None }),
+        Ok(Some(text)) => Ok(Input { loaded: given::typed(&text)?, given: None, chosen: false }),
         Ok(None) => {
             eprintln!("interrupted, nothing was changed");
             Err(Failure::Told(Exit::Failed))

@@ -100,6 +100,11 @@ impl Home {
         }
     }
 
+    /// Whether this machine alone can open it.
+    pub fn is_sealed(&self) -> bool {
+        !matches!(self, Self::Plain { .. })
+    }
+
     /// Does everything that can fail with random bytes in place of shares: makes the directory if only it is missing,
     /// judges it, writes beside the file and opens again. Disk space stays reserved.
     ///
