@@ -30,7 +30,7 @@ impl Given {
         let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
         let failed = |cause| ShareError::File { path: path.to_owned(), cause };
         let file =
-            openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(file::open_failed(errno)))?;
+            openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(file::not_opened(errno)))?;
         Self::of(file, path)
     }
 
