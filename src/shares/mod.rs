@@ -15,7 +15,7 @@ mod format;
 pub mod given;
 pub mod home;
 mod notice;
-pub mod quote;
+pub(crate) mod quote;
 mod share;
 mod source;
 mod split;
