@@ -3,6 +3,7 @@
 //!
 //! [`Source::load`] is the way in: `file`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
+//! [`given`] reads what a person hands over, [`home`] puts it where a source finds it, [`Split`] says who gets which.
 
 mod bounded;
 mod consistency;
