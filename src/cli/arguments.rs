@@ -1,5 +1,6 @@
 //! What can be typed. The man page and the completions are made from these definitions too.
 
+use super::enroll::EnrollArguments;
 use crate::config::{Origin, Overrides};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -63,6 +64,13 @@ pub enum Verb {
     /// unseals so far, with the steps of the move. Exits with 4 if there are problems, with 78 if one of them is the
     /// configuration.
     Check(CheckArguments),
+    /// Put shares where the daemon finds them, sealed or plain
+    ///
+    /// Reads any format that the daemon reads, leaves a root token out, writes at one stroke with mode 0600, and opens
+    /// again what it wrote before it says that it is there. One of --tpm2, --credential and --plain says how the shares
+    /// rest; --split and --only give several machines fewer than needed each. See the examples below.
+    #[command(after_long_help = super::enroll::EXAMPLES)]
+    Enroll(EnrollArguments),
 }
 
 /// Options of `wait`.

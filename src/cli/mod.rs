@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod enroll;
 mod exit;
 mod look;
 mod prove;
@@ -13,6 +14,7 @@ mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
 pub use check::Checked;
+pub use enroll::EnrollArguments;
 pub use exit::Exit;
 
 use clap::Parser;
@@ -35,5 +37,6 @@ pub fn main() -> Exit {
         Verb::Wait(options) => wait::wait(&config, &options),
         Verb::Status(options) => status::status(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
+        Verb::Enroll(options) => enroll::enroll(&config, &options),
     }
 }

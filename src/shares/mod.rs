@@ -3,18 +3,23 @@
 //!
 //! [`Source::load`] is the way in: `file`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
+//! [`given`] reads what a person hands over, [`home`] puts it where a source finds it, [`Split`] says who gets which.
 
 mod bounded;
 mod consistency;
+mod conversation;
 mod credential;
 mod error;
 mod field;
 mod file;
 mod format;
+pub mod given;
+pub mod home;
 mod notice;
 pub(crate) mod quote;
 mod share;
 mod source;
+mod split;
 pub mod tpm;
 
 pub use consistency::{Misfit, Plan};
@@ -25,3 +30,4 @@ pub use format::{ContentRefusal, Flaw, Place, Spot};
 pub use notice::Notice;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Source, Stamp};
+pub use split::{Split, SplitRefusal};

@@ -87,6 +87,13 @@ impl ShareSet {
         self.shares.get(index)
     }
 
+    /// The shares at `indices` as a set of its own, in memory of its own.
+    #[must_use]
+    pub fn only(&self, indices: &[usize]) -> Self {
+        let copy = |share: &Share| Share::new(Zeroizing::new(share.bytes.to_vec()), share.position);
+        Self { shares: indices.iter().filter_map(|&index| self.get(index)).map(copy).collect() }
+    }
+
     /// Where the shares at `indices` stood in the source, as a person counts.
     pub fn positions(&self, indices: &[usize]) -> Vec<usize> {
         indices.iter().filter_map(|&index| self.get(index)).map(Share::position).collect()

@@ -10,6 +10,7 @@ mod subsets;
 mod tests;
 
 pub use misfit::Misfit;
+pub(super) use subsets::combinations;
 
 use super::share::{Point, ShareSet};
 use super::{Share, field};

@@ -58,10 +58,25 @@ fn read_as(path: &Path, trust: Trust) -> Result<Zeroizing<Vec<u8>>, FileRefusal>
     bounded::read(&file).map_err(|error| FileRefusal::Io { error })?.ok_or(FileRefusal::Oversized)
 }
 
+/// Opens the directory of a file that is to be written, if nobody but root and the running user can exchange one there.
+pub(super) fn directory(path: &Path) -> Result<OwnedFd, FileRefusal> {
+    let trust = Trust::of_this_process();
+    let directory = openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| open_failed(errno, trust))?;
+    trust.way(path)?;
+    trust.ancestors(&directory, path)?;
+    Ok(directory)
+}
+
 /// Opens for reading without following a link, and without waiting for the other end of a fifo.
 fn open(directory: &OwnedFd, name: &std::ffi::OsStr) -> Result<File, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     openat(directory, name, flags, Mode::empty()).map(File::from)
+}
+
+/// Why a file that a person names cannot be opened.
+pub(super) fn not_opened(errno: Errno) -> FileRefusal {
+    open_failed(errno, Trust::of_this_process())
 }
 
 fn open_failed(errno: Errno, trust: Trust) -> FileRefusal {

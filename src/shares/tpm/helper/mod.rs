@@ -1,14 +1,13 @@
 //! Starts the executable that speaks with the TPM, and takes its answer.
 
-mod conversation;
 mod place;
 mod slot;
 
 use super::TEXT_LIMIT;
 use super::pcrs::PcrSelection;
 use super::refusal::{TpmRefusal, TpmTrouble};
+use crate::shares::conversation::{self, Pipes};
 use crate::shares::quote;
-use conversation::Pipes;
 use slot::Slot;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

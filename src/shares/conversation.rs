@@ -1,4 +1,5 @@
-//! Writes the input and reads the answer at once, so that neither side waits for the other, and not for ever.
+//! A child process that is given an input and gives an answer, both at once, so that neither side waits for the other,
+//! and not for ever.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
@@ -8,10 +9,10 @@ use std::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::time::Instant;
 use zeroize::Zeroizing;
 
-/// The most that a helper has to say about a failure, in bytes; the rest is dropped.
+/// The most that a child has to say about a failure, in bytes; the rest is dropped.
 const COMPLAINT_LIMIT: usize = 4096;
 
-/// The ends of the helper's pipes.
+/// The ends of the child's pipes.
 pub(super) type Pipes = (ChildStdin, ChildStdout, ChildStderr);
 
 /// What came out of the pipes.
@@ -22,7 +23,7 @@ pub(super) struct Answer {
     pub(super) complaint: Vec<u8>,
 }
 
-/// Writes all of `input` and reads to the end; `None` when the deadline comes first. A helper that does not read its
+/// Writes all of `input` and reads to the end; `None` when the deadline comes first. A child that does not read its
 /// input is no error here: it says why on standard error.
 pub(super) fn hold(
     (stdin, mut stdout, mut stderr): Pipes,
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_helper_that_hangs_is_left_at_the_deadline() {
+    fn a_child_that_hangs_is_left_at_the_deadline() {
         let (mut child, pipes) = shell("exec sleep 600");
         assert!(hold(pipes, b"input", 10, Instant::now()).unwrap().is_none());
         child.kill().unwrap();

@@ -1,0 +1,236 @@
+//! Encrypted systemd credentials, made and opened by systemd-creds(1) over pipes.
+//!
+//! The keys are always named: `auto` would take the host key alone where systemd does not find the TPM good enough, on
+//! boards whose firmware does not measure for instance, and say nothing of it.
+
+use super::{CredentialKind, Protection};
+use crate::shares::conversation;
+use crate::shares::quote;
+use crate::shares::tpm::PcrSelection;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// Where Debian and everybody else has it. Never looked for in a PATH that somebody else set.
+const PROGRAMS: [&str; 2] = ["/usr/bin/systemd-creds", "/bin/systemd-creds"];
+/// How long one call may take. A TPM that makes a primary key first takes ten seconds.
+const LIMIT: Duration = Duration::from_secs(60);
+/// The longest text or file that is taken back, in bytes.
+const MOST: usize = crate::shares::bounded::LIMIT;
+/// What it says of PCRs into which the firmware measures nothing (versions 252 to 257).
+const UNMEASURED: &str = "PCR policy effectively unenforced";
+/// How often a process whose pipes are closed is asked for its exit status.
+const LOOK_FOR_EXIT: Duration = Duration::from_millis(2);
+
+/// Which keys encrypt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialKey {
+    /// The host key, a file on this machine's disk: protects a copy of the share file that is taken elsewhere.
+    Host,
+    /// The TPM: protects a disk that is taken elsewhere.
+    Tpm2,
+    /// Both.
+    HostAndTpm2,
+}
+
+impl CredentialKey {
+    /// As `--with-key=` of systemd-creds has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Tpm2 => "tpm2",
+            Self::HostAndTpm2 => "host+tpm2",
+        }
+    }
+
+    /// Whether the TPM takes part.
+    pub fn needs_tpm2(self) -> bool {
+        self != Self::Host
+    }
+}
+
+/// How a credential is encrypted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialSealing {
+    /// The name it can be loaded by, and by no other.
+    pub name: String,
+    /// Which keys.
+    pub key: CredentialKey,
+    /// The PCRs that must not change; `None` takes those that systemd takes by itself (7, in versions 252 to 257).
+    pub pcrs: Option<PcrSelection>,
+    /// Which TPM, as `--tpm2-device=` has it; `None` takes the machine's.
+    pub device: Option<String>,
+}
+
+/// Why a credential could not be made or opened. Never carries a byte of a share.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialTrouble {
+    /// No `systemd-creds`.
+    #[error("there is no {}", PROGRAMS[0])]
+    Missing,
+    /// It cannot be started, or its pipes failed.
+    #[error("systemd-creds cannot be used: {error}")]
+    Io {
+        /// What the operating system said.
+        error: std::io::Error,
+    },
+    /// It did not end in time.
+    #[error("systemd-creds did not end within {}", humantime::format_duration(LIMIT))]
+    Timeout,
+    /// It refused.
+    #[error("systemd-creds cannot {doing}: {said}")]
+    Refused {
+        /// `encrypt` or `open` it.
+        doing: &'static str,
+        /// Which keys it was told to use.
+        key: CredentialKey,
+        /// The last line of what it said.
+        said: String,
+    },
+    /// It encrypted with other keys than it was told.
+    #[error("systemd-creds was told to use {} and used {got}", wanted.word())]
+    OtherKeys {
+        /// What it was told.
+        wanted: CredentialKey,
+        /// What it did.
+        got: CredentialKind,
+    },
+    /// What it wrote is no credential.
+    #[error("what systemd-creds wrote is no credential")]
+    Strange,
+}
+
+impl CredentialTrouble {
+    /// A stable word for each.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing => "systemd-creds-missing",
+            Self::Io { .. } => "systemd-creds-io",
+            Self::Timeout => "systemd-creds-timeout",
+            Self::Refused { .. } => "systemd-creds-refused",
+            Self::OtherKeys { .. } => "systemd-creds-other-keys",
+            Self::Strange => "systemd-creds-strange",
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn advice(&self) -> String {
+        match self {
+            Self::Missing => "It comes with systemd 250 or newer: apt install systemd. Without it: --plain, or --tpm2.",
+            Self::Timeout => "If the TPM is what hangs, the kernel says so: journalctl -k | grep -i tpm",
+            Self::Refused { key, .. } if key.needs_tpm2() => {
+                "See whether systemd can use the TPM: systemd-creds has-tpm2 (its libraries: apt install \
+                 libtss2-esys-3.0.2-0 libtss2-rc0 libtss2-mu0 libtss2-tcti-device0). Without a TPM: --credential host."
+            }
+            Self::Refused { .. } => "Run this as root: the host key is root's.",
+            Self::Io { .. } | Self::OtherKeys { .. } | Self::Strange => "Nothing was changed.",
+        }
+        .to_owned()
+    }
+}
+
+/// Encrypts; the file, and what its header says of the keys.
+pub(super) fn encrypt(
+    text: &[u8],
+    sealing: &CredentialSealing,
+) -> Result<(Vec<u8>, Protection), CredentialTrouble> {
+    let mut command = command(sealing, "encrypt")?;
+    command.arg(format!("--with-key={}", sealing.key.word()));
+    if let Some(pcrs) = sealing.pcrs.as_ref().filter(|_| sealing.key.needs_tpm2()) {
+        let numbers: Vec<String> = pcrs.numbers().map(|number| number.to_string()).collect();
+        command.arg(format!("--tpm2-pcrs={}", numbers.join("+")));
+    }
+    let (mut file, said) = run(command.args(["-", "-"]), text, "encrypt", sealing.key)?;
+    let kind = CredentialKind::of(&file).ok_or(CredentialTrouble::Strange)?;
+    // A kind from after this program was written is believed: what it opens is compared all the same.
+    if kind != CredentialKind::Unknown && kind.word() != sealing.key.word() {
+        return Err(CredentialTrouble::OtherKeys { wanted: sealing.key, got: kind });
+    }
+    let pcrs =
+        kind.tpm2().map(|binding| binding.pcrs.iter().map(u8::to_string).collect::<Vec<_>>().join("+"));
+    let protection = Protection {
+        kind: Some(kind),
+        pcrs: pcrs.filter(|pcrs| !pcrs.is_empty()),
+        unmeasured: String::from_utf8_lossy(&said).contains(UNMEASURED),
+    };
+    Ok((std::mem::take(&mut *file), protection))
+}
+
+/// Opens what [`encrypt`] made.
+pub(super) fn decrypt(
+    file: &[u8],
+    sealing: &CredentialSealing,
+) -> Result<Zeroizing<Vec<u8>>, CredentialTrouble> {
+    let mut command = command(sealing, "decrypt")?;
+    run(command.args(["--newline=no", "-", "-"]), file, "open it", sealing.key).map(|(text, _)| text)
+}
+
+fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, CredentialTrouble> {
+    let program = PROGRAMS.iter().find(|path| Path::new(path).exists()).ok_or(CredentialTrouble::Missing)?;
+    let mut command = Command::new(program);
+    // Nothing of this process's environment is its business.
+    command.env_clear().env("LC_ALL", "C.UTF-8").current_dir("/");
+    command.arg(verb).arg(format!("--name={}", sealing.name));
+    if let Some(device) = &sealing.device {
+        command.arg(format!("--tpm2-device={device}"));
+    }
+    Ok(command)
+}
+
+/// Runs it over `input`, within the limit: what it wrote, and what it said on standard error.
+fn run(
+    command: &mut Command,
+    input: &[u8],
+    doing: &'static str,
+    key: CredentialKey,
+) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CredentialTrouble> {
+    let deadline = Instant::now() + LIMIT;
+    let failed = |error| CredentialTrouble::Io { error };
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running(command.spawn().map_err(failed)?);
+    let Some(pipes) = running.pipes() else { return Err(CredentialTrouble::Strange) };
+    let answer = conversation::hold(pipes, input, MOST, deadline)
+        .map_err(failed)?
+        .ok_or(CredentialTrouble::Timeout)?;
+    loop {
+        match running.0.try_wait().map_err(failed)? {
+            Some(status) if status.success() => {
+                let output = answer.output.ok_or(CredentialTrouble::Strange)?;
+                return Ok((output, answer.complaint));
+            }
+            Some(status) => {
+                let said = last_line(&answer.complaint).unwrap_or_else(|| format!("it ended with {status}"));
+                return Err(CredentialTrouble::Refused { doing, key, said });
+            }
+            None if Instant::now() >= deadline => return Err(CredentialTrouble::Timeout),
+            None => std::thread::sleep(LOOK_FOR_EXIT),
+        }
+    }
+}
+
+/// The process; killed when dropped before its end was seen.
+struct Running(Child);
+
+impl Running {
+    fn pipes(&mut self) -> Option<conversation::Pipes> {
+        Some((self.0.stdin.take()?, self.0.stdout.take()?, self.0.stderr.take()?))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Fails only if it has ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The last line that says something, fit for a terminal.
+fn last_line(complaint: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(complaint);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    let line: String = line.chars().filter(|c| !c.is_control()).collect();
+    Some(quote::sentence(Path::new(line.trim_end_matches('.'))))
+}

@@ -1,0 +1,67 @@
+//! Opens what rests in a home, and finds out what it is bound to: for sealing it anew.
+
+use super::{CredentialKind, Home, HomeError, credential};
+use crate::shares::tpm::{self, PcrBank, PcrSelection};
+use crate::shares::{Loaded, ShareError, Source, file, format};
+
+impl Home {
+    /// The shares that rest there. Blocks as [`Home::prepare`] does.
+    ///
+    /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
+    pub fn open(&self) -> Result<Loaded, HomeError> {
+        let closed = |cause| HomeError::Closed { cause: Box::new(cause) };
+        match self {
+            Self::Plain { path } => Source::File(path.clone()).load().map_err(closed),
+            Self::Tpm2 { path, sealing } => {
+                Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() }.load().map_err(closed)
+            }
+            Self::Credential { path, sealing } => {
+                let text = credential::decrypt(&self.sealed()?, sealing)
+                    .map_err(|cause| HomeError::Credential { path: path.clone(), cause })?;
+                let origin = Source::File(path.clone());
+                format::parse(&text, &origin).map_err(|cause| closed(ShareError::Content { origin, cause }))
+            }
+        }
+    }
+
+    /// The same home, bound to the same PCRs as the file that is there, unless others are named already.
+    pub fn bound_as_before(mut self) -> Result<Self, HomeError> {
+        match &self {
+            Self::Tpm2 { path, .. } => {
+                let before =
+                    tpm::look(path).map_err(|cause| HomeError::Closed { cause: Box::new(cause) })?.pcrs;
+                if let Self::Tpm2 { sealing, .. } = &mut self {
+                    sealing.pcrs = sealing.pcrs.take().or(before);
+                }
+            }
+            Self::Credential { .. } => {
+                let kind = CredentialKind::of(&self.sealed()?);
+                let numbers =
+                    kind.as_ref().and_then(CredentialKind::tpm2).map(|binding| binding.pcrs.clone());
+                if let Self::Credential { sealing, .. } = &mut self {
+                    let before = numbers.and_then(|numbers| PcrSelection::of(PcrBank::Sha256, numbers));
+                    sealing.pcrs = sealing.pcrs.take().or(before);
+                }
+            }
+            Self::Plain { .. } => {}
+        }
+        Ok(self)
+    }
+
+    /// How many shares rest there, where the file says so without being opened.
+    pub fn count(&self) -> Option<usize> {
+        match self {
+            Self::Tpm2 { path, .. } => tpm::look(path).ok().map(|description| description.shares),
+            Self::Plain { .. } | Self::Credential { .. } => None,
+        }
+    }
+
+    /// The file as it is.
+    fn sealed(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, HomeError> {
+        let path = self.path();
+        file::read(path).map_err(|cause| {
+            let cause = ShareError::File { path: path.to_owned(), cause };
+            HomeError::Closed { cause: Box::new(cause) }
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! The text that is stored: a JSON array of shares in hex, which every version of this program reads.
+
+use std::hint::black_box;
+use zeroize::Zeroizing;
+
+/// The text of these shares, in memory that wipes itself and never had to grow.
+pub(super) fn of<'a>(shares: impl Iterator<Item = &'a [u8]> + Clone) -> Zeroizing<Vec<u8>> {
+    // Two digits a byte, two quotes, a comma or a bracket, a newline and two spaces.
+    let length: usize = shares.clone().map(|share| 2 * share.len() + 6).sum::<usize>() + 6;
+    let mut text = Zeroizing::new(Vec::with_capacity(length));
+    text.push(b'[');
+    for (index, share) in shares.enumerate() {
+        text.extend_from_slice(if index == 0 { b"\n  \"" } else { b",\n  \"" });
+        let start = text.len();
+        text.resize(start + base16ct::encoded_len(share), b'0');
+        if let Some(digits) = text.get_mut(start..) {
+            // Cannot fail: the room was measured by the same crate.
+            let encoded = base16ct::lower::encode(share, digits);
+            debug_assert!(encoded.is_ok());
+        }
+        text.push(b'"');
+    }
+    text.extend_from_slice(b"\n]\n");
+    debug_assert!(text.len() <= length);
+    text
+}
+
+/// Whether two texts are the same, in a time that depends on their lengths alone.
+pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
+    let differences = one.iter().zip(other).fold(0, |sum, (a, b)| black_box(sum | (a ^ b)));
+    one.len() == other.len() && black_box(differences) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shares::{Source, format};
+
+    #[test]
+    fn what_is_stored_is_what_is_read_and_never_grew() {
+        for (count, length) in [(1, 16), (1, 32), (5, 33), (255, 33)] {
+            let shares: Vec<Vec<u8>> = (1..=count).map(|x: u8| vec![x; length]).collect();
+            let text = of(shares.iter().map(Vec::as_slice));
+            let bound = shares.len() * (2 * length + 6) + 6;
+            assert!(text.len() <= bound && text.capacity() == bound, "a buffer that grew left a copy behind");
+            let loaded = format::parse(&text, &Source::File("shares.json".into())).unwrap();
+            let read: Vec<&[u8]> = loaded.shares.iter().map(crate::shares::Share::bytes).collect();
+            assert_eq!(read, shares);
+            assert!(loaded.notices.is_empty());
+        }
+    }
+
+    #[test]
+    fn texts_are_compared_to_the_last_byte() {
+        assert!(same(b"", b"") && same(b"abc", b"abc"));
+        for other in [&b"abd"[..], b"ab", b"abcd", b"", b"Abc"] {
+            assert!(!same(b"abc", other) && !same(other, b"abc"));
+        }
+    }
+}
