@@ -41,8 +41,8 @@ pub(super) fn with_the_tpm(settings: &Settings) -> Option<JoinHandle<()>> {
                     loaded.notices.iter().for_each(|oddity| notice(oddity));
                 }
                 Err(error) => {
-                    let id = Message::SharesUnavailable.id();
-                    tracing::error!(message_id = id, "{}", in_one_line(&error));
+                    // No node is sealed for it so far: that would be another message.
+                    tracing::error!(message_id = Message::Notice.id(), "{}", in_one_line(&error));
                 }
             }
         }
