@@ -4,6 +4,7 @@
 //! [`Source::load`] is the way in: `file`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
 
+mod answer;
 mod bounded;
 mod consistency;
 mod conversation;
@@ -14,12 +15,15 @@ mod file;
 mod format;
 pub mod home;
 mod notice;
+pub mod offline;
 pub mod quote;
+pub mod rescue;
 mod share;
 mod source;
 mod split;
 pub mod tpm;
 
+pub use answer::InitAnswer;
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
