@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod exit;
+mod init;
 mod look;
 mod run;
 mod start;
@@ -11,6 +12,7 @@ mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
 pub use exit::Exit;
+pub use init::{InitArguments, RootToken};
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -32,5 +34,6 @@ pub fn main() -> Exit {
         Verb::Wait(options) => wait::wait(&config, &options),
         Verb::Status(options) => status::status(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
+        Verb::Init(options) => init::init(&config, &options),
     }
 }

@@ -1,0 +1,148 @@
+//! From what was typed to what is to be done, and what makes no sense together.
+
+use super::arguments::{InitArguments, RootToken};
+use crate::explain::Explain;
+use crate::shares::home::{CredentialKey, CredentialSealing, Existing, Home};
+use crate::shares::offline::Recipient;
+use crate::shares::tpm::{PcrBank, Sealing};
+use std::path::{Path, PathBuf};
+
+/// Where shares rest unless --output says otherwise.
+const DIRECTORY: &str = "/etc/vault-unseal";
+/// How many shares are needed unless --threshold says otherwise.
+const THRESHOLD: u8 = 3;
+
+/// What is to be done.
+pub(super) struct Request {
+    /// How many shares the server makes.
+    pub(super) shares: u8,
+    /// How many of them are needed.
+    pub(super) threshold: u8,
+    /// Where shares rest here.
+    pub(super) home: Home,
+    /// Which of them, counted from 1; all when empty.
+    pub(super) only: Vec<usize>,
+    /// Who gets copies.
+    pub(super) recipients: Vec<Recipient>,
+    /// Where the copies go.
+    pub(super) offline: PathBuf,
+    /// Whether a share file may be replaced.
+    pub(super) existing: Existing,
+    /// What happens to the root token.
+    pub(super) root_token: RootToken,
+}
+
+/// What makes no sense.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Misuse {
+    #[error("it was not said how the shares are to rest")]
+    NoHome,
+    #[error("--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2")]
+    PcrsWithoutTpm,
+    #[error("systemd credentials are bound to PCRs of the bank sha256, not {}", .0.word())]
+    Bank(PcrBank),
+    #[error("--threshold {threshold} is more than --shares {shares}")]
+    Threshold { threshold: u8, shares: u8 },
+    #[error("a threshold of 1 makes every one of {shares} shares the whole key")]
+    WholeKeys { shares: u8 },
+    #[error("--only {position} is beyond --shares {shares}")]
+    NoSuchShare { position: usize, shares: u8 },
+    #[error("there are {recipients} recipients for {shares} shares: some would get none")]
+    TooManyRecipients { recipients: usize, shares: u8 },
+    #[error("{0} is named twice: each recipient once")]
+    SameRecipient(Recipient),
+}
+
+impl Explain for Misuse {
+    fn kind(&self) -> &'static str {
+        "usage"
+    }
+
+    fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::NoHome => {
+                "--tpm2              sealed to this machine's TPM\n\
+                 --credential KEYS   a systemd credential, with host, tpm2 or host+tpm2\n\
+                 --plain             a file that only its owner can read"
+            }
+            Self::PcrsWithoutTpm => "Leave --pcrs out, or name a TPM.",
+            Self::Bank(_) => "Leave the bank out: --pcrs 7+11.",
+            Self::Threshold { .. } => "The threshold says how many of the shares are needed.",
+            Self::WholeKeys { .. } => {
+                "Either --shares 1 --threshold 1, or a threshold of 2 and more. The servers refuse it too."
+            }
+            Self::NoSuchShare { .. } => "Shares are counted from 1.",
+            Self::TooManyRecipients { .. } => "Make more shares, with --shares.",
+            Self::SameRecipient(_) => "Whoever should get two shares can have two keys.",
+        };
+        Some(advice.to_owned())
+    }
+}
+
+impl Request {
+    /// What these arguments ask for.
+    pub(super) fn of(arguments: &InitArguments) -> Result<Self, Misuse> {
+        let shares = arguments.shares;
+        let threshold = arguments.threshold.unwrap_or(THRESHOLD.min(shares));
+        if threshold > shares {
+            return Err(Misuse::Threshold { threshold, shares });
+        }
+        if threshold == 1 && shares > 1 {
+            return Err(Misuse::WholeKeys { shares });
+        }
+        let mut only: Vec<usize> = arguments.only.iter().map(|position| position.get()).collect();
+        if let Some(&position) = only.iter().find(|position| **position > usize::from(shares)) {
+            return Err(Misuse::NoSuchShare { position, shares });
+        }
+        only.sort_unstable();
+        only.dedup();
+        let recipients = arguments.recipient.clone();
+        if recipients.len() > usize::from(shares) {
+            return Err(Misuse::TooManyRecipients { recipients: recipients.len(), shares });
+        }
+        for (index, recipient) in recipients.iter().enumerate() {
+            if recipients.iter().take(index).any(|earlier| earlier == recipient) {
+                return Err(Misuse::SameRecipient(recipient.clone()));
+            }
+        }
+        Ok(Self {
+            shares,
+            threshold,
+            home: home(arguments)?,
+            only,
+            recipients,
+            offline: arguments.offline_dir.clone().unwrap_or_else(|| PathBuf::from(".")),
+            existing: if arguments.force_home { Existing::Replace } else { Existing::Keep },
+            root_token: arguments.root_token,
+        })
+    }
+
+    /// The indices of the shares that rest here, of `count`.
+    pub(super) fn kept_here(&self, count: usize) -> Vec<usize> {
+        (0..count).filter(|index| self.only.is_empty() || self.only.contains(&(index + 1))).collect()
+    }
+}
+
+fn home(arguments: &InitArguments) -> Result<Home, Misuse> {
+    let path = |name: &str| arguments.output.clone().unwrap_or_else(|| Path::new(DIRECTORY).join(name));
+    let pcrs = arguments.pcrs.clone();
+    if let Some(key) = arguments.credential {
+        if pcrs.is_some() && key == CredentialKey::Host {
+            return Err(Misuse::PcrsWithoutTpm);
+        }
+        if let Some(bank) = pcrs.as_ref().map(|pcrs| pcrs.bank()).filter(|bank| *bank != PcrBank::Sha256) {
+            return Err(Misuse::Bank(bank));
+        }
+        let (name, device) = (arguments.name.clone(), arguments.tcti.clone());
+        let sealing = CredentialSealing { name, key, pcrs, device };
+        return Ok(Home::Credential { path: path("shares.cred"), sealing });
+    }
+    if arguments.tpm2 {
+        let sealing = Sealing { pcrs, tcti: arguments.tcti.clone() };
+        return Ok(Home::Tpm2 { path: path("shares.tpm2"), sealing });
+    }
+    if !arguments.plain {
+        return Err(Misuse::NoHome);
+    }
+    if pcrs.is_some() { Err(Misuse::PcrsWithoutTpm) } else { Ok(Home::Plain { path: path("shares.json") }) }
+}
