@@ -63,6 +63,7 @@ fn answer(case: &Path) -> String {
             "--nodes" => flags.nodes = text(),
             "--shares-file" => flags.shares_file = text(),
             "--shares-credential" => flags.shares_credential = text(),
+            "--shares-tpm2" => flags.shares_tpm2 = text(),
             "--ca-file" => flags.ca_file = text(),
             "--log-level" => flags.log_level = text(),
             "--poll-interval" => flags.poll_interval = text(),
@@ -91,6 +92,10 @@ fn settings(loaded: &Loaded) -> String {
         let _ = match &cluster.shares {
             Some(Source::File(path)) => writeln!(out, "  shares in the file {}", path.display()),
             Some(Source::Credential(name)) => writeln!(out, "  shares in the credential {name}"),
+            Some(Source::Tpm2 { path, tcti }) => {
+                let tpm = tcti.as_deref().unwrap_or("the TPM");
+                writeln!(out, "  shares in {}, sealed to {tpm}", path.display())
+            }
             None => writeln!(out, "  no shares"),
         };
         let TlsSettings { ca_file, ca_dir, client_cert, client_key, server_name, skip_verify } = &cluster.tls;
@@ -184,11 +189,14 @@ fn the_example_says_the_defaults() {
     let (plain, mut full) = (load(&example), load(&uncommented));
     for key in keys::KEYS {
         let headers = [format!("[[{}]]", key.name), format!("[cluster.{}]", key.name)];
-        let (value, inline) = (format!("{} = ", key.name), format!("{{ {} = ", key.name));
+        let value = format!("{} = ", key.name);
+        let inline = [format!("{{ {value}"), format!(", {value}")];
         let says = |line: &str| {
             // The three lines that everybody needs are aligned.
             let line = line.replace("  =", " =");
-            headers.contains(&line) || line.starts_with(&value) || line.contains(&inline)
+            headers.contains(&line)
+                || line.starts_with(&value)
+                || inline.iter().any(|inline| line.contains(inline))
         };
         assert!(uncommented.lines().any(says), "the example lacks {}", key.path());
     }

@@ -1,5 +1,6 @@
 //! What can be typed. The man page and the completions are made from these definitions too.
 
+use super::enroll::EnrollArguments;
 use super::init::InitArguments;
 use crate::config::{Origin, Overrides};
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +63,13 @@ pub enum Verb {
     /// Submits nothing and changes nothing. Every finding comes with its remedy. Exits with 4 if there are
     /// problems.
     Check(CheckArguments),
+    /// Put shares where the daemon finds them, sealed or plain
+    ///
+    /// Reads any format that the daemon reads, leaves a root token out, writes at one stroke with mode 0600, and opens
+    /// again what it wrote before it says that it is there. One of --tpm2, --credential and --plain says how the shares
+    /// rest; --split and --only give several machines fewer than needed each. See the examples below.
+    #[command(after_long_help = super::enroll::EXAMPLES)]
+    Enroll(EnrollArguments),
     /// Initialise a server, so that its shares are never anywhere in plain text unless you say so
     ///
     /// The shares go where the daemon finds them (one of --tpm2, --credential and --plain says how they rest), and
@@ -120,6 +128,9 @@ pub struct ConfigArguments {
     /// systemd credential with the key shares
     #[arg(long, value_name = "NAME", global = true)]
     pub shares_credential: Option<String>,
+    /// File with the key shares that this machine's TPM sealed
+    #[arg(long, value_name = "FILE", global = true)]
+    pub shares_tpm2: Option<String>,
     /// PEM file of the certificate authority that signed the servers' certificates
     #[arg(long, value_name = "FILE", global = true)]
     pub ca_file: Option<String>,
@@ -168,6 +179,7 @@ impl ConfigArguments {
             nodes: self.nodes.clone(),
             shares_file: self.shares_file.clone(),
             shares_credential: self.shares_credential.clone(),
+            shares_tpm2: self.shares_tpm2.clone(),
             ca_file: self.ca_file.clone(),
             ca_dir: self.ca_dir.clone(),
             client_cert: self.client_cert.clone(),

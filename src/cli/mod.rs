@@ -2,15 +2,18 @@
 
 mod arguments;
 mod check;
+mod enroll;
 mod exit;
 mod init;
 mod look;
+mod prove;
 mod run;
 mod start;
 mod status;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
+pub use enroll::EnrollArguments;
 pub use exit::Exit;
 pub use init::{InitArguments, RootToken};
 
@@ -34,6 +37,7 @@ pub fn main() -> Exit {
         Verb::Wait(options) => wait::wait(&config, &options),
         Verb::Status(options) => status::status(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
+        Verb::Enroll(options) => enroll::enroll(&config, &options),
         Verb::Init(options) => init::init(&config, &options),
     }
 }

@@ -1,18 +1,19 @@
 //! `vault-unseal run`: the daemon.
 
+use super::prove::{self, notice};
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::{Loaded, Purpose, Settings};
 use crate::explain::Explain;
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
-use crate::shares::ShareError;
 use crate::systemd::{journal, notify};
 use crate::watch::Watch;
 use crate::{config, protect, shares, vault};
 use std::future::pending;
 use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio::time::{Interval, interval};
 
 /// Watches and unseals until stopped.
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
     };
     journal::start(loaded.settings.log_level);
     // Proved now, so that a broken source is reported at boot and not at the next outage.
-    let oddities = match prove_sources(&loaded.settings) {
+    let oddities = match prove::sources(&loaded.settings) {
         Ok(oddities) => oddities,
         Err(error) => return fail(&error, Exit::Config),
     };
@@ -39,21 +40,12 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Err(exit) => return exit,
     };
     let exit = runtime.block_on(
-        Daemon { arguments, watch: Watch::default() }
+        Daemon { arguments, watch: Watch::default(), proof: None }
             .live(&loaded.settings, || started(&loaded, &oddities, &protection)),
     );
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     exit
-}
-
-/// Reads every share source once, and keeps nothing but what is odd about it.
-fn prove_sources(settings: &Settings) -> Result<Vec<shares::Notice>, ShareError> {
-    let mut oddities = Vec::new();
-    for source in settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref()) {
-        oddities.extend(source.load()?.notices);
-    }
-    Ok(oddities)
 }
 
 fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::Protection) {
@@ -72,13 +64,11 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
     }
 }
 
-fn notice(oddity: &dyn Explain) {
-    tracing::warn!(message_id = Message::Notice.id(), "{}", in_one_line(oddity));
-}
-
 struct Daemon<'a> {
     arguments: &'a ConfigArguments,
     watch: Watch,
+    /// What still has to be proved with the TPM.
+    proof: Option<JoinHandle<()>>,
 }
 
 /// What the signals ask for.
@@ -102,6 +92,7 @@ impl Daemon<'_> {
         }
         started();
         notify::ready(&self.watch.board().summary());
+        self.prove(settings);
         let mut watchdog = notify::watchdog_interval().map(interval);
         loop {
             tokio::select! {
@@ -121,6 +112,14 @@ impl Daemon<'_> {
         notify::stopping("stopping");
         tracing::info!(message_id = Message::Stopping.id(), "stopping; the servers stay as they are");
         Exit::Done
+    }
+
+    /// Begins to prove with the TPM what can be proved only with it.
+    fn prove(&mut self, settings: &Settings) {
+        if let Some(earlier) = self.proof.take() {
+            earlier.abort();
+        }
+        self.proof = prove::with_the_tpm(settings);
     }
 
     /// Reads the configuration again. A bad one changes nothing.
@@ -152,12 +151,13 @@ impl Daemon<'_> {
             Purpose::Unseal,
         )
         .map_err(boxed)?;
-        let oddities = prove_sources(&loaded.settings).map_err(boxed)?;
+        let oddities = prove::sources(&loaded.settings).map_err(boxed)?;
         self.watch.apply(&loaded.settings).map_err(boxed)?;
         loaded.notices.iter().for_each(|oddity| notice(oddity));
         for oddity in oddities {
             notice(&oddity);
         }
+        self.prove(&loaded.settings);
         Ok(loaded)
     }
 }

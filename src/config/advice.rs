@@ -32,7 +32,8 @@ impl Explain for ConfigError {
             Self::NoShares { .. } | Self::NoSource { .. } => "config-no-shares",
             Self::SeveralSources { .. } => "config-several-sources",
             Self::HalfClientCertificate { .. } => "config-half-client-certificate",
-            Self::Tpm { .. } | Self::Hold { .. } => "config-not-yet",
+            Self::TctiOfNothing { .. } => "config-tcti",
+            Self::Hold { .. } => "config-not-yet",
             Self::Inconsistent { .. } => "config-inconsistent",
         }
     }
@@ -89,13 +90,11 @@ impl Explain for ConfigError {
                     .to_owned()
             }
             Self::NoSource { .. } | Self::SeveralSources { .. } => {
-                "Name exactly one: `{ file = \"…\" }` or `{ credential = \"…\" }`.".to_owned()
+                "Name exactly one: `{ file = \"…\" }`, `{ credential = \"…\" }` or `{ tpm2 = \"…\" }`.".to_owned()
             }
             Self::HalfClientCertificate { .. } => "Give both client_cert and client_key, or neither.".to_owned(),
-            Self::Tpm { .. } => {
-                "Use `{ file = \"…\" }`, or `{ credential = \"…\" }` with a credential that systemd-creds encrypts \
-                 with the TPM."
-                    .to_owned()
+            Self::TctiOfNothing { .. } => {
+                "Name the sealed file beside it, `{ tpm2 = \"…\", tcti = \"…\" }`, or leave `tcti` out.".to_owned()
             }
             Self::Hold { .. } => {
                 "Write `on_operator_seal = \"unseal\"`; to keep a server sealed, stop vault-unseal first.".to_owned()

@@ -2,7 +2,7 @@
 
 use super::address::{self, NodeAddress};
 use super::error::ConfigError;
-use super::fragment::{ClusterFragment, Fragment};
+use super::fragment::{ClusterFragment, Fragment, SharesFragment};
 use super::keys::{self, Scope};
 use super::layers::Layers;
 use super::load::Purpose;
@@ -100,7 +100,7 @@ impl<'a> Clusters<'a> {
     }
 
     fn shares(&self, name: &str, said: &ClusterFragment) -> Result<Option<Source>, ConfigError> {
-        let Some((kind, text)) = &said.shares else {
+        let Some(SharesFragment { kind, value, tcti }) = &said.shares else {
             return match self.purpose {
                 Purpose::Observe => Ok(None),
                 Purpose::Unseal => {
@@ -109,14 +109,26 @@ impl<'a> Clusters<'a> {
                 }
             };
         };
-        let place = self.layers.place_in_cluster(text.tag(), name, &["shares", kind]);
-        if kind == "file" {
-            return path_of(text, place).map(Source::File).map(Some);
-        }
-        match value::credential(text) {
-            Ok(name) => Ok(Some(Source::Credential(name))),
-            Err(problem) => Err(ConfigError::Value { place, problem }),
-        }
+        let place = self.layers.place_in_cluster(value.tag(), name, &["shares", kind]);
+        let source = match kind.as_str() {
+            "file" => Source::File(path_of(value, place)?),
+            "tpm2" => {
+                let path = path_of(value, place)?;
+                let tcti = match tcti {
+                    None => None,
+                    Some(text) => Some(value::tcti(text).map_err(|problem| ConfigError::Value {
+                        place: self.layers.place_in_cluster(text.tag(), name, &["shares", "tcti"]),
+                        problem,
+                    })?),
+                };
+                Source::Tpm2 { path, tcti }
+            }
+            _ => match value::credential(value) {
+                Ok(name) => Source::Credential(name),
+                Err(problem) => return Err(ConfigError::Value { place, problem }),
+            },
+        };
+        Ok(Some(source))
     }
 }
 

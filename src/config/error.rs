@@ -178,9 +178,9 @@ pub enum ConfigError {
         /// The one that is not.
         missing: &'static str,
     },
-    /// `shares = { tpm2 = … }`.
-    #[error("{place}: this version reads key shares from files and credentials, not from a TPM")]
-    Tpm {
+    /// `tcti` without `tpm2`.
+    #[error("{place}: `tcti` says which TPM, and the shares are in none")]
+    TctiOfNothing {
         /// Where it stands.
         place: Place,
     },

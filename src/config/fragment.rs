@@ -23,12 +23,23 @@ pub(super) struct Fragment {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ClusterFragment {
     pub(super) nodes: Option<Vec<Tagged<String>>>,
-    /// The kind of source and its path or name.
-    pub(super) shares: Option<(String, Tagged<String>)>,
+    pub(super) shares: Option<SharesFragment>,
     pub(super) tls: TlsFragment,
     pub(super) pace: PaceFragment,
     pub(super) allow_plaintext: Said<bool>,
     pub(super) on_operator_seal: Said<String>,
+}
+
+/// A cluster's `shares`: a list in the layers, so that a later one replaces it as a whole.
+#[derive(Deserialize)]
+pub(super) struct SharesFragment {
+    /// The kind of source, a key of the table.
+    pub(super) kind: String,
+    /// Its path or name.
+    pub(super) value: Tagged<String>,
+    /// Which TPM.
+    #[serde(default)]
+    pub(super) tcti: Said<String>,
 }
 
 /// A cluster's `tls`.
@@ -122,6 +133,9 @@ mod tests {
             let text = match key.scope {
                 Scope::Top | Scope::Everywhere => line,
                 Scope::Cluster => format!("[[cluster]]\n{line}"),
+                Scope::Shares if key.name == "tcti" => {
+                    format!("[[cluster]]\nshares = {{ tpm2 = \"/shares.tpm2\", {line} }}")
+                }
                 Scope::Shares => format!("[[cluster]]\nshares = {{ {line} }}"),
                 Scope::Tls => format!("[[cluster]]\ntls = {{ {line} }}"),
             };

@@ -16,6 +16,8 @@ pub struct Overrides {
     pub shares_file: Option<String>,
     /// The systemd credential with the shares.
     pub shares_credential: Option<String>,
+    /// The file with the shares that a TPM sealed.
+    pub shares_tpm2: Option<String>,
     /// A PEM file of certificate authorities.
     pub ca_file: Option<String>,
     /// A directory of such files.
@@ -41,11 +43,16 @@ pub struct Overrides {
 impl Overrides {
     /// What the flags say.
     pub(super) fn given(&self) -> Result<Vec<Given>, ConfigError> {
-        if self.shares_file.is_some() && self.shares_credential.is_some() {
-            return Err(ConfigError::SeveralSources { place: Place::Flag("--shares-credential".to_owned()) });
+        let sources = [
+            ("--shares-file", &self.shares_file),
+            ("--shares-credential", &self.shares_credential),
+            ("--shares-tpm2", &self.shares_tpm2),
+        ];
+        if let Some((flag, _)) = sources.iter().filter(|(_, text)| text.is_some()).nth(1) {
+            return Err(ConfigError::SeveralSources { place: Place::Flag((*flag).to_owned()) });
         }
         let switch = |on: bool| on.then_some("true");
-        let flags: [(&str, Option<&Key>, Option<&str>); 13] = [
+        let flags: [(&str, Option<&Key>, Option<&str>); 14] = [
             ("--nodes", keys::find(Scope::Cluster, "nodes"), self.nodes.as_deref()),
             ("--shares-file", keys::find(Scope::Shares, "file"), self.shares_file.as_deref()),
             (
@@ -53,6 +60,7 @@ impl Overrides {
                 keys::find(Scope::Shares, "credential"),
                 self.shares_credential.as_deref(),
             ),
+            ("--shares-tpm2", keys::find(Scope::Shares, "tpm2"), self.shares_tpm2.as_deref()),
             ("--ca-file", keys::find(Scope::Tls, "ca_file"), self.ca_file.as_deref()),
             ("--ca-dir", keys::find(Scope::Tls, "ca_dir"), self.ca_dir.as_deref()),
             ("--client-cert", keys::find(Scope::Tls, "client_cert"), self.client_cert.as_deref()),

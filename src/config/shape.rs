@@ -102,6 +102,7 @@ enum Problem {
     Type,
     BareNumber,
     Sources { several: bool },
+    TctiOfNothing,
     Inside(ConfigError),
 }
 
@@ -115,16 +116,22 @@ impl Problem {
             }
             Self::Sources { several: true } => ConfigError::SeveralSources { place },
             Self::Sources { several: false } => ConfigError::NoSource { place },
+            Self::TctiOfNothing => ConfigError::TctiOfNothing { place },
             Self::Inside(error) => error,
         }
     }
 }
 
-/// `shares` as the pair of its key and value: a list is replaced as a whole by a later layer, a table is merged.
+/// `shares` as the list of its key and value, and which TPM if one is named: a list is replaced as a whole by a later
+/// layer, a table is merged.
 fn source(values: &Dict) -> Result<Value, Problem> {
-    let mut pairs = values.iter();
+    let tcti = values.get("tcti");
+    let mut pairs = values.iter().filter(|(key, _)| *key != "tcti");
     match (pairs.next(), pairs.next()) {
-        (Some((kind, value)), None) => Ok(Value::from(vec![Value::from(kind.as_str()), value.clone()])),
+        (Some((kind, _)), None) if kind != "tpm2" && tcti.is_some() => Err(Problem::TctiOfNothing),
+        (Some((kind, value)), None) => Ok(Value::from(
+            [vec![Value::from(kind.as_str()), value.clone()], tcti.cloned().into_iter().collect()].concat(),
+        )),
         (None, _) => Err(Problem::Sources { several: false }),
         _ => Err(Problem::Sources { several: true }),
     }
@@ -133,7 +140,6 @@ fn source(values: &Dict) -> Result<Value, Problem> {
 /// Refuses what a later version will understand, so that nobody believes that it works today.
 fn not_yet(scope: Scope, name: &str, item: &Item, place: &dyn Fn() -> Place) -> Option<ConfigError> {
     match (scope, name) {
-        (Scope::Shares, "tpm2") => Some(ConfigError::Tpm { place: place() }),
         (Scope::Cluster, "on_operator_seal") if item.as_str() == Some("hold") => {
             Some(ConfigError::Hold { place: place() })
         }

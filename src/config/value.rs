@@ -41,6 +41,12 @@ pub enum ValueError {
         /// What was written.
         written: String,
     },
+    /// Not in the words of tpm2-tss.
+    #[error("\"{written}\" names no TPM")]
+    Tcti {
+        /// What was written.
+        written: String,
+    },
     /// A variable whose value is not text.
     #[error("its value is not UTF-8 text")]
     NotUtf8,
@@ -59,6 +65,9 @@ impl ValueError {
             }
             Self::Credential { .. } => {
                 "Write the name as LoadCredential= has it, without a path, as in \"shares\".".to_owned()
+            }
+            Self::Tcti { .. } => {
+                "Write it as for tpm2-tools, as in \"device:/dev/tpmrm0\", or leave it out.".to_owned()
             }
             Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),
         }
@@ -118,6 +127,18 @@ pub(super) fn credential(text: &str) -> Result<String, ValueError> {
     Ok(text.to_owned())
 }
 
+/// Which TPM, as tpm2-tss takes it (`TPM2TOOLS_TCTI`): a kind, and after a colon its place.
+pub(super) fn tcti(text: &str) -> Result<String, ValueError> {
+    let kind = text.split(':').next().unwrap_or_default();
+    // The kinds that vault-unseal-tpm speaks; libtss2 would load any library of that name.
+    let known = ["device", "tabrmd", "swtpm", "mssim"].contains(&kind);
+    if known && text.chars().all(|c| c.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err(ValueError::Tcti { written: shown(text) })
+    }
+}
+
 /// The words of a key that takes words.
 pub(super) fn words(key: &Key) -> &'static [&'static str] {
     match key.kind {
@@ -147,6 +168,16 @@ mod tests {
         assert!(credential("shares").is_ok());
         for text in ["", ".", "..", "/run/credentials/shares", "a:b", "ä", "a b"] {
             assert!(credential(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tpms() {
+        for text in ["device:/dev/tpmrm0", "device", "tabrmd:", "swtpm:host=127.0.0.1,port=2321"] {
+            assert!(tcti(text).is_ok(), "{text}");
+        }
+        for text in ["", "/dev/tpmrm0", "libevil.so", "device:/dev/tpm 0", ":device"] {
+            assert!(tcti(text).is_err(), "{text}");
         }
     }
 

@@ -13,6 +13,7 @@ mod error;
 mod field;
 mod file;
 mod format;
+pub mod given;
 pub mod home;
 mod notice;
 pub mod offline;

@@ -4,6 +4,10 @@ use super::{Notice, ShareError, ShareSet, credential, file, format, quote, tpm};
 use rustix::fs::{AtFlags, CWD, statat};
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// What a look at the file and the end of the helper may take beside the TPM.
+const TPM_GRACE: Duration = Duration::from_secs(2);
 
 /// Where the shares of a cluster are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +57,24 @@ impl Source {
             Self::Tpm2 { path, tcti } => tpm::open(path, tcti.as_deref())?,
         };
         format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
+    }
+
+    /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. The TPM
+    /// is not asked: it may be slow, or come later than we do.
+    pub fn prove(&self) -> Result<Vec<Notice>, ShareError> {
+        match self {
+            Self::Tpm2 { path, .. } => tpm::look(path).map(|_| Vec::new()),
+            Self::File(_) | Self::Credential(_) => self.load().map(|loaded| loaded.notices),
+        }
+    }
+
+    /// How long [`Source::load`] may take at the most, where a request may take `request`.
+    pub fn limit(&self, request: Duration) -> Duration {
+        match self {
+            // Who waits for the TPM ends by itself, and knows more than that it was slow.
+            Self::Tpm2 { .. } => tpm::OPEN_LIMIT + TPM_GRACE,
+            Self::File(_) | Self::Credential(_) => request,
+        }
     }
 
     /// The source's current stamp; `None` while it cannot be looked at.

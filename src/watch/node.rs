@@ -75,6 +75,9 @@ async fn change_of(source: Option<&Source>, reader: &mut Reader) {
 fn longest(duty: &Duty, action: Action) -> Duration {
     match action {
         Action::Submit { completes: true, .. } => duty.cluster.pace.unseal_timeout,
+        Action::LoadShares { .. } => duty.source().map_or(duty.cluster.pace.request_timeout, |source| {
+            source.limit(duty.cluster.pace.request_timeout)
+        }),
         _ => duty.cluster.pace.request_timeout,
     }
 }
@@ -95,7 +98,7 @@ impl Hands {
         match action {
             Action::AskHealth => seen(duty.server.health(), Observation::Health).await,
             Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
-            Action::LoadShares { threshold } => self.load(duty, threshold).await,
+            Action::LoadShares { threshold } => self.load(duty, threshold, limit).await,
             Action::Submit { share, .. } => match self.held.as_ref().and_then(|held| held.get(share)) {
                 Some(share) => {
                     seen(duty.server.submit(share.unseal_request(), limit), Observation::Answer).await
@@ -106,11 +109,11 @@ impl Hands {
         }
     }
 
-    async fn load(&mut self, duty: &Duty, threshold: usize) -> Observation {
+    async fn load(&mut self, duty: &Duty, threshold: usize, limit: Duration) -> Observation {
         let Some(source) = duty.source() else {
             return unavailable("no-share-source", "no share source is configured".to_owned(), None);
         };
-        match self.reader.read(source, duty.cluster.pace.request_timeout).await {
+        match self.reader.read(source, limit).await {
             Ok(loaded) => {
                 let plan = loaded.shares.plan(threshold);
                 self.corrupt = loaded.shares.positions(&plan.corrupt);

@@ -29,6 +29,7 @@ pub mod ports;
 pub mod process;
 pub mod recorded;
 pub mod rustyvault;
+pub mod swtpm;
 
 use std::time::{Duration, Instant};
 

@@ -34,6 +34,20 @@ impl Port {
         panic!("no free port on {ip} in {RANGE:?}");
     }
 
+    /// Finds two neighbouring ports that are free on `ip`, and holds them.
+    pub fn reserve_pair(ip: IpAddr) -> (Self, Self) {
+        loop {
+            let first = Self::reserve(ip);
+            let address = SocketAddr::new(ip, first.address.port() + 1);
+            if !GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(address.port()) {
+                continue;
+            }
+            if let Ok(holder) = TcpListener::bind(address) {
+                return (first, Self { address, holder: Some(holder) });
+            }
+        }
+    }
+
     /// Lets go of it, for a server that starts now. Whoever is quicker has it: the server may have to try again.
     pub fn release(&mut self) {
         self.holder = None;

@@ -1,1 +1,116 @@
-fn main() {}
+//! `vault-unseal-tpm`: seals a text with shares to a TPM 2.0, and opens it again.
+//!
+//!     vault-unseal-tpm open [--tcti TCTI] < FILE > SHARES
+//!     vault-unseal-tpm seal [--tcti TCTI] [--pcrs sha256:7+11] < SHARES > FILE
+//!
+//! vault-unseal starts it for a moment. Shares go through its pipes and are nowhere else: not in arguments, environment
+//! or files. When it fails it writes nothing to standard output, one line of JSON to standard error,
+//! `{"kind": "tpm-…", "text": "…"}`, and exits with 1; with 2 when it was called wrongly.
+#![forbid(unsafe_code)]
+
+mod aead;
+mod arguments;
+mod connection;
+mod failure;
+mod open;
+mod pcr;
+mod primary;
+mod seal;
+mod sealed_key;
+mod sessions;
+mod structures;
+
+use arguments::{Arguments, Verb};
+use failure::Failure;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use vault_unseal::shares::tpm::{TEXT_LIMIT, TpmTrouble};
+use zeroize::Zeroizing;
+
+/// How long a TPM may say that it is busy, or full of others' sessions and keys, before that is the answer.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest file that is opened, in bytes.
+const FILE_LIMIT: usize = 2 * TEXT_LIMIT;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(wrong) => {
+            eprintln!("vault-unseal-tpm: {wrong}\n{}", arguments::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match answer(&arguments).and_then(|answer| write(&answer)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.line());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // Not left behind, however its parent ends.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    vault_unseal::protect::this_process()
+        .map_err(|error| Failure::of_system("the kernel does not let it protect its memory", &error))?;
+    match &arguments.verb {
+        Verb::Open => {
+            let file = read(FILE_LIMIT)?;
+            persistently(|| open::open(&file, &arguments.tcti))
+        }
+        Verb::Seal { pcrs } => {
+            let text = read(TEXT_LIMIT)?;
+            persistently(|| seal::seal(&text, pcrs.as_ref(), &arguments.tcti)).map(Zeroizing::new)
+        }
+    }
+}
+
+/// Tries again while the TPM says that it will be ready later.
+fn persistently<T>(attempt: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let began = Instant::now();
+    loop {
+        match attempt() {
+            Err(failure) if failure.trouble() == TpmTrouble::Busy && began.elapsed() < PATIENCE => {
+                std::thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Reads standard input into memory that has its size from the beginning.
+fn read(most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut buffer = Zeroizing::new(vec![0; most + 1]);
+    let failed = |error| Failure::of_system("its standard input cannot be read", &error);
+    // Past the buffer of `Stdin`, which would keep a copy.
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
+    let mut filled = 0;
+    loop {
+        let rest = buffer.get_mut(filled..).unwrap_or_default();
+        if rest.is_empty() {
+            return Err(Failure::new(TpmTrouble::Failed, format!("more than {most} bytes were given to it")));
+        }
+        match input.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    buffer.truncate(filled);
+    Ok(buffer)
+}
+
+fn write(answer: &[u8]) -> Result<(), Failure> {
+    // Past the buffer of `Stdout`, for the same reason.
+    let output = io::stdout().as_fd().try_clone_to_owned();
+    output
+        .and_then(|output| File::from(output).write_all(answer))
+        .map_err(|error| Failure::of_system("its standard output cannot be written", &error))
+}

@@ -5,7 +5,6 @@ use crate::shares::offline::Recipient;
 use crate::shares::tpm::PcrSelection;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// What the long help shows below the options.
@@ -30,6 +29,7 @@ Without --recipient the only copy of the shares is on this machine. Shares that 
 
 /// Options of `init`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags that are typed independently")]
 pub struct InitArguments {
     /// How many shares the server makes
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
@@ -57,8 +57,9 @@ pub struct InitArguments {
     #[arg(long, value_name = "NAME", default_value = "shares")]
     pub name: String,
     /// Keep only these shares here, counted from 1: 1,3. The others go to the recipients alone
-    #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "recipient")]
-    pub only: Vec<NonZeroUsize>,
+    #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "recipient",
+          value_parser = clap::value_parser!(u8).range(1..))]
+    pub only: Vec<u8>,
     /// Write an encrypted copy for this recipient: age1…, or a file with an OpenPGP public key. May be repeated
     ///
     /// One recipient gets all shares, in shares.age or shares.asc. Several get them dealt in turn, one share a file
@@ -90,7 +91,7 @@ pub struct InitArguments {
     /// Needs the same options. Nothing is asked of the server but what --root-token takes.
     #[arg(long)]
     pub resume: bool,
-    /// Which TPM, as tpm2-tss and systemd have it, such as device:/dev/tpmrm0
+    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
     #[arg(long, value_name = "TCTI", hide_short_help = true)]
     pub tcti: Option<String>,
     /// Print what was done as JSON; with --root-token show, the root token too

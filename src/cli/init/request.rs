@@ -4,7 +4,7 @@ use super::arguments::{InitArguments, RootToken};
 use crate::explain::Explain;
 use crate::shares::home::{CredentialKey, CredentialSealing, Existing, Home};
 use crate::shares::offline::Recipient;
-use crate::shares::tpm::{PcrBank, Sealing};
+use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
 use std::path::{Path, PathBuf};
 
 /// Where shares rest unless --output says otherwise.
@@ -90,7 +90,7 @@ impl Request {
         if threshold == 1 && shares > 1 {
             return Err(Misuse::WholeKeys { shares });
         }
-        let mut only: Vec<usize> = arguments.only.iter().map(|position| position.get()).collect();
+        let mut only: Vec<usize> = arguments.only.iter().copied().map(usize::from).collect();
         if let Some(&position) = only.iter().find(|position| **position > usize::from(shares)) {
             return Err(Misuse::NoSuchShare { position, shares });
         }
@@ -124,13 +124,17 @@ impl Request {
 }
 
 fn home(arguments: &InitArguments) -> Result<Home, Misuse> {
-    let path = |name: &str| arguments.output.clone().unwrap_or_else(|| Path::new(DIRECTORY).join(name));
+    let path = |name: &str| {
+        let path = arguments.output.clone().unwrap_or_else(|| Path::new(DIRECTORY).join(name));
+        // As units and configurations need it. Fails only for an empty path, which is refused where it is written.
+        std::path::absolute(&path).unwrap_or(path)
+    };
     let pcrs = arguments.pcrs.clone();
     if let Some(key) = arguments.credential {
         if pcrs.is_some() && key == CredentialKey::Host {
             return Err(Misuse::PcrsWithoutTpm);
         }
-        if let Some(bank) = pcrs.as_ref().map(|pcrs| pcrs.bank()).filter(|bank| *bank != PcrBank::Sha256) {
+        if let Some(bank) = pcrs.as_ref().map(PcrSelection::bank).filter(|bank| *bank != PcrBank::Sha256) {
             return Err(Misuse::Bank(bank));
         }
         let (name, device) = (arguments.name.clone(), arguments.tcti.clone());

@@ -113,7 +113,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Cluster,
         kind: Kind::Table(Scope::Shares),
         default: None,
-        documentation: "Where the key shares are kept: exactly one of `file` and `credential`.",
+        documentation: "Where the key shares are kept: exactly one of `file`, `credential` and `tpm2`.",
         example: "{ file = \"/etc/vault-unseal/shares.json\" }",
         variable: None,
     },
@@ -137,6 +137,27 @@ pub static KEYS: &[Key] = &[
                         LoadCredentialEncrypted= in the unit.",
         example: "\"shares\"",
         variable: Some("VAULT_UNSEAL_SHARES_CREDENTIAL"),
+    },
+    Key {
+        name: "tpm2",
+        scope: Scope::Shares,
+        kind: Kind::Path,
+        default: None,
+        documentation: "A file with key shares that this machine's TPM 2.0 sealed, as `vault-unseal enroll` writes it; \
+                        no other machine can open it. It is protected as a share file is. Needs the package \
+                        vault-unseal-tpm.",
+        example: "\"/etc/vault-unseal/shares.tpm2\"",
+        variable: Some("VAULT_UNSEAL_SHARES_TPM2"),
+    },
+    Key {
+        name: "tcti",
+        scope: Scope::Shares,
+        kind: Kind::Text,
+        default: None,
+        documentation: "Beside `tpm2`: which TPM, as tpm2-tools name it. Without it, what the variables \
+                        `TPM2TOOLS_TCTI` or `TCTI` say, else /dev/tpmrm0, else the one of the daemon tpm2-abrmd.",
+        example: "\"device:/dev/tpmrm0\"",
+        variable: None,
     },
     Key {
         name: "tls",

@@ -3,7 +3,7 @@
 //! The keys are always named: `auto` would take the host key alone where systemd does not find the TPM good enough, on
 //! boards whose firmware does not measure for instance, and say nothing of it.
 
-use super::CredentialKind;
+use super::{CredentialKind, Protection};
 use crate::shares::conversation;
 use crate::shares::quote;
 use crate::shares::tpm::PcrSelection;
@@ -19,6 +19,8 @@ const PROGRAMS: [&str; 2] = ["/usr/bin/systemd-creds", "/bin/systemd-creds"];
 const LIMIT: Duration = Duration::from_secs(60);
 /// The longest text or file that is taken back, in bytes.
 const MOST: usize = crate::shares::bounded::LIMIT;
+/// What it says of PCRs into which the firmware measures nothing (versions 252 to 257).
+const UNMEASURED: &str = "PCR policy effectively unenforced";
 /// How often a process whose pipes are closed is asked for its exit status.
 const LOOK_FOR_EXIT: Duration = Duration::from_millis(2);
 
@@ -134,20 +136,27 @@ impl CredentialTrouble {
 pub(super) fn encrypt(
     text: &[u8],
     sealing: &CredentialSealing,
-) -> Result<(Vec<u8>, CredentialKind), CredentialTrouble> {
+) -> Result<(Vec<u8>, Protection), CredentialTrouble> {
     let mut command = command(sealing, "encrypt")?;
     command.arg(format!("--with-key={}", sealing.key.word()));
     if let Some(pcrs) = sealing.pcrs.as_ref().filter(|_| sealing.key.needs_tpm2()) {
         let numbers: Vec<String> = pcrs.numbers().map(|number| number.to_string()).collect();
         command.arg(format!("--tpm2-pcrs={}", numbers.join("+")));
     }
-    let mut file = run(command.args(["-", "-"]), text, "encrypt", sealing.key)?;
+    let (mut file, said) = run(command.args(["-", "-"]), text, "encrypt", sealing.key)?;
     let kind = CredentialKind::of(&file).ok_or(CredentialTrouble::Strange)?;
     // A kind from after this program was written is believed: what it opens is compared all the same.
     if kind != CredentialKind::Unknown && kind.word() != sealing.key.word() {
         return Err(CredentialTrouble::OtherKeys { wanted: sealing.key, got: kind });
     }
-    Ok((std::mem::take(&mut *file), kind))
+    let pcrs =
+        kind.tpm2().map(|binding| binding.pcrs.iter().map(u8::to_string).collect::<Vec<_>>().join("+"));
+    let protection = Protection {
+        kind: Some(kind),
+        pcrs: pcrs.filter(|pcrs| !pcrs.is_empty()),
+        unmeasured: String::from_utf8_lossy(&said).contains(UNMEASURED),
+    };
+    Ok((std::mem::take(&mut *file), protection))
 }
 
 /// Opens what [`encrypt`] made.
@@ -156,7 +165,7 @@ pub(super) fn decrypt(
     sealing: &CredentialSealing,
 ) -> Result<Zeroizing<Vec<u8>>, CredentialTrouble> {
     let mut command = command(sealing, "decrypt")?;
-    run(command.args(["--newline=no", "-", "-"]), file, "open it again", sealing.key)
+    run(command.args(["--newline=no", "-", "-"]), file, "open it", sealing.key).map(|(text, _)| text)
 }
 
 fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, CredentialTrouble> {
@@ -173,13 +182,13 @@ fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, Credentia
     Ok(command)
 }
 
-/// Runs it over `input`, within the limit.
+/// Runs it over `input`, within the limit: what it wrote, and what it said on standard error.
 fn run(
     command: &mut Command,
     input: &[u8],
     doing: &'static str,
     key: CredentialKey,
-) -> Result<Zeroizing<Vec<u8>>, CredentialTrouble> {
+) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CredentialTrouble> {
     let deadline = Instant::now() + LIMIT;
     let failed = |error| CredentialTrouble::Io { error };
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -190,7 +199,10 @@ fn run(
         .ok_or(CredentialTrouble::Timeout)?;
     loop {
         match running.0.try_wait().map_err(failed)? {
-            Some(status) if status.success() => return answer.output.ok_or(CredentialTrouble::Strange),
+            Some(status) if status.success() => {
+                let output = answer.output.ok_or(CredentialTrouble::Strange)?;
+                return Ok((output, answer.complaint));
+            }
             Some(status) => {
                 let said = last_line(&answer.complaint).unwrap_or_else(|| format!("it ended with {status}"));
                 return Err(CredentialTrouble::Refused { doing, key, said });

@@ -134,3 +134,69 @@ impl fmt::Display for CredentialKind {
 fn number<const N: usize>(bytes: &[u8]) -> Option<u64> {
     bytes.first_chunk::<N>().map(|bytes| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whole, of systemd 252, with a host key: what is inside is no secret.
+    const HOST: &str = "Whxqht+dQJax1aZeCGLxmiAAAAABAAAADAAAABAAAABf2NAgYq/HYstpsqQAAAAA7B1+JmJyfGilkiX\n\
+                        RYrjBT+sRGyRcp3De7Dy7nxM4/cG3jK9SNXIGXKE/b0q5Iq8TlB7e9Xt+\n";
+
+    /// The beginning of one that a TPM takes part in: identifier, sizes, vector, mask.
+    fn with_tpm(id: &str, vector: usize, mask: u64) -> Vec<u8> {
+        let mut bytes = base16ct::lower::decode_vec(id).unwrap();
+        for size in [32, 1, u32::try_from(vector).unwrap(), 16] {
+            bytes.extend(size.to_le_bytes());
+        }
+        bytes.extend(vec![0xee; vector]);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes.extend(mask.to_le_bytes());
+        bytes.extend([0x0b, 0x00, 0x23, 0x00]);
+        Base64::encode_string(&bytes).into_bytes()
+    }
+
+    fn shown(file: &[u8]) -> String {
+        CredentialKind::of(file).map_or_else(|| "none".to_owned(), |kind| format!("{}: {kind}", kind.word()))
+    }
+
+    #[test]
+    fn what_protects_a_credential_is_read_from_it() {
+        assert_eq!(shown(HOST.as_bytes()), "host: the host key alone");
+        for (id, mask, expected) in [
+            ("0c7cc07b117645919c4b0bea08bc20fe", 1 << 7, "tpm2: the TPM, bound to PCR 7"),
+            ("0c7cc07b117645919c4b0bea08bc20fe", 1 << 7 | 1 << 11, "tpm2: the TPM, bound to PCR 7+11"),
+            ("0c7cc07b117645919c4b0bea08bc20fe", 0, "tpm2: the TPM, whatever the machine starts"),
+            ("faf7eb9341e3412ca1a436f95a29362f", 0, "tpm2: the TPM, under a signed policy"),
+            ("93a894094874449090caf2fc93cab553", 1, "host+tpm2: the host key and the TPM, bound to PCR 0"),
+            (
+                "af4950a849134eb1a73846304ff30c05",
+                1 << 23,
+                "host+tpm2: the host key and the TPM, bound to PCR 23 and a signed policy",
+            ),
+            ("058469daf6f54324800549da0f8ea2fb", 0, "nothing: nothing: its key is known to everybody"),
+            (
+                "00000000000000000000000000000000",
+                0,
+                "unknown: keys of a kind that this program does not know",
+            ),
+        ] {
+            for vector in [12, 16] {
+                assert_eq!(shown(&with_tpm(id, vector, mask)), expected, "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_or_no_credential_is_none() {
+        let whole = with_tpm("0c7cc07b117645919c4b0bea08bc20fe", 12, 1 << 7);
+        for length in (0..74).step_by(4) {
+            assert_eq!(CredentialKind::of(&whole[..length]), None, "{length}");
+        }
+        assert!(CredentialKind::of(&whole[..76]).is_some());
+        let huge = with_tpm("0c7cc07b117645919c4b0bea08bc20fe", 5000, 1);
+        for file in [&b"[\"00\"]"[..], b"", b"\xff\xfe", &huge] {
+            assert_eq!(CredentialKind::of(file), None);
+        }
+    }
+}

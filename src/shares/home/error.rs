@@ -20,7 +20,7 @@ pub enum HomeError {
         error: io::Error,
     },
     /// Others could exchange a file there.
-    #[error("no place for shares is {}: {cause}", quote::sentence(path))]
+    #[error("{} is no place for shares: {cause}", quote::sentence(path))]
     Directory {
         /// The file.
         path: PathBuf,
@@ -107,6 +107,10 @@ impl Explain for HomeError {
             Self::NoDirectory { directory, .. } => {
                 format!("Make it: sudo install -d -m 755 {}", quote::shell(directory))
             }
+            Self::Directory { cause: FileRefusal::DirectoryMode { sticky: true, .. }, .. } => {
+                "Name a file in a directory of its owner's with --output; /etc/vault-unseal is meant for it."
+                    .to_owned()
+            }
             Self::Directory { path, cause } => cause.advice(path),
             Self::NotAFile { .. } => "Name a file in it with --output.".to_owned(),
             Self::Occupied { .. } => {
@@ -119,7 +123,7 @@ impl Explain for HomeError {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     format!("Make room: df {}", quote::shell(path.parent().unwrap_or(path)))
                 }
-                _ => "Nothing was changed. See what the kernel says: journalctl -k".to_owned(),
+                _ => "See what the kernel says: journalctl -k".to_owned(),
             },
             Self::Credential { cause, .. } => cause.advice(),
             Self::Tpm { cause, path } => cause.advice(Some(path)),

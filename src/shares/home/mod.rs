@@ -68,8 +68,19 @@ pub struct Stored {
     pub home: Home,
     /// How many shares.
     pub count: usize,
-    /// Credentials only: which keys really protect it, from the file itself.
+    /// Which keys and PCRs really protect it.
+    pub protection: Protection,
+}
+
+/// What protects shares where they rest, from the file itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// Of a credential: which keys.
     pub kind: Option<CredentialKind>,
+    /// The PCRs that must not change, with their bank where there is a choice of it.
+    pub pcrs: Option<String>,
+    /// Nothing has been measured into any of these PCRs, so that they bind to nothing: the firmware does not measure.
+    pub unmeasured: bool,
 }
 
 impl Home {
@@ -98,6 +109,11 @@ impl Home {
         }
     }
 
+    /// Whether this machine alone can open it.
+    pub fn is_sealed(&self) -> bool {
+        !matches!(self, Self::Plain { .. })
+    }
+
     /// Does everything that can fail with random bytes in place of shares: makes the directory if only it is missing,
     /// judges it, writes beside the file and opens again. Disk space stays reserved.
     ///
@@ -124,48 +140,59 @@ impl Prepared {
         if self.reserved.in_place() {
             return Err(HomeError::Occupied { path: self.home.path().to_owned() });
         }
-        let kind = self.put(&text::of(shares.iter().map(super::Share::bytes)))?;
+        let protection = self.put(&text::of(shares.iter().map(super::Share::bytes)))?;
         self.reserved.take_place()?;
-        Ok(Stored { home: self.home.clone(), count: shares.count(), kind })
+        Ok(Stored { home: self.home.clone(), count: shares.count(), protection })
     }
 
     /// Seals the text, writes it beside the file, opens what was written and compares.
-    fn put(&self, text: &[u8]) -> Result<Option<CredentialKind>, HomeError> {
-        let (kind, opened) = match &self.home {
+    fn put(&self, text: &[u8]) -> Result<Protection, HomeError> {
+        let path = self.home.path();
+        let (protection, opened) = match &self.home {
             Home::Plain { .. } => {
                 self.reserved.write(text)?;
-                (None, self.reserved.read()?)
+                (Protection::default(), self.reserved.read()?)
             }
             Home::Credential { sealing, .. } => {
-                let (sealed, kind) =
+                let (sealed, protection) =
                     credential::encrypt(text, sealing).map_err(|cause| self.refused(cause))?;
                 self.reserved.write(&sealed)?;
                 let written = self.reserved.read()?;
-                (Some(kind), credential::decrypt(&written, sealing).map_err(|cause| self.refused(cause))?)
+                (protection, credential::decrypt(&written, sealing).map_err(|cause| self.refused(cause))?)
             }
-            Home::Tpm2 { sealing, path } => {
-                let refused = |cause| HomeError::Tpm { path: path.clone(), cause };
-                self.reserved.write(&tpm::seal(text, sealing).map_err(refused)?)?;
+            Home::Tpm2 { sealing, .. } => {
+                let refused = |cause| HomeError::Tpm { path: path.to_owned(), cause };
+                let sealed = tpm::seal(text, sealing).map_err(refused)?;
+                self.reserved.write(&sealed)?;
                 // Read as the daemon will read it.
-                let beside = self.reserved.path();
-                let opened = tpm::open(&beside, sealing.tcti.as_deref());
-                (
-                    None,
-                    opened.map_err(|cause| HomeError::Unopened {
-                        path: path.clone(),
-                        cause: Box::new(cause),
-                    })?,
-                )
+                let opened = tpm::open(&self.reserved.path(), sealing.tcti.as_deref())
+                    .map_err(|cause| HomeError::Unopened { path: path.to_owned(), cause: Box::new(cause) })?;
+                (Protection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)
             }
         };
         if !text::same(&opened, text) {
-            return Err(HomeError::Differs { path: self.home.path().to_owned() });
+            return Err(HomeError::Differs { path: path.to_owned() });
         }
-        Ok(kind)
+        Ok(protection)
     }
 
     fn refused(&self, cause: CredentialTrouble) -> HomeError {
         HomeError::Credential { path: self.home.path().to_owned(), cause }
+    }
+}
+
+impl Protection {
+    fn of_tpm2(blob: &tpm::Blob) -> Self {
+        let Some(bound) = &blob.pcrs else { return Self::default() };
+        Self {
+            kind: None,
+            pcrs: bound.selection().map(|selection| selection.to_string()),
+            // What a PCR holds when the machine starts: zeros, or for those of a dynamic launch ones.
+            unmeasured: bound
+                .values
+                .values()
+                .all(|value| value.iter().all(|byte| *byte == 0) || value.iter().all(|byte| *byte == 0xff)),
+        }
     }
 }
 

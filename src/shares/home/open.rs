@@ -48,6 +48,14 @@ impl Home {
         Ok(self)
     }
 
+    /// How many shares rest there, where the file says so without being opened.
+    pub fn count(&self) -> Option<usize> {
+        match self {
+            Self::Tpm2 { path, .. } => tpm::look(path).ok().map(|description| description.shares),
+            Self::Plain { .. } | Self::Credential { .. } => None,
+        }
+    }
+
     /// The file as it is.
     fn sealed(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, HomeError> {
         let path = self.path();

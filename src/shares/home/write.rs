@@ -130,7 +130,10 @@ impl Reserved {
             self.placed = true;
         }
         // The name too must survive a power cut.
-        fsync(&self.directory).map_err(|errno| self.failed("write the directory of", errno.into()))
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let written =
+            openat(&self.directory, c".", flags, Mode::empty()).and_then(|directory| fsync(&directory));
+        written.map_err(|errno| self.failed("write the directory of", errno.into()))
     }
 
     fn rename(&self) -> Result<(), Errno> {

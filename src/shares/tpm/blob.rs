@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version that is written and read.
-pub const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 /// Bytes of the key that the TPM keeps.
 pub const KEY_LENGTH: usize = 32;
 /// Bytes of the nonce of ChaCha20-Poly1305 (RFC 8439).
@@ -24,7 +24,7 @@ const FORMAT: &str = "vault-unseal-tpm2";
 const HIERARCHY: &str = "owner";
 const TEMPLATE: &str = "tcg-srk-ecc-p256";
 const CIPHER: &str = "chacha20-poly1305";
-/// The largest TPM2B_PUBLIC and TPM2B_PRIVATE of a sealed key are far smaller.
+/// The largest `TPM2B_PUBLIC` and `TPM2B_PRIVATE` of a sealed key are far smaller.
 const STRUCTURE_LIMIT: usize = 1024;
 
 /// What the file says. None of it is secret to anybody but the TPM that sealed it.
@@ -36,9 +36,9 @@ pub struct Blob {
     pub primary: [u8; 34],
     /// The PCRs that must not change, if any.
     pub pcrs: Option<BoundPcrs>,
-    /// The sealed key's TPM2B_PUBLIC, as the TPM marshals it.
+    /// The sealed key's `TPM2B_PUBLIC`, as the TPM marshals it.
     pub public: Vec<u8>,
-    /// The sealed key's TPM2B_PRIVATE, encrypted by the TPM.
+    /// The sealed key's `TPM2B_PRIVATE`, encrypted by the TPM.
     pub private: Vec<u8>,
     /// The nonce of the cipher.
     pub nonce: [u8; NONCE_LENGTH],

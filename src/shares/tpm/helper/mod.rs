@@ -134,7 +134,9 @@ fn refusal(complaint: &[u8], status: ExitStatus) -> TpmRefusal {
         kind: String,
         text: String,
     }
-    let said: Option<Complaint> = serde_json::from_slice(complaint).ok();
+    // A library may have had its say before.
+    let line = complaint.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let said: Option<Complaint> = serde_json::from_slice(line).ok();
     let known = said.and_then(|said| Some((TpmTrouble::of_word(&said.kind)?, said.text)));
     match (known, status.signal()) {
         (Some((trouble, text)), _) => TpmRefusal::new(trouble, text),

@@ -1,0 +1,138 @@
+//! Why it failed, told from the codes of libtss2 and the TPM.
+
+use std::fmt::Display;
+use tss_esapi::Error;
+use tss_esapi::constants::response_code::Tss2ResponseCode;
+use vault_unseal::shares::tpm::{TpmRefusal, TpmTrouble};
+
+/// A failure in the words of the library.
+pub(crate) struct Failure(TpmRefusal);
+
+/// The layers of tpm2-tss that codes come from (TSS 2.0 Overview and Common Structures, 2.3).
+const LAYER_TCTI: u32 = 10;
+const LAYER_RESOURCE_MANAGER_TPM: u32 = 11;
+const LAYER_RESOURCE_MANAGER: u32 = 12;
+
+/// What of the TPM's codes (TPM 2.0 Library, part 2, 6.6) is told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// It has no room for another session or key, or is busy: passes.
+    Busy,
+    /// Too many wrong authorizations.
+    Lockout,
+    /// The owner hierarchy, or a key, wants a password.
+    Password,
+    /// The owner hierarchy is switched off.
+    Hierarchy,
+    /// A structure that was given to it does not hold together.
+    Structure,
+    /// There is nothing at a handle.
+    Handle,
+    /// The policy of a key is not fulfilled.
+    Policy,
+    /// No answer came through.
+    Gone,
+    /// Anything else.
+    Other,
+}
+
+impl Failure {
+    pub(crate) fn new(trouble: TpmTrouble, text: impl Into<String>) -> Self {
+        Self(TpmRefusal::new(trouble, text))
+    }
+
+    /// The kernel, not the TPM.
+    pub(crate) fn of_system(what: &str, error: &dyn Display) -> Self {
+        Self::new(TpmTrouble::Failed, format!("{what}: {error}"))
+    }
+
+    /// A command of the TPM that failed for no reason that is special to it.
+    pub(crate) fn of_command(what: &str, error: Error) -> Self {
+        let told = told(error);
+        let (trouble, text) = match cause(error) {
+            Cause::Busy => (TpmTrouble::Busy, format!("the TPM is busy or full: {told}")),
+            Cause::Lockout => {
+                (TpmTrouble::Lockout, format!("the TPM is locked after too many wrong authorizations: {told}"))
+            }
+            Cause::Hierarchy => {
+                (TpmTrouble::Failed, "the owner hierarchy of the TPM is switched off".to_owned())
+            }
+            Cause::Password => (
+                TpmTrouble::Failed,
+                "the owner hierarchy of the TPM has a password, and no storage root key is kept at 0x81000001"
+                    .to_owned(),
+            ),
+            Cause::Gone => (TpmTrouble::Absent, format!("the TPM went away: {told}")),
+            _ => (TpmTrouble::Failed, format!("the TPM refused {what}: {told}")),
+        };
+        Self::new(trouble, text)
+    }
+
+    pub(crate) fn trouble(&self) -> TpmTrouble {
+        self.0.trouble()
+    }
+
+    /// The one line for standard error.
+    pub(crate) fn line(&self) -> String {
+        serde_json::json!({ "kind": self.0.kind(), "text": self.0.to_string() }).to_string()
+    }
+}
+
+impl From<TpmRefusal> for Failure {
+    fn from(refusal: TpmRefusal) -> Self {
+        Self(refusal)
+    }
+}
+
+/// The kind of a code.
+pub(crate) fn cause(error: Error) -> Cause {
+    let Some(code) = code(error) else { return Cause::Other };
+    let (layer, code) = (code >> 16 & 0xff, code & 0xffff);
+    match layer {
+        LAYER_TCTI => Cause::Gone,
+        0 | LAYER_RESOURCE_MANAGER_TPM | LAYER_RESOURCE_MANAGER => of_tpm(code),
+        _ => Cause::Other,
+    }
+}
+
+fn of_tpm(code: u32) -> Cause {
+    // Format one: about a handle, a session or a parameter, whose number is left out here.
+    if code & 0x80 != 0 {
+        return match code & 0x3f {
+            0x05 => Cause::Hierarchy,
+            0x0b => Cause::Handle,
+            0x0e | 0x22 => Cause::Password,
+            0x1d => Cause::Policy,
+            // With bit 6: about a parameter.
+            _ if code & 0x40 != 0 => Cause::Structure,
+            _ => Cause::Other,
+        };
+    }
+    match code {
+        // Context gap, object memory, session memory, memory, session handles, object handles, yielded, testing, NV
+        // rate, retry.
+        0x901..=0x906 | 0x908 | 0x90a | 0x920 | 0x922 => Cause::Busy,
+        0x921 => Cause::Lockout,
+        0x128 => Cause::Policy,
+        _ => Cause::Other,
+    }
+}
+
+/// The number that libtss2 gave; the wrapper shows it, and nothing else hands it out.
+fn code(error: Error) -> Option<u32> {
+    let shown = match error {
+        Error::Tss2Error(Tss2ResponseCode::FormatZero(code)) => code.to_string(),
+        Error::Tss2Error(Tss2ResponseCode::FormatOne(code)) => code.to_string(),
+        _ => return None,
+    };
+    u32::from_str_radix(shown.rsplit_once("0x")?.1, 16).ok()
+}
+
+/// The error in the wrapper's words, with the code.
+pub(crate) fn told(error: Error) -> String {
+    match code(error) {
+        Some(code) if code >> 16 == LAYER_TCTI => format!("no connection (code {code:#x})"),
+        Some(code) => format!("{error} (code {code:#x})"),
+        None => error.to_string(),
+    }
+}

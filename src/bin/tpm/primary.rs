@@ -1,0 +1,128 @@
+//! The primary key: the storage root key that the TCG describes, made from the owner hierarchy's seed.
+//!
+//! The TPM makes the same key each time from the same template, until it is cleared. Where the platform keeps it at the
+//! customary handle, that one is used: it takes no time, and no password of the owner.
+
+use super::failure::{Cause, Failure, cause};
+use super::structures::name;
+use tss_esapi::attributes::{ObjectAttributes, ObjectAttributesBuilder};
+use tss_esapi::handles::{KeyHandle, PersistentTpmHandle, TpmHandle};
+use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
+use tss_esapi::interface_types::ecc::EccCurve;
+use tss_esapi::interface_types::resource_handles::Hierarchy;
+use tss_esapi::interface_types::session_handles::AuthSession;
+use tss_esapi::structures::{
+    EccParameter, EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder,
+    PublicEccParametersBuilder, SymmetricDefinitionObject,
+};
+use tss_esapi::{Context, Error};
+use vault_unseal::shares::tpm::TpmTrouble;
+
+/// Where platforms keep it (TCG TPM v2.0 Provisioning Guidance, 7.8).
+const STORAGE_ROOT_KEY: u32 = 0x8100_0001;
+
+/// The key, loaded.
+pub(crate) struct Primary {
+    pub(crate) handle: KeyHandle,
+    pub(crate) name: [u8; 34],
+}
+
+/// The key of this name. Only it may be the salt's: nobody else on the way to the TPM has its private part.
+pub(crate) fn named(context: &mut Context, wanted: &[u8; 34]) -> Result<Primary, Failure> {
+    if let Some((kept, _)) = kept(context)?.filter(|(kept, _)| kept.name == *wanted) {
+        return Ok(kept);
+    }
+    let made = made(context).map_err(refused)?;
+    if made.name == *wanted {
+        return Ok(made);
+    }
+    Err(Failure::new(
+        TpmTrouble::Other,
+        "another TPM sealed them, or this one before it was cleared: its storage root key is another",
+    ))
+}
+
+/// The key to seal to. Its public part is believed: at this time there is nothing to compare it with.
+pub(crate) fn any(context: &mut Context) -> Result<Primary, Failure> {
+    match made(context) {
+        Ok(made) => Ok(made),
+        Err(error) if cause(error) == Cause::Password => match kept(context)? {
+            Some((kept, public)) if is_of_template(&public) => Ok(kept),
+            _ => Err(refused(error)),
+        },
+        Err(error) => Err(refused(error)),
+    }
+}
+
+fn refused(error: Error) -> Failure {
+    Failure::of_command("to make the primary key", error)
+}
+
+fn made(context: &mut Context) -> Result<Primary, Error> {
+    let template = template()?;
+    let made = context.execute_with_session(Some(AuthSession::Password), |context| {
+        context.create_primary(Hierarchy::Owner, template, None, None, None, None)
+    })?;
+    Ok(Primary { handle: made.key_handle, name: name(&made.out_public)? })
+}
+
+/// The key at the customary handle, if there is one whose name can be told.
+fn kept(context: &mut Context) -> Result<Option<(Primary, Public)>, Failure> {
+    let look = |context: &mut Context| {
+        let handle = TpmHandle::Persistent(PersistentTpmHandle::new(STORAGE_ROOT_KEY)?);
+        let handle: KeyHandle = context.tr_from_tpm_public(handle)?.into();
+        let (public, ..) = context.read_public(handle)?;
+        Ok((Primary { handle, name: name(&public)? }, public))
+    };
+    match look(context) {
+        Ok((kept, public)) => Ok(Some((kept, public))
+            .filter(|(_, public)| public.name_hashing_algorithm() == HashingAlgorithm::Sha256)),
+        Err(error) if cause(error) == Cause::Gone => Err(refused(error)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The ECC P-256 storage root key of the TCG's EK Credential Profile and Provisioning Guidance: what systemd and
+/// `tpm2_createprimary -C o -g sha256 -G ecc -u FILE` (FILE with two coordinates of 32 zero bytes) make, too.
+fn template() -> Result<Public, Error> {
+    let zero = || EccParameter::try_from(vec![0; 32]);
+    let parameters = PublicEccParametersBuilder::new()
+        .with_symmetric(SymmetricDefinitionObject::AES_128_CFB)
+        .with_ecc_scheme(EccScheme::Null)
+        .with_curve(EccCurve::NistP256)
+        .with_key_derivation_function_scheme(KeyDerivationFunctionScheme::Null)
+        .with_is_decryption_key(true)
+        .with_restricted(true)
+        .build()?;
+    PublicBuilder::new()
+        .with_public_algorithm(PublicAlgorithm::Ecc)
+        .with_name_hashing_algorithm(HashingAlgorithm::Sha256)
+        .with_object_attributes(attributes()?)
+        .with_ecc_parameters(parameters)
+        .with_ecc_unique_identifier(EccPoint::new(zero()?, zero()?))
+        .build()
+}
+
+fn attributes() -> Result<ObjectAttributes, Error> {
+    ObjectAttributesBuilder::new()
+        .with_fixed_tpm(true)
+        .with_fixed_parent(true)
+        .with_sensitive_data_origin(true)
+        .with_user_with_auth(true)
+        .with_no_da(true)
+        .with_restricted(true)
+        .with_decrypt(true)
+        .build()
+}
+
+/// Whether a key was made from the template, whatever came out.
+fn is_of_template(public: &Public) -> bool {
+    let Ok(Public::Ecc { object_attributes, auth_policy, parameters, .. }) = template() else { return false };
+    let wanted = (object_attributes, auth_policy, parameters);
+    match public {
+        Public::Ecc { object_attributes, auth_policy, parameters, .. } => {
+            (*object_attributes, auth_policy.clone(), *parameters) == wanted
+        }
+        _ => false,
+    }
+}

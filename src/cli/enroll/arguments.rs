@@ -1,0 +1,112 @@
+//! What can be typed after `enroll`.
+
+use crate::shares::home::CredentialKey;
+use crate::shares::tpm::PcrSelection;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::path::PathBuf;
+
+/// What the long help shows below the options.
+pub(in crate::cli) const EXAMPLES: &str = "\
+Examples:
+  vault-unseal enroll init.json --tpm2                       only this machine's TPM opens it
+  vault-unseal enroll init.json --tpm2 --pcrs 7              … and only while Secure Boot is as it is now
+  vault-unseal enroll init.json --credential host+tpm2       systemd opens it when it starts the service
+  pass show vault/shares | vault-unseal enroll - --plain     a file that only root can read
+  vault-unseal enroll - --tpm2                               asks for the shares, and does not show them
+  vault-unseal enroll init.json --split 3                    shares-1.json … for three machines, in this directory
+  vault-unseal enroll init.json --tpm2 --split 3 --node 2    only what the second of them gets, into its TPM
+
+Before the firmware is updated, or anything else that changes what PCRs hold: have the shares at hand, on paper or on
+another machine. After it the TPM refuses, the daemon says so (tpm-pcr-changed), and
+
+  vault-unseal enroll --rebind init.json                     seals the same shares to what the machine is now
+
+Where the file still opens, such as to bind it to other PCRs, --rebind needs nothing else. A TPM that breaks with its
+board takes the shares with it: always keep them somewhere else too.";
+
+/// Options of `enroll`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags that are typed independently")]
+pub struct EnrollArguments {
+    /// File with the shares; - reads standard input, and asks without echo on a terminal
+    #[arg(value_name = "FILE|-", required_unless_present = "rebind")]
+    pub file: Option<PathBuf>,
+    /// Seal to this machine's TPM, for `shares = { tpm2 = … }`
+    #[arg(long, group = "home")]
+    pub tpm2: bool,
+    /// Encrypt as a systemd credential with these keys: host, tpm2 or host+tpm2
+    ///
+    /// The host key lies on this machine's disk, and protects a file that is copied elsewhere but not a stolen disk.
+    /// The TPM protects a stolen disk. systemd's own `auto` is not offered: it takes the host key alone where it does not
+    /// find the TPM good enough, and does not say so.
+    #[arg(long, group = "home", value_name = "KEYS",
+          value_parser = PossibleValuesParser::new(["host", "tpm2", "host+tpm2"]).map(|word| key(&word)))]
+    pub credential: Option<CredentialKey>,
+    /// Write as they are: owner and mode protect them, nothing else
+    #[arg(long, group = "home")]
+    pub plain: bool,
+    /// PCRs that must not change until the shares are opened, such as 7 or 7+11
+    ///
+    /// 0 and 2 change with the firmware, 4 and 11 with the kernel, 7 with Secure Boot. Without this option --tpm2 binds to the
+    /// TPM alone, and --credential to what systemd takes by itself (7, in most versions). Boards whose firmware measures
+    /// nothing, such as the Raspberry Pi, gain nothing by it; that is noticed and told.
+    #[arg(long, value_name = "PCR+…")]
+    pub pcrs: Option<PcrSelection>,
+    /// Where to write; default: shares.tpm2, shares.cred or shares.json in /etc/vault-unseal
+    #[arg(long, short, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Name of the credential
+    #[arg(long, value_name = "NAME", default_value = "shares")]
+    pub name: String,
+    /// Only these shares, counted from 1 as in the file: 1,3
+    #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "split",
+          value_parser = clap::value_parser!(u8).range(1..))]
+    pub only: Vec<u8>,
+    /// Split among so many machines, each with fewer shares than needed
+    ///
+    /// Writes one plain file a machine, shares-1.json and so on, to be carried there. With --node only that machine's
+    /// part, straight into its home. How many shares are needed is asked of the configured servers, unless --threshold
+    /// says it.
+    #[arg(long, value_name = "MACHINES", value_parser = clap::value_parser!(u8).range(1..))]
+    pub split: Option<u8>,
+    /// Which of the machines this is, counted from 1
+    #[arg(long, value_name = "K", requires = "split", value_parser = clap::value_parser!(u8).range(1..))]
+    pub node: Option<u8>,
+    /// How many shares are needed; without it, the configured servers are asked
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..))]
+    pub threshold: Option<u8>,
+    /// Replace a file that is there already, once the new one was opened and compared
+    #[arg(long)]
+    pub force: bool,
+    /// Overwrite and delete FILE afterwards, without asking
+    ///
+    /// On flash (SD cards, SSDs, eMMC) and on file systems that copy on write, what was there may survive; a rekey is the
+    /// only sure way (vault operator rekey).
+    #[arg(long, conflicts_with = "keep", requires = "file")]
+    pub shred: bool,
+    /// Keep FILE, without asking
+    #[arg(long)]
+    pub keep: bool,
+    /// Seal the shares of the file at --output anew, to what the machine is now
+    ///
+    /// Opens the file, or reads FILE where it no longer opens, of which --only or --split with --node take a part as
+    /// before. The PCRs stay the same unless --pcrs names others. The old file stays until the new one was opened and
+    /// compared.
+    #[arg(long, conflicts_with_all = ["plain", "shred"])]
+    pub rebind: bool,
+    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
+    #[arg(long, value_name = "TCTI", hide_short_help = true)]
+    pub tcti: Option<String>,
+    /// Print what was written as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn key(word: &str) -> CredentialKey {
+    match word {
+        "host" => CredentialKey::Host,
+        "tpm2" => CredentialKey::Tpm2,
+        _ => CredentialKey::HostAndTpm2,
+    }
+}

@@ -1,0 +1,203 @@
+//! Whether the shares belong together, and to the servers.
+
+use super::request::Parts;
+use crate::cli::ConfigArguments;
+use crate::cli::look::{Target, targets};
+use crate::cli::start::runtime;
+use crate::config::{self, Environment, Purpose};
+use crate::explain::Explain;
+use crate::shares::{Misfit, ShareSet, Split};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::failure::Failure;
+
+/// How long servers are asked for their threshold: it is good to know, and `check` asks again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why these shares are not enrolled.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    #[error("{0}")]
+    Misfit(Misfit),
+    #[error("share {} does not fit the others: a machine that got it could not help the others", list(.0))]
+    Corrupt(Vec<usize>),
+    #[error("the shares do not all belong together, and there are too few to tell which is wrong")]
+    Ambiguous,
+    #[error("how many shares are needed is not known: no configured server says so")]
+    NoThreshold,
+    #[error("there is no share {position}; there are {}", list(held))]
+    NoSuchShare { position: usize, held: Vec<usize> },
+    #[error("share {0} is named twice")]
+    Twice(usize),
+    #[error("the sealed file holds {before}, and {now} would take their place")]
+    AnotherNumber { before: String, now: usize },
+}
+
+impl Explain for Unfit {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Misfit(misfit) => misfit.kind(),
+            Self::Corrupt(_) => "corrupt-share",
+            Self::Ambiguous => "inconsistent-shares",
+            Self::NoThreshold => "threshold-unknown",
+            Self::NoSuchShare { .. } => "no-such-share",
+            Self::Twice(_) => "share-named-twice",
+            Self::AnotherNumber { .. } => "another-number-of-shares",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Misfit(misfit) => return misfit.advice(),
+            Self::Corrupt(_) => "Replace it by a good copy, or remove it from the file.".to_owned(),
+            Self::Ambiguous => {
+                "Remove the wrong one. The server tells: submit them with `vault operator unseal`.".to_owned()
+            }
+            Self::NoThreshold => "Say it: --threshold 3. `vault status` shows it.".to_owned(),
+            Self::AnotherNumber { .. } => {
+                "Say which of them belong to this machine: --only 1,3, or --split N --node K as before. To put others \
+                 there on purpose: enroll --force without --rebind."
+                    .to_owned()
+            }
+            Self::NoSuchShare { .. } | Self::Twice(_) => {
+                "Shares are counted from 1, as they stand in the file.".to_owned()
+            }
+        })
+    }
+}
+
+/// A share that is enrolled although it looks wrong.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Doubt {
+    #[error("share {} does not fit the others", list(.0))]
+    Corrupt(Vec<usize>),
+    #[error("the shares do not all belong together, and there are too few to tell which is wrong")]
+    Ambiguous,
+}
+
+impl Explain for Doubt {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Corrupt(_) => "corrupt-share",
+            Self::Ambiguous => "inconsistent-shares",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Corrupt(_) => {
+                "The daemon unseals without it while there are enough others. Replace it by a good copy."
+                    .to_owned()
+            }
+            Self::Ambiguous => {
+                "The daemon tries them in turn, and names the wrong one once the server is unsealed."
+                    .to_owned()
+            }
+        })
+    }
+}
+
+/// Which shares go to each home, as indices, and how many machines bring back a server.
+pub(super) struct Distribution {
+    pub(super) parts: Vec<Vec<usize>>,
+    pub(super) coalition: Option<usize>,
+}
+
+/// Judges the shares and distributes them.
+pub(super) fn distribute(
+    shares: &ShareSet,
+    parts: &Parts,
+    threshold: Option<usize>,
+) -> Result<(Distribution, Option<Doubt>), Failure> {
+    let plan = threshold.map(|threshold| shares.plan(threshold)).unwrap_or_default();
+    if let Some(misfit) = plan.misfit {
+        return Err(Unfit::Misfit(misfit).into());
+    }
+    let positions = shares.positions(&plan.corrupt);
+    let doubt = match (positions.is_empty(), plan.ambiguous) {
+        (false, _) => Some(Doubt::Corrupt(positions)),
+        (true, true) => Some(Doubt::Ambiguous),
+        (true, false) => None,
+    };
+    let one = |part| Distribution { parts: vec![part], coalition: None };
+    let distribution = match parts {
+        Parts::All => one((0..shares.count()).collect()),
+        Parts::Only(positions) => one(indices(shares, positions)?),
+        Parts::Split { machines, node } => {
+            match doubt {
+                Some(Doubt::Corrupt(positions)) => return Err(Unfit::Corrupt(positions).into()),
+                Some(Doubt::Ambiguous) => return Err(Unfit::Ambiguous.into()),
+                None => {}
+            }
+            let threshold = threshold.ok_or(Unfit::NoThreshold)?;
+            let split = Split::among(*machines, shares.count(), threshold)?;
+            let wanted = |machine: usize| node.is_none_or(|node| node == machine);
+            let parts = split.parts.into_iter().zip(1..).filter(|(_, machine)| wanted(*machine));
+            Distribution { parts: parts.map(|(part, _)| part).collect(), coalition: Some(split.coalition) }
+        }
+    };
+    Ok((distribution, doubt))
+}
+
+/// Refuses to put another number of shares into a home than was there: with split custody, others' shares too.
+pub(super) fn as_many_as(before: Option<usize>, now: usize) -> Result<(), Unfit> {
+    match before {
+        Some(1) if now != 1 => Err(Unfit::AnotherNumber { before: "1 share".to_owned(), now }),
+        Some(count) if count != now => Err(Unfit::AnotherNumber { before: format!("{count} shares"), now }),
+        _ => Ok(()),
+    }
+}
+
+/// The indices of the shares at these positions.
+fn indices(shares: &ShareSet, positions: &[usize]) -> Result<Vec<usize>, Unfit> {
+    let mut indices = Vec::with_capacity(positions.len());
+    for &position in positions {
+        let held = || shares.iter().map(crate::shares::Share::position).collect();
+        let index = shares.iter().position(|share| share.position() == position);
+        let index = index.ok_or_else(|| Unfit::NoSuchShare { position, held: held() })?;
+        if indices.contains(&index) {
+            return Err(Unfit::Twice(position));
+        }
+        indices.push(index);
+    }
+    indices.sort_unstable();
+    Ok(indices)
+}
+
+/// Asks the configured servers how many shares they need; `None` when none says so, or not all the same.
+pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<usize> {
+    let environment = Environment::of_process();
+    // A configuration that is wrong, or not there yet, is for `check` to tell.
+    let loaded =
+        config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()?;
+    let targets = targets(&loaded.settings).ok()?;
+    let runtime = runtime().ok()?;
+    let thresholds = runtime.block_on(thresholds(&targets));
+    runtime.shutdown_background();
+    thresholds.first().copied().filter(|_| thresholds.len() == 1)
+}
+
+async fn thresholds(targets: &[Target]) -> BTreeSet<usize> {
+    let ask = |target: Target| async move {
+        tokio::time::timeout(PATIENCE, target.server.seal_status()).await.ok()?.ok()
+    };
+    let tasks: Vec<_> = targets.iter().cloned().map(|target| tokio::spawn(ask(target))).collect();
+    let mut thresholds = BTreeSet::new();
+    for task in tasks {
+        let status = task.await.ok().flatten();
+        let known = status.filter(|status| status.threshold > 0 && status.takes_unseal_shares());
+        thresholds.extend(known.map(|status| status.threshold));
+    }
+    thresholds
+}
+
+/// `1, 3 and 4`.
+pub(super) fn list(positions: &[usize]) -> String {
+    let words: Vec<String> = positions.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        None => "none".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+    }
+}

@@ -1,0 +1,200 @@
+//! `vault-unseal enroll`: puts shares where the daemon finds them.
+
+mod arguments;
+mod failure;
+mod fit;
+mod next;
+mod prompt;
+mod request;
+mod show;
+mod shred;
+mod source;
+
+pub(super) use arguments::EXAMPLES;
+pub use arguments::EnrollArguments;
+
+use super::start::fail;
+use super::{ConfigArguments, Exit};
+use crate::explain::Explain;
+use crate::protect;
+use crate::report::style::Style;
+use crate::shares::Notice;
+use crate::shares::home::{Home, Prepared, Stored};
+use failure::Failure;
+use fit::{Distribution, list};
+use request::{From, Parts, Request};
+use show::Done;
+use shred::Fate;
+use source::Input;
+use std::io::{self, Write};
+
+/// Does what the arguments say.
+pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Exit {
+    // Shares are read below. A kernel that refuses is found by `run`, which cannot do without.
+    let _ = protect::this_process();
+    match store(arguments, options) {
+        Ok(exit) | Err(Failure::Told(exit)) => exit,
+        Err(Failure::Error(error, exit)) => fail(error.as_ref(), exit),
+    }
+}
+
+fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Failure> {
+    let mut request = Request::of(options)?;
+    let mut before = None;
+    if let From::Home(_) = request.from {
+        request.home = request.home.bound_as_before()?;
+        before = request.home.count();
+    }
+    // A file can be judged before anything is touched; whoever types is asked once it is sure that it can be kept.
+    let named = source::named(&request.from)?;
+    let mut homes = Vec::new();
+    for home in request.homes() {
+        homes.push(home.prepare(request.existing)?);
+    }
+    let input = match named {
+        Some(input) => input,
+        None => source::read(&request.from, &request.home)?,
+    };
+    let threshold = options.threshold.map(usize::from).or_else(|| fit::ask_servers(arguments));
+    let parts = if input.chosen { &Parts::All } else { &request.parts };
+    let (distribution, doubt) = fit::distribute(&input.loaded.shares, parts, threshold)?;
+    fit::as_many_as(before, distribution.parts.iter().map(Vec::len).sum())?;
+    let stored = store_all(&input, &mut homes, &distribution)?;
+    let warnings = warnings(&input, doubt, &stored);
+    let done = Done {
+        stored,
+        held: input.loaded.shares.count(),
+        threshold,
+        coalition: distribution.coalition,
+        root_token: has_root_token(&input),
+        warnings: &warnings,
+        source: input.given.as_ref().map(crate::shares::given::Given::path),
+    };
+    Ok(tell(&request, &input, &done, options))
+}
+
+fn store_all(
+    input: &Input,
+    homes: &mut [Prepared],
+    distribution: &Distribution,
+) -> Result<Vec<(Stored, Vec<usize>)>, Failure> {
+    let shares = &input.loaded.shares;
+    let mut stored = Vec::new();
+    for (home, part) in homes.iter_mut().zip(&distribution.parts) {
+        stored.push((home.store(&shares.only(part))?, shares.positions(part)));
+    }
+    Ok(stored)
+}
+
+fn has_root_token(input: &Input) -> bool {
+    input.loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }))
+}
+
+/// PCRs that bind to nothing.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "nothing has been measured into PCR {pcrs}: binding to them protects nothing, whatever this machine starts"
+)]
+struct Unmeasured {
+    pcrs: String,
+}
+
+impl Explain for Unmeasured {
+    fn kind(&self) -> &'static str {
+        "pcrs-unmeasured"
+    }
+
+    fn advice(&self) -> Option<String> {
+        let advice = "The firmware does not measure (a Raspberry Pi's does not). The TPM itself still protects the \
+                      shares on a disk that is taken elsewhere.";
+        Some(advice.to_owned())
+    }
+}
+
+/// What is odd, apart from a root token, of which the table tells.
+fn warnings(
+    input: &Input,
+    doubt: Option<fit::Doubt>,
+    stored: &[(Stored, Vec<usize>)],
+) -> Vec<Box<dyn Explain>> {
+    let mut warnings: Vec<Box<dyn Explain>> = Vec::new();
+    if let Some(exposed) = input.exposed() {
+        warnings.push(Box::new(exposed));
+    }
+    for notice in &input.loaded.notices {
+        if !matches!(notice, Notice::RootToken { .. }) {
+            warnings.push(Box::new(notice.clone()));
+        }
+    }
+    if let Some(doubt) = doubt {
+        warnings.push(Box::new(doubt));
+    }
+    let unmeasured =
+        stored.iter().map(|(stored, _)| &stored.protection).find(|protection| protection.unmeasured);
+    if let Some(pcrs) = unmeasured.and_then(|protection| protection.pcrs.clone()) {
+        warnings.push(Box::new(Unmeasured { pcrs }));
+    }
+    warnings
+}
+
+/// What would be lost with the source: what was not stored, and perhaps the last copy that another machine can read.
+fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
+    let stored = |position: &usize| done.stored.iter().any(|(_, positions)| positions.contains(position));
+    let all: Vec<usize> = input.loaded.shares.iter().map(crate::shares::Share::position).collect();
+    let rest: Vec<usize> = all.into_iter().filter(|position| !stored(position)).collect();
+    let shares = match rest.as_slice() {
+        [] => None,
+        [one] => Some(format!("share {one}")),
+        more => Some(format!("shares {}", list(more))),
+    };
+    let token = has_root_token(input).then(|| "the root token".to_owned());
+    let what: Vec<String> = shares.into_iter().chain(token).collect();
+    let mut lines = Vec::new();
+    if !what.is_empty() {
+        lines.push(format!("It also holds {}, which would be lost.", what.join(" and ")));
+    }
+    if done.stored.iter().any(|(stored, _)| stored.home.is_sealed()) {
+        lines.push(
+            "Only this machine opens what was sealed: there should be another copy somewhere else."
+                .to_owned(),
+        );
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Warnings, what was done, what becomes of the source, what is next.
+fn tell(request: &Request, input: &Input, done: &Done<'_>, options: &EnrollArguments) -> Exit {
+    let style = Style::of(&io::stdout());
+    if !options.json {
+        source::warn(done.warnings);
+        if write!(io::stdout(), "{}", show::table(done, style)).and_then(|()| io::stdout().flush()).is_err() {
+            return Exit::Failed;
+        }
+    }
+    let (fate, exit) = match shred::settle(input.given.as_ref(), options, lost(input, done).as_deref()) {
+        Ok(fate) => (fate, Exit::Done),
+        Err(error) => {
+            let path = done.source.map(crate::shares::quote::sentence).unwrap_or_default();
+            eprintln!(
+                "error: the shares are stored, but {path} could not be overwritten and deleted: {error}"
+            );
+            eprintln!("  Do it yourself: shred -u {path}");
+            (Fate::Kept, Exit::Failed)
+        }
+    };
+    if options.json {
+        return super::status::print_json(&show::document(done, fate), exit);
+    }
+    let source = done.source.filter(|_| exit == Exit::Done);
+    let mut text = source.map(|source| show::fate(fate, source)).unwrap_or_default();
+    text.push_str(&match &request.parts {
+        Parts::Split { node: None, .. } => {
+            next::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
+        }
+        _ => next::steps(&request.home, &options.name),
+    });
+    match write!(io::stdout(), "{text}") {
+        Ok(()) => exit,
+        Err(_) => Exit::Failed,
+    }
+}

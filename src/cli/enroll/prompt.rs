@@ -1,0 +1,82 @@
+//! Asks for shares on a terminal, and does not show them.
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use zeroize::Zeroizing;
+
+/// The most that is taken, in bytes: more than any file of shares has.
+const MOST: usize = 64 * 1024;
+
+const END_OF_TEXT: u8 = 0x03;
+const END_OF_TRANSMISSION: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const DELETE: u8 = 0x7f;
+/// Ctrl-U.
+const KILL_LINE: u8 = 0x15;
+
+/// Reads lines until one is empty; `None` when it was interrupted. Errors: the terminal.
+pub(super) fn ask() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let terminal = io::stdin().as_fd().try_clone_to_owned()?;
+    let mut errors = io::stderr();
+    writeln!(errors, "Type or paste the shares, one a line. They are not shown. An empty line ends.")?;
+    let quiet = Quiet::make(terminal)?;
+    let mut input = std::fs::File::from(quiet.terminal.try_clone()?);
+    let mut text = Zeroizing::new(Vec::with_capacity(MOST));
+    let mut start = 0;
+    loop {
+        let mut byte = Zeroizing::new([0]);
+        let count = match input.read(byte.as_mut_slice()) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let [typed] = *byte;
+        match typed {
+            END_OF_TEXT => return Ok(None),
+            END_OF_TRANSMISSION => return Ok(Some(text)),
+            _ if count == 0 => return Ok(Some(text)),
+            b'\r' | b'\n' => {
+                let length = text.len() - start;
+                if length == 0 {
+                    return Ok(Some(text));
+                }
+                writeln!(errors, "  {length} characters")?;
+                text.push(b'\n');
+                start = text.len();
+            }
+            DELETE | BACKSPACE => {
+                let shorter = text.len().saturating_sub(1).max(start);
+                text.truncate(shorter);
+            }
+            KILL_LINE => text.truncate(start),
+            other => text.push(other),
+        }
+        if text.len() + 1 >= MOST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+    }
+}
+
+/// A terminal that shows nothing and hands over every byte as it comes; as it was when dropped.
+struct Quiet {
+    terminal: OwnedFd,
+    before: Termios,
+}
+
+impl Quiet {
+    fn make(terminal: OwnedFd) -> io::Result<Self> {
+        let before = tcgetattr(&terminal)?;
+        let mut quiet = before.clone();
+        // Ctrl-C too comes as a byte: a signal would leave the terminal as it is now.
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        tcsetattr(&terminal, OptionalActions::Drain, &quiet)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
+    }
+}

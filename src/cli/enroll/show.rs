@@ -1,0 +1,190 @@
+//! What was done, for people and for machines. Never a byte of a share.
+
+use super::fit::list;
+use super::shred::{Fate, WORTH};
+use crate::explain::Explain;
+use crate::report::style::Style;
+use crate::shares::home::{CredentialKind, Home, Stored};
+use crate::shares::quote;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What was done.
+pub(super) struct Done<'a> {
+    /// Each home, and the positions in the source of the shares in it.
+    pub(super) stored: Vec<(Stored, Vec<usize>)>,
+    /// How many shares the source held.
+    pub(super) held: usize,
+    /// How many are needed, where it is known.
+    pub(super) threshold: Option<usize>,
+    /// After a split: how many machines bring back a server.
+    pub(super) coalition: Option<usize>,
+    /// Whether a root token lay beside the shares.
+    pub(super) root_token: bool,
+    /// What is odd.
+    pub(super) warnings: &'a [Box<dyn Explain>],
+    /// The file that was read.
+    pub(super) source: Option<&'a Path>,
+}
+
+/// Aligned lines for people.
+pub(super) fn table(done: &Done<'_>, style: Style) -> String {
+    let mut rows = Vec::new();
+    for (stored, positions) in &done.stored {
+        let file = quote::sentence(stored.home.path());
+        let part = if done.stored.len() > 1 {
+            format!(" (share{} {})", plural(positions.len()), list(positions))
+        } else {
+            String::new()
+        };
+        rows.push(("stored", format!("{file}{part}")));
+    }
+    if let Some((stored, positions)) = done.stored.first() {
+        rows.push(("protected", protection(stored)));
+        if done.stored.len() == 1 {
+            rows.push(("shares", which(positions, done)));
+        }
+    }
+    if let (Some(coalition), Some(threshold)) = (done.coalition, done.threshold) {
+        rows.push((
+            "together",
+            format!("any {coalition} machines bring back a server ({threshold} shares); none does alone"),
+        ));
+    }
+    rows.push(("opened", "again after writing, and the same as what went in".to_owned()));
+    if done.root_token {
+        rows.push(("left out", "the root token, which is stored nowhere by this".to_owned()));
+    }
+    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    rows.iter().fold(String::new(), |mut text, (label, value)| {
+        let label = format!("{label:<width$}");
+        let label = if label.starts_with("stored") { style.good(&label) } else { label };
+        let _ = writeln!(text, "{label}  {value}");
+        text
+    })
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+fn which(positions: &[usize], done: &Done<'_>) -> String {
+    let held = done.held;
+    let which = match positions.len() {
+        1 if held == 1 => "the only one".to_owned(),
+        count if count == held => format!("all {held}"),
+        count => format!("share{} {} of {held}", plural(count), list(positions)),
+    };
+    match done.threshold {
+        Some(threshold) if positions.len() < threshold => {
+            format!("{which}; {threshold} are needed, so others must come from other machines")
+        }
+        Some(1) => format!("{which}; 1 is needed"),
+        Some(threshold) => format!("{which}; {threshold} are needed"),
+        None => which,
+    }
+}
+
+fn protection(stored: &Stored) -> String {
+    match (&stored.home, &stored.protection.kind) {
+        (Home::Plain { .. }, _) => {
+            "by owner and mode 0600 alone: whoever has the disk has the shares".to_owned()
+        }
+        (Home::Credential { .. }, Some(kind @ CredentialKind::Host)) => {
+            format!("by {kind}, on this disk: whoever has the whole disk has the shares")
+        }
+        (Home::Credential { .. }, kind) => {
+            format!("by {}", kind.as_ref().unwrap_or(&CredentialKind::Unknown))
+        }
+        (Home::Tpm2 { .. }, _) => match &stored.protection.pcrs {
+            Some(pcrs) => format!("by this machine's TPM, bound to PCR {pcrs}"),
+            None => "by this machine's TPM, whatever the machine starts".to_owned(),
+        },
+    }
+}
+
+/// What became of the source.
+pub(super) fn fate(fate: Fate, source: &Path) -> String {
+    let file = quote::sentence(source);
+    match fate {
+        Fate::NoFile => String::new(),
+        Fate::Kept => {
+            let word = quote::shell(source);
+            format!("\n{file} was kept. To overwrite and delete it: shred -u {word}\n{WORTH}\n")
+        }
+        Fate::Shredded => format!("\n{file} was overwritten and deleted.\n{WORTH}\n"),
+        Fate::Overwritten => {
+            format!("\nThe old content of {file} was overwritten; the name is another file's now.\n{WORTH}\n")
+        }
+    }
+}
+
+/// `enroll --json`.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    stored: Vec<Entry<'a>>,
+    held: usize,
+    threshold: Option<usize>,
+    coalition: Option<usize>,
+    root_token_left_out: bool,
+    source: Option<Origin>,
+    warnings: Vec<Warning>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    path: String,
+    home: &'static str,
+    keys: Option<&'static str>,
+    pcrs: Option<&'a str>,
+    pcrs_measured: Option<bool>,
+    count: usize,
+    positions: &'a [usize],
+}
+
+#[derive(Serialize)]
+struct Origin {
+    path: String,
+    fate: &'static str,
+}
+
+#[derive(Serialize)]
+struct Warning {
+    kind: &'static str,
+    message: String,
+    advice: Option<String>,
+}
+
+/// The same for machines.
+pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
+    let entry = |(stored, positions): &'a (Stored, Vec<usize>)| Entry {
+        path: stored.home.path().display().to_string(),
+        home: stored.home.word(),
+        keys: stored.protection.kind.as_ref().map(CredentialKind::word),
+        pcrs: stored.protection.pcrs.as_deref(),
+        pcrs_measured: stored.protection.pcrs.as_ref().map(|_| !stored.protection.unmeasured),
+        count: stored.count,
+        positions,
+    };
+    Document {
+        stored: done.stored.iter().map(entry).collect(),
+        held: done.held,
+        threshold: done.threshold,
+        coalition: done.coalition,
+        root_token_left_out: done.root_token,
+        source: done
+            .source
+            .zip(fate.word())
+            .map(|(path, fate)| Origin { path: path.display().to_string(), fate }),
+        warnings: done
+            .warnings
+            .iter()
+            .map(|warning| Warning {
+                kind: warning.kind(),
+                message: warning.to_string(),
+                advice: warning.advice(),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,90 @@
+//! Shares that a person hands over, to be kept elsewhere from now on.
+//!
+//! The rules for share files are for what the daemon trusts day after day. What is handed over once may be anybody's
+//! and may lie anywhere; that others could read it is told, not refused, for refusing would not make it unread.
+
+use super::{FileRefusal, Loaded, ShareError, Source, bounded, file, format};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// The name of standard input, for messages and for commands that are advised.
+const STANDARD_INPUT: &str = "/dev/stdin";
+const READABLE_BY_OTHERS: u32 = 0o004;
+const READABLE_BY_GROUP: u32 = 0o040;
+
+/// A file, a pipe or standard input, open.
+pub struct Given {
+    path: PathBuf,
+    file: File,
+    regular: bool,
+    mode: u32,
+}
+
+impl Given {
+    /// Opens a file, or a fifo such as a shell's `<(…)`. Links are followed: the person named it.
+    pub fn open(path: &Path) -> Result<Self, ShareError> {
+        // A file that is a terminal must not become ours.
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let failed = |cause| ShareError::File { path: path.to_owned(), cause };
+        let file =
+            openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(file::open_failed(errno)))?;
+        Self::of(file, path)
+    }
+
+    /// Standard input, whatever it is.
+    pub fn standard_input() -> Result<Self, ShareError> {
+        let path = Path::new(STANDARD_INPUT);
+        let copy = io::stdin().as_fd().try_clone_to_owned();
+        let copy = copy
+            .map_err(|error| ShareError::File { path: path.to_owned(), cause: FileRefusal::Io { error } })?;
+        Ok(Self { path: path.to_owned(), file: copy.into(), regular: false, mode: 0 })
+    }
+
+    fn of(file: OwnedFd, path: &Path) -> Result<Self, ShareError> {
+        let failed = |cause| ShareError::File { path: path.to_owned(), cause };
+        let stat: Stat = fstat(&file).map_err(|errno| failed(FileRefusal::Io { error: errno.into() }))?;
+        let regular = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => true,
+            FileType::Fifo => false,
+            FileType::Directory => return Err(failed(FileRefusal::Directory)),
+            _ => return Err(failed(FileRefusal::NotRegular)),
+        };
+        Ok(Self { path: path.to_owned(), file: file.into(), regular, mode: stat.st_mode & 0o7777 })
+    }
+
+    /// Reads to the end and finds the shares.
+    pub fn read(&self) -> Result<Loaded, ShareError> {
+        let failed = |cause| ShareError::File { path: self.path.clone(), cause };
+        let bytes = bounded::read(&self.file).map_err(|error| failed(FileRefusal::Io { error }))?;
+        find(&bytes.ok_or_else(|| failed(FileRefusal::Oversized))?, &self.path)
+    }
+
+    /// The path as it was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file, if it is one and not a pipe.
+    pub fn regular(&self) -> Option<&File> {
+        self.regular.then_some(&self.file)
+    }
+
+    /// The permission bits, if they let others than its owner read it.
+    pub fn exposed(&self) -> Option<u32> {
+        let exposing = READABLE_BY_OTHERS | READABLE_BY_GROUP;
+        (self.regular && self.mode & exposing != 0).then_some(self.mode)
+    }
+}
+
+/// Finds the shares in a text that was typed.
+pub fn typed(text: &[u8]) -> Result<Loaded, ShareError> {
+    find(text, Path::new(STANDARD_INPUT))
+}
+
+fn find(text: &[u8], path: &Path) -> Result<Loaded, ShareError> {
+    let origin = Source::File(path.to_owned());
+    format::parse(text, &origin).map_err(|cause| ShareError::Content { origin, cause })
+}

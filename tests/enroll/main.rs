@@ -1,0 +1,101 @@
+//! `vault-unseal enroll`: what it reads, where it puts it, what it never loses, and that the daemon unseals a real server
+//! from it. With the feature `tpm` also what it seals to a (software) TPM.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
+
+mod credentials;
+#[path = "../secrets/needles.rs"]
+mod needles;
+mod plain;
+mod private;
+mod refusals;
+mod shred;
+mod sources;
+mod split;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(feature = "tpm")]
+mod tpm2;
+mod writing;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use snapbox::Data;
+
+use support::home::{Home, unhex};
+use support::process::{run, vault_unseal};
+
+/// `vault-unseal enroll` with these arguments, in the directory of `home`.
+fn enroll(home: &Home, arguments: &[&str]) -> Command {
+    let mut command = vault_unseal(&["enroll"]);
+    command.args(arguments).current_dir(home.directory());
+    command
+}
+
+/// Runs what must succeed.
+fn succeeds(command: &mut Command) -> Output {
+    let output = run(command);
+    assert!(output.status.success(), "{command:?}: {}", text(&output));
+    output
+}
+
+/// Runs what must succeed with `--json`; what it printed.
+fn document(command: &mut Command) -> Value {
+    serde_json::from_slice(&succeeds(command.arg("--json")).stdout).unwrap()
+}
+
+/// Exit code and output as a person sees them.
+fn text(output: &Output) -> String {
+    let mut text = format!("exit {}\n", output.status.code().unwrap_or(-1));
+    for (name, stream) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
+        if !stream.is_empty() {
+            text = text + "--- " + name + "\n" + &String::from_utf8_lossy(stream);
+        }
+    }
+    text
+}
+
+/// Compares with `snapshots/<name>`; the directory of `home` is `/home/admin`.
+fn is_as_in(name: &str, home: &Home, actual: &str) {
+    let actual = actual.replace(home.directory().to_str().unwrap(), "/home/admin");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/enroll/snapshots").join(name);
+    snapbox::Assert::new()
+        .action_env(snapbox::assert::DEFAULT_ACTION_ENV)
+        .eq(actual, Data::read_from(&path, None));
+}
+
+/// The shares in a plain file, as bytes.
+fn stored(path: &Path) -> Vec<Vec<u8>> {
+    let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    document.as_array().unwrap().iter().map(|share| unhex(share.as_str().unwrap())).collect()
+}
+
+fn bytes(shares: &[String]) -> Vec<Vec<u8>> {
+    shares.iter().map(|share| unhex(share)).collect()
+}
+
+/// Every file in a directory, hidden ones too.
+fn files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Mount namespaces are root's.
+fn are_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("NOT TESTED: this needs root");
+    }
+    root
+}

@@ -1,0 +1,116 @@
+//! Somebody on the wires between processor and TPM.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::helper::{open_at, seal_at};
+use crate::needles::Needles;
+use crate::support::home::{lines, shares_of_nobody};
+use crate::support::ports::Port;
+use crate::support::swtpm::Swtpm;
+use crate::tools;
+
+/// Passes everything between helper and TPM, and keeps it; `change` may change what the TPM answers.
+struct Tap {
+    port: u16,
+    seen: Arc<Mutex<Vec<u8>>>,
+}
+
+type Change = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+impl Tap {
+    fn on(tpm: &Swtpm, change: Change) -> Self {
+        let (mut first, mut second) = Port::reserve_pair(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for (offset, port) in [&mut first, &mut second].into_iter().enumerate() {
+            port.release();
+            let listener = TcpListener::bind(port.address()).unwrap();
+            let to = SocketAddr::from((Ipv4Addr::LOCALHOST, tpm.port() + u16::try_from(offset).unwrap()));
+            let (seen, change) = (Arc::clone(&seen), Arc::clone(&change));
+            std::thread::spawn(move || {
+                for helper in listener.incoming() {
+                    let (helper, tpm) = (helper.unwrap(), TcpStream::connect(to).unwrap());
+                    let [back, forth] = [(&tpm, &helper), (&helper, &tpm)]
+                        .map(|(from, to)| (from.try_clone().unwrap(), to.try_clone().unwrap()));
+                    pass(back, Arc::clone(&seen), Arc::clone(&change));
+                    pass(forth, Arc::clone(&seen), Arc::new(|_| ()));
+                }
+            });
+        }
+        Self { port: first.address().port(), seen }
+    }
+
+    fn tcti(&self) -> String {
+        format!("swtpm:host=127.0.0.1,port={}", self.port)
+    }
+
+    fn seen(&self) -> Vec<u8> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+fn pass((mut from, mut to): (TcpStream, TcpStream), seen: Arc<Mutex<Vec<u8>>>, change: Change) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let bytes = &mut buffer[..count];
+            change(bytes);
+            seen.lock().unwrap().extend_from_slice(bytes);
+            if to.write_all(bytes).is_err() {
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    });
+}
+
+fn contains(hay: &[u8], needle: &[u8]) -> bool {
+    hay.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn whoever_listens_learns_neither_the_key_nor_a_share() {
+    let tpm = Swtpm::start();
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let shares = shares_of_nobody(5, 3);
+    let text = lines(&shares);
+    for pcrs in [None, Some("sha256:7")] {
+        let tap = Tap::on(&tpm, Arc::new(|_| ()));
+        let file = seal_at(&tap.tcti(), &text, pcrs).unwrap();
+        assert!(open_at(&tap.tcti(), &file).unwrap() == text.as_bytes());
+        let heard = tap.seen();
+
+        fs::write(here.join("file"), &file).unwrap();
+        let key = tools::key(&tpm, here, pcrs);
+        let private = fs::read(here.join("private")).unwrap();
+        assert!(contains(&heard, &private), "what is no secret is heard");
+        assert!(!contains(&heard, &key), "the key");
+        assert!(key.windows(8).all(|part| !contains(&heard, part)), "a part of the key");
+        assert!(Needles::of_hex(&shares).find(&heard).is_empty());
+    }
+}
+
+#[test]
+fn whoever_puts_a_key_of_his_own_in_place_of_the_tpms_is_noticed() {
+    let tpm = Swtpm::start();
+    let directory = tempfile::tempdir().unwrap();
+    let text = lines(&shares_of_nobody(5, 3));
+    let file = seal_at(&tpm.tcti(), &text, None).unwrap();
+    tools::primary(&tpm, directory.path());
+    // The coordinates at the end of the public area, each with its length.
+    let public = fs::read(directory.path().join("primary.public")).unwrap();
+    let x = public[public.len() - 66..][..32].to_vec();
+    let tap = Tap::on(
+        &tpm,
+        Arc::new(move |bytes| {
+            let at = bytes.windows(x.len()).position(|window| window == x);
+            if let Some(at) = at {
+                bytes[at] ^= 1;
+            }
+        }),
+    );
+    assert_eq!(open_at(&tap.tcti(), &file).unwrap_err().0, "tpm-other");
+}
