@@ -12,6 +12,8 @@ mod source;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
+pub(super) use next::steps;
+pub(super) use show::protection;
 
 use super::start::fail;
 use super::{ConfigArguments, Exit};

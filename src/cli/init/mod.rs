@@ -31,7 +31,7 @@ pub use arguments::{InitArguments, RootToken};
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::Purpose;
-use crate::shares::home::{Existing, HomeError, Prepared, Stored};
+use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
 use crate::shares::offline;
 use crate::shares::rescue::Rescue;
 use crate::shares::{InitAnswer, ShareSet, quote};
@@ -215,7 +215,7 @@ impl Work<'_> {
         if !same {
             return Err(HomeError::Occupied { path: home.path().to_owned() }.into());
         }
-        Ok(Stored { home: home.clone(), count: there.count(), kind: None })
+        Ok(Stored { home: home.clone(), count: there.count(), protection: Protection::default() })
     }
 
     fn tell(&self, outcome: &Outcome, terminal: Option<&mut Terminal>) -> Result<(), Trouble> {

@@ -2,8 +2,9 @@
 
 use super::request::Request;
 use super::terminal::Secret;
+use crate::cli::enroll::{protection, steps};
 use crate::config::NodeAddress;
-use crate::shares::home::Stored;
+use crate::shares::home::{CredentialKind, Stored};
 use crate::shares::offline::Copied;
 use crate::shares::{InitAnswer, quote};
 use crate::vault::WRAP_TTL;
@@ -34,18 +35,20 @@ struct Document<'a> {
     node: String,
     shares: u8,
     threshold: u8,
-    home: DocumentHome,
+    home: DocumentHome<'a>,
     offline: Vec<DocumentCopy<'a>>,
     root_token: DocumentToken<'a>,
 }
 
 #[derive(Serialize)]
-struct DocumentHome {
+struct DocumentHome<'a> {
     kind: &'static str,
     path: String,
     shares: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     keys: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pcrs: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -73,7 +76,8 @@ pub(super) fn json(outcome: &Outcome, request: &Request) -> Option<Zeroizing<Vec
             kind: outcome.stored.home.word(),
             path: quote::sentence(outcome.stored.home.path()),
             shares: outcome.stored.count,
-            keys: outcome.stored.kind.as_ref().map(crate::shares::home::CredentialKind::word),
+            keys: outcome.stored.protection.kind.as_ref().map(CredentialKind::word),
+            pcrs: outcome.stored.protection.pcrs.as_deref(),
         },
         offline: outcome
             .copies
@@ -123,12 +127,8 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
     let mut lines = format!("{} is initialised: {shares}, {needed} needed\n", outcome.node);
     let (count, path) = (outcome.stored.count, quote::sentence(home.path()));
     let which = if count == total { "all of them".to_owned() } else { format!("{count} of them") };
-    let protected = match (&outcome.stored.kind, home.word()) {
-        (Some(kind), _) => format!(", protected by {kind}"),
-        (None, "tpm2") => ", sealed to the TPM".to_owned(),
-        (None, _) => ", readable by its owner alone".to_owned(),
-    };
-    let _ = writeln!(lines, "  {which} in {path}{protected}");
+    let protected = protection(&outcome.stored);
+    let _ = writeln!(lines, "  {which} in {path}, protected {protected}");
     for copy in &outcome.copies {
         let list = copy.shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let word = if copy.shares.len() == 1 { "share" } else { "shares" };
@@ -145,8 +145,8 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
             "  {recipient} has {held} shares, enough to open the server without anybody else"
         );
     }
-    if outcome.copies.is_empty() {
-        lines.push_str("  there is no other copy: enroll, or rekey to, one that is kept elsewhere\n");
+    if outcome.copies.is_empty() && !home.is_sealed() {
+        lines.push_str("  there is no other copy: keep one elsewhere too\n");
     }
     let mut text = Secret::with_room(lines.len() + 600);
     text.push(&lines);
@@ -164,6 +164,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
              (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
         ),
     }
+    text.push(&steps(home, &request.name));
     text
 }
 

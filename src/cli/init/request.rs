@@ -20,6 +20,8 @@ pub(super) struct Request {
     pub(super) threshold: u8,
     /// Where shares rest here.
     pub(super) home: Home,
+    /// The name that a unit loads them by.
+    pub(super) name: String,
     /// Which of them, counted from 1; all when empty.
     pub(super) only: Vec<usize>,
     /// Who gets copies.
@@ -109,6 +111,7 @@ impl Request {
             shares,
             threshold,
             home: home(arguments)?,
+            name: arguments.name.clone(),
             only,
             recipients,
             offline: arguments.offline_dir.clone().unwrap_or_else(|| PathBuf::from(".")),

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Runs `setup`, a script of sh, and then `command`, with everything that `setup` mounts seen by them alone. All of it
 /// dies with the process that is returned.
-pub(crate) fn mounted(setup: &str, command: &Command) -> Command {
+pub fn mounted(setup: &str, command: &Command) -> Command {
     let mut whole = Command::new("unshare");
     whole.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"]);
     whole.arg(format!("{setup}\nexec \"$@\"")).arg("sh");
@@ -18,6 +18,6 @@ pub(crate) fn mounted(setup: &str, command: &Command) -> Command {
 }
 
 /// The script that makes `keys` the place of the host key of systemd-creds.
-pub(crate) fn host_key_in(keys: &Path) -> String {
+pub fn host_key_in(keys: &Path) -> String {
     format!("mount --bind {} /var/lib/systemd", keys.display())
 }

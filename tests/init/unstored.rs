@@ -1,0 +1,143 @@
+//! What cannot be stored after the answer is kept, or shown: on the terminal, or where there is nothing else.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::support::PATIENCE;
+use crate::support::guarded::Guarded;
+use crate::support::hostile::{Behaviour, Gate};
+use crate::support::openbao::Server;
+use crate::support::process::run;
+use crate::{INIT, home_of, init, is_as_in, names, on_a_terminal, proxy, shares_in, stored, succeeds, text};
+
+const PLAIN: [&str; 4] = ["--plain", "--output", "shares.json", "--json"];
+
+/// Runs it, and does something at the moment of the server's answer.
+fn meanwhile(server: &Server, command: impl FnOnce(&str) -> Command, act: impl FnOnce()) -> String {
+    let proxy = proxy(server);
+    let gate = Gate::default();
+    proxy.on(INIT, [Behaviour::ForwardHeld(server.address(), gate.clone())]);
+    let mut command = command(&proxy.url());
+    let mut process = Guarded::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
+    gate.wait_until_reached();
+    act();
+    gate.open();
+    let (stdout, stderr) = process.pipes();
+    let read = |pipe: &mut dyn std::io::Read| {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    let (stdout, stderr) = (read(&mut stdout.unwrap()), read(&mut stderr.unwrap()));
+    let status = process.wait(PATIENCE).unwrap();
+    text(&std::process::Output { status, stdout, stderr }).replace(&proxy.url(), &server.url())
+}
+
+#[test]
+fn a_file_that_somebody_put_there_meanwhile() {
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let command = |url: &str| {
+        home.configure(&[url], "");
+        init(&home, &PLAIN)
+    };
+    let said = meanwhile(&server, command, || drop(home.put("shares.json", "somebody's")));
+    is_as_in("occupied-meanwhile.txt", &home, &[&server.url()], &said);
+    assert_eq!(fs::read_to_string(home.path("shares.json")).unwrap(), "somebody's");
+    assert_eq!(names(&home), ["shares.json", "shares.json.rescue", "shares.json.rescue-key"]);
+    home.configure(&[&server.url()], "");
+    let still = text(&run(init(&home, &PLAIN).arg("--resume")));
+    assert!(still.starts_with("exit 1"), "{still}");
+
+    fs::remove_file(home.path("shares.json")).unwrap();
+    succeeds(init(&home, &PLAIN).arg("--resume"));
+    assert_eq!(names(&home), ["shares.json"]);
+    crate::daemon_unseals(&home, &server, "shares = { file = \"shares.json\" }");
+}
+
+#[test]
+fn on_a_terminal_the_shares_are_shown_too() {
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let command = |url: &str| {
+        home.configure(&[url], "");
+        on_a_terminal(&init(&home, &PLAIN))
+    };
+    let mut said = meanwhile(&server, command, || drop(home.put("shares.json", "somebody's")));
+    let shares = shares_in(&said);
+    let token =
+        said.split("Initial Root Token: ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    for share in &shares {
+        said = said.replace(share.as_str(), "SHARE");
+    }
+    is_as_in("shown.txt", &home, &[&server.url()], &said.replace(&token, "s.TOKEN"));
+    fs::remove_file(home.path("shares.json")).unwrap();
+    home.configure(&[&server.url()], "");
+    succeeds(init(&home, &PLAIN).arg("--resume"));
+    assert_eq!(stored(&home.path("shares.json")), shares);
+}
+
+/// Files may not grow beyond so many bytes: what is tried before fits, five shares do not.
+fn limited(command: &Command, bytes: usize) -> Command {
+    let mut limited = Command::new("prlimit");
+    limited.arg(format!("--fsize={bytes}")).args(["env", "--ignore-signal=XFSZ"]);
+    limited.arg(command.get_program()).args(command.get_args());
+    limited.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    limited.current_dir(command.get_current_dir().unwrap());
+    limited
+}
+
+#[test]
+fn where_nothing_can_be_written_the_last_resort_is_standard_error() {
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let output = run(&mut limited(&init(&home, &PLAIN), 200));
+    let said = String::from_utf8(output.stderr.clone()).unwrap();
+    let shares = shares_in(&said);
+    assert_eq!((output.status.code(), shares.len()), (Some(1), 5), "{said}");
+    assert!(said.contains("could not be written to"), "{said}");
+    for share in &shares[..3] {
+        server.submit(share);
+    }
+    server.wait_until(crate::is_active);
+}
+
+#[test]
+fn a_full_disk_is_found_before_the_request_or_does_no_harm() {
+    if !crate::are_root() {
+        return;
+    }
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    fs::create_dir(home.path("small")).unwrap();
+    let arguments = ["--plain", "--output", "small/shares.json", "--json"];
+    // Too small for what is reserved.
+    let setup = "mount -t tmpfs -o size=64k tmpfs small";
+    let output = run(&mut crate::support::private::mounted(setup, &init(&home, &arguments)));
+    is_as_in("disk-full.txt", &home, &[&server.url()], &text(&output));
+    assert_eq!(server.health()["initialized"], false);
+
+    // Filled to the last byte while the server answers: the room was reserved.
+    let setup = "mount -t tmpfs -o size=1m tmpfs small\n\
+                 (until [ -e fill ]; do sleep 0.01; done; cat /dev/zero >small/filler; touch full) 2>/dev/null &\n\
+                 trap 'cp small/shares.json rescued.json' EXIT\nset +e";
+    let command = |url: &str| {
+        home.configure(&[url], "");
+        let mut command = crate::support::private::mounted(setup, &init(&home, &arguments));
+        // Not exec: the trap reads what is in the namespace.
+        let script: Vec<_> = command.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
+        let changed = script.iter().map(|word| word.replace("exec \"$@\"", "\"$@\""));
+        let directory = command.get_current_dir().unwrap().to_owned();
+        let mut whole = Command::new("unshare");
+        whole.args(changed).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(directory);
+        command = whole;
+        command
+    };
+    let said = meanwhile(&server, command, || {
+        home.put("fill", "");
+        crate::support::poll(PATIENCE, || home.path("full").exists().then_some(()))
+            .expect("the disk is full");
+    });
+    assert!(said.starts_with("exit 0"), "{said}");
+    assert_eq!(stored(&home.path("rescued.json")).len(), 5);
+}
