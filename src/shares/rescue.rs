@@ -89,6 +89,15 @@ impl Rescue {
         beside(home.path(), ".rescue")
     }
 
+    /// Refuses when an answer is kept there already.
+    pub fn is_free(home: &Home) -> Result<(), RescueError> {
+        let path = Self::path_for(home);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.len() > 0 => Err(RescueError::Unfinished { path }),
+            _ => Ok(()),
+        }
+    }
+
     /// Seals a key and reserves the room. The home's directory must be there, and have been judged ([`Home::prepare`]).
     ///
     /// Blocks as that does. Errors: as there; and a file of an earlier init that was not finished.
@@ -152,6 +161,19 @@ impl Rescue {
         let length = opened.len();
         text.truncate(length);
         Ok((Self { path, key_path, file, key, wanted: true }, text))
+    }
+
+    /// Whether `answer` can really be had back: a key that no longer opens would make the file worthless.
+    pub fn gives(&self, home: &Home, answer: &[u8]) -> bool {
+        let sealed = home.clone().at(self.key_path.clone()).open();
+        let key = sealed.ok().and_then(|sealed| {
+            key(sealed.shares.get(0).map(Share::bytes).unwrap_or_default(), &self.path).ok()
+        });
+        // From the disk, by a descriptor of its own: this one may stand anywhere.
+        let text = File::open(&self.path).and_then(|file| bounded::read(&file)).ok().flatten();
+        let (Some(key), Some(mut text)) = (key, text) else { return false };
+        let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text);
+        opened.is_ok_and(|opened| opened == answer)
     }
 
     /// Removes both files: all is done.
@@ -270,8 +292,11 @@ mod tests {
     fn an_answer_is_had_back_until_all_is_done() {
         let (directory, home) = home();
         let mut rescue = Rescue::prepare(&home).unwrap();
+        assert!(!rescue.gives(&home, b"the only answer"));
         rescue.keep(b"the only answer").unwrap();
+        assert!(rescue.gives(&home, b"the only answer") && !rescue.gives(&home, b"another"));
         assert!(matches!(Rescue::open(&home), Err(RescueError::Busy { .. })));
+        assert!(matches!(Rescue::is_free(&home), Err(RescueError::Unfinished { .. })));
         drop(rescue);
         let kept = fs::read(Rescue::path_for(&home)).unwrap();
         assert!(!String::from_utf8_lossy(&kept).contains("answer"), "it is encrypted");
@@ -280,6 +305,7 @@ mod tests {
         assert_eq!(answer.as_slice(), b"the only answer");
         rescue.finish();
         assert_eq!(names(&directory), [""; 0]);
+        assert!(Rescue::is_free(&home).is_ok());
         assert!(matches!(Rescue::open(&home), Err(RescueError::Nothing { .. })));
     }
 

@@ -88,7 +88,7 @@ fn killed_after_the_answer_it_is_resumed() {
     proxy.forward(server.address());
     // Not by itself: the server is initialised.
     let output = run(&mut init(&home, &arguments));
-    is_as_in("initialised.txt", &home, &[&proxy.url()], &text(&output));
+    is_as_in("unfinished.txt", &home, &[&proxy.url()], &text(&output));
     // The same shares, and what was not done yet.
     succeeds(init(&home, &arguments).arg("--resume"));
     assert!(is_active(&server.health()));

@@ -35,6 +35,11 @@ fn command_lines_that_make_no_sense() {
         texts = texts + "$ vault-unseal init " + &arguments.join(" ") + "\n" + &text(&output) + "\n";
     }
     assert_eq!(server.connections(), 0);
+    assert!(
+        !texts
+            .replace("$ vault-unseal init --plain --recipient AGE-SECRET-KEY", "")
+            .contains("AGE-SECRET-KEY")
+    );
     assert!(names(&home).is_empty());
     is_as_in("usage.txt", &home, &[&server.url()], &texts);
 }

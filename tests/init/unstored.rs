@@ -95,7 +95,74 @@ fn where_nothing_can_be_written_the_last_resort_is_standard_error() {
     let said = String::from_utf8(output.stderr.clone()).unwrap();
     let shares = shares_in(&said);
     assert_eq!((output.status.code(), shares.len()), (Some(1), 5), "{said}");
-    assert!(said.contains("could not be written to"), "{said}");
+    assert!(said.contains("cannot be relied on"), "{said}");
+    for share in &shares[..3] {
+        server.submit(share);
+    }
+    server.wait_until(crate::is_active);
+}
+
+/// A stand-in for systemd-creds that does its work until there is a file `broken`.
+fn breaking(home: &crate::support::home::Home, what: &str) -> String {
+    let here = home.directory().display();
+    fs::create_dir(home.path("keys")).unwrap();
+    let tool = format!(
+        "#!/bin/sh\nif [ -e {here}/broken ]; then case $1 in {what}) echo broken >&2; exit 1;; esac; fi\nexec {here}/real \"$@\"\n"
+    );
+    home.put("tool", &tool);
+    home.chmod("tool", 0o755);
+    format!(
+        "{}\ncp /usr/bin/systemd-creds real\nmount --bind tool /usr/bin/systemd-creds",
+        crate::support::private::host_key_in(&home.path("keys"))
+    )
+}
+
+const CREDENTIAL: [&str; 5] = ["--credential", "host", "--output", "shares.cred", "--json"];
+
+#[test]
+fn what_seals_breaks_after_the_answer() {
+    if !crate::are_root() || !crate::has(&["systemd-creds"]) {
+        return;
+    }
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let setup = breaking(&home, "encrypt");
+    let command = |url: &str| {
+        home.configure(&[url], "");
+        crate::support::private::mounted(&setup, &init(&home, &CREDENTIAL))
+    };
+    let said = meanwhile(&server, command, || drop(home.put("broken", "")));
+    assert!(
+        said.starts_with("exit 1") && shares_in(&said).is_empty(),
+        "what it sealed before still opens: {said}"
+    );
+    assert!(said.contains("--resume"), "{said}");
+    fs::remove_file(home.path("broken")).unwrap();
+    home.configure(&[&server.url()], "");
+    let mut resume = init(&home, &CREDENTIAL);
+    succeeds(&mut crate::support::private::mounted(&setup, resume.arg("--resume")));
+    let mut opened = Command::new("systemd-creds");
+    opened.args(["decrypt", "--name=shares", "shares.cred"]).current_dir(home.directory());
+    let opened = succeeds(&mut crate::support::private::mounted(&setup, &opened));
+    home.put("opened", std::str::from_utf8(&opened.stdout).unwrap());
+    crate::daemon_unseals(&home, &server, "shares = { file = \"opened\" }");
+}
+
+#[test]
+fn what_seals_and_opens_breaks_after_the_answer() {
+    if !crate::are_root() || !crate::has(&["systemd-creds"]) {
+        return;
+    }
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let setup = breaking(&home, "*");
+    let command = |url: &str| {
+        home.configure(&[url], "");
+        crate::support::private::mounted(&setup, &init(&home, &CREDENTIAL))
+    };
+    let said = meanwhile(&server, command, || drop(home.put("broken", "")));
+    let shares = shares_in(&said);
+    assert_eq!(shares.len(), 5, "nothing opens any more: {said}");
     for share in &shares[..3] {
         server.submit(share);
     }
@@ -112,26 +179,24 @@ fn a_full_disk_is_found_before_the_request_or_does_no_harm() {
     fs::create_dir(home.path("small")).unwrap();
     let arguments = ["--plain", "--output", "small/shares.json", "--json"];
     // Too small for what is reserved.
-    let setup = "mount -t tmpfs -o size=64k tmpfs small";
+    let setup = "mount -t tmpfs -o size=64k,mode=755 tmpfs small";
     let output = run(&mut crate::support::private::mounted(setup, &init(&home, &arguments)));
     is_as_in("disk-full.txt", &home, &[&server.url()], &text(&output));
     assert_eq!(server.health()["initialized"], false);
 
     // Filled to the last byte while the server answers: the room was reserved.
-    let setup = "mount -t tmpfs -o size=1m tmpfs small\n\
-                 (until [ -e fill ]; do sleep 0.01; done; cat /dev/zero >small/filler; touch full) 2>/dev/null &\n\
+    let setup = "mount -t tmpfs -o size=1m,mode=755 tmpfs small\n\
+                 (until [ -e fill ]; do sleep 0.01; done; cat /dev/zero >small/filler || touch full) 2>/dev/null &\n\
                  trap 'cp small/shares.json rescued.json' EXIT\nset +e";
     let command = |url: &str| {
         home.configure(&[url], "");
-        let mut command = crate::support::private::mounted(setup, &init(&home, &arguments));
+        let command = crate::support::private::mounted(setup, &init(&home, &arguments));
         // Not exec: the trap reads what is in the namespace.
-        let script: Vec<_> = command.get_args().map(|word| word.to_str().unwrap().to_owned()).collect();
-        let changed = script.iter().map(|word| word.replace("exec \"$@\"", "\"$@\""));
-        let directory = command.get_current_dir().unwrap().to_owned();
+        let words = command.get_args().map(|word| word.to_str().unwrap().replace("exec \"$@\"", "\"$@\""));
         let mut whole = Command::new("unshare");
-        whole.args(changed).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(directory);
-        command = whole;
-        command
+        whole.args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        whole.current_dir(home.directory());
+        whole
     };
     let said = meanwhile(&server, command, || {
         home.put("fill", "");

@@ -1,7 +1,6 @@
 //! What can be typed after `init`.
 
 use crate::shares::home::CredentialKey;
-use crate::shares::offline::Recipient;
 use crate::shares::tpm::PcrSelection;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -66,7 +65,7 @@ pub struct InitArguments {
     /// (share-1.age, share-2.asc …), so that nobody has them all: that is what shares are for. age(1) or gpg(1)
     /// encrypts.
     #[arg(long, value_name = "RECIPIENT")]
-    pub recipient: Vec<Recipient>,
+    pub recipient: Vec<String>,
     /// Where the encrypted copies go; default: the current directory
     #[arg(long, value_name = "DIR", requires = "recipient")]
     pub offline_dir: Option<PathBuf>,

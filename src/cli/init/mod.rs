@@ -101,6 +101,7 @@ struct Ready {
 impl Work<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
     async fn begin(&self) -> Result<Exit, Trouble> {
+        Rescue::is_free(&self.request.home)?;
         self.ground.is_bare().await?;
         let home = Some(self.request.home.clone().prepare(self.request.existing)?);
         let ready = self.ready(home, Existing::Keep)?;
@@ -187,7 +188,10 @@ impl Work<'_> {
         }
         let mine = answer.shares.only(&request.kept_here(count));
         let stored = match &mut ready.home {
-            Some(home) => home.store(&mine)?,
+            Some(home) => home.store(&mine).map_err(|error| match error {
+                HomeError::Occupied { path } => Trouble::Meanwhile { path },
+                error => error.into(),
+            })?,
             None => self.stored_before(&mine)?,
         };
         let title = format!("of {count} shares of {node}; {} are needed", request.threshold);
@@ -209,11 +213,14 @@ impl Work<'_> {
     /// A file that an interrupted init had put in its place already.
     fn stored_before(&self, mine: &ShareSet) -> Result<Stored, Trouble> {
         let home = &self.request.home;
-        let there = home.open()?.shares;
+        let Ok(there) = home.open() else {
+            return Err(Trouble::Meanwhile { path: home.path().to_owned() });
+        };
+        let there = there.shares;
         let same = there.count() == mine.count()
             && there.iter().zip(mine).all(|(one, other)| one.hex() == other.hex());
         if !same {
-            return Err(HomeError::Occupied { path: home.path().to_owned() }.into());
+            return Err(Trouble::Meanwhile { path: home.path().to_owned() });
         }
         Ok(Stored { home: home.clone(), count: there.count(), protection: Protection::default() })
     }
@@ -248,11 +255,13 @@ impl Work<'_> {
     ) -> Exit {
         let exit = fail(trouble, Exit::Failed);
         let path = quote::sentence(rescue.path());
+        // A TPM that fails now may have failed the rescue's key too.
+        let kept = kept && rescue.gives(&self.request.home, body);
         let said = if kept {
             let advice = "Mend what failed, and give the same command with --resume: it finishes the work.";
             format!("{} is initialised. Its answer is kept, encrypted, in {path}\n  {advice}", self.node())
         } else {
-            format!("{} is initialised, and its answer could not be written to {path}", self.node())
+            format!("{} is initialised, and what is in {path} cannot be relied on", self.node())
         };
         let _ = writeln!(io::stderr(), "{said}");
         // A log keeps what is written to it: only what is nowhere else goes to standard error.

@@ -3,7 +3,7 @@
 use super::arguments::{InitArguments, RootToken};
 use crate::explain::Explain;
 use crate::shares::home::{CredentialKey, CredentialSealing, Existing, Home};
-use crate::shares::offline::Recipient;
+use crate::shares::offline::{NoRecipient, Recipient};
 use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,9 @@ pub(super) enum Misuse {
     WholeKeys { shares: u8 },
     #[error("--only {position} is beyond --shares {shares}")]
     NoSuchShare { position: usize, shares: u8 },
+    // Without what was typed: it may be a secret.
+    #[error("a --recipient cannot be used: {0}")]
+    Recipient(NoRecipient),
     #[error("there are {recipients} recipients for {shares} shares: some would get none")]
     TooManyRecipients { recipients: usize, shares: u8 },
     #[error("{0} is named twice: each recipient once")]
@@ -74,6 +77,10 @@ impl Explain for Misuse {
                 "Either --shares 1 --threshold 1, or a threshold of 2 and more. The servers refuse it too."
             }
             Self::NoSuchShare { .. } => "Shares are counted from 1.",
+            Self::Recipient(NoRecipient::SecretKey) => {
+                "It is in the shell's history now, and others could see it among the processes: make another key."
+            }
+            Self::Recipient(_) => "A recipient is age1…, or a file with an OpenPGP public key.",
             Self::TooManyRecipients { .. } => "Make more shares, with --shares.",
             Self::SameRecipient(_) => "Whoever should get two shares can have two keys.",
         };
@@ -98,7 +105,9 @@ impl Request {
         }
         only.sort_unstable();
         only.dedup();
-        let recipients = arguments.recipient.clone();
+        let parsed =
+            arguments.recipient.iter().map(|text| text.parse()).collect::<Result<Vec<Recipient>, _>>();
+        let recipients = parsed.map_err(Misuse::Recipient)?;
         if recipients.len() > usize::from(shares) {
             return Err(Misuse::TooManyRecipients { recipients: recipients.len(), shares });
         }
@@ -107,6 +116,8 @@ impl Request {
                 return Err(Misuse::SameRecipient(recipient.clone()));
             }
         }
+        let offline = arguments.offline_dir.clone().unwrap_or_else(|| PathBuf::from("."));
+        let offline = std::path::absolute(&offline).unwrap_or(offline);
         Ok(Self {
             shares,
             threshold,
@@ -114,7 +125,7 @@ impl Request {
             name: arguments.name.clone(),
             only,
             recipients,
-            offline: arguments.offline_dir.clone().unwrap_or_else(|| PathBuf::from(".")),
+            offline,
             existing: if arguments.force_home { Existing::Replace } else { Existing::Keep },
             root_token: arguments.root_token,
         })

@@ -2,23 +2,27 @@
 
 use crate::config::{AddressError, NodeAddress};
 use crate::explain::Explain;
-use crate::shares::ContentRefusal;
 use crate::shares::home::HomeError;
 use crate::shares::offline::OfflineError;
 use crate::shares::rescue::RescueError;
+use crate::shares::{ContentRefusal, quote};
 use crate::vault::{Refusal, TlsFileError, TokenFailure, Unreachable};
 use std::io;
+use std::path::PathBuf;
 
 /// How a server is made new whose shares nobody has.
 const BEGIN_AGAIN: &str = "A server whose shares nobody has holds nothing that could be read: stop it, remove what is \
                            in its storage (raft: the files below `path`), start it, and give this command again.";
+/// What else the server may be.
+const UNTIL_THEN: &str = "It may still be at it: wait a minute, then look at `vault-unseal status`. If it says \
+                          uninitialized, give this command again.";
 
 /// Everything that can go wrong. Never carries a byte of a share or token.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Trouble {
     #[error("--node {text:?}: {cause}")]
     Address { text: String, cause: AddressError },
-    #[error("several servers are configured, and one of them is initialised: {list}")]
+    #[error("several servers are configured, and init is for one: {list}")]
     SeveralServers { list: String },
     #[error("{node} is not among the configured servers: {list}")]
     NotConfigured { node: NodeAddress, list: String },
@@ -40,6 +44,8 @@ pub(super) enum Trouble {
     Signals(io::Error),
     #[error("{0}")]
     Home(#[from] HomeError),
+    #[error("{} was put there by somebody else meanwhile", quote::sentence(path))]
+    Meanwhile { path: PathBuf },
     #[error("{0}")]
     Offline(#[from] OfflineError),
     #[error("{0}")]
@@ -83,6 +89,7 @@ impl Explain for Trouble {
             Self::NoTerminal => "no-terminal",
             Self::Signals(_) => "signals",
             Self::Home(error) => error.kind(),
+            Self::Meanwhile { .. } => "home-occupied",
             Self::Offline(error) => error.kind(),
             Self::Rescue(error) => error.kind(),
             Self::Refused { .. } => "init-refused",
@@ -103,9 +110,8 @@ impl Explain for Trouble {
             Self::TlsFiles(error) => return error.advice(),
             Self::Unreachable { cause, .. } => return cause.advice(),
             Self::Initialised { .. } => format!(
-                "Nothing was changed. Its shares are with whoever initialised it; to have others made, use `bao operator \
-                 rekey`. If that was an init whose answer was lost: {}",
-                BEGIN_AGAIN
+                "Nothing was changed. Its shares are with whoever initialised it; `bao operator rekey` makes others.\n\
+                 After an init whose answer was lost: {BEGIN_AGAIN}"
             ),
             Self::ForeignSeal { .. } => "Initialise it with `bao operator init`, and keep its recovery keys.".to_owned(),
             Self::InitialisedPeer { .. } => "A second initialisation would make a second cluster. Let it join (retry_join in its \
@@ -123,14 +129,12 @@ impl Explain for Trouble {
                     .to_owned()
             }
             Self::Home(error) => return error.advice(),
+            Self::Meanwhile { .. } => "Move it away.".to_owned(),
             Self::Offline(error) => return error.advice(),
             Self::Rescue(error) => return error.advice(),
             Self::Refused { .. } => "The server is as it was, and nothing was stored.".to_owned(),
-            Self::Lost { initialised: Some(false), .. } => format!(
-                "It may still be at it: wait a minute, look at `vault-unseal status`, and if it is uninitialized then, give \
-                 this command again. If it is not: {BEGIN_AGAIN}"
-            ),
-            Self::Lost { .. } => BEGIN_AGAIN.to_owned(),
+            Self::Lost { initialised: Some(true), .. } => BEGIN_AGAIN.to_owned(),
+            Self::Lost { .. } => format!("{UNTIL_THEN}\n{BEGIN_AGAIN}"),
             Self::Unseal { .. } | Self::Token { .. } => "The server's log says more.".to_owned(),
             Self::Signals(_) | Self::Answer(..) | Self::Count { .. } | Self::NoToken(_) | Self::Output(_) => return None,
         })
