@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod enroll;
 mod exit;
+mod home_choice;
 mod init;
 mod look;
 mod prove;
@@ -15,6 +16,7 @@ mod wait;
 pub use arguments::{Arguments, ConfigArguments, Verb};
 pub use enroll::EnrollArguments;
 pub use exit::Exit;
+pub use home_choice::HomeChoice;
 pub use init::{InitArguments, RootToken};
 
 use clap::Parser;

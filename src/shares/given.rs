@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 /// The name of standard input, for messages and for commands that are advised.
-const STANDARD_INPUT: &str = "/dev/stdin";
+pub const STANDARD_INPUT: &str = "/dev/stdin";
 const READABLE_BY_OTHERS: u32 = 0o004;
 const READABLE_BY_GROUP: u32 = 0o040;
 
@@ -30,7 +30,7 @@ impl Given {
         let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
         let failed = |cause| ShareError::File { path: path.to_owned(), cause };
         let file =
-            openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(file::open_failed(errno)))?;
+            openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(file::not_opened(errno)))?;
         Self::of(file, path)
     }
 
@@ -59,7 +59,7 @@ impl Given {
     pub fn read(&self) -> Result<Loaded, ShareError> {
         let failed = |cause| ShareError::File { path: self.path.clone(), cause };
         let bytes = bounded::read(&self.file).map_err(|error| failed(FileRefusal::Io { error }))?;
-        find(&bytes.ok_or_else(|| failed(FileRefusal::Oversized))?, &self.path)
+        text(&bytes.ok_or_else(|| failed(FileRefusal::Oversized))?, &self.path)
     }
 
     /// The path as it was given.
@@ -79,12 +79,8 @@ impl Given {
     }
 }
 
-/// Finds the shares in a text that was typed.
-pub fn typed(text: &[u8]) -> Result<Loaded, ShareError> {
-    find(text, Path::new(STANDARD_INPUT))
-}
-
-fn find(text: &[u8], path: &Path) -> Result<Loaded, ShareError> {
-    let origin = Source::File(path.to_owned());
+/// Finds the shares in a text that is in memory already: typed, or a server's answer. `origin` names it in messages.
+pub fn text(text: &[u8], origin: &Path) -> Result<Loaded, ShareError> {
+    let origin = Source::File(origin.to_owned());
     format::parse(text, &origin).map_err(|cause| ShareError::Content { origin, cause })
 }

@@ -3,6 +3,7 @@
 //!
 //! [`Source::load`] is the way in: `file`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
+//! [`given`] reads what a person hands over, [`home`] puts it where a source finds it, [`Split`] says who gets which.
 
 mod answer;
 mod bounded;
@@ -17,7 +18,7 @@ pub mod given;
 pub mod home;
 mod notice;
 pub mod offline;
-pub mod quote;
+pub(crate) mod quote;
 pub mod rescue;
 mod share;
 mod source;

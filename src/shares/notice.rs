@@ -36,17 +36,12 @@ impl Explain for Notice {
 
     fn advice(&self) -> Option<String> {
         Some(match self {
-            Self::RootToken { origin: Source::File(path), json: true } => {
-                format!("Keep a copy without it: {}", without_token(path))
+            Self::RootToken { origin: Source::File(path), .. } => {
+                format!("Write it anew without: {}", without_token(path))
             }
-            Self::RootToken { origin: Source::File(path), json: false } => {
-                format!("Delete its line: sed -i '/Root Token:/d' {}", quote::shell(path))
-            }
-            Self::RootToken { origin: Source::Credential(_), json: true } => {
-                "Make the credential from a copy without it: jq 'del(.root_token)' OLD > NEW".to_owned()
-            }
-            Self::RootToken { origin: Source::Credential(_), json: false } => {
-                "Make the credential from a copy without it: sed '/Root Token:/d' OLD > NEW".to_owned()
+            Self::RootToken { origin: Source::Credential(_), .. } => {
+                "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, which leaves it out"
+                    .to_owned()
             }
             Self::RootToken { origin: Source::Tpm2 { .. }, .. } => {
                 "Seal the shares anew without it: vault-unseal enroll".to_owned()
@@ -59,12 +54,10 @@ impl Explain for Notice {
     }
 }
 
-/// The command that rewrites a JSON file without its root token. The copy is never readable by others.
+/// The command that writes a file anew without its root token, in its own place.
 fn without_token(path: &Path) -> String {
-    let mut copy = path.as_os_str().to_owned();
-    copy.push(".new");
-    let (old, new) = (quote::shell(path), quote::shell(Path::new(&copy)));
-    format!("(umask 077; jq 'del(.root_token)' {old} > {new} && mv {new} {old})")
+    let path = quote::shell(path);
+    format!("vault-unseal enroll {path} --plain --output {path} --force --shred")
 }
 
 /// `1, 3 and 4`.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// The path as one word of a POSIX shell. Bytes that would not survive a terminal are written as `$'\ooo'`,
 /// which bash, zsh and POSIX.1-2024 understand.
-pub fn shell(path: &Path) -> String {
+pub(crate) fn shell(path: &Path) -> String {
     let bytes = path.as_os_str().as_bytes();
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%=".contains(byte);
     match path.to_str() {
@@ -28,7 +28,7 @@ pub fn shell(path: &Path) -> String {
 }
 
 /// The path for a sentence: as it is, or escaped when it would break the line or the terminal.
-pub fn sentence(path: &Path) -> String {
+pub(crate) fn sentence(path: &Path) -> String {
     match path.to_str() {
         Some(text) if !text.chars().any(char::is_control) => text.to_owned(),
         // Debug escapes what Display would pass through to the terminal.

@@ -1,5 +1,7 @@
 //! What is refused, and what a person reads then.
 
+use std::fmt::Write;
+
 use crate::support::home::{Home, corrupt, lines, shares_of_nobody};
 use crate::support::process::run;
 use crate::{enroll, files, is_as_in, text};
@@ -57,7 +59,7 @@ fn everything_that_is_refused() {
     ] {
         let output = run(&mut enroll(&home, arguments));
         assert!(!output.status.success(), "{arguments:?}");
-        shown += &format!("$ vault-unseal enroll {}\n{}\n", arguments.join(" "), text(&output));
+        writeln!(shown, "$ vault-unseal enroll {}\n{}", arguments.join(" "), text(&output)).unwrap();
         assert_eq!(files(home.directory()), before, "{arguments:?}");
     }
     is_as_in("refusals.txt", &home, &shown);

@@ -8,10 +8,9 @@ use crate::needles::Needles;
 use crate::offline::{age_key, decrypted};
 use crate::support::home::Home;
 use crate::support::openbao::Server;
-use crate::support::private::{host_key_in, mounted};
+use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::{
-    are_root, daemon_unseals, document, files, has, home_of, init, is_as_in, names, shares_in, stored,
-    succeeds, text,
+    daemon_unseals, document, files, has, home_of, init, is_as_in, names, shares_in, stored, succeeds, text,
 };
 
 #[test]
@@ -85,7 +84,7 @@ fn base64(bytes: &[u8]) -> String {
 
 #[test]
 fn a_credential_with_the_host_key() {
-    if !are_root() || !has(&["age", "systemd-creds"]) {
+    if !has(&["age"]) || !encrypts() {
         return;
     }
     let server = Server::start_plain();

@@ -7,6 +7,7 @@ use crate::support::PATIENCE;
 use crate::support::guarded::Guarded;
 use crate::support::hostile::{Behaviour, Gate};
 use crate::support::openbao::Server;
+use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::run;
 use crate::{INIT, home_of, init, is_as_in, names, on_a_terminal, proxy, shares_in, stored, succeeds, text};
 
@@ -113,7 +114,7 @@ fn breaking(home: &crate::support::home::Home, what: &str) -> String {
     home.chmod("tool", 0o755);
     format!(
         "{}\ncp /usr/bin/systemd-creds real\nmount --bind tool /usr/bin/systemd-creds",
-        crate::support::private::host_key_in(&home.path("keys"))
+        host_key_in(&home.path("keys"))
     )
 }
 
@@ -121,7 +122,7 @@ const CREDENTIAL: [&str; 5] = ["--credential", "host", "--output", "shares.cred"
 
 #[test]
 fn what_seals_breaks_after_the_answer() {
-    if !crate::are_root() || !crate::has(&["systemd-creds"]) {
+    if !encrypts() {
         return;
     }
     let server = Server::start_plain();
@@ -129,7 +130,7 @@ fn what_seals_breaks_after_the_answer() {
     let setup = breaking(&home, "encrypt");
     let command = |url: &str| {
         home.configure(&[url], "");
-        crate::support::private::mounted(&setup, &init(&home, &CREDENTIAL))
+        mounted(&setup, &init(&home, &CREDENTIAL))
     };
     let said = meanwhile(&server, command, || drop(home.put("broken", "")));
     assert!(
@@ -140,17 +141,40 @@ fn what_seals_breaks_after_the_answer() {
     fs::remove_file(home.path("broken")).unwrap();
     home.configure(&[&server.url()], "");
     let mut resume = init(&home, &CREDENTIAL);
-    succeeds(&mut crate::support::private::mounted(&setup, resume.arg("--resume")));
+    succeeds(&mut mounted(&setup, resume.arg("--resume")));
     let mut opened = Command::new("systemd-creds");
     opened.args(["decrypt", "--name=shares", "shares.cred"]).current_dir(home.directory());
-    let opened = succeeds(&mut crate::support::private::mounted(&setup, &opened));
+    let opened = succeeds(&mut mounted(&setup, &opened));
     home.put("opened", std::str::from_utf8(&opened.stdout).unwrap());
     crate::daemon_unseals(&home, &server, "shares = { file = \"opened\" }");
 }
 
 #[test]
+fn ctrl_c_does_not_end_what_seals() {
+    if !encrypts() {
+        return;
+    }
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let setup = breaking(&home, "encrypt");
+    // A terminal sends SIGINT to the whole group of processes before it.
+    let tool = fs::read_to_string(home.path("tool")).unwrap();
+    let interrupting = tool.replace("echo broken >&2; exit 1", "kill -s INT -- -$PPID");
+    assert_ne!(tool, interrupting);
+    home.put("tool", &interrupting);
+    home.chmod("tool", 0o755);
+    let command = |url: &str| {
+        home.configure(&[url], "");
+        mounted(&setup, &init(&home, &CREDENTIAL))
+    };
+    let said = meanwhile(&server, command, || drop(home.put("broken", "")));
+    assert!(said.starts_with("exit 0"), "{said}");
+    assert!(home.path("shares.cred").exists());
+}
+
+#[test]
 fn what_seals_and_opens_breaks_after_the_answer() {
-    if !crate::are_root() || !crate::has(&["systemd-creds"]) {
+    if !encrypts() {
         return;
     }
     let server = Server::start_plain();
@@ -158,7 +182,7 @@ fn what_seals_and_opens_breaks_after_the_answer() {
     let setup = breaking(&home, "*");
     let command = |url: &str| {
         home.configure(&[url], "");
-        crate::support::private::mounted(&setup, &init(&home, &CREDENTIAL))
+        mounted(&setup, &init(&home, &CREDENTIAL))
     };
     let said = meanwhile(&server, command, || drop(home.put("broken", "")));
     let shares = shares_in(&said);
@@ -180,7 +204,7 @@ fn a_full_disk_is_found_before_the_request_or_does_no_harm() {
     let arguments = ["--plain", "--output", "small/shares.json", "--json"];
     // Too small for what is reserved.
     let setup = "mount -t tmpfs -o size=64k,mode=755 tmpfs small";
-    let output = run(&mut crate::support::private::mounted(setup, &init(&home, &arguments)));
+    let output = run(&mut mounted(setup, &init(&home, &arguments)));
     is_as_in("disk-full.txt", &home, &[&server.url()], &text(&output));
     assert_eq!(server.health()["initialized"], false);
 
@@ -190,7 +214,7 @@ fn a_full_disk_is_found_before_the_request_or_does_no_harm() {
                  trap 'cp small/shares.json rescued.json' EXIT\nset +e";
     let command = |url: &str| {
         home.configure(&[url], "");
-        let command = crate::support::private::mounted(setup, &init(&home, &arguments));
+        let command = mounted(setup, &init(&home, &arguments));
         // Not exec: the trap reads what is in the namespace.
         let words = command.get_args().map(|word| word.to_str().unwrap().replace("exec \"$@\"", "\"$@\""));
         let mut whole = Command::new("unshare");

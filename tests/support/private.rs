@@ -21,3 +21,18 @@ pub fn mounted(setup: &str, command: &Command) -> Command {
 pub fn host_key_in(keys: &Path) -> String {
     format!("mount --bind {} /var/lib/systemd", keys.display())
 }
+
+/// Whether systemd-creds encrypts here: it needs root, mounts of our own, and a machine that has an identity.
+pub fn encrypts() -> bool {
+    let keys = tempfile::tempdir().unwrap();
+    let mut command = Command::new("systemd-creds");
+    command.args(["encrypt", "--with-key=host", "--name=probe", "-", "-"]);
+    let works = rustix::process::geteuid().is_root()
+        && mounted(&format!("{}; exec < /dev/null", host_key_in(keys.path())), &command)
+            .output()
+            .is_ok_and(|output| output.status.success());
+    if !works {
+        eprintln!("NOT TESTED: this needs root and a systemd-creds that works");
+    }
+    works
+}

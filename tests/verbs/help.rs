@@ -12,6 +12,8 @@ fn help_of_every_verb() {
         (&["wait", "--help"], "help-wait.txt"),
         (&["status", "--help"], "help-status.txt"),
         (&["check", "--help"], "help-check.txt"),
+        (&["enroll", "--help"], "help-enroll.txt"),
+        (&["init", "--help"], "help-init.txt"),
     ] {
         let output = run(&mut vault_unseal(arguments));
         assert_eq!(output.status.code(), Some(0));

@@ -33,8 +33,29 @@ pub(crate) fn verbs(command: &Command) -> String {
             text.push_str(&paragraph(more));
         }
         text.extend(own_options(verb).map(described));
+        text.push_str(
+            &verb.get_after_long_help().map(|after| afterword(&after.to_string())).unwrap_or_default(),
+        );
     }
     text
+}
+
+/// Paragraphs, and indented lines as they are.
+fn afterword(text: &str) -> String {
+    let mut page = String::new();
+    for part in text.split("\n\n") {
+        let (verbatim, running): (Vec<&str>, Vec<&str>) =
+            part.lines().partition(|line| line.starts_with("  "));
+        page.push_str(".PP\n");
+        if !running.is_empty() {
+            page.push_str(&paragraph(&running.join(" ")));
+        }
+        if !verbatim.is_empty() {
+            let lines: String = verbatim.iter().map(|line| escape(line) + "\n").collect();
+            let _ = write!(page, ".nf\n{lines}.fi\n");
+        }
+    }
+    page
 }
 
 /// The options that every verb has.
@@ -64,7 +85,8 @@ fn own_options(verb: &Command) -> impl Iterator<Item = &Arg> {
 
 fn described(option: &Arg) -> String {
     let help = option.get_long_help().or(option.get_help()).map(ToString::to_string).unwrap_or_default();
-    entry(&spelled(option), &sentence(&help))
+    let help: Vec<String> = help.split("\n\n").map(sentence).collect();
+    entry(&spelled(option), &help.join(" "))
 }
 
 /// As it is typed: `-c, --config FILE`.
@@ -78,7 +100,7 @@ fn spelled(option: &Arg) -> String {
             text.push_str(&italic(name));
         }
     }
-    text
+    text.trim_start().to_owned()
 }
 
 /// Help is written without a full stop at its end, a manual with.

@@ -35,11 +35,7 @@ pub(in crate::cli) fn steps(home: &Home, name: &str) -> String {
         );
     }
     text.push_str("then\n");
-    if let Home::Plain { .. } = home {
-        let _ = writeln!(text, "  sudo vault-unseal check --shares-file {}", quote::shell(home.path()));
-    } else {
-        text.push_str("  sudo vault-unseal check\n");
-    }
+    text.push_str("  sudo vault-unseal check\n");
     text.push_str("  sudo systemctl restart vault-unseal\n");
     if home.is_sealed() {
         text.push_str(

@@ -19,8 +19,9 @@ const KILL_LINE: u8 = 0x15;
 pub(super) fn ask() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let terminal = io::stdin().as_fd().try_clone_to_owned()?;
     let mut errors = io::stderr();
-    writeln!(errors, "Type or paste the shares, one a line. They are not shown. An empty line ends.")?;
     let quiet = Quiet::make(terminal)?;
+    // Only now: whoever is asked may answer at once.
+    writeln!(errors, "Type or paste the shares, one a line. They are not shown. An empty line ends.")?;
     let mut input = std::fs::File::from(quiet.terminal.try_clone()?);
     let mut text = Zeroizing::new(Vec::with_capacity(MOST));
     let mut start = 0;

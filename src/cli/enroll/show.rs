@@ -115,9 +115,9 @@ pub(super) fn fate(fate: Fate, source: &Path) -> String {
             format!("\n{file} was kept. To overwrite and delete it: shred -u {word}\n{WORTH}\n")
         }
         Fate::Shredded => format!("\n{file} was overwritten and deleted.\n{WORTH}\n"),
-        Fate::Overwritten => {
-            format!("\nThe old content of {file} was overwritten; the name is another file's now.\n{WORTH}\n")
-        }
+        Fate::Overwritten => format!(
+            "\nThe content of {file} was overwritten. The name stays: it is a link, or another file's by now.\n{WORTH}\n"
+        ),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) enum Fate {
     Kept,
     /// Overwritten and deleted.
     Shredded,
-    /// Overwritten; its name belongs to another file now, the new one perhaps.
+    /// Overwritten; its name is a link, or belongs to another file now, the new one perhaps.
     Overwritten,
 }
 

@@ -81,7 +81,11 @@ fn file(path: &Path) -> Result<Input, Failure> {
 
 fn typed() -> Result<Input, Failure> {
     match prompt::ask() {
-        Ok(Some(text)) => Ok(Input { loaded: given::typed(&text)?, given: None, chosen: false }),
+        Ok(Some(text)) => Ok(Input {
+            loaded: given::text(&text, Path::new(given::STANDARD_INPUT))?,
+            given: None,
+            chosen: false,
+        }),
         Ok(None) => {
             eprintln!("interrupted, nothing was changed");
             Err(Failure::Told(Exit::Failed))

@@ -1,8 +1,6 @@
 //! What can be typed after `init`.
 
-use crate::shares::home::CredentialKey;
-use crate::shares::tpm::PcrSelection;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use crate::cli::home_choice::HomeChoice;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -28,7 +26,6 @@ Without --recipient the only copy of the shares is on this machine. Shares that 
 
 /// Options of `init`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags that are typed independently")]
 pub struct InitArguments {
     /// How many shares the server makes
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
@@ -36,25 +33,9 @@ pub struct InitArguments {
     /// How many of them are needed; default: 3, or all if there are fewer
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..))]
     pub threshold: Option<u8>,
-    /// Seal to this machine's TPM, for `shares = { tpm2 = … }`
-    #[arg(long, group = "home")]
-    pub tpm2: bool,
-    /// Encrypt as a systemd credential with these keys: host, tpm2 or host+tpm2
-    #[arg(long, group = "home", value_name = "KEYS",
-          value_parser = PossibleValuesParser::new(["host", "tpm2", "host+tpm2"]).map(|word| key(&word)))]
-    pub credential: Option<CredentialKey>,
-    /// Write as they are: owner and mode protect them, nothing else
-    #[arg(long, group = "home")]
-    pub plain: bool,
-    /// PCRs that must not change until the shares are opened, such as 7 or 7+11
-    #[arg(long, value_name = "PCR+…")]
-    pub pcrs: Option<PcrSelection>,
-    /// Where to write; default: shares.tpm2, shares.cred or shares.json in /etc/vault-unseal
-    #[arg(long, short, value_name = "PATH")]
-    pub output: Option<PathBuf>,
-    /// Name of the credential
-    #[arg(long, value_name = "NAME", default_value = "shares")]
-    pub name: String,
+    /// How the shares are to rest, and where.
+    #[command(flatten)]
+    pub home: HomeChoice,
     /// Keep only these shares here, counted from 1: 1,3. The others go to the recipients alone
     #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "recipient",
           value_parser = clap::value_parser!(u8).range(1..))]
@@ -74,7 +55,7 @@ pub struct InitArguments {
     /// show prints it once, on the terminal (with --json, there). wrap unseals the server and prints a token that gives
     /// it out once, within 24 hours (bao unwrap). revoke unseals the server and makes it worthless: a new one takes
     /// `bao operator generate-root` and enough shares, which OpenBao 2.5.3 and newer allow only with
-    /// disable_unauthed_generate_root_endpoints = false in its listener.
+    /// `disable_unauthed_generate_root_endpoints = false` in its listener.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = RootToken::Show, hide_possible_values = true)]
     pub root_token: RootToken,
     /// Which of the configured servers; needed if there are several
@@ -90,9 +71,6 @@ pub struct InitArguments {
     /// Needs the same options. Nothing is asked of the server but what --root-token takes.
     #[arg(long)]
     pub resume: bool,
-    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
-    #[arg(long, value_name = "TCTI", hide_short_help = true)]
-    pub tcti: Option<String>,
     /// Print what was done as JSON; with --root-token show, the root token too
     #[arg(long)]
     pub json: bool,
@@ -107,12 +85,4 @@ pub enum RootToken {
     Wrap,
     /// It is made worthless.
     Revoke,
-}
-
-fn key(word: &str) -> CredentialKey {
-    match word {
-        "host" => CredentialKey::Host,
-        "tpm2" => CredentialKey::Tpm2,
-        _ => CredentialKey::HostAndTpm2,
-    }
 }

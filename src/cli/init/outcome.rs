@@ -194,29 +194,26 @@ pub(super) fn root_token(token: &str) -> Secret {
 pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> Secret {
     let mut text = Secret::with_room(raw.len() * 2 + 1024);
     text.push("\nWRITE THIS DOWN NOW. It is what opens the server, and it is shown once.\n\n");
-    match answer {
-        Some(answer) => {
-            for share in &answer.shares {
-                text.push("  Unseal Key ");
-                text.push(&share.position().to_string());
-                text.push(": ");
-                text.push(&share.hex());
-                text.push("\n");
-            }
-            if let Some(token) = &answer.root_token {
-                text.push("  Initial Root Token: ");
-                text.push(token);
-                text.push("\n");
-            }
-        }
-        // As it came, but fit for a terminal.
-        None => {
-            for &byte in raw {
-                let plain = if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' };
-                text.push(plain.encode_utf8(&mut [0; 4]));
-            }
+    if let Some(answer) = answer {
+        for share in &answer.shares {
+            text.push("  Unseal Key ");
+            text.push(&share.position().to_string());
+            text.push(": ");
+            text.push(&share.hex());
             text.push("\n");
         }
+        if let Some(token) = &answer.root_token {
+            text.push("  Initial Root Token: ");
+            text.push(token);
+            text.push("\n");
+        }
+    } else {
+        // As it came, but fit for a terminal.
+        for &byte in raw {
+            let plain = if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' };
+            text.push(plain.encode_utf8(&mut [0; 4]));
+        }
+        text.push("\n");
     }
     text.push("\n");
     text

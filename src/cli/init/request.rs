@@ -1,14 +1,12 @@
 //! From what was typed to what is to be done, and what makes no sense together.
 
 use super::arguments::{InitArguments, RootToken};
+use crate::cli::home_choice::{HomeMisuse, Unsaid};
 use crate::explain::Explain;
-use crate::shares::home::{CredentialKey, CredentialSealing, Existing, Home};
+use crate::shares::home::{Existing, Home};
 use crate::shares::offline::{NoRecipient, Recipient};
-use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Where shares rest unless --output says otherwise.
-const DIRECTORY: &str = "/etc/vault-unseal";
 /// How many shares are needed unless --threshold says otherwise.
 const THRESHOLD: u8 = 3;
 
@@ -37,12 +35,8 @@ pub(super) struct Request {
 /// What makes no sense.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Misuse {
-    #[error("it was not said how the shares are to rest")]
-    NoHome,
-    #[error("--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2")]
-    PcrsWithoutTpm,
-    #[error("systemd credentials are bound to PCRs of the bank sha256, not {}", .0.word())]
-    Bank(PcrBank),
+    #[error(transparent)]
+    Home(#[from] HomeMisuse),
     #[error("--threshold {threshold} is more than --shares {shares}")]
     Threshold { threshold: u8, shares: u8 },
     #[error("a threshold of 1 makes every one of {shares} shares the whole key")]
@@ -65,13 +59,7 @@ impl Explain for Misuse {
 
     fn advice(&self) -> Option<String> {
         let advice = match self {
-            Self::NoHome => {
-                "--tpm2              sealed to this machine's TPM\n\
-                 --credential KEYS   a systemd credential, with host, tpm2 or host+tpm2\n\
-                 --plain             a file that only its owner can read"
-            }
-            Self::PcrsWithoutTpm => "Leave --pcrs out, or name a TPM.",
-            Self::Bank(_) => "Leave the bank out: --pcrs 7+11.",
+            Self::Home(misuse) => return misuse.advice(),
             Self::Threshold { .. } => "The threshold says how many of the shares are needed.",
             Self::WholeKeys { .. } => {
                 "Either --shares 1 --threshold 1, or a threshold of 2 and more. The servers refuse it too."
@@ -121,8 +109,8 @@ impl Request {
         Ok(Self {
             shares,
             threshold,
-            home: home(arguments)?,
-            name: arguments.name.clone(),
+            home: arguments.home.home(Unsaid::Refused)?,
+            name: arguments.home.name.clone(),
             only,
             recipients,
             offline,
@@ -135,32 +123,4 @@ impl Request {
     pub(super) fn kept_here(&self, count: usize) -> Vec<usize> {
         (0..count).filter(|index| self.only.is_empty() || self.only.contains(&(index + 1))).collect()
     }
-}
-
-fn home(arguments: &InitArguments) -> Result<Home, Misuse> {
-    let path = |name: &str| {
-        let path = arguments.output.clone().unwrap_or_else(|| Path::new(DIRECTORY).join(name));
-        // As units and configurations need it. Fails only for an empty path, which is refused where it is written.
-        std::path::absolute(&path).unwrap_or(path)
-    };
-    let pcrs = arguments.pcrs.clone();
-    if let Some(key) = arguments.credential {
-        if pcrs.is_some() && key == CredentialKey::Host {
-            return Err(Misuse::PcrsWithoutTpm);
-        }
-        if let Some(bank) = pcrs.as_ref().map(PcrSelection::bank).filter(|bank| *bank != PcrBank::Sha256) {
-            return Err(Misuse::Bank(bank));
-        }
-        let (name, device) = (arguments.name.clone(), arguments.tcti.clone());
-        let sealing = CredentialSealing { name, key, pcrs, device };
-        return Ok(Home::Credential { path: path("shares.cred"), sealing });
-    }
-    if arguments.tpm2 {
-        let sealing = Sealing { pcrs, tcti: arguments.tcti.clone() };
-        return Ok(Home::Tpm2 { path: path("shares.tpm2"), sealing });
-    }
-    if !arguments.plain {
-        return Err(Misuse::NoHome);
-    }
-    if pcrs.is_some() { Err(Misuse::PcrsWithoutTpm) } else { Ok(Home::Plain { path: path("shares.json") }) }
 }

@@ -29,7 +29,7 @@ fn read_as(path: &Path, trust: Trust) -> Result<Zeroizing<Vec<u8>>, FileRefusal>
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(FileRefusal::Directory);
     };
-    let failed = |errno| open_failed_for(errno, trust);
+    let failed = |errno| open_failed(errno, trust);
     let directory = openat(CWD, parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
         .map_err(failed)?;
     let file = open(&directory, name).map_err(failed)?;
@@ -49,7 +49,7 @@ fn read_as(path: &Path, trust: Trust) -> Result<Zeroizing<Vec<u8>>, FileRefusal>
 pub(super) fn directory(path: &Path) -> Result<OwnedFd, FileRefusal> {
     let trust = Trust::of_this_process();
     let directory = openat(CWD, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|errno| open_failed_for(errno, trust))?;
+        .map_err(|errno| open_failed(errno, trust))?;
     trust.way(path)?;
     trust.ancestors(&directory, path)?;
     Ok(directory)
@@ -62,11 +62,11 @@ fn open(directory: &OwnedFd, name: &std::ffi::OsStr) -> Result<File, Errno> {
 }
 
 /// Why a file that a person names cannot be opened.
-pub(super) fn open_failed(errno: Errno) -> FileRefusal {
-    open_failed_for(errno, Trust::of_this_process())
+pub(super) fn not_opened(errno: Errno) -> FileRefusal {
+    open_failed(errno, Trust::of_this_process())
 }
 
-fn open_failed_for(errno: Errno, trust: Trust) -> FileRefusal {
+fn open_failed(errno: Errno, trust: Trust) -> FileRefusal {
     match errno {
         Errno::NOENT => FileRefusal::Missing,
         Errno::LOOP => FileRefusal::Symlink,

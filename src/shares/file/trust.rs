@@ -8,7 +8,7 @@
 //! Directories are judged twice. From the opened one up through `..`, which nobody can exchange under our
 //! hands, and along the path as written, where somebody might exchange a symbolic link.
 
-use super::{FileRefusal, User, open_failed_for};
+use super::{FileRefusal, User, open_failed};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::process::geteuid;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -62,7 +62,7 @@ impl Trust {
     /// Judges each directory and link of the path as it is written, `parent` being the file's directory.
     pub(super) fn way(self, parent: &Path) -> Result<(), FileRefusal> {
         for (height, directory) in parent.ancestors().enumerate() {
-            let look = |flags| statat(CWD, directory, flags).map_err(|errno| open_failed_for(errno, self));
+            let look = |flags| statat(CWD, directory, flags).map_err(|errno| open_failed(errno, self));
             let itself = look(AtFlags::SYMLINK_NOFOLLOW)?;
             let link = FileType::from_raw_mode(itself.st_mode) == FileType::Symlink;
             if link && !self.trusts(itself.st_uid) {
@@ -76,7 +76,7 @@ impl Trust {
 
     /// Judges the opened directory of the file, called `name`, and all that it really lies in.
     pub(super) fn ancestors(self, opened: &OwnedFd, name: &Path) -> Result<(), FileRefusal> {
-        let failed = |errno| open_failed_for(errno, self);
+        let failed = |errno| open_failed(errno, self);
         let upwards = |from: &OwnedFd| {
             openat(from, c"..", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
                 .map_err(failed)
