@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::needles::Needles;
 use crate::support::home::Home;
 use crate::support::openbao::Server;
+use crate::support::private::mounted;
 use crate::support::process::run;
-use crate::{document, has, home_of, init, is_as_in, names, shares_in, succeeds, text};
+use crate::{are_root, document, has, home_of, init, is_as_in, names, shares_in, succeeds, text};
 
 /// A key pair of age: the file with its secret half, and the recipient.
 pub(crate) fn age_key(home: &Home, name: &str) -> (PathBuf, String) {
@@ -148,4 +150,42 @@ fn recipients_that_cannot_be_used_are_found_before() {
         assert_eq!(names(&home), ["anna", "notakey", "share-2.age"]);
     }
     is_as_in("recipients.txt", &home, &[&server.url()], &texts);
+}
+
+#[test]
+fn the_programs_are_told_nothing_but_through_their_pipes() {
+    if !are_root() || !has(&["age"]) {
+        return;
+    }
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let (identity, recipient) = age_key(&home, "anna");
+    let here = home.directory().display();
+    let tool = format!(
+        "#!/bin/sh\ncat /proc/$$/cmdline /proc/$$/environ /proc/$PPID/cmdline >>{here}/log\nexec {here}/real \"$@\"\n"
+    );
+    home.put("tool", &tool);
+    home.chmod("tool", 0o755);
+    let setup = "cp /usr/bin/age real\nmount --bind tool /usr/bin/age\nexport SECRET_OF_THE_ADMINISTRATOR=1";
+    let arguments = ["--plain", "--output", "shares.json", "--recipient", &recipient, "--json"];
+    succeeds(&mut mounted(setup, &init(&home, &arguments)));
+    let seen = std::fs::read(home.path("log")).unwrap();
+    let seen_text = String::from_utf8_lossy(&seen);
+    assert!(
+        seen_text.contains(&recipient) && !seen_text.contains("SECRET_OF_THE_ADMINISTRATOR"),
+        "{seen_text}"
+    );
+    let shares = shares_in(&decrypted(&identity, &home.path("shares.age")));
+    assert_eq!(shares.len(), 5);
+    assert!(Needles::of_hex(&shares).find(&seen).is_empty());
+    // A stand-in that encrypts nothing is not believed.
+    home.put("tool", "#!/bin/sh\nexec cat\n");
+    home.chmod("tool", 0o755);
+    let server = Server::start_plain();
+    home.configure(&[&server.url()], "");
+    let arguments =
+        ["--plain", "--output", "other.json", "--offline-dir", "copies", "--recipient", &recipient, "--json"];
+    let output = run(&mut mounted(setup, &init(&home, &arguments)));
+    assert!(text(&output).contains("age did not encrypt"), "{}", text(&output));
+    assert_eq!(server.health()["initialized"], false);
 }

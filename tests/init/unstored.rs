@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::PATIENCE;
 use crate::support::guarded::Guarded;
+use crate::support::home::Home;
 use crate::support::hostile::{Behaviour, Gate};
 use crate::support::openbao::Server;
 use crate::support::private::{encrypts, host_key_in, mounted};
@@ -103,8 +104,18 @@ fn where_nothing_can_be_written_the_last_resort_is_standard_error() {
     server.wait_until(crate::is_active);
 }
 
+/// As [`mounted`], with the shell as first process of the namespace: it goes on afterwards, and signals work as elsewhere.
+fn beside_a_shell(setup: &str, command: &Command) -> Command {
+    let mounted = mounted(setup, command);
+    let mut whole = Command::new(mounted.get_program());
+    whole.args(mounted.get_args().map(|word| word.to_str().unwrap().replace("exec \"$@\"", "\"$@\"")));
+    whole.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    whole.current_dir(command.get_current_dir().unwrap());
+    whole
+}
+
 /// A stand-in for systemd-creds that does its work until there is a file `broken`.
-fn breaking(home: &crate::support::home::Home, what: &str) -> String {
+fn breaking(home: &Home, what: &str) -> String {
     let here = home.directory().display();
     fs::create_dir(home.path("keys")).unwrap();
     let tool = format!(
@@ -165,7 +176,7 @@ fn ctrl_c_does_not_end_what_seals() {
     home.chmod("tool", 0o755);
     let command = |url: &str| {
         home.configure(&[url], "");
-        mounted(&setup, &init(&home, &CREDENTIAL))
+        beside_a_shell(&setup, &init(&home, &CREDENTIAL))
     };
     let said = meanwhile(&server, command, || drop(home.put("broken", "")));
     assert!(said.starts_with("exit 0"), "{said}");
@@ -208,25 +219,33 @@ fn a_full_disk_is_found_before_the_request_or_does_no_harm() {
     is_as_in("disk-full.txt", &home, &[&server.url()], &text(&output));
     assert_eq!(server.health()["initialized"], false);
 
-    // Filled to the last byte while the server answers: the room was reserved.
-    let setup = "mount -t tmpfs -o size=1m,mode=755 tmpfs small\n\
-                 (until [ -e fill ]; do sleep 0.01; done; cat /dev/zero >small/filler || touch full) 2>/dev/null &\n\
-                 trap 'cp small/shares.json rescued.json' EXIT\nset +e";
+    // Filled to the last byte while the server answers: the room was reserved, for many shares too.
+    let many = [&arguments[..], &["--shares", "100"]].concat();
+    assert!(filled(&server, &home, &many, "").starts_with("exit 0"));
+    assert_eq!(stored(&home.path("rescued.json")).len(), 100);
+    // The rescue has room of its own, which is seen where it is needed.
+    let server = Server::start_plain();
+    let said = filled(&server, &home, &many, ": >small/shares.json; ");
+    assert!(said.contains("kept, encrypted") && shares_in(&said).is_empty(), "{said}");
+}
+
+/// Runs it on a small disk that is full, to the last byte, when the server's answer arrives.
+fn filled(server: &Server, home: &Home, arguments: &[&str], before: &str) -> String {
+    for name in ["fill", "full"] {
+        let _ = fs::remove_file(home.path(name));
+    }
+    let setup = format!(
+        "mount -t tmpfs -o size=1m,mode=755 tmpfs small\n\
+         (until [ -e fill ]; do sleep 0.01; done; {before}cat /dev/zero >small/filler || touch full) 2>/dev/null &\n\
+         trap 'cp small/shares.json rescued.json' EXIT\nset +e"
+    );
     let command = |url: &str| {
         home.configure(&[url], "");
-        let command = mounted(setup, &init(&home, &arguments));
-        // Not exec: the trap reads what is in the namespace.
-        let words = command.get_args().map(|word| word.to_str().unwrap().replace("exec \"$@\"", "\"$@\""));
-        let mut whole = Command::new("unshare");
-        whole.args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        whole.current_dir(home.directory());
-        whole
+        beside_a_shell(&setup, &init(home, arguments))
     };
-    let said = meanwhile(&server, command, || {
+    meanwhile(server, command, || {
         home.put("fill", "");
         crate::support::poll(PATIENCE, || home.path("full").exists().then_some(()))
             .expect("the disk is full");
-    });
-    assert!(said.starts_with("exit 0"), "{said}");
-    assert_eq!(stored(&home.path("rescued.json")).len(), 5);
+    })
 }

@@ -28,6 +28,7 @@ mod trouble;
 pub(super) use arguments::EXAMPLES;
 pub use arguments::{InitArguments, RootToken};
 
+use super::enroll::Unmeasured;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::Purpose;
@@ -124,11 +125,11 @@ impl Work<'_> {
             Err(InitFailure::Lost { cause, partial }) => {
                 let health = self.ground.target.server.health().await;
                 let initialised = health.ok().map(|health| health.initialized);
-                let trouble = Trouble::Lost { node: node.clone(), cause, initialised };
-                // Half an answer may have all the shares in it.
                 if partial.is_empty() {
-                    return Err(trouble);
+                    return Err(Trouble::Lost { node: node.clone(), cause, initialised });
                 }
+                // Half an answer may have all the shares in it.
+                let trouble = Trouble::BrokenOff { node: node.clone(), cause };
                 let kept = rescue.keep(&partial).is_ok();
                 Ok(self.leave_unfinished(&trouble, ready.terminal, &rescue, kept, None, &partial))
             }
@@ -228,6 +229,9 @@ impl Work<'_> {
     fn tell(&self, outcome: &Outcome, terminal: Option<&mut Terminal>) -> Result<(), Trouble> {
         let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
         let mut output = output.map_err(Trouble::Output)?;
+        if let Some(unmeasured) = Unmeasured::of(&outcome.stored.protection) {
+            eprintln!("{}", report::error::render_warning(&unmeasured));
+        }
         if self.json {
             let text = outcome::json(outcome, self.request);
             let text = text.ok_or_else(|| Trouble::Output(io::ErrorKind::InvalidData.into()))?;

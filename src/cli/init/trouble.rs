@@ -54,6 +54,8 @@ pub(super) enum Trouble {
     Refused { node: NodeAddress, refusal: Refusal },
     #[error("the answer of {node} is lost ({cause}); {}", now(.initialised.as_ref()))]
     Lost { node: NodeAddress, cause: Unreachable, initialised: Option<bool> },
+    #[error("the answer of {node} broke off: {cause}")]
+    BrokenOff { node: NodeAddress, cause: Unreachable },
     #[error("what {0} answered are no shares: {1}")]
     Answer(NodeAddress, ContentRefusal),
     #[error("{node} gave {got} shares instead of {wanted}")]
@@ -93,7 +95,7 @@ impl Explain for Trouble {
             Self::Offline(error) => error.kind(),
             Self::Rescue(error) => error.kind(),
             Self::Refused { .. } => "init-refused",
-            Self::Lost { .. } => "init-answer-lost",
+            Self::Lost { .. } | Self::BrokenOff { .. } => "init-answer-lost",
             Self::Answer(..) | Self::Count { .. } | Self::NoToken(_) => "init-answer",
             Self::Unseal { .. } => "unseal",
             Self::Token { .. } => "root-token",
@@ -135,8 +137,12 @@ impl Explain for Trouble {
             Self::Refused { .. } => "The server is as it was, and nothing was stored.".to_owned(),
             Self::Lost { initialised: Some(true), .. } => BEGIN_AGAIN.to_owned(),
             Self::Lost { .. } => format!("{UNTIL_THEN}\n{BEGIN_AGAIN}"),
+            Self::BrokenOff { .. } | Self::Answer(..) => format!(
+                "What came is shown on the terminal, where there is one. `vault-unseal enroll -` stores shares that are typed. If \
+                 there are too few: {BEGIN_AGAIN}"
+            ),
             Self::Unseal { .. } | Self::Token { .. } => "The server's log says more.".to_owned(),
-            Self::Signals(_) | Self::Answer(..) | Self::Count { .. } | Self::NoToken(_) | Self::Output(_) => return None,
+            Self::Signals(_) | Self::Count { .. } | Self::NoToken(_) | Self::Output(_) => return None,
         })
     }
 }
