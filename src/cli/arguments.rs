@@ -1,6 +1,7 @@
 //! What can be typed. The man page and the completions are made from these definitions too.
 
 use super::enroll::EnrollArguments;
+use super::init::InitArguments;
 use crate::config::{Origin, Overrides};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -71,6 +72,13 @@ pub enum Verb {
     /// rest; --split and --only give several machines fewer than needed each. See the examples below.
     #[command(after_long_help = super::enroll::EXAMPLES)]
     Enroll(EnrollArguments),
+    /// Initialise a server, so that its shares are never anywhere in plain text unless you say so
+    ///
+    /// The shares go where the daemon finds them (one of --tpm2, --credential and --plain says how they rest), and
+    /// encrypted to those who keep copies elsewhere. Refuses a server that is initialised, and one of a cluster that is.
+    /// See the examples below.
+    #[command(after_long_help = super::init::EXAMPLES)]
+    Init(InitArguments),
 }
 
 /// Options of `wait`.

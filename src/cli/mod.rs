@@ -4,6 +4,8 @@ mod arguments;
 mod check;
 mod enroll;
 mod exit;
+mod home_choice;
+mod init;
 mod look;
 mod prove;
 mod run;
@@ -16,6 +18,8 @@ pub use arguments::{Arguments, ConfigArguments, Verb};
 pub use check::Checked;
 pub use enroll::EnrollArguments;
 pub use exit::Exit;
+pub use home_choice::HomeChoice;
+pub use init::{InitArguments, RootToken};
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -38,5 +42,6 @@ pub fn main() -> Exit {
         Verb::Status(options) => status::status(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
         Verb::Enroll(options) => enroll::enroll(&config, &options),
+        Verb::Init(options) => init::init(&config, &options),
     }
 }

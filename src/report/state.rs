@@ -54,7 +54,7 @@ pub fn advice(state: &State) -> Option<String> {
         State::Unreachable { cause } => return cause.advice(),
         State::SharesUnavailable { advice, .. } => return advice.clone(),
         State::Uninitialized => {
-            "Initialise it with `vault operator init` or `bao operator init`, or let it join its raft cluster."
+            "Initialise it with `vault-unseal init`, `vault operator init` or `bao operator init`, or let it join its raft cluster."
         }
         State::SharesRejected { .. } => {
             "These shares belong to another server, or were replaced by a rekey or a new initialisation. Put the \

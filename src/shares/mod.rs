@@ -5,6 +5,7 @@
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
 //! [`given`] reads what a person hands over, [`home`] puts it where a source finds it, [`Split`] says who gets which.
 
+mod answer;
 mod bounded;
 mod consistency;
 mod conversation;
@@ -16,12 +17,15 @@ mod format;
 pub mod given;
 pub mod home;
 mod notice;
+pub mod offline;
 pub(crate) mod quote;
+pub mod rescue;
 mod share;
 mod source;
 mod split;
 pub mod tpm;
 
+pub use answer::InitAnswer;
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;
 pub use error::ShareError;

@@ -43,6 +43,17 @@ impl Share {
         body
     }
 
+    /// Its bytes in lower-case hex, in memory that wipes itself: for whoever writes it down.
+    pub fn hex(&self) -> Zeroizing<String> {
+        let mut digits = Zeroizing::new(String::with_capacity(2 * self.bytes.len()));
+        for byte in self.bytes.iter() {
+            for nibble in [byte >> 4, byte & 0xf] {
+                digits.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble }));
+            }
+        }
+        digits
+    }
+
     /// The decoded bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -15,6 +15,8 @@ pub use http::name_and_version;
 pub use refusal::{Meaning, Refusal};
 pub use seal_status::SealStatus;
 pub use server::Server;
+pub use server::init::InitFailure;
+pub use server::token::{TokenFailure, WRAP_TTL};
 pub use tls::TlsFileError;
 pub use unreachable::{TlsFailure, Unreachable};
 pub use unseal_answer::UnsealAnswer;

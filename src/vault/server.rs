@@ -1,4 +1,8 @@
-//! One server: the four requests that we ever send.
+//! One server: the four requests that the daemon ever sends. `init` sends three more, in files of their own.
+
+pub(super) mod init;
+mod secret;
+pub(super) mod token;
 
 use super::failure;
 use super::http::Http;

@@ -7,9 +7,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::needles::Needles;
-use crate::private::{encrypts, host_key_in, mounted};
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::openbao::{Server, is_active};
+use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::{Daemon, run};
 use crate::support::swtpm::Swtpm;
 use crate::{enroll, succeeds, text};

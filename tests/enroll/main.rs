@@ -13,7 +13,6 @@ mod credentials;
 #[path = "../secrets/needles.rs"]
 mod needles;
 mod plain;
-mod private;
 mod refusals;
 mod shred;
 mod sources;

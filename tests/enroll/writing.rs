@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::private::{encrypts, host_key_in, mounted};
 use crate::support::guarded::Guarded;
 use crate::support::home::{Home, lines, shares_of_nobody};
+use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::run;
 use crate::support::{PATIENCE, poll};
 use crate::{are_root, enroll, files, succeeds, text};

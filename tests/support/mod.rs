@@ -26,6 +26,7 @@ pub mod hostile;
 pub mod http;
 pub mod openbao;
 pub mod ports;
+pub mod private;
 pub mod process;
 pub mod recorded;
 pub mod rustyvault;

@@ -13,6 +13,7 @@ fn help_of_every_verb() {
         (&["status", "--help"], "help-status.txt"),
         (&["check", "--help"], "help-check.txt"),
         (&["enroll", "--help"], "help-enroll.txt"),
+        (&["init", "--help"], "help-init.txt"),
     ] {
         let output = run(&mut vault_unseal(arguments));
         assert_eq!(output.status.code(), Some(0));

@@ -1,9 +1,7 @@
 //! What can be typed after `enroll`.
 
-use crate::shares::home::CredentialKey;
-use crate::shares::tpm::PcrSelection;
+use crate::cli::home_choice::HomeChoice;
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 
 /// What the long help shows below the options.
@@ -32,33 +30,9 @@ pub struct EnrollArguments {
     /// File with the shares; - reads standard input, and asks without echo on a terminal
     #[arg(value_name = "FILE|-", required_unless_present = "rebind")]
     pub file: Option<PathBuf>,
-    /// Seal to this machine's TPM, for `shares = { tpm2 = … }`
-    #[arg(long, group = "home")]
-    pub tpm2: bool,
-    /// Encrypt as a systemd credential with these keys: host, tpm2 or host+tpm2
-    ///
-    /// The host key lies on this machine's disk, and protects a file that is copied elsewhere but not a stolen disk.
-    /// The TPM protects a stolen disk. systemd's own `auto` is not offered: it takes the host key alone where it does not
-    /// find the TPM good enough, and does not say so.
-    #[arg(long, group = "home", value_name = "KEYS",
-          value_parser = PossibleValuesParser::new(["host", "tpm2", "host+tpm2"]).map(|word| key(&word)))]
-    pub credential: Option<CredentialKey>,
-    /// Write as they are: owner and mode protect them, nothing else
-    #[arg(long, group = "home")]
-    pub plain: bool,
-    /// PCRs that must not change until the shares are opened, such as 7 or 7+11
-    ///
-    /// 0 and 2 change with the firmware, 4 and 11 with the kernel, 7 with Secure Boot. Without this option --tpm2 binds to the
-    /// TPM alone, and --credential to what systemd takes by itself (7, in most versions). Boards whose firmware measures
-    /// nothing, such as the Raspberry Pi, gain nothing by it; that is noticed and told.
-    #[arg(long, value_name = "PCR+…")]
-    pub pcrs: Option<PcrSelection>,
-    /// Where to write; default: shares.tpm2, shares.cred or shares.json in /etc/vault-unseal
-    #[arg(long, short, value_name = "PATH")]
-    pub output: Option<PathBuf>,
-    /// Name of the credential
-    #[arg(long, value_name = "NAME", default_value = "shares")]
-    pub name: String,
+    /// How the shares are to rest, and where.
+    #[command(flatten)]
+    pub home: HomeChoice,
     /// Only these shares, counted from 1 as in the file: 1,3
     #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "split",
           value_parser = clap::value_parser!(u8).range(1..))]
@@ -95,18 +69,7 @@ pub struct EnrollArguments {
     /// compared.
     #[arg(long, conflicts_with_all = ["plain", "shred"])]
     pub rebind: bool,
-    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
-    #[arg(long, value_name = "TCTI", hide_short_help = true)]
-    pub tcti: Option<String>,
     /// Print what was written as JSON
     #[arg(long)]
     pub json: bool,
-}
-
-fn key(word: &str) -> CredentialKey {
-    match word {
-        "host" => CredentialKey::Host,
-        "tpm2" => CredentialKey::Tpm2,
-        _ => CredentialKey::HostAndTpm2,
-    }
 }

@@ -12,6 +12,8 @@ mod source;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
+pub(super) use next::steps;
+pub(super) use show::protection;
 
 use super::start::fail;
 use super::{ConfigArguments, Exit};
@@ -19,7 +21,7 @@ use crate::explain::Explain;
 use crate::protect;
 use crate::report::style::Style;
 use crate::shares::Notice;
-use crate::shares::home::{Home, Prepared, Stored};
+use crate::shares::home::{Home, Prepared, Protection, Stored};
 use failure::Failure;
 use fit::{Distribution, list};
 use request::{From, Parts, Request};
@@ -95,8 +97,16 @@ fn has_root_token(input: &Input) -> bool {
 #[error(
     "nothing has been measured into PCR {pcrs}: binding to them protects nothing, whatever this machine starts"
 )]
-struct Unmeasured {
+pub(super) struct Unmeasured {
     pcrs: String,
+}
+
+impl Unmeasured {
+    /// Those of this protection, if they are.
+    pub(super) fn of(protection: &Protection) -> Option<Self> {
+        let pcrs = protection.pcrs.clone().filter(|_| protection.unmeasured)?;
+        Some(Self { pcrs })
+    }
 }
 
 impl Explain for Unmeasured {
@@ -129,10 +139,8 @@ fn warnings(
     if let Some(doubt) = doubt {
         warnings.push(Box::new(doubt));
     }
-    let unmeasured =
-        stored.iter().map(|(stored, _)| &stored.protection).find(|protection| protection.unmeasured);
-    if let Some(pcrs) = unmeasured.and_then(|protection| protection.pcrs.clone()) {
-        warnings.push(Box::new(Unmeasured { pcrs }));
+    if let Some(unmeasured) = stored.iter().find_map(|(stored, _)| Unmeasured::of(&stored.protection)) {
+        warnings.push(Box::new(unmeasured));
     }
     warnings
 }
@@ -191,7 +199,7 @@ fn tell(request: &Request, input: &Input, done: &Done<'_>, options: &EnrollArgum
         Parts::Split { node: None, .. } => {
             next::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
         }
-        _ => next::steps(&request.home, &options.name),
+        _ => next::steps(&request.home, &options.home.name),
     });
     match write!(io::stdout(), "{text}") {
         Ok(()) => exit,

@@ -10,7 +10,7 @@ const DEFAULT_PLAIN: &str = "/etc/vault-unseal/shares.json";
 const DEFAULT_NAME: &str = "shares";
 
 /// The lines of the configuration and of the unit, and the commands, for shares in this home on this machine.
-pub(super) fn steps(home: &Home, name: &str) -> String {
+pub(in crate::cli) fn steps(home: &Home, name: &str) -> String {
     let mut text = String::from("\nNext, in /etc/vault-unseal/config.toml, in its [[cluster]]:\n");
     let path = quote::sentence(home.path());
     match home {

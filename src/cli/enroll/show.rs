@@ -86,7 +86,8 @@ fn which(positions: &[usize], done: &Done<'_>) -> String {
     }
 }
 
-fn protection(stored: &Stored) -> String {
+/// What protects the shares, after "protected".
+pub(in crate::cli) fn protection(stored: &Stored) -> String {
     match (&stored.home, &stored.protection.kind) {
         (Home::Plain { .. }, _) => {
             "by owner and mode 0600 alone: whoever has the disk has the shares".to_owned()

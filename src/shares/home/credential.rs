@@ -7,6 +7,7 @@ use super::{CredentialKind, Protection};
 use crate::shares::conversation;
 use crate::shares::quote;
 use crate::shares::tpm::PcrSelection;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -172,6 +173,8 @@ fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, Credentia
     let mut command = Command::new(program);
     // Nothing of this process's environment is its business.
     command.env_clear().env("LC_ALL", "C.UTF-8").current_dir("/");
+    // Ctrl-C is for whoever started it: what that one holds must not get lost here.
+    command.process_group(0);
     command.arg(verb).arg(format!("--name={}", sealing.name));
     if let Some(device) = &sealing.device {
         command.arg(format!("--tpm2-device={device}"));

@@ -9,7 +9,7 @@ mod credential_kind;
 mod error;
 mod open;
 mod text;
-mod write;
+pub(super) mod write;
 
 pub use credential::{CredentialKey, CredentialSealing, CredentialTrouble};
 pub use credential_kind::{CredentialKind, Tpm2Binding};
@@ -89,6 +89,15 @@ impl Home {
         match self {
             Self::Plain { path } | Self::Credential { path, .. } | Self::Tpm2 { path, .. } => path,
         }
+    }
+
+    /// The same protection for another file.
+    #[must_use]
+    pub fn at(mut self, other: PathBuf) -> Self {
+        match &mut self {
+            Self::Plain { path } | Self::Credential { path, .. } | Self::Tpm2 { path, .. } => *path = other,
+        }
+        self
     }
 
     /// A stable word for each: `plain`, `credential`, `tpm2`.

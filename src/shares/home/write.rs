@@ -3,8 +3,8 @@
 use super::{Existing, HomeError};
 use crate::shares::{bounded, file};
 use rustix::fs::{
-    AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, fallocate, fchmod, flock,
-    fsync, openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, fallocate, fchmod,
+    flock, fsync, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -23,8 +23,15 @@ const UNFINISHED: &str = ".new";
 /// How many names are tried; each is one of two billion.
 const TRIES: usize = 8;
 
+/// Whether what is written needs its file's mode and directory for protection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Secret,
+    Ciphertext,
+}
+
 /// A file beside the one to be written, with mode 0600, locked and removed with this value.
-pub(super) struct Reserved {
+pub(in crate::shares) struct Reserved {
     path: PathBuf,
     directory: OwnedFd,
     name: OsString,
@@ -37,14 +44,30 @@ pub(super) struct Reserved {
 impl Reserved {
     /// Judges the directory by the rules for share files, and makes the file in it.
     pub(super) fn beside(path: &Path, existing: Existing) -> Result<Self, HomeError> {
+        Self::make(path, existing, Content::Secret)
+    }
+
+    /// The same for what is no secret, being encrypted already: in any directory, such as that of a stick that belongs
+    /// to somebody and whose file system knows no modes.
+    pub(in crate::shares) fn for_ciphertext(path: &Path, existing: Existing) -> Result<Self, HomeError> {
+        Self::make(path, existing, Content::Ciphertext)
+    }
+
+    fn make(path: &Path, existing: Existing, content: Content) -> Result<Self, HomeError> {
         let failed = |doing, error: io::Error| HomeError::Io { path: path.to_owned(), doing, error };
         let absolute = std::path::absolute(path).map_err(|error| failed("find", error))?;
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
             return Err(HomeError::NotAFile { path: path.to_owned() });
         };
         make(parent).map_err(|error| HomeError::NoDirectory { directory: parent.to_owned(), error })?;
-        let directory =
-            file::directory(parent).map_err(|cause| HomeError::Directory { path: path.to_owned(), cause })?;
+        let directory = match content {
+            Content::Secret => file::directory(parent)
+                .map_err(|cause| HomeError::Directory { path: path.to_owned(), cause })?,
+            Content::Ciphertext => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                openat(CWD, parent, flags, Mode::empty()).map_err(|errno| failed("find", errno.into()))?
+            }
+        };
         match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
                 return Err(HomeError::NotAFile { path: path.to_owned() });
@@ -56,7 +79,8 @@ impl Reserved {
             Err(errno) => return Err(failed("look at", errno.into())),
         }
         remove_unfinished(&directory, parent, name);
-        let (beside, file) = create(&directory, name).map_err(|error| failed("write beside", error))?;
+        let (beside, file) =
+            create(&directory, name, content).map_err(|error| failed("write beside", error))?;
         let (path, name) = (path.to_owned(), name.to_owned());
         Ok(Self { path, directory, name, beside, file, existing, placed: false })
     }
@@ -67,12 +91,12 @@ impl Reserved {
     }
 
     /// Whether the file has taken its place.
-    pub(super) fn in_place(&self) -> bool {
+    pub(in crate::shares) fn in_place(&self) -> bool {
         self.placed
     }
 
     /// Writes these bytes, and no others, to the disk.
-    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), HomeError> {
+    pub(in crate::shares) fn write(&self, bytes: &[u8]) -> Result<(), HomeError> {
         let written = self.file.write_all_at(bytes, 0);
         let cut = written.and_then(|()| self.file.set_len(bytes.len() as u64));
         cut.and_then(|()| self.file.sync_all()).map_err(|error| self.failed("write", error))
@@ -88,7 +112,7 @@ impl Reserved {
     }
 
     /// Reserves as much room on the disk as the largest file takes.
-    pub(super) fn keep_room(&self) -> Result<(), HomeError> {
+    pub(in crate::shares) fn keep_room(&self) -> Result<(), HomeError> {
         match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, ROOM) {
             // Not every file system can.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
@@ -97,7 +121,7 @@ impl Reserved {
     }
 
     /// Puts the file in its place, for good.
-    pub(super) fn take_place(&mut self) -> Result<(), HomeError> {
+    pub(in crate::shares) fn take_place(&mut self) -> Result<(), HomeError> {
         if !self.placed {
             self.rename().map_err(|errno| match errno {
                 Errno::EXIST => HomeError::Occupied { path: self.path.clone() },
@@ -154,7 +178,7 @@ fn make(directory: &Path) -> io::Result<()> {
 }
 
 /// A file that did not exist, locked, with mode 0600 whatever the umask.
-fn create(directory: &OwnedFd, name: &OsStr) -> io::Result<(OsString, File)> {
+fn create(directory: &OwnedFd, name: &OsStr, content: Content) -> io::Result<(OsString, File)> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut tries = 0;
     loop {
@@ -162,7 +186,10 @@ fn create(directory: &OwnedFd, name: &OsStr) -> io::Result<(OsString, File)> {
         match openat(directory, &beside, flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => {
                 flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-                fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+                match fchmod(&file, Mode::RUSR | Mode::WUSR) {
+                    Err(Errno::PERM) if content == Content::Ciphertext => {}
+                    result => result?,
+                }
                 return Ok((beside, file.into()));
             }
             Err(Errno::EXIST) if tries < TRIES => tries += 1,

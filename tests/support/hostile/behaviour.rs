@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Request, Shared};
-use crate::support::http::Client;
+use crate::support::http::{Answer, Client};
+use crate::support::{PATIENCE, poll};
 
 /// Before anything is read, TLS included.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +52,36 @@ pub enum Behaviour {
     /// Asks a real server over plain HTTP and passes its answer on: what a proxy between the two does, with every
     /// request on record here.
     Forward(SocketAddr),
+    /// The same, but the real server's answer waits until the gate is opened.
+    ForwardHeld(SocketAddr, Gate),
+    /// The same, but the answer never arrives: the connection is cut.
+    ForwardLost(SocketAddr),
+}
+
+/// Closed until it is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Gate {
+    open: Arc<AtomicBool>,
+    reached: Arc<AtomicBool>,
+}
+
+impl Gate {
+    /// Lets through what waits.
+    pub fn open(&self) {
+        self.open.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until something waits before it.
+    pub fn wait_until_reached(&self) {
+        poll(PATIENCE, || self.reached.load(Ordering::SeqCst).then_some(())).expect("something comes");
+    }
+
+    fn pass(&self, shared: &Shared) {
+        self.reached.store(true, Ordering::SeqCst);
+        while !self.open.load(Ordering::SeqCst) && !shared.state().ending {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 impl Behaviour {
@@ -101,21 +134,13 @@ impl Behaviour {
                 shared.idle(Some(delay));
                 return behaviour.perform(stream, request, shared);
             }
-            Self::Forward(address) => {
-                let headers: Vec<(&str, &str)> = request
-                    .headers
-                    .iter()
-                    .map(|(name, value)| (name.as_str(), value.as_str()))
-                    .filter(|(name, _)| !["host", "connection", "content-length"].contains(name))
-                    .collect();
-                let client = Client::plain(address);
-                let answer = client.request(&request.method, &request.target, &headers, &request.body)?;
-                send(
-                    stream,
-                    &[head(answer.status, Some(answer.body.len() as u64), &[]), answer.body].concat(),
-                )?;
-                return Ok(true);
+            Self::Forward(address) => return pass_on(stream, &ask(address, request)?),
+            Self::ForwardHeld(address, gate) => {
+                let answer = ask(address, request)?;
+                gate.pass(shared);
+                return pass_on(stream, &answer);
             }
+            Self::ForwardLost(address) => drop(ask(address, request)?),
             Self::Raw(bytes) => send(stream, &bytes)?,
             Self::Close => {}
             Self::Stall => shared.idle(None),
@@ -153,6 +178,23 @@ impl Behaviour {
         }
         Ok(false)
     }
+}
+
+/// Asks the real server the same.
+fn ask(address: SocketAddr, request: &Request) -> io::Result<Answer> {
+    let headers: Vec<(&str, &str)> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(name, _)| !["host", "connection", "content-length"].contains(name))
+        .collect();
+    Client::plain(address).request(&request.method, &request.target, &headers, &request.body)
+}
+
+fn pass_on(stream: &mut impl Write, answer: &Answer) -> io::Result<bool> {
+    let head = head(answer.status, Some(answer.body.len() as u64), &[]);
+    send(stream, &[&head[..], &answer.body].concat())?;
+    Ok(true)
 }
 
 fn send(stream: &mut impl Write, bytes: &[u8]) -> io::Result<()> {

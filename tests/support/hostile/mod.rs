@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-pub use behaviour::{Behaviour, OnAccept};
+pub use behaviour::{Behaviour, Gate, OnAccept};
 
 use super::certs::{Authority, Issued};
 use super::http::{Headers, Stream, header, read_body, read_head};

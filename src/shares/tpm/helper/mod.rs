@@ -9,7 +9,7 @@ use super::refusal::{TpmRefusal, TpmTrouble};
 use crate::shares::conversation::{self, Pipes};
 use crate::shares::quote;
 use slot::Slot;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -78,6 +78,8 @@ impl Running {
             .env_clear()
             .env("TSS2_LOG", "all+NONE")
             .current_dir("/")
+            // Ctrl-C is for whoever started it: what that one holds must not get lost here.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Runs `setup`, a script of sh, and then `command`, with everything that `setup` mounts seen by them alone. All of it
 /// dies with the process that is returned.
-pub(crate) fn mounted(setup: &str, command: &Command) -> Command {
+pub fn mounted(setup: &str, command: &Command) -> Command {
     let mut whole = Command::new("unshare");
     whole.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec"]);
     whole.arg(format!("{setup}\nexec \"$@\"")).arg("sh");
@@ -18,16 +18,16 @@ pub(crate) fn mounted(setup: &str, command: &Command) -> Command {
 }
 
 /// The script that makes `keys` the place of the host key of systemd-creds.
-pub(crate) fn host_key_in(keys: &Path) -> String {
+pub fn host_key_in(keys: &Path) -> String {
     format!("mount --bind {} /var/lib/systemd", keys.display())
 }
 
 /// Whether systemd-creds encrypts here: it needs root, mounts of our own, and a machine that has an identity.
-pub(crate) fn encrypts() -> bool {
+pub fn encrypts() -> bool {
     let keys = tempfile::tempdir().unwrap();
     let mut command = Command::new("systemd-creds");
     command.args(["encrypt", "--with-key=host", "--name=probe", "-", "-"]);
-    let works = crate::are_root()
+    let works = rustix::process::geteuid().is_root()
         && mounted(&format!("{}; exec < /dev/null", host_key_in(keys.path())), &command)
             .output()
             .is_ok_and(|output| output.status.success());

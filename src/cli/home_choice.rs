@@ -1,0 +1,132 @@
+//! How shares are to rest, as `enroll` and `init` are told.
+
+use crate::explain::Explain;
+use crate::shares::home::{CredentialKey, CredentialSealing, Home};
+use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::path::{Path, PathBuf};
+
+/// Where shares rest unless --output says otherwise.
+const DIRECTORY: &str = "/etc/vault-unseal";
+
+/// Options that say how shares rest, and where.
+#[derive(Debug, Args)]
+pub struct HomeChoice {
+    /// Seal to this machine's TPM, for `shares = { tpm2 = … }`
+    #[arg(long, group = "home")]
+    pub tpm2: bool,
+    /// Encrypt as a systemd credential with these keys: host, tpm2 or host+tpm2
+    ///
+    /// The host key lies on this machine's disk, and protects a file that is copied elsewhere but not a stolen disk.
+    /// The TPM protects a stolen disk. systemd's own `auto` is not offered: it takes the host key alone where it does not
+    /// find the TPM good enough, and does not say so.
+    #[arg(long, group = "home", value_name = "KEYS",
+          value_parser = PossibleValuesParser::new(["host", "tpm2", "host+tpm2"]).map(|word| key(&word)))]
+    pub credential: Option<CredentialKey>,
+    /// Write as they are: owner and mode protect them, nothing else
+    #[arg(long, group = "home")]
+    pub plain: bool,
+    /// PCRs that must not change until the shares are opened, such as 7 or 7+11
+    ///
+    /// 0 and 2 change with the firmware, 4 and 11 with the kernel, 7 with Secure Boot. Without this option --tpm2 binds to the
+    /// TPM alone, and --credential to what systemd takes by itself (7, in most versions). Boards whose firmware measures
+    /// nothing, such as the Raspberry Pi, gain nothing by it; that is noticed and told.
+    #[arg(long, value_name = "PCR+…")]
+    pub pcrs: Option<PcrSelection>,
+    /// Where to write; default: shares.tpm2, shares.cred or shares.json in /etc/vault-unseal
+    #[arg(long, short, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+    /// Name of the credential
+    #[arg(long, value_name = "NAME", default_value = "shares")]
+    pub name: String,
+    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
+    #[arg(long, value_name = "TCTI", hide_short_help = true)]
+    pub tcti: Option<String>,
+}
+
+/// What of them makes no sense together.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HomeMisuse {
+    #[error("it was not said how the shares are to rest")]
+    NoHome,
+    #[error("--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2")]
+    PcrsWithoutTpm,
+    #[error("systemd credentials are bound to PCRs of the bank sha256, not {}", .0.word())]
+    Bank(PcrBank),
+}
+
+impl Explain for HomeMisuse {
+    fn kind(&self) -> &'static str {
+        "usage"
+    }
+
+    fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::NoHome => {
+                "--tpm2              sealed to this machine's TPM\n\
+                 --credential KEYS   a systemd credential, with host, tpm2 or host+tpm2\n\
+                 --plain             a file that only its owner can read"
+            }
+            Self::PcrsWithoutTpm => "Leave --pcrs out, or name a TPM.",
+            Self::Bank(_) => "Leave the bank out: --pcrs 7+11.",
+        };
+        Some(advice.to_owned())
+    }
+}
+
+/// What is taken where neither --tpm2 nor --credential nor --plain is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    /// Nothing: it must be said.
+    Refused,
+    /// The TPM.
+    Tpm2,
+    /// A plain file in the current directory, to be carried elsewhere.
+    Carried,
+}
+
+impl HomeChoice {
+    /// The home.
+    pub(super) fn home(&self, unsaid: Unsaid) -> Result<Home, HomeMisuse> {
+        let carried = unsaid == Unsaid::Carried;
+        let path = |name: &str| {
+            let default = if carried { PathBuf::from(name) } else { Path::new(DIRECTORY).join(name) };
+            let path = self.output.clone().unwrap_or(default);
+            // As units and configurations need it. Fails only for an empty path, which is refused where it is written.
+            std::path::absolute(&path).unwrap_or(path)
+        };
+        let pcrs = self.pcrs.clone();
+        if let Some(key) = self.credential {
+            if pcrs.is_some() && key == CredentialKey::Host {
+                return Err(HomeMisuse::PcrsWithoutTpm);
+            }
+            if let Some(bank) = pcrs.as_ref().map(PcrSelection::bank).filter(|bank| *bank != PcrBank::Sha256)
+            {
+                return Err(HomeMisuse::Bank(bank));
+            }
+            let (name, device) = (self.name.clone(), self.tcti.clone());
+            let sealing = CredentialSealing { name, key, pcrs, device };
+            return Ok(Home::Credential { path: path("shares.cred"), sealing });
+        }
+        if self.tpm2 || unsaid == Unsaid::Tpm2 {
+            let sealing = Sealing { pcrs, tcti: self.tcti.clone() };
+            return Ok(Home::Tpm2 { path: path("shares.tpm2"), sealing });
+        }
+        if !self.plain && !carried {
+            return Err(HomeMisuse::NoHome);
+        }
+        match pcrs {
+            Some(_) => Err(HomeMisuse::PcrsWithoutTpm),
+            None => Ok(Home::Plain { path: path("shares.json") }),
+        }
+    }
+}
+
+fn key(word: &str) -> CredentialKey {
+    match word {
+        "host" => CredentialKey::Host,
+        "tpm2" => CredentialKey::Tpm2,
+        _ => CredentialKey::HostAndTpm2,
+    }
+}

@@ -1,0 +1,88 @@
+//! What can be typed after `init`.
+
+use crate::cli::home_choice::HomeChoice;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// What the long help shows below the options.
+pub(in crate::cli) const EXAMPLES: &str = "\
+Examples:
+  vault-unseal init --tpm2 --recipient age1…                 shares into this machine's TPM, and all of them in shares.age
+  vault-unseal init --plain --shares 1 --threshold 1         one share in a file that only root can read
+  vault-unseal init --credential host --recipient anna.asc --recipient age1… --recipient age1…
+                                                             the five shares dealt to three people as well
+  vault-unseal init --tpm2 --only 1 --recipient a.asc --recipient b.asc --recipient c.asc
+                                                             one share stays here; two more are needed
+  vault-unseal init --tpm2 --recipient age1… --root-token revoke
+                                                             nobody ever has the root token
+
+Whatever can fail is tried first, with bytes that are nobody's share. Then the server is asked, and its answer is on the
+disk, encrypted, before anything else is done with it (FILE.rescue, beside the share file). If the machine stops
+later, the same command with --resume finishes the work. If it stops before, after the server has made its keys, or if the
+answer is lost on the way, nobody has the shares; but the server then holds nothing yet: stop it, remove its storage,
+start it, and give the command again.
+
+Without --recipient the only copy of the shares is on this machine. Shares that are sealed to a TPM are lost with it.";
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// How many shares the server makes
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]
+    pub shares: u8,
+    /// How many of them are needed; default: 3, or all if there are fewer
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..))]
+    pub threshold: Option<u8>,
+    /// How the shares are to rest, and where.
+    #[command(flatten)]
+    pub home: HomeChoice,
+    /// Keep only these shares here, counted from 1: 1,3. The others go to the recipients alone
+    #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "recipient",
+          value_parser = clap::value_parser!(u8).range(1..))]
+    pub only: Vec<u8>,
+    /// Write an encrypted copy for this recipient: age1…, or a file with an OpenPGP public key. May be repeated
+    ///
+    /// One recipient gets all shares, in shares.age or shares.asc. Several get them dealt in turn, one share a file
+    /// (share-1.age, share-2.asc …), so that nobody has them all: that is what shares are for. age(1) or gpg(1)
+    /// encrypts.
+    #[arg(long, value_name = "RECIPIENT")]
+    pub recipient: Vec<String>,
+    /// Where the encrypted copies go; default: the current directory
+    #[arg(long, value_name = "DIR", requires = "recipient")]
+    pub offline_dir: Option<PathBuf>,
+    /// What happens to the root token: show, wrap or revoke
+    ///
+    /// show prints it once, on the terminal (with --json, there). wrap unseals the server and prints a token that gives
+    /// it out once, within 24 hours (bao unwrap). revoke unseals the server and makes it worthless: a new one takes
+    /// `bao operator generate-root` and enough shares, which OpenBao 2.5.3 and newer allow only with
+    /// `disable_unauthed_generate_root_endpoints = false` in its listener.
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = RootToken::Show, hide_possible_values = true)]
+    pub root_token: RootToken,
+    /// Which of the configured servers; needed if there are several
+    ///
+    /// The others of its cluster must answer, and must not be initialised.
+    #[arg(long, value_name = "URL")]
+    pub node: Option<String>,
+    /// Replace a share file that is there already, once the new one was opened and compared
+    #[arg(long)]
+    pub force_home: bool,
+    /// Finish an init that was interrupted after the server had answered
+    ///
+    /// Needs the same options. Nothing is asked of the server but what --root-token takes.
+    #[arg(long)]
+    pub resume: bool,
+    /// Print what was done as JSON; with --root-token show, the root token too
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What happens to the root token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RootToken {
+    /// It is printed once.
+    Show,
+    /// A token that gives it out once is printed.
+    Wrap,
+    /// It is made worthless.
+    Revoke,
+}

@@ -1,0 +1,220 @@
+//! What was done: for people, for machines, and for whoever must write shares down because something failed.
+
+use super::request::Request;
+use super::terminal::Secret;
+use crate::cli::enroll::{protection, steps};
+use crate::config::NodeAddress;
+use crate::shares::home::{CredentialKind, Stored};
+use crate::shares::offline::Copied;
+use crate::shares::{InitAnswer, quote};
+use crate::vault::WRAP_TTL;
+use serde::Serialize;
+use std::fmt::Write as _;
+use zeroize::Zeroizing;
+
+/// What was done.
+pub(super) struct Outcome {
+    pub(super) node: NodeAddress,
+    pub(super) stored: Stored,
+    pub(super) copies: Vec<Copied>,
+    pub(super) token: Token,
+}
+
+/// What became of the root token.
+pub(super) enum Token {
+    /// To be shown.
+    Plain(Zeroizing<String>),
+    /// The token that gives it out once.
+    Wrapped(Zeroizing<String>),
+    /// It is worthless.
+    Revoked,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    node: String,
+    shares: u8,
+    threshold: u8,
+    home: DocumentHome<'a>,
+    offline: Vec<DocumentCopy<'a>>,
+    root_token: DocumentToken<'a>,
+}
+
+#[derive(Serialize)]
+struct DocumentHome<'a> {
+    kind: &'static str,
+    path: String,
+    shares: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pcrs: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct DocumentCopy<'a> {
+    path: String,
+    recipient: String,
+    shares: &'a [usize],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum DocumentToken<'a> {
+    Shown { token: &'a str },
+    Wrapped { wrapping_token: &'a str, ttl: &'static str },
+    Revoked {},
+}
+
+/// `--json`: one line. `None` when it cannot be made.
+pub(super) fn json(outcome: &Outcome, request: &Request) -> Option<Zeroizing<Vec<u8>>> {
+    let document = Document {
+        node: outcome.node.to_string(),
+        shares: request.shares,
+        threshold: request.threshold,
+        home: DocumentHome {
+            kind: outcome.stored.home.word(),
+            path: quote::sentence(outcome.stored.home.path()),
+            shares: outcome.stored.count,
+            keys: outcome.stored.protection.kind.as_ref().map(CredentialKind::word),
+            pcrs: outcome.stored.protection.pcrs.as_deref(),
+        },
+        offline: outcome
+            .copies
+            .iter()
+            .map(|copy| DocumentCopy {
+                path: quote::sentence(&copy.path),
+                recipient: copy.recipient.to_string(),
+                shares: &copy.shares,
+            })
+            .collect(),
+        root_token: match &outcome.token {
+            Token::Plain(token) => DocumentToken::Shown { token },
+            Token::Wrapped(token) => DocumentToken::Wrapped { wrapping_token: token, ttl: WRAP_TTL },
+            Token::Revoked => DocumentToken::Revoked {},
+        },
+    };
+    // Measured first, without the token in anything that grows.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, &document).ok()?;
+    let mut text = Zeroizing::new(Vec::with_capacity(length.0 + 1));
+    serde_json::to_writer(&mut *text, &document).ok()?;
+    text.push(b'\n');
+    Some(text)
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// For people; nothing secret but a wrapping token.
+pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
+    let home = &outcome.stored.home;
+    let plural =
+        |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
+    let total = usize::from(request.shares);
+    let (shares, needed) = (plural(total, "share"), request.threshold);
+    let mut lines = format!("{} is initialised: {shares}, {needed} needed\n", outcome.node);
+    let (count, path) = (outcome.stored.count, quote::sentence(home.path()));
+    let which = if count == total { "all of them".to_owned() } else { format!("{count} of them") };
+    let protected = protection(&outcome.stored);
+    let _ = writeln!(lines, "  {which} in {path}, protected {protected}");
+    for copy in &outcome.copies {
+        let list = copy.shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let word = if copy.shares.len() == 1 { "share" } else { "shares" };
+        let _ = writeln!(
+            lines,
+            "  {word} {list} in {}, encrypted to {}",
+            quote::sentence(&copy.path),
+            copy.recipient
+        );
+    }
+    for (recipient, held) in whole_keys(outcome, request) {
+        let _ = writeln!(
+            lines,
+            "  {recipient} has {held} shares, enough to open the server without anybody else"
+        );
+    }
+    if outcome.copies.is_empty() && !home.is_sealed() {
+        lines.push_str("  there is no other copy: keep one elsewhere too\n");
+    }
+    let mut text = Secret::with_room(lines.len() + 600);
+    text.push(&lines);
+    match &outcome.token {
+        Token::Plain(_) => {}
+        Token::Wrapped(token) => {
+            text.push("  the root token, once and within ");
+            text.push(WRAP_TTL);
+            text.push(": bao unwrap ");
+            text.push(token);
+            text.push("\n");
+        }
+        Token::Revoked => text.push(
+            "  the root token is revoked; for a new one: bao operator generate-root, with enough shares\n  \
+             (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
+        ),
+    }
+    text.push(&steps(home, &request.name));
+    text
+}
+
+/// Recipients of several who could open the server alone.
+fn whole_keys(outcome: &Outcome, request: &Request) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for recipient in request.recipients.iter().filter(|_| request.recipients.len() > 1) {
+        let theirs = outcome.copies.iter().filter(|copy| copy.recipient == *recipient);
+        let held = theirs.map(|copy| copy.shares.len()).sum();
+        if held >= usize::from(request.threshold) {
+            found.push((recipient.to_string(), held));
+        }
+    }
+    found
+}
+
+/// The root token, shown once.
+pub(super) fn root_token(token: &str) -> Secret {
+    let mut text = Secret::with_room(token.len() + 200);
+    text.push("Root token: ");
+    text.push(token);
+    text.push("\n  It is shown once and stored nowhere. Revoke it when the server is set up: bao token revoke -self\n");
+    text
+}
+
+/// Everything that the server gave, to be written down.
+pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> Secret {
+    let mut text = Secret::with_room(raw.len() * 2 + 1024);
+    text.push("\nWRITE THIS DOWN NOW. It is what opens the server, and it is shown once.\n\n");
+    if let Some(answer) = answer {
+        for share in &answer.shares {
+            text.push("  Unseal Key ");
+            text.push(&share.position().to_string());
+            text.push(": ");
+            text.push(&share.hex());
+            text.push("\n");
+        }
+        if let Some(token) = &answer.root_token {
+            text.push("  Initial Root Token: ");
+            text.push(token);
+            text.push("\n");
+        }
+    } else {
+        // As it came, but fit for a terminal.
+        for &byte in raw {
+            let plain = if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' };
+            text.push(plain.encode_utf8(&mut [0; 4]));
+        }
+        text.push("\n");
+    }
+    text.push("\n");
+    text
+}

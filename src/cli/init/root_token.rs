@@ -1,0 +1,73 @@
+//! What becomes of the root token.
+
+use super::ground::Ground;
+use super::trouble::Trouble;
+use crate::shares::{Share, ShareSet};
+use crate::unseal::State;
+use crate::vault::{Role, UnsealAnswer};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
+
+/// Between two looks at a server that is about to become active.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Unseals the server, and lets it wrap the token: the token that gives it out once.
+pub(super) async fn wrap(
+    ground: &Ground,
+    shares: &ShareSet,
+    threshold: u8,
+    token: &str,
+) -> Result<Zeroizing<String>, Trouble> {
+    unseal(ground, shares, threshold).await?;
+    let node = ground.target.address.clone();
+    let wrapped = ground.target.server.wrap_token(token).await;
+    wrapped.map_err(|cause| Trouble::Token { node, done: "wrapped", cause })
+}
+
+/// Unseals the server, and makes the token worthless.
+pub(super) async fn revoke(
+    ground: &Ground,
+    shares: &ShareSet,
+    threshold: u8,
+    token: &str,
+) -> Result<(), Trouble> {
+    unseal(ground, shares, threshold).await?;
+    let node = ground.target.address.clone();
+    let revoked = ground.target.server.revoke(token).await;
+    revoked.map_err(|cause| Trouble::Token { node, done: "revoked", cause })
+}
+
+/// Submits as many shares as are needed, and waits until the server is active. A daemon that does the same meanwhile
+/// does no harm: shares that are there already change nothing.
+async fn unseal(ground: &Ground, shares: &ShareSet, threshold: u8) -> Result<(), Trouble> {
+    let server = &ground.target.server;
+    let limit = ground.cluster.pace.unseal_timeout;
+    let failed = |why: String| Trouble::Unseal { node: ground.target.address.clone(), why };
+    let sealed = server.health().await.map_err(|cause| failed(cause.to_string()))?.sealed;
+    let needed = if sealed { usize::from(threshold) } else { 0 };
+    for body in shares.iter().take(needed).map(Share::unseal_request) {
+        match server.submit(body, limit).await {
+            Ok(UnsealAnswer::Status(status)) if !status.sealed => break,
+            Ok(UnsealAnswer::Status(_)) => {}
+            Ok(UnsealAnswer::Refused(refusal)) => return Err(failed(refusal.text)),
+            Err(cause) => return Err(failed(cause.to_string())),
+        }
+    }
+    let deadline = Instant::now() + limit;
+    loop {
+        let last = match server.health().await {
+            Ok(health) => match State::of_health(&health) {
+                Some(State::Unsealed { role: Role::Active }) => return Ok(()),
+                Some(state) => state.word().to_owned(),
+                None => "sealed".to_owned(),
+            },
+            Err(cause) => cause.to_string(),
+        };
+        if Instant::now() >= deadline {
+            let limit = humantime::format_duration(limit);
+            return Err(failed(format!("it is not active within {limit}, but {last}")));
+        }
+        sleep(LOOK).await;
+    }
+}

@@ -1,0 +1,336 @@
+//! A copy of a server's only answer that survives a crash.
+//!
+//! Sealing takes as long as a TPM or systemd-creds takes, and a machine may stop in the middle. So the slow part comes
+//! before there is anything to lose: a random key is sealed as the shares will be, and stored beside them
+//! (`….rescue-key`). When the answer is there, encrypting it under that key, writing it (`….rescue`, whose room on the
+//! disk is reserved) and fsync(2) take milliseconds. Both files are removed once all is done; until then
+//! [`Rescue::open`] gets the answer back.
+//!
+//! The key encrypts one text in its life, so its nonce is zero. Without the home's protection the two files are worth
+//! nothing; they protect exactly as well as the home does.
+
+use super::home::{Existing, Home, HomeError};
+use super::{Share, ShareSet, bounded, quote};
+use crate::explain::Explain;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::rand::{SecureRandom, SystemRandom};
+use rustix::fs::{CWD, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, openat};
+use rustix::io::Errno;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+const KEY_LENGTH: usize = 32;
+/// What the cipher covers beside the answer: what the file is.
+const PURPOSE: &[u8] = b"vault-unseal rescue 1";
+
+/// Where an answer goes before anything else is done with it. Dropped before there is one, it leaves nothing.
+pub struct Rescue {
+    path: PathBuf,
+    key_path: PathBuf,
+    /// Locked, so that two processes never share it.
+    file: File,
+    key: LessSafeKey,
+    wanted: bool,
+}
+
+/// Why an answer cannot be kept, or not be had back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RescueError {
+    /// The key cannot be sealed, or not be opened.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The operating system failed.
+    #[error("cannot {doing} {}: {error}", quote::sentence(path))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried, a verb.
+        doing: &'static str,
+        /// What it said.
+        error: io::Error,
+    },
+    /// An answer is kept there that nothing has come of yet.
+    #[error(
+        "an earlier init was interrupted: what its server answered is still in {}",
+        quote::sentence(path)
+    )]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process is at it.
+    #[error("another init is at work on {}", quote::sentence(path))]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No answer is kept.
+    #[error("there is nothing to resume: no answer of a server is in {}", quote::sentence(path))]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key does not fit what is there.
+    #[error("what is in {} does not open with its key", quote::sentence(path))]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Rescue {
+    /// Where the answer for shares in this home is kept.
+    pub fn path_for(home: &Home) -> PathBuf {
+        beside(home.path(), ".rescue")
+    }
+
+    /// Refuses when an answer is kept there already.
+    pub fn is_free(home: &Home) -> Result<(), RescueError> {
+        let path = Self::path_for(home);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.len() > 0 => Err(RescueError::Unfinished { path }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Seals a key and reserves the room. The home's directory must be there, and have been judged ([`Home::prepare`]).
+    ///
+    /// Blocks as that does. Errors: as there; and a file of an earlier init that was not finished.
+    pub fn prepare(home: &Home) -> Result<Self, RescueError> {
+        let path = Self::path_for(home);
+        let file = open(&path, OFlags::CREATE)?;
+        let length = file.metadata().map_err(|error| failed(&path, "look at", error))?.len();
+        if length > 0 {
+            return Err(RescueError::Unfinished { path });
+        }
+        match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, bounded::LIMIT as u64) {
+            // Not every file system can.
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(errno) => {
+                let _ = fs::remove_file(&path);
+                return Err(failed(&path, "reserve room for", errno.into()));
+            }
+        }
+        let mut bytes = Zeroizing::new(vec![0; KEY_LENGTH]);
+        let random = SystemRandom::new().fill(&mut bytes);
+        random.map_err(|_| failed(&path, "make a key for", io::ErrorKind::Other.into()))?;
+        let key = key(&bytes, &path)?;
+        let rescue = Self { key_path: beside(home.path(), ".rescue-key"), path, file, key, wanted: false };
+        // The directory reaches the disk with the key, and both names with it.
+        let sealed = home.clone().at(rescue.key_path.clone());
+        sealed.prepare(Existing::Replace)?.store(&ShareSet::new(vec![Share::new(bytes, 1)]))?;
+        Ok(rescue)
+    }
+
+    /// Keeps the answer, on the disk when this returns.
+    pub fn keep(&mut self, answer: &[u8]) -> Result<(), RescueError> {
+        self.wanted = true;
+        let mut text = Zeroizing::new(Vec::with_capacity(answer.len() + CHACHA20_POLY1305.tag_len()));
+        text.extend_from_slice(answer);
+        let tag = self.key.seal_in_place_separate_tag(nonce(), Aad::from(PURPOSE), &mut text);
+        let tag = tag.map_err(|_| failed(&self.path, "encrypt", io::ErrorKind::Other.into()))?;
+        text.extend_from_slice(tag.as_ref());
+        let written = self.file.write_all_at(&text, 0).and_then(|()| self.file.sync_all());
+        written.map_err(|error| failed(&self.path, "write", error))
+    }
+
+    /// The answer that an interrupted init left. Blocks as the home's opening does.
+    pub fn open(home: &Home) -> Result<(Self, Zeroizing<Vec<u8>>), RescueError> {
+        let (path, key_path) = (Self::path_for(home), beside(home.path(), ".rescue-key"));
+        let nothing = || RescueError::Nothing { path: path.clone() };
+        let file = match open(&path, OFlags::empty()) {
+            Err(RescueError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(nothing());
+            }
+            file => file?,
+        };
+        let text = bounded::read(&file).map_err(|error| failed(&path, "read", error))?;
+        let damaged = || RescueError::Damaged { path: path.clone() };
+        let mut text = text.ok_or_else(damaged)?;
+        if text.is_empty() {
+            return Err(nothing());
+        }
+        let sealed = home.clone().at(key_path.clone()).open()?.shares;
+        let key = key(sealed.get(0).map(Share::bytes).unwrap_or_default(), &path)?;
+        let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text).map_err(|_| damaged())?;
+        let length = opened.len();
+        text.truncate(length);
+        Ok((Self { path, key_path, file, key, wanted: true }, text))
+    }
+
+    /// Whether `answer` can really be had back: a key that no longer opens would make the file worthless.
+    pub fn gives(&self, home: &Home, answer: &[u8]) -> bool {
+        let sealed = home.clone().at(self.key_path.clone()).open();
+        let key = sealed.ok().and_then(|sealed| {
+            key(sealed.shares.get(0).map(Share::bytes).unwrap_or_default(), &self.path).ok()
+        });
+        // From the disk, by a descriptor of its own: this one may stand anywhere.
+        let text = File::open(&self.path).and_then(|file| bounded::read(&file)).ok().flatten();
+        let (Some(key), Some(mut text)) = (key, text) else { return false };
+        let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text);
+        opened.is_ok_and(|opened| opened == answer)
+    }
+
+    /// Removes both files: all is done.
+    pub fn finish(mut self) {
+        self.wanted = false;
+    }
+
+    /// Where the answer is kept.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Rescue {
+    fn drop(&mut self) {
+        if !self.wanted {
+            // In this order: a key without an answer is nothing, an answer without its key is a riddle.
+            let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.key_path);
+        }
+    }
+}
+
+/// `shares.json.rescue` of `shares.json`.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name: OsString = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+fn open(path: &Path, more: OFlags) -> Result<File, RescueError> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
+    let file = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
+    let file = file.map_err(|errno| failed(path, "open", errno.into()))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file.into()),
+        Err(Errno::WOULDBLOCK) => Err(RescueError::Busy { path: path.to_owned() }),
+        Err(errno) => Err(failed(path, "lock", errno.into())),
+    }
+}
+
+fn key(bytes: &[u8], path: &Path) -> Result<LessSafeKey, RescueError> {
+    let key = UnboundKey::new(&CHACHA20_POLY1305, bytes);
+    key.map(LessSafeKey::new).map_err(|_| RescueError::Damaged { path: path.to_owned() })
+}
+
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; NONCE_LEN])
+}
+
+fn failed(path: &Path, doing: &'static str, error: io::Error) -> RescueError {
+    RescueError::Io { path: path.to_owned(), doing, error }
+}
+
+impl Explain for RescueError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Home(error) => error.kind(),
+            Self::Io { .. } => "rescue-io",
+            Self::Unfinished { .. } => "init-unfinished",
+            Self::Busy { .. } => "init-busy",
+            Self::Nothing { .. } => "init-nothing-to-resume",
+            Self::Damaged { .. } => "rescue-damaged",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Home(error) => return error.advice(),
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                "Run this as root.".to_owned()
+            }
+            Self::Io { path, .. } => {
+                format!("Is there room? df {}", quote::shell(path.parent().unwrap_or(path)))
+            }
+            Self::Unfinished { path } => format!(
+                "Give the same command once more with --resume: it finishes that one. If the shares of that server are \
+                 of no use any more, remove the file: rm {}",
+                quote::shell(path)
+            ),
+            Self::Busy { .. } => "Wait for it to end.".to_owned(),
+            Self::Nothing { .. } => {
+                "Say the same --tpm2, --credential, --plain and --output as before; without --resume a new server is \
+                 initialised."
+                    .to_owned()
+            }
+            Self::Damaged { .. } => {
+                "It was written by another init, or cut off. If nobody has the shares of that server, it holds nothing \
+                 that could be read: stop it, remove its storage, start it, and initialise it anew."
+                    .to_owned()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Home) {
+        let directory = tempfile::tempdir().unwrap();
+        let home = Home::Plain { path: directory.path().join("shares.json") };
+        (directory, home)
+    }
+
+    fn names(directory: &tempfile::TempDir) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_answer_is_had_back_until_all_is_done() {
+        let (directory, home) = home();
+        let mut rescue = Rescue::prepare(&home).unwrap();
+        assert!(!rescue.gives(&home, b"the only answer"));
+        rescue.keep(b"the only answer").unwrap();
+        assert!(rescue.gives(&home, b"the only answer") && !rescue.gives(&home, b"another"));
+        assert!(matches!(Rescue::open(&home), Err(RescueError::Busy { .. })));
+        assert!(matches!(Rescue::is_free(&home), Err(RescueError::Unfinished { .. })));
+        drop(rescue);
+        let kept = fs::read(Rescue::path_for(&home)).unwrap();
+        assert!(!String::from_utf8_lossy(&kept).contains("answer"), "it is encrypted");
+        assert!(matches!(Rescue::prepare(&home), Err(RescueError::Unfinished { .. })));
+        let (rescue, answer) = Rescue::open(&home).unwrap();
+        assert_eq!(answer.as_slice(), b"the only answer");
+        rescue.finish();
+        assert_eq!(names(&directory), [""; 0]);
+        assert!(Rescue::is_free(&home).is_ok());
+        assert!(matches!(Rescue::open(&home), Err(RescueError::Nothing { .. })));
+    }
+
+    #[test]
+    fn without_an_answer_nothing_stays_and_a_killed_process_is_in_nobodys_way() {
+        let (directory, home) = home();
+        drop(Rescue::prepare(&home).unwrap());
+        assert_eq!(names(&directory), [""; 0]);
+        std::mem::forget(Rescue::prepare(&home).map(|rescue| rescue.file.set_len(0)));
+        fs::write(Rescue::path_for(&home), "").unwrap();
+        assert!(matches!(Rescue::open(&home), Err(RescueError::Nothing { .. })));
+        drop(Rescue::prepare(&home).unwrap());
+        assert_eq!(names(&directory), [""; 0]);
+    }
+
+    #[test]
+    fn a_changed_file_is_not_believed() {
+        let (_directory, home) = home();
+        let mut rescue = Rescue::prepare(&home).unwrap();
+        rescue.keep(b"the only answer").unwrap();
+        drop(rescue);
+        let path = Rescue::path_for(&home);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[0] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert!(matches!(Rescue::open(&home), Err(RescueError::Damaged { .. })));
+    }
+}

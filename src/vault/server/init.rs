@@ -1,0 +1,57 @@
+//! `PUT /v1/sys/init`: gives a server its keys, once in its life.
+
+use super::secret::{NoAnswer, Question};
+use super::{Server, not_an_answer};
+use crate::vault::{Refusal, Unreachable};
+use reqwest::Method;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+const PATH: &str = "/v1/sys/init";
+
+/// Why an initialisation has no answer.
+pub enum InitFailure {
+    /// The request did not reach the server: it is as it was.
+    NotSent(Unreachable),
+    /// The server said no.
+    Refused(Refusal),
+    /// The request was sent, and the answer did not arrive whole. The server may have keys that nobody has seen.
+    Lost {
+        /// What happened to it.
+        cause: Unreachable,
+        /// As much of it as came.
+        partial: Zeroizing<Vec<u8>>,
+    },
+}
+
+impl Server {
+    /// Initialises with so many Shamir shares, `threshold` of which are needed: the body of the answer.
+    ///
+    /// Raft storage takes 8 s and more; `limit` bounds the whole exchange. Never asks twice.
+    pub async fn init(
+        &self,
+        shares: u8,
+        threshold: u8,
+        limit: Duration,
+    ) -> Result<Zeroizing<Vec<u8>>, InitFailure> {
+        let body = format!(r#"{{"secret_shares":{shares},"secret_threshold":{threshold}}}"#);
+        let body = Zeroizing::new(body.into_bytes());
+        let question = Question { method: Method::PUT, path: PATH, token: None, headers: &[], body };
+        match self.ask_once(question, limit).await {
+            Ok((200, answer)) => Ok(answer),
+            Ok((status, answer)) => {
+                let refusal = Refusal::parse(status, &answer);
+                // An error page of something between, or of a server that failed on the way, says little.
+                if refusal.from_server && (400..500).contains(&status) {
+                    return Err(InitFailure::Refused(refusal));
+                }
+                Err(InitFailure::Lost {
+                    cause: not_an_answer(status, &answer),
+                    partial: Zeroizing::default(),
+                })
+            }
+            Err(NoAnswer::NotSent(cause)) => Err(InitFailure::NotSent(cause)),
+            Err(NoAnswer::Lost { cause, partial }) => Err(InitFailure::Lost { cause, partial }),
+        }
+    }
+}

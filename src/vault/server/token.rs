@@ -1,0 +1,74 @@
+//! What is done with a root token: wrapped, or revoked by itself.
+
+use super::Server;
+use super::secret::Question;
+use crate::vault::{Refusal, Unreachable};
+use reqwest::Method;
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+const WRAP: &str = "/v1/sys/wrapping/wrap";
+const REVOKE: &str = "/v1/auth/token/revoke-self";
+/// How long a wrapped token can be unwrapped.
+pub const WRAP_TTL: &str = "24h";
+
+/// Why a server did not do as a token asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFailure {
+    /// No answer.
+    #[error("{0}")]
+    Unreachable(Unreachable),
+    /// It refused.
+    #[error("the server refuses: HTTP {}: {}", .0.status, .0.text)]
+    Refused(Refusal),
+}
+
+#[derive(Deserialize)]
+struct Wrapped<'a> {
+    #[serde(borrow)]
+    wrap_info: WrapInfo<'a>,
+}
+
+#[derive(Deserialize)]
+struct WrapInfo<'a> {
+    #[serde(borrow)]
+    token: &'a str,
+}
+
+impl Server {
+    /// Puts `token` into a response-wrapping token that opens once, within [`WRAP_TTL`].
+    pub async fn wrap_token(&self, token: &str) -> Result<Zeroizing<String>, TokenFailure> {
+        let (head, tail) = (br#"{"token":""#, br#""}"#);
+        let mut body = Zeroizing::new(Vec::with_capacity(head.len() + token.len() + tail.len()));
+        for part in [&head[..], token.as_bytes(), tail] {
+            body.extend_from_slice(part);
+        }
+        let headers = &[("X-Vault-Wrap-TTL", WRAP_TTL)];
+        let answer = self.with_token(WRAP, token, headers, body).await?;
+        let wrapped: Option<Wrapped<'_>> = serde_json::from_slice(&answer).ok();
+        match wrapped {
+            Some(wrapped) => Ok(Zeroizing::new(wrapped.wrap_info.token.to_owned())),
+            None => Err(TokenFailure::Refused(Refusal::parse(200, b"an answer without a wrapping token"))),
+        }
+    }
+
+    /// Makes `token` worthless.
+    pub async fn revoke(&self, token: &str) -> Result<(), TokenFailure> {
+        self.with_token(REVOKE, token, &[], Zeroizing::default()).await.map(drop)
+    }
+
+    async fn with_token(
+        &self,
+        path: &str,
+        token: &str,
+        headers: &[(&'static str, &'static str)],
+        body: Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, TokenFailure> {
+        let question = Question { method: Method::PUT, path, token: Some(token), headers, body };
+        match self.ask_once(question, self.limit).await {
+            Ok((200 | 204, answer)) => Ok(answer),
+            Ok((status, answer)) => Err(TokenFailure::Refused(Refusal::parse(status, &answer))),
+            Err(no_answer) => Err(TokenFailure::Unreachable(no_answer.into())),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What becomes of the root token.
+
+use serde_json::Value;
+
+use crate::support::openbao::{Server, is_active};
+use crate::{document, home_of, init, is_as_in, looked_up, on_a_terminal, succeeds, text};
+
+const PLAIN: [&str; 3] = ["--plain", "--output", "shares.json"];
+
+#[test]
+fn shown_once_on_the_terminal_and_nowhere_else() {
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let command = init(&home, &[&PLAIN[..], &[">printed", "2>errors"]].concat());
+    let output = succeeds(&mut on_a_terminal(&command));
+    let terminal = String::from_utf8(output.stdout).unwrap();
+    let token = terminal.lines().find_map(|line| line.strip_prefix("Root token: ")).expect(&terminal).trim();
+    crate::daemon_unseals(&home, &server, "shares = { file = \"shares.json\" }");
+    assert_eq!(looked_up(&server, token), 200);
+    for name in ["printed", "errors"] {
+        assert!(!std::fs::read_to_string(home.path(name)).unwrap().contains(token), "{name}");
+    }
+    is_as_in("terminal.txt", &home, &[&server.url()], &terminal.replace('\r', "").replace(token, "s.TOKEN"));
+}
+
+#[test]
+fn without_a_terminal_it_is_refused_before() {
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let output = crate::run(&mut init(&home, &PLAIN));
+    is_as_in("no-terminal.txt", &home, &[&server.url()], &text(&output));
+    assert_eq!(server.health()["initialized"], false);
+    assert!(crate::names(&home).is_empty());
+}
+
+#[test]
+fn wrapped_it_is_given_out_once() {
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let document = document(init(&home, &PLAIN).args(["--root-token", "wrap"]));
+    assert!(is_active(&server.health()), "it had to be unsealed");
+    let wrapping = document["root_token"]["wrapped"]["wrapping_token"].as_str().unwrap();
+    let unwrap = || {
+        let headers = [("X-Vault-Token", wrapping)];
+        server.client().request("PUT", "/v1/sys/wrapping/unwrap", &headers, b"").unwrap()
+    };
+    let first = unwrap();
+    assert_eq!(first.status, 200, "{}", first.text());
+    let data: Value = first.json()["data"].clone();
+    assert_eq!(looked_up(&server, data["token"].as_str().unwrap()), 200);
+    assert_eq!(unwrap().status, 400, "once");
+}
+
+#[test]
+fn revoked_it_is_dead_and_nothing_says_what_it_was() {
+    let server = Server::start_plain();
+    let proxy = crate::proxy(&server);
+    let home = home_of(&proxy.url());
+    let output = succeeds(init(&home, &PLAIN).args(["--root-token", "revoke"]));
+    assert!(is_active(&server.health()), "it had to be unsealed");
+    let revocations = proxy.wait_for("PUT /v1/auth/token/revoke-self", 1);
+    let token = revocations[0].header("x-vault-token").unwrap();
+    assert_eq!(looked_up(&server, token), 403);
+    assert!(!text(&output).contains(token));
+    assert_eq!(proxy.submissions().len(), 3, "no more than needed");
+}
