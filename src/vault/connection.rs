@@ -1,0 +1,115 @@
+//! One HTTP/1.1 connection, over TLS or not.
+
+use super::failure::classify;
+use super::refusal::printable;
+use super::unreachable::Unreachable;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{HeaderValue, LOCATION};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+
+/// Largest body that is read. The API's answers are below 2 KiB.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// A connection that requests go through one by one. Dropping it ends it, whatever is under way.
+#[derive(Debug)]
+pub(super) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    /// Reads and writes, and ends when the connection does.
+    task: JoinHandle<()>,
+}
+
+/// Why a request over a connection got no answer.
+pub(super) struct Failure {
+    pub(super) cause: Unreachable,
+    /// The connection had ended before: nothing of the request was written.
+    pub(super) unsent: bool,
+}
+
+impl From<Unreachable> for Failure {
+    fn from(cause: Unreachable) -> Self {
+        Self { cause, unsent: false }
+    }
+}
+
+impl Connection {
+    /// HTTP over `stream`, in TLS with the server of this name if there is one.
+    pub(super) async fn over(
+        stream: TcpStream,
+        tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    ) -> Result<Self, Unreachable> {
+        match tls {
+            Some((config, name)) => {
+                let handshake = TlsConnector::from(config).connect(name, stream);
+                Self::speaking(handshake.await.map_err(|error| classify(&error))?).await
+            }
+            None => Self::speaking(stream).await,
+        }
+    }
+
+    async fn speaking(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Self, Unreachable> {
+        // A wrapper that does not pass vectored writes on would make copies of the shares.
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(BODY_LIMIT)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| classify(&error))?;
+        // What went wrong is told to the request under way; without one, the end is all there is to know.
+        let task = tokio::spawn(async move { drop(connection.await) });
+        Ok(Self { sender, task })
+    }
+
+    /// It has ended: no request can go through.
+    pub(super) fn is_over(&self) -> bool {
+        self.sender.is_closed() || self.task.is_finished()
+    }
+
+    /// Sends a request; returns status and body of the answer. After an error the connection is of no use.
+    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<(u16, Vec<u8>), Failure> {
+        let mut response = match self.sender.try_send_request(request).await {
+            Ok(response) => response,
+            Err(mut error) => {
+                let unsent = error.take_message().is_some();
+                return Err(Failure { cause: classify(error.error()), unsent });
+            }
+        };
+        let status = response.status();
+        if status.is_redirection() {
+            return Err(
+                Unreachable::Redirect { status: status.as_u16(), location: location(&response) }.into()
+            );
+        }
+        let mut body = Vec::with_capacity(1024);
+        while let Some(frame) = response.frame().await {
+            let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(Unreachable::TooLarge { limit: BODY_LIMIT }.into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((status.as_u16(), body))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn location(response: &Response<Incoming>) -> String {
+    let value = response.headers().get(LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
+    printable(&String::from_utf8_lossy(value))
+}
