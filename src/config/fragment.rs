@@ -53,6 +53,7 @@ pub(super) struct PaceFragment {
     pub(super) retry_max: Said<String>,
     pub(super) request_timeout: Said<String>,
     pub(super) unseal_timeout: Said<String>,
+    pub(super) presence: Said<bool>,
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub(super) fn check(
             |pace| &pace.unseal_timeout,
             default.unseal_timeout,
         )?,
+        presence: own.presence.as_ref().or(common.presence.as_ref()).map_or(default.presence, |said| **said),
     };
     if pace.retry_min > pace.retry_max {
         let least = said.text("retry_min", |pace| &pace.retry_min);

@@ -62,6 +62,8 @@ pub struct Pace {
     pub request_timeout: Duration,
     /// Limit of the request that submits the threshold share, which a joining server may hold. Default 100 s.
     pub unseal_timeout: Duration,
+    /// Ask a node as soon as its connection ends, and not at the next poll. Default true.
+    pub presence: bool,
 }
 
 impl Default for Pace {
@@ -73,6 +75,7 @@ impl Default for Pace {
             retry_max: Duration::from_secs(1),
             request_timeout: Duration::from_secs(10),
             unseal_timeout: Duration::from_secs(100),
+            presence: true,
         }
     }
 }

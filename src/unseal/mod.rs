@@ -14,4 +14,5 @@ mod state;
 pub use event::Event;
 pub use machine::Machine;
 pub use observation::{Action, Holding, Moment, Observation, Step};
+pub use pacing::knock_pause;
 pub use state::State;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HeaderValue, LOCATION};
-use hyper::{Request, Response};
+use hyper::header::{CONNECTION, HeaderValue, LOCATION};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -17,6 +17,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
+
+/// An answer, and whether it is the last one over its connection, as the server says.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+    pub(super) last: bool,
+}
 
 /// Largest body that is read. The API's answers are below 2 KiB.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -76,8 +83,13 @@ impl Connection {
         self.sender.is_closed() || self.task.is_finished()
     }
 
-    /// Sends a request; returns status and body of the answer. After an error the connection is of no use.
-    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<(u16, Vec<u8>), Failure> {
+    /// Returns when it ends; not to be called again after that.
+    pub(super) async fn ended(&mut self) {
+        let _ = (&mut self.task).await;
+    }
+
+    /// Sends a request and reads the answer. After an error the connection is of no use.
+    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         let mut response = match self.sender.try_send_request(request).await {
             Ok(response) => response,
             Err(mut error) => {
@@ -91,6 +103,7 @@ impl Connection {
                 Unreachable::Redirect { status: status.as_u16(), location: location(&response) }.into()
             );
         }
+        let last = says_goodbye(&response);
         let mut body = Vec::with_capacity(1024);
         while let Some(frame) = response.frame().await {
             let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
@@ -99,7 +112,7 @@ impl Connection {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((status.as_u16(), body))
+        Ok(Answer { status: status.as_u16(), body, last })
     }
 }
 
@@ -107,6 +120,16 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// The connection ends with this answer (RFC 9112, section 9.3).
+fn says_goodbye(response: &Response<Incoming>) -> bool {
+    let says = |word: &str| {
+        let options =
+            response.headers().get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+        options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case(word))
+    };
+    says("close") || response.version() < Version::HTTP_11 && !says("keep-alive")
 }
 
 fn location(response: &Response<Incoming>) -> String {

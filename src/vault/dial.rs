@@ -2,9 +2,9 @@
 
 use super::failure::classify;
 use super::unreachable::Unreachable;
-use rustix::net::sockopt;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
@@ -68,4 +68,43 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     let limit = u32::try_from(KEEPALIVE.as_millis()).unwrap_or(u32::MAX);
     sockopt::set_tcp_user_timeout(stream, limit)?;
     Ok(())
+}
+
+/// Tries one address once; `None` when nothing listens there.
+///
+/// A port of this machine refuses before the call returns: the socket is then gone before the loop has heard of it,
+/// which makes it cheap enough (some 20 µs) to be tried every millisecond.
+pub(super) async fn knock(address: SocketAddr) -> Option<TcpStream> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = net::socket_with(family, SocketType::STREAM, flags, None).ok()?;
+    match net::connect(&socket, &address) {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
+        Err(_) => return None,
+    }
+    if !matches!(sockopt::socket_error(&socket), Ok(Ok(()))) {
+        return None;
+    }
+    let stream = TcpStream::from_std(socket.into()).ok()?;
+    stream.writable().await.ok()?;
+    if !matches!(stream.take_error(), Ok(None)) {
+        return None;
+    }
+    prepare(&stream).ok()?;
+    Some(stream)
+}
+
+/// Whether an address is this machine's own: the kernel then sends from the very address it sends to.
+pub(super) fn is_own(address: SocketAddr) -> bool {
+    let any: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    // Choosing a UDP socket's peer sends nothing.
+    let route = || -> io::Result<SocketAddr> {
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(address)?;
+        socket.local_addr()
+    };
+    address.ip().is_loopback() || route().is_ok_and(|local| local.ip() == address.ip())
 }

@@ -1,8 +1,8 @@
 //! The line to one node: its address, how it proves who it is, and the one connection that is kept between
 //! requests.
 
-use super::connection::{Connection, Failure};
-use super::dial::{addresses, dial};
+use super::connection::{Answer, Connection, Failure};
+use super::dial::{addresses, dial, is_own, knock};
 use super::tls::Renewed;
 use super::unreachable::{TlsFailure, Unreachable};
 use crate::config::NodeAddress;
@@ -11,9 +11,12 @@ use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Request};
 use rustls::pki_types::ServerName;
-use std::net::IpAddr;
+use std::future::pending;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -24,7 +27,37 @@ pub(super) struct Line {
     address: NodeAddress,
     /// The host's name, or the one that is configured for it: in SNI, the certificate check and the Host header.
     name: String,
-    kept: Mutex<Option<Connection>>,
+    state: Mutex<State>,
+    life: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The connection that is kept between requests. Its end tells of a restart at once.
+    connection: Option<Connection>,
+    /// The last connection ended with an answer that said so: no sign of a restart.
+    parted: bool,
+    /// A connection that was accepted, and nothing said over it yet.
+    accepted: Option<TcpStream>,
+    /// Where the node was reached last, or else where it was looked for.
+    doors: Vec<SocketAddr>,
+}
+
+/// Names a stretch of time in which the server cannot have restarted: its connection held, or ended only when the
+/// server had announced it. No two stretches have the same name, whichever line they are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life(u64);
+
+impl Life {
+    /// The name of the stretch with this number.
+    pub const fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+fn another_life() -> u64 {
+    static LIVES: AtomicU64 = AtomicU64::new(1);
+    LIVES.fetch_add(1, Ordering::Relaxed)
 }
 
 /// What is asked.
@@ -42,7 +75,13 @@ impl Line {
         // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
         let name = server_name.filter(|name| name.parse::<IpAddr>().is_err());
         let name = name.map_or_else(|| address.host.clone(), str::to_owned);
-        Self { tls: tls.filter(|_| address.tls), address: address.clone(), name, kept: Mutex::default() }
+        Self {
+            tls: tls.filter(|_| address.tls),
+            address: address.clone(),
+            name,
+            state: Mutex::default(),
+            life: AtomicU64::new(0),
+        }
     }
 
     /// Asks over the kept connection, or over a new one which is then kept.
@@ -51,41 +90,92 @@ impl Line {
         question: &Question,
         limit: Duration,
     ) -> Result<(u16, Vec<u8>), Unreachable> {
-        let mut kept = self.kept.lock().await;
-        // Out of its place while it is in use: whatever cuts the exchange short ends the connection.
-        let connection = kept.take();
-        let exchange = async {
-            let request = || self.request(question);
-            if let Some(mut connection) = connection.filter(|connection| !connection.is_over()) {
-                match connection.ask(request()?).await {
-                    Ok(answer) => return Ok((connection, answer)),
-                    // A connection that a stopping server closes under a question says only that it is gone; a
-                    // new one tells whether the server is.
-                    Err(Failure { unsent: true, .. }) => {}
-                    Err(Failure { cause: Unreachable::Closed, .. }) if question.harmless => {}
-                    Err(Failure { cause, .. }) => return Err(cause),
-                }
-            }
-            let mut connection = self.connect().await?;
-            let answer = connection.ask(request()?).await.map_err(|failure| failure.cause)?;
-            Ok((connection, answer))
-        };
-        let outcome = timeout(limit, exchange).await.unwrap_or(Err(Unreachable::Timeout(limit)));
+        let mut state = self.state.lock().await;
+        let outcome = timeout(limit, self.exchange(&mut state, question)).await;
+        let outcome = outcome.unwrap_or(Err(Unreachable::Timeout(limit)));
         if let Some(tls) = &self.tls {
             tls.report(outcome.is_err());
         }
-        let (connection, answer) = outcome?;
-        *kept = Some(connection);
-        Ok(answer)
+        let answer = outcome?;
+        Ok((answer.status, answer.body))
     }
 
-    async fn connect(&self) -> Result<Connection, Unreachable> {
+    async fn exchange(&self, state: &mut State, question: &Question) -> Result<Answer, Unreachable> {
+        let parted = std::mem::take(&mut state.parted);
+        // Out of its place while it is in use: whatever cuts the exchange short ends the connection.
+        if let Some(mut connection) = state.connection.take().filter(|kept| !kept.is_over()) {
+            match connection.ask(self.request(question)?).await {
+                Ok(answer) => return Ok(state.keep(connection, answer)),
+                // A connection that a stopping server closes under a question says only that it is gone; a new one
+                // tells whether the server is.
+                Err(Failure { unsent: true, .. }) => {}
+                Err(Failure { cause: Unreachable::Closed, .. }) if question.harmless => {}
+                Err(Failure { cause, .. }) => return Err(cause),
+            }
+        }
+        let mut connection = self.connect(state).await?;
+        let answer = connection.ask(self.request(question)?).await.map_err(|failure| failure.cause)?;
+        if !parted {
+            self.life.store(another_life(), Ordering::Relaxed);
+        }
+        Ok(state.keep(connection, answer))
+    }
+
+    async fn connect(&self, state: &mut State) -> Result<Connection, Unreachable> {
         let tls = match &self.tls {
             Some(tls) => Some((tls.config(), self.server_name()?)),
             None => None,
         };
-        let stream = dial(&addresses(&self.address.host, self.address.port).await?).await?;
+        let stream = match state.accepted.take() {
+            Some(stream) => stream,
+            None => {
+                let addresses = addresses(&self.address.host, self.address.port).await?;
+                if state.doors.is_empty() {
+                    state.doors.clone_from(&addresses);
+                }
+                dial(&addresses).await?
+            }
+        };
+        if let Ok(peer) = stream.peer_addr() {
+            state.doors = vec![peer];
+        }
         Connection::over(stream, tls).await
+    }
+
+    /// In which life of the server the last answer came.
+    pub(super) fn life(&self) -> Life {
+        Life(self.life.load(Ordering::Relaxed))
+    }
+
+    /// Returns when the kept connection ends; without one, never.
+    pub(super) async fn ended(&self) {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = &mut state.connection {
+            connection.ended().await;
+            state.connection = None;
+            return;
+        }
+        // Whoever knocks meanwhile needs the state.
+        drop(state);
+        pending().await
+    }
+
+    /// Tries whether something listens where the node was. A connection that is accepted serves the next request.
+    pub(super) async fn knock(&self) -> bool {
+        let mut state = self.state.lock().await;
+        for door in state.doors.clone() {
+            if let Some(stream) = knock(door).await {
+                state.accepted = Some(stream);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The node was on this very machine.
+    pub(super) async fn is_own(&self) -> bool {
+        let state = self.state.lock().await;
+        !state.doors.is_empty() && state.doors.iter().all(|door| is_own(*door))
     }
 
     fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
@@ -116,6 +206,15 @@ impl Line {
             (true, 443) | (false, 80) => host,
             (_, port) => format!("{host}:{port}"),
         }
+    }
+}
+
+impl State {
+    /// Keeps the connection for the next request, unless the answer was its last.
+    fn keep(&mut self, connection: Connection, answer: Answer) -> Answer {
+        self.parted = answer.last;
+        self.connection = (!answer.last).then_some(connection);
+        answer
     }
 }
 

@@ -13,7 +13,7 @@ mod unreachable;
 pub mod unseal_answer;
 
 pub use health::{Health, Role};
-pub use line::name_and_version;
+pub use line::{Life, name_and_version};
 pub use refusal::{Meaning, Refusal};
 pub use seal_status::SealStatus;
 pub use server::Server;

@@ -1,6 +1,6 @@
 //! One server: the four requests that we ever send.
 
-use super::line::{Line, Question};
+use super::line::{Life, Line, Question};
 use super::tls::Renewed;
 use super::{Health, Refusal, SealStatus, TlsFileError, Unreachable, UnsealAnswer};
 use super::{health, seal_status, unseal_answer};
@@ -77,6 +77,27 @@ impl Server {
         let body = Bytes::from_static(br#"{"reset":true}"#);
         let (status, body) = self.put(body, self.limit).await?;
         Ok(UnsealAnswer::parse(status, &body))
+    }
+
+    /// The life of the server that the last answer came from: the same as before if it cannot have restarted since.
+    pub fn life(&self) -> Life {
+        self.line.life()
+    }
+
+    /// Returns when the connection that is kept between requests ends: most likely with the server. Without one, or
+    /// when its end was announced, never.
+    pub async fn left(&self) {
+        self.line.ended().await;
+    }
+
+    /// Whether something listens where the server was. The connection is then used for the next request.
+    pub async fn knock(&self) -> bool {
+        self.line.knock().await
+    }
+
+    /// The server was on this machine.
+    pub async fn is_own(&self) -> bool {
+        self.line.is_own().await
     }
 
     async fn read(&self, path: &'static str) -> Result<(u16, Vec<u8>), Unreachable> {

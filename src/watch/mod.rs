@@ -4,6 +4,7 @@ mod announce;
 mod board;
 mod duty;
 mod node;
+mod presence;
 mod shares;
 
 pub use board::{Board, NodeKey};
@@ -11,6 +12,7 @@ pub use duty::Duty;
 
 use crate::config::Settings;
 use crate::vault::TlsFileError;
+use presence::Doorsteps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -21,6 +23,7 @@ use tokio::task::JoinHandle;
 pub struct Watch {
     tasks: BTreeMap<NodeKey, Task>,
     board: Arc<Board>,
+    doorsteps: Arc<Doorsteps>,
 }
 
 #[derive(Debug)]
@@ -70,7 +73,12 @@ impl Watch {
             }
             let (sender, receiver) = watch::channel(duty);
             self.board.add(&key);
-            let handle = tokio::spawn(node::watch(key.clone(), receiver, Arc::clone(&self.board)));
+            let handle = tokio::spawn(node::watch(
+                key.clone(),
+                receiver,
+                Arc::clone(&self.board),
+                Arc::clone(&self.doorsteps),
+            ));
             self.tasks.insert(key, Task { duty: sender, handle });
         }
         Ok(())

@@ -3,6 +3,7 @@
 use super::announce::Announcer;
 use super::board::{Board, NodeKey};
 use super::duty::Duty;
+use super::presence::Doorsteps;
 use super::shares::{Failure, Reader};
 use crate::explain::Explain;
 use crate::shares::{ShareSet, Source};
@@ -19,7 +20,12 @@ use tokio::time::sleep;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Keeps one node unsealed until it is aborted.
-pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, board: Arc<Board>) {
+pub(super) async fn watch(
+    key: NodeKey,
+    mut duty: watch::Receiver<Arc<Duty>>,
+    board: Arc<Board>,
+    doorsteps: Arc<Doorsteps>,
+) {
     let began = Instant::now();
     let mut current = Arc::clone(&duty.borrow_and_update());
     let mut machine = Machine::new(current.cluster.pace.clone(), fastrand::u64(..));
@@ -42,6 +48,8 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
                 Observation::Woken
             }
             () = change_of(source.as_ref(), &mut hands.reader) => Observation::Woken,
+            () = left(&current) => Observation::Left,
+            () = doorsteps.returned(&current.server, began, step.refused_since) => Observation::Returned,
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
@@ -62,6 +70,11 @@ async fn pause(wait: Duration) {
     if !wait.is_zero() {
         sleep(wait).await;
     }
+}
+
+/// The connection to the server ended.
+async fn left(duty: &Duty) {
+    if duty.cluster.pace.presence { duty.server.left().await } else { pending().await }
 }
 
 async fn change_of(source: Option<&Source>, reader: &mut Reader) {
@@ -93,7 +106,9 @@ impl Hands {
     async fn perform(&mut self, duty: &Duty, action: Action) -> Observation {
         let limit = longest(duty, action);
         match action {
-            Action::AskHealth => seen(duty.server.health(), Observation::Health).await,
+            Action::AskHealth => {
+                seen(duty.server.health(), |health| Observation::Health(health, duty.server.life())).await
+            }
             Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
             Action::LoadShares { threshold } => self.load(duty, threshold).await,
             Action::Submit { share, .. } => match self.held.as_ref().and_then(|held| held.get(share)) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step};
+use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step, knock_pause};
 use vault_unseal::vault::UnsealAnswer;
 
 /// Where a daemon is between two steps.
@@ -27,6 +27,9 @@ pub(crate) struct Daemon {
     pub(crate) loaded: usize,
     noticed_at: Moment,
     pub(crate) woken: bool,
+    /// A connection to the server is kept, and whether its end is still to be noticed.
+    connected: bool,
+    pub(crate) left: bool,
     pub(crate) events: Vec<Event>,
     pub(crate) log: Vec<(Moment, String)>,
     pub(crate) submitted: Vec<Moment>,
@@ -56,6 +59,8 @@ impl Daemon {
             loaded: 0,
             noticed_at: Moment::ZERO,
             woken: false,
+            connected: false,
+            left: false,
             events: Vec::new(),
             log: Vec::new(),
             submitted: Vec::new(),
@@ -75,6 +80,24 @@ impl Daemon {
         self.step = self.machine.start();
         self.phase = Phase::Waiting(now);
         (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);
+        (self.connected, self.left) = (false, false);
+    }
+
+    /// The server's connections end. A request under way tells it by itself.
+    pub(crate) fn disconnect(&mut self) {
+        let kept = std::mem::take(&mut self.connected);
+        self.left |= kept && matches!(self.phase, Phase::Waiting(_));
+    }
+
+    /// Nothing listened at the server when it was asked last.
+    pub(crate) fn knocks(&self, now: Moment) -> Option<Moment> {
+        let refused = self.step.refused_since.filter(|_| matches!(self.phase, Phase::Waiting(_)))?;
+        Some(now + knock_pause(now - refused, true, 1)?)
+    }
+
+    /// A change of the source has been noticed.
+    pub(crate) fn notices_source(&self, now: Moment) -> bool {
+        self.machine.waits_for_shares() && self.loaded != self.source && self.noticed_at <= now
     }
 
     /// The share source is another from now on.
@@ -86,7 +109,7 @@ impl Daemon {
     /// When it acts or learns something next, if nothing else happens.
     pub(crate) fn due(&self, now: Moment) -> Moment {
         match self.phase {
-            Phase::Waiting(_) if self.woken => now,
+            Phase::Waiting(_) if self.woken || self.left => now,
             // While a change of the source would be good news, it is noticed within a second.
             Phase::Waiting(at) if self.machine.waits_for_shares() && self.loaded != self.source => {
                 at.min(self.noticed_at).max(now)
@@ -118,12 +141,19 @@ impl Daemon {
 
     fn note(&mut self, seen: &Observation) {
         match seen {
+            Observation::Health(..) | Observation::SealStatus(_) | Observation::Answer(_) => {
+                self.connected = true
+            }
+            Observation::Unreachable(_) => self.connected = false,
+            _ => {}
+        }
+        match seen {
             Observation::SealStatus(s) | Observation::Answer(UnsealAnswer::Status(s)) => {
                 self.may_submit =
                     s.sealed && s.initialized && s.takes_unseal_shares() && !s.migration && !s.removed;
                 self.seen_threshold = s.threshold;
             }
-            Observation::Health(h) => {
+            Observation::Health(h, _) => {
                 self.seen_unsealed = h.initialized && !h.sealed && !h.removed;
                 self.may_submit &= h.initialized && h.sealed && !h.removed;
             }
@@ -131,7 +161,7 @@ impl Daemon {
                 self.loaded = self.source;
                 self.held = holding.candidates.iter().map(Vec::len).max().unwrap_or(0);
             }
-            Observation::Answer(_) => {}
+            Observation::Answer(_) | Observation::Left | Observation::Returned => {}
             Observation::SharesUnavailable { .. } => {
                 self.loaded = self.source;
                 self.may_submit = false;

@@ -111,7 +111,7 @@ impl World {
     pub(crate) fn run(&mut self, until: Moment, done: impl Fn(&Self) -> bool) -> bool {
         while !done(self) {
             let now = self.now;
-            let (who, due) = (self.daemons.iter().map(|daemon| daemon.due(now)).enumerate())
+            let (who, due) = (self.daemons.iter().map(|daemon| self.due(daemon, now)).enumerate())
                 .min_by_key(|(_, due)| *due)
                 .unwrap();
             let fault = self.faults.last().map_or(Duration::MAX, |(at, _)| *at);
@@ -140,6 +140,11 @@ impl World {
         true
     }
 
+    fn due(&self, daemon: &Daemon, now: Moment) -> Moment {
+        let met = daemon.knocks(now).filter(|_| self.model.up);
+        met.map_or_else(|| daemon.due(now), |met| daemon.due(now).min(met))
+    }
+
     fn turn(&mut self, who: usize) {
         let now = self.now;
         let daemon = &mut self.daemons[who];
@@ -151,10 +156,18 @@ impl World {
                 let seen = Observation::Answer(UnsealAnswer::Status(self.model.seal_status()));
                 self.answer(who, self.now, seen);
             }
-            Phase::Waiting(at) if daemon.woken || now < at => {
+            Phase::Waiting(_) if daemon.woken => {
                 daemon.woken = false;
                 daemon.learn(now, Observation::Woken);
             }
+            Phase::Waiting(_) if daemon.left => {
+                daemon.left = false;
+                daemon.learn(now, Observation::Left);
+            }
+            Phase::Waiting(at) if now < at && daemon.notices_source(now) => {
+                daemon.learn(now, Observation::Woken);
+            }
+            Phase::Waiting(at) if now < at => daemon.learn(now, Observation::Returned),
             Phase::Waiting(_) => {
                 daemon.check_request(now);
                 if let Action::LoadShares { threshold } = daemon.step.action {
@@ -219,7 +232,7 @@ impl World {
 
     fn serve(&mut self, action: Action) -> Observation {
         match action {
-            Action::AskHealth => Observation::Health(self.model.health()),
+            Action::AskHealth => Observation::Health(self.model.health(), self.model.life()),
             Action::ReadSealStatus => Observation::SealStatus(self.model.seal_status()),
             Action::Submit { share, .. } => Observation::Answer(self.model.submit(share, self.now)),
             Action::Reset => Observation::Answer(self.model.reset()),
@@ -265,6 +278,7 @@ impl World {
     /// Whoever waits for an answer gets none.
     fn cut_connections(&mut self) {
         for daemon in &mut self.daemons {
+            daemon.disconnect();
             if matches!(
                 daemon.phase,
                 Phase::Answered { from_server: true, .. } | Phase::Asking { served: true, .. }

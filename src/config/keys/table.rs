@@ -25,7 +25,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Duration(Duration::from_millis(100), HOUR),
         default: Some("\"1s\""),
         documentation: "Time between two looks at a healthy node, from 100ms to 1h. A restart is noticed sooner: \
-                        an idle connection beside the polls ends with the server.",
+                        the connection that is kept between the polls ends with the server.",
         example: "\"5s\"",
         variable: Some("VAULT_UNSEAL_POLL_INTERVAL"),
     },
@@ -77,6 +77,16 @@ pub static KEYS: &[Key] = &[
                         server that joins a raft cluster answers it late.",
         example: "\"3m\"",
         variable: Some("VAULT_UNSEAL_UNSEAL_TIMEOUT"),
+    },
+    Key {
+        name: "presence",
+        scope: Scope::Everywhere,
+        kind: Kind::Boolean,
+        default: Some("true"),
+        documentation: "Ask a server as soon as the idle connection to it ends, because most likely the server did. \
+                        `false`: only polls notice a restart, for networks and proxies that close idle connections.",
+        example: "false",
+        variable: Some("VAULT_UNSEAL_PRESENCE"),
     },
     Key {
         name: "cluster",

@@ -16,9 +16,21 @@ impl Machine {
         self.doubt_lost_answer(now, &cause);
         self.abandon();
         self.rejected_server_left();
+        let refused_since = self.pacing.refused(now, &cause);
         self.state = Some(State::Unreachable { cause });
         let pause = self.pacing.unreachable(now);
-        self.after(pause, Action::AskHealth)
+        Step { refused_since, ..self.after(pause, Action::AskHealth) }
+    }
+
+    /// The connection ended: what was to be asked next is asked sooner.
+    pub(super) fn left(&mut self, now: Moment) -> Step {
+        let planned = self.due.saturating_sub(now);
+        let pause = match self.last {
+            Action::AskHealth | Action::ReadSealStatus => planned.min(self.pacing.left(now)),
+            // Its pause bounds the rate of rounds.
+            _ => planned,
+        };
+        self.after(pause, self.last)
     }
 
     pub(super) fn health(&mut self, now: Moment, health: &Health) -> Step {

@@ -23,6 +23,8 @@ pub struct Machine {
     state: Option<State>,
     events: Vec<Event>,
     last: Action,
+    /// When it is carried out.
+    due: Moment,
     /// The seal status that the next attempt builds on.
     found: Option<SealStatus>,
     attempt: Option<Attempt>,
@@ -46,6 +48,7 @@ impl Machine {
             state: None,
             events: Vec::new(),
             last: Action::AskHealth,
+            due: Moment::ZERO,
             found: None,
             attempt: None,
             patience: None,
@@ -96,9 +99,15 @@ impl Machine {
 
     /// Takes what the last action showed and says what to do next.
     pub fn observe(&mut self, now: Moment, seen: Observation) -> Step {
+        let step = self.decide(now, seen);
+        self.due = now.saturating_add(step.wait);
+        step
+    }
+
+    fn decide(&mut self, now: Moment, seen: Observation) -> Step {
         match seen {
             Observation::Unreachable(cause) => self.unreachable(now, cause),
-            Observation::Health(health) => self.health(now, &health),
+            Observation::Health(health, _) => self.health(now, &health),
             Observation::SealStatus(status) => self.seal_status(now, status),
             Observation::Shares(holding) => self.shares(now, holding),
             Observation::SharesUnavailable { kind, text, advice } => {
@@ -109,6 +118,11 @@ impl Machine {
             }
             Observation::Answer(UnsealAnswer::Status(status)) => self.accepted(now, &status),
             Observation::Answer(UnsealAnswer::Refused(refusal)) => self.refused(now, refusal),
+            Observation::Left => self.left(now),
+            Observation::Returned => {
+                self.pacing.returned(now);
+                self.at_once(Action::AskHealth)
+            }
             Observation::Woken => {
                 // Patience stays: a join that is under way is not helped by more shares.
                 self.pacing.forget();
@@ -140,6 +154,6 @@ impl Machine {
 
     fn after(&mut self, wait: Duration, action: Action) -> Step {
         self.last = action;
-        Step { wait, action }
+        Step { wait, action, refused_since: None }
     }
 }
