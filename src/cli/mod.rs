@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod exit;
+mod hold;
 mod look;
 mod run;
 mod start;
@@ -12,6 +13,7 @@ mod wait;
 pub use arguments::{Arguments, ConfigArguments, Verb};
 pub use exit::Exit;
 
+use crate::watch::Order;
 use clap::Parser;
 use clap::error::ErrorKind;
 
@@ -31,6 +33,8 @@ pub fn main() -> Exit {
         Verb::Run => run::run(&config),
         Verb::Wait(options) => wait::wait(&config, &options),
         Verb::Status(options) => status::status(&config, &options),
+        Verb::Hold(options) => hold::order(Order::Hold, &options),
+        Verb::Resume(options) => hold::order(Order::Resume, &options),
         Verb::Check(options) => check::check(&config, &options),
     }
 }

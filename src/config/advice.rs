@@ -32,7 +32,7 @@ impl Explain for ConfigError {
             Self::NoShares { .. } | Self::NoSource { .. } => "config-no-shares",
             Self::SeveralSources { .. } => "config-several-sources",
             Self::HalfClientCertificate { .. } => "config-half-client-certificate",
-            Self::Tpm { .. } | Self::Hold { .. } => "config-not-yet",
+            Self::Tpm { .. } => "config-not-yet",
             Self::Inconsistent { .. } => "config-inconsistent",
         }
     }
@@ -96,9 +96,6 @@ impl Explain for ConfigError {
                 "Use `{ file = \"…\" }`, or `{ credential = \"…\" }` with a credential that systemd-creds encrypts \
                  with the TPM."
                     .to_owned()
-            }
-            Self::Hold { .. } => {
-                "Write `on_operator_seal = \"unseal\"`; to keep a server sealed, stop vault-unseal first.".to_owned()
             }
             Self::Inconsistent { .. } => return None,
         })

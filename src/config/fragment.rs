@@ -29,6 +29,7 @@ pub(super) struct ClusterFragment {
     pub(super) pace: PaceFragment,
     pub(super) allow_plaintext: Said<bool>,
     pub(super) on_operator_seal: Said<String>,
+    pub(super) hold_for: Said<String>,
 }
 
 /// A cluster's `tls`.

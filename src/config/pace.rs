@@ -44,6 +44,15 @@ pub(super) fn check(
     Ok(pace)
 }
 
+/// Reads the duration of a cluster's `key`, which has its bounds in the table of keys.
+pub(super) fn between_bounds(key: &str, text: &str) -> Result<Duration, duration::DurationError> {
+    let (least, most) = match keys::find(Scope::Cluster, key).map(|key| key.kind) {
+        Some(Kind::Duration(least, most)) => (least, most),
+        _ => (Duration::ZERO, Duration::MAX),
+    };
+    duration::parse(text, least, most)
+}
+
 /// What a cluster says, and what is said for all.
 struct Both<'a> {
     layers: &'a Layers,
@@ -60,11 +69,7 @@ impl<'a> Both<'a> {
         default: Duration,
     ) -> Result<Duration, ConfigError> {
         let Some((text, place)) = self.text(key, field) else { return Ok(default) };
-        let (least, most) = match keys::find(Scope::Cluster, key).map(|key| key.kind) {
-            Some(Kind::Duration(least, most)) => (least, most),
-            _ => (Duration::ZERO, Duration::MAX),
-        };
-        duration::parse(text, least, most).map_err(|problem| ConfigError::Duration { place, problem })
+        between_bounds(key, text).map_err(|problem| ConfigError::Duration { place, problem })
     }
 
     fn text(&self, key: &str, field: fn(&PaceFragment) -> &Said<String>) -> Option<(&'a str, Place)> {

@@ -28,6 +28,21 @@ pub struct Cluster {
     pub tls: TlsSettings,
     /// Its intervals and time limits.
     pub pace: Pace,
+    /// What follows when an operator seals a server on purpose. Default unseal.
+    pub on_operator_seal: OnOperatorSeal,
+}
+
+/// What to do when an operator seals a server on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOperatorSeal {
+    /// Unseal it again.
+    #[default]
+    Unseal,
+    /// Leave it sealed.
+    Hold {
+        /// How long at the most; `None` until somebody ends it.
+        at_most: Option<Duration>,
+    },
 }
 
 /// How a cluster's servers prove who they are, and we to them.

@@ -42,7 +42,7 @@ impl Shape<'_> {
         let mut values = Dict::new();
         for (name, item) in table.iter() {
             let place = || self.place(table, name, scope);
-            if let Some(error) = not_yet(scope, name, item, &place) {
+            if let Some(error) = not_yet(scope, name, &place) {
                 return Err(error);
             }
             let Some(key) = keys::find(scope, name) else {
@@ -131,12 +131,9 @@ fn source(values: &Dict) -> Result<Value, Problem> {
 }
 
 /// Refuses what a later version will understand, so that nobody believes that it works today.
-fn not_yet(scope: Scope, name: &str, item: &Item, place: &dyn Fn() -> Place) -> Option<ConfigError> {
+fn not_yet(scope: Scope, name: &str, place: &dyn Fn() -> Place) -> Option<ConfigError> {
     match (scope, name) {
         (Scope::Shares, "tpm2") => Some(ConfigError::Tpm { place: place() }),
-        (Scope::Cluster, "on_operator_seal") if item.as_str() == Some("hold") => {
-            Some(ConfigError::Hold { place: place() })
-        }
         _ => None,
     }
 }

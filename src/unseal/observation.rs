@@ -32,6 +32,10 @@ pub enum Observation {
     Left,
     /// Something listens again where nothing did.
     Returned,
+    /// A person asks to leave the node alone.
+    Hold,
+    /// A person asks to look after it again.
+    Resume,
     /// A person or a changed share source asks to try afresh, cutting a wait short.
     Woken,
 }

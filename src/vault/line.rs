@@ -126,15 +126,14 @@ impl Line {
             Some(tls) => Some((tls.config(), self.server_name()?)),
             None => None,
         };
-        let stream = match state.accepted.take() {
-            Some(stream) => stream,
-            None => {
-                let addresses = addresses(&self.address.host, self.address.port).await?;
-                if state.doors.is_empty() {
-                    state.doors.clone_from(&addresses);
-                }
-                dial(&addresses).await?
+        let stream = if let Some(stream) = state.accepted.take() {
+            stream
+        } else {
+            let addresses = addresses(&self.address.host, self.address.port).await?;
+            if state.doors.is_empty() {
+                state.doors.clone_from(&addresses);
             }
+            dial(&addresses).await?
         };
         if let Ok(peer) = stream.peer_addr() {
             state.doors = vec![peer];
@@ -157,7 +156,7 @@ impl Line {
         }
         // Whoever knocks meanwhile needs the state.
         drop(state);
-        pending().await
+        pending().await;
     }
 
     /// Tries whether something listens where the node was. A connection that is accepted serves the next request.

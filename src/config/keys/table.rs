@@ -228,10 +228,22 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "on_operator_seal",
         scope: Scope::Cluster,
-        kind: Kind::Word(&["unseal"]),
+        kind: Kind::Word(&["unseal", "hold"]),
         default: Some("\"unseal\""),
-        documentation: "What to do when an operator seals a server on purpose. `unseal`: unseal it again.",
-        example: "\"unseal\"",
+        documentation: "What to do when an operator seals a server on purpose, that is, when it is sealed over the \
+                        same connection that showed it unsealed. `unseal`: unseal it again. `hold`: leave it \
+                        sealed until it restarts, is unsealed by hand, or `vault-unseal resume` is called.",
+        example: "\"hold\"",
         variable: Some("VAULT_UNSEAL_ON_OPERATOR_SEAL"),
+    },
+    Key {
+        name: "hold_for",
+        scope: Scope::Cluster,
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(365 * 24 * 60 * 60)),
+        default: None,
+        documentation: "How long a server that an operator sealed is held at the most, from 1s to 1year. Only with \
+                        `on_operator_seal = \"hold\"`; without it, there is no such end.",
+        example: "\"8h\"",
+        variable: Some("VAULT_UNSEAL_HOLD_FOR"),
     },
 ];
