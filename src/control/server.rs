@@ -28,7 +28,7 @@ const MODE: u32 = 0o660;
 /// Most visitors at a time; more wait in the socket's queue.
 const VISITORS: usize = 8;
 /// How long a visit may take.
-const VISIT: Duration = Duration::from_secs(5);
+const VISIT: Duration = Duration::from_secs(2);
 /// Largest request body: the addresses of a thousand nodes.
 const BODY_LIMIT: usize = 64 * 1024;
 /// Largest head of a request, and least buffer that the library takes.

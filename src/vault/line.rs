@@ -156,7 +156,7 @@ impl Line {
         }
         // Whoever knocks meanwhile needs the state.
         drop(state);
-        pending().await;
+        pending::<()>().await;
     }
 
     /// Tries whether something listens where the node was. A connection that is accepted serves the next request.

@@ -28,7 +28,7 @@ impl Doorsteps {
                 }
             }
         }
-        pending().await;
+        pending::<()>().await;
     }
 
     fn pause(&self, began: Instant, refused: Moment, own: bool) -> Option<Moment> {

@@ -1,7 +1,7 @@
 //! A machine with hands, as the daemon has them, and the rules that no history may make it break.
 
 use std::time::Duration;
-use vault_unseal::config::Pace;
+use vault_unseal::config::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step, knock_pause};
 use vault_unseal::vault::UnsealAnswer;
 
@@ -18,6 +18,7 @@ pub(crate) enum Phase {
 
 pub(crate) struct Daemon {
     pub(crate) machine: Machine,
+    policy: OnOperatorSeal,
     pub(crate) step: Step,
     pub(crate) phase: Phase,
     /// What the share source holds, as the sets to try.
@@ -26,7 +27,8 @@ pub(crate) struct Daemon {
     source: usize,
     pub(crate) loaded: usize,
     noticed_at: Moment,
-    pub(crate) woken: bool,
+    /// What a person tells it.
+    pub(crate) told: Option<Observation>,
     /// A connection to the server is kept, and whether its end is still to be noticed.
     connected: bool,
     pub(crate) left: bool,
@@ -49,16 +51,18 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(crate) fn new(candidates: Vec<Vec<usize>>, seed: u64, now: Moment) -> Self {
         let mut machine = Machine::new(Pace::default(), seed);
+        let policy = OnOperatorSeal::default();
         let step = machine.start();
         Self {
             machine,
+            policy,
             step,
             phase: Phase::Waiting(now + step.wait),
             candidates,
             source: 1,
             loaded: 0,
             noticed_at: Moment::ZERO,
-            woken: false,
+            told: None,
             connected: false,
             left: false,
             events: Vec::new(),
@@ -74,9 +78,18 @@ impl Daemon {
         }
     }
 
-    /// Killed and started again: the machine forgets, the books of the test do not.
+    /// What it is to do about an operator's seal.
+    pub(crate) fn set_on_operator_seal(&mut self, policy: OnOperatorSeal) {
+        self.policy = policy;
+        self.machine.set_on_operator_seal(policy);
+    }
+
+    /// Killed and started again: the machine forgets, the books of the test do not, nor the file of holds.
     pub(crate) fn restart(&mut self, seed: u64, now: Moment) {
+        let hold = self.machine.hold();
         self.machine = Machine::new(Pace::default(), seed);
+        self.machine.set_on_operator_seal(self.policy);
+        self.machine.restore(hold);
         self.step = self.machine.start();
         self.phase = Phase::Waiting(now);
         (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);
@@ -109,7 +122,7 @@ impl Daemon {
     /// When it acts or learns something next, if nothing else happens.
     pub(crate) fn due(&self, now: Moment) -> Moment {
         match self.phase {
-            Phase::Waiting(_) if self.woken || self.left => now,
+            Phase::Waiting(_) if self.told.is_some() || self.left => now,
             // While a change of the source would be good news, it is noticed within a second.
             Phase::Waiting(at) if self.machine.waits_for_shares() && self.loaded != self.source => {
                 at.min(self.noticed_at).max(now)
@@ -167,7 +180,7 @@ impl Daemon {
                 self.may_submit = false;
             }
             Observation::Unreachable(_) => (self.may_submit, self.seen_unsealed) = (false, false),
-            Observation::Woken => self.may_submit = false,
+            Observation::Woken | Observation::Hold | Observation::Resume => self.may_submit = false,
         }
     }
 
@@ -206,6 +219,7 @@ impl Daemon {
                     "submits share {share} without having seen a sealed Shamir server first: {:?}",
                     self.story()
                 );
+                assert_eq!(self.machine.hold(), None, "submits while it holds: {:?}", self.story());
                 self.submitted.push(now);
             }
             Action::Reset => {

@@ -5,7 +5,7 @@ use crate::daemon::{Daemon, Phase};
 use crate::fault::Fault;
 use crate::model::Model;
 use std::time::Duration;
-use vault_unseal::config::Pace;
+use vault_unseal::config::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Holding, Moment, Observation, State};
 use vault_unseal::vault::{Unreachable, UnsealAnswer};
 
@@ -56,6 +56,14 @@ impl World {
     fn join_daemon(&mut self, candidates: Vec<Vec<usize>>) {
         let daemon = Daemon::new(candidates, self.rng.u64(..), self.now);
         self.daemons.push(daemon);
+    }
+
+    /// The daemons hold what an operator seals.
+    pub(crate) fn holding(mut self, at_most: Option<Duration>) -> Self {
+        for daemon in &mut self.daemons {
+            daemon.set_on_operator_seal(OnOperatorSeal::Hold { at_most });
+        }
+        self
     }
 
     /// An exchange takes up to this long.
@@ -156,9 +164,9 @@ impl World {
                 let seen = Observation::Answer(UnsealAnswer::Status(self.model.seal_status()));
                 self.answer(who, self.now, seen);
             }
-            Phase::Waiting(_) if daemon.woken => {
-                daemon.woken = false;
-                daemon.learn(now, Observation::Woken);
+            Phase::Waiting(_) if daemon.told.is_some() => {
+                let told = daemon.told.take().unwrap();
+                daemon.learn(now, told);
             }
             Phase::Waiting(_) if daemon.left => {
                 daemon.left = false;
@@ -261,7 +269,9 @@ impl World {
                     daemon.change_source(now);
                 }
             }
-            Fault::Woken => self.daemons.iter_mut().for_each(|daemon| daemon.woken = true),
+            Fault::Woken => self.tell(&Observation::Woken),
+            Fault::Hold => self.tell(&Observation::Hold),
+            Fault::Resume => self.tell(&Observation::Resume),
             Fault::DaemonRestart => {
                 for daemon in &mut self.daemons {
                     if let Phase::Asking { arrives, served: false, .. } = daemon.phase {
@@ -273,6 +283,10 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    fn tell(&mut self, what: &Observation) {
+        self.daemons.iter_mut().for_each(|daemon| daemon.told = Some(what.clone()));
     }
 
     /// Whoever waits for an answer gets none.
