@@ -91,7 +91,8 @@ impl Line {
         limit: Duration,
     ) -> Result<(u16, Vec<u8>), Unreachable> {
         let mut state = self.state.lock().await;
-        let outcome = timeout(limit, self.exchange(&mut state, question)).await;
+        // On the heap while it lasts: what waits between two polls would carry the room for a handshake with it.
+        let outcome = timeout(limit, Box::pin(self.exchange(&mut state, question))).await;
         let outcome = outcome.unwrap_or(Err(Unreachable::Timeout(limit)));
         if let Some(tls) = &self.tls {
             tls.report(outcome.is_err());

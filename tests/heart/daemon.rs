@@ -16,6 +16,7 @@ pub(crate) enum Phase {
     Answered { at: Moment, seen: Observation, from_server: bool },
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what it has seen, each by itself")]
 pub(crate) struct Daemon {
     pub(crate) machine: Machine,
     policy: OnOperatorSeal,
@@ -105,7 +106,7 @@ impl Daemon {
     /// Nothing listened at the server when it was asked last.
     pub(crate) fn knocks(&self, now: Moment) -> Option<Moment> {
         let refused = self.step.refused_since.filter(|_| matches!(self.phase, Phase::Waiting(_)))?;
-        Some(now + knock_pause(now - refused, true, 1)?)
+        Some(now + knock_pause(now.saturating_sub(refused), true, 1)?)
     }
 
     /// A change of the source has been noticed.
@@ -155,7 +156,7 @@ impl Daemon {
     fn note(&mut self, seen: &Observation) {
         match seen {
             Observation::Health(..) | Observation::SealStatus(_) | Observation::Answer(_) => {
-                self.connected = true
+                self.connected = true;
             }
             Observation::Unreachable(_) => self.connected = false,
             _ => {}

@@ -74,7 +74,7 @@ proptest! {
                 world.suffer(Fault::Resume);
                 pass(&mut world, Duration::from_secs(5));
                 world.suffer(Fault::OperatorSeal);
-                pass(&mut world, at_most - MINUTE);
+                pass(&mut world, at_most.saturating_sub(MINUTE));
                 prop_assert!(held(&world, Hold::Seal), "{}", world.story());
                 pass(&mut world, MINUTE);
             }
