@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::helper::{open_at, seal_at};
@@ -100,17 +101,36 @@ fn whoever_puts_a_key_of_his_own_in_place_of_the_tpms_is_noticed() {
     let text = lines(&shares_of_nobody(5, 3));
     let file = seal_at(&tpm.tcti(), &text, None).unwrap();
     tools::primary(&tpm, directory.path());
-    // The coordinates at the end of the public area, each with its length.
-    let public = fs::read(directory.path().join("primary.public")).unwrap();
-    let x = public[public.len() - 66..][..32].to_vec();
-    let tap = Tap::on(
-        &tpm,
-        Arc::new(move |bytes| {
-            let at = bytes.windows(x.len()).position(|window| window == x);
+    // The public area without its length; at its end the coordinates, each with its own.
+    let area = fs::read(directory.path().join("primary.public")).unwrap()[2..].to_vec();
+    let name = fs::read(directory.path().join("primary.name")).unwrap();
+    let point = own_point();
+    let mut forged = area.clone();
+    let at = forged.len() - 66;
+    forged[at..at + 32].copy_from_slice(&point[1..33]);
+    forged[at + 34..].copy_from_slice(&point[33..]);
+    // libtss2 itself would notice if only the key were another.
+    let forged_name = [&name[..2], ring::digest::digest(&ring::digest::SHA256, &forged).as_ref()].concat();
+    let swaps = [(area, forged), (name, forged_name)];
+    let swapped = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&swapped);
+    let change = move |bytes: &mut [u8]| {
+        for (old, new) in &swaps {
+            let at = bytes.windows(old.len()).position(|window| window == old);
             if let Some(at) = at {
-                bytes[at] ^= 1;
+                bytes[at..at + new.len()].copy_from_slice(new);
+                counter.fetch_add(1, Ordering::Relaxed);
             }
-        }),
-    );
+        }
+    };
+    let tap = Tap::on(&tpm, Arc::new(change));
     assert_eq!(open_at(&tap.tcti(), &file).unwrap_err().0, "tpm-other");
+    assert_eq!(swapped.load(Ordering::Relaxed), 2, "key and name");
+}
+
+/// A key of the same curve, uncompressed: 4, x, y.
+fn own_point() -> Vec<u8> {
+    let random = ring::rand::SystemRandom::new();
+    let key = ring::agreement::EphemeralPrivateKey::generate(&ring::agreement::ECDH_P256, &random).unwrap();
+    key.compute_public_key().unwrap().as_ref().to_vec()
 }

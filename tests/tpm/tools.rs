@@ -8,11 +8,12 @@ use crate::helper::sealed;
 use crate::support::home::{hex, lines, shares_of_nobody};
 use crate::support::swtpm::Swtpm;
 
-/// The coordinates of the template: two of 32 zero bytes, each with its length before it, little endian.
-const UNIQUE: &[u8; 68] = &{
-    let mut unique = [0; 68];
+/// The coordinates of the template, as tpm2-tools read them: two of 32 zero bytes in structures that could hold 128, each
+/// with its length before it, little endian.
+const UNIQUE: &[u8; 260] = &{
+    let mut unique = [0; 260];
     unique[0] = 32;
-    unique[34] = 32;
+    unique[130] = 32;
     unique
 };
 
@@ -46,7 +47,7 @@ pub(crate) fn key(tpm: &Swtpm, directory: &Path, pcrs: Option<&str>) -> Vec<u8> 
     tpm.does(directory, &[&["tpm2_load", "-Q", "-C", "primary.ctx"], &files[..]].concat());
     tpm.flush();
     let mut unseal = vec!["tpm2_unseal", "-c", "key.ctx"];
-    let policy = pcrs.map(|pcrs| format!("pcr:{pcrs}"));
+    let policy = pcrs.map(|pcrs| format!("pcr:{}", pcrs.replace('+', ",")));
     if let Some(policy) = &policy {
         unseal.extend(["-p", policy]);
     }
