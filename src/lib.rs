@@ -7,6 +7,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod explain;
 pub mod protect;
 pub mod report;

@@ -9,7 +9,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use vault_unseal::config::{self, Environment, Loaded, Origin, Overrides, Pace, Purpose, TlsSettings, keys};
+use vault_unseal::config::{
+    self, Environment, Loaded, OnOperatorSeal, Origin, Overrides, Pace, Purpose, TlsSettings, keys,
+};
 use vault_unseal::explain::Explain;
 use vault_unseal::shares::Source;
 
@@ -128,6 +130,12 @@ fn settings(loaded: &Loaded) -> String {
             if value != default {
                 let _ = writeln!(out, "  {key} {}", humantime::format_duration(value));
             }
+        }
+        if pace.presence != default.presence {
+            let _ = writeln!(out, "  presence {}", pace.presence);
+        }
+        if cluster.on_operator_seal != OnOperatorSeal::default() {
+            let _ = writeln!(out, "  on_operator_seal {:?}", cluster.on_operator_seal);
         }
     }
     for notice in &loaded.notices {

@@ -21,6 +21,9 @@ pub struct Arguments {
     pub verb: Verb,
 }
 
+/// Where the daemon listens as a service.
+const SOCKET: &str = "/run/vault-unseal/control.sock";
+
 const AFTER_HELP: &str = "\
 A configuration is three lines in /etc/vault-unseal/config.toml:
 
@@ -56,7 +59,8 @@ pub enum Verb {
     Wait(WaitArguments),
     /// Show the state of every server
     ///
-    /// Asks the servers itself and needs neither shares nor a running daemon.
+    /// Asks the servers itself and needs neither shares nor a running daemon. Only that a server is held is the daemon's
+    /// to say.
     Status(StatusArguments),
     /// Look for problems: configuration, shares, TLS, servers
     ///
@@ -79,6 +83,32 @@ pub enum Verb {
     /// See the examples below.
     #[command(after_long_help = super::init::EXAMPLES)]
     Init(InitArguments),
+    /// Leave servers alone, for maintenance
+    ///
+    /// The daemon keeps watching them but submits no share until `resume`, whatever happens to them. A hold outlives a
+    /// restart of the daemon, not one of the machine. For root only.
+    Hold(HoldArguments),
+    /// Look after held servers again
+    ///
+    /// Ends a hold, also that of a server that an operator sealed. For root only.
+    Resume(HoldArguments),
+}
+
+/// Options of `hold` and `resume`.
+#[derive(Debug, Args)]
+pub struct HoldArguments {
+    /// Address of a server as configured, or its host
+    #[arg(value_name = "NODE", required_unless_present = "all")]
+    pub nodes: Vec<String>,
+    /// All servers
+    #[arg(long, conflicts_with = "nodes")]
+    pub all: bool,
+    /// The daemon's control socket
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub socket: PathBuf,
+    /// Print the servers as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `wait`.
@@ -104,6 +134,9 @@ pub struct StatusArguments {
     /// Go on until interrupted, printing every change
     #[arg(long)]
     pub watch: bool,
+    /// The daemon's control socket: whoever may use it sees which servers are held
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub socket: PathBuf,
 }
 
 /// Options of `check`.

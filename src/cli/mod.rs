@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod enroll;
 mod exit;
+mod hold;
 mod home_choice;
 mod init;
 mod look;
@@ -21,6 +22,7 @@ pub use exit::Exit;
 pub use home_choice::HomeChoice;
 pub use init::{InitArguments, RootToken};
 
+use crate::watch::Order;
 use clap::Parser;
 use clap::error::ErrorKind;
 
@@ -40,6 +42,8 @@ pub fn main() -> Exit {
         Verb::Run => run::run(&config),
         Verb::Wait(options) => wait::wait(&config, &options),
         Verb::Status(options) => status::status(&config, &options),
+        Verb::Hold(options) => hold::order(Order::Hold, &options),
+        Verb::Resume(options) => hold::order(Order::Resume, &options),
         Verb::Check(options) => check::check(&config, &options),
         Verb::Enroll(options) => enroll::enroll(&config, &options),
         Verb::Init(options) => init::init(&config, &options),

@@ -10,9 +10,11 @@ use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
-use crate::watch::Watch;
-use crate::{config, protect, shares, vault};
+use crate::watch::{Holds, Watch};
+use crate::{config, control, protect, shares, vault};
 use std::future::pending;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -41,9 +43,13 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
+    let directory = control::directory();
     let exit = runtime.block_on(
-        Daemon { arguments, watch: Watch::default(), log, proof: None }
-            .live(&loaded.settings, || started(&loaded, &oddities, &protection)),
+        Daemon { arguments, watch: Watch::new(holds(directory.as_deref())), log, proof: None }.live(
+            &loaded.settings,
+            directory.as_deref(),
+            || started(&loaded, &oddities, &protection),
+        ),
     );
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
@@ -69,6 +75,15 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
     }
 }
 
+/// The holds of an earlier run. Ones that cannot be read are gone: the servers matter more.
+fn holds(directory: Option<&Path>) -> Holds {
+    let Some(directory) = directory else { return Holds::default() };
+    Holds::in_directory(directory).unwrap_or_else(|error| {
+        tracing::error!("cannot read the holds in {}: {error}; nothing is held", directory.display());
+        Holds::default()
+    })
+}
+
 struct Daemon<'a> {
     arguments: &'a ConfigArguments,
     watch: Watch,
@@ -85,7 +100,7 @@ struct Signals {
 }
 
 impl Daemon<'_> {
-    async fn live(mut self, settings: &Settings, started: impl FnOnce()) -> Exit {
+    async fn live(mut self, settings: &Settings, directory: Option<&Path>, started: impl FnOnce()) -> Exit {
         let mut signals = match signals() {
             Ok(signals) => signals,
             Err(error) => {
@@ -97,6 +112,15 @@ impl Daemon<'_> {
             return fail(&error, Exit::Config);
         }
         started();
+        if let Some(directory) = directory {
+            if let Err(error) = control::listen(directory, Arc::clone(self.watch.board())) {
+                let socket = control::socket(directory);
+                tracing::warn!(
+                    "cannot listen at {}: {error}; `hold` and `resume` do not work",
+                    socket.display()
+                );
+            }
+        }
         notify::ready(&self.watch.board().summary());
         self.prove(settings);
         let mut watchdog = notify::watchdog_interval().map(interval);

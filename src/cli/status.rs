@@ -4,6 +4,7 @@ use super::look::{Look, Target, look_at_all};
 use super::say::say;
 use super::start::with_targets;
 use super::{ConfigArguments, Exit, arguments::StatusArguments};
+use crate::control::{Request, tell};
 use crate::explain::Explain;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
@@ -11,6 +12,7 @@ use crate::unseal::State;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
@@ -24,7 +26,8 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
     };
     let mut last = String::new();
     loop {
-        let looks = look_at_all(targets).await;
+        let mut looks = look_at_all(targets).await;
+        show_holds(targets, &mut looks, &options.socket).await;
         let text = match render(&looks) {
             Ok(text) => text,
             Err(error) => {
@@ -44,6 +47,21 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
         }
         let pause = targets.iter().map(|target| target.poll_interval).min().unwrap_or_default();
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Puts in what only the daemon knows. Without one, or for somebody it does not speak to, the servers have the word.
+async fn show_holds(targets: &[Target], looks: &mut [Look], socket: &Path) {
+    let Ok(answer) = tell(socket, &Request::Nodes).await else { return };
+    for (target, look) in targets.iter().zip(looks) {
+        let address = target.address.to_string();
+        let node = answer.nodes.iter().find(|node| node.cluster == target.cluster && node.address == address);
+        if let Some(hold) = node.and_then(|node| node.hold) {
+            let unsealed = look.state.is_unsealed();
+            if !matches!(look.state, State::Unreachable { .. }) {
+                look.state = State::Held { hold: hold.into(), unsealed };
+            }
+        }
     }
 }
 
@@ -179,9 +197,11 @@ fn columns<const N: usize>(rows: &[[String; N]], looks: &[Look], style: Style) -
 fn colour(state: &State, text: &str, style: Style) -> String {
     match state {
         State::Unsealed { .. } => style.good(text),
-        State::Unsealing { .. } | State::Joining | State::WaitingForPeers { .. } | State::Sealed { .. } => {
-            style.warning(text)
-        }
+        State::Held { .. }
+        | State::Unsealing { .. }
+        | State::Joining
+        | State::WaitingForPeers { .. }
+        | State::Sealed { .. } => style.warning(text),
         _ => style.bad(text),
     }
 }

@@ -140,7 +140,7 @@ impl FromStr for NodeAddress {
         if authority(rest).starts_with('[') && authority(rest).contains('%') {
             return Err(AddressError::Zone { shown: shown() });
         }
-        let url = reqwest::Url::parse(text).map_err(|error| unreadable(&error.to_string()))?;
+        let url = url::Url::parse(text).map_err(|error| unreadable(&error.to_string()))?;
         let surplus = match (url.path(), url.query(), url.fragment()) {
             ("" | "/", None, None) => None,
             (_, _, Some(_)) => Some("a fragment"),

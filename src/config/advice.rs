@@ -33,7 +33,6 @@ impl Explain for ConfigError {
             Self::SeveralSources { .. } => "config-several-sources",
             Self::HalfClientCertificate { .. } => "config-half-client-certificate",
             Self::TctiOfNothing { .. } => "config-tcti",
-            Self::Hold { .. } => "config-not-yet",
             Self::Inconsistent { .. } => "config-inconsistent",
         }
     }
@@ -95,9 +94,6 @@ impl Explain for ConfigError {
             Self::HalfClientCertificate { .. } => "Give both client_cert and client_key, or neither.".to_owned(),
             Self::TctiOfNothing { .. } => {
                 "Name the sealed file beside it, `{ tpm2 = \"…\", tcti = \"…\" }`, or leave `tcti` out.".to_owned()
-            }
-            Self::Hold { .. } => {
-                "Write `on_operator_seal = \"unseal\"`; to keep a server sealed, stop vault-unseal first.".to_owned()
             }
             Self::Inconsistent { .. } => return None,
         })

@@ -8,7 +8,7 @@ use super::layers::Layers;
 use super::load::Purpose;
 use super::notice::ConfigNotice;
 use super::place::Place;
-use super::settings::Cluster;
+use super::settings::{Cluster, OnOperatorSeal};
 use super::{pace, tls, value};
 use crate::shares::Source;
 use std::collections::BTreeMap;
@@ -37,19 +37,35 @@ impl<'a> Clusters<'a> {
     pub(super) fn check(&mut self, name: &str, fragment: &Fragment) -> Result<Cluster, ConfigError> {
         let nothing = ClusterFragment::default();
         let said = fragment.cluster.get(name).unwrap_or(&nothing);
-        if let Some(text) = &said.on_operator_seal {
-            let words = keys::find(Scope::Cluster, "on_operator_seal").map_or(&[][..], value::words);
-            value::word(text, words).map_err(|problem| ConfigError::Value {
-                place: self.layers.place_in_cluster(text.tag(), name, &["on_operator_seal"]),
-                problem,
-            })?;
-        }
         let nodes = self.nodes(name, said)?;
         self.note_mixture(name, &nodes, said);
         let shares = self.shares(name, said)?;
         let tls = tls::check(self.layers, name, &said.tls, &mut self.notices)?;
         let pace = pace::check(self.layers, name, &said.pace, &fragment.pace)?;
-        Ok(Cluster { name: name.to_owned(), nodes, shares, tls, pace })
+        let on_operator_seal = self.on_operator_seal(name, said)?;
+        Ok(Cluster { name: name.to_owned(), nodes, shares, tls, pace, on_operator_seal })
+    }
+
+    fn on_operator_seal(&self, name: &str, said: &ClusterFragment) -> Result<OnOperatorSeal, ConfigError> {
+        let place = |tag, key| self.layers.place_in_cluster(tag, name, &[key]);
+        let hold = match &said.on_operator_seal {
+            Some(text) => {
+                let words = keys::find(Scope::Cluster, "on_operator_seal").map_or(&[][..], value::words);
+                let word = value::word(text, words).map_err(|problem| ConfigError::Value {
+                    place: place(text.tag(), "on_operator_seal"),
+                    problem,
+                })?;
+                word == "hold"
+            }
+            None => false,
+        };
+        let at_most = match &said.hold_for {
+            Some(text) => Some(pace::between_bounds("hold_for", text).map_err(|problem| {
+                ConfigError::Duration { place: place(text.tag(), "hold_for"), problem }
+            })?),
+            None => None,
+        };
+        Ok(if hold { OnOperatorSeal::Hold { at_most } } else { OnOperatorSeal::Unseal })
     }
 
     fn nodes(&mut self, name: &str, said: &ClusterFragment) -> Result<Vec<NodeAddress>, ConfigError> {

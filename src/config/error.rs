@@ -184,12 +184,6 @@ pub enum ConfigError {
         /// Where it stands.
         place: Place,
     },
-    /// `on_operator_seal = "hold"`.
-    #[error("{place}: this version cannot hold a seal, it would unseal the server again")]
-    Hold {
-        /// Where it stands.
-        place: Place,
-    },
     /// The merged layers do not fit together; the checks above leave nothing for this.
     #[error("configuration: {reason}")]
     Inconsistent {

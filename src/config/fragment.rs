@@ -28,6 +28,7 @@ pub(super) struct ClusterFragment {
     pub(super) pace: PaceFragment,
     pub(super) allow_plaintext: Said<bool>,
     pub(super) on_operator_seal: Said<String>,
+    pub(super) hold_for: Said<String>,
 }
 
 /// A cluster's `shares`: a list in the layers, so that a later one replaces it as a whole.
@@ -64,6 +65,7 @@ pub(super) struct PaceFragment {
     pub(super) retry_max: Said<String>,
     pub(super) request_timeout: Said<String>,
     pub(super) unseal_timeout: Said<String>,
+    pub(super) presence: Said<bool>,
 }
 
 #[cfg(test)]

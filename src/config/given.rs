@@ -29,7 +29,6 @@ impl Given {
                 Ok(value) => Value::from(value),
                 Err(problem) => return Err(ConfigError::Value { place, problem }),
             },
-            _ if key.name == "on_operator_seal" && text == "hold" => return Err(ConfigError::Hold { place }),
             _ => Value::from(text),
         };
         Ok(Self { key, place, value })

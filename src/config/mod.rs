@@ -35,5 +35,5 @@ pub use load::{Loaded, Origin, Purpose, load};
 pub use notice::ConfigNotice;
 pub use overrides::Overrides;
 pub use place::Place;
-pub use settings::{Cluster, Pace, Settings, TlsSettings};
+pub use settings::{Cluster, OnOperatorSeal, Pace, Settings, TlsSettings};
 pub use value::ValueError;

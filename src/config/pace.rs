@@ -33,6 +33,7 @@ pub(super) fn check(
             |pace| &pace.unseal_timeout,
             default.unseal_timeout,
         )?,
+        presence: own.presence.as_ref().or(common.presence.as_ref()).map_or(default.presence, |said| **said),
     };
     if pace.retry_min > pace.retry_max {
         let least = said.text("retry_min", |pace| &pace.retry_min);
@@ -41,6 +42,15 @@ pub(super) fn check(
         return Err(ConfigError::RetryOrder { place: either, least: pace.retry_min, most: pace.retry_max });
     }
     Ok(pace)
+}
+
+/// Reads the duration of a cluster's `key`, which has its bounds in the table of keys.
+pub(super) fn between_bounds(key: &str, text: &str) -> Result<Duration, duration::DurationError> {
+    let (least, most) = match keys::find(Scope::Cluster, key).map(|key| key.kind) {
+        Some(Kind::Duration(least, most)) => (least, most),
+        _ => (Duration::ZERO, Duration::MAX),
+    };
+    duration::parse(text, least, most)
 }
 
 /// What a cluster says, and what is said for all.
@@ -59,11 +69,7 @@ impl<'a> Both<'a> {
         default: Duration,
     ) -> Result<Duration, ConfigError> {
         let Some((text, place)) = self.text(key, field) else { return Ok(default) };
-        let (least, most) = match keys::find(Scope::Cluster, key).map(|key| key.kind) {
-            Some(Kind::Duration(least, most)) => (least, most),
-            _ => (Duration::ZERO, Duration::MAX),
-        };
-        duration::parse(text, least, most).map_err(|problem| ConfigError::Duration { place, problem })
+        between_bounds(key, text).map_err(|problem| ConfigError::Duration { place, problem })
     }
 
     fn text(&self, key: &str, field: fn(&PaceFragment) -> &Said<String>) -> Option<(&'a str, Place)> {

@@ -28,6 +28,21 @@ pub struct Cluster {
     pub tls: TlsSettings,
     /// Its intervals and time limits.
     pub pace: Pace,
+    /// What follows when an operator seals a server on purpose. Default unseal.
+    pub on_operator_seal: OnOperatorSeal,
+}
+
+/// What to do when an operator seals a server on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnOperatorSeal {
+    /// Unseal it again.
+    #[default]
+    Unseal,
+    /// Leave it sealed.
+    Hold {
+        /// How long at the most; `None` until somebody ends it.
+        at_most: Option<Duration>,
+    },
 }
 
 /// How a cluster's servers prove who they are, and we to them.
@@ -62,6 +77,8 @@ pub struct Pace {
     pub request_timeout: Duration,
     /// Limit of the request that submits the threshold share, which a joining server may hold. Default 100 s.
     pub unseal_timeout: Duration,
+    /// Ask a node as soon as its connection ends, and not at the next poll. Default true.
+    pub presence: bool,
 }
 
 impl Default for Pace {
@@ -73,6 +90,7 @@ impl Default for Pace {
             retry_max: Duration::from_secs(1),
             request_timeout: Duration::from_secs(10),
             unseal_timeout: Duration::from_secs(100),
+            presence: true,
         }
     }
 }

@@ -42,9 +42,6 @@ impl Shape<'_> {
         let mut values = Dict::new();
         for (name, item) in table.iter() {
             let place = || self.place(table, name, scope);
-            if let Some(error) = not_yet(scope, name, item, &place) {
-                return Err(error);
-            }
             let Some(key) = keys::find(scope, name) else {
                 return Err(ConfigError::UnknownKey { place: place(), key: shown(name), table: scope });
             };
@@ -134,16 +131,6 @@ fn source(values: &Dict) -> Result<Value, Problem> {
         )),
         (None, _) => Err(Problem::Sources { several: false }),
         _ => Err(Problem::Sources { several: true }),
-    }
-}
-
-/// Refuses what a later version will understand, so that nobody believes that it works today.
-fn not_yet(scope: Scope, name: &str, item: &Item, place: &dyn Fn() -> Place) -> Option<ConfigError> {
-    match (scope, name) {
-        (Scope::Cluster, "on_operator_seal") if item.as_str() == Some("hold") => {
-            Some(ConfigError::Hold { place: place() })
-        }
-        _ => None,
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Message {
     WaitingForPeers,
     /// A node is unsealed.
     Unsealed,
+    /// A node is left alone on purpose.
+    Held,
     /// The shares are not this node's.
     SharesRejected,
     /// The share source cannot be read.
@@ -51,7 +53,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -64,6 +66,7 @@ impl Message {
         Self::Unsealing,
         Self::WaitingForPeers,
         Self::Unsealed,
+        Self::Held,
         Self::SharesRejected,
         Self::SharesUnavailable,
         Self::ForeignSeal,
@@ -90,6 +93,7 @@ impl Message {
             Self::Unsealing => "6d635d97a998006da1b4014c602215dc",
             Self::WaitingForPeers => "4cf14d530da9be396c02411c041d1119",
             Self::Unsealed => "bd93cb818bb64987ce8062113d095336",
+            Self::Held => "e5c36afbe1e94ad18ac8d8c4a1b9ad7f",
             Self::SharesRejected => "619c594472bd153a96d39922660516e9",
             Self::SharesUnavailable => "59d89410eab08c3a9e4115eb0720e65c",
             Self::ForeignSeal => "553620b2a743bda4807e76c82fc529f7",
@@ -112,6 +116,7 @@ impl Message {
             State::Unsealing { .. } => Self::Unsealing,
             State::WaitingForPeers { .. } => Self::WaitingForPeers,
             State::Unsealed { .. } => Self::Unsealed,
+            State::Held { .. } => Self::Held,
             State::SharesRejected { .. } => Self::SharesRejected,
             State::SharesUnavailable { .. } => Self::SharesUnavailable,
             State::ForeignSeal { .. } => Self::ForeignSeal,

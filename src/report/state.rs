@@ -1,6 +1,6 @@
 //! A node's state in words.
 
-use crate::unseal::State;
+use crate::unseal::{Hold, State};
 use std::collections::BTreeMap;
 
 /// One phrase for logs: the state's word, and in brackets what refines it or why.
@@ -26,6 +26,14 @@ pub fn reason(state: &State) -> Option<String> {
         State::Unreachable { cause } => Some(cause.to_string()),
         State::Sealed { delay } => delay.clone(),
         State::SharesRejected { text } | State::SharesUnavailable { text, .. } => Some(text.clone()),
+        State::Held { hold, unsealed } => Some(
+            match (hold, unsealed) {
+                (Hold::Seal, _) => "an operator sealed it",
+                (Hold::Request, true) => "on request; it is unsealed",
+                (Hold::Request, false) => "on request; it is sealed",
+            }
+            .to_owned(),
+        ),
         State::Unsealing { .. }
         | State::WaitingForPeers { .. }
         | State::Unsealed { .. }
@@ -60,6 +68,12 @@ pub fn advice(state: &State) -> Option<String> {
             "These shares belong to another server, or were replaced by a rekey or a new initialisation. Put the \
              right ones into the share source: a file is tried as soon as it changes, a credential after a restart \
              of the service."
+        }
+        State::Held { hold: Hold::Seal, .. } => {
+            "It stays sealed until it restarts, is unsealed by hand, or `vault-unseal resume` is called."
+        }
+        State::Held { hold: Hold::Request, .. } => {
+            "It is left alone until `vault-unseal resume` is called or this machine restarts."
         }
         State::ForeignSeal { .. } => {
             "This server unseals itself (auto-unseal): its recovery keys cannot unseal it. Look at its seal stanza \

@@ -5,6 +5,7 @@
 
 mod attempt;
 mod event;
+mod hold;
 mod machine;
 mod observation;
 mod pacing;
@@ -12,6 +13,8 @@ mod round;
 mod state;
 
 pub use event::Event;
+pub use hold::Hold;
 pub use machine::Machine;
 pub use observation::{Action, Holding, Moment, Observation, Step};
+pub use pacing::knock_pause;
 pub use state::State;

@@ -1,6 +1,6 @@
 //! What the heart is told, and what it asks for.
 
-use crate::vault::{Health, SealStatus, Unreachable, UnsealAnswer};
+use crate::vault::{Health, Life, SealStatus, Unreachable, UnsealAnswer};
 use std::time::Duration;
 
 /// A point in time: how long after the watch of the node began, on a clock that never jumps.
@@ -11,8 +11,8 @@ pub type Moment = Duration;
 pub enum Observation {
     /// The node gave no answer of its own.
     Unreachable(Unreachable),
-    /// The answer to [`Action::AskHealth`].
-    Health(Health),
+    /// The answer to [`Action::AskHealth`], and the life of the server that it came from.
+    Health(Health, Life),
     /// The answer to [`Action::ReadSealStatus`].
     SealStatus(SealStatus),
     /// The outcome of [`Action::LoadShares`].
@@ -28,6 +28,14 @@ pub enum Observation {
     },
     /// The answer to [`Action::Submit`] or [`Action::Reset`].
     Answer(UnsealAnswer),
+    /// The connection to the node ended while nothing was asked: most likely the server did, too.
+    Left,
+    /// Something listens again where nothing did.
+    Returned,
+    /// A person asks to leave the node alone.
+    Hold,
+    /// A person asks to look after it again.
+    Resume,
     /// A person or a changed share source asks to try afresh, cutting a wait short.
     Woken,
 }
@@ -70,4 +78,7 @@ pub struct Step {
     pub wait: Duration,
     /// What to do then.
     pub action: Action,
+    /// Nothing listens at the node since this moment: meanwhile its port may be tried, as often as
+    /// [`knock_pause`](super::knock_pause) allows.
+    pub refused_since: Option<Moment>,
 }

@@ -1,5 +1,6 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
+use super::Hold;
 use crate::vault::{Health, Role, SealStatus, Unreachable};
 
 /// The state of one node. One word each ([`State::word`]), with the data that makes the word useful.
@@ -38,6 +39,13 @@ pub enum State {
         /// What it is in its cluster.
         role: Role,
     },
+    /// Left alone on purpose.
+    Held {
+        /// Why.
+        hold: Hold,
+        /// It is unsealed all the same.
+        unsealed: bool,
+    },
     /// A round of our shares alone failed, and failed again: they are not this server's.
     SharesRejected {
         /// The server's words.
@@ -65,7 +73,7 @@ pub enum State {
 
 impl State {
     /// Every word, in the order of the documentation.
-    pub const WORDS: [&'static str; 12] = [
+    pub const WORDS: [&'static str; 13] = [
         "unreachable",
         "uninitialized",
         "joining",
@@ -73,6 +81,7 @@ impl State {
         "unsealing",
         "waiting-for-peers",
         "unsealed",
+        "held",
         "shares-rejected",
         "shares-unavailable",
         "foreign-seal",
@@ -90,6 +99,7 @@ impl State {
             Self::Unsealing { .. } => "unsealing",
             Self::WaitingForPeers { .. } => "waiting-for-peers",
             Self::Unsealed { .. } => "unsealed",
+            Self::Held { .. } => "held",
             Self::SharesRejected { .. } => "shares-rejected",
             Self::SharesUnavailable { .. } => "shares-unavailable",
             Self::ForeignSeal { .. } => "foreign-seal",
@@ -100,7 +110,7 @@ impl State {
 
     /// True when clients are served, or forwarded to one that serves them.
     pub fn is_unsealed(&self) -> bool {
-        matches!(self, Self::Unsealed { .. })
+        matches!(self, Self::Unsealed { .. } | Self::Held { unsealed: true, .. })
     }
 
     /// What a health answer alone shows; `None` for a sealed server, where only the seal status tells more.

@@ -1,6 +1,6 @@
 //! Finds the cause of a failed exchange: the libraries' errors wrap it several times.
 
-use super::http::NameError;
+use super::dial::NameError;
 use super::refusal::printable;
 use super::unreachable::{TlsFailure, Unreachable};
 use rustls::{AlertDescription, CertificateError, Error as Tls, InvalidMessage, PeerIncompatible};
@@ -9,10 +9,10 @@ use std::io::{self, ErrorKind};
 use std::time::{Duration, SystemTime};
 
 /// What a failed request means. The error's own text is used only where no type tells.
-pub(super) fn classify(error: &reqwest::Error) -> Unreachable {
+pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {
     let mut last = error.to_string();
     let mut incomplete = false;
-    let mut next = error.source();
+    let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(name) = cause.downcast_ref::<NameError>() {
             return Unreachable::Name(printable(&name.to_string()));

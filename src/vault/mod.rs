@@ -1,8 +1,10 @@
 //! The one thing we speak to: a Vault or OpenBao server's unauthenticated seal API.
 
+mod connection;
+mod dial;
 mod failure;
 pub mod health;
-mod http;
+mod line;
 pub mod refusal;
 pub mod seal_status;
 mod server;
@@ -11,7 +13,7 @@ mod unreachable;
 pub mod unseal_answer;
 
 pub use health::{Health, Role};
-pub use http::name_and_version;
+pub use line::{Life, name_and_version};
 pub use refusal::{Meaning, Refusal};
 pub use seal_status::SealStatus;
 pub use server::Server;

@@ -4,32 +4,26 @@ pub(super) mod init;
 mod secret;
 pub(super) mod token;
 
-use super::failure;
-use super::http::Http;
-use super::refusal::printable;
+use super::line::{Life, Line, Question};
+use super::tls::Renewed;
 use super::{Health, Refusal, SealStatus, TlsFileError, Unreachable, UnsealAnswer};
 use super::{health, seal_status, unseal_answer};
-use crate::config::{Cluster, NodeAddress};
+use crate::config::Cluster;
 use bytes::Bytes;
-use reqwest::{Method, RequestBuilder, Response};
-use std::net::IpAddr;
+use hyper::Method;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Largest body that is read. The API's answers are below 2 KiB.
-const BODY_LIMIT: usize = 64 * 1024;
-
-/// One server of a cluster.
+/// One server of a cluster. Clones speak over the same connection.
 #[derive(Debug, Clone)]
 pub struct Server {
-    http: Arc<Http>,
-    base: String,
+    line: Arc<Line>,
     limit: Duration,
 }
 
 impl Server {
-    /// The servers of a cluster, in its order, over one client unless each needs its own.
+    /// The servers of a cluster, in its order.
     pub fn of_cluster(cluster: &Cluster) -> Result<Vec<Self>, TlsFileError> {
         Self::of_cluster_at(cluster, Duration::ZERO)
     }
@@ -37,30 +31,15 @@ impl Server {
     /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
     pub fn of_cluster_at(cluster: &Cluster, ahead: Duration) -> Result<Vec<Self>, TlsFileError> {
         let limit = cluster.pace.request_timeout;
-        let tls = cluster.nodes.iter().any(|node| node.tls).then_some(&cluster.tls);
-        match cluster.tls.server_name.as_deref() {
-            // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
-            Some(name) if name.parse::<IpAddr>().is_err() => cluster
-                .nodes
-                .iter()
-                .map(|node| {
-                    let http = Arc::new(Http::new(tls, ahead, Some(&node.host))?);
-                    let base = NodeAddress { host: name.to_owned(), ..node.clone() }.to_string();
-                    Ok(Self { http, base, limit })
-                })
-                .collect(),
-            _ => {
-                let http = Arc::new(Http::new(tls, ahead, None)?);
-                Ok(cluster
-                    .nodes
-                    .iter()
-                    .map(|node| Self { http: Arc::clone(&http), base: node.to_string(), limit })
-                    .collect())
-            }
-        }
+        // The files are not read, nor the system's authorities, where nobody speaks TLS.
+        let spoken = cluster.nodes.iter().any(|node| node.tls);
+        let tls = if spoken { Some(Arc::new(Renewed::new(&cluster.tls, ahead)?)) } else { None };
+        let name = cluster.tls.server_name.as_deref();
+        let lines = cluster.nodes.iter().map(|node| Line::new(node, name, tls.clone()));
+        Ok(lines.map(|line| Self { line: Arc::new(line), limit }).collect())
     }
 
-    /// The same server, over the same connections, with another limit of one request.
+    /// The same server, over the same connection, with another limit of one request.
     #[must_use]
     pub fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
@@ -68,13 +47,13 @@ impl Server {
 
     /// `GET sys/health`: the body is believed, whatever the status code.
     pub async fn health(&self) -> Result<Health, Unreachable> {
-        let (status, body) = self.exchange(Method::GET, health::PATH, None, self.limit).await?;
+        let (status, body) = self.read(health::PATH).await?;
         Health::parse(&body).ok_or_else(|| not_an_answer(status, &body))
     }
 
     /// `GET sys/seal-status`.
     pub async fn seal_status(&self) -> Result<SealStatus, Unreachable> {
-        let (status, body) = self.exchange(Method::GET, seal_status::PATH, None, self.limit).await?;
+        let (status, body) = self.read(seal_status::PATH).await?;
         SealStatus::parse(&body).filter(|_| status == 200).ok_or_else(|| not_an_answer(status, &body))
     }
 
@@ -88,7 +67,7 @@ impl Server {
         // a copy behind.
         let body = Bytes::from_owner(body);
         let sent = body.clone();
-        let (status, answer) = self.exchange(Method::PUT, unseal_answer::PATH, Some(body), limit).await?;
+        let (status, answer) = self.put(body, limit).await?;
         let answer = Zeroizing::new(answer);
         // Servers do not repeat a share; an error page of something between might, and its text goes to the log.
         if repeats(&answer, &sent) {
@@ -100,64 +79,41 @@ impl Server {
     /// `PUT sys/unseal` with a reset: drops all shares of the current round.
     pub async fn reset(&self) -> Result<UnsealAnswer, Unreachable> {
         let body = Bytes::from_static(br#"{"reset":true}"#);
-        let (status, body) = self.exchange(Method::PUT, unseal_answer::PATH, Some(body), self.limit).await?;
+        let (status, body) = self.put(body, self.limit).await?;
         Ok(UnsealAnswer::parse(status, &body))
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Bytes>,
-        limit: Duration,
-    ) -> Result<(u16, Vec<u8>), Unreachable> {
-        let mut request = self
-            .http
-            .client()
-            .request(method, format!("{}{path}", self.base))
-            // Listeners of agents and proxies may insist on it.
-            .header("X-Vault-Request", "true");
-        if let Some(body) = body {
-            request = request.header("Content-Type", "application/json").body(body);
-        }
-        // A question may be asked twice. A kept-alive connection that a stopping server closes under it says only
-        // that the connection is gone; a new one tells whether the server is.
-        let again = request.try_clone().filter(|_| path != unseal_answer::PATH);
-        let ask = async {
-            match (answer(request).await, again) {
-                (Err(Unreachable::Closed), Some(again)) => answer(again).await,
-                (outcome, _) => outcome,
-            }
-        };
-        let outcome = tokio::time::timeout(limit, ask).await.unwrap_or(Err(Unreachable::Timeout(limit)));
-        self.http.report(outcome.is_err());
-        outcome
+    /// The life of the server that the last answer came from: the same as before if it cannot have restarted since.
+    pub fn life(&self) -> Life {
+        self.line.life()
     }
-}
 
-async fn answer(request: RequestBuilder) -> Result<(u16, Vec<u8>), Unreachable> {
-    let mut response = request.send().await.map_err(|error| failure::classify(&error))?;
-    let status = response.status();
-    if status.is_redirection() {
-        return Err(Unreachable::Redirect { status: status.as_u16(), location: location(&response) });
+    /// Returns when the connection that is kept between requests ends: most likely with the server. Without one, or
+    /// when its end was announced, never.
+    pub async fn left(&self) {
+        self.line.ended().await;
     }
-    let mut body = Vec::with_capacity(1024);
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure::classify(&error))? {
-        if body.len() + chunk.len() > BODY_LIMIT {
-            return Err(Unreachable::TooLarge { limit: BODY_LIMIT });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok((status.as_u16(), body))
-}
 
-fn location(response: &Response) -> String {
-    let value = response
-        .headers()
-        .get(reqwest::header::LOCATION)
-        .map(reqwest::header::HeaderValue::as_bytes)
-        .unwrap_or_default();
-    printable(&String::from_utf8_lossy(value))
+    /// Whether something listens where the server was. The connection is then used for the next request.
+    pub async fn knock(&self) -> bool {
+        self.line.knock().await
+    }
+
+    /// The server was on this machine.
+    pub async fn is_own(&self) -> bool {
+        self.line.is_own().await
+    }
+
+    async fn read(&self, path: &'static str) -> Result<(u16, Vec<u8>), Unreachable> {
+        let question = Question { method: Method::GET, path, body: None, harmless: true };
+        self.line.ask(&question, self.limit).await
+    }
+
+    async fn put(&self, body: Bytes, limit: Duration) -> Result<(u16, Vec<u8>), Unreachable> {
+        let path = unseal_answer::PATH;
+        let question = Question { method: Method::PUT, path, body: Some(body), harmless: false };
+        self.line.ask(&question, limit).await
+    }
 }
 
 /// Whether an answer has a piece of the request's longest run of hex digits in it, in either case.

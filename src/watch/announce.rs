@@ -50,6 +50,7 @@ impl Announcer {
             (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. }) => {
                 before != kind
             }
+            (Some(State::Held { hold: before, .. }), State::Held { hold, .. }) => before != hold,
             (Some(State::Sealed { delay: before }), State::Sealed { delay }) => {
                 delay.is_some() && before != delay
             }
@@ -71,7 +72,7 @@ impl Announcer {
             State::Sealed { .. } => {
                 self.locked_since.get_or_insert_with(Instant::now);
             }
-            State::Unreachable { .. } | State::Uninitialized => self.locked_since = None,
+            State::Unreachable { .. } | State::Uninitialized | State::Held { .. } => self.locked_since = None,
             _ => {}
         }
         if let Some(advice) = advice(state) {
@@ -176,7 +177,11 @@ fn level(state: &State) -> Level {
         State::SharesRejected { .. } | State::SharesUnavailable { .. } | State::ForeignSeal { .. } => {
             Level::ERROR
         }
-        State::Unreachable { .. } | State::Uninitialized | State::Migrating | State::Removed => Level::WARN,
+        State::Unreachable { .. }
+        | State::Uninitialized
+        | State::Held { .. }
+        | State::Migrating
+        | State::Removed => Level::WARN,
         State::Sealed { .. }
         | State::Unsealing { .. }
         | State::WaitingForPeers { .. }

@@ -6,7 +6,7 @@ use crate::unseal::State;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 /// Names one node of one cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +17,16 @@ pub struct NodeKey {
     pub address: NodeAddress,
 }
 
-/// What every node's task last published.
+/// What a person may tell a node's task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Leave the node alone.
+    Hold,
+    /// Look after it again.
+    Resume,
+}
+
+/// What every node's task last published, and the way to tell each something.
 #[derive(Debug, Default)]
 pub struct Board {
     entries: Mutex<BTreeMap<NodeKey, Entry>>,
@@ -29,12 +38,17 @@ struct Entry {
     state: Option<State>,
     /// When the task must have come round again, or it hangs.
     due: Option<Instant>,
+    orders: watch::Sender<Option<Order>>,
 }
 
 impl Board {
-    pub(super) fn add(&self, key: &NodeKey) {
-        self.entries().insert(key.clone(), Entry::default());
+    /// A new node without a state; its task hears orders from what is returned.
+    pub(super) fn add(&self, key: &NodeKey) -> watch::Receiver<Option<Order>> {
+        let entry = Entry::default();
+        let orders = entry.orders.subscribe();
+        self.entries().insert(key.clone(), entry);
         self.changed.notify_one();
+        orders
     }
 
     pub(super) fn remove(&self, key: &NodeKey) {
@@ -55,6 +69,18 @@ impl Board {
     /// Waits until a state differs from what it was at the last call.
     pub async fn changed(&self) {
         self.changed.notified().await;
+    }
+
+    /// Every node and its state; `None` before its first answer.
+    pub fn states(&self) -> Vec<(NodeKey, Option<State>)> {
+        self.entries().iter().map(|(key, entry)| (key.clone(), entry.state.clone())).collect()
+    }
+
+    /// Gives an order to a node's task, which follows it when its request under way is done.
+    pub fn order(&self, key: &NodeKey, order: Order) {
+        if let Some(entry) = self.entries().get(key) {
+            entry.orders.send_replace(Some(order));
+        }
     }
 
     /// All states in one line.

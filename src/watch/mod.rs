@@ -3,24 +3,30 @@
 mod announce;
 mod board;
 mod duty;
+mod holds;
 mod node;
+mod presence;
 mod shares;
 
-pub use board::{Board, NodeKey};
+pub use board::{Board, NodeKey, Order};
 pub use duty::Duty;
+pub use holds::Holds;
 
 use crate::config::Settings;
 use crate::vault::TlsFileError;
+use presence::Doorsteps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The tasks of all nodes. Dropping it ends them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Watch {
     tasks: BTreeMap<NodeKey, Task>,
     board: Arc<Board>,
+    doorsteps: Arc<Doorsteps>,
+    holds: Arc<Holds>,
 }
 
 #[derive(Debug)]
@@ -30,6 +36,16 @@ struct Task {
 }
 
 impl Watch {
+    /// A watch over no node yet, whose holds outlive it in `holds`.
+    pub fn new(holds: Holds) -> Self {
+        Self {
+            tasks: BTreeMap::new(),
+            board: Arc::default(),
+            doorsteps: Arc::default(),
+            holds: Arc::new(holds),
+        }
+    }
+
     /// Where the tasks publish their states.
     pub fn board(&self) -> &Arc<Board> {
         &self.board
@@ -69,8 +85,15 @@ impl Watch {
                 continue;
             }
             let (sender, receiver) = watch::channel(duty);
-            self.board.add(&key);
-            let handle = tokio::spawn(node::watch(key.clone(), receiver, Arc::clone(&self.board)));
+            let orders = self.board.add(&key);
+            let handle = tokio::spawn(node::watch(
+                key.clone(),
+                receiver,
+                orders,
+                Arc::clone(&self.board),
+                Arc::clone(&self.doorsteps),
+                Arc::clone(&self.holds),
+            ));
             self.tasks.insert(key, Task { duty: sender, handle });
         }
         Ok(())

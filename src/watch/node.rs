@@ -1,8 +1,10 @@
 //! The task of one node.
 
 use super::announce::Announcer;
-use super::board::{Board, NodeKey};
+use super::board::{Board, NodeKey, Order};
 use super::duty::Duty;
+use super::holds::Holds;
+use super::presence::Doorsteps;
 use super::shares::{Failure, Reader};
 use crate::explain::Explain;
 use crate::shares::{ShareSet, Source};
@@ -19,10 +21,19 @@ use tokio::time::sleep;
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Keeps one node unsealed until it is aborted.
-pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, board: Arc<Board>) {
+pub(super) async fn watch(
+    key: NodeKey,
+    mut duty: watch::Receiver<Arc<Duty>>,
+    mut orders: watch::Receiver<Option<Order>>,
+    board: Arc<Board>,
+    doorsteps: Arc<Doorsteps>,
+    holds: Arc<Holds>,
+) {
     let began = Instant::now();
     let mut current = Arc::clone(&duty.borrow_and_update());
     let mut machine = Machine::new(current.cluster.pace.clone(), fastrand::u64(..));
+    machine.set_on_operator_seal(current.cluster.on_operator_seal);
+    machine.restore(holds.of(&key));
     let mut announcer = Announcer::new(key.clone());
     let mut hands = Hands::default();
     let mut step = machine.start();
@@ -39,12 +50,20 @@ pub(super) async fn watch(key: NodeKey, mut duty: watch::Receiver<Arc<Duty>>, bo
                 }
                 current = Arc::clone(&duty.borrow_and_update());
                 machine.set_pace(current.cluster.pace.clone());
+                machine.set_on_operator_seal(current.cluster.on_operator_seal);
                 Observation::Woken
             }
+            order = next(&mut orders) => match order {
+                Order::Hold => Observation::Hold,
+                Order::Resume => Observation::Resume,
+            },
             () = change_of(source.as_ref(), &mut hands.reader) => Observation::Woken,
+            () = left(&current) => Observation::Left,
+            () = doorsteps.returned(&current.server, began, step.refused_since) => Observation::Returned,
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
+        holds.book(&key, machine.hold());
         announcer.corrupt(&hands.corrupt);
         let events = machine.take_events();
         announcer.announce(machine.state(), &events, hands.held.as_ref());
@@ -62,6 +81,21 @@ async fn pause(wait: Duration) {
     if !wait.is_zero() {
         sleep(wait).await;
     }
+}
+
+/// The next order.
+async fn next(orders: &mut watch::Receiver<Option<Order>>) -> Order {
+    while orders.changed().await.is_ok() {
+        if let Some(order) = *orders.borrow_and_update() {
+            return order;
+        }
+    }
+    pending().await
+}
+
+/// The connection to the server ended.
+async fn left(duty: &Duty) {
+    if duty.cluster.pace.presence { duty.server.left().await } else { pending().await }
 }
 
 async fn change_of(source: Option<&Source>, reader: &mut Reader) {
@@ -96,7 +130,9 @@ impl Hands {
     async fn perform(&mut self, duty: &Duty, action: Action) -> Observation {
         let limit = longest(duty, action);
         match action {
-            Action::AskHealth => seen(duty.server.health(), Observation::Health).await,
+            Action::AskHealth => {
+                seen(duty.server.health(), |health| Observation::Health(health, duty.server.life())).await
+            }
             Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
             Action::LoadShares { threshold } => self.load(duty, threshold, limit).await,
             Action::Submit { share, .. } => match self.held.as_ref().and_then(|held| held.get(share)) {

@@ -83,6 +83,19 @@ inside systemctl start vault
 check 'systemctl start vault starts the daemon' active vault-unseal
 check 'systemctl start vault: unsealed' server_unsealed
 
+part 'held for maintenance'
+check 'others may not hold' says 'this user may not speak to the daemon' eval 'inside_as_somebody vault-unseal hold --all 2>&1 || true'
+check 'root holds' says '^https://vault.home:8200: held until' inside vault-unseal hold --all
+check 'held: the status line' status_is held
+inside systemctl stop vault
+inside systemctl start vault
+check 'held through a stop of server and daemon' status_is held
+check 'held: the server is sealed' is 503 server_health
+check 'held: root sees it' says 'held' inside vault-unseal status
+check 'root resumes' says 'looked after again' inside vault-unseal resume vault.home
+check 'resumed: unsealed' server_unsealed
+check 'resumed: the status line' status_is unsealed
+
 part 'the server comes late'
 inside systemctl --quiet disable vault 2>/dev/null
 machine_down

@@ -1,8 +1,8 @@
 //! A machine with hands, as the daemon has them, and the rules that no history may make it break.
 
 use std::time::Duration;
-use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step};
+use vault_unseal::config::{OnOperatorSeal, Pace};
+use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step, knock_pause};
 use vault_unseal::vault::UnsealAnswer;
 
 /// Where a daemon is between two steps.
@@ -16,8 +16,10 @@ pub(crate) enum Phase {
     Answered { at: Moment, seen: Observation, from_server: bool },
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what it has seen, each by itself")]
 pub(crate) struct Daemon {
     pub(crate) machine: Machine,
+    policy: OnOperatorSeal,
     pub(crate) step: Step,
     pub(crate) phase: Phase,
     /// What the share source holds, as the sets to try.
@@ -26,7 +28,11 @@ pub(crate) struct Daemon {
     source: usize,
     pub(crate) loaded: usize,
     noticed_at: Moment,
-    pub(crate) woken: bool,
+    /// What a person tells it.
+    pub(crate) told: Option<Observation>,
+    /// A connection to the server is kept, and whether its end is still to be noticed.
+    connected: bool,
+    pub(crate) left: bool,
     pub(crate) events: Vec<Event>,
     pub(crate) log: Vec<(Moment, String)>,
     pub(crate) submitted: Vec<Moment>,
@@ -46,16 +52,20 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub(crate) fn new(candidates: Vec<Vec<usize>>, seed: u64, now: Moment) -> Self {
         let mut machine = Machine::new(Pace::default(), seed);
+        let policy = OnOperatorSeal::default();
         let step = machine.start();
         Self {
             machine,
+            policy,
             step,
             phase: Phase::Waiting(now + step.wait),
             candidates,
             source: 1,
             loaded: 0,
             noticed_at: Moment::ZERO,
-            woken: false,
+            told: None,
+            connected: false,
+            left: false,
             events: Vec::new(),
             log: Vec::new(),
             submitted: Vec::new(),
@@ -69,12 +79,39 @@ impl Daemon {
         }
     }
 
-    /// Killed and started again: the machine forgets, the books of the test do not.
+    /// What it is to do about an operator's seal.
+    pub(crate) fn set_on_operator_seal(&mut self, policy: OnOperatorSeal) {
+        self.policy = policy;
+        self.machine.set_on_operator_seal(policy);
+    }
+
+    /// Killed and started again: the machine forgets, the books of the test do not, nor the file of holds.
     pub(crate) fn restart(&mut self, seed: u64, now: Moment) {
+        let hold = self.machine.hold();
         self.machine = Machine::new(Pace::default(), seed);
+        self.machine.set_on_operator_seal(self.policy);
+        self.machine.restore(hold);
         self.step = self.machine.start();
         self.phase = Phase::Waiting(now);
         (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);
+        (self.connected, self.left) = (false, false);
+    }
+
+    /// The server's connections end. A request under way tells it by itself.
+    pub(crate) fn disconnect(&mut self) {
+        let kept = std::mem::take(&mut self.connected);
+        self.left |= kept && matches!(self.phase, Phase::Waiting(_));
+    }
+
+    /// Nothing listened at the server when it was asked last.
+    pub(crate) fn knocks(&self, now: Moment) -> Option<Moment> {
+        let refused = self.step.refused_since.filter(|_| matches!(self.phase, Phase::Waiting(_)))?;
+        Some(now + knock_pause(now.saturating_sub(refused), true, 1)?)
+    }
+
+    /// A change of the source has been noticed.
+    pub(crate) fn notices_source(&self, now: Moment) -> bool {
+        self.machine.waits_for_shares() && self.loaded != self.source && self.noticed_at <= now
     }
 
     /// The share source is another from now on.
@@ -86,7 +123,7 @@ impl Daemon {
     /// When it acts or learns something next, if nothing else happens.
     pub(crate) fn due(&self, now: Moment) -> Moment {
         match self.phase {
-            Phase::Waiting(_) if self.woken => now,
+            Phase::Waiting(_) if self.told.is_some() || self.left => now,
             // While a change of the source would be good news, it is noticed within a second.
             Phase::Waiting(at) if self.machine.waits_for_shares() && self.loaded != self.source => {
                 at.min(self.noticed_at).max(now)
@@ -118,12 +155,19 @@ impl Daemon {
 
     fn note(&mut self, seen: &Observation) {
         match seen {
+            Observation::Health(..) | Observation::SealStatus(_) | Observation::Answer(_) => {
+                self.connected = true;
+            }
+            Observation::Unreachable(_) => self.connected = false,
+            _ => {}
+        }
+        match seen {
             Observation::SealStatus(s) | Observation::Answer(UnsealAnswer::Status(s)) => {
                 self.may_submit =
                     s.sealed && s.initialized && s.takes_unseal_shares() && !s.migration && !s.removed;
                 self.seen_threshold = s.threshold;
             }
-            Observation::Health(h) => {
+            Observation::Health(h, _) => {
                 self.seen_unsealed = h.initialized && !h.sealed && !h.removed;
                 self.may_submit &= h.initialized && h.sealed && !h.removed;
             }
@@ -131,13 +175,13 @@ impl Daemon {
                 self.loaded = self.source;
                 self.held = holding.candidates.iter().map(Vec::len).max().unwrap_or(0);
             }
-            Observation::Answer(_) => {}
+            Observation::Answer(_) | Observation::Left | Observation::Returned => {}
             Observation::SharesUnavailable { .. } => {
                 self.loaded = self.source;
                 self.may_submit = false;
             }
             Observation::Unreachable(_) => (self.may_submit, self.seen_unsealed) = (false, false),
-            Observation::Woken => self.may_submit = false,
+            Observation::Woken | Observation::Hold | Observation::Resume => self.may_submit = false,
         }
     }
 
@@ -176,6 +220,7 @@ impl Daemon {
                     "submits share {share} without having seen a sealed Shamir server first: {:?}",
                     self.story()
                 );
+                assert_eq!(self.machine.hold(), None, "submits while it holds: {:?}", self.story());
                 self.submitted.push(now);
             }
             Action::Reset => {

@@ -47,6 +47,10 @@ pub(crate) enum Fault {
     LoseAnswers(usize),
     /// A person reloads the daemons.
     Woken,
+    /// A person tells the daemons to keep their hands off.
+    Hold,
+    /// A person tells them to go on.
+    Resume,
     /// The daemons are killed and started again.
     DaemonRestart,
 }

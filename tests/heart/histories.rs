@@ -8,7 +8,7 @@ use std::time::Duration;
 use vault_unseal::unseal::{Event, State};
 use vault_unseal::vault::Meaning;
 
-fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
+pub(crate) fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
     range.prop_map(Duration::from_millis)
 }
 
@@ -19,7 +19,7 @@ fn join() -> impl Strategy<Value = Join> {
 }
 
 /// Everything that may happen to a server whose shares stay what they are, in the first 40 seconds.
-fn fault() -> impl Strategy<Value = Fault> {
+pub(crate) fn fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         4 => Just(Fault::Crash),
         4 => Just(Fault::Start),
@@ -45,7 +45,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 }
 
 /// When the faults are over, by what makes an unseal possible again.
-const END: Duration = Duration::from_secs(101);
+pub(crate) const END: Duration = Duration::from_secs(101);
 
 fn history() -> impl Strategy<Value = Vec<(Duration, Fault)>> {
     proptest::collection::vec((millis(0..40_000), fault()), 0..24).prop_map(|mut faults| {
@@ -78,11 +78,11 @@ fn one_corrupt(threshold: usize) -> Vec<Vec<usize>> {
     with_it.chain([right.clone().collect()]).collect()
 }
 
-fn is_unsealed(world: &World) -> bool {
+pub(crate) fn is_unsealed(world: &World) -> bool {
     world.calm() && !world.model.sealed && world.all("unsealed")
 }
 
-fn config(cases: u32) -> ProptestConfig {
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
@@ -108,7 +108,7 @@ proptest! {
 
 /// How long after the end of all faults a server may stay sealed. One join may be under way then and another be next: each
 /// may take a minute and fail, and is given a minute and a half.
-const BOUND: Duration = Duration::from_secs(320);
+pub(crate) const BOUND: Duration = Duration::from_secs(320);
 
 proptest! {
     #![proptest_config(config(2_000))]

@@ -10,6 +10,7 @@
 mod daemon;
 mod fault;
 mod histories;
+mod holds;
 mod model;
 mod scenarios;
 mod simulation;

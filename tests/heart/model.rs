@@ -4,7 +4,7 @@
 //! Shares are numbers: those of [`Model::right`] belong to the server, all others are somebody's garbage.
 
 use std::time::Duration;
-use vault_unseal::vault::{Health, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
+use vault_unseal::vault::{Health, Life, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
 
 /// What a raft join does to the server and its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +43,7 @@ pub(crate) struct Model {
     pub(crate) disturbed_joins: usize,
     parts: Vec<usize>,
     rounds: u64,
+    lives: u64,
 }
 
 impl Model {
@@ -64,6 +65,7 @@ impl Model {
             disturbed_joins: 0,
             parts: Vec::new(),
             rounds: 0,
+            lives: 0,
         }
     }
 
@@ -97,7 +99,13 @@ impl Model {
 
     pub(crate) fn restart(&mut self) {
         self.up = true;
+        self.lives += 1;
         self.seal();
+    }
+
+    /// What its connections show of its restarts.
+    pub(crate) fn life(&self) -> Life {
+        Life::of(self.lives)
     }
 
     pub(crate) fn seal(&mut self) {

@@ -5,7 +5,7 @@ use crate::daemon::{Daemon, Phase};
 use crate::fault::Fault;
 use crate::model::Model;
 use std::time::Duration;
-use vault_unseal::config::Pace;
+use vault_unseal::config::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Holding, Moment, Observation, State};
 use vault_unseal::vault::{Unreachable, UnsealAnswer};
 
@@ -56,6 +56,14 @@ impl World {
     fn join_daemon(&mut self, candidates: Vec<Vec<usize>>) {
         let daemon = Daemon::new(candidates, self.rng.u64(..), self.now);
         self.daemons.push(daemon);
+    }
+
+    /// The daemons hold what an operator seals.
+    pub(crate) fn holding(mut self, at_most: Option<Duration>) -> Self {
+        for daemon in &mut self.daemons {
+            daemon.set_on_operator_seal(OnOperatorSeal::Hold { at_most });
+        }
+        self
     }
 
     /// An exchange takes up to this long.
@@ -111,7 +119,7 @@ impl World {
     pub(crate) fn run(&mut self, until: Moment, done: impl Fn(&Self) -> bool) -> bool {
         while !done(self) {
             let now = self.now;
-            let (who, due) = (self.daemons.iter().map(|daemon| daemon.due(now)).enumerate())
+            let (who, due) = (self.daemons.iter().map(|daemon| self.due(daemon, now)).enumerate())
                 .min_by_key(|(_, due)| *due)
                 .unwrap();
             let fault = self.faults.last().map_or(Duration::MAX, |(at, _)| *at);
@@ -140,6 +148,11 @@ impl World {
         true
     }
 
+    fn due(&self, daemon: &Daemon, now: Moment) -> Moment {
+        let met = daemon.knocks(now).filter(|_| self.model.up);
+        met.map_or_else(|| daemon.due(now), |met| daemon.due(now).min(met))
+    }
+
     fn turn(&mut self, who: usize) {
         let now = self.now;
         let daemon = &mut self.daemons[who];
@@ -151,10 +164,18 @@ impl World {
                 let seen = Observation::Answer(UnsealAnswer::Status(self.model.seal_status()));
                 self.answer(who, self.now, seen);
             }
-            Phase::Waiting(at) if daemon.woken || now < at => {
-                daemon.woken = false;
+            Phase::Waiting(_) if daemon.told.is_some() => {
+                let told = daemon.told.take().unwrap();
+                daemon.learn(now, told);
+            }
+            Phase::Waiting(_) if daemon.left => {
+                daemon.left = false;
+                daemon.learn(now, Observation::Left);
+            }
+            Phase::Waiting(at) if now < at && daemon.notices_source(now) => {
                 daemon.learn(now, Observation::Woken);
             }
+            Phase::Waiting(at) if now < at => daemon.learn(now, Observation::Returned),
             Phase::Waiting(_) => {
                 daemon.check_request(now);
                 if let Action::LoadShares { threshold } = daemon.step.action {
@@ -219,7 +240,7 @@ impl World {
 
     fn serve(&mut self, action: Action) -> Observation {
         match action {
-            Action::AskHealth => Observation::Health(self.model.health()),
+            Action::AskHealth => Observation::Health(self.model.health(), self.model.life()),
             Action::ReadSealStatus => Observation::SealStatus(self.model.seal_status()),
             Action::Submit { share, .. } => Observation::Answer(self.model.submit(share, self.now)),
             Action::Reset => Observation::Answer(self.model.reset()),
@@ -248,7 +269,9 @@ impl World {
                     daemon.change_source(now);
                 }
             }
-            Fault::Woken => self.daemons.iter_mut().for_each(|daemon| daemon.woken = true),
+            Fault::Woken => self.tell(&Observation::Woken),
+            Fault::Hold => self.tell(&Observation::Hold),
+            Fault::Resume => self.tell(&Observation::Resume),
             Fault::DaemonRestart => {
                 for daemon in &mut self.daemons {
                     if let Phase::Asking { arrives, served: false, .. } = daemon.phase {
@@ -262,9 +285,14 @@ impl World {
         }
     }
 
+    fn tell(&mut self, what: &Observation) {
+        self.daemons.iter_mut().for_each(|daemon| daemon.told = Some(what.clone()));
+    }
+
     /// Whoever waits for an answer gets none.
     fn cut_connections(&mut self) {
         for daemon in &mut self.daemons {
+            daemon.disconnect();
             if matches!(
                 daemon.phase,
                 Phase::Answered { from_server: true, .. } | Phase::Asking { served: true, .. }

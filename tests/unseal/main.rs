@@ -10,7 +10,9 @@
 
 mod certificates;
 mod formats;
+mod holds;
 mod notify;
+mod presence;
 mod raft;
 mod reload;
 mod restarts;

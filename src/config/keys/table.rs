@@ -25,7 +25,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Duration(Duration::from_millis(100), HOUR),
         default: Some("\"1s\""),
         documentation: "Time between two looks at a healthy node, from 100ms to 1h. A restart is noticed sooner: \
-                        an idle connection beside the polls ends with the server.",
+                        the connection that is kept between the polls ends with the server.",
         example: "\"5s\"",
         variable: Some("VAULT_UNSEAL_POLL_INTERVAL"),
     },
@@ -77,6 +77,16 @@ pub static KEYS: &[Key] = &[
                         server that joins a raft cluster answers it late.",
         example: "\"3m\"",
         variable: Some("VAULT_UNSEAL_UNSEAL_TIMEOUT"),
+    },
+    Key {
+        name: "presence",
+        scope: Scope::Everywhere,
+        kind: Kind::Boolean,
+        default: Some("true"),
+        documentation: "Ask a server as soon as the idle connection to it ends, because most likely the server did. \
+                        `false`: only polls notice a restart, for networks and proxies that close idle connections.",
+        example: "false",
+        variable: Some("VAULT_UNSEAL_PRESENCE"),
     },
     Key {
         name: "cluster",
@@ -239,10 +249,22 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "on_operator_seal",
         scope: Scope::Cluster,
-        kind: Kind::Word(&["unseal"]),
+        kind: Kind::Word(&["unseal", "hold"]),
         default: Some("\"unseal\""),
-        documentation: "What to do when an operator seals a server on purpose. `unseal`: unseal it again.",
-        example: "\"unseal\"",
+        documentation: "What to do when an operator seals a server on purpose, that is, when it is sealed over the \
+                        same connection that showed it unsealed. `unseal`: unseal it again. `hold`: leave it \
+                        sealed until it restarts, is unsealed by hand, or `vault-unseal resume` is called.",
+        example: "\"hold\"",
         variable: Some("VAULT_UNSEAL_ON_OPERATOR_SEAL"),
+    },
+    Key {
+        name: "hold_for",
+        scope: Scope::Cluster,
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(365 * 24 * 60 * 60)),
+        default: None,
+        documentation: "How long a server that an operator sealed is held at the most, from 1s to 1year. Only with \
+                        `on_operator_seal = \"hold\"`; without it, there is no such end.",
+        example: "\"8h\"",
+        variable: Some("VAULT_UNSEAL_HOLD_FOR"),
     },
 ];

@@ -1,8 +1,8 @@
 //! What looking at the server shows: its health, its seal status, or nothing.
 
 use super::Machine;
-use crate::unseal::{Action, Moment, State, Step};
-use crate::vault::{Health, SealStatus, Unreachable};
+use crate::unseal::{Action, Hold, Moment, State, Step};
+use crate::vault::{Health, Life, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
 const MOST_SHARES: usize = 255;
@@ -10,18 +10,34 @@ const MOST_SHARES: usize = 255;
 impl Machine {
     /// No answer of the node's own.
     pub(super) fn unreachable(&mut self, now: Moment, cause: Unreachable) -> Step {
+        self.wishes.lost();
+        if cause == Unreachable::Refused {
+            self.wishes.restarts();
+        }
         if let Some(step) = self.silence(now, &cause) {
             return step;
         }
         self.doubt_lost_answer(now, &cause);
         self.abandon();
         self.rejected_server_left();
+        let refused_since = self.pacing.refused(now, &cause);
         self.state = Some(State::Unreachable { cause });
         let pause = self.pacing.unreachable(now);
-        self.after(pause, Action::AskHealth)
+        Step { refused_since, ..self.after(pause, Action::AskHealth) }
     }
 
-    pub(super) fn health(&mut self, now: Moment, health: &Health) -> Step {
+    /// The connection ended: what was to be asked next is asked sooner.
+    pub(super) fn left(&mut self, now: Moment) -> Step {
+        let planned = self.due.saturating_sub(now);
+        let pause = match self.last {
+            Action::AskHealth | Action::ReadSealStatus => planned.min(self.pacing.left(now)),
+            // Its pause bounds the rate of rounds.
+            _ => planned,
+        };
+        self.after(pause, self.last)
+    }
+
+    pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
         if health.removed {
             return self.leave_alone(State::Removed);
@@ -30,7 +46,13 @@ impl Machine {
             return self.uninitialized();
         }
         if !health.sealed {
+            if let Some(hold) = self.wishes.unsealed(life) {
+                return self.held(hold, true);
+            }
             return self.unsealed(State::Unsealed { role: health.role });
+        }
+        if let Some(hold) = self.wishes.sealed(now, life) {
+            return self.held(hold, false);
         }
         if let Some(step) = self.still_patient(now).or_else(|| self.still_rejected(now)) {
             return step;
@@ -38,7 +60,12 @@ impl Machine {
         // Any other state already says that the server is sealed, and more than health can.
         if matches!(
             self.state,
-            None | Some(State::Unreachable { .. } | State::Unsealed { .. } | State::Unsealing { .. })
+            None | Some(
+                State::Unreachable { .. }
+                    | State::Unsealed { .. }
+                    | State::Unsealing { .. }
+                    | State::Held { .. }
+            )
         ) {
             self.state = Some(State::Sealed { delay: None });
         }
@@ -75,6 +102,12 @@ impl Machine {
             return self.after(pause, Action::ReadSealStatus);
         }
         self.begin_round(now, status)
+    }
+
+    fn held(&mut self, hold: Hold, unsealed: bool) -> Step {
+        self.forget();
+        self.state = Some(State::Held { hold, unsealed });
+        self.after(self.pacing.pace.poll_interval, Action::AskHealth)
     }
 
     fn unsealed(&mut self, state: State) -> Step {

@@ -8,9 +8,10 @@ mod rounds;
 mod verdict;
 
 use super::attempt::Attempt;
+use super::hold::Wishes;
 use super::pacing::Pacing;
-use super::{Action, Event, Moment, Observation, State, Step};
-use crate::config::Pace;
+use super::{Action, Event, Hold, Moment, Observation, State, Step};
+use crate::config::{OnOperatorSeal, Pace};
 use crate::vault::{SealStatus, UnsealAnswer};
 use joining::Patience;
 use std::time::Duration;
@@ -23,12 +24,15 @@ pub struct Machine {
     state: Option<State>,
     events: Vec<Event>,
     last: Action,
+    /// When it is carried out.
+    due: Moment,
     /// The seal status that the next attempt builds on.
     found: Option<SealStatus>,
     attempt: Option<Attempt>,
     /// While it lasts nothing is submitted: a complete round may still bear fruit.
     patience: Option<Patience>,
     rejection: Option<Rejection>,
+    wishes: Wishes,
     /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next
     /// attempt begins with the next set.
     fruitless: usize,
@@ -46,10 +50,12 @@ impl Machine {
             state: None,
             events: Vec::new(),
             last: Action::AskHealth,
+            due: Moment::ZERO,
             found: None,
             attempt: None,
             patience: None,
             rejection: None,
+            wishes: Wishes::default(),
             fruitless: 0,
             offer_again_at: Moment::ZERO,
             full_custody: true,
@@ -94,11 +100,32 @@ impl Machine {
         self.pacing.pace = pace;
     }
 
+    /// What is to follow when an operator seals the node. Unseal it, unless this was called.
+    pub fn set_on_operator_seal(&mut self, policy: OnOperatorSeal) {
+        self.wishes.policy = policy;
+    }
+
+    /// The hold that the node is under.
+    pub fn hold(&self) -> Option<Hold> {
+        self.wishes.hold()
+    }
+
+    /// Goes on with the hold of an earlier run.
+    pub fn restore(&mut self, hold: Option<Hold>) {
+        self.wishes.set(hold);
+    }
+
     /// Takes what the last action showed and says what to do next.
     pub fn observe(&mut self, now: Moment, seen: Observation) -> Step {
+        let step = self.decide(now, seen);
+        self.due = now.saturating_add(step.wait);
+        step
+    }
+
+    fn decide(&mut self, now: Moment, seen: Observation) -> Step {
         match seen {
             Observation::Unreachable(cause) => self.unreachable(now, cause),
-            Observation::Health(health) => self.health(now, &health),
+            Observation::Health(health, life) => self.health(now, &health, life),
             Observation::SealStatus(status) => self.seal_status(now, status),
             Observation::Shares(holding) => self.shares(now, holding),
             Observation::SharesUnavailable { kind, text, advice } => {
@@ -109,15 +136,30 @@ impl Machine {
             }
             Observation::Answer(UnsealAnswer::Status(status)) => self.accepted(now, &status),
             Observation::Answer(UnsealAnswer::Refused(refusal)) => self.refused(now, refusal),
-            Observation::Woken => {
-                // Patience stays: a join that is under way is not helped by more shares.
-                self.pacing.forget();
-                self.rejection = None;
-                self.fruitless = 0;
-                self.abandon();
+            Observation::Left => self.left(now),
+            Observation::Returned => {
+                self.pacing.returned(now);
                 self.at_once(Action::AskHealth)
             }
+            Observation::Hold => {
+                self.wishes.set(Some(Hold::Request));
+                self.afresh()
+            }
+            Observation::Resume => {
+                self.wishes.set(None);
+                self.afresh()
+            }
+            Observation::Woken => self.afresh(),
         }
+    }
+
+    fn afresh(&mut self) -> Step {
+        // Patience stays: a join that is under way is not helped by more shares.
+        self.pacing.forget();
+        self.rejection = None;
+        self.fruitless = 0;
+        self.abandon();
+        self.at_once(Action::AskHealth)
     }
 
     /// Ends the attempt: shares and the plan for them are for this server in this condition only.
@@ -140,6 +182,6 @@ impl Machine {
 
     fn after(&mut self, wait: Duration, action: Action) -> Step {
         self.last = action;
-        Step { wait, action }
+        Step { wait, action, refused_since: None }
     }
 }

@@ -3,7 +3,7 @@
 use super::secret::{NoAnswer, Question};
 use super::{Server, not_an_answer};
 use crate::vault::{Refusal, Unreachable};
-use reqwest::Method;
+use hyper::Method;
 use std::time::Duration;
 use zeroize::Zeroizing;
 

@@ -3,7 +3,7 @@
 use super::Server;
 use super::secret::Question;
 use crate::vault::{Refusal, Unreachable};
-use reqwest::Method;
+use hyper::Method;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -43,7 +43,7 @@ impl Server {
         for part in [&head[..], token.as_bytes(), tail] {
             body.extend_from_slice(part);
         }
-        let headers = &[("X-Vault-Wrap-TTL", WRAP_TTL)];
+        let headers = &[("x-vault-wrap-ttl", WRAP_TTL)];
         let answer = self.with_token(WRAP, token, headers, body).await?;
         let wrapped: Option<Wrapped<'_>> = serde_json::from_slice(&answer).ok();
         match wrapped {
@@ -59,7 +59,7 @@ impl Server {
 
     async fn with_token(
         &self,
-        path: &str,
+        path: &'static str,
         token: &str,
         headers: &[(&'static str, &'static str)],
         body: Zeroizing<Vec<u8>>,

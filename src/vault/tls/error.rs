@@ -51,9 +51,6 @@ pub enum TlsFileError {
     /// The TLS library refused its own settings.
     #[error("the TLS library cannot be set up: {0}")]
     Library(rustls::Error),
-    /// The HTTP library refused to be set up.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Http(String),
 }
 
 impl Explain for TlsFileError {
@@ -64,7 +61,7 @@ impl Explain for TlsFileError {
             Self::BadCertificate { .. } => "tls-file-bad-certificate",
             Self::Mismatch { .. } => "tls-key-mismatch",
             Self::NoSystemRoots(_) => "no-system-roots",
-            Self::Library(_) | Self::Http(_) => "tls-setup",
+            Self::Library(_) => "tls-setup",
         }
     }
 
@@ -88,9 +85,7 @@ impl Explain for TlsFileError {
             Self::NoSystemRoots(_) => {
                 "Set `tls = { ca_file = \"…\" }`, or `apt install ca-certificates`.".to_owned()
             }
-            Self::Library(_) | Self::Http(_) => {
-                "This is a defect of this program: please report it.".to_owned()
-            }
+            Self::Library(_) => "This is a defect of this program: please report it.".to_owned(),
         })
     }
 }

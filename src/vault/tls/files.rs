@@ -84,11 +84,11 @@ fn listing(path: &Path) -> Result<Vec<PathBuf>, TlsFileError> {
 
 /// Identity, size and time of change of every file that a configuration names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::vault) struct Stamps(Vec<(PathBuf, Option<[i64; 5]>)>);
+pub(super) struct Stamps(Vec<(PathBuf, Option<[i64; 5]>)>);
 
 impl Stamps {
     /// The stamps as they are now.
-    pub(in crate::vault) fn take(settings: &TlsSettings) -> Self {
+    pub(super) fn take(settings: &TlsSettings) -> Self {
         let mut files: Vec<PathBuf> = [&settings.ca_file, &settings.client_cert, &settings.client_key]
             .into_iter()
             .flatten()

@@ -2,22 +2,24 @@
 
 mod error;
 mod files;
+mod renewed;
 mod verifier;
 
 pub use error::TlsFileError;
-pub(super) use files::Stamps;
+use files::Stamps;
+pub(super) use renewed::Renewed;
 
 use crate::config::TlsSettings;
 
+use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Builds the client's side of TLS from the files that `settings` name, as they are now. Certificates are judged
 /// as if it were `ahead` later.
-pub(super) fn client_config(settings: &TlsSettings, ahead: Duration) -> Result<ClientConfig, TlsFileError> {
+fn client_config(settings: &TlsSettings, ahead: Duration) -> Result<ClientConfig, TlsFileError> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -33,13 +35,4 @@ pub(super) fn client_config(settings: &TlsSettings, ahead: Duration) -> Result<C
     // A resumed session skips the certificate check: a revoked CA would live on in the session cache.
     config.resumption = Resumption::disabled();
     Ok(config)
-}
-
-/// The client's side of a TLS that is never spoken: every address is http. Saves reading the system's roots.
-pub(super) fn unused() -> Result<ClientConfig, TlsFileError> {
-    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsFileError::Library)?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth())
 }

@@ -15,12 +15,12 @@ fn a_server_that_contradicts_itself_does_not_spin_us() {
     let sealed = Model::new(1, 1);
     let mut open = sealed.clone();
     open.sealed = false;
-    let mut seen = Observation::Health(sealed.health());
+    let mut seen = Observation::Health(sealed.health(), sealed.life());
     while now < secs(60) && requests < 1000 {
         let step = machine.observe(now, seen);
         (now, requests) = (now + step.wait, requests + 1);
         seen = match step.action {
-            Action::AskHealth => Observation::Health(sealed.health()),
+            Action::AskHealth => Observation::Health(sealed.health(), sealed.life()),
             Action::ReadSealStatus => Observation::SealStatus(open.seal_status()),
             other => panic!("{other:?} to a server that says it is unsealed"),
         };
@@ -38,6 +38,7 @@ fn days_and_absurd_intervals_do_no_harm() {
         retry_max: long,
         request_timeout: long,
         unseal_timeout: long,
+        presence: true,
     };
     for pace in [Pace::default(), pace] {
         for now in [Moment::ZERO, secs(86_400 * 10_000), Moment::MAX] {
@@ -45,11 +46,11 @@ fn days_and_absurd_intervals_do_no_harm() {
                 let mut machine = Machine::new(pace.clone(), 3);
                 machine.start();
                 let mut model = Model::new(2, 2);
-                let mut seen = Observation::Health(model.health());
+                let mut seen = Observation::Health(model.health(), model.life());
                 for _ in 0..100 {
                     let step = machine.observe(now, seen);
                     seen = match step.action {
-                        Action::AskHealth => Observation::Health(model.health()),
+                        Action::AskHealth => Observation::Health(model.health(), model.life()),
                         Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
                         Action::LoadShares { .. } => {
                             let first = if wrong { 50 } else { 0 };

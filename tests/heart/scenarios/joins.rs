@@ -47,12 +47,12 @@ fn a_join_with_the_wrong_set_leads_to_the_next_set() {
     let mut tried = Vec::new();
     let mut model = Model::new(1, 1);
     model.join = Some(Join { takes: secs(10), fails: true, ..Join::default() });
-    let mut seen = Observation::Health(model.health());
+    let mut seen = Observation::Health(model.health(), model.life());
     while tried.len() < 3 && now < secs(1000) {
         let step = machine.observe(now, seen);
         now += step.wait;
         seen = match step.action {
-            Action::AskHealth => Observation::Health(model.health()),
+            Action::AskHealth => Observation::Health(model.health(), model.life()),
             Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
             Action::LoadShares { .. } => Observation::Shares(Holding { candidates: vec![vec![0], vec![1]] }),
             Action::Submit { share, .. } => {

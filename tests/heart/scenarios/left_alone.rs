@@ -61,8 +61,9 @@ fn rejected_shares_are_tried_again_for_a_reason_or_seldom() {
     // A server that comes back may have other data.
     let mut world = wrong();
     becomes(&mut world, "shares-rejected", secs(1));
+    pass(&mut world, secs(29));
     world.suffer(Fault::Crash);
-    becomes(&mut world, "unreachable", secs(31));
+    becomes(&mut world, "unreachable", secs(1));
     world.suffer(Fault::Start);
     pass(&mut world, secs(5));
     assert_eq!(world.submissions(), 12);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 use vault_unseal::unseal::Observation;
-use vault_unseal::vault::{Health, Role, SealStatus, Unreachable, UnsealAnswer};
+use vault_unseal::vault::{Health, Life, Role, SealStatus, Unreachable, UnsealAnswer};
 
 pub(super) fn health(initialized: bool, sealed: bool) -> Observation {
-    Observation::Health(healthy(initialized, sealed))
+    Observation::Health(healthy(initialized, sealed), Life::of(1))
 }
 
 pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {

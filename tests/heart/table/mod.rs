@@ -7,8 +7,8 @@ mod situation;
 use answers::{answer, answered, error, gone, health, healthy, page, seal, status, timeout};
 use situation::{When, machine};
 use std::time::Duration;
-use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step};
-use vault_unseal::vault::{Health, Unreachable};
+use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step, knock_pause};
+use vault_unseal::vault::{Health, Life, Unreachable};
 
 /// How long a step waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ fn pause(wait: Duration) -> Pause {
 }
 
 fn step(machine: &mut Machine, seen: Observation) -> (String, Action, Pause) {
-    let Step { wait, action } = machine.observe(Moment::ZERO, seen);
+    let Step { wait, action, .. } = machine.observe(Moment::ZERO, seen);
     let word = machine.state().map_or("none", State::word);
     (word.to_owned(), action, pause(wait))
 }
@@ -55,7 +55,7 @@ fn each_answer_has_its_consequence() {
     let proxy = |status| gone(Unreachable::NotVault { status, text: "Service Unavailable".to_owned() });
     let mac = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: \
                message authentication failed";
-    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) });
+    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) }, Life::of(1));
     let load = LoadShares { threshold: 3 };
     let again = Action::Submit { share: 0, completes: false };
     let table = [
@@ -196,6 +196,13 @@ fn each_answer_has_its_consequence() {
         (Waiting, timeout(), "joining", AskHealth, Join),
         (Waiting, closed(), "unreachable", AskHealth, Backoff),
         (Waiting, Observation::Woken, "waiting-for-peers", AskHealth, None),
+        // The connection ended: what is planned comes at once, but a round no sooner than its rate allows.
+        (Unsealed, Observation::Left, "unsealed", AskHealth, None),
+        (Rejected, Observation::Left, "shares-rejected", AskHealth, None),
+        (Joining, Observation::Left, "joining", AskHealth, None),
+        (Waiting, Observation::Left, "waiting-for-peers", ReadSealStatus, None),
+        (Resetting, Observation::Left, "sealed", Reset, Backoff),
+        (Unsealed, Observation::Returned, "unsealed", AskHealth, None),
     ];
     for (when, seen, word, action, pause) in table {
         let mut machine = machine(when);
@@ -296,8 +303,46 @@ fn a_source_that_fails_is_read_ever_more_seldom_until_it_was_read() {
 }
 
 #[test]
+fn a_connection_that_ends_whenever_it_is_idle_is_no_reason_to_ask_more_often_than_polls() {
+    let mut machine = machine(When::Unsealed);
+    let (mut now, mut asked) = (Duration::ZERO, 0);
+    while now < Duration::from_secs(600) {
+        now += machine.observe(now, Observation::Left).wait;
+        machine.observe(now, health(true, false));
+        asked += 1;
+    }
+    assert!((600..620).contains(&asked), "{asked}");
+}
+
+#[test]
+fn only_a_closed_port_is_knocked_at_and_only_while_it_is_new() {
+    let mut machine = machine(When::Unsealed);
+    let at = |seconds| Duration::from_secs(seconds);
+    let mut knocks = |seconds, cause| machine.observe(at(seconds), gone(cause)).refused_since;
+    assert_eq!(knocks(10, Unreachable::Closed), None, "it may accept and close for ever");
+    assert_eq!(knocks(11, Unreachable::Timeout(at(10))), None, "it swallows what it is sent");
+    assert_eq!(knocks(12, Unreachable::Refused), Some(at(12)));
+    assert_eq!(knocks(40, Unreachable::Refused), Some(at(12)), "the same outage");
+    assert_eq!(machine.observe(at(50), health(true, false)).refused_since, None);
+    assert_eq!(machine.observe(at(60), gone(Unreachable::Refused)).refused_since, Some(at(60)));
+    let millis = |millis| Some(Duration::from_millis(millis));
+    for (refused, own, nodes, pause) in [
+        (0, true, 1, millis(1)),
+        (4, true, 1, millis(1)),
+        (5, true, 1, millis(5)),
+        (29, true, 1, millis(5)),
+        (0, false, 1, millis(20)),
+        (0, true, 1000, millis(1000)),
+        (30, true, 1, None),
+        (30, false, 1, None),
+    ] {
+        assert_eq!(knock_pause(at(refused), own, nodes), pause, "{refused} s, {own}, {nodes}");
+    }
+}
+
+#[test]
 fn a_verdict_is_for_one_server() {
-    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) });
+    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) }, Life::of(1));
     for other in [health(false, true), health(true, false), removed] {
         let mut machine = machine(When::Rejected);
         step(&mut machine, other);

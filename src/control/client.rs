@@ -1,0 +1,111 @@
+//! The side of whoever calls `hold` or `resume`.
+
+use super::message::{Nodes, Refusal, Request};
+use crate::explain::Explain;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+/// How long the daemon may take to answer: it never waits for a server before it does.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Largest answer that is read.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// Why the daemon did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// There is no socket, or nobody behind it.
+    #[error("no daemon listens at {}: {cause}", .path.display())]
+    Absent {
+        /// The socket.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The socket's mode keeps this user out.
+    #[error("this user may not speak to the daemon: {}: {cause}", .path.display())]
+    Forbidden {
+        /// The socket.
+        path: PathBuf,
+        /// The system's word.
+        cause: io::Error,
+    },
+    /// It did not answer, or not in a way that can be understood.
+    #[error("the daemon at {} gave no proper answer: {reason}", .path.display())]
+    Answer {
+        /// The socket.
+        path: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+    /// It says no.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Explain for ControlError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Absent { .. } => "no-daemon",
+            Self::Forbidden { .. } => "control-forbidden",
+            Self::Answer { .. } => "control-answer",
+            Self::Refused(_) => "control-refused",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        let text = match self {
+            Self::Absent { .. } => "Is the service running? `systemctl status vault-unseal` tells.",
+            Self::Forbidden { .. } => "Call it as root: `sudo vault-unseal …`.",
+            Self::Answer { .. } => "Look at `journalctl -u vault-unseal`; both must be of the same version.",
+            Self::Refused(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+/// Asks the daemon behind the socket at `path`.
+pub async fn tell(path: &Path, request: &Request) -> Result<Nodes, ControlError> {
+    let stream = UnixStream::connect(path).await.map_err(|cause| match cause.kind() {
+        io::ErrorKind::PermissionDenied => ControlError::Forbidden { path: path.to_owned(), cause },
+        _ => ControlError::Absent { path: path.to_owned(), cause },
+    })?;
+    let broken = |reason: String| ControlError::Answer { path: path.to_owned(), reason };
+    let (status, body) = timeout(LIMIT, exchange(stream, request))
+        .await
+        .map_err(|_| broken(format!("none within {}", humantime::format_duration(LIMIT))))?
+        .map_err(|error| broken(error.to_string()))?;
+    if status == 200 {
+        return serde_json::from_slice(&body).map_err(|error| broken(error.to_string()));
+    }
+    match serde_json::from_slice::<Refusal>(&body) {
+        Ok(refusal) => Err(ControlError::Refused(refusal.error)),
+        Err(_) => Err(broken(format!("HTTP {status}"))),
+    }
+}
+
+async fn exchange(
+    stream: UnixStream,
+    request: &Request,
+) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = hyper::Request::builder()
+        .method(request.method())
+        .uri(request.path())
+        .header(HOST, "vault-unseal")
+        .header(CONTENT_TYPE, "application/json")
+        .body(Full::<Bytes>::from(request.body()?))?;
+    let response = sender.send_request(request).await?;
+    let status = response.status().as_u16();
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await?;
+    Ok((status, body.to_bytes()))
+}

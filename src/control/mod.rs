@@ -1,0 +1,32 @@
+//! The control socket: `hold` and `resume`, and the daemon's own view of its nodes. HTTP/1.1 and JSON over a Unix
+//! socket; no share or token ever crosses it.
+//!
+//! Who may use it is a matter of the socket's mode, 0660: root, the daemon's user, and its group. The kernel checks it
+//! when somebody connects (unix(7)).
+
+mod client;
+mod message;
+mod server;
+
+pub use client::{ControlError, tell};
+pub use message::{Held, Nodes, Request, Which};
+pub use server::listen;
+
+use std::path::{Path, PathBuf};
+
+/// The socket's name in the directory.
+const SOCKET: &str = "control.sock";
+
+/// The directory that the unit makes: `RuntimeDirectory=` (systemd.exec(5)).
+pub const DIRECTORY: &str = "/run/vault-unseal";
+
+/// The directory of this process, if it was given one.
+pub fn directory() -> Option<PathBuf> {
+    let all = std::env::var("RUNTIME_DIRECTORY").ok()?;
+    all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
+}
+
+/// The socket in a directory.
+pub fn socket(directory: &Path) -> PathBuf {
+    directory.join(SOCKET)
+}

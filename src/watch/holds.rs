@@ -1,0 +1,97 @@
+//! The holds of all nodes, kept over a restart of the daemon.
+
+use super::NodeKey;
+use crate::unseal::Hold;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The file, in the directory that systemd empties when the machine restarts, and only then.
+const FILE: &str = "holds.json";
+/// Largest file that is read: a thousand nodes' names take a tenth of it.
+const LIMIT: u64 = 1024 * 1024;
+
+/// Which nodes are held, and why.
+#[derive(Debug, Default)]
+pub struct Holds {
+    directory: Option<PathBuf>,
+    held: Mutex<BTreeMap<NodeKey, Hold>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    held: Vec<Line>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    cluster: String,
+    address: String,
+    hold: String,
+}
+
+impl Holds {
+    /// The holds that an earlier run left in `directory`; later ones are kept there too. Without a file there are
+    /// none.
+    pub fn in_directory(directory: &Path) -> io::Result<Self> {
+        let mut text = Vec::new();
+        match File::open(directory.join(FILE)) {
+            Ok(file) => drop(file.take(LIMIT).read_to_end(&mut text)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let document: Document = match text.as_slice() {
+            [] => Document { held: Vec::new() },
+            text => serde_json::from_slice(text)?,
+        };
+        let held = document.held.into_iter().filter_map(Line::read).collect();
+        Ok(Self { directory: Some(directory.to_owned()), held: Mutex::new(held) })
+    }
+
+    pub(super) fn of(&self, key: &NodeKey) -> Option<Hold> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    /// Books what a node's hold is now. A file that cannot be written is said, and costs only the memory of it.
+    pub(super) fn book(&self, key: &NodeKey, hold: Option<Hold>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = match hold {
+            Some(hold) => held.insert(key.clone(), hold),
+            None => held.remove(key),
+        };
+        if before == hold {
+            return;
+        }
+        let Some(directory) = &self.directory else { return };
+        let document = Document { held: held.iter().map(|(key, hold)| Line::of(key, *hold)).collect() };
+        if let Err(error) = write(directory, &document) {
+            let file = directory.join(FILE);
+            tracing::warn!(
+                "cannot write {}: {error}; a restart of this daemon forgets the hold",
+                file.display()
+            );
+        }
+    }
+}
+
+fn write(directory: &Path, document: &Document) -> io::Result<()> {
+    let new = directory.join(".holds.new");
+    let mut file = File::create(&new)?;
+    file.write_all(&serde_json::to_vec(document)?)?;
+    fs::rename(&new, directory.join(FILE))
+}
+
+impl Line {
+    fn of(key: &NodeKey, hold: Hold) -> Self {
+        Self { cluster: key.cluster.clone(), address: key.address.to_string(), hold: hold.word().to_owned() }
+    }
+
+    /// `None` for what a later version wrote.
+    fn read(self) -> Option<(NodeKey, Hold)> {
+        let hold = [Hold::Seal, Hold::Request].into_iter().find(|hold| hold.word() == self.hold)?;
+        Some((NodeKey { cluster: self.cluster, address: self.address.parse().ok()? }, hold))
+    }
+}

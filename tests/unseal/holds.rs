@@ -1,0 +1,162 @@
+//! Servers that are left alone on purpose: sealed by an operator, or held on request.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::support::certs::Authority;
+use crate::support::home::{Home, trusting};
+use crate::support::openbao::{Builder, Init, Server, is_active, is_sealed};
+use crate::support::process::{Daemon, Notify, run, vault_unseal};
+
+/// A server, the daemon's home, and the daemon, which was just seen to unseal it.
+fn unsealed(more: &str) -> (Server, Init, Home, Daemon) {
+    let server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let init = server.init(5, 3);
+    let home = Home::new();
+    home.shares(&init.json);
+    home.configure(&[&server.url()], &format!("{more}\n{}", trusting(&server.ca_file())));
+    fs::create_dir(home.path("run")).unwrap();
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    (server, init, home, daemon)
+}
+
+/// Starts the daemon with the directory that systemd would make.
+fn start(home: &Home) -> Daemon {
+    Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")))
+}
+
+/// `vault-unseal` that speaks to the daemon there.
+fn to_daemon(home: &Home, arguments: &[&str]) -> Command {
+    let mut command = vault_unseal(arguments);
+    command.arg("--socket").arg(home.path("run/control.sock"));
+    command
+}
+
+fn told(home: &Home, arguments: &[&str]) -> String {
+    let output = run(&mut to_daemon(home, arguments));
+    assert!(output.status.success(), "{}", stderr(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What `status --json` says of the one node.
+fn status(home: &Home) -> Value {
+    let mut command = home.command(&["status", "--json"]);
+    let output = run(command.arg("--socket").arg(home.path("run/control.sock")));
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()["nodes"][0].clone()
+}
+
+#[test]
+fn an_operators_seal_is_held_until_one_of_its_ends() {
+    let (mut server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"");
+    let held = "held (an operator sealed it). It stays sealed until it restarts, is unsealed by hand";
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    assert_eq!(status(&home)["state"], "held");
+    assert!(is_sealed(&server.health()));
+    // A restart of the daemon does not end it, for which there would be no evidence.
+    daemon.terminate();
+    let mut daemon = start(&home);
+    daemon.wait_for_line(held);
+    assert!(is_sealed(&server.health()));
+
+    let url = server.url();
+    assert_eq!(told(&home, &["resume", "127.0.0.1"]), format!("{url}: looked after again\n"));
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    server.kill();
+    daemon.wait_for_line("unreachable (connection refused)");
+    server.start();
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    server.unseal(&init);
+    daemon.wait_for_line(": unsealed (active)");
+    let said = daemon.output().matches(held).count();
+    assert_eq!(said, 3, "once each:\n{}", daemon.output());
+}
+
+#[test]
+fn an_operators_seal_is_held_no_longer_than_configured() {
+    let (server, init, _home, mut daemon) = unsealed("on_operator_seal = \"hold\"\nhold_for = \"1s\"");
+    server.seal(&init.root_token);
+    daemon.wait_for_line("held (an operator sealed it)");
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn a_hold_on_request_stands_through_restarts_of_server_and_daemon() {
+    let (mut server, _init, home, daemon) = unsealed("");
+    drop(daemon);
+    let mut notify = Notify::new();
+    let run = home.path("run");
+    let mut command = home.command(&["run"]);
+    command.env("RUNTIME_DIRECTORY", &run).env("NOTIFY_SOCKET", notify.path());
+    let mut daemon = Daemon::start(&mut command);
+    notify.wait_for("STATUS=1 node: 1 unsealed");
+    let answer: Value = serde_json::from_str(&told(&home, &["hold", "--all", "--json"])).unwrap();
+    assert_eq!(answer["nodes"][0]["address"], server.url());
+    daemon.wait_for_line("held (on request; it is unsealed). It is left alone until `vault-unseal resume`");
+    notify.wait_for("STATUS=1 node: 1 held");
+    server.kill();
+    daemon.wait_for_line("unreachable");
+    server.start();
+    daemon.wait_for_line("held (on request; it is sealed)");
+
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    let mut daemon = start(&home);
+    daemon.wait_for_line("held (on request; it is sealed)");
+    // A reload does not end it either.
+    daemon.hangup();
+    daemon.wait_for_line("configuration reloaded");
+    assert_eq!(status(&home)["state"], "held");
+    assert!(is_sealed(&server.health()));
+    told(&home, &["resume", &server.url()]);
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+    assert_eq!(status(&home)["state"], "unsealed");
+}
+
+#[test]
+fn orders_that_cannot_be_given_say_why() {
+    let (server, _init, home, daemon) = unsealed("");
+    let output = run(&mut to_daemon(&home, &["hold", "vault.elsewhere"]));
+    assert_eq!(output.status.code(), Some(1));
+    let text = format!("error: no node is called \"vault.elsewhere\"; known are {}\n", server.url());
+    assert_eq!(stderr(&output), text);
+
+    if rustix::process::geteuid().is_root() {
+        // Everybody may look for the socket; its own mode keeps others out.
+        for name in ["", "run"] {
+            fs::set_permissions(home.path(name), Permissions::from_mode(0o755)).unwrap();
+        }
+        let ours = to_daemon(&home, &["hold", "--all"]);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(ours.get_program());
+        let output = run(command.args(ours.get_args()));
+        assert_eq!(output.status.code(), Some(1));
+        let said = stderr(&output);
+        assert!(said.starts_with("error: this user may not speak to the daemon: "), "{said}");
+        assert!(said.ends_with("\n  Call it as root: `sudo vault-unseal …`.\n"), "{said}");
+        assert_eq!(status(&home)["state"], "unsealed", "and nothing came of it");
+    }
+
+    drop(daemon);
+    let said = stderr(&run(&mut to_daemon(&home, &["resume", "--all"])));
+    assert!(said.starts_with("error: no daemon listens at "), "{said}");
+    assert!(said.ends_with("\n  Is the service running? `systemctl status vault-unseal` tells.\n"), "{said}");
+}

@@ -1,0 +1,98 @@
+//! The connection that is kept between polls: its end is the end of the server. Polls are an hour apart here, so that
+//! whatever is seen is seen by it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::certs::{Authority, Validity};
+use crate::support::home::{Home, cluster, lines, shares_of_nobody, trusting};
+use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept};
+use crate::support::openbao::{Builder, Server, is_active};
+
+/// A server without keys is looked at once a poll and no more.
+fn is_noticed(mut server: Server, tls: &str) {
+    let home = Home::new();
+    home.configure(&[&server.url()], &format!("poll_interval = \"1h\"\n{tls}"));
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    let mut daemon = home.run();
+    daemon.wait_for_line(": uninitialized");
+    server.kill();
+    daemon.wait_for_line("unreachable");
+    server.start();
+    daemon.wait_for_line(": uninitialized");
+    assert!(server.stop().success());
+    daemon.wait_for_line("unreachable");
+    server.start();
+    daemon.wait_for_line(": uninitialized");
+
+    let init = server.init(3, 2);
+    home.shares(&init.json);
+    server.kill();
+    server.start();
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn a_restart_is_noticed_by_it_over_plain_http() {
+    is_noticed(Server::start_plain(), "");
+}
+
+#[test]
+fn a_restart_is_noticed_by_it_over_tls() {
+    let server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let trust = trusting(&server.ca_file());
+    is_noticed(server, &trust);
+}
+
+/// A server without keys that cuts each connection after the answer and does not say so.
+fn cuts() -> Hostile {
+    let body = json!({"initialized": false, "sealed": true, "standby": true}).to_string();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let server = Hostile::http();
+    server.on(HEALTH, [Behaviour::Raw(answer.into_bytes())]);
+    server
+}
+
+#[test]
+fn connections_that_are_cut_whenever_idle_are_no_storm_and_may_be_ignored() {
+    let (watched, polled, frequent) = (cuts(), cuts(), cuts());
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    home.config(
+        &(cluster(&[&watched.url()], "name = \"watched\"\npoll_interval = \"1h\"")
+            + &cluster(&[&polled.url()], "name = \"polled\"\npoll_interval = \"1h\"\npresence = false")
+            + &cluster(&[&frequent.url()], "name = \"frequent\"")),
+    );
+    let _daemon = home.run();
+    let asked = frequent.wait_for(HEALTH, 30);
+    // Polls are 100 ms apart. Slowness of this machine only adds.
+    assert!(asked[29].at - asked[9].at >= Duration::from_millis(20 * 90), "more often than polls");
+    // At once, then after 20 ms, 40 ms, ...: far from an hour.
+    watched.wait_for(HEALTH, 4);
+    assert_eq!(polled.requests().len(), 1, "asked before its time");
+}
+
+#[test]
+fn a_server_that_dies_while_it_is_being_asked_is_found_again() {
+    let authority = Authority::new("Private CA");
+    let server = Hostile::tls(&authority.issue(&["127.0.0.1"], Validity::Now));
+    let health = json!({"initialized": true, "sealed": false, "standby": false});
+    server.on(HEALTH, [Behaviour::json(200, &health)]);
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    home.put("ca.crt", &authority.pem());
+    home.configure(
+        &[&server.url()],
+        "poll_interval = \"1h\"\nrequest_timeout = \"300ms\"\ntls = { ca_file = \"ca.crt\" }",
+    );
+    // In the middle of the handshake the connection is reset, or nothing comes.
+    server.on_accept(OnAccept::Close);
+    let mut daemon = home.run();
+    daemon.wait_for_line("unreachable (the connection was closed");
+    server.on_accept(OnAccept::Stall);
+    daemon.wait_for_line("unreachable (no answer within 300ms)");
+    server.on_accept(OnAccept::Serve);
+    daemon.wait_for_line(": unsealed (active)");
+}
