@@ -9,23 +9,24 @@ use std::sync::Arc;
 /// The duty of one node's task; replaced as a whole by a reload.
 #[derive(Debug)]
 pub struct Duty {
-    /// The cluster as configured.
-    pub cluster: Cluster,
+    /// The cluster as configured, shared by its nodes.
+    pub cluster: Arc<Cluster>,
     /// The server, with its client.
     pub server: Server,
 }
 
 impl Duty {
-    /// The duties of a cluster's nodes, over one client.
+    /// The duties of a cluster's nodes, over one TLS configuration.
     pub fn of_cluster(cluster: &Cluster) -> Result<Vec<(NodeKey, Arc<Self>)>, TlsFileError> {
         let servers = Server::of_cluster(cluster)?;
+        let shared = Arc::new(cluster.clone());
         Ok(cluster
             .nodes
             .iter()
             .zip(servers)
             .map(|(address, server)| {
                 let key = NodeKey { cluster: cluster.name.clone(), address: address.clone() };
-                (key, Arc::new(Self { cluster: cluster.clone(), server }))
+                (key, Arc::new(Self { cluster: Arc::clone(&shared), server }))
             })
             .collect())
     }
@@ -36,7 +37,7 @@ impl Duty {
             return self;
         }
         let server = earlier.server.clone().with_limit(self.cluster.pace.request_timeout);
-        Arc::new(Self { cluster: self.cluster.clone(), server })
+        Arc::new(Self { cluster: Arc::clone(&self.cluster), server })
     }
 
     /// Where the node's shares are.

@@ -59,10 +59,10 @@ impl Watch {
     pub fn apply(&mut self, settings: &Settings) -> Result<(), TlsFileError> {
         let mut duties = BTreeMap::new();
         for cluster in &settings.clusters {
-            let unchanged = self.tasks.values().any(|task| task.duty.borrow().cluster == *cluster);
+            let unchanged = self.tasks.values().any(|task| *task.duty.borrow().cluster == *cluster);
             if unchanged {
                 for (key, task) in
-                    self.tasks.iter().filter(|(_, task)| task.duty.borrow().cluster == *cluster)
+                    self.tasks.iter().filter(|(_, task)| *task.duty.borrow().cluster == *cluster)
                 {
                     duties.insert(key.clone(), Arc::clone(&task.duty.borrow()));
                 }

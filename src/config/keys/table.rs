@@ -260,9 +260,9 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "hold_for",
         scope: Scope::Cluster,
-        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(365 * 24 * 60 * 60)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(30 * 24 * 60 * 60)),
         default: None,
-        documentation: "How long a server that an operator sealed is held at the most, from 1s to 1year. Only with \
+        documentation: "How long a server that an operator sealed is held at the most, from 1s to 30days. Only with \
                         `on_operator_seal = \"hold\"`; without it, there is no such end.",
         example: "\"8h\"",
         variable: Some("VAULT_UNSEAL_HOLD_FOR"),
