@@ -116,12 +116,12 @@ impl Sealed<'_> {
         };
         let name = quote::sentence(file);
         match error {
-            ShareError::File { cause: FileRefusal::Missing, .. } => findings.add(
+            ShareError::NotSealed { .. } => findings.add(
                 Severity::Problem,
                 self.subject,
-                "sealed-file-missing",
+                error.kind(),
                 format!("there is no file {name}"),
-                Some(format!("Make it: vault-unseal enroll FILE --tpm2{}", output(file))),
+                Some(format!("Seal the shares: vault-unseal enroll FILE --tpm2{}", output(file))),
             ),
             ShareError::File { cause: FileRefusal::Denied { .. }, .. } if by_service && !machine.as_root => {
                 findings.add(
