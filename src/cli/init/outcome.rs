@@ -164,7 +164,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
              (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
         ),
     }
-    text.push(&steps(home, &request.name));
+    text.push(&steps(home, &request.name, std::path::Path::new("/")));
     text
 }
 
