@@ -1,6 +1,6 @@
 //! Why a share source was refused.
 
-use super::tpm::TpmRefusal;
+use super::tpm::{SealedFile, TpmRefusal};
 use super::{ContentRefusal, CredentialRefusal, FileRefusal, Source, quote};
 use crate::explain::Explain;
 use std::path::PathBuf;
@@ -25,11 +25,32 @@ pub enum ShareError {
         /// What is wrong.
         cause: CredentialRefusal,
     },
-    /// The TPM does not give them, or the file is nothing for it.
-    #[error("cannot open the shares in {} with the TPM: {cause}", quote::sentence(path))]
-    Tpm {
+    /// The credential that is read in place of a sealed file cannot be had.
+    #[error("cannot read shares from credential {name:?}, in place of {}: {cause}", quote::sentence(path))]
+    Copy {
+        /// The credential's name, which is the file's.
+        name: String,
         /// The sealed file as it was configured.
         path: PathBuf,
+        /// What is wrong.
+        cause: CredentialRefusal,
+    },
+    /// The credential that is read in place of a sealed file is the empty one that a unit gives where there is no file.
+    #[error(
+        "credential {name:?}, in place of {}, is empty: there was no such file when the service started",
+        quote::sentence(path)
+    )]
+    StandIn {
+        /// The credential's name, which is the file's.
+        name: String,
+        /// The sealed file as it was configured.
+        path: PathBuf,
+    },
+    /// The TPM does not give them, or the file is nothing for it.
+    #[error("cannot open the shares in {file} with the TPM: {cause}")]
+    Tpm {
+        /// The sealed file.
+        file: SealedFile,
         /// What is wrong.
         cause: TpmRefusal,
     },
@@ -47,7 +68,8 @@ impl Explain for ShareError {
     fn kind(&self) -> &'static str {
         match self {
             Self::File { cause, .. } => cause.kind(),
-            Self::Credential { cause, .. } => cause.kind(),
+            Self::Credential { cause, .. } | Self::Copy { cause, .. } => cause.kind(),
+            Self::StandIn { .. } => "sealed-file-missing",
             Self::Tpm { cause, .. } => cause.kind(),
             Self::Content { cause, .. } => cause.kind(),
         }
@@ -56,8 +78,14 @@ impl Explain for ShareError {
     fn advice(&self) -> Option<String> {
         Some(match self {
             Self::File { path, cause } => cause.advice(path),
-            Self::Credential { name, cause } => cause.advice(name),
-            Self::Tpm { path, cause } => cause.advice(Some(path)),
+            Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.advice(name),
+            Self::StandIn { path, .. } => {
+                let file = quote::shell(path);
+                format!(
+                    "Seal the shares, and restart the service: vault-unseal enroll FILE --tpm2 --output {file}"
+                )
+            }
+            Self::Tpm { file, cause } => cause.advice(Some(file.path())),
             Self::Content { origin, cause } => cause.advice(origin),
         })
     }

@@ -16,7 +16,7 @@ pub enum Source {
     File(PathBuf),
     /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
     Credential(String),
-    /// A file that a TPM sealed, protected as a share file is.
+    /// A file that a TPM sealed, protected as a share file is; or, in its place, a credential of the file's name.
     Tpm2 {
         /// The file.
         path: PathBuf,
@@ -54,7 +54,7 @@ impl Source {
             }
             Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
                 .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
-            Self::Tpm2 { path, tcti } => tpm::open(path, tcti.as_deref())?,
+            Self::Tpm2 { path, tcti } => tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref())?,
         };
         format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
     }
@@ -73,7 +73,7 @@ impl Source {
     /// is not asked: it may be slow, or come later than we do.
     pub fn prove(&self) -> Result<Vec<Notice>, ShareError> {
         match self {
-            Self::Tpm2 { path, .. } => tpm::look(path).map(|_| Vec::new()),
+            Self::Tpm2 { path, .. } => tpm::look(&tpm::SealedFile::configured(path)).map(|_| Vec::new()),
             Self::File(_) | Self::Credential(_) => self.load().map(|loaded| loaded.notices),
         }
     }
@@ -90,8 +90,9 @@ impl Source {
     /// The source's current stamp; `None` while it cannot be looked at.
     pub fn stamp(&self) -> Option<Stamp> {
         let path = match self {
-            Self::File(path) | Self::Tpm2 { path, .. } => path.clone(),
+            Self::File(path) => path.clone(),
             Self::Credential(name) => credential::directory()?.join(name),
+            Self::Tpm2 { path, .. } => tpm::SealedFile::configured(path).location(),
         };
         let stat = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         // The types of these fields differ between architectures.

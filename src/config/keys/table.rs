@@ -144,8 +144,9 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Path,
         default: None,
         documentation: "A file with key shares that this machine's TPM 2.0 sealed, as `vault-unseal enroll` writes it; \
-                        no other machine can open it. It is protected as a share file is. Needs the package \
-                        vault-unseal-tpm.",
+                        no other machine can open it. It is protected as a share file is. A service that was given a \
+                        credential of the file's name (`LoadCredential=shares.tpm2:/etc/vault-unseal/shares.tpm2`) \
+                        reads that in its place. Needs the package vault-unseal-tpm.",
         example: "\"/etc/vault-unseal/shares.tpm2\"",
         variable: Some("VAULT_UNSEAL_SHARES_TPM2"),
     },

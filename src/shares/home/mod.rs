@@ -156,8 +156,12 @@ impl Prepared {
                 let sealed = tpm::seal(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
                 // Read as the daemon will read it.
-                let opened = tpm::open(&self.reserved.path(), sealing.tcti.as_deref())
-                    .map_err(|cause| HomeError::Unopened { path: path.to_owned(), cause: Box::new(cause) })?;
+                let opened =
+                    tpm::open(&tpm::SealedFile::itself(&self.reserved.path()), sealing.tcti.as_deref())
+                        .map_err(|cause| HomeError::Unopened {
+                            path: path.to_owned(),
+                            cause: Box::new(cause),
+                        })?;
                 (Protection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)
             }
         };
@@ -173,7 +177,8 @@ impl Prepared {
 }
 
 impl Protection {
-    fn of_tpm2(blob: &tpm::Blob) -> Self {
+    /// That of a file sealed to the TPM.
+    pub fn of_tpm2(blob: &tpm::Blob) -> Self {
         let Some(bound) = &blob.pcrs else { return Self::default() };
         Self {
             kind: None,

@@ -28,8 +28,10 @@ impl Home {
     pub fn bound_as_before(mut self) -> Result<Self, HomeError> {
         match &self {
             Self::Tpm2 { path, .. } => {
-                let before =
-                    tpm::look(path).map_err(|cause| HomeError::Closed { cause: Box::new(cause) })?.pcrs;
+                let before = tpm::look(&tpm::SealedFile::itself(path))
+                    .map_err(|cause| HomeError::Closed { cause: Box::new(cause) })?
+                    .description()
+                    .pcrs;
                 if let Self::Tpm2 { sealing, .. } = &mut self {
                     sealing.pcrs = sealing.pcrs.take().or(before);
                 }
@@ -51,7 +53,7 @@ impl Home {
     /// How many shares rest there, where the file says so without being opened.
     pub fn count(&self) -> Option<usize> {
         match self {
-            Self::Tpm2 { path, .. } => tpm::look(path).ok().map(|description| description.shares),
+            Self::Tpm2 { path, .. } => tpm::look(&tpm::SealedFile::itself(path)).ok().map(|blob| blob.shares),
             Self::Plain { .. } | Self::Credential { .. } => None,
         }
     }

@@ -7,15 +7,16 @@ mod blob;
 mod helper;
 mod pcrs;
 mod refusal;
+mod sealed_file;
 mod tcti;
 
 pub use blob::{Blob, BoundPcrs, Description, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
 pub use helper::{OPEN_LIMIT, SEAL_LIMIT};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
 pub use refusal::{TpmRefusal, TpmTrouble};
+pub use sealed_file::SealedFile;
 
-use super::{ContentRefusal, ShareError, Source, file, format};
-use std::path::Path;
+use super::{ContentRefusal, ShareError, Source, format};
 use zeroize::Zeroizing;
 
 /// How shares are sealed.
@@ -27,20 +28,21 @@ pub struct Sealing {
     pub tcti: Option<String>,
 }
 
-/// Reads the file at `path` by the rules for share files, and lets the TPM open it: the text with the shares.
+/// Reads the file, and lets the TPM open it: the text with the shares.
 ///
-/// Blocks for up to [`OPEN_LIMIT`]. Errors: [`ShareError::File`] and [`ShareError::Tpm`].
-pub fn open(path: &Path, tcti: Option<&str>) -> Result<Zeroizing<Vec<u8>>, ShareError> {
-    let bytes = file::read(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
-    let failed = |cause| ShareError::Tpm { path: path.to_owned(), cause };
+/// Blocks for up to [`OPEN_LIMIT`]. Errors: those of [`SealedFile::read`], and [`ShareError::Tpm`].
+pub fn open(file: &SealedFile, tcti: Option<&str>) -> Result<Zeroizing<Vec<u8>>, ShareError> {
+    let bytes = file.read()?;
+    let failed = |cause| ShareError::Tpm { file: file.clone(), cause };
     let blob = Blob::parse(&bytes).map_err(failed)?;
     helper::open(&bytes, text_length(&blob), &tcti::resolve(tcti)).map_err(failed)
 }
 
-/// What can be known of the file at `path` without a TPM: that it may be trusted, and what it says.
-pub fn look(path: &Path) -> Result<Description, ShareError> {
-    let bytes = file::read(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
-    describe(&bytes).map_err(|cause| ShareError::Tpm { path: path.to_owned(), cause })
+/// What can be known of the file without a TPM: that it may be trusted, and what it says.
+///
+/// Errors: those of [`SealedFile::read`], and [`ShareError::Tpm`].
+pub fn look(file: &SealedFile) -> Result<Blob, ShareError> {
+    Blob::parse(&file.read()?).map_err(|cause| ShareError::Tpm { file: file.clone(), cause })
 }
 
 /// What a sealed file says without a TPM.
