@@ -73,10 +73,21 @@ END
         chroot "$root" journalctl --update-catalog
         mkdir -p "$etc"
     fi
+    [ -z "$sealed" ] || helper_install
     systemctl --quiet --root="$root" enable vault.service vault-unseal.service 2>/dev/null
     # Nothing of the network is here to be waited for.
     systemctl --quiet --root="$root" mask systemd-networkd-wait-online.service 2>/dev/null
     mkdir -p "$root/var/log/journal"
+}
+
+# What speaks with a TPM.
+helper_install() {
+    if [ -n "$helper_package" ]; then
+        cp "$helper_package" "$root/root/vault-unseal-tpm.deb"
+        chroot "$root" dpkg --install /root/vault-unseal-tpm.deb >"$work/dpkg" 2>&1 || { cat "$work/dpkg"; return 1; }
+    else
+        install -D -m 755 "$helper" "$root/usr/libexec/vault-unseal/vault-unseal-tpm"
+    fi
 }
 
 certificates() {

@@ -68,6 +68,7 @@ pub(super) fn read(from: &From, home: &Home) -> Result<Input, Failure> {
         }
         From::Home(otherwise) => match (home.open(), otherwise) {
             (Ok(loaded), _) => Ok(Input { loaded, given: None, chosen: true }),
+            (Err(_), Some(path)) if path.as_os_str() == "-" => read(&From::StandardInput, home),
             (Err(_), Some(path)) => file(path),
             (Err(error), None) => Err(Failure::from(Unopened { error })),
         },
