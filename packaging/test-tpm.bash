@@ -31,9 +31,14 @@ refuses() { # text, command…: which fails
     said "$text"
 }
 
-extracted() { # architecture, directory: the package and what apt finds that it depends on, all of it unpacked
+extracted() { # architecture, directory: the packages and what apt finds that they depend on, all of it unpacked
+    local daemon helper
+    daemon=$(package "$1")
+    helper=$(package "$1" vault-unseal-tpm)
+    # mmdebstrap looks for a file at the same place inside.
     packaging/debian-sources bookworm | mmdebstrap --quiet --variant=extract --skip=check/qemu --architectures="$1" \
-        --include="$(package "$1"),$(package "$1" vault-unseal-tpm)" bookworm "$2" -
+        --setup-hook="install -D --target-directory=\"\$1$packages\" '$daemon' '$helper'" \
+        --include="$daemon" --include="$helper" bookworm "$2" -
 }
 
 # What cannot run here by itself, in the emulator, with the libraries of its architecture.
