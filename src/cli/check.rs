@@ -2,9 +2,13 @@
 
 mod cluster;
 mod credential;
+mod encrypted;
 mod finding;
 mod machine;
+mod protection;
 mod readable;
+mod sandbox;
+mod sealed;
 mod service;
 mod show;
 mod takeover;
@@ -61,7 +65,8 @@ impl Checked {
             Origin::File(_) => Machine::new(Path::new("/"), as_root),
         };
         let service = machine.service();
-        let place = Place { machine: &machine, service: service.as_ref() };
+        let standard = matches!(origin, Origin::Standard { .. });
+        let place = Place { machine: &machine, service: service.as_ref(), standard };
         let loaded = config::load(origin, environment, flags, Purpose::Unseal);
         let mut findings = Findings::default();
         match &loaded {
@@ -69,7 +74,7 @@ impl Checked {
             Err(error) => findings.explain(Severity::Problem, "configuration", error),
         }
         // A file that somebody names is not what the service of this machine reads.
-        if matches!(origin, Origin::Standard { .. }) {
+        if standard {
             if let (Ok(loaded), Some(service)) = (&loaded, &service) {
                 if as_root {
                     readable::check(&machine, loaded, &service.unit, &mut findings);

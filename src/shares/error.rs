@@ -26,7 +26,7 @@ pub enum ShareError {
         cause: CredentialRefusal,
     },
     /// The credential that is read in place of a sealed file cannot be had.
-    #[error("cannot read shares from credential {name:?}, in place of {}: {cause}", quote::sentence(path))]
+    #[error("cannot read shares from credential {name:?} in place of {}: {cause}", quote::sentence(path))]
     Copy {
         /// The credential's name, which is the file's.
         name: String,
@@ -35,16 +35,15 @@ pub enum ShareError {
         /// What is wrong.
         cause: CredentialRefusal,
     },
-    /// The credential that is read in place of a sealed file is the empty one that a unit gives where there is no file.
-    #[error(
-        "credential {name:?}, in place of {}, is empty: there was no such file when the service started",
-        quote::sentence(path)
-    )]
-    StandIn {
-        /// The credential's name, which is the file's.
-        name: String,
-        /// The sealed file as it was configured.
-        path: PathBuf,
+    /// There is no sealed file, or the credential in its place is the empty one that a unit gives where there is none.
+    #[error("cannot read shares from {file}: {}", if file.is_copy() {
+        "it is empty, and there was no such file when the service started"
+    } else {
+        "there is no such file"
+    })]
+    NotSealed {
+        /// The sealed file.
+        file: SealedFile,
     },
     /// The TPM does not give them, or the file is nothing for it.
     #[error("cannot open the shares in {file} with the TPM: {cause}")]
@@ -69,7 +68,7 @@ impl Explain for ShareError {
         match self {
             Self::File { cause, .. } => cause.kind(),
             Self::Credential { cause, .. } | Self::Copy { cause, .. } => cause.kind(),
-            Self::StandIn { .. } => "sealed-file-missing",
+            Self::NotSealed { .. } => "sealed-file-missing",
             Self::Tpm { cause, .. } => cause.kind(),
             Self::Content { cause, .. } => cause.kind(),
         }
@@ -79,11 +78,10 @@ impl Explain for ShareError {
         Some(match self {
             Self::File { path, cause } => cause.advice(path),
             Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.advice(name),
-            Self::StandIn { path, .. } => {
-                let file = quote::shell(path);
-                format!(
-                    "Seal the shares, and restart the service: vault-unseal enroll FILE --tpm2 --output {file}"
-                )
+            Self::NotSealed { file } => {
+                let restart = if file.is_copy() { ", then restart the service" } else { "" };
+                let path = quote::shell(file.path());
+                format!("Seal the shares: vault-unseal enroll FILE --tpm2 --output {path}{restart}")
             }
             Self::Tpm { file, cause } => cause.advice(Some(file.path())),
             Self::Content { origin, cause } => cause.advice(origin),

@@ -116,6 +116,73 @@ fn another_way_of_booting_is_told_and_a_file_sealed_anew_is_used_at_once() {
 }
 
 #[test]
+fn a_service_reads_the_copy_that_systemd_made_of_the_file() {
+    let tpm = Swtpm::start();
+    let server = Server::start_plain();
+    let init = server.init(3, 2);
+    let home = home(&tpm, &server.url(), &lines(&shares_of_nobody(3, 2)), Some("16"));
+    fs::create_dir(home.path("credentials")).unwrap();
+    let hand_over = |file: &[u8]| home.put("credentials/shares.tpm2", std::str::from_utf8(file).unwrap());
+    hand_over(&fs::read(home.path("shares.tpm2")).unwrap());
+    fs::remove_file(home.path("shares.tpm2")).unwrap();
+    tpm.extend(16);
+    let command = || {
+        let mut command = home.command(&["run"]);
+        command.env("CREDENTIALS_DIRECTORY", home.path("credentials"));
+        command
+    };
+    let mut daemon = Daemon::start(&mut command());
+    let said = daemon.wait_for_line("shares-unavailable").text;
+    let places = format!("credential \"shares.tpm2\", in place of {}", home.path("shares.tpm2").display());
+    assert!(said.contains(&format!("cannot open the shares in {places} with the TPM: PCR 16")), "{said}");
+    // A copy that is made anew is noticed as the file would be.
+    hand_over(&sealed(&tpm, &lines(&init.keys_hex), None));
+    daemon.wait_for_line(": unsealed (active)");
+    daemon.terminate();
+    daemon.exit_status(crate::support::PATIENCE);
+    // What the unit gives where there is no file.
+    for text in ["\n", "{}"] {
+        hand_over(text.as_bytes());
+        let output = run(&mut command());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(78), "{said}");
+        assert!(said.contains(&places) && said.contains("vault-unseal enroll"), "{said}");
+    }
+}
+
+#[test]
+fn what_check_says_of_a_sealed_file() {
+    let tpm = Swtpm::start();
+    tpm.extend(7);
+    let server = Hostile::http();
+    let text = lines(&shares_of_nobody(3, 2));
+    let home = home(&tpm, &server.url(), &text, None);
+    let mut said = String::new();
+    for (title, pcrs) in [
+        ("the TPM", None),
+        ("PCRs", Some("7")),
+        ("PCRs that hold nothing", Some("14")),
+        ("another boot", Some("16")),
+    ] {
+        put(&home, &sealed(&tpm, &text, pcrs));
+        if pcrs == Some("16") {
+            tpm.extend(16);
+        }
+        let output = run(&mut home.command(&["check"]));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        let stdout = stdout.replace(home.directory().to_str().unwrap(), "/etc/vault-unseal");
+        let ours =
+            stdout.lines().filter(|line| !line.contains("configuration  ") && !line.contains("http://"));
+        let ours: Vec<&str> = ours.filter(|line| !line.contains("cannot be told")).collect();
+        said = said + "# " + title + "\n" + &ours.join("\n") + "\n";
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tpm/snapshots/check.txt");
+    snapbox::Assert::new()
+        .action_env(snapbox::assert::DEFAULT_ACTION_ENV)
+        .eq(said, snapbox::Data::read_from(&path, None));
+}
+
+#[test]
 fn a_tpm_that_hangs_is_given_up_and_found_again() {
     let mut tpm = Swtpm::start();
     let server = Hostile::http();

@@ -32,7 +32,7 @@ fn a_file_that_is_missing_open_to_others_or_no_sealed_file_ends_the_start() {
     home.put("shares.tpm2", &lines(&shares_of_nobody(3, 2)));
     refused("it is not a file of shares sealed to a TPM", "vault-unseal enroll");
     fs::remove_file(home.path("shares.tpm2")).unwrap();
-    refused("there is no such file", "Put the shares there");
+    refused("there is no such file", "Seal the shares: vault-unseal enroll FILE --tpm2 --output ");
 }
 
 #[test]
@@ -56,14 +56,14 @@ fn a_machine_without_the_helper_is_told_which_package_has_it() {
     };
     let said = check();
     assert!(said.contains("there is no /usr/libexec/vault-unseal/vault-unseal-tpm"), "{said}");
-    assert!(said.contains("Install the package vault-unseal-tpm."), "{said}");
+    assert!(said.contains("Install the package vault-unseal-tpm:"), "{said}");
     // One that anybody could have put there is none.
     let helper = home.path("vault-unseal-tpm");
     let copied =
         Command::new("cp").arg(env!("CARGO_BIN_EXE_vault-unseal-tpm")).arg(&helper).status().unwrap();
     assert!(copied.success());
     home.chmod("vault-unseal-tpm", 0o757);
-    assert!(check().contains("Install the package vault-unseal-tpm."));
+    assert!(check().contains("Install the package vault-unseal-tpm:"));
     home.chmod("vault-unseal-tpm", 0o755);
     let said = check();
     assert!(said.contains("3 shares in"), "{said}");

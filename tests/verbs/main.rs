@@ -14,6 +14,7 @@ mod files;
 mod help;
 mod machine;
 mod refusals;
+mod sealed;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,13 +1,15 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
-use super::credential;
 use super::finding::{Findings, Severity};
 use super::machine::{Machine, Service};
+use super::sealed::Sealed;
+use super::{credential, protection};
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::config::Cluster;
 use crate::explain::Explain;
 use crate::report::state::{advice, phrase};
-use crate::shares::{CredentialRefusal, ShareError, ShareSet, Source};
+use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
+use crate::systemd::units::Unit;
 use crate::unseal::State;
 use crate::vault::{SealStatus, Server, TlsFailure, Unreachable};
 use std::time::{Duration, UNIX_EPOCH};
@@ -25,6 +27,15 @@ pub(super) struct Place<'a> {
     pub(super) machine: &'a Machine,
     /// Its unit, if it is installed.
     pub(super) service: Option<&'a Service>,
+    /// Whether the configuration is the service's own, and not a file that somebody named.
+    pub(super) standard: bool,
+}
+
+impl Place<'_> {
+    /// The unit of the service that runs with this configuration.
+    pub(super) fn unit(&self) -> Option<&Unit> {
+        self.service.filter(|_| self.standard).map(|service| &service.unit)
+    }
 }
 
 /// Everything about one cluster. `several` puts its name before each subject.
@@ -33,7 +44,10 @@ pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -
     let name =
         |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
     let subject = name("shares");
-    let held = cluster.shares.as_ref().and_then(|source| load(source, &subject, place, &mut findings));
+    let held = match &cluster.shares {
+        Some(source) => load(source, &subject, place, &mut findings).await,
+        None => None,
+    };
     let targets = match of_cluster(cluster) {
         Ok(targets) => targets,
         Err(error) => {
@@ -69,18 +83,45 @@ pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -
     findings
 }
 
-fn load(source: &Source, subject: &str, place: &Place<'_>, findings: &mut Findings) -> Option<ShareSet> {
-    let loaded = match source.load() {
+/// The shares that a source holds, if they can be had from here.
+async fn load(
+    source: &Source,
+    subject: &str,
+    place: &Place<'_>,
+    findings: &mut Findings,
+) -> Option<ShareSet> {
+    let loaded = match source {
+        Source::Tpm2 { path, tcti } => {
+            let sealed = Sealed { path, tcti: tcti.as_deref(), subject };
+            sealed.check(place, findings).await
+        }
+        Source::File(_) | Source::Credential(_) => unsealed(source, subject, place, findings).await,
+    }?;
+    for notice in &loaded.notices {
+        findings.explain(Severity::Warning, subject, notice);
+    }
+    Some(loaded.shares)
+}
+
+/// Those of a file, or of a credential.
+async fn unsealed(
+    source: &Source,
+    subject: &str,
+    place: &Place<'_>,
+    findings: &mut Findings,
+) -> Option<Loaded> {
+    match source.load() {
         Ok(loaded) => {
-            let count = loaded.shares.count();
-            let shares = if count == 1 { "1 share".to_owned() } else { format!("{count} shares") };
-            findings.good(subject, format!("{shares} in {source}"));
+            findings.good(subject, format!("{} in {source}", count(loaded.shares.count())));
+            if let Source::File(path) = source {
+                protection::plain(place.machine, path, subject, findings);
+            }
             Some(loaded)
         }
         Err(ShareError::Credential { name, cause: cause @ CredentialRefusal::NoDirectory }) => {
             // Only the service has its credentials: whoever checks from a shell looks behind them.
             if let Some(Service { unit, .. }) = place.service {
-                credential::check(place.machine, unit, &name, subject, findings)
+                credential::check(place.machine, unit, &name, subject, findings).await
             } else {
                 let error = ShareError::Credential { name, cause };
                 let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
@@ -94,11 +135,12 @@ fn load(source: &Source, subject: &str, place: &Place<'_>, findings: &mut Findin
             findings.explain(Severity::Problem, subject, &error);
             None
         }
-    }?;
-    for notice in &loaded.notices {
-        findings.explain(Severity::Warning, subject, notice);
     }
-    Some(loaded.shares)
+}
+
+/// So many shares, in words.
+pub(super) fn count(shares: usize) -> String {
+    if shares == 1 { "1 share".to_owned() } else { format!("{shares} shares") }
 }
 
 fn node(target: &Target, look: &Look, findings: &mut Findings) {

@@ -1,14 +1,16 @@
 //! A credential, looked at from outside the service: where the unit takes it from, and what the service would get.
 
+use super::encrypted;
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
+use super::protection;
 use crate::explain::Explain;
 use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
 
 /// The shares that the service would get under this name, if they can be looked at from here.
-pub(super) fn check(
+pub(super) async fn check(
     machine: &Machine,
     unit: &Unit,
     name: &str,
@@ -36,24 +38,26 @@ pub(super) fn check(
                 drop_in("/etc/vault-unseal/shares.json")
             ),
         ),
-        Some(CredentialOrigin::File { path, encrypted, .. }) if !path.is_absolute() || encrypted => {
-            if encrypted && path.is_absolute() && machine.as_root && !machine.has_file(&path) {
-                let advice =
-                    format!("Make it: systemd-creds encrypt --name={name} FILE {}", quote::shell(&path));
-                missing(&path, name, advice, subject, findings);
-                return None;
-            }
-            let (kind, what) =
-                if encrypted { ("credential-encrypted", "encrypted, ") } else { ("credential-store", "") };
-            let message = format!("from {}, {what}not looked into", quote::sentence(&path));
-            findings.add(Severity::Ok, subject, kind, format!("credential \"{name}\" {message}"), None);
+        Some(CredentialOrigin::File { path, encrypted, .. }) if !path.is_absolute() => {
+            let what = if encrypted { "encrypted, " } else { "" };
+            let message =
+                format!("credential \"{name}\" from {}, {what}not looked into", quote::sentence(&path));
+            findings.add(Severity::Ok, subject, "credential-store", message, None);
         }
-        Some(CredentialOrigin::File { path, .. }) if !machine.as_root => add(
-            Severity::Warning,
-            "credential-not-looked-into",
-            format!("it comes from {}, which only root can look into", quote::sentence(&path)),
-            "sudo vault-unseal check".to_owned(),
-        ),
+        Some(CredentialOrigin::File { path, encrypted: true, .. }) => {
+            return encrypted::check(machine, &path, name, subject, findings).await;
+        }
+        Some(CredentialOrigin::File { path, .. }) if !machine.as_root => {
+            add(
+                Severity::Warning,
+                "credential-not-looked-into",
+                format!("it comes from {}, which only root can look into", quote::sentence(&path)),
+                "sudo vault-unseal check".to_owned(),
+            );
+            if machine.has_file(&path) {
+                protection::plain(machine, &path, subject, findings);
+            }
+        }
         Some(CredentialOrigin::File { path, .. }) => return file(machine, &path, name, subject, findings),
     }
     None
@@ -93,10 +97,10 @@ fn file(
     };
     match loaded {
         Ok(loaded) => {
-            let count = loaded.shares.count();
-            let shares = if count == 1 { "1 share".to_owned() } else { format!("{count} shares") };
+            let shares = super::cluster::count(loaded.shares.count());
             findings
                 .good(subject, format!("{shares} in credential \"{name}\", from {}", quote::sentence(path)));
+            protection::plain(machine, path, subject, findings);
             Some(loaded)
         }
         Err(error) => {
@@ -106,7 +110,8 @@ fn file(
     }
 }
 
-fn missing(path: &Path, name: &str, advice: String, subject: &str, findings: &mut Findings) {
+/// A credential without the file that it is made from.
+pub(super) fn missing(path: &Path, name: &str, advice: String, subject: &str, findings: &mut Findings) {
     let message = format!("credential \"{name}\": there is no file {}", quote::sentence(path));
     findings.add(Severity::Problem, subject, "credential-file-missing", message, Some(advice));
 }

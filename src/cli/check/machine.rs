@@ -21,6 +21,11 @@ impl Machine {
         Self { root: root.to_owned(), as_root }
     }
 
+    /// Whether it is the machine that we run on, whose devices and keys are at hand.
+    pub(super) fn is_this_one(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
     /// Its root directory.
     pub(super) fn root(&self) -> &Path {
         &self.root

@@ -93,7 +93,8 @@ impl<'a> Access<'a> {
             .then(|| Refusal::Mode { mode: metadata.mode() & 0o7777, directory: metadata.is_dir() })
     }
 
-    fn may(&self, metadata: &Metadata, needed: u32) -> bool {
+    /// Whether the bits of others, or those of the group if it is a member, grant all that is needed.
+    pub(super) fn may(&self, metadata: &Metadata, needed: u32) -> bool {
         let granted =
             if self.groups.contains(&metadata.gid()) { metadata.mode() >> 3 } else { metadata.mode() };
         granted & needed == needed

@@ -191,7 +191,7 @@ fn tell(request: &Request, input: &Input, done: &Done<'_>, options: &EnrollArgum
         Parts::Split { node: None, .. } => {
             next::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
         }
-        _ => next::steps(&request.home, &options.name),
+        _ => next::steps(&request.home, &options.name, std::path::Path::new("/")),
     });
     match write!(io::stdout(), "{text}") {
         Ok(()) => exit,

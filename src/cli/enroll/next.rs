@@ -1,7 +1,8 @@
 //! What is left to do once shares rest where they should.
 
 use crate::shares::home::Home;
-use crate::shares::quote;
+use crate::shares::{quote, tpm};
+use crate::systemd::drop_in::DropIn;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -9,32 +10,42 @@ use std::path::Path;
 const DEFAULT_PLAIN: &str = "/etc/vault-unseal/shares.json";
 const DEFAULT_NAME: &str = "shares";
 
-/// The lines of the configuration and of the unit, and the commands, for shares in this home on this machine.
-pub(super) fn steps(home: &Home, name: &str) -> String {
+/// The lines of the configuration and of the unit, and the commands, for shares in this home on the machine with this root
+/// directory.
+pub(super) fn steps(home: &Home, name: &str, root: &Path) -> String {
     let mut text = String::from("\nNext, in /etc/vault-unseal/config.toml, in its [[cluster]]:\n");
     let path = quote::sentence(home.path());
     match home {
-        Home::Tpm2 { .. } => {
-            let _ = writeln!(text, "  shares = {{ tpm2 = \"{path}\" }}");
+        Home::Tpm2 { sealing, .. } => {
+            let tcti = sealing.tcti.as_ref().map(|tcti| format!(", tcti = {tcti:?}")).unwrap_or_default();
+            let _ = writeln!(text, "  shares = {{ tpm2 = \"{path}\"{tcti} }}");
         }
         Home::Plain { .. } | Home::Credential { .. } => {
             let _ = writeln!(text, "  shares = {{ credential = \"{name}\" }}");
         }
     }
-    let directive = match home {
+    let drop_in = match home {
         Home::Plain { path } if path == Path::new(DEFAULT_PLAIN) && name == DEFAULT_NAME => None,
-        Home::Plain { .. } => Some("LoadCredential"),
-        Home::Credential { .. } => Some("LoadCredentialEncrypted"),
-        Home::Tpm2 { .. } => None,
+        Home::Plain { path } => Some(format!(
+            "sudo systemctl edit vault-unseal, with\n  [Service]\n  LoadCredential={name}:{}\n",
+            quote::sentence(path)
+        )),
+        Home::Credential { path, sealing } => {
+            Some(DropIn::encrypted(path, name, sealing.key.needs_tpm2()).steps(root, "sudo "))
+        }
+        Home::Tpm2 { path, sealing } => {
+            let device = tpm::device(sealing.tcti.as_deref());
+            Some(DropIn::tpm2(path, device.as_deref()).steps(root, "sudo "))
+        }
     };
-    if let Some(directive) = directive {
-        let _ = write!(
-            text,
-            "and in a drop-in of the service (sudo systemctl edit vault-unseal):\n  [Service]\n  \
-             {directive}={name}:{path}\n"
-        );
+    if let Some(drop_in) = drop_in {
+        text.push_str("for the service, in a drop-in:\n");
+        for line in drop_in.lines() {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     text.push_str("then\n");
+    text.push_str("  sudo systemctl daemon-reload\n");
     text.push_str("  sudo vault-unseal check\n");
     text.push_str("  sudo systemctl restart vault-unseal\n");
     if home.is_sealed() {
@@ -52,4 +63,69 @@ pub(super) fn carrying(first: &Path) -> String {
         "\nNext, carry each file to its machine over a channel you trust, and there, for example:\n  \
          sudo vault-unseal enroll {file} --tpm2 --shred\nThen delete the files here: this machine has all of them.\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shares::home::{CredentialKey, CredentialSealing};
+
+    /// A machine with the package's examples.
+    fn machine() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let examples = root.path().join("usr/share/doc/vault-unseal/examples");
+        std::fs::create_dir_all(&examples).unwrap();
+        for name in ["tpm2.conf", "shares-encrypted.conf"] {
+            std::fs::write(examples.join(name), "").unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn what_the_package_brings_is_installed() {
+        let root = machine();
+        let credential = |key| Home::Credential {
+            path: "/etc/vault-unseal/shares.cred".into(),
+            sealing: CredentialSealing { name: "shares".into(), key, pcrs: None, device: None },
+        };
+        let tpm2 =
+            Home::Tpm2 { path: "/etc/vault-unseal/shares.tpm2".into(), sealing: tpm::Sealing::default() };
+        let said = |home: &Home| steps(home, "shares", root.path());
+        let end = "then\n  sudo systemctl daemon-reload\n  sudo vault-unseal check\n  sudo systemctl restart \
+                   vault-unseal\n";
+        let kept =
+            "Only this machine opens the file: keep the shares somewhere else too, such as on paper.\n";
+        let begin = "\nNext, in /etc/vault-unseal/config.toml, in its [[cluster]]:\n";
+        let drop_in = "for the service, in a drop-in:\n";
+        let install = |name: &str| {
+            format!(
+                "  sudo install -D -m 644 /usr/share/doc/vault-unseal/examples/{name} \
+                 /etc/systemd/system/vault-unseal.service.d/{name}\n"
+            )
+        };
+        let by_credential = "  shares = { credential = \"shares\" }\n";
+        assert_eq!(
+            said(&tpm2),
+            format!(
+                "{begin}  shares = {{ tpm2 = \"/etc/vault-unseal/shares.tpm2\" }}\n{drop_in}{}{end}{kept}",
+                install("tpm2.conf")
+            )
+        );
+        assert_eq!(
+            said(&credential(CredentialKey::HostAndTpm2)),
+            format!("{begin}{by_credential}{drop_in}{}{end}{kept}", install("shares-encrypted.conf"))
+        );
+        assert_eq!(
+            said(&credential(CredentialKey::Host)),
+            format!(
+                "{begin}{by_credential}{drop_in}  sudo systemctl edit vault-unseal, with\n    [Service]\n    \
+                 LoadCredentialEncrypted=shares:/etc/vault-unseal/shares.cred\n{end}{kept}"
+            )
+        );
+        assert_eq!(
+            said(&Home::Plain { path: DEFAULT_PLAIN.into() }),
+            format!("{begin}{by_credential}{end}"),
+            "the unit as it is"
+        );
+    }
 }

@@ -57,6 +57,14 @@ pub enum HomeError {
         /// Why.
         cause: CredentialTrouble,
     },
+    /// A credential that rests there does not open.
+    #[error("cannot read the shares in {}: {cause}", quote::sentence(path))]
+    CredentialUnopened {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: CredentialTrouble,
+    },
     /// The TPM could not seal.
     #[error("cannot seal shares for {} to the TPM: {cause}", quote::sentence(path))]
     Tpm {
@@ -95,7 +103,7 @@ impl Explain for HomeError {
             Self::NotAFile { .. } => "home-is-directory",
             Self::Occupied { .. } => "home-occupied",
             Self::Io { .. } => "home-io",
-            Self::Credential { cause, .. } => cause.kind(),
+            Self::Credential { cause, .. } | Self::CredentialUnopened { cause, .. } => cause.kind(),
             Self::Tpm { cause, .. } => cause.kind(),
             Self::Unopened { cause, .. } | Self::Closed { cause } => cause.kind(),
             Self::Differs { .. } => "home-differs",
@@ -125,7 +133,7 @@ impl Explain for HomeError {
                 }
                 _ => "See what the kernel says: journalctl -k".to_owned(),
             },
-            Self::Credential { cause, .. } => cause.advice(),
+            Self::Credential { cause, .. } | Self::CredentialUnopened { cause, .. } => cause.advice(),
             Self::Tpm { cause, path } => cause.advice(Some(path)),
             Self::Unopened { cause, .. } | Self::Closed { cause } => return cause.advice(),
             Self::Differs { .. } => {

@@ -14,6 +14,7 @@ mod write;
 pub use credential::{CredentialKey, CredentialSealing, CredentialTrouble};
 pub use credential_kind::{CredentialKind, Tpm2Binding};
 pub use error::HomeError;
+pub use open::{credential_kind, open_credential};
 
 use super::{ShareSet, tpm};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
 //! Opens what rests in a home, and finds out what it is bound to: for sealing it anew.
 
-use super::{CredentialKind, Home, HomeError, credential};
+use super::{CredentialKey, CredentialKind, CredentialSealing, Home, HomeError, credential};
 use crate::shares::tpm::{self, PcrBank, PcrSelection};
 use crate::shares::{Loaded, ShareError, Source, file, format};
+use std::path::Path;
 
 impl Home {
     /// The shares that rest there. Blocks as [`Home::prepare`] does.
@@ -15,12 +16,7 @@ impl Home {
             Self::Tpm2 { path, sealing } => {
                 Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() }.load().map_err(closed)
             }
-            Self::Credential { path, sealing } => {
-                let text = credential::decrypt(&self.sealed()?, sealing)
-                    .map_err(|cause| HomeError::Credential { path: path.clone(), cause })?;
-                let origin = Source::File(path.clone());
-                format::parse(&text, &origin).map_err(|cause| closed(ShareError::Content { origin, cause }))
-            }
+            Self::Credential { path, sealing } => decrypted(&self.sealed()?, path, sealing),
         }
     }
 
@@ -66,4 +62,37 @@ impl Home {
             HomeError::Closed { cause: Box::new(cause) }
         })
     }
+}
+
+/// Which keys protect the encrypted credential in the file at `path`, whoever owns it; `None` when that is none.
+///
+/// Errors: [`ShareError::File`].
+pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError> {
+    let bytes =
+        file::read_unjudged(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+    Ok(CredentialKind::of(&bytes))
+}
+
+/// The shares in the encrypted credential in the file at `path`, whoever owns it, as systemd hands them to a service.
+///
+/// Blocks as [`Home::prepare`] does. Errors: it cannot be read, or it does not open on this machine by this name.
+pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<Loaded, HomeError> {
+    let bytes = file::read_unjudged(path).map_err(|cause| {
+        let cause = ShareError::File { path: path.to_owned(), cause };
+        HomeError::Closed { cause: Box::new(cause) }
+    })?;
+    let key = match kind {
+        CredentialKind::Tpm2(_) => CredentialKey::Tpm2,
+        CredentialKind::HostAndTpm2(_) => CredentialKey::HostAndTpm2,
+        CredentialKind::Host | CredentialKind::Nothing | CredentialKind::Unknown => CredentialKey::Host,
+    };
+    decrypted(&bytes, path, &CredentialSealing { name: name.to_owned(), key, pcrs: None, device: None })
+}
+
+fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<Loaded, HomeError> {
+    let text = credential::decrypt(bytes, sealing)
+        .map_err(|cause| HomeError::CredentialUnopened { path: path.to_owned(), cause })?;
+    let origin = Source::File(path.to_owned());
+    format::parse(&text, &origin)
+        .map_err(|cause| HomeError::Closed { cause: Box::new(ShareError::Content { origin, cause }) })
 }

@@ -11,10 +11,11 @@ mod sealed_file;
 mod tcti;
 
 pub use blob::{Blob, BoundPcrs, Description, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
-pub use helper::{OPEN_LIMIT, SEAL_LIMIT};
+pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, find};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
 pub use refusal::{TpmRefusal, TpmTrouble};
 pub use sealed_file::SealedFile;
+pub use tcti::device;
 
 use super::{ContentRefusal, ShareError, Source, format};
 use zeroize::Zeroizing;

@@ -96,13 +96,18 @@ impl TpmRefusal {
     pub fn advice(&self, path: Option<&Path>) -> String {
         let file = path.map_or_else(|| "FILE".to_owned(), quote::shell);
         match self.trouble {
-            TpmTrouble::HelperMissing => "Install the package vault-unseal-tpm.".to_owned(),
+            TpmTrouble::HelperMissing => {
+                "Install the package vault-unseal-tpm: apt install ./vault-unseal-tpm_*.deb".to_owned()
+            }
             TpmTrouble::Absent => "See whether the machine has one and it is switched on in the firmware: \
-                                   ls -l /dev/tpm*; journalctl -k | grep -i tpm"
+                                   ls -l /dev/tpm*; journalctl -k | grep -i tpm. If only the service \
+                                   does not see it: sudo vault-unseal check"
                 .to_owned(),
-            TpmTrouble::Permission => "See who may use it: ls -l /dev/tpmrm0. The service needs that group: \
-                                       systemctl edit vault-unseal, [Service], SupplementaryGroups=tss"
-                .to_owned(),
+            TpmTrouble::Permission => {
+                "See who may use it: ls -l /dev/tpmrm0. The service needs a drop-in for it, as this \
+                                       says: sudo vault-unseal check"
+                    .to_owned()
+            }
             TpmTrouble::Busy => "It is tried again. If it lasts, find who holds the TPM: fuser -v /dev/tpm0 \
                                  /dev/tpmrm0"
                 .to_owned(),

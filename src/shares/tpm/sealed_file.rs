@@ -3,7 +3,7 @@
 //! The service runs as a user of its own, who cannot read a file of root's with mode 0600. `LoadCredential=` hands it
 //! over under the file's name, and then the copy counts.
 
-use crate::shares::{ShareError, credential, file, quote};
+use crate::shares::{FileRefusal, ShareError, credential, file, quote};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -47,6 +47,11 @@ impl SealedFile {
         &self.path
     }
 
+    /// Whether a credential is read in its place.
+    pub fn is_copy(&self) -> bool {
+        self.copy.is_some()
+    }
+
     /// What is opened for it.
     pub fn location(&self) -> PathBuf {
         match &self.copy {
@@ -57,11 +62,14 @@ impl SealedFile {
 
     /// The bytes: of the file by the rules for share files, of a credential as systemd gave it.
     ///
-    /// Errors: [`ShareError::File`], [`ShareError::Copy`], and [`ShareError::StandIn`] for an empty credential.
+    /// Errors: [`ShareError::File`], [`ShareError::Copy`], and [`ShareError::NotSealed`] where there is none.
     pub fn read(&self) -> Result<Zeroizing<Vec<u8>>, ShareError> {
         let path = &self.path;
         let Some(Copy { directory, name }) = &self.copy else {
-            return file::read(path).map_err(|cause| ShareError::File { path: path.clone(), cause });
+            return file::read(path).map_err(|cause| match cause {
+                FileRefusal::Missing => ShareError::NotSealed { file: self.clone() },
+                cause => ShareError::File { path: path.clone(), cause },
+            });
         };
         let bytes = credential::read(Some(directory), name).map_err(|cause| ShareError::Copy {
             name: name.clone(),
@@ -69,7 +77,7 @@ impl SealedFile {
             cause,
         })?;
         if bytes.trim_ascii().is_empty() {
-            return Err(ShareError::StandIn { name: name.clone(), path: path.clone() });
+            return Err(ShareError::NotSealed { file: self.clone() });
         }
         Ok(bytes)
     }
@@ -80,7 +88,7 @@ impl fmt::Display for SealedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = quote::sentence(&self.path);
         match &self.copy {
-            Some(copy) => write!(f, "credential {:?}, in place of {path},", copy.name),
+            Some(copy) => write!(f, "credential {:?} in place of {path}", copy.name),
             None => f.write_str(&path),
         }
     }
@@ -125,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_missing_is_to_be_made() {
+        let (_root, path, _) = machine();
+        fs::remove_file(&path).unwrap();
+        let error = SealedFile::itself(&path).read().unwrap_err();
+        let message = format!("cannot read shares from {}: there is no such file", path.display());
+        assert_eq!((error.kind(), error.to_string()), ("sealed-file-missing", message));
+        let command = format!("Seal the shares: vault-unseal enroll FILE --tpm2 --output {}", path.display());
+        assert_eq!(error.advice(), Some(command));
+    }
+
+    #[test]
     fn what_is_wrong_with_the_copy_names_both() {
         let (_root, path, credentials) = machine();
         let copy = credentials.join("shares.tpm2");
@@ -136,20 +155,20 @@ mod tests {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "credential \"shares.tpm2\", in place of {}, is empty: there was no such file when the service \
-                     started",
+                    "cannot read shares from credential \"shares.tpm2\" in place of {}: it is empty, and there was no \
+                     such file when the service started",
                     path.display()
                 )
             );
             let advice = error.advice().unwrap();
             let command = format!("vault-unseal enroll FILE --tpm2 --output {}", path.display());
-            assert!(advice.contains(&command), "{advice}");
+            assert!(advice.contains(&command) && advice.ends_with("restart the service"), "{advice}");
         }
         fs::remove_file(&copy).unwrap();
         fs::create_dir(&copy).unwrap();
         let error = refusal();
         assert_eq!(error.kind(), "credential-not-regular");
-        let places = format!("from credential \"shares.tpm2\", in place of {}: ", path.display());
+        let places = format!("from credential \"shares.tpm2\" in place of {}: ", path.display());
         assert!(error.to_string().contains(&places), "{error}");
         assert!(error.advice().unwrap().contains("systemctl cat vault-unseal"), "{error}");
     }

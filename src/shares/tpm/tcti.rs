@@ -1,9 +1,17 @@
 //! Which TPM is meant, in the words of tpm2-tss (`device:/dev/tpmrm0`, `tabrmd:`, `swtpm:host=…,port=…`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The kernel's resource manager: shares the TPM among its users and cleans up after them.
 const DEVICE: &str = "/dev/tpmrm0";
+
+/// The device through which the service, whose environment names no TPM, reaches the configured one; `None` where that is
+/// no device of the kernel's.
+pub fn device(configured: Option<&str>) -> Option<PathBuf> {
+    let configured = configured.unwrap_or("device");
+    let (kind, path) = configured.split_once(':').unwrap_or((configured, ""));
+    (kind == "device").then(|| PathBuf::from(if path.is_empty() { DEVICE } else { path }))
+}
 
 /// The configured TPM, else that of tpm2-tools' variables, else the kernel's, else that of the daemon tpm2-abrmd.
 pub(super) fn resolve(configured: Option<&str>) -> String {
@@ -31,6 +39,18 @@ fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_is_told_from_other_ways_to_a_tpm() {
+        let shown = |configured| device(configured).map(|path| path.display().to_string());
+        for configured in [None, Some("device"), Some("device:"), Some("device:/dev/tpmrm0")] {
+            assert_eq!(shown(configured).as_deref(), Some("/dev/tpmrm0"), "{configured:?}");
+        }
+        assert_eq!(shown(Some("device:/dev/tpm0")).as_deref(), Some("/dev/tpm0"));
+        for configured in ["tabrmd:", "swtpm:host=127.0.0.1,port=2321"] {
+            assert_eq!(shown(Some(configured)), None);
+        }
+    }
 
     #[test]
     fn what_is_said_wins_and_then_the_kernel() {

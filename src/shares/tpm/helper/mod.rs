@@ -8,6 +8,7 @@ use super::pcrs::PcrSelection;
 use super::refusal::{TpmRefusal, TpmTrouble};
 use crate::shares::conversation::{self, Pipes};
 use crate::shares::quote;
+pub use place::{INSTALLED, find};
 use slot::Slot;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 const NAME: &str = "vault-unseal-tpm";
 /// Where the package puts it.
-const INSTALLED: &str = "/usr/libexec/vault-unseal/vault-unseal-tpm";
+pub const INSTALLED: &str = "/usr/libexec/vault-unseal/vault-unseal-tpm";
 
 /// The helper beside the running executable, where cargo puts both; else the installed one.
-pub(super) fn find() -> Result<PathBuf, TpmRefusal> {
+///
+/// Errors: there is neither ([`TpmTrouble::HelperMissing`]).
+pub fn find() -> Result<PathBuf, TpmRefusal> {
     let running = std::env::current_exe().ok();
     let beside = running.as_deref().and_then(|running| beside(running, geteuid().as_raw()));
     let installed = || Some(PathBuf::from(INSTALLED)).filter(|path| path.is_file());

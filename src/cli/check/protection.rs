@@ -1,0 +1,145 @@
+//! What protects shares where they rest: read from the files themselves, never from what was meant.
+
+use super::finding::{Findings, Severity};
+use super::machine::Machine;
+use crate::shares::home::{CredentialKind, Protection};
+use crate::shares::{quote, tpm};
+use std::fs;
+use std::path::Path;
+
+/// The TPM as the kernel shares it out; its absence is the absence of a TPM for us and for systemd.
+const DEVICE: &str = "/dev/tpmrm0";
+/// Where the kernel shows what PCRs hold (Linux 5.12).
+const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
+/// What never changes, in words that fit every kind of PCRs.
+const UNMEASURED: &str = "nothing has been measured into them, so that they protect nothing: the same shares open \
+                          whatever the machine starts";
+const UNMEASURED_REMEDY: &str = "The firmware does not measure (a Raspberry Pi's does not). The TPM itself still \
+                                 protects the shares on a disk that is taken elsewhere; without PCRs there is less to \
+                                 be locked out by.";
+
+/// Where to look for a TPM that is not there.
+pub(super) const ABSENT: &str =
+    "See whether it is switched on in the firmware: ls -l /dev/tpm*; journalctl -k | grep -i tpm";
+
+/// Whether the machine has a TPM that can be used.
+pub(super) fn has_tpm(machine: &Machine) -> bool {
+    machine.look(Path::new(DEVICE)).is_some()
+}
+
+/// A file of shares as they are.
+pub(super) fn plain(machine: &Machine, path: &Path, subject: &str, findings: &mut Findings) {
+    let file = quote::shell(&machine.name(path));
+    let remedy = has_tpm(machine)
+        .then(|| format!("This machine's TPM could seal them: vault-unseal enroll {file} --tpm2"));
+    findings.add(
+        Severity::Ok,
+        subject,
+        "protection-none",
+        "not encrypted: whoever has the disk, or a backup of it, has the shares".to_owned(),
+        remedy,
+    );
+}
+
+/// An encrypted credential of this name, in a file of the machine.
+pub(super) fn credential(
+    machine: &Machine,
+    kind: &CredentialKind,
+    path: &Path,
+    name: &str,
+    subject: &str,
+    findings: &mut Findings,
+) {
+    let anew = |from: &str| format!("Seal them anew: {}", enroll_credential(machine, from, path, name));
+    let (severity, word, message, remedy) = match kind {
+        CredentialKind::Host if has_tpm(machine) => (
+            Severity::Warning,
+            "protection-host",
+            "protected by the host key alone, though this machine has a TPM: a copied disk opens them. systemd-creds \
+             falls back to that by itself (--with-key=auto)"
+                .to_owned(),
+            Some(anew("--rebind")),
+        ),
+        CredentialKind::Host => (
+            Severity::Ok,
+            "protection-host",
+            "protected by the host key alone: a copied /etc does not open them, a copied disk does".to_owned(),
+            None,
+        ),
+        CredentialKind::Nothing => (
+            Severity::Warning,
+            "protection-none",
+            "encrypted with a key that everybody knows: whoever has the disk, or a backup of it, has the shares"
+                .to_owned(),
+            Some(anew("FILE") + " --force"),
+        ),
+        CredentialKind::Unknown => {
+            (Severity::Ok, "protection-unknown", format!("protected by {kind}"), None)
+        }
+        CredentialKind::Tpm2(binding) | CredentialKind::HostAndTpm2(binding) => {
+            if !binding.pcrs.is_empty() && binding.pcrs.iter().all(|pcr| is_zero(machine, *pcr)) {
+                let message = format!("protected by {kind}, but {UNMEASURED}");
+                (Severity::Warning, "pcrs-unmeasured", message, Some(UNMEASURED_REMEDY.to_owned()))
+            } else {
+                (Severity::Ok, "protection-tpm2", format!("protected by {kind}"), None)
+            }
+        }
+    };
+    findings.add(severity, subject, word, message, remedy);
+    if kind.tpm2().is_some() && !has_tpm(machine) {
+        findings.add(
+            Severity::Problem,
+            subject,
+            "tpm-absent",
+            format!("there is no {DEVICE}, and without this machine's TPM systemd cannot open them"),
+            Some(ABSENT.to_owned()),
+        );
+    }
+}
+
+/// The command that makes such a credential, from `from`, as well as this machine can.
+pub(super) fn enroll_credential(machine: &Machine, from: &str, path: &Path, name: &str) -> String {
+    let keys = if has_tpm(machine) { "host+tpm2" } else { "host" };
+    let mut command = format!("vault-unseal enroll {from} --credential {keys}");
+    if path != Path::new("/etc/vault-unseal/shares.cred") {
+        command = command + " --output " + &quote::shell(path);
+    }
+    if name != "shares" {
+        command = command + " --name " + &quote::shell(Path::new(name));
+    }
+    command
+}
+
+/// A file sealed to the TPM.
+pub(super) fn tpm2(blob: &tpm::Blob, subject: &str, findings: &mut Findings) {
+    let Protection { pcrs, unmeasured, .. } = Protection::of_tpm2(blob);
+    match pcrs {
+        None => findings.add(
+            Severity::Ok,
+            subject,
+            "protection-tpm2",
+            "protected by this machine's TPM, whatever the machine starts".to_owned(),
+            None,
+        ),
+        Some(pcrs) if unmeasured => findings.add(
+            Severity::Warning,
+            subject,
+            "pcrs-unmeasured",
+            format!("protected by this machine's TPM, bound to PCR {pcrs}, but {UNMEASURED}"),
+            Some(UNMEASURED_REMEDY.to_owned()),
+        ),
+        Some(pcrs) => findings.add(
+            Severity::Ok,
+            subject,
+            "protection-tpm2",
+            format!("protected by this machine's TPM, bound to PCR {pcrs}"),
+            None,
+        ),
+    }
+}
+
+/// Whether the PCR holds zeros now; one that cannot be read does not.
+fn is_zero(machine: &Machine, pcr: u8) -> bool {
+    let value = fs::read_to_string(machine.at(&Path::new(PCRS).join(pcr.to_string())));
+    value.is_ok_and(|value| !value.trim().is_empty() && value.trim().chars().all(|digit| digit == '0'))
+}

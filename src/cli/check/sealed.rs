@@ -1,0 +1,180 @@
+//! A file that the TPM sealed: whether the service gets to it and to the TPM, and whether the TPM opens it.
+
+use super::cluster::Place;
+use super::finding::{Findings, Severity};
+use super::machine::Machine;
+use super::protection;
+use super::sandbox::{device_settings, reads};
+use crate::explain::Explain as _;
+use crate::shares::tpm::{self, SealedFile, TpmRefusal, TpmTrouble};
+use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
+use crate::systemd::drop_in::DropIn;
+use crate::systemd::units::{CredentialOrigin, Unit};
+use std::path::{Path, PathBuf};
+
+/// A sealed file as the configuration names it.
+pub(super) struct Sealed<'a> {
+    /// The file.
+    pub(super) path: &'a Path,
+    /// Which TPM.
+    pub(super) tcti: Option<&'a str>,
+    /// What the findings are about.
+    pub(super) subject: &'a str,
+}
+
+impl Sealed<'_> {
+    /// The shares in it, if the TPM opens it for us.
+    pub(super) async fn check(&self, place: &Place<'_>, findings: &mut Findings) -> Option<Loaded> {
+        let Place { machine, .. } = place;
+        let unit = place.unit();
+        let configured = machine.name(self.path);
+        let handed = unit.and_then(|unit| handed_over(unit, &configured));
+        let device = tpm::device(self.tcti);
+        if let Some(unit) = unit {
+            self.settings(machine, unit, &configured, handed.is_some(), findings);
+        }
+        let usable = self.helper(machine, findings)
+            && device
+                .as_deref()
+                .is_none_or(|device| unit.is_none() || self.device(machine, device, findings));
+        let read = handed.unwrap_or(configured);
+        let blob = self.look(machine, &read, unit.is_some(), findings)?;
+        // A TPM is no part of a directory that stands for another machine.
+        let loaded = if usable && (machine.is_this_one() || device.is_none()) {
+            self.open(machine, &read, findings).await
+        } else {
+            let message =
+                format!("{} in {}, not opened", super::cluster::count(blob.shares), quote::sentence(&read));
+            findings.good(self.subject, message);
+            None
+        };
+        protection::tpm2(&blob, self.subject, findings);
+        loaded
+    }
+
+    /// What the unit has to say so that the service gets the file and the device.
+    fn settings(&self, machine: &Machine, unit: &Unit, file: &Path, handed: bool, findings: &mut Findings) {
+        let device = tpm::device(self.tcti);
+        let mut lacking =
+            device.as_deref().map(|device| device_settings(machine, unit, device)).unwrap_or_default();
+        if !handed && !reads(machine, unit, file) {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            lacking.push(format!("LoadCredential={name}:{}", quote::sentence(file)));
+        }
+        let [first @ .., last] = lacking.as_slice() else { return };
+        let list = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
+        let steps = DropIn::tpm2(file, device.as_deref()).steps(machine.root(), "");
+        findings.add(
+            Severity::Problem,
+            self.subject,
+            "unit-without-tpm",
+            format!("the service cannot open {}: its unit lacks {list}", quote::sentence(file)),
+            Some(format!("{steps}Then: systemctl daemon-reload; systemctl restart vault-unseal")),
+        );
+    }
+
+    /// Whether the executable is there that speaks with the TPM.
+    fn helper(&self, machine: &Machine, findings: &mut Findings) -> bool {
+        let here = if machine.is_this_one() || tpm::device(self.tcti).is_none() {
+            tpm::find().map(|_| ())
+        } else if machine.has_file(Path::new(tpm::INSTALLED)) {
+            Ok(())
+        } else {
+            let text = format!("there is no {}, which speaks with the TPM", tpm::INSTALLED);
+            Err(TpmRefusal::new(TpmTrouble::HelperMissing, text))
+        };
+        here.map_err(|refusal| self.refused(&refusal, findings)).is_ok()
+    }
+
+    /// Whether the TPM's device is there.
+    fn device(&self, machine: &Machine, device: &Path, findings: &mut Findings) -> bool {
+        let there = machine.look(device).is_some();
+        if !there {
+            let kind = TpmTrouble::Absent.word();
+            let text = format!("there is no TPM: {} is not there", quote::sentence(device));
+            findings.add(Severity::Problem, self.subject, kind, text, Some(protection::ABSENT.to_owned()));
+        }
+        there
+    }
+
+    fn refused(&self, refusal: &TpmRefusal, findings: &mut Findings) {
+        let advice = refusal.advice(Some(self.path));
+        findings.add(Severity::Problem, self.subject, refusal.kind(), refusal.to_string(), Some(advice));
+    }
+
+    /// What the file says of itself.
+    fn look(
+        &self,
+        machine: &Machine,
+        file: &Path,
+        by_service: bool,
+        findings: &mut Findings,
+    ) -> Option<tpm::Blob> {
+        let error = match tpm::look(&SealedFile::itself(&machine.at(file))) {
+            Ok(blob) => return Some(blob),
+            Err(error) => error,
+        };
+        let name = quote::sentence(file);
+        match error {
+            ShareError::NotSealed { .. } => findings.add(
+                Severity::Problem,
+                self.subject,
+                error.kind(),
+                format!("there is no file {name}"),
+                Some(format!("Seal the shares: vault-unseal enroll FILE --tpm2{}", output(file))),
+            ),
+            ShareError::File { cause: FileRefusal::Denied { .. }, .. } if by_service && !machine.as_root => {
+                findings.add(
+                    Severity::Warning,
+                    self.subject,
+                    "sealed-not-looked-into",
+                    format!("{name}, which the TPM sealed: only root can look into it"),
+                    Some("sudo vault-unseal check".to_owned()),
+                )
+            }
+            error => findings.explain(Severity::Problem, self.subject, &error),
+        }
+        None
+    }
+
+    /// Lets the TPM open the file, off the loop.
+    async fn open(&self, machine: &Machine, file: &Path, findings: &mut Findings) -> Option<Loaded> {
+        let source = Source::Tpm2 { path: machine.at(file), tcti: self.tcti.map(str::to_owned) };
+        // Ends by itself: whoever waits for the TPM gives up after a while.
+        let opened = tokio::task::spawn_blocking(move || source.load()).await.ok()?;
+        match opened {
+            Ok(loaded) => {
+                let shares = super::cluster::count(loaded.shares.count());
+                findings.good(self.subject, format!("{shares} in {}", quote::sentence(file)));
+                Some(loaded)
+            }
+            Err(error) => {
+                let not_ours = matches!(&error, ShareError::Tpm { cause, .. } if cause.trouble() == TpmTrouble::Permission);
+                if not_ours && !machine.as_root {
+                    let remedy = Some("sudo vault-unseal check".to_owned());
+                    findings.add(Severity::Warning, self.subject, error.kind(), error.to_string(), remedy);
+                } else {
+                    findings.explain(Severity::Problem, self.subject, &error);
+                }
+                None
+            }
+        }
+    }
+}
+
+/// The file whose copy systemd hands to the service in place of `file`.
+fn handed_over(unit: &Unit, file: &Path) -> Option<PathBuf> {
+    match unit.credential(file.file_name()?.to_str()?) {
+        Some(CredentialOrigin::File { path, encrypted: false, .. }) if path.is_absolute() => Some(path),
+        _ => None,
+    }
+}
+
+/// What `enroll` has to be told of a file that is elsewhere than usual.
+fn output(file: &Path) -> String {
+    if file == Path::new("/etc/vault-unseal/shares.tpm2") {
+        String::new()
+    } else {
+        format!(" --output {}", quote::shell(file))
+    }
+}
