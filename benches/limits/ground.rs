@@ -59,7 +59,8 @@ pub(crate) fn stop(mut daemon: Daemon) {
     assert!(status.success(), "{status}:\n{}", daemon.output());
 }
 
-fn write(path: PathBuf, text: &str) {
+/// Writes a file that is its owner's alone, in place of an earlier one.
+pub(crate) fn write(path: PathBuf, text: &str) {
     let _ = fs::remove_file(&path);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();

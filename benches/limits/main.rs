@@ -17,9 +17,11 @@ mod conversation;
 mod door;
 mod ground;
 mod memory;
+mod peak;
 mod polls;
 mod process;
 mod race;
+mod sealed;
 mod size;
 mod start;
 mod table;
@@ -34,12 +36,13 @@ use table::Table;
 /// A part of the benchmark: what it is called, and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     ("size", size::measure),
     ("start", start::measure),
     ("memory", memory::measure),
     ("polls", polls::measure),
     ("unseal", race::measure),
+    ("sealed", sealed::measure),
 ];
 
 fn main() -> ExitCode {

@@ -41,9 +41,9 @@ impl Unit {
     }
 }
 
-/// The rows, in the order they were measured.
+/// The rows, in the order they were measured, and what could not be.
 #[derive(Default)]
-pub(crate) struct Table(Vec<Row>);
+pub(crate) struct Table(Vec<Row>, Vec<String>);
 
 impl Table {
     /// A number that must not exceed `limit`.
@@ -54,6 +54,11 @@ impl Table {
     /// A number that explains others.
     pub(crate) fn shown(&mut self, measure: &str, value: f64, unit: Unit) {
         self.0.push(Row { measure: measure.to_owned(), value, unit, limit: None });
+    }
+
+    /// What cannot be measured here, and why.
+    pub(crate) fn absent(&mut self, measure: &str, why: &str) {
+        self.1.push(format!("not measured: {measure} ({why})"));
     }
 
     /// No limit is exceeded.
@@ -71,6 +76,9 @@ impl Table {
         for [measure, value, limit, verdict] in &lines {
             let line = format!("{measure:first$}  {value:>second$}  {limit:>third$}  {verdict}");
             let _ = writeln!(text, "{}", line.trim_end());
+        }
+        for absent in &self.1 {
+            let _ = writeln!(text, "{absent}");
         }
         text
     }

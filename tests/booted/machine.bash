@@ -5,6 +5,8 @@
 machine=vault-unseal-booted-$$
 root=$work/disk/root
 nspawn='' namespaces_mounted=''
+# More of systemd-nspawn's, for a case.
+machine_options=()
 
 # The throw-away copy and the network: loopback, and an address that is not loopback's.
 machine_make() {
@@ -46,7 +48,7 @@ machine_up() {
         exec systemd-nspawn "$@"' _ "$machine" \
         --directory="$root" --machine="$machine" --boot --register=no --keep-unit --console=read-only \
         --network-namespace-path="/run/netns/$machine" --bind-ro="$bao:/usr/local/lib/openbao/bao" \
-        --capability=CAP_IPC_LOCK --system-call-filter='bpf @keyring' \
+        --capability=CAP_IPC_LOCK --system-call-filter='bpf @keyring' "${machine_options[@]}" \
         </dev/null >>"$work/console" 2>&1 &
     # CAP_IPC_LOCK: LimitMEMLOCK=infinity. bpf: IPAddressDeny= and DevicePolicy= are not enforced without it.
     nspawn=$!

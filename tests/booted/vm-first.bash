@@ -17,6 +17,7 @@ cluster_addr = "https://127.0.0.1:8201"
 storage "raft" {
   path = "/var/lib/openbao"
   node_id = "one"
+  performance_multiplier = 1
 }
 listener "tcp" {
   address = "127.0.0.1:8200"

@@ -19,7 +19,7 @@ check 'the server is killed: it comes back unsealed' within 120 quietly says 'Se
 
 tpm2_pcrextend "7:sha256=$(printf other | sha256sum | cut -d' ' -f1)"
 systemctl restart vault
-check 'another measurement: shares-unavailable, and the PCR is named' refused 'PCR 0\+7 [(]sha256[)] no longer hold'
+check 'another measurement: shares-unavailable, and the PCR is named' refused 'PCR 7 [(]sha256[)] no longer holds'
 check 'another measurement: it says what to do' says 'vault-unseal enroll --rebind' told
 
 source_is '{ credential = "shares" }'
