@@ -74,7 +74,7 @@ fn is_as_in(name: &str, home: &Home, actual: &str) {
 /// The shares in a plain file, as bytes.
 fn stored(path: &Path) -> Vec<Vec<u8>> {
     let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    document.as_array().unwrap().iter().map(|share| unhex(share.as_str().unwrap())).collect()
+    document["keys"].as_array().unwrap().iter().map(|share| unhex(share.as_str().unwrap())).collect()
 }
 
 fn bytes(shares: &[String]) -> Vec<Vec<u8>> {

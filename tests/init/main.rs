@@ -104,7 +104,7 @@ fn is_as_in(name: &str, home: &Home, servers: &[&str], actual: &str) {
 /// The shares in a plain file, in hex.
 fn stored(path: &Path) -> Vec<String> {
     let document: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    document.as_array().unwrap().iter().map(|share| share.as_str().unwrap().to_owned()).collect()
+    document["keys"].as_array().unwrap().iter().map(|share| share.as_str().unwrap().to_owned()).collect()
 }
 
 /// The words of a text that are shares in hex.

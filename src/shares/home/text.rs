@@ -1,14 +1,19 @@
-//! The text that is stored: a JSON array of shares in hex, which every version of this program reads.
+//! The text that is stored: shares in hex under the name that the servers' API gives them, `{"keys": […]}`. Every version of
+//! this program reads it, and so do scripts that were written for the answer of `sys/init`.
 
 use std::hint::black_box;
 use zeroize::Zeroizing;
 
+const HEAD: &[u8] = b"{\"keys\": [";
+const TAIL: &[u8] = b"\n]}\n";
+
 /// The text of these shares, in memory that wipes itself and never had to grow.
 pub(super) fn of<'a>(shares: impl Iterator<Item = &'a [u8]> + Clone) -> Zeroizing<Vec<u8>> {
-    // Two digits a byte, two quotes, a comma or a bracket, a newline and two spaces.
-    let length: usize = shares.clone().map(|share| 2 * share.len() + 6).sum::<usize>() + 6;
+    // Two digits a byte, two quotes, a comma, a newline and two spaces.
+    let length: usize =
+        shares.clone().map(|share| 2 * share.len() + 6).sum::<usize>() + HEAD.len() + TAIL.len();
     let mut text = Zeroizing::new(Vec::with_capacity(length));
-    text.push(b'[');
+    text.extend_from_slice(HEAD);
     for (index, share) in shares.enumerate() {
         text.extend_from_slice(if index == 0 { b"\n  \"" } else { b",\n  \"" });
         let start = text.len();
@@ -20,7 +25,7 @@ pub(super) fn of<'a>(shares: impl Iterator<Item = &'a [u8]> + Clone) -> Zeroizin
         }
         text.push(b'"');
     }
-    text.extend_from_slice(b"\n]\n");
+    text.extend_from_slice(TAIL);
     debug_assert!(text.len() <= length);
     text
 }
@@ -41,7 +46,7 @@ mod tests {
         for (count, length) in [(1, 16), (1, 32), (5, 33), (255, 33)] {
             let shares: Vec<Vec<u8>> = (1..=count).map(|x: u8| vec![x; length]).collect();
             let text = of(shares.iter().map(Vec::as_slice));
-            let bound = shares.len() * (2 * length + 6) + 6;
+            let bound = shares.len() * (2 * length + 6) + HEAD.len() + TAIL.len();
             assert!(text.len() <= bound && text.capacity() == bound, "a buffer that grew left a copy behind");
             let loaded = format::parse(&text, &Source::File("shares.json".into())).unwrap();
             let read: Vec<&[u8]> = loaded.shares.iter().map(crate::shares::Share::bytes).collect();
