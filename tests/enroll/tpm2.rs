@@ -68,6 +68,11 @@ fn after_a_firmware_update_it_is_bound_anew() {
     assert_eq!(fs::read(home.path("shares.tpm2")).unwrap(), before, "kept until there is another");
     assert_eq!(pcrs(&bind(&["--rebind", "offline"])).0, "sha256:0");
     assert_eq!(pcrs(&bind(&["--rebind"])).0, "sha256:0", "it opens again");
+    // From standard input as from a file, where the shares are on paper.
+    tpm.extend(0);
+    let offline = fs::File::open(home.path("offline")).unwrap();
+    let arguments = ["--rebind", "-", "--output", "shares.tpm2", "--tcti", &tcti, "--json"];
+    assert_eq!(pcrs(&run(enroll(&home, &arguments).stdin(offline))).0, "sha256:0");
     assert!(home.path("offline").exists());
     // PCRs that nobody extended bind to nothing.
     assert_eq!(pcrs(&bind(&["--rebind", "--pcrs", "7"])), ("sha256:7".into(), false.into()));
