@@ -7,6 +7,7 @@
 
 mod answer;
 mod bounded;
+mod child;
 mod consistency;
 mod conversation;
 mod credential;

@@ -4,12 +4,10 @@
 //! boards whose firmware does not measure for instance, and say nothing of it.
 
 use super::{CredentialKind, Protection};
-use crate::shares::conversation;
-use crate::shares::quote;
+use crate::shares::child;
 use crate::shares::tpm::PcrSelection;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
@@ -21,8 +19,6 @@ const LIMIT: Duration = Duration::from_secs(60);
 const MOST: usize = crate::shares::bounded::LIMIT;
 /// What it says of PCRs into which the firmware measures nothing (versions 252 to 257).
 const UNMEASURED: &str = "PCR policy effectively unenforced";
-/// How often a process whose pipes are closed is asked for its exit status.
-const LOOK_FOR_EXIT: Duration = Duration::from_millis(2);
 
 /// Which keys encrypt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,11 +170,7 @@ pub(super) fn decrypt(
 
 fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, CredentialTrouble> {
     let program = PROGRAMS.iter().find(|path| Path::new(path).exists()).ok_or(CredentialTrouble::Missing)?;
-    let mut command = Command::new(program);
-    // Nothing of this process's environment is its business.
-    command.env_clear().env("LC_ALL", "C.UTF-8").current_dir("/");
-    // Ctrl-C is for whoever started it: what that one holds must not get lost here.
-    command.process_group(0);
+    let mut command = child::command(Path::new(program));
     command.arg(verb).arg(format!("--name={}", sealing.name));
     if let Some(device) = &sealing.device {
         command.arg(format!("--tpm2-device={device}"));
@@ -195,49 +187,18 @@ fn run(
 ) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CredentialTrouble> {
     let deadline = Instant::now() + LIMIT;
     let failed = |error| CredentialTrouble::Io { error };
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut running = Running(command.spawn().map_err(failed)?);
-    let Some(pipes) = running.pipes() else { return Err(CredentialTrouble::Strange) };
-    let answer = conversation::hold(pipes, input, MOST, deadline)
-        .map_err(failed)?
-        .ok_or(CredentialTrouble::Timeout)?;
-    loop {
-        match running.0.try_wait().map_err(failed)? {
-            Some(status) if status.success() => {
-                let output = answer.output.ok_or(CredentialTrouble::Strange)?;
-                return Ok((output, answer.complaint));
-            }
-            Some(status) => {
-                let said = last_line(&answer.complaint).unwrap_or_else(|| format!("it ended with {status}"));
-                return Err(CredentialTrouble::Refused { doing, key, said });
-            }
-            None if Instant::now() >= deadline => return Err(CredentialTrouble::Timeout),
-            None => std::thread::sleep(LOOK_FOR_EXIT),
-        }
+    let (status, answer) =
+        child::ask(command, input, MOST, deadline).map_err(failed)?.ok_or(CredentialTrouble::Timeout)?;
+    if !status.success() {
+        let said = last_line(&answer.complaint).unwrap_or_else(|| format!("it ended with {status}"));
+        return Err(CredentialTrouble::Refused { doing, key, said });
     }
-}
-
-/// The process; killed when dropped before its end was seen.
-struct Running(Child);
-
-impl Running {
-    fn pipes(&mut self) -> Option<conversation::Pipes> {
-        Some((self.0.stdin.take()?, self.0.stdout.take()?, self.0.stderr.take()?))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Fails only if it has ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    Ok((answer.output.ok_or(CredentialTrouble::Strange)?, answer.complaint))
 }
 
 /// The last line that says something, fit for a terminal.
 fn last_line(complaint: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(complaint);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    let line: String = line.chars().filter(|c| !c.is_control()).collect();
-    Some(quote::sentence(Path::new(line.trim_end_matches('.'))))
+    Some(child::sentence(line))
 }
