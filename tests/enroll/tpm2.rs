@@ -122,5 +122,6 @@ fn what_a_person_reads() {
     let arguments =
         ["init.json", "--tpm2", "--pcrs", "7", "--output", "shares.tpm2", "--threshold", "3", "--shred"];
     let output = run(enroll(&home, &arguments).args(["--tcti", &tpm.tcti()]));
-    crate::is_as_in("tpm2.txt", &home, &text(&output));
+    let said = text(&output).replace(&tpm.port().to_string(), "PORT");
+    crate::is_as_in("tpm2.txt", &home, &said);
 }

@@ -133,7 +133,7 @@ fn a_service_reads_the_copy_that_systemd_made_of_the_file() {
     };
     let mut daemon = Daemon::start(&mut command());
     let said = daemon.wait_for_line("shares-unavailable").text;
-    let places = format!("credential \"shares.tpm2\", in place of {}", home.path("shares.tpm2").display());
+    let places = format!("credential \"shares.tpm2\" in place of {}", home.path("shares.tpm2").display());
     assert!(said.contains(&format!("cannot open the shares in {places} with the TPM: PCR 16")), "{said}");
     // A copy that is made anew is noticed as the file would be.
     hand_over(&sealed(&tpm, &lines(&init.keys_hex), None));
@@ -162,18 +162,18 @@ fn what_check_says_of_a_sealed_file() {
         ("the TPM", None),
         ("PCRs", Some("7")),
         ("PCRs that hold nothing", Some("14")),
-        ("another boot", Some("16")),
+        ("another boot", Some("7")),
     ] {
         put(&home, &sealed(&tpm, &text, pcrs));
-        if pcrs == Some("16") {
-            tpm.extend(16);
+        if title == "another boot" {
+            tpm.extend(7);
         }
         let output = run(&mut home.command(&["check"]));
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stdout = stdout.replace(home.directory().to_str().unwrap(), "/etc/vault-unseal");
-        let ours =
-            stdout.lines().filter(|line| !line.contains("configuration  ") && !line.contains("http://"));
-        let ours: Vec<&str> = ours.filter(|line| !line.contains("cannot be told")).collect();
+        let others = ["configuration  ", "http://", "cannot be told", "A proxy", " problem"];
+        let ours: Vec<&str> =
+            stdout.lines().filter(|line| !others.iter().any(|other| line.contains(other))).collect();
         said = said + "# " + title + "\n" + &ours.join("\n") + "\n";
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tpm/snapshots/check.txt");

@@ -11,9 +11,6 @@ use std::path::Path;
 const DEVICE: &str = "/dev/tpmrm0";
 /// Where the kernel shows what PCRs hold (Linux 5.12).
 const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
-/// What never changes, in words that fit every kind of PCRs.
-const UNMEASURED: &str = "nothing has been measured into them, so that they protect nothing: the same shares open \
-                          whatever the machine starts";
 const UNMEASURED_REMEDY: &str = "The firmware does not measure (a Raspberry Pi's does not). The TPM itself still \
                                  protects the shares on a disk that is taken elsewhere; without PCRs there is less to \
                                  be locked out by.";
@@ -78,7 +75,10 @@ pub(super) fn credential(
         }
         CredentialKind::Tpm2(binding) | CredentialKind::HostAndTpm2(binding) => {
             if !binding.pcrs.is_empty() && binding.pcrs.iter().all(|pcr| is_zero(machine, *pcr)) {
-                let message = format!("protected by {kind}, but {UNMEASURED}");
+                let message = format!(
+                    "protected by {kind}, but nothing has been measured into them: they protect nothing, whatever the \
+                     machine starts"
+                );
                 (Severity::Warning, "pcrs-unmeasured", message, Some(UNMEASURED_REMEDY.to_owned()))
             } else {
                 (Severity::Ok, "protection-tpm2", format!("protected by {kind}"), None)
@@ -125,7 +125,10 @@ pub(super) fn tpm2(blob: &tpm::Blob, subject: &str, findings: &mut Findings) {
             Severity::Warning,
             subject,
             "pcrs-unmeasured",
-            format!("protected by this machine's TPM, bound to PCR {pcrs}, but {UNMEASURED}"),
+            format!(
+                "protected by this machine's TPM, bound to PCR {pcrs}, but nothing had been measured into them when the \
+                 shares were sealed: where nothing ever is, they protect nothing"
+            ),
             Some(UNMEASURED_REMEDY.to_owned()),
         ),
         Some(pcrs) => findings.add(

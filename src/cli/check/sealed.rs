@@ -130,7 +130,7 @@ impl Sealed<'_> {
                     "sealed-not-looked-into",
                     format!("{name}, which the TPM sealed: only root can look into it"),
                     Some("sudo vault-unseal check".to_owned()),
-                )
+                );
             }
             error => findings.explain(Severity::Problem, self.subject, &error),
         }

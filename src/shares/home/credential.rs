@@ -124,7 +124,11 @@ impl CredentialTrouble {
                 "See whether systemd can use the TPM: systemd-creds has-tpm2 (its libraries: apt install \
                  libtss2-esys-3.0.2-0 libtss2-rc0 libtss2-mu0 libtss2-tcti-device0). Without a TPM: --credential host."
             }
-            Self::Refused { .. } => "Run this as root: the host key is root's.",
+            Self::Refused { doing: "encrypt", .. } => "Run this as root: the host key is root's.",
+            Self::Refused { .. } => {
+                "The host key is root's and this machine's alone: ls -l /var/lib/systemd/credential.secret. If it is \
+                 another by now, encrypt the shares anew, from where they are kept: vault-unseal enroll"
+            }
             Self::Io { .. } | Self::OtherKeys { .. } | Self::Strange => "Nothing was changed.",
         }
         .to_owned()

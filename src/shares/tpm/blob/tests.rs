@@ -5,7 +5,7 @@ fn blob(pcrs: bool) -> Blob {
     Blob {
         shares: 3,
         primary: [0x0b; 34],
-        pcrs: pcrs.then(|| BoundPcrs { bank: PcrBank::Sha256, values, policy: [0xef; 32] }),
+        pcrs: pcrs.then_some(BoundPcrs { bank: PcrBank::Sha256, values, policy: [0xef; 32] }),
         public: vec![1; 80],
         private: vec![2; 160],
         nonce: [3; NONCE_LENGTH],
