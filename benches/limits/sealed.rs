@@ -105,8 +105,8 @@ impl Homes {
         tpm.extend(7);
         let sealed = files.path().join("shares.tpm2");
         seal(&plain, &sealed, &tpm);
-        let plain = format!("{{ file = {plain:?} }}");
-        let sealed = format!("{{ tpm2 = {sealed:?}, tcti = {:?} }}", tpm.tcti());
+        let plain = format!("{{ file = \"{}\" }}", plain.display());
+        let sealed = format!("{{ tpm2 = \"{}\", tcti = \"{}\" }}", sealed.display(), tpm.tcti());
         Self { ground, files, plain, sealed, _tpm: tpm }
     }
 
