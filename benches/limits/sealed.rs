@@ -106,7 +106,7 @@ impl Homes {
         let sealed = files.path().join("shares.tpm2");
         seal(&plain, &sealed, &tpm);
         let plain = format!("{{ file = \"{}\" }}", plain.display());
-        let sealed = format!("{{ tpm2 = \"{}\", tcti = {:?} }}", sealed.display(), tpm.tcti());
+        let sealed = format!("{{ tpm2 = \"{}\", tcti = \"{}\" }}", sealed.display(), tpm.tcti());
         Self { ground, files, plain, sealed, _tpm: tpm }
     }
 

@@ -4,8 +4,8 @@ set -euo pipefail
 . ./check.bash
 
 ip link set lo up
-install -m 755 bao /usr/local/bin/bao
-rm bao
+chmod 755 bao
+mv bao /usr/local/bin/bao
 useradd --system --home-dir /var/lib/openbao --shell /usr/sbin/nologin openbao
 mkdir -p /etc/openbao /etc/vault/tls
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=vault' \
