@@ -41,13 +41,13 @@ const KNOCK_CLOSELY: Duration = Duration::from_secs(5);
 /// How long to wait between two tries whether anything listens at a node, `refused` after its port was first found
 /// closed; `None` when it is no longer worth it. `own`: the node is on this machine. `nodes`: how many are tried now.
 ///
-/// A try at a port of this machine takes some 50 µs, timer and all, and disturbs nobody: 2 % of one core for a few
+/// A try at a port of this machine takes some 50 µs, timer and all, and disturbs nobody: 5 % of one core for a few
 /// seconds and 1 % for the rest of the half minute, measured; several nodes share it.
 /// Another machine gets one SYN in 20 ms and answers with one RST. A port that swallows SYNs is not tried at all.
 pub fn knock_pause(refused: Duration, own: bool, nodes: usize) -> Option<Duration> {
     let pause = match (own, refused) {
         (_, refused) if refused >= KNOCK => return None,
-        (true, refused) if refused < KNOCK_CLOSELY => Duration::from_millis(2),
+        (true, refused) if refused < KNOCK_CLOSELY => Duration::from_millis(1),
         (true, _) => Duration::from_millis(10),
         (false, _) => Duration::from_millis(20),
     };

@@ -327,12 +327,12 @@ fn only_a_closed_port_is_knocked_at_and_only_while_it_is_new() {
     assert_eq!(machine.observe(at(60), gone(Unreachable::Refused)).refused_since, Some(at(60)));
     let millis = |millis| Some(Duration::from_millis(millis));
     for (refused, own, nodes, pause) in [
-        (0, true, 1, millis(2)),
-        (4, true, 1, millis(2)),
+        (0, true, 1, millis(1)),
+        (4, true, 1, millis(1)),
         (5, true, 1, millis(10)),
         (29, true, 1, millis(10)),
         (0, false, 1, millis(20)),
-        (0, true, 1000, millis(2000)),
+        (0, true, 1000, millis(1000)),
         (30, true, 1, None),
         (30, false, 1, None),
     ] {
