@@ -27,11 +27,15 @@ impl Announcer {
         Self { key, previous: None, locked_since: None, disturbed: None, corrupt: Vec::new() }
     }
 
-    /// Announces what is new.
-    pub(super) fn announce(&mut self, state: Option<&State>, events: &[Event], held: Option<&ShareSet>) {
+    /// Tells what happened on the way to a state; `held` are the shares that took part.
+    pub(super) fn tell(&mut self, events: &[Event], held: Option<&ShareSet>) {
         for event in events {
             self.event(event, held);
         }
+    }
+
+    /// Announces the state if it is news.
+    pub(super) fn announce(&mut self, state: Option<&State>) {
         let Some(state) = state else { return };
         if self.is_news(state) {
             self.state(state);

@@ -65,11 +65,12 @@ pub(super) async fn watch(
         step = machine.observe(began.elapsed(), seen);
         holds.book(&key, machine.hold());
         announcer.corrupt(&hands.corrupt);
-        let events = machine.take_events();
-        announcer.announce(machine.state(), &events, hands.held.as_ref());
+        announcer.tell(&machine.take_events(), hands.held.as_ref());
+        // Before the state is announced: who reads there that shares are no longer needed may rely on it.
         if !machine.needs_shares() {
             hands.held = None;
         }
+        announcer.announce(machine.state());
         if machine.state().is_some_and(State::is_unsealed) {
             hands.reader.forget();
         }
