@@ -37,7 +37,10 @@ impl Explain for Notice {
     fn advice(&self) -> Option<String> {
         Some(match self {
             Self::RootToken { origin: Source::File(path), .. } => {
-                format!("Write it anew without: {}", without_token(path))
+                format!(
+                    "Keep the token elsewhere if it is still needed, then write the file anew without: {}",
+                    without_token(path)
+                )
             }
             Self::RootToken { origin: Source::Credential(_), .. } => {
                 "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, which leaves it out"

@@ -127,7 +127,8 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
         if let Some(refusal) = access.refusal(path) {
             let path = machine.name(path);
             findings.add(
-                Severity::Warning,
+                // It would not start.
+                Severity::Problem,
                 subject,
                 "service-cannot-read",
                 format!(
