@@ -32,8 +32,10 @@ use std::io::{self, Write};
 
 /// Does what the arguments say.
 pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Exit {
-    // Shares are read below. A kernel that refuses is found by `run`, which cannot do without.
-    let _ = protect::this_process();
+    if let Err(error) = protect::this_process() {
+        eprintln!("error: the kernel does not let this process protect its memory: {error}");
+        return Exit::Failed;
+    }
     match store(arguments, options) {
         Ok(exit) | Err(Failure::Told(exit)) => exit,
         Err(Failure::Error(error, exit)) => fail(error.as_ref(), exit),
