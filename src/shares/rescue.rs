@@ -14,11 +14,14 @@ use super::{Share, ShareSet, bounded, quote};
 use crate::explain::Explain;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
-use rustix::fs::{CWD, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, openat};
+use rustix::fs::{
+    AtFlags, CWD, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, fstat, openat, statat,
+};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -190,9 +193,11 @@ impl Rescue {
 impl Drop for Rescue {
     fn drop(&mut self) {
         if !self.wanted {
-            // In this order: a key without an answer is nothing, an answer without its key is a riddle.
-            let _ = fs::remove_file(&self.path);
+            // In this order: a key without an answer is nothing, an answer without its key is a riddle; and once the
+            // locked file has lost its name, the next init may have put a key of its own there.
+            let _ = self.file.set_len(0);
             let _ = fs::remove_file(&self.key_path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -204,14 +209,31 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Opens and locks it.
 fn open(path: &Path, more: OFlags) -> Result<File, RescueError> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
-    let file = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
-    let file = file.map_err(|errno| failed(path, "open", errno.into()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file.into()),
-        Err(Errno::WOULDBLOCK) => Err(RescueError::Busy { path: path.to_owned() }),
-        Err(errno) => Err(failed(path, "lock", errno.into())),
+    loop {
+        let file = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
+        let file = file.map_err(|errno| failed(path, "open", errno.into()))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(RescueError::Busy { path: path.to_owned() }),
+            Err(errno) => return Err(failed(path, "lock", errno.into())),
+        }
+        // Whoever had the lock may have removed the file after it was opened here: nobody else would find this lock.
+        if is_at(&file, path).map_err(|errno| failed(path, "look at", errno.into()))? {
+            return Ok(file.into());
+        }
+    }
+}
+
+/// Whether `path` still leads to this file.
+fn is_at(file: &OwnedFd, path: &Path) -> Result<bool, Errno> {
+    let opened = fstat(file)?;
+    match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -272,6 +294,7 @@ impl Explain for RescueError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     fn home() -> (tempfile::TempDir, Home) {
         let directory = tempfile::tempdir().unwrap();
@@ -319,6 +342,29 @@ mod tests {
         assert!(matches!(Rescue::open(&home), Err(RescueError::Nothing { .. })));
         drop(Rescue::prepare(&home).unwrap());
         assert_eq!(names(&directory), [""; 0]);
+    }
+
+    #[test]
+    fn a_lock_is_never_on_a_file_that_was_removed() {
+        let (_directory, home) = home();
+        let path = Rescue::path_for(&home);
+        let come_and_go = || {
+            for _ in 0..2000 {
+                match open(&path, OFlags::CREATE) {
+                    Ok(file) => {
+                        let named = fs::metadata(&path).expect("nobody else may remove it");
+                        assert_eq!(named.ino(), file.metadata().unwrap().ino());
+                        fs::remove_file(&path).unwrap();
+                    }
+                    Err(error) => assert!(matches!(error, RescueError::Busy { .. }), "{error}"),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(come_and_go);
+            }
+        });
     }
 
     #[test]
