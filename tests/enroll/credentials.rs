@@ -144,10 +144,44 @@ fn after_a_change_of_the_machine_it_is_bound_anew() {
     let output = run_it(&["--rebind"]);
     assert!(!output.status.success() && text(&output).contains("--rebind FILE"), "{}", text(&output));
     assert_eq!(fs::read(home.path("shares.cred")).unwrap(), before);
-    let output = run_it(&["--rebind", "source"]);
+    let output = run_it(&["--rebind", "source", "--only", "1,2,3"]);
     assert!(output.status.success(), "{}", text(&output));
     let opened = opened(&home.path("keys"), &home.path("shares.cred"), "shares", Some(&tpm));
     assert!(opened.status.success(), "{}", text(&opened));
+}
+
+#[test]
+fn a_part_stays_a_part_when_the_credential_no_longer_opens() {
+    if !encrypts() {
+        return;
+    }
+    let home = Home::new();
+    fs::create_dir(home.path("keys")).unwrap();
+    home.put("all", &lines(&shares_of_nobody(3, 2)));
+    let setup = host_key_in(&home.path("keys"));
+    let bind = |arguments: &[&str]| {
+        let common = ["--credential", "host", "--output", "shares.cred", "--threshold", "2", "--json"];
+        run(&mut mounted(&setup, enroll(&home, arguments).args(common)))
+    };
+    let positions = |output: &std::process::Output| {
+        let document: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(output)));
+        document["stored"][0]["positions"].clone()
+    };
+    assert_eq!(positions(&bind(&["all", "--only", "3"])), json!([3]));
+    // While it opens, what it holds is what it holds.
+    assert_eq!(positions(&bind(&["--rebind", "all"])), json!([1]));
+    for (arguments, part) in
+        [(&["--only", "3"][..], json!([3])), (&["--split", "3", "--node", "2"], json!([2]))]
+    {
+        // Another machine, as far as systemd-creds can tell.
+        fs::remove_file(home.path("keys/credential.secret")).unwrap();
+        let before = fs::read(home.path("shares.cred")).unwrap();
+        let refused = bind(&["--rebind", "all"]);
+        crate::is_as_in("credential-rebound-whole.txt", &home, &text(&refused));
+        assert_eq!(fs::read(home.path("shares.cred")).unwrap(), before);
+        assert_eq!(positions(&bind(&[&["--rebind", "all"], arguments].concat())), part);
+    }
 }
 
 #[test]

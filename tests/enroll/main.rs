@@ -24,13 +24,14 @@ mod tpm2;
 mod writing;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
-use snapbox::Data;
 
 use support::home::{Home, unhex};
-use support::process::{run, vault_unseal};
+use support::output::{document, succeeds, text};
+use support::private::are_root;
+use support::process::vault_unseal;
 
 /// `vault-unseal enroll` with these arguments, in the directory of `home`.
 fn enroll(home: &Home, arguments: &[&str]) -> Command {
@@ -39,36 +40,10 @@ fn enroll(home: &Home, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs what must succeed.
-fn succeeds(command: &mut Command) -> Output {
-    let output = run(command);
-    assert!(output.status.success(), "{command:?}: {}", text(&output));
-    output
-}
-
-/// Runs what must succeed with `--json`; what it printed.
-fn document(command: &mut Command) -> Value {
-    serde_json::from_slice(&succeeds(command.arg("--json")).stdout).unwrap()
-}
-
-/// Exit code and output as a person sees them.
-fn text(output: &Output) -> String {
-    let mut text = format!("exit {}\n", output.status.code().unwrap_or(-1));
-    for (name, stream) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
-        if !stream.is_empty() {
-            text = text + "--- " + name + "\n" + &String::from_utf8_lossy(stream);
-        }
-    }
-    text
-}
-
 /// Compares with `snapshots/<name>`; the directory of `home` is `/home/admin`.
 fn is_as_in(name: &str, home: &Home, actual: &str) {
     let actual = actual.replace(home.directory().to_str().unwrap(), "/home/admin");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/enroll/snapshots").join(name);
-    snapbox::Assert::new()
-        .action_env(snapbox::assert::DEFAULT_ACTION_ENV)
-        .eq(actual, Data::read_from(&path, None));
+    support::output::is_as_in(&format!("tests/enroll/snapshots/{name}"), actual);
 }
 
 /// The shares in a plain file, as bytes.
@@ -89,13 +64,4 @@ fn files(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// Mount namespaces are root's.
-fn are_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("NOT TESTED: this needs root");
-    }
-    root
 }

@@ -13,6 +13,7 @@ use crate::support::openbao::{Server, is_active};
 use crate::support::process::run;
 use crate::{INIT, daemon_unseals, home_of, init, is_as_in, names, proxy, stored, succeeds, text};
 
+const REVOKE: &str = "PUT /v1/auth/token/revoke-self";
 const PLAIN: [&str; 4] = ["--plain", "--output", "shares.json", "--json"];
 
 #[test]
@@ -94,9 +95,44 @@ fn killed_after_the_answer_it_is_resumed() {
     assert!(is_active(&server.health()));
     assert_eq!(stored(&home.path("shares.json")), held);
     assert_eq!(names(&home), ["shares.json"]);
-    let token =
-        proxy.wait_for("PUT /v1/auth/token/revoke-self", 1)[0].header("x-vault-token").unwrap().to_owned();
+    let token = proxy.wait_for(REVOKE, 1)[0].header("x-vault-token").unwrap().to_owned();
     assert_eq!(crate::looked_up(&server, &token), 403);
+}
+
+#[test]
+fn resumed_after_the_token_was_revoked_it_ends() {
+    let server = Server::start_plain();
+    let proxy = proxy(&server);
+    let home = home_of(&proxy.url());
+    let arguments = [&PLAIN[..], &["--root-token", "revoke"]].concat();
+    let resumed = || run(init(&home, &arguments).arg("--resume"));
+    // The last thing that can fail: the token is dead by then.
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = init(&home, &arguments).stdout(full).output().unwrap();
+    assert!(!output.status.success() && text(&output).contains("--resume"), "{}", text(&output));
+    let token = proxy.wait_for(REVOKE, 1)[0].header("x-vault-token").unwrap().to_owned();
+    assert_eq!(crate::looked_up(&server, &token), 403);
+    // A proxy that forbids says nothing of the token.
+    proxy.on(REVOKE, [Behaviour::text(403, "text/html", "<html>forbidden</html>")]);
+    assert_eq!(resumed().status.code(), Some(1));
+    assert_eq!(names(&home), ["shares.json", "shares.json.rescue", "shares.json.rescue-key"]);
+    proxy.on(REVOKE, [Behaviour::Forward(server.address())]);
+    let output = resumed();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("revoked"), "{}", text(&output));
+    assert_eq!(names(&home), ["shares.json"]);
+}
+
+#[test]
+fn at_first_a_token_that_cannot_be_revoked_is_not_taken_for_revoked() {
+    let server = Server::start_plain();
+    let proxy = proxy(&server);
+    let denied = serde_json::json!({"errors": ["permission denied"]});
+    proxy.on(REVOKE, [Behaviour::json(403, &denied)]);
+    let home = home_of(&proxy.url());
+    let output = run(init(&home, &PLAIN).args(["--root-token", "revoke"]));
+    assert!(text(&output).contains("permission denied"), "{}", text(&output));
+    assert_eq!(names(&home), ["shares.json", "shares.json.rescue", "shares.json.rescue-key"]);
 }
 
 #[test]

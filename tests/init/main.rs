@@ -21,14 +21,15 @@ mod unstored;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use snapbox::Data;
 
 use support::home::Home;
 use support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
 use support::openbao::{Server, is_active};
+use support::output::{document, succeeds, text};
+use support::private::are_root;
 use support::process::{Daemon, run};
 
 const INIT: &str = "PUT /v1/sys/init";
@@ -65,29 +66,6 @@ fn on_a_terminal(command: &Command) -> Command {
     whole
 }
 
-/// Runs what must succeed.
-fn succeeds(command: &mut Command) -> Output {
-    let output = run(command);
-    assert!(output.status.success(), "{command:?}: {}", text(&output));
-    output
-}
-
-/// Runs what must succeed with `--json`; what it printed.
-fn document(command: &mut Command) -> Value {
-    serde_json::from_slice(&succeeds(command.arg("--json")).stdout).unwrap()
-}
-
-/// Exit code and output as a person sees them.
-fn text(output: &Output) -> String {
-    let mut text = format!("exit {}\n", output.status.code().unwrap_or(-1));
-    for (name, stream) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
-        if !stream.is_empty() {
-            text = text + "--- " + name + "\n" + &String::from_utf8_lossy(stream).replace('\r', "");
-        }
-    }
-    text
-}
-
 /// Compares with `snapshots/<name>`; the directory of `home` is `/home/admin`, servers are 127.0.0.1:10001 and so on.
 fn is_as_in(name: &str, home: &Home, servers: &[&str], actual: &str) {
     let mut actual = actual.replace(home.directory().to_str().unwrap(), "/home/admin");
@@ -95,10 +73,7 @@ fn is_as_in(name: &str, home: &Home, servers: &[&str], actual: &str) {
         let address = url.split_once("://").unwrap().1;
         actual = actual.replace(address, &format!("127.0.0.1:{}", 10001 + number));
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/init/snapshots").join(name);
-    snapbox::Assert::new()
-        .action_env(snapbox::assert::DEFAULT_ACTION_ENV)
-        .eq(actual, Data::read_from(&path, None));
+    support::output::is_as_in(&format!("tests/init/snapshots/{name}"), actual);
 }
 
 /// The shares in a plain file, in hex.
@@ -172,15 +147,6 @@ fn says(initialized: bool, seal_type: &str) -> Hostile {
     server.on(SEAL_STATUS, [Behaviour::json(200, &seal)]);
     server.on(UNSEAL, [Behaviour::json(200, &seal)]);
     server
-}
-
-/// Mount namespaces are root's.
-fn are_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        eprintln!("NOT TESTED: this needs root");
-    }
-    root
 }
 
 /// Whether these programs are here; `./x test` installs them.

@@ -25,6 +25,7 @@ pub mod home;
 pub mod hostile;
 pub mod http;
 pub mod openbao;
+pub mod output;
 pub mod ports;
 pub mod private;
 pub mod process;

@@ -36,3 +36,12 @@ pub fn encrypts() -> bool {
     }
     works
 }
+
+/// Mount namespaces are root's.
+pub fn are_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("NOT TESTED: this needs root");
+    }
+    root
+}

@@ -25,17 +25,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use snapbox::Data;
 
 use support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
 use support::process::run;
 
 /// Compares with `snapshots/<name>`.
 fn is_as_in(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verbs/snapshots").join(name);
-    snapbox::Assert::new()
-        .action_env(snapbox::assert::DEFAULT_ACTION_ENV)
-        .eq(actual.to_owned(), Data::read_from(&path, None));
+    support::output::is_as_in(&format!("tests/verbs/snapshots/{name}"), actual.to_owned());
 }
 
 /// Leaves out of a text what differs from run to run.

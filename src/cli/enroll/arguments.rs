@@ -16,7 +16,7 @@ Examples:
   vault-unseal enroll init.json --tpm2 --split 3 --node 2    only what the second of them gets, into its TPM
 
 Before the firmware is updated, or anything else that changes what PCRs hold: have the shares at hand, on paper or on
-another machine. After it the TPM refuses, the daemon says so (tpm-pcr-changed), and
+another machine. After it the TPM refuses, the journal says so (\"PCR 7 (sha256) no longer holds …\"), and
 
   vault-unseal enroll --rebind init.json                     seals the same shares to what the machine is now
 
@@ -65,8 +65,8 @@ pub struct EnrollArguments {
     /// Seal the shares of the file at --output anew, to what the machine is now
     ///
     /// Opens the file, or reads FILE where it no longer opens, of which --only or --split with --node take a part as
-    /// before. The PCRs stay the same unless --pcrs names others. The old file stays until the new one was opened and
-    /// compared.
+    /// before; a credential does not say how many shares it holds, and needs one of them. The PCRs stay the same unless
+    /// --pcrs names others. The old file stays until the new one was opened and compared.
     #[arg(long, conflicts_with_all = ["plain", "shred"])]
     pub rebind: bool,
     /// Print what was written as JSON

@@ -32,6 +32,11 @@ pub(super) enum Unfit {
     Twice(usize),
     #[error("the sealed file holds {before}, and {now} would take their place")]
     AnotherNumber { before: String, now: usize },
+    #[error(
+        "how many shares the encrypted credential holds is not known while it does not open, and {now} would take \
+         their place"
+    )]
+    UnknownNumber { now: usize },
 }
 
 impl Explain for Unfit {
@@ -44,6 +49,7 @@ impl Explain for Unfit {
             Self::NoSuchShare { .. } => "no-such-share",
             Self::Twice(_) => "share-named-twice",
             Self::AnotherNumber { .. } => "another-number-of-shares",
+            Self::UnknownNumber { .. } => "number-of-shares-unknown",
         }
     }
 
@@ -58,6 +64,11 @@ impl Explain for Unfit {
             Self::AnotherNumber { .. } => {
                 "Say which of them belong to this machine: --only 1,3, or --split N --node K as before. To put others \
                  there on purpose: enroll --force without --rebind."
+                    .to_owned()
+            }
+            Self::UnknownNumber { .. } => {
+                "Say which of them belong to this machine, and all of them if all do: --only 1,3, or --split N --node K as \
+                 before."
                     .to_owned()
             }
             Self::NoSuchShare { .. } | Self::Twice(_) => {
@@ -140,9 +151,11 @@ pub(super) fn distribute(
     Ok((distribution, doubt))
 }
 
-/// Refuses to put another number of shares into a home than was there: with split custody, others' shares too.
-pub(super) fn as_many_as(before: Option<usize>, now: usize) -> Result<(), Unfit> {
+/// Refuses to put another number of shares into a home than was there: with split custody, others' shares too. Where
+/// the home does not say how many there were (`None`), whoever asks must have said which.
+pub(super) fn as_many_as(before: Option<usize>, parts: &Parts, now: usize) -> Result<(), Unfit> {
     match before {
+        None if matches!(parts, Parts::All) => Err(Unfit::UnknownNumber { now }),
         Some(1) if now != 1 => Err(Unfit::AnotherNumber { before: "1 share".to_owned(), now }),
         Some(count) if count != now => Err(Unfit::AnotherNumber { before: format!("{count} shares"), now }),
         _ => Ok(()),

@@ -32,8 +32,10 @@ use std::io::{self, Write};
 
 /// Does what the arguments say.
 pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Exit {
-    // Shares are read below. A kernel that refuses is found by `run`, which cannot do without.
-    let _ = protect::this_process();
+    if let Err(error) = protect::this_process() {
+        eprintln!("error: the kernel does not let this process protect its memory: {error}");
+        return Exit::Failed;
+    }
     match store(arguments, options) {
         Ok(exit) | Err(Failure::Told(exit)) => exit,
         Err(Failure::Error(error, exit)) => fail(error.as_ref(), exit),
@@ -42,10 +44,9 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
 
 fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Failure> {
     let mut request = Request::of(options)?;
-    let mut before = None;
-    if let From::Home(_) = request.from {
+    let rebound = matches!(request.from, From::Home(_));
+    if rebound {
         request.home = request.home.bound_as_before()?;
-        before = request.home.count();
     }
     // A file can be judged before anything is touched; whoever types is asked once it is sure that it can be kept.
     let named = source::named(&request.from)?;
@@ -60,7 +61,10 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     let threshold = options.threshold.map(usize::from).or_else(|| fit::ask_servers(arguments));
     let parts = if input.chosen { &Parts::All } else { &request.parts };
     let (distribution, doubt) = fit::distribute(&input.loaded.shares, parts, threshold)?;
-    fit::as_many_as(before, distribution.parts.iter().map(Vec::len).sum())?;
+    if rebound && !input.chosen {
+        let count = distribution.parts.iter().map(Vec::len).sum();
+        fit::as_many_as(request.home.count(), parts, count)?;
+    }
     let stored = store_all(&input, &mut homes, &distribution)?;
     let warnings = warnings(&input, doubt, &stored);
     let done = Done {

@@ -78,7 +78,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
             Err(trouble @ Trouble::TlsFiles(_)) => return fail(&trouble, Exit::Config),
             Err(trouble) => return fail(&trouble, Exit::Usage),
         };
-        let work = Work { request: &request, ground: &ground, json: options.json };
+        let work = Work { request: &request, ground: &ground, json: options.json, resumed: options.resume };
         let done = if options.resume { work.resume().await } else { work.begin().await };
         done.unwrap_or_else(|trouble| fail(&trouble, Exit::Failed))
     });
@@ -90,6 +90,8 @@ struct Work<'a> {
     request: &'a Request,
     ground: &'a Ground,
     json: bool,
+    /// Whether an earlier process has done a part of it.
+    resumed: bool,
 }
 
 /// What is ready for the answer.
@@ -204,7 +206,8 @@ impl Work<'_> {
                 Token::Wrapped(root_token::wrap(self.ground, &answer.shares, request.threshold, token).await?)
             }
             RootToken::Revoke => {
-                root_token::revoke(self.ground, &answer.shares, request.threshold, token).await?;
+                let (shares, threshold) = (&answer.shares, request.threshold);
+                root_token::revoke(self.ground, shares, threshold, token, self.resumed).await?;
                 Token::Revoked
             }
         };

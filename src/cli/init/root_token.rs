@@ -4,7 +4,7 @@ use super::ground::Ground;
 use super::trouble::Trouble;
 use crate::shares::{Share, ShareSet};
 use crate::unseal::State;
-use crate::vault::{Role, UnsealAnswer};
+use crate::vault::{Role, TokenFailure, UnsealAnswer};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
@@ -25,17 +25,23 @@ pub(super) async fn wrap(
     wrapped.map_err(|cause| Trouble::Token { node, done: "wrapped", cause })
 }
 
-/// Unseals the server, and makes the token worthless.
+/// Unseals the server, and makes the token worthless, unless an init that this one resumes (`resumed`) has done so.
 pub(super) async fn revoke(
     ground: &Ground,
     shares: &ShareSet,
     threshold: u8,
     token: &str,
+    resumed: bool,
 ) -> Result<(), Trouble> {
     unseal(ground, shares, threshold).await?;
     let node = ground.target.address.clone();
-    let revoked = ground.target.server.revoke(token).await;
-    revoked.map_err(|cause| Trouble::Token { node, done: "revoked", cause })
+    match ground.target.server.revoke(token).await {
+        // A root token may do everything while it lives: an active server that forbids it this does not know it any more.
+        Err(TokenFailure::Refused(refusal)) if resumed && refusal.status == 403 && refusal.from_server => {
+            Ok(())
+        }
+        revoked => revoked.map_err(|cause| Trouble::Token { node, done: "revoked", cause }),
+    }
 }
 
 /// Submits as many shares as are needed, and waits until the server is active. A daemon that does the same meanwhile

@@ -9,16 +9,22 @@
 //! The key encrypts one text in its life, so its nonce is zero. Without the home's protection the two files are worth
 //! nothing; they protect exactly as well as the home does.
 
-use super::home::{Existing, Home, HomeError};
-use super::{Share, ShareSet, bounded, quote};
-use crate::explain::Explain;
+mod error;
+
+pub use error::RescueError;
+
+use super::home::{Existing, Home};
+use super::{Share, ShareSet, bounded};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
-use rustix::fs::{CWD, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, openat};
+use rustix::fs::{
+    AtFlags, CWD, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, fstat, openat, statat,
+};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -35,52 +41,6 @@ pub struct Rescue {
     file: File,
     key: LessSafeKey,
     wanted: bool,
-}
-
-/// Why an answer cannot be kept, or not be had back.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RescueError {
-    /// The key cannot be sealed, or not be opened.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The operating system failed.
-    #[error("cannot {doing} {}: {error}", quote::sentence(path))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was tried, a verb.
-        doing: &'static str,
-        /// What it said.
-        error: io::Error,
-    },
-    /// An answer is kept there that nothing has come of yet.
-    #[error(
-        "an earlier init was interrupted: what its server answered is still in {}",
-        quote::sentence(path)
-    )]
-    Unfinished {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Another process is at it.
-    #[error("another init is at work on {}", quote::sentence(path))]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
-    /// No answer is kept.
-    #[error("there is nothing to resume: no answer of a server is in {}", quote::sentence(path))]
-    Nothing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The key does not fit what is there.
-    #[error("what is in {} does not open with its key", quote::sentence(path))]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 impl Rescue {
@@ -190,9 +150,11 @@ impl Rescue {
 impl Drop for Rescue {
     fn drop(&mut self) {
         if !self.wanted {
-            // In this order: a key without an answer is nothing, an answer without its key is a riddle.
-            let _ = fs::remove_file(&self.path);
+            // In this order: a key without an answer is nothing, an answer without its key is a riddle; and once the
+            // locked file has lost its name, the next init may have put a key of its own there.
+            let _ = self.file.set_len(0);
             let _ = fs::remove_file(&self.key_path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -204,14 +166,31 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Opens and locks it.
 fn open(path: &Path, more: OFlags) -> Result<File, RescueError> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
-    let file = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
-    let file = file.map_err(|errno| failed(path, "open", errno.into()))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file.into()),
-        Err(Errno::WOULDBLOCK) => Err(RescueError::Busy { path: path.to_owned() }),
-        Err(errno) => Err(failed(path, "lock", errno.into())),
+    loop {
+        let file = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
+        let file = file.map_err(|errno| failed(path, "open", errno.into()))?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(RescueError::Busy { path: path.to_owned() }),
+            Err(errno) => return Err(failed(path, "lock", errno.into())),
+        }
+        // Whoever had the lock may have removed the file after it was opened here: nobody else would find this lock.
+        if is_at(&file, path).map_err(|errno| failed(path, "look at", errno.into()))? {
+            return Ok(file.into());
+        }
+    }
+}
+
+/// Whether `path` still leads to this file.
+fn is_at(file: &OwnedFd, path: &Path) -> Result<bool, Errno> {
+    let opened = fstat(file)?;
+    match statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -228,50 +207,10 @@ fn failed(path: &Path, doing: &'static str, error: io::Error) -> RescueError {
     RescueError::Io { path: path.to_owned(), doing, error }
 }
 
-impl Explain for RescueError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Home(error) => error.kind(),
-            Self::Io { .. } => "rescue-io",
-            Self::Unfinished { .. } => "init-unfinished",
-            Self::Busy { .. } => "init-busy",
-            Self::Nothing { .. } => "init-nothing-to-resume",
-            Self::Damaged { .. } => "rescue-damaged",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(match self {
-            Self::Home(error) => return error.advice(),
-            Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
-                "Run this as root.".to_owned()
-            }
-            Self::Io { path, .. } => {
-                format!("Is there room? df {}", quote::shell(path.parent().unwrap_or(path)))
-            }
-            Self::Unfinished { path } => format!(
-                "Give the same command once more with --resume: it finishes that one. If the shares of that server are \
-                 of no use any more, remove the file: rm {}",
-                quote::shell(path)
-            ),
-            Self::Busy { .. } => "Wait for it to end.".to_owned(),
-            Self::Nothing { .. } => {
-                "Say the same --tpm2, --credential, --plain and --output as before; without --resume a new server is \
-                 initialised."
-                    .to_owned()
-            }
-            Self::Damaged { .. } => {
-                "It was written by another init, or cut off. If nobody has the shares of that server, it holds nothing \
-                 that could be read: stop it, remove its storage, start it, and initialise it anew."
-                    .to_owned()
-            }
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     fn home() -> (tempfile::TempDir, Home) {
         let directory = tempfile::tempdir().unwrap();
@@ -319,6 +258,29 @@ mod tests {
         assert!(matches!(Rescue::open(&home), Err(RescueError::Nothing { .. })));
         drop(Rescue::prepare(&home).unwrap());
         assert_eq!(names(&directory), [""; 0]);
+    }
+
+    #[test]
+    fn a_lock_is_never_on_a_file_that_was_removed() {
+        let (_directory, home) = home();
+        let path = Rescue::path_for(&home);
+        let come_and_go = || {
+            for _ in 0..2000 {
+                match open(&path, OFlags::CREATE) {
+                    Ok(file) => {
+                        let named = fs::metadata(&path).expect("nobody else may remove it");
+                        assert_eq!(named.ino(), file.metadata().unwrap().ino());
+                        fs::remove_file(&path).unwrap();
+                    }
+                    Err(error) => assert!(matches!(error, RescueError::Busy { .. }), "{error}"),
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(come_and_go);
+            }
+        });
     }
 
     #[test]
