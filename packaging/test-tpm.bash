@@ -80,7 +80,7 @@ shares = { tpm2 = "/etc/vault-unseal/shares.tpm2", tcti = "$tcti" }
 END
     enroll=(inside vault-unseal enroll /root/init.json --tpm2 --tcti "$tcti" --keep)
     check "$release: nothing is sealed without the package for the TPM, which is named" \
-        refuses 'Install the package vault-unseal-tpm.' "${enroll[@]}"
+        refuses 'Install the package vault-unseal-tpm: apt install' "${enroll[@]}"
 
     check "$release: it installs" inside apt-get install --yes --no-install-recommends /first-tpm.deb
     check "$release: the group is there that the service needs for the device" inside getent group tss
@@ -98,6 +98,6 @@ END
     check "$release: the package for the TPM purges" inside dpkg --purge vault-unseal-tpm
     check "$release: nothing of it stays" test -z "$(find "$root/usr" "$root/var/lib/dpkg" -name '*vault-unseal-tpm*')"
     check "$release: nothing is opened without it, and it is named" \
-        refuses 'Install the package vault-unseal-tpm.' inside vault-unseal check
+        refuses 'Install the package vault-unseal-tpm: apt install' inside vault-unseal check
     rm "$root"/etc/vault-unseal/*
 }
