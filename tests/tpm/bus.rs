@@ -156,6 +156,50 @@ fn whoever_shows_a_key_of_his_own_once_and_the_tpms_ever_after_is_noticed() {
     assert!(contains(&tap.seen(), &key.1), "his key was shown");
 }
 
+#[test]
+fn whoever_changes_what_is_said_in_a_session_is_not_taken_for_an_owner_with_a_password() {
+    let tpm = Swtpm::start();
+    let text = lines(&shares_of_nobody(5, 3));
+    let file = seal_at(&tpm.tcti(), &text, None).unwrap();
+    let refused_when = |change: Change| {
+        let tap = Tap::on(&tpm, &change);
+        let (kind, words) = open_at(&tap.tcti(), &file).unwrap_err();
+        assert_eq!(kind, "tpm-failed", "{words}");
+        tpm.flush();
+        words
+    };
+    // The TPM's part of a new session: no sessions, size, success, a session's handle, the nonce.
+    let words = refused_when(Arc::new(|bytes: &mut [u8]| {
+        if let [0x80, 0x01, _, _, _, 48, 0, 0, 0, 0, 0x02, .., last] = bytes {
+            *last ^= 1;
+        }
+    }));
+    assert!(
+        words.starts_with(
+            "the TPM refused to load the sealed key, as no part of the session (something on the way to it changes \
+             what is sent, its storage root key has a password, or it is faulty): "
+        ),
+        "{words}"
+    );
+    // At the end of an answer in a session: nonce, attributes, HMAC, the first and the last with their lengths.
+    let words = refused_when(Arc::new(|bytes: &mut [u8]| {
+        let Some(end) = bytes.len().checked_sub(69) else { return };
+        if bytes[..2] == [0x80, 0x02]
+            && bytes[end..end + 2] == [0, 32]
+            && bytes[end + 35..end + 37] == [0, 32]
+        {
+            bytes[end + 68] ^= 1;
+        }
+    }));
+    assert!(
+        words.starts_with(
+            "the TPM's answer is no part of the session (something on the way from it changes what is said, or it is \
+             faulty): "
+        ),
+        "{words}"
+    );
+}
+
 /// What somebody puts in place of the TPM's primary key, which is in `directory`: public area and name.
 fn swaps(directory: &Path) -> [(Vec<u8>, Vec<u8>); 2] {
     // The public area without its length; at its end the coordinates, each with its own.

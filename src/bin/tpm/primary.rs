@@ -62,7 +62,14 @@ pub(crate) fn any(context: &mut Context) -> Result<Primary, Failure> {
 }
 
 fn refused(error: Error) -> Failure {
-    Failure::of_command("to make the primary key", error)
+    match cause(error) {
+        // What is asked of the owner hierarchy is asked with an empty password.
+        Cause::Password => Failure::new(
+            TpmTrouble::Failed,
+            "the owner hierarchy of the TPM has a password, and no storage root key is kept at 0x81000001",
+        ),
+        _ => Failure::of_command("to make the primary key", error),
+    }
 }
 
 fn made(context: &mut Context) -> Result<Primary, Error> {
