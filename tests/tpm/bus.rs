@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -27,8 +27,7 @@ impl Tap {
         let (mut first, mut second) = Port::reserve_pair(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let seen = Arc::new(Mutex::new(Vec::new()));
         for (offset, port) in [&mut first, &mut second].into_iter().enumerate() {
-            port.release();
-            let listener = TcpListener::bind(port.address()).unwrap();
+            let listener = port.take();
             let to = SocketAddr::from((Ipv4Addr::LOCALHOST, tpm.port() + u16::try_from(offset).unwrap()));
             let (seen, change) = (Arc::clone(&seen), Arc::clone(change));
             std::thread::spawn(move || {
