@@ -82,7 +82,7 @@ impl Source {
     pub fn limit(&self, request: Duration) -> Duration {
         match self {
             // Who waits for the TPM ends by itself, and knows more than that it was slow.
-            Self::Tpm2 { .. } => tpm::OPEN_LIMIT + TPM_GRACE,
+            Self::Tpm2 { .. } => tpm::TURN_LIMIT + tpm::OPEN_LIMIT + TPM_GRACE,
             Self::File(_) | Self::Credential(_) => request,
         }
     }

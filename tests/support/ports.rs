@@ -53,6 +53,11 @@ impl Port {
         self.holder = None;
     }
 
+    /// Hands over the listener that holds it, for a server in this process: it is never free in between.
+    pub fn take(&mut self) -> TcpListener {
+        self.holder.take().expect("it is held")
+    }
+
     /// Where it is.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -203,20 +203,8 @@ fn a_tpm_that_hangs_is_given_up_and_found_again() {
 #[test]
 fn several_servers_share_one_tpm() {
     let tpm = Swtpm::start();
-    let servers = [Server::start_plain(), Server::start_plain()];
-    let home = Home::new();
-    let mut clusters = String::new();
-    for (number, server) in servers.iter().enumerate() {
-        let init = server.init(3, 2);
-        let file = format!("shares{number}.tpm2");
-        let sealed = sealed(&tpm, &lines(&init.keys_hex), Some("7"));
-        home.put(&file, std::str::from_utf8(&sealed).unwrap());
-        let more =
-            format!("name = \"c{number}\"\nshares = {{ tpm2 = \"{file}\", tcti = \"{}\" }}", tpm.tcti());
-        clusters.push_str(&cluster(&[&server.url()], &more));
-    }
-    home.config(&clusters);
-    let mut servers = servers;
+    let mut servers = [Server::start_plain(), Server::start_plain()];
+    let home = home_of(&tpm, &servers);
     for server in &mut servers {
         server.kill();
         server.start();
@@ -226,6 +214,43 @@ fn several_servers_share_one_tpm() {
         server.wait_until(is_active);
     }
     assert_eq!(tpm.handles(), "");
+}
+
+#[test]
+fn the_wait_for_anothers_turn_is_not_the_tpms_time() {
+    let mut tpm = Swtpm::start();
+    let mut servers = [Server::start_plain(), Server::start_plain()];
+    let home = home_of(&tpm, &servers);
+    for server in &mut servers {
+        server.kill();
+        server.start();
+    }
+    tpm.pause();
+    // Both begin at once.
+    let mut daemon = home.run();
+    // The first one's time passes. The second one's begins then, and the TPM is back.
+    daemon.wait_for_line("the TPM did not answer within 10s");
+    tpm.resume();
+    daemon.wait_for_line(": unsealed (");
+    let late = daemon.output().matches("the TPM did not answer within 10s").count();
+    assert_eq!(late, 1, "{}", daemon.output());
+}
+
+/// A home where each server has a file of its own that `tpm` sealed.
+fn home_of(tpm: &Swtpm, servers: &[Server]) -> Home {
+    let home = Home::new();
+    let mut clusters = String::new();
+    for (number, server) in servers.iter().enumerate() {
+        let init = server.init(3, 2);
+        let file = format!("shares{number}.tpm2");
+        let sealed = sealed(tpm, &lines(&init.keys_hex), Some("7"));
+        home.put(&file, std::str::from_utf8(&sealed).unwrap());
+        let more =
+            format!("name = \"c{number}\"\nshares = {{ tpm2 = \"{file}\", tcti = \"{}\" }}", tpm.tcti());
+        clusters.push_str(&cluster(&[&server.url()], &more));
+    }
+    home.config(&clusters);
+    home
 }
 
 #[test]

@@ -86,6 +86,24 @@ fn an_owner_with_a_password_needs_a_storage_root_key_that_is_kept() {
 }
 
 #[test]
+fn a_storage_root_key_with_a_password_of_its_own_is_not_the_owners_password() {
+    let tpm = Swtpm::start();
+    let directory = tempfile::tempdir().unwrap();
+    let here = directory.path();
+    let file = sealed(&tpm, &lines(&shares_of_nobody(3, 2)), None);
+    tools::primary(&tpm, here);
+    let attributes = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt";
+    let key =
+        ["-g", "sha256", "-G", "ecc", "-a", attributes, "-u", "unique", "-p", "secret", "-c", "primary.ctx"];
+    tpm.does(here, &[&["tpm2_createprimary", "-Q", "-C", "o"], &key[..]].concat());
+    tpm.flush();
+    tpm.does(here, &["tpm2_evictcontrol", "-Q", "-C", "o", "-c", "primary.ctx", "0x81000001"]);
+    tpm.flush();
+    let words = refused(&tpm, &file, "tpm-failed");
+    assert!(words.contains("its storage root key has a password"), "{words}");
+}
+
+#[test]
 fn another_key_at_the_customary_handle_is_passed_over() {
     let tpm = Swtpm::start();
     let directory = tempfile::tempdir().unwrap();

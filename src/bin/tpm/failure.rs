@@ -9,9 +9,12 @@ use vault_unseal::shares::tpm::{TpmRefusal, TpmTrouble};
 pub(crate) struct Failure(TpmRefusal);
 
 /// The layers of tpm2-tss that codes come from (TCG TSS 2.0 Overview and Common Structures).
+const LAYER_ESYS: u32 = 7;
 const LAYER_TCTI: u32 = 10;
 const LAYER_RESOURCE_MANAGER_TPM: u32 = 11;
 const LAYER_RESOURCE_MANAGER: u32 = 12;
+/// The HMAC of an answer is wrong, as ESYS says it (the same document).
+const RESPONSE_AUTH_FAILED: u32 = 27;
 
 /// What of the TPM's codes (TPM 2.0 Library, part 2, 6.6) is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +23,10 @@ pub(crate) enum Cause {
     Busy,
     /// Too many wrong authorizations.
     Lockout,
-    /// The owner hierarchy, or a key, wants a password.
+    /// The owner hierarchy, or a key, wants a password; or a session's authorization is wrong.
     Password,
+    /// What it answers in a session is not authenticated by the session's key.
+    Answer,
     /// The owner hierarchy is switched off.
     Hierarchy,
     /// A structure that was given to it does not hold together.
@@ -51,16 +56,27 @@ impl Failure {
         let told = told(error);
         let (trouble, text) = match cause(error) {
             Cause::Busy => (TpmTrouble::Busy, format!("the TPM is busy or full: {told}")),
-            Cause::Lockout => {
-                (TpmTrouble::Lockout, format!("the TPM is locked after too many wrong authorizations: {told}"))
-            }
+            Cause::Lockout => (
+                TpmTrouble::Lockout,
+                format!("the TPM is locked after too many wrong authorizations: {told}"),
+            ),
             Cause::Hierarchy => {
                 (TpmTrouble::Failed, "the owner hierarchy of the TPM is switched off".to_owned())
             }
+            // In a session: its key is not the TPM's, or what was sent is not what arrived.
             Cause::Password => (
                 TpmTrouble::Failed,
-                "the owner hierarchy of the TPM has a password, and no storage root key is kept at 0x81000001"
-                    .to_owned(),
+                format!(
+                    "the TPM refused {what}, as no part of the session (something on the way to it changes what is \
+                     sent, its storage root key has a password, or it is faulty): {told}"
+                ),
+            ),
+            Cause::Answer => (
+                TpmTrouble::Failed,
+                format!(
+                    "the TPM's answer is no part of the session (something on the way from it changes what is said, \
+                     or it is faulty): {told}"
+                ),
             ),
             Cause::Gone => (TpmTrouble::Absent, format!("the TPM went away: {told}")),
             _ => (TpmTrouble::Failed, format!("the TPM refused {what}: {told}")),
@@ -90,6 +106,7 @@ pub(crate) fn cause(error: Error) -> Cause {
     let (layer, code) = (code >> 16 & 0xff, code & 0xffff);
     match layer {
         LAYER_TCTI => Cause::Gone,
+        LAYER_ESYS if code == RESPONSE_AUTH_FAILED => Cause::Answer,
         0 | LAYER_RESOURCE_MANAGER_TPM | LAYER_RESOURCE_MANAGER => of_tpm(code),
         _ => Cause::Other,
     }

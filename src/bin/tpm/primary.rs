@@ -4,7 +4,7 @@
 //! customary handle, that one is used: it takes no time, and no password of the owner.
 
 use super::failure::{Cause, Failure, cause};
-use super::structures::name;
+use super::structures::{ALGORITHM_SHA256, name};
 use tss_esapi::attributes::{ObjectAttributes, ObjectAttributesBuilder};
 use tss_esapi::handles::{KeyHandle, PersistentTpmHandle, TpmHandle};
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
@@ -15,7 +15,7 @@ use tss_esapi::structures::{
     EccParameter, EccPoint, EccScheme, KeyDerivationFunctionScheme, Public, PublicBuilder,
     PublicEccParametersBuilder, SymmetricDefinitionObject,
 };
-use tss_esapi::{Context, Error};
+use tss_esapi::{Context, Error, WrapperErrorKind};
 use vault_unseal::shares::tpm::TpmTrouble;
 
 /// Where platforms keep it (TCG TPM v2.0 Provisioning Guidance).
@@ -24,22 +24,29 @@ const STORAGE_ROOT_KEY: u32 = 0x8100_0001;
 /// The key, loaded.
 pub(crate) struct Primary {
     pub(crate) handle: KeyHandle,
+    /// Of the public area that libtss2 keeps with the handle, and encrypts salts to.
     pub(crate) name: [u8; 34],
 }
 
 /// The key of this name. Only it may be the salt's: nobody else on the way to the TPM has its private part.
 pub(crate) fn named(context: &mut Context, wanted: &[u8; 34]) -> Result<Primary, Failure> {
-    if let Some((kept, _)) = kept(context)?.filter(|(kept, _)| kept.name == *wanted) {
-        return Ok(kept);
-    }
-    let made = made(context).map_err(refused)?;
-    if made.name == *wanted {
-        return Ok(made);
-    }
-    Err(Failure::new(
-        TpmTrouble::Other,
-        "another TPM sealed them, or this one before it was cleared: its storage root key is another",
-    ))
+    let kept = kept(context)?;
+    let another_is_kept = match kept {
+        Some(kept) if kept.name == *wanted => return Ok(kept),
+        kept => kept.is_some(),
+    };
+    let text = match made(context) {
+        Ok(made) if made.name == *wanted => return Ok(made),
+        Ok(_) => {
+            "another TPM sealed them, or this one before it was cleared: its storage root key is another"
+        }
+        Err(error) if another_is_kept && cause(error) == Cause::Password => {
+            "the owner hierarchy of the TPM has a password, and what is kept at 0x81000001 is not the key they were \
+             sealed to"
+        }
+        Err(error) => return Err(refused(error)),
+    };
+    Err(Failure::new(TpmTrouble::Other, text))
 }
 
 /// The key to seal to. Its public part is believed: at this time there is nothing to compare it with.
@@ -47,7 +54,7 @@ pub(crate) fn any(context: &mut Context) -> Result<Primary, Failure> {
     match made(context) {
         Ok(made) => Ok(made),
         Err(error) if cause(error) == Cause::Password => match kept(context)? {
-            Some((kept, public)) if is_of_template(&public) => Ok(kept),
+            Some(kept) if is_of_template(context, &kept)? => Ok(kept),
             _ => Err(refused(error)),
         },
         Err(error) => Err(refused(error)),
@@ -55,7 +62,14 @@ pub(crate) fn any(context: &mut Context) -> Result<Primary, Failure> {
 }
 
 fn refused(error: Error) -> Failure {
-    Failure::of_command("to make the primary key", error)
+    match cause(error) {
+        // What is asked of the owner hierarchy is asked with an empty password.
+        Cause::Password => Failure::new(
+            TpmTrouble::Failed,
+            "the owner hierarchy of the TPM has a password, and no storage root key is kept at 0x81000001",
+        ),
+        _ => Failure::of_command("to make the primary key", error),
+    }
 }
 
 fn made(context: &mut Context) -> Result<Primary, Error> {
@@ -63,23 +77,32 @@ fn made(context: &mut Context) -> Result<Primary, Error> {
     let made = context.execute_with_session(Some(AuthSession::Password), |context| {
         context.create_primary(Hierarchy::Owner, template, None, None, None, None)
     })?;
-    Ok(Primary { handle: made.key_handle, name: name(&made.out_public)? })
+    loaded(context, made.key_handle)?.ok_or(Error::WrapperError(WrapperErrorKind::InvalidParam))
 }
 
 /// The key at the customary handle, if there is one whose name can be told.
-fn kept(context: &mut Context) -> Result<Option<(Primary, Public)>, Failure> {
+fn kept(context: &mut Context) -> Result<Option<Primary>, Failure> {
     let look = |context: &mut Context| {
         let handle = TpmHandle::Persistent(PersistentTpmHandle::new(STORAGE_ROOT_KEY)?);
-        let handle: KeyHandle = context.tr_from_tpm_public(handle)?.into();
-        let (public, ..) = context.read_public(handle)?;
-        Ok((Primary { handle, name: name(&public)? }, public))
+        let handle = context.tr_from_tpm_public(handle)?;
+        loaded(context, handle.into())
     };
     match look(context) {
-        Ok((kept, public)) => Ok(Some((kept, public))
-            .filter(|(_, public)| public.name_hashing_algorithm() == HashingAlgorithm::Sha256)),
+        Ok(kept) => Ok(kept),
         Err(error) if cause(error) == Cause::Gone => Err(refused(error)),
         Err(_) => Ok(None),
     }
+}
+
+/// The key of a handle, if SHA-256 makes its name.
+///
+/// libtss2 computes the name from the public area that it keeps with the handle (`Esys_TR_GetName`), and asks nobody. To
+/// read the public area once more would tell nothing of it: whoever is on the bus may answer differently each time.
+fn loaded(context: &mut Context, handle: KeyHandle) -> Result<Option<Primary>, Error> {
+    let name = context.tr_get_name(handle.into())?;
+    let of_sha256 =
+        <[u8; 34]>::try_from(name.value()).ok().filter(|name| name.starts_with(&ALGORITHM_SHA256));
+    Ok(of_sha256.map(|name| Primary { handle, name }))
 }
 
 /// The ECC P-256 storage root key of the TCG's EK Credential Profile and Provisioning Guidance: what systemd and
@@ -116,13 +139,19 @@ fn attributes() -> Result<ObjectAttributes, Error> {
 }
 
 /// Whether a key was made from the template, whatever came out.
-fn is_of_template(public: &Public) -> bool {
-    let Ok(Public::Ecc { object_attributes, auth_policy, parameters, .. }) = template() else { return false };
+///
+/// Its public area is read for that; the one of another name is another's.
+fn is_of_template(context: &mut Context, key: &Primary) -> Result<bool, Failure> {
+    let read = context.read_public(key.handle).and_then(|(public, ..)| Ok((name(&public)?, public)));
+    let (name, public) = read.map_err(|error| Failure::of_command("to show the primary key", error))?;
+    let Ok(Public::Ecc { object_attributes, auth_policy, parameters, .. }) = template() else {
+        return Ok(false);
+    };
     let wanted = (object_attributes, auth_policy, parameters);
-    match public {
+    Ok(match public {
         Public::Ecc { object_attributes, auth_policy, parameters, .. } => {
-            (*object_attributes, auth_policy.clone(), *parameters) == wanted
+            name == key.name && (object_attributes, auth_policy, parameters) == wanted
         }
         _ => false,
-    }
+    })
 }

@@ -1,7 +1,8 @@
 //! Sessions with the TPM in which nobody on the bus can read or change anything.
 //!
 //! Salted to the primary key: the session's key is sent encrypted to it (ECDH), and everything after is authenticated
-//! (HMAC) and, where a secret passes, encrypted (AES-128-CFB) with keys that follow from it.
+//! (HMAC) and, where a secret passes, encrypted (AES-128-CFB) with keys that follow from it. The salt goes to the public
+//! area that libtss2 keeps with the handle: of that one [`Primary`] has the name.
 
 use super::failure::Failure;
 use super::primary::Primary;

@@ -7,8 +7,8 @@ use tss_esapi::structures::{Private, Public};
 use tss_esapi::traits::{Marshall, UnMarshall};
 use vault_unseal::shares::tpm::TpmTrouble;
 
-/// `TPM_ALG_SHA256`.
-const ALGORITHM_SHA256: [u8; 2] = [0x00, 0x0b];
+/// `TPM_ALG_SHA256`, which names made with it begin with.
+pub(crate) const ALGORITHM_SHA256: [u8; 2] = [0x00, 0x0b];
 
 /// The name of an object whose name algorithm is SHA-256 (TPM 2.0 Library, part 1, 16): computed here, not believed.
 pub(crate) fn name(public: &Public) -> Result<[u8; 34], Error> {

@@ -11,7 +11,7 @@ mod sealed_file;
 mod tcti;
 
 pub use blob::{Blob, BoundPcrs, Description, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
-pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, find};
+pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, TURN_LIMIT, find};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
 pub use refusal::{TpmRefusal, TpmTrouble};
 pub use sealed_file::SealedFile;
@@ -31,7 +31,7 @@ pub struct Sealing {
 
 /// Reads the file, and lets the TPM open it: the text with the shares.
 ///
-/// Blocks for up to [`OPEN_LIMIT`]. Errors: those of [`SealedFile::read`], and [`ShareError::Tpm`].
+/// Blocks for up to [`TURN_LIMIT`] and [`OPEN_LIMIT`]. Errors: those of [`SealedFile::read`], and [`ShareError::Tpm`].
 pub fn open(file: &SealedFile, tcti: Option<&str>) -> Result<Zeroizing<Vec<u8>>, ShareError> {
     let bytes = file.read()?;
     let failed = |cause| ShareError::Tpm { file: file.clone(), cause };
@@ -53,7 +53,7 @@ pub fn describe(bytes: &[u8]) -> Result<Description, TpmRefusal> {
 
 /// Seals a text with shares, in any format that a share file may have: the bytes of the file.
 ///
-/// The TPM has opened it once before it is returned. Blocks for up to [`SEAL_LIMIT`].
+/// The TPM has opened it once before it is returned. Blocks for up to [`TURN_LIMIT`] and [`SEAL_LIMIT`].
 pub fn seal(text: &[u8], how: &Sealing) -> Result<Vec<u8>, TpmRefusal> {
     count(text).map_err(|cause| {
         TpmRefusal::new(TpmTrouble::Failed, format!("what is to be sealed cannot be used: {cause}"))

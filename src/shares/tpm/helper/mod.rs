@@ -16,10 +16,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long an opening may take. A discrete TPM needs about a second.
+/// How long an opening may take, once it is its turn. A discrete TPM needs about a second.
 pub const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// How long a sealing may take, which opens once as well.
+/// How long a sealing may take, once it is its turn. It opens once as well.
 pub const SEAL_LIMIT: Duration = Duration::from_secs(30);
+/// How long somebody may wait for others who are before him at the TPM.
+pub const TURN_LIMIT: Duration = Duration::from_secs(30);
 
 /// The longest sealed file, in bytes.
 const FILE_LIMIT: usize = 2 * TEXT_LIMIT;
@@ -42,18 +44,19 @@ pub(super) fn seal(text: &[u8], pcrs: Option<&PcrSelection>, tcti: &str) -> Resu
     run(&arguments, text, FILE_LIMIT, SEAL_LIMIT).map(|mut file| std::mem::take(&mut *file))
 }
 
-/// Runs the helper over `input` within `limit`. It writes at most `most` bytes.
+/// Runs the helper over `input` within `limit`, once it is its turn. It writes at most `most` bytes.
 fn run(
     arguments: &[&str],
     input: &[u8],
     most: usize,
     limit: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, TpmRefusal> {
-    let deadline = Instant::now() + limit;
-    let late = || TpmRefusal::new(TpmTrouble::Timeout, format!("the TPM did not answer within {limit:?}"));
     let program = place::find()?;
     // Several nodes may want shares at once, and a TPM does one thing after the other.
-    let slot = Slot::take(deadline).ok_or_else(late)?;
+    let slot = turn(TURN_LIMIT)?;
+    // From here on it is the TPM that is slow, and not who was before.
+    let deadline = Instant::now() + limit;
+    let late = || TpmRefusal::new(TpmTrouble::Timeout, format!("the TPM did not answer within {limit:?}"));
     let (mut helper, pipes) = Running::start(&program, arguments, slot)?;
     let answer = conversation::hold(pipes, input, most, deadline)
         .map_err(|error| strange(&format!("its pipes failed: {error}")))?
@@ -63,6 +66,16 @@ fn run(
         return Err(refusal(&answer.complaint, status));
     }
     answer.output.ok_or_else(|| strange("it wrote more than it can have to say"))
+}
+
+/// The right to start a helper, had within `limit`.
+fn turn(limit: Duration) -> Result<Slot, TpmRefusal> {
+    Slot::take(Instant::now() + limit).ok_or_else(|| {
+        TpmRefusal::new(
+            TpmTrouble::Busy,
+            format!("the TPM was busy for {limit:?} with what others here had asked of it before"),
+        )
+    })
 }
 
 /// The process; killed when dropped before its end was seen.

@@ -42,6 +42,11 @@ mod tests {
     fn the_second_waits_for_the_first_or_its_own_deadline() {
         let first = Slot::take(Instant::now()).unwrap();
         assert!(Slot::take(Instant::now()).is_none());
+        let refusal = super::super::turn(Duration::ZERO).err().unwrap();
+        assert_eq!(
+            (refusal.kind(), refusal.to_string().as_str()),
+            ("tpm-busy", "the TPM was busy for 0ns with what others here had asked of it before")
+        );
         let second = std::thread::spawn(|| Slot::take(Instant::now() + Duration::from_secs(600)).is_some());
         drop(first);
         assert!(second.join().unwrap());
