@@ -33,7 +33,10 @@ pub(super) async fn watch(
     let mut current = Arc::clone(&duty.borrow_and_update());
     let mut machine = Machine::new(current.cluster.pace.clone(), fastrand::u64(..));
     machine.set_on_operator_seal(current.cluster.on_operator_seal);
-    machine.restore(holds.of(&key));
+    // What is left of a hold is when it ends: the machine's time has just begun.
+    let (hold, until) = holds.of(&key).unzip();
+    let mut booked = (hold, until.flatten());
+    machine.restore(booked.0, booked.1);
     let mut announcer = Announcer::new(key.clone());
     let mut hands = Hands::default();
     let mut step = machine.start();
@@ -63,7 +66,12 @@ pub(super) async fn watch(
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
-        holds.book(&key, machine.hold());
+        let hold = (machine.hold(), machine.held_until());
+        if hold != booked {
+            booked = hold;
+            let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
+            holds.book(&key, hold.0.map(|hold| (hold, left)));
+        }
         announcer.corrupt(&hands.corrupt);
         announcer.tell(&machine.take_events(), hands.held.as_ref());
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.

@@ -56,7 +56,8 @@ fn status(home: &Home) -> Value {
 #[test]
 fn an_operators_seal_is_held_until_one_of_its_ends() {
     let (mut server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"");
-    let held = "held (an operator sealed it). It stays sealed until it restarts, is unsealed by hand";
+    let held =
+        "held (an operator sealed it). It stays sealed until it is seen to restart, is unsealed by hand";
     server.seal(&init.root_token);
     daemon.wait_for_line(held);
     assert_eq!(status(&home)["state"], "held");
@@ -90,11 +91,48 @@ fn an_operators_seal_is_held_until_one_of_its_ends() {
 
 #[test]
 fn an_operators_seal_is_held_no_longer_than_configured() {
-    let (server, init, _home, mut daemon) = unsealed("on_operator_seal = \"hold\"\nhold_for = \"1s\"");
+    let (server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"\nhold_for = \"2s\"");
+    let held = "held (an operator sealed it)";
     server.seal(&init.root_token);
-    daemon.wait_for_line("held (an operator sealed it)");
+    daemon.wait_for_line(held);
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
+
+    // A restart of the daemon does not make it longer.
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    let mut daemon = start(&home);
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn an_operators_seal_is_held_no_longer_than_the_policy() {
+    let hold = "on_operator_seal = \"hold\"";
+    let (server, init, home, mut daemon) = unsealed(hold);
+    let configure = |policy: &str| {
+        home.configure(&[&server.url()], &format!("{policy}\n{}", trusting(&server.ca_file())));
+    };
+    let held = "held (an operator sealed it)";
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    configure("");
+    daemon.hangup();
+    daemon.wait_for_line(": unsealed (active)");
+
+    configure(hold);
+    daemon.hangup();
+    daemon.wait_for_line("configuration reloaded");
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    configure("");
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    assert!(is_active(&server.health()));
 }
 
 #[test]
