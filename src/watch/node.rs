@@ -45,6 +45,7 @@ pub(super) async fn watch(
         board.publish(&key, machine.state(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| machine.waits_for_shares()).cloned();
         let wait = pin!(pause(step.wait));
+        let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
         let seen = tokio::select! {
             biased;
             changed = duty.changed() => {
@@ -62,7 +63,7 @@ pub(super) async fn watch(
             },
             () = change_of(source.as_ref(), &mut hands.reader) => Observation::Woken,
             () = left(&current) => Observation::Left,
-            () = doorsteps.returned(&current.server, began, step.refused_since) => Observation::Returned,
+            () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
