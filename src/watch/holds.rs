@@ -62,6 +62,11 @@ impl Holds {
         Ok(Self { directory: Some(directory.to_owned()), held: Mutex::new(held) })
     }
 
+    /// No holds yet; later ones are kept in `directory`, over whatever is there.
+    pub fn none_in(directory: &Path) -> Self {
+        Self { directory: Some(directory.to_owned()), held: Mutex::default() }
+    }
+
     /// A node's hold, and how long it still lasts if it ends by itself.
     pub(super) fn of(&self, key: &NodeKey) -> Option<(Hold, Option<Duration>)> {
         let entry = *self.held.lock().unwrap_or_else(PoisonError::into_inner).get(key)?;

@@ -1,7 +1,9 @@
 //! Servers that are left alone on purpose: sealed by an operator, or held on request.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -44,6 +46,17 @@ fn told(home: &Home, arguments: &[&str]) -> String {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What the daemon answers to a body that no client of ours sends.
+fn posted(home: &Home, path: &str, body: &str) -> String {
+    let mut socket = UnixStream::connect(home.path("run/control.sock")).unwrap();
+    let length = body.len();
+    write!(socket, "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}")
+        .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 /// What `status --json` says of the one node.
@@ -170,12 +183,36 @@ fn a_hold_on_request_stands_through_restarts_of_server_and_daemon() {
 }
 
 #[test]
+fn holds_that_cannot_be_read_are_gone_and_later_ones_are_kept() {
+    let (server, _init, home, mut daemon) = unsealed("");
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    fs::write(home.path("run/holds.json"), "{\"held\":[{\"clus").unwrap();
+    let mut daemon = start(&home);
+    daemon.wait_for_line(&format!("WARN cannot read the holds in {}: ", home.path("run").display()));
+    daemon.wait_for_line(": unsealed (active)");
+    told(&home, &["hold", "--all"]);
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    let mut daemon = start(&home);
+    daemon.wait_for_line("held (on request; it is unsealed)");
+    assert!(is_active(&server.health()));
+}
+
+#[test]
 fn orders_that_cannot_be_given_say_why() {
     let (server, _init, home, daemon) = unsealed("");
     let output = run(&mut to_daemon(&home, &["hold", "vault.elsewhere"]));
     assert_eq!(output.status.code(), Some(1));
     let text = format!("error: no node is called \"vault.elsewhere\"; known are {}\n", server.url());
     assert_eq!(stderr(&output), text);
+
+    // To hold nothing is no order.
+    for nothing in ["{\"all\":false}", "{\"nodes\":[]}"] {
+        let answer = posted(&home, "/v1/hold", nothing);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{nothing}: {answer}");
+    }
+    assert!(!daemon.output().contains("to be held"), "{}", daemon.output());
 
     if rustix::process::geteuid().is_root() {
         // Everybody may look for the socket; its own mode keeps others out.
