@@ -68,6 +68,7 @@ pub(super) async fn watch(
         };
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
+        // Only what changed: an order that is still to be followed is booked already.
         if hold != booked {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));

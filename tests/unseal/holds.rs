@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::certs::Authority;
-use crate::support::home::{Home, trusting};
+use crate::support::home::{Home, lines, shares_of_nobody, trusting};
+use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::{Builder, Init, Server, is_active, is_sealed};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
 
@@ -180,6 +181,25 @@ fn a_hold_on_request_stands_through_restarts_of_server_and_daemon() {
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
     assert_eq!(status(&home)["state"], "unsealed");
+}
+
+#[test]
+fn an_order_that_was_confirmed_stands_though_the_daemon_ended_before_it_was_followed() {
+    let server = Hostile::http();
+    let sealed = Behaviour::json(503, &json!({"initialized": true, "sealed": true, "standby": true}));
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    fs::create_dir(home.path("run")).unwrap();
+    let mut daemon = start(&home);
+    for (order, followed) in [("hold", "held (on request; it is sealed)"), ("resume", ": sealed")] {
+        // Orders wait for the request under way.
+        server.on(HEALTH, [Behaviour::Stall, sealed.clone()]);
+        server.wait_for_more(HEALTH, 1);
+        told(&home, &[order, "--all"]);
+        daemon.terminate();
+        assert!(daemon.exit_status(crate::support::PATIENCE).success());
+        daemon = start(&home);
+        daemon.wait_for_line(followed);
+    }
 }
 
 #[test]
