@@ -151,7 +151,7 @@ fn a_shorter_hold_or_none_is_obeyed_after_a_restart_too() {
         let mut world = sealed(at_most);
         world.daemons[0].set_on_operator_seal(OnOperatorSeal::Hold { at_most: Some(MINUTE) });
         world.suffer(Fault::DaemonRestart);
-        pass(&mut world, MINUTE - Duration::from_secs(2));
+        pass(&mut world, MINUTE.saturating_sub(Duration::from_secs(2)));
         assert!(held(&world, Hold::Seal), "{}", world.story());
         pass(&mut world, Duration::from_secs(5));
         assert!(is_unsealed(&world), "{}", world.story());
