@@ -75,12 +75,13 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
     }
 }
 
-/// The holds of an earlier run. Ones that cannot be read are gone: the servers matter more.
+/// The holds of an earlier run. Ones that cannot be read are gone: the servers matter more. Later ones take their
+/// place.
 fn holds(directory: Option<&Path>) -> Holds {
     let Some(directory) = directory else { return Holds::default() };
     Holds::in_directory(directory).unwrap_or_else(|error| {
-        tracing::error!("cannot read the holds in {}: {error}; nothing is held", directory.display());
-        Holds::default()
+        tracing::warn!("cannot read the holds in {}: {error}; nothing is held", directory.display());
+        Holds::none_in(directory)
     })
 }
 

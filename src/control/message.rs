@@ -20,8 +20,18 @@ pub enum Request {
 pub enum Which {
     /// Those with these addresses: as configured, or their hosts.
     Nodes(Vec<String>),
-    /// All of them.
+    /// All of them; `false` is nobody's wish.
     All(bool),
+}
+
+impl Which {
+    /// It is for no node at all.
+    fn is_nobody(&self) -> bool {
+        match self {
+            Self::Nodes(nodes) => nodes.is_empty(),
+            Self::All(all) => !all,
+        }
+    }
 }
 
 impl Request {
@@ -59,7 +69,10 @@ impl Request {
         if method != Method::POST {
             return Err(405);
         }
-        serde_json::from_slice(body).map(|which| Self::Order(order, which)).map_err(|_| 400)
+        match serde_json::from_slice::<Which>(body) {
+            Ok(which) if !which.is_nobody() => Ok(Self::Order(order, which)),
+            _ => Err(400),
+        }
     }
 }
 

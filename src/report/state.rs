@@ -70,7 +70,7 @@ pub fn advice(state: &State) -> Option<String> {
              of the service."
         }
         State::Held { hold: Hold::Seal, .. } => {
-            "It stays sealed until it restarts, is unsealed by hand, or `vault-unseal resume` is called."
+            "It stays sealed until it is seen to restart, is unsealed by hand, or `vault-unseal resume` is called."
         }
         State::Held { hold: Hold::Request, .. } => {
             "It is left alone until `vault-unseal resume` is called or this machine restarts."

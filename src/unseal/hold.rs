@@ -7,7 +7,7 @@ use crate::vault::Life;
 /// Why a node is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hold {
-    /// An operator sealed it. Ends with the server.
+    /// An operator sealed it. Ends with the server, with its time, or with the policy that wants it.
     Seal,
     /// Somebody asked for it. Ends when somebody asks for that.
     Request,
@@ -26,7 +26,7 @@ impl Hold {
 /// What is known of an operator's wishes for one node.
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
-    pub(super) policy: OnOperatorSeal,
+    policy: OnOperatorSeal,
     hold: Option<Hold>,
     until: Option<Moment>,
     /// The life of the server in which it was last seen unsealed, if it could be asked ever since.
@@ -38,7 +38,27 @@ impl Wishes {
         self.hold
     }
 
-    /// Somebody asks for a hold, or an earlier run of the daemon had one.
+    /// When the hold ends by itself.
+    pub(super) fn until(&self) -> Option<Moment> {
+        self.until
+    }
+
+    /// What is wanted from now on. Where nothing is to be held, nothing stays held, but what was asked for.
+    pub(super) fn follow(&mut self, policy: OnOperatorSeal) {
+        self.policy = policy;
+        if policy == OnOperatorSeal::Unseal && self.hold == Some(Hold::Seal) {
+            self.set(None);
+        }
+    }
+
+    /// An earlier run of the daemon had a hold.
+    pub(super) fn restore(&mut self, hold: Option<Hold>, until: Option<Moment>) {
+        self.set(hold);
+        self.until = until;
+        self.follow(self.policy);
+    }
+
+    /// Somebody asks for a hold, or for its end.
     pub(super) fn set(&mut self, hold: Option<Hold>) {
         self.hold = hold;
         self.until = None;
@@ -48,7 +68,10 @@ impl Wishes {
     /// The server was seen unsealed. Whoever unsealed one that an operator had sealed ended the hold.
     pub(super) fn unsealed(&mut self, life: Life) -> Option<Hold> {
         self.unsealed_in = Some(life);
-        self.hold = self.hold.filter(|hold| *hold == Hold::Request);
+        if self.hold == Some(Hold::Seal) {
+            self.hold = None;
+            self.until = None;
+        }
         self.hold
     }
 
@@ -60,6 +83,7 @@ impl Wishes {
     /// a restart, and the operator's side is taken.
     pub(super) fn sealed(&mut self, now: Moment, life: Life) -> Option<Hold> {
         let unsealed_in = self.unsealed_in.take();
+        self.shorten(now);
         if self.until.is_some_and(|until| now >= until) {
             self.set(None);
         }
@@ -71,6 +95,16 @@ impl Wishes {
             _ => {}
         }
         self.hold
+    }
+
+    /// No hold ends later from now than the policy has it: neither one from before the policy, nor one whose end was
+    /// kept by a clock that has been set back since.
+    fn shorten(&mut self, now: Moment) {
+        let OnOperatorSeal::Hold { at_most: Some(most) } = self.policy else { return };
+        if self.hold == Some(Hold::Seal) {
+            let latest = now.saturating_add(most);
+            self.until = Some(self.until.map_or(latest, |until| until.min(latest)));
+        }
     }
 
     /// The server could not be asked.

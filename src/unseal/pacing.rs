@@ -37,19 +37,28 @@ const SERVER_PAUSE_MIN: Duration = Duration::from_millis(500);
 const KNOCK: Duration = Duration::from_secs(30);
 /// How long of that a server on this machine may take to come back and be met at its door.
 const KNOCK_CLOSELY: Duration = Duration::from_secs(5);
+/// First pause between two tries at another machine; doubles whenever the seconds of the outage do, to
+/// [`KNOCK_AFAR_MAX`].
+const KNOCK_AFAR_MIN: Duration = Duration::from_millis(20);
+/// Longest such pause.
+const KNOCK_AFAR_MAX: Duration = Duration::from_millis(250);
 
 /// How long to wait between two tries whether anything listens at a node, `refused` after its port was first found
 /// closed; `None` when it is no longer worth it. `own`: the node is on this machine. `nodes`: how many are tried now.
 ///
 /// A try at a port of this machine takes some 50 µs, timer and all, and disturbs nobody: 5 % of one core for a few
 /// seconds and 1 % for the rest of the half minute, measured; several nodes share it.
-/// Another machine gets one SYN in 20 ms and answers with one RST. A port that swallows SYNs is not tried at all.
+/// Another machine gets one SYN in 20 ms and answers with one RST; from second to second they grow rarer, some 200 in
+/// the half minute. A port that swallows SYNs is not tried at all.
 pub fn knock_pause(refused: Duration, own: bool, nodes: usize) -> Option<Duration> {
     let pause = match (own, refused) {
         (_, refused) if refused >= KNOCK => return None,
         (true, refused) if refused < KNOCK_CLOSELY => Duration::from_millis(1),
         (true, _) => Duration::from_millis(10),
-        (false, _) => Duration::from_millis(20),
+        (false, _) => {
+            let doublings = refused.as_secs().checked_ilog2().map_or(0, |twos| twos.saturating_add(1));
+            doubled(KNOCK_AFAR_MIN, doublings, KNOCK_AFAR_MAX)
+        }
     };
     Some(pause.saturating_mul(u32::try_from(nodes).unwrap_or(u32::MAX).max(1)))
 }

@@ -179,16 +179,15 @@ impl Line {
         pending::<()>().await;
     }
 
-    /// Tries whether something listens where the node was. A connection that is accepted serves the next request.
+    /// Tries whether something listens where the node was: at one of its addresses, each in its turn. A connection
+    /// that is accepted serves the next request.
     pub(super) async fn knock(&self) -> bool {
         let mut state = self.state.lock().await;
-        for door in state.doors.clone() {
-            if let Some(stream) = knock(door).await {
-                state.accepted = Some(stream);
-                return true;
-            }
-        }
-        false
+        let Some(door) = state.doors.first().copied() else { return false };
+        // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
+        state.doors.rotate_left(1);
+        state.accepted = knock(door).await;
+        state.accepted.is_some()
     }
 
     /// The node was on this very machine.
@@ -240,4 +239,23 @@ impl State {
 /// `vault-unseal/1.2.3`: the User-Agent.
 pub fn name_and_version() -> &'static str {
     concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[tokio::test]
+    async fn the_addresses_of_a_name_are_tried_one_a_knock() {
+        let open = TcpListener::bind("127.0.0.1:0").unwrap();
+        let line = Line::new(&"http://localhost:1".parse().unwrap(), None, None);
+        let closed = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
+        line.state.lock().await.doors = vec![closed[0], open.local_addr().unwrap(), closed[1]];
+        let mut met = Vec::new();
+        for _ in 0..6 {
+            met.push(line.knock().await);
+        }
+        assert_eq!(met, [false, true, false, false, true, false]);
+    }
 }

@@ -1,10 +1,11 @@
 //! The states of all nodes, for whoever shows them.
 
+use super::holds::Holds;
 use crate::config::NodeAddress;
 use crate::report;
-use crate::unseal::State;
+use crate::unseal::{Hold, State};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::{Notify, watch};
 
@@ -31,6 +32,7 @@ pub enum Order {
 pub struct Board {
     entries: Mutex<BTreeMap<NodeKey, Entry>>,
     changed: Notify,
+    holds: Arc<Holds>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +44,11 @@ struct Entry {
 }
 
 impl Board {
+    /// A board without nodes, whose orders are booked in `holds`.
+    pub(super) fn new(holds: Arc<Holds>) -> Self {
+        Self { holds, ..Self::default() }
+    }
+
     /// A new node without a state; its task hears orders from what is returned.
     pub(super) fn add(&self, key: &NodeKey) -> watch::Receiver<Option<Order>> {
         let entry = Entry::default();
@@ -76,9 +83,15 @@ impl Board {
         self.entries().iter().map(|(key, entry)| (key.clone(), entry.state.clone())).collect()
     }
 
-    /// Gives an order to a node's task, which follows it when its request under way is done.
+    /// Gives an order to a node's task, which follows it when its request under way is done. It is booked now: an
+    /// order that was given outlives the daemon, followed or not.
     pub fn order(&self, key: &NodeKey, order: Order) {
         if let Some(entry) = self.entries().get(key) {
+            let hold = match order {
+                Order::Hold => Some((Hold::Request, None)),
+                Order::Resume => None,
+            };
+            self.holds.book(key, hold);
             entry.orders.send_replace(Some(order));
         }
     }

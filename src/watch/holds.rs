@@ -8,17 +8,26 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The file, in the directory that systemd empties when the machine restarts, and only then.
 const FILE: &str = "holds.json";
 /// Largest file that is read: a thousand nodes' names take a tenth of it.
 const LIMIT: u64 = 1024 * 1024;
 
-/// Which nodes are held, and why.
+/// Which nodes are held, why, and for how long.
 #[derive(Debug, Default)]
 pub struct Holds {
     directory: Option<PathBuf>,
-    held: Mutex<BTreeMap<NodeKey, Hold>>,
+    held: Mutex<BTreeMap<NodeKey, Entry>>,
+}
+
+/// The hold of one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    hold: Hold,
+    /// When it ends by itself, in seconds since 1970: the one clock that goes on between two runs of the daemon.
+    until: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -31,6 +40,8 @@ struct Line {
     cluster: String,
     address: String,
     hold: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
 }
 
 impl Holds {
@@ -51,22 +62,33 @@ impl Holds {
         Ok(Self { directory: Some(directory.to_owned()), held: Mutex::new(held) })
     }
 
-    pub(super) fn of(&self, key: &NodeKey) -> Option<Hold> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    /// No holds yet; later ones are kept in `directory`, over whatever is there.
+    pub fn none_in(directory: &Path) -> Self {
+        Self { directory: Some(directory.to_owned()), held: Mutex::default() }
     }
 
-    /// Books what a node's hold is now. A file that cannot be written is said, and costs only the memory of it.
-    pub(super) fn book(&self, key: &NodeKey, hold: Option<Hold>) {
+    /// A node's hold, and how long it still lasts if it ends by itself.
+    pub(super) fn of(&self, key: &NodeKey) -> Option<(Hold, Option<Duration>)> {
+        let entry = *self.held.lock().unwrap_or_else(PoisonError::into_inner).get(key)?;
+        let left = |until| Duration::from_secs(until).saturating_sub(since_1970());
+        Some((entry.hold, entry.until.map(left)))
+    }
+
+    /// Books what a node's hold is now, and how long it lasts. A file that cannot be written is said, and costs only
+    /// the memory of it.
+    pub(super) fn book(&self, key: &NodeKey, hold: Option<(Hold, Option<Duration>)>) {
+        let end = |left| since_1970().saturating_add(left).as_secs();
+        let entry = hold.map(|(hold, left)| Entry { hold, until: left.map(end) });
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = match hold {
-            Some(hold) => held.insert(key.clone(), hold),
+        let before = match entry {
+            Some(entry) => held.insert(key.clone(), entry),
             None => held.remove(key),
         };
-        if before == hold {
+        if before == entry {
             return;
         }
         let Some(directory) = &self.directory else { return };
-        let document = Document { held: held.iter().map(|(key, hold)| Line::of(key, *hold)).collect() };
+        let document = Document { held: held.iter().map(|(key, entry)| Line::of(key, *entry)).collect() };
         if let Err(error) = write(directory, &document) {
             let file = directory.join(FILE);
             tracing::warn!(
@@ -77,6 +99,10 @@ impl Holds {
     }
 }
 
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 fn write(directory: &Path, document: &Document) -> io::Result<()> {
     let new = directory.join(".holds.new");
     let mut file = File::create(&new)?;
@@ -85,13 +111,19 @@ fn write(directory: &Path, document: &Document) -> io::Result<()> {
 }
 
 impl Line {
-    fn of(key: &NodeKey, hold: Hold) -> Self {
-        Self { cluster: key.cluster.clone(), address: key.address.to_string(), hold: hold.word().to_owned() }
+    fn of(key: &NodeKey, entry: Entry) -> Self {
+        Self {
+            cluster: key.cluster.clone(),
+            address: key.address.to_string(),
+            hold: entry.hold.word().to_owned(),
+            until: entry.until,
+        }
     }
 
     /// `None` for what a later version wrote.
-    fn read(self) -> Option<(NodeKey, Hold)> {
+    fn read(self) -> Option<(NodeKey, Entry)> {
         let hold = [Hold::Seal, Hold::Request].into_iter().find(|hold| hold.word() == self.hold)?;
-        Some((NodeKey { cluster: self.cluster, address: self.address.parse().ok()? }, hold))
+        let key = NodeKey { cluster: self.cluster, address: self.address.parse().ok()? };
+        Some((key, Entry { hold, until: self.until }))
     }
 }

@@ -38,11 +38,12 @@ struct Task {
 impl Watch {
     /// A watch over no node yet, whose holds outlive it in `holds`.
     pub fn new(holds: Holds) -> Self {
+        let holds = Arc::new(holds);
         Self {
             tasks: BTreeMap::new(),
-            board: Arc::default(),
+            board: Arc::new(Board::new(Arc::clone(&holds))),
             doorsteps: Arc::default(),
-            holds: Arc::new(holds),
+            holds,
         }
     }
 

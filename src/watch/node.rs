@@ -33,7 +33,10 @@ pub(super) async fn watch(
     let mut current = Arc::clone(&duty.borrow_and_update());
     let mut machine = Machine::new(current.cluster.pace.clone(), fastrand::u64(..));
     machine.set_on_operator_seal(current.cluster.on_operator_seal);
-    machine.restore(holds.of(&key));
+    // What is left of a hold is when it ends: the machine's time has just begun.
+    let (hold, until) = holds.of(&key).unzip();
+    let mut booked = (hold, until.flatten());
+    machine.restore(booked.0, booked.1);
     let mut announcer = Announcer::new(key.clone());
     let mut hands = Hands::default();
     let mut step = machine.start();
@@ -42,6 +45,7 @@ pub(super) async fn watch(
         board.publish(&key, machine.state(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| machine.waits_for_shares()).cloned();
         let wait = pin!(pause(step.wait));
+        let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
         let seen = tokio::select! {
             biased;
             changed = duty.changed() => {
@@ -59,11 +63,17 @@ pub(super) async fn watch(
             },
             () = change_of(source.as_ref(), &mut hands.reader) => Observation::Woken,
             () = left(&current) => Observation::Left,
-            () = doorsteps.returned(&current.server, began, step.refused_since) => Observation::Returned,
+            () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
             () = wait => hands.perform(&current, step.action).await,
         };
         step = machine.observe(began.elapsed(), seen);
-        holds.book(&key, machine.hold());
+        let hold = (machine.hold(), machine.held_until());
+        // Only what changed: an order that is still to be followed is booked already.
+        if hold != booked {
+            booked = hold;
+            let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
+            holds.book(&key, hold.0.map(|hold| (hold, left)));
+        }
         announcer.corrupt(&hands.corrupt);
         announcer.tell(&machine.take_events(), hands.held.as_ref());
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.

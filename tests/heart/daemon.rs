@@ -87,10 +87,10 @@ impl Daemon {
 
     /// Killed and started again: the machine forgets, the books of the test do not, nor the file of holds.
     pub(crate) fn restart(&mut self, seed: u64, now: Moment) {
-        let hold = self.machine.hold();
+        let (hold, until) = (self.machine.hold(), self.machine.held_until());
         self.machine = Machine::new(Pace::default(), seed);
         self.machine.set_on_operator_seal(self.policy);
-        self.machine.restore(hold);
+        self.machine.restore(hold, until);
         self.step = self.machine.start();
         self.phase = Phase::Waiting(now);
         (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);

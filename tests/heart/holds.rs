@@ -7,6 +7,7 @@ use crate::model::Model;
 use crate::simulation::World;
 use proptest::prelude::*;
 use std::time::Duration;
+use vault_unseal::config::OnOperatorSeal;
 use vault_unseal::unseal::Hold;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -42,7 +43,7 @@ proptest! {
         threshold in 1_usize..=5,
         rest in millis(0..20_000),
         latency in millis(1..200),
-        end in 0_usize..4,
+        end in 0_usize..5,
         seed: u64,
     ) {
         let at_most = Duration::from_secs(600);
@@ -69,12 +70,10 @@ proptest! {
             2 => for share in 0..threshold {
                 world.suffer(Fault::RightShare(share));
             },
-            // That end is forgotten when the daemon restarts, as after the hold of a request.
+            3 => world.reload(OnOperatorSeal::Unseal),
+            // Two minutes of it have passed.
             _ => {
-                world.suffer(Fault::Resume);
-                pass(&mut world, Duration::from_secs(5));
-                world.suffer(Fault::OperatorSeal);
-                pass(&mut world, at_most.saturating_sub(MINUTE));
+                pass(&mut world, at_most.saturating_sub(MINUTE * 3));
                 prop_assert!(held(&world, Hold::Seal), "{}", world.story());
                 pass(&mut world, MINUTE);
             }
@@ -135,4 +134,48 @@ fn without_a_hold_an_operators_seal_is_undone_within_a_poll() {
     world.suffer(Fault::OperatorSeal);
     let until = world.now + Duration::from_millis(1100);
     assert!(world.run(until, is_unsealed), "{}", world.story());
+}
+
+/// A world whose server an operator has sealed, for `at_most`, and which is held.
+fn sealed(at_most: Option<Duration>) -> World {
+    let mut world = at_rest(3, 1, Duration::from_millis(1), at_most);
+    world.suffer(Fault::OperatorSeal);
+    pass(&mut world, Duration::from_secs(2));
+    assert!(held(&world, Hold::Seal), "{}", world.story());
+    world
+}
+
+#[test]
+fn a_shorter_hold_or_none_is_obeyed_after_a_restart_too() {
+    for at_most in [None, Some(MINUTE * 60)] {
+        let mut world = sealed(at_most);
+        world.daemons[0].set_on_operator_seal(OnOperatorSeal::Hold { at_most: Some(MINUTE) });
+        world.suffer(Fault::DaemonRestart);
+        pass(&mut world, MINUTE.saturating_sub(Duration::from_secs(2)));
+        assert!(held(&world, Hold::Seal), "{}", world.story());
+        pass(&mut world, Duration::from_secs(5));
+        assert!(is_unsealed(&world), "{}", world.story());
+
+        let mut world = sealed(at_most);
+        let machine = &mut world.daemons[0].machine;
+        let (hold, until) = (machine.hold(), machine.held_until());
+        machine.set_on_operator_seal(OnOperatorSeal::Unseal);
+        machine.restore(hold, until);
+        pass(&mut world, Duration::from_secs(5));
+        assert!(is_unsealed(&world), "{}", world.story());
+    }
+}
+
+#[test]
+fn a_hold_on_request_does_not_end_with_the_policy() {
+    let mut world = at_rest(3, 1, Duration::from_millis(1), None);
+    world.suffer(Fault::Hold);
+    pass(&mut world, Duration::from_secs(2));
+    world.reload(OnOperatorSeal::Hold { at_most: Some(MINUTE) });
+    world.suffer(Fault::OperatorSeal);
+    pass(&mut world, MINUTE * 2);
+    world.reload(OnOperatorSeal::Unseal);
+    world.suffer(Fault::DaemonRestart);
+    pass(&mut world, MINUTE);
+    assert!(held(&world, Hold::Request) && world.model.sealed, "{}", world.story());
 }

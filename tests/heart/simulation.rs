@@ -66,6 +66,12 @@ impl World {
         self
     }
 
+    /// The daemons are told another policy, as by a reload.
+    pub(crate) fn reload(&mut self, policy: OnOperatorSeal) {
+        self.daemons.iter_mut().for_each(|daemon| daemon.set_on_operator_seal(policy));
+        self.suffer(Fault::Woken);
+    }
+
     /// An exchange takes up to this long.
     pub(crate) fn slow(mut self, latency: Duration) -> Self {
         self.latency = latency;

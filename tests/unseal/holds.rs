@@ -1,13 +1,16 @@
 //! Servers that are left alone on purpose: sealed by an operator, or held on request.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::certs::Authority;
-use crate::support::home::{Home, trusting};
+use crate::support::home::{Home, lines, shares_of_nobody, trusting};
+use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::{Builder, Init, Server, is_active, is_sealed};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
 
@@ -46,6 +49,17 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What the daemon answers to a body that no client of ours sends.
+fn posted(home: &Home, path: &str, body: &str) -> String {
+    let mut socket = UnixStream::connect(home.path("run/control.sock")).unwrap();
+    let length = body.len();
+    write!(socket, "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}")
+        .unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 /// What `status --json` says of the one node.
 fn status(home: &Home) -> Value {
     let mut command = home.command(&["status", "--json"]);
@@ -56,7 +70,8 @@ fn status(home: &Home) -> Value {
 #[test]
 fn an_operators_seal_is_held_until_one_of_its_ends() {
     let (mut server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"");
-    let held = "held (an operator sealed it). It stays sealed until it restarts, is unsealed by hand";
+    let held =
+        "held (an operator sealed it). It stays sealed until it is seen to restart, is unsealed by hand";
     server.seal(&init.root_token);
     daemon.wait_for_line(held);
     assert_eq!(status(&home)["state"], "held");
@@ -90,11 +105,48 @@ fn an_operators_seal_is_held_until_one_of_its_ends() {
 
 #[test]
 fn an_operators_seal_is_held_no_longer_than_configured() {
-    let (server, init, _home, mut daemon) = unsealed("on_operator_seal = \"hold\"\nhold_for = \"1s\"");
+    let (server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"\nhold_for = \"2s\"");
+    let held = "held (an operator sealed it)";
     server.seal(&init.root_token);
-    daemon.wait_for_line("held (an operator sealed it)");
+    daemon.wait_for_line(held);
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
+
+    // A restart of the daemon does not make it longer.
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    let mut daemon = start(&home);
+    server.wait_until(is_active);
+    daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn an_operators_seal_is_held_no_longer_than_the_policy() {
+    let hold = "on_operator_seal = \"hold\"";
+    let (server, init, home, mut daemon) = unsealed(hold);
+    let configure = |policy: &str| {
+        home.configure(&[&server.url()], &format!("{policy}\n{}", trusting(&server.ca_file())));
+    };
+    let held = "held (an operator sealed it)";
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    configure("");
+    daemon.hangup();
+    daemon.wait_for_line(": unsealed (active)");
+
+    configure(hold);
+    daemon.hangup();
+    daemon.wait_for_line("configuration reloaded");
+    server.seal(&init.root_token);
+    daemon.wait_for_line(held);
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    configure("");
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    assert!(is_active(&server.health()));
 }
 
 #[test]
@@ -132,12 +184,55 @@ fn a_hold_on_request_stands_through_restarts_of_server_and_daemon() {
 }
 
 #[test]
+fn an_order_that_was_confirmed_stands_though_the_daemon_ended_before_it_was_followed() {
+    let server = Hostile::http();
+    let sealed = Behaviour::json(503, &json!({"initialized": true, "sealed": true, "standby": true}));
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    fs::create_dir(home.path("run")).unwrap();
+    let mut daemon = start(&home);
+    for (order, followed) in [("hold", "held (on request; it is sealed)"), ("resume", ": sealed")] {
+        // Orders wait for the request under way.
+        server.on(HEALTH, [Behaviour::Stall, sealed.clone()]);
+        server.wait_for_more(HEALTH, 1);
+        told(&home, &[order, "--all"]);
+        daemon.terminate();
+        assert!(daemon.exit_status(crate::support::PATIENCE).success());
+        daemon = start(&home);
+        daemon.wait_for_line(followed);
+    }
+}
+
+#[test]
+fn holds_that_cannot_be_read_are_gone_and_later_ones_are_kept() {
+    let (server, _init, home, mut daemon) = unsealed("");
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    fs::write(home.path("run/holds.json"), "{\"held\":[{\"clus").unwrap();
+    let mut daemon = start(&home);
+    daemon.wait_for_line(&format!("WARN cannot read the holds in {}: ", home.path("run").display()));
+    daemon.wait_for_line(": unsealed (active)");
+    told(&home, &["hold", "--all"]);
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    let mut daemon = start(&home);
+    daemon.wait_for_line("held (on request; it is unsealed)");
+    assert!(is_active(&server.health()));
+}
+
+#[test]
 fn orders_that_cannot_be_given_say_why() {
     let (server, _init, home, daemon) = unsealed("");
     let output = run(&mut to_daemon(&home, &["hold", "vault.elsewhere"]));
     assert_eq!(output.status.code(), Some(1));
     let text = format!("error: no node is called \"vault.elsewhere\"; known are {}\n", server.url());
     assert_eq!(stderr(&output), text);
+
+    // To hold nothing is no order.
+    for nothing in ["{\"all\":false}", "{\"nodes\":[]}"] {
+        let answer = posted(&home, "/v1/hold", nothing);
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{nothing}: {answer}");
+    }
+    assert!(!daemon.output().contains("to be held"), "{}", daemon.output());
 
     if rustix::process::geteuid().is_root() {
         // Everybody may look for the socket; its own mode keeps others out.

@@ -75,6 +75,31 @@ fn connections_that_are_cut_whenever_idle_are_no_storm_and_may_be_ignored() {
 }
 
 #[test]
+fn without_it_a_closed_port_is_left_to_the_intervals() {
+    let (mut met, mut left) = (Server::start_plain(), Server::start_plain());
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    let rare = "retry_min = \"1m\"\nretry_max = \"1m\"\npoll_interval = \"100ms\"";
+    home.config(
+        &(cluster(&[&met.url()], &format!("name = \"met\"\n{rare}"))
+            + &cluster(&[&left.url()], &format!("name = \"left\"\n{rare}\npresence = false"))),
+    );
+    // Down from the beginning: a server that is killed under a question may be missed in other words first.
+    left.kill();
+    met.kill();
+    let mut daemon = home.run();
+    daemon.wait_for_line("unreachable (connection refused)");
+    daemon.wait_for_line("unreachable (connection refused)");
+    left.start();
+    met.start();
+    daemon.wait_for_line(&format!("{}: uninitialized", met.url()));
+    // Whoever knocked at the one would have met the other long before.
+    met.init(1, 1);
+    daemon.wait_for_line(&format!("{}: sealed", met.url()));
+    assert!(!daemon.output().contains(&format!("{}: uninitialized", left.url())), "{}", daemon.output());
+}
+
+#[test]
 fn a_server_that_dies_while_it_is_being_asked_is_found_again() {
     let authority = Authority::new("Private CA");
     let server = Hostile::tls(&authority.issue(&["127.0.0.1"], Validity::Now));

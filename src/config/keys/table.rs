@@ -254,7 +254,8 @@ pub static KEYS: &[Key] = &[
         default: Some("\"unseal\""),
         documentation: "What to do when an operator seals a server on purpose, that is, when it is sealed over the \
                         same connection that showed it unsealed. `unseal`: unseal it again. `hold`: leave it \
-                        sealed until it restarts, is unsealed by hand, or `vault-unseal resume` is called.",
+                        sealed until it is seen to restart, is unsealed by hand, `vault-unseal resume` is called, \
+                        or this is `unseal` again.",
         example: "\"hold\"",
         variable: Some("VAULT_UNSEAL_ON_OPERATOR_SEAL"),
     },

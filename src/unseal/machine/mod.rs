@@ -100,9 +100,10 @@ impl Machine {
         self.pacing.pace = pace;
     }
 
-    /// What is to follow when an operator seals the node. Unseal it, unless this was called.
+    /// What is to follow when an operator seals the node. Unseal it, unless this was called. An operator's seal that
+    /// is held ends with the policy to hold it.
     pub fn set_on_operator_seal(&mut self, policy: OnOperatorSeal) {
-        self.wishes.policy = policy;
+        self.wishes.follow(policy);
     }
 
     /// The hold that the node is under.
@@ -110,9 +111,15 @@ impl Machine {
         self.wishes.hold()
     }
 
-    /// Goes on with the hold of an earlier run.
-    pub fn restore(&mut self, hold: Option<Hold>) {
-        self.wishes.set(hold);
+    /// When that hold ends by itself, if it does.
+    pub fn held_until(&self) -> Option<Moment> {
+        self.wishes.until()
+    }
+
+    /// Goes on with the hold of an earlier run, if the policy is still to hold; call
+    /// [`set_on_operator_seal`](Self::set_on_operator_seal) first.
+    pub fn restore(&mut self, hold: Option<Hold>, until: Option<Moment>) {
+        self.wishes.restore(hold, until);
     }
 
     /// Takes what the last action showed and says what to do next.
