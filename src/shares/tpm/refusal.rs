@@ -116,7 +116,7 @@ impl TpmRefusal {
                     .to_owned()
             }
             TpmTrouble::PcrChanged => "If that was you, seal the shares anew, to what the machine is now: \
-                                       vault-unseal enroll --rebind"
+                                       vault-unseal enroll --rebind FILE, with the shares from where they are kept"
                 .to_owned(),
             TpmTrouble::Other | TpmTrouble::BlobCorrupt => {
                 "Seal the shares anew, from where they are kept: vault-unseal enroll".to_owned()
