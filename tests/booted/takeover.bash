@@ -59,3 +59,11 @@ inside systemctl restart vault
 check 'and unseals' server_unsealed
 check 'the move can be made again' quietly paste "$(checked '/^# 1\./,/^# To go back/p')"
 check 'and our service runs again' status_is unsealed
+
+# As the other cases know the machine.
+rm -rf "$root/etc/systemd/system/vault-unseal.service.d" "$root/etc/vault/unseal.json" "$root/etc/vault/vault-unseal.sh" "$old.old"
+give_shares "$init_answer"
+configure
+inside systemctl daemon-reload
+inside systemctl restart vault-unseal
+check 'back as it was: unsealed' status_is unsealed
