@@ -10,12 +10,13 @@ const CATALOG: &str = include_str!("../systemd/vault-unseal.catalog");
 const NODE_FIELDS: [&str; 4] = ["VAULT_NODE", "VAULT_CLUSTER", "VAULT_STATE", "VAULT_PREVIOUS_STATE"];
 
 /// Messages about the daemon as a whole, which have no such fields.
-const OF_THE_DAEMON: [Message; 6] = [
+const OF_THE_DAEMON: [Message; 7] = [
     Message::Started,
     Message::Reloaded,
     Message::Refused,
     Message::ReloadRefused,
     Message::Stopping,
+    Message::Ordered,
     Message::Notice,
 ];
 

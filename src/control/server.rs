@@ -2,6 +2,7 @@
 
 use super::message::{Held, Node, Nodes, Refusal, Request, Which};
 use super::socket;
+use crate::report::message::Message;
 use crate::watch::{Board, NodeKey, Order};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -112,7 +113,11 @@ fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Node
         };
         let who = visitor.map_or_else(String::new, |uid| format!(" by user {uid}"));
         for (key, _) in &states {
-            tracing::info!("{}: to be {done}, as asked{who}", key.address);
+            tracing::info!(
+                message_id = Message::Ordered.id(),
+                "{}: to be {done}, as asked{who}",
+                key.address
+            );
             board.order(key, *order);
         }
     }

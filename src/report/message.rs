@@ -47,13 +47,15 @@ pub enum Message {
     RoundDisturbed,
     /// A share is corrupt.
     CorruptShare,
+    /// Somebody asked to hold a node, or to resume it.
+    Ordered,
     /// Something odd about the configuration or the shares, said at every start.
     Notice,
 }
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -75,6 +77,7 @@ impl Message {
         Self::Stranger,
         Self::RoundDisturbed,
         Self::CorruptShare,
+        Self::Ordered,
         Self::Notice,
     ];
 
@@ -102,6 +105,7 @@ impl Message {
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
             Self::CorruptShare => "c8f3d339768e3bf6ca16cffa1391fabc",
+            Self::Ordered => "5b0c6e1f8d2a4937b6f4c81d0e97a352",
             Self::Notice => "ae388a05c1966d08d8991fbcd9fa81d0",
         }
     }
