@@ -8,6 +8,10 @@
     clippy::string_slice
 )]
 
+mod accounts;
+mod chaos;
+mod cluster;
+mod custody;
 mod network;
 #[path = "../support/mod.rs"]
 mod support;

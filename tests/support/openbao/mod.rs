@@ -151,6 +151,14 @@ impl Server {
         self.process = None;
     }
 
+    /// Whether it has stopped running by itself or by a signal; it may be started again then.
+    pub fn ended(&mut self) -> bool {
+        if self.process.as_mut().is_some_and(|process| process.ended().is_some()) {
+            self.process = None;
+        }
+        self.process.is_none()
+    }
+
     /// Makes it hang: connections are accepted by the kernel, nothing is answered.
     pub fn pause(&mut self) {
         self.process().pause();
@@ -178,7 +186,8 @@ impl Server {
         self.present(&certificate);
     }
 
-    fn signal(&mut self, signal: Signal) {
+    /// Any other signal.
+    pub fn signal(&mut self, signal: Signal) {
         self.process().signal(signal);
     }
 
@@ -251,7 +260,8 @@ impl Server {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
-    fn log_since(&self, start: u64) -> String {
+    /// What it logged behind this many bytes.
+    pub fn log_since(&self, start: u64) -> String {
         let mut text = Vec::new();
         let mut file = File::open(self.log_path()).unwrap();
         file.seek(SeekFrom::Start(start)).unwrap();
