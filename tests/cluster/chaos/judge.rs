@@ -12,7 +12,7 @@ const ACCURACY: Duration = Duration::from_millis(20);
 /// How many shares each daemon holds.
 const HELD: usize = 2;
 /// The longest pause between two rounds of too few shares: `unseal/pacing.rs`.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Keeps the books of the whole run.
 pub(crate) struct Judge {
