@@ -15,3 +15,4 @@ mod custody;
 mod network;
 #[path = "../support/mod.rs"]
 mod support;
+mod swallowed;

@@ -59,6 +59,6 @@ proptest! {
         }
         let mut world = split(seed, faults).slow(latency);
         let unsealed = world.run(end + BOUND, |world| world.now > end && world.calm() && !world.model.sealed);
-        prop_assert!(unsealed, "sealed {:?} after {end:?}:\n{}", world.now - end, world.story());
+        prop_assert!(unsealed, "sealed {:?} after {end:?}:\n{}", world.now.saturating_sub(end), world.story());
     }
 }

@@ -130,7 +130,8 @@ impl Plan {
         if lasts {
             self.lasting = Some(Cut { judged, end });
         } else {
-            let takes = millis(rng, 300..3500);
+            // Some for longer than a connection lives that hears nothing.
+            let takes = if rng.u8(0..5) == 0 { millis(rng, 4000..9000) } else { millis(rng, 300..3500) };
             self.deeds.extend(end.into_iter().map(|deed| (began + takes, deed)));
         }
     }
