@@ -77,6 +77,24 @@ pub(crate) fn late_shares(entries: &[(Stamp, Entry)]) -> Vec<(Stamp, Vec<Duratio
     late
 }
 
+/// For each time that the server was sealed and then unsealed: from when to when, and how many shares it was sent.
+pub(crate) fn unsealings(entries: &[(Stamp, Entry)]) -> Vec<(Stamp, Stamp, usize)> {
+    let mut unsealings = Vec::new();
+    let mut sealed: Option<(Stamp, usize)> = None;
+    for (at, entry) in entries {
+        match (entry, &mut sealed) {
+            (Entry::Sealed, _) => sealed = Some((*at, 0)),
+            (Entry::Share, Some((_, sent))) => *sent += 1,
+            (Entry::Unsealed, Some((since, sent))) => {
+                unsealings.push((*since, *at, *sent));
+                sealed = None;
+            }
+            (Entry::Share | Entry::Unsealed, None) => {}
+        }
+    }
+    unsealings
+}
+
 /// When shares came.
 pub(crate) fn shares(entries: &[(Stamp, Entry)]) -> impl Iterator<Item = Stamp> {
     entries.iter().filter(|(_, entry)| *entry == Entry::Share).map(|(at, _)| *at)

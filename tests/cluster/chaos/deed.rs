@@ -36,6 +36,19 @@ pub(crate) enum Deed {
 }
 
 impl Deed {
+    /// An answer that is under way may be late, or lost: its question is then asked again.
+    pub(crate) fn delays(&self) -> bool {
+        matches!(
+            self,
+            Self::PowerOff(_)
+                | Self::PauseServer(_)
+                | Self::PauseDaemon(_)
+                | Self::Unplug(_)
+                | Self::Swallow(_)
+                | Self::Slow(..)
+        )
+    }
+
     /// Does it. Processes that have ended cannot be done anything to.
     pub(crate) fn perform(&self, cluster: &mut Cluster) {
         match *self {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::draw::Plan;
 use super::records::Story;
 use super::stranger::Traces;
-use crate::accounts::{Entry, Stamp, entries, late_shares, most_within, now, shares};
+use crate::accounts::{Entry, Stamp, entries, late_shares, most_within, now, shares, unsealings};
 use crate::cluster::Cluster;
 
 /// How far a time in a log may be from when the test saw the same.
@@ -64,7 +65,8 @@ impl Judge {
     }
 
     /// No server was sent what it did not need, nor more than the pacing allows; `starts`: when daemons began anew.
-    pub(crate) fn judge(&self, story: &Story, starts: &[Stamp]) -> Result<(), String> {
+    pub(crate) fn judge(&self, plan: &Plan, story: &Story, starts: &[Stamp]) -> Result<(), String> {
+        let delays = plan.deeds.iter().filter(|(_, deed)| deed.delays()).count();
         for (node, books) in self.servers.iter().enumerate() {
             for (unsealed, late) in late_shares(&books.entries) {
                 let ours = books.not_strangers(unsealed, &late);
@@ -72,6 +74,15 @@ impl Judge {
                 // sent one before it could know. It sends the next when the answer has told it, so never a second.
                 if unsealed >= story.began && ours.len() > self.servers.len() - 1 {
                     return Err(format!("server {node} was sent shares {ours:?} after it was unsealed"));
+                }
+            }
+            for (from, to, sent) in unsealings(&books.entries) {
+                let due = self.due(books, starts, delays, (from, to));
+                if from >= story.began && sent > due {
+                    let took = to.saturating_sub(from);
+                    return Err(format!(
+                        "server {node} was sent {sent} shares in {took:?}, and {due} are enough"
+                    ));
                 }
             }
             for window in [1, 10, 60].map(Duration::from_secs) {
@@ -85,6 +96,16 @@ impl Judge {
             }
         }
         Ok(())
+    }
+
+    /// The shares that bring a server up: each daemon sends each of its own once, and once more for each thing that may
+    /// have taken it from the round, or its answer from the daemon.
+    fn due(&self, books: &Books, starts: &[Stamp], delays: usize, (from, to): (Stamp, Stamp)) -> usize {
+        let within = |at: &&Stamp| **at + ACCURACY >= from && **at <= to + ACCURACY;
+        let poison = books.strangers.iter().filter(|(sent, _)| within(&sent)).count();
+        let resets = books.resets.iter().filter(within).count();
+        let daemons = starts.iter().filter(within).count();
+        HELD * (self.servers.len() * (1 + poison + resets + delays) + daemons) + poison
     }
 
     /// The most shares that daemons may send to one server within any stretch of this length: in each round that they

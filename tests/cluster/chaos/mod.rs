@@ -23,7 +23,7 @@ use stranger::{Traces, set_to_work};
 use supervisor::Supervisor;
 
 /// Rounds where nobody says how many.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 12;
 /// From the end of the last fault until the servers are unsealed.
 const BOUND: Duration = Duration::from_secs(5);
 /// How long a process may take to end that was asked to.
@@ -76,7 +76,7 @@ impl Chaos {
         let outcome = self.suffer(plan, &mut story);
         self.judge.read(&self.cluster);
         let outcome = outcome
-            .and_then(|took| self.judge.judge(&story, &self.supervisor.daemons_started).map(|()| took));
+            .and_then(|took| self.judge.judge(plan, &story, &self.supervisor.daemons_started).map(|()| took));
         let took = outcome.unwrap_or_else(|problem| {
             story.tell(&problem);
             story.tell(&self.pulse.report());
