@@ -31,8 +31,10 @@ pub(crate) enum Deed {
     Fast(usize),
     /// A stranger sets to work on this server.
     Stranger(usize, Mischief),
-    /// The clock of this machine's daemon is this many seconds off from now on.
+    /// The wall clock of this machine's daemon is this many seconds off from now on.
     Clock(usize, i64),
+    /// Both clocks of this machine's daemon go forward by this many seconds at once: see [`SLEEPER`].
+    Wake(usize, i64),
 }
 
 impl Deed {
@@ -74,15 +76,25 @@ impl Deed {
             Self::Deliver(what) => cluster.network.deliver(what),
             Self::Slow(node, link) => cluster.network.slow(node, link),
             Self::Fast(node) => cluster.network.fast(node),
-            Self::Clock(node, seconds) => {
-                let file = clock_file(cluster, node);
-                // At one stroke: it is read at any time.
-                let new = file.with_extension("new");
-                fs::write(&new, format!("{seconds:+}\n")).unwrap();
-                fs::rename(new, file).unwrap();
+            Self::Clock(node, seconds) => set_clock(cluster, node, seconds),
+            Self::Wake(node, seconds) => {
+                let now = fs::read_to_string(clock_file(cluster, node)).unwrap();
+                set_clock(cluster, node, now.trim().parse::<i64>().unwrap() + seconds);
             }
         }
     }
+}
+
+/// The machine that is put to sleep and wakes, with all clocks gone on: `CLOCK_MONOTONIC` stands still while a kernel
+/// sleeps, but jumps forward in some virtual machines that are resumed. The wall clocks of the others are set.
+pub(crate) const SLEEPER: usize = 0;
+
+fn set_clock(cluster: &Cluster, node: usize, seconds: i64) {
+    let file = clock_file(cluster, node);
+    // At one stroke: it is read at any time.
+    let new = file.with_extension("new");
+    fs::write(&new, format!("{seconds:+}\n")).unwrap();
+    fs::rename(new, file).unwrap();
 }
 
 fn clock_file(cluster: &Cluster, node: usize) -> std::path::PathBuf {
@@ -100,15 +112,14 @@ pub(crate) fn give_clocks(cluster: &mut Cluster) -> bool {
         return false;
     };
     for node in 0..cluster.nodes.len() {
-        Deed::Clock(node, 0).perform(cluster);
+        set_clock(cluster, node, 0);
         let file = clock_file(cluster, node).display().to_string();
         cluster.nodes[node].environment = [
             ("LD_PRELOAD", library.as_str()),
             ("FAKETIME_TIMESTAMP_FILE", &file),
             // Looks into the file each time.
             ("FAKETIME_NO_CACHE", "1"),
-            // CLOCK_MONOTONIC never jumps: clock_gettime(2). What waits goes on waiting as long as it was to.
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", if node == SLEEPER { "0" } else { "1" }),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::deed::Deed;
+use super::deed::{Deed, SLEEPER};
 use super::stranger::Mischief;
 use crate::support::network::{Slow, Swallow};
 
@@ -174,6 +174,11 @@ impl Plan {
     /// Back by less than an hour: certificates begin an hour before the test does.
     fn clock(&mut self, rng: &mut fastrand::Rng, nodes: usize) {
         let node = rng.usize(0..nodes);
+        if node == SLEEPER {
+            let seconds = rng.i64(1..6 * 3600);
+            self.faults.push(format!("machine {node} wakes {seconds} s later"));
+            return self.at(millis(rng, 0..2000), Deed::Wake(node, seconds));
+        }
         let seconds = if rng.bool() { rng.i64(-3300..0) } else { rng.i64(0..3 * 24 * 3600) };
         self.faults.push(format!("the clock of daemon {node} is {seconds} s off from now on"));
         self.at(millis(rng, 0..2000), Deed::Clock(node, seconds));
