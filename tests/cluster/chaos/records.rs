@@ -42,7 +42,9 @@ pub(crate) fn keep(
     fs::write(directory.join("story"), &story.text).unwrap();
     let mut shown = story.text.clone();
     for (node, log) in cluster.nodes.iter().zip(logs) {
-        let daemon = node.daemon_lines().into_iter().fold(String::new(), |mut text, line| {
+        let lines = node.daemon_lines().into_iter().filter(|line| line.at >= story.started);
+        // Its own clock may be another.
+        let daemon = lines.fold(String::new(), |mut text, line| {
             let at = line.at.saturating_duration_since(story.started).as_secs_f64();
             writeln!(text, "{at:7.3} s  {}", line.text).unwrap();
             text

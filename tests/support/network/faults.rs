@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Once, PoisonError};
 use std::time::Duration;
 
+use super::namespace::tool;
 use super::{Network, port};
 
 /// Packets that are swallowed without a word.
@@ -149,21 +150,19 @@ impl Network {
 /// Whether this kernel can delay packets; says once what a slow link is here.
 fn has_netem(network: &Network) -> bool {
     static SAID: Once = Once::new();
-    // A device of the switch's own, that nothing goes through.
-    let probe = ["tc", "qdisc", "replace", "dev", "lo", "root", "netem", "delay", "1ms"];
-    let has = network
-        .switch
-        .inside(|| super::namespace::tool(&probe).output())
-        .is_ok_and(|output| output.status.success());
+    // On a device of the switch's own that nothing goes through.
+    let lo = |what: &[&str]| {
+        let command = [&["tc", "qdisc", what[0], "dev", "lo", "root"], &what[1..]].concat();
+        network.switch.inside(|| tool(&command).output()).is_ok_and(|output| output.status.success())
+    };
+    let has = lo(&["replace", "netem", "delay", "1ms"]) && lo(&["del"]);
     SAID.call_once(|| {
-        eprintln!(
-            "slow links: {}",
-            if has {
-                "tc netem (delay, jitter, loss, rate)"
-            } else {
-                "no netem here; tc tbf (rate), random drops by nft"
-            }
-        );
+        let how = if has {
+            "delay, jitter, loss and rate by netem"
+        } else {
+            "a rate by tbf, and losses by nft: this kernel has no netem"
+        };
+        eprintln!("slow links have {how}");
     });
     has
 }
