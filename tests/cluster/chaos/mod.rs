@@ -104,6 +104,8 @@ impl Chaos {
                 match *deed {
                     Deed::PowerOff(node) => self.supervisor.switch_off(node),
                     Deed::PowerOn(node) => self.supervisor.switch_on(node),
+                    Deed::TerminateServer(node) => self.supervisor.expect_end_of_server(node),
+                    Deed::TerminateDaemon(node) => self.supervisor.expect_end_of_daemon(node),
                     Deed::Stranger(node, mischief) => {
                         strangers.push((
                             node,

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::accounts::{Stamp, now};
 use crate::cluster::Cluster;
 
@@ -10,6 +12,9 @@ use crate::cluster::Cluster;
 const SERVER_REST: Range<u64> = 20..1500;
 /// That of daemons; `vault-unseal.service` has 2 s.
 const DAEMON_REST: Range<u64> = 20..2000;
+
+/// `TimeoutStopSec=` of servers: one whose peers are out of reach may take long to leave its cluster.
+const SERVER_STOPS: Duration = Duration::from_secs(3);
 
 /// Looks after the processes of all machines.
 pub(crate) struct Supervisor {
@@ -24,6 +29,9 @@ pub(crate) struct Supervisor {
 #[derive(Default)]
 struct Machine {
     off: bool,
+    /// Since when they have been asked to end; until they have, that fault is not over.
+    server_ends: Option<Instant>,
+    daemon_ends: Option<Instant>,
     server_due: Option<Instant>,
     daemon_due: Option<Instant>,
 }
@@ -44,7 +52,17 @@ impl Supervisor {
     /// What is enabled is started at once.
     pub(crate) fn switch_on(&mut self, node: usize) {
         let now = Some(Instant::now());
-        self.machines[node] = Machine { off: false, server_due: now, daemon_due: now };
+        self.machines[node] = Machine { server_due: now, daemon_due: now, ..Machine::default() };
+    }
+
+    /// The server has been asked to end. It is killed when it takes too long.
+    pub(crate) fn expect_end_of_server(&mut self, node: usize) {
+        self.machines[node].server_ends = Some(Instant::now());
+    }
+
+    /// The daemon has been asked to end.
+    pub(crate) fn expect_end_of_daemon(&mut self, node: usize) {
+        self.machines[node].daemon_ends = Some(Instant::now());
     }
 
     /// Does what is due. True while everything runs.
@@ -60,24 +78,27 @@ impl Supervisor {
                 let rest = Duration::from_millis(self.rng.u64(SERVER_REST));
                 if *machine.server_due.get_or_insert(moment + rest) <= moment {
                     node.server.launch();
-                    machine.server_due = None;
+                    (machine.server_due, machine.server_ends) = (None, None);
                     self.started = Instant::now();
                 } else {
                     all_run = false;
                 }
+            } else if machine.server_ends.is_some_and(|since| since + SERVER_STOPS < moment) {
+                node.server.signal(Signal::KILL);
             }
             if node.daemon.as_mut().is_none_or(|daemon| daemon.ended().is_some()) {
                 let rest = Duration::from_millis(self.rng.u64(DAEMON_REST));
                 if *machine.daemon_due.get_or_insert(moment + rest) <= moment {
                     node.bury_daemon();
                     node.start_daemon();
-                    machine.daemon_due = None;
+                    (machine.daemon_due, machine.daemon_ends) = (None, None);
                     self.started = Instant::now();
                     self.daemons_started.push(now());
                 } else {
                     all_run = false;
                 }
             }
+            all_run &= machine.server_ends.is_none() && machine.daemon_ends.is_none();
         }
         all_run
     }
