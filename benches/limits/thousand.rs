@@ -6,8 +6,6 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::bare::Bare;
 use super::ground::{stop, write};
 use super::process::{Memory, cpu_time};
@@ -30,9 +28,6 @@ const POLLS: usize = 10;
 const LONG_DOWN: Duration = Duration::from_secs(65);
 
 pub(crate) fn measure(table: &mut Table) {
-    // A thousand ports, and a connection behind each, twice while two clients meet.
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     let mut ground = Thousand::new();
     race(&mut ground, table);
     rest(&mut ground, table);

@@ -4,6 +4,7 @@ use super::look::{Target, targets};
 use super::say::say;
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Purpose};
+use crate::descriptors;
 use crate::explain::Explain;
 use crate::report;
 use crate::report::message::Message;
@@ -53,6 +54,9 @@ pub(super) fn with_targets(arguments: &ConfigArguments, verb: impl AsyncFnOnce(&
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
+        say(report::error::render_warning(&shortage));
+    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

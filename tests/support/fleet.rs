@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
@@ -59,6 +60,10 @@ impl Fleet {
     }
 
     fn of(count: usize, tls: Option<Arc<ServerConfig>>) -> Self {
+        // A port and a connection each, and the client may be in this process too.
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+            .expect("up to the hard limit");
         // Held until all are found, then closed: a node that is down refuses.
         let held: Vec<Port> = (0..count).map(|_| Port::reserve(IpAddr::V4(Ipv4Addr::LOCALHOST))).collect();
         let addresses = held.iter().map(Port::address).collect();

@@ -20,3 +20,4 @@ mod rounds;
 mod shares;
 #[path = "../support/mod.rs"]
 mod support;
+mod thousand;
