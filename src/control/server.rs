@@ -37,10 +37,10 @@ const HEAD_LIMIT: usize = 8 * 1024;
 /// Pause after a failure to accept, as when no descriptor is left.
 const TROUBLE: Duration = Duration::from_millis(200);
 
-/// Listens in `directory` until the daemon ends.
+/// Listens in `directory` until the daemon ends. Nobody else may: see [`super::Taken`].
 pub fn listen(directory: &Path, board: Arc<Board>) -> io::Result<()> {
     let path = socket(directory);
-    // Whatever is left of an earlier run: the directory is ours alone.
+    // Whatever is left of an earlier run: nobody else listens there (`Taken`).
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
