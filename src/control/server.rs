@@ -3,6 +3,7 @@
 use super::message::{Held, Node, Nodes, Refusal, Request, Which};
 use super::socket;
 use crate::report::message::Message;
+use crate::report::state::{advice, reason};
 use crate::watch::{Board, NodeKey, Order};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -126,6 +127,8 @@ fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Node
         address: key.address.to_string(),
         state: state.as_ref().map(|state| state.word().to_owned()),
         hold: state.as_ref().and_then(Held::of),
+        reason: state.as_ref().and_then(reason),
+        advice: state.as_ref().and_then(advice),
     });
     Ok(Nodes { nodes: nodes.collect() })
 }

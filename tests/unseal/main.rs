@@ -21,3 +21,4 @@ mod shares;
 #[path = "../support/mod.rs"]
 mod support;
 mod thousand;
+mod told;
