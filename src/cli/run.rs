@@ -55,8 +55,12 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         directory.as_deref().filter(|_| taken.is_none()),
         || {
             started(&loaded, &oddities, &protection);
-            shortage.iter().for_each(|shortage| notice(shortage));
-            taken.iter().for_each(|taken| notice(taken));
+            if let Some(shortage) = &shortage {
+                notice(shortage);
+            }
+            if let Some(taken) = &taken {
+                notice(taken);
+            }
         },
     ));
     // A thread that waits for a dead name server must not hold up the end.
@@ -198,7 +202,9 @@ impl Daemon<'_> {
         for oddity in oddities {
             notice(&oddity);
         }
-        shortage.iter().for_each(|shortage| notice(shortage));
+        if let Some(shortage) = &shortage {
+            notice(shortage);
+        }
         self.prove(&loaded.settings);
         Ok(loaded)
     }

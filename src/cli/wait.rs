@@ -55,23 +55,19 @@ async fn wait_for(targets: &[Target], options: &WaitArguments) -> Exit {
     };
     while !done(&states) {
         notify::status(&summary(targets, &states));
-        match next(&mut news, deadline).await {
-            Some(News { index, look }) => {
-                if let Some(target) = targets.get(index).filter(|_| !options.json) {
-                    say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
+        let Some(News { index, look }) = next(&mut news, deadline).await else {
+            let told = Told::by_daemon_at(&options.socket).await;
+            for (index, state) in &mut states {
+                if let Some(known) = targets.get(*index).and_then(|target| told.of(target, state)) {
+                    *state = known;
                 }
-                states.insert(index, look.state);
             }
-            None => {
-                let told = Told::by_daemon_at(&options.socket).await;
-                for (index, state) in &mut states {
-                    if let Some(known) = targets.get(*index).and_then(|target| told.of(target, state)) {
-                        *state = known;
-                    }
-                }
-                return end(targets, &states, options, began, Exit::StillSealed);
-            }
+            return end(targets, &states, options, began, Exit::StillSealed);
+        };
+        if let Some(target) = targets.get(index).filter(|_| !options.json) {
+            say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
         }
+        states.insert(index, look.state);
     }
     notify::ready(&summary(targets, &states));
     end(targets, &states, options, began, Exit::Done)

@@ -65,7 +65,7 @@ fn rejected_shares() {
 
 #[test]
 fn a_source_that_cannot_be_read() {
-    let (mut server, home, mut daemon) = sealed(|keys| keys.to_vec());
+    let (mut server, home, mut daemon) = sealed(<[String]>::to_vec);
     daemon.wait_for_line(": unsealed (active)");
     fs::remove_file(home.path("shares")).unwrap();
     server.kill();
