@@ -10,7 +10,7 @@ use super::bare::Bare;
 use super::ground::{stop, write};
 use super::process::{Memory, cpu_time};
 use super::support::PATIENCE;
-use super::support::certs::{Authority, Validity};
+use super::support::certs::Authority;
 use super::support::fleet::{Fleet, SHARES};
 use super::support::home::lines;
 use super::support::poll;
@@ -43,7 +43,7 @@ struct Thousand {
 impl Thousand {
     fn new() -> Self {
         let authority = Authority::new("Benchmark CA");
-        let fleet = Fleet::tls(NODES, &authority.issue(&["127.0.0.1"], Validity::Now));
+        let fleet = Fleet::tls(NODES, &authority);
         let files = tempfile::Builder::new().prefix("limits-").tempdir().unwrap();
         write(files.path().join("shares"), &lines(&SHARES));
         write(files.path().join("ca.crt"), &authority.pem());

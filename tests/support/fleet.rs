@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-use super::certs::Issued;
+use super::certs::{Authority, Validity};
 use super::ports::Port;
 use super::{poll, recorded};
 
@@ -44,28 +44,29 @@ struct Tally {
 impl Fleet {
     /// So many over plain HTTP.
     pub fn http(count: usize) -> Self {
-        Self::of(count, None)
+        Self::at(own_address(), count, None)
     }
 
-    /// So many over TLS, each with this certificate.
-    pub fn tls(count: usize, certificate: &Issued) -> Self {
-        let (chain, key) = certificate.parts();
+    /// So many over TLS, with one certificate of this authority.
+    pub fn tls(count: usize, authority: &Authority) -> Self {
+        let ip = own_address();
+        let (chain, key) = authority.issue(&[&ip.to_string()], Validity::Now).parts();
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring has the default versions")
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .expect("a certificate and its key");
-        Self::of(count, Some(Arc::new(config)))
+        Self::at(ip, count, Some(Arc::new(config)))
     }
 
-    fn of(count: usize, tls: Option<Arc<ServerConfig>>) -> Self {
+    fn at(ip: IpAddr, count: usize, tls: Option<Arc<ServerConfig>>) -> Self {
         // A port and a connection each, and the client may be in this process too.
         let limit = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
             .expect("up to the hard limit");
         // Held until all are found, then closed: a node that is down refuses.
-        let held: Vec<Port> = (0..count).map(|_| Port::reserve(IpAddr::V4(Ipv4Addr::LOCALHOST))).collect();
+        let held: Vec<Port> = (0..count).map(|_| Port::reserve(ip)).collect();
         let addresses = held.iter().map(Port::address).collect();
         Self { addresses, tls, tally: Arc::default(), running: None }
     }
@@ -135,6 +136,11 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A loopback address that nobody else has: among so many ports, others would find one that is free for a moment.
+fn own_address() -> IpAddr {
+    Ipv4Addr::new(127, fastrand::u8(1..255), fastrand::u8(..), fastrand::u8(1..255)).into()
 }
 
 /// One node, from its start to its end.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use vault_unseal::shares::tpm::Blob;
 
-use crate::support::certs::{Authority, Validity};
+use crate::support::certs::Authority;
 use crate::support::fleet::{Fleet, SHARES};
 use crate::support::home::{Home, cluster, lines, trusting};
 use crate::support::process::{Daemon, run};
@@ -64,7 +64,7 @@ fn dead_silent_and_hanging_clusters_delay_no_other() {
         silent.into_iter().map(|port| (format!("http://{}", port.local_addr().unwrap()), port)).collect();
     let silent_urls: Vec<String> = silent.iter().map(|(url, _)| url.clone()).collect();
     let mut plain = Fleet::http(110);
-    let mut secret = Fleet::tls(250, &authority.issue(&["127.0.0.1"], Validity::Now));
+    let mut secret = Fleet::tls(250, &authority);
     let config = [
         named("hanging", &hanging.urls(), "shares = { tpm2 = \"shares.tpm2\" }"),
         named("dead", &dead.urls(), ""),
