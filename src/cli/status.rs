@@ -3,8 +3,8 @@
 use super::look::{Look, Target, look_at_all};
 use super::say::say;
 use super::start::with_targets;
+use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::StatusArguments};
-use crate::control::{Request, tell};
 use crate::explain::Explain;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
@@ -12,7 +12,6 @@ use crate::unseal::State;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::Path;
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
@@ -27,7 +26,12 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
     let mut last = String::new();
     loop {
         let mut looks = look_at_all(targets).await;
-        show_holds(targets, &mut looks, &options.socket).await;
+        let told = Told::by_daemon_at(&options.socket).await;
+        for (target, look) in targets.iter().zip(&mut looks) {
+            if let Some(state) = told.of(target, &look.state) {
+                look.state = state;
+            }
+        }
         let text = match render(&looks) {
             Ok(text) => text,
             Err(error) => {
@@ -47,21 +51,6 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
         }
         let pause = targets.iter().map(|target| target.poll_interval).min().unwrap_or_default();
         tokio::time::sleep(pause).await;
-    }
-}
-
-/// Puts in what only the daemon knows. Without one, or for somebody it does not speak to, the servers have the word.
-async fn show_holds(targets: &[Target], looks: &mut [Look], socket: &Path) {
-    let Ok(answer) = tell(socket, &Request::Nodes).await else { return };
-    for (target, look) in targets.iter().zip(looks) {
-        let address = target.address.to_string();
-        let node = answer.nodes.iter().find(|node| node.cluster == target.cluster && node.address == address);
-        if let Some(hold) = node.and_then(|node| node.hold) {
-            let unsealed = look.state.is_unsealed();
-            if !matches!(look.state, State::Unreachable { .. }) {
-                look.state = State::Held { hold: hold.into(), unsealed };
-            }
-        }
     }
 }
 
@@ -128,7 +117,11 @@ fn node<'a>(target: &'a Target, look: &'a Look) -> Node<'a> {
             State::Unreachable { cause } => {
                 Some(Problem { kind: cause.kind(), message: cause.to_string(), advice: cause.advice() })
             }
-            _ => None,
+            // Held is what somebody wanted.
+            State::Held { .. } => None,
+            state => {
+                reason(state).map(|message| Problem { kind: state.word(), message, advice: advice(state) })
+            }
         },
     }
 }

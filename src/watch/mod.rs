@@ -4,6 +4,7 @@ mod announce;
 mod board;
 mod duty;
 mod holds;
+mod joint;
 mod node;
 mod presence;
 mod shares;

@@ -4,7 +4,7 @@ use super::request::Parts;
 use crate::cli::ConfigArguments;
 use crate::cli::look::{Target, targets};
 use crate::cli::start::runtime;
-use crate::config::{self, Environment, Purpose};
+use crate::config::{self, Environment, Loaded, Purpose};
 use crate::explain::Explain;
 use crate::shares::{Misfit, ShareSet, Split};
 use std::collections::BTreeSet;
@@ -180,15 +180,17 @@ fn indices(shares: &ShareSet, positions: &[usize]) -> Result<Vec<usize>, Unfit> 
 
 /// Asks the configured servers how many shares they need; `None` when none says so, or not all the same.
 pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<usize> {
-    let environment = Environment::of_process();
-    // A configuration that is wrong, or not there yet, is for `check` to tell.
-    let loaded =
-        config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()?;
-    let targets = targets(&loaded.settings).ok()?;
+    let targets = targets(&configured(arguments)?.settings).ok()?;
     let runtime = runtime().ok()?;
     let thresholds = runtime.block_on(thresholds(&targets));
     runtime.shutdown_background();
     thresholds.first().copied().filter(|_| thresholds.len() == 1)
+}
+
+/// The configuration; one that is wrong, or not there yet, is for `check` to tell.
+pub(super) fn configured(arguments: &ConfigArguments) -> Option<Loaded> {
+    let environment = Environment::of_process();
+    config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()
 }
 
 async fn thresholds(targets: &[Target]) -> BTreeSet<usize> {
