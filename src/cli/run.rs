@@ -125,14 +125,16 @@ impl Daemon<'_> {
         notify::ready(&self.watch.board().summary());
         self.prove(settings);
         let mut watchdog = notify::watchdog_interval().map(interval);
+        let board = Arc::clone(self.watch.board());
         loop {
             tokio::select! {
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
                 _ = signals.hangup.recv() => self.reload(),
-                () = self.watch.board().changed() => notify::status(&self.watch.board().summary()),
+                () = self.watch.discover() => {}
+                () = board.changed() => notify::status(&board.summary()),
                 () = tick(&mut watchdog) => {
-                    if self.watch.board().is_alive(Instant::now()) {
+                    if board.is_alive(Instant::now()) {
                         notify::watchdog();
                     } else {
                         tracing::error!("a node's task is overdue: the watchdog is not fed");
@@ -198,15 +200,21 @@ fn boxed(error: impl Explain + 'static) -> Box<dyn Explain> {
     Box::new(error)
 }
 
-/// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`.
+/// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`; names that stand for nodes count as such.
 fn extent(loaded: &Loaded) -> String {
     let plural =
         |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let clusters = &loaded.settings.clusters;
-    let nodes = clusters.iter().map(|cluster| cluster.nodes.len()).sum();
+    let nodes: usize = clusters.iter().map(|cluster| cluster.nodes.len()).sum();
+    let names = clusters.iter().map(|cluster| cluster.discoveries.len()).sum();
+    let watched = match (nodes, names) {
+        (_, 0) => plural(nodes, "node"),
+        (0, _) => plural(names, "name"),
+        _ => format!("{} and {}", plural(nodes, "node"), plural(names, "name")),
+    };
     let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
     let from = if files.is_empty() { "the environment and flags".to_owned() } else { files.join(", ") };
-    format!("{} of {}, configured in {from}", plural(nodes, "node"), plural(clusters.len(), "cluster"))
+    format!("{watched} of {}, configured in {from}", plural(clusters.len(), "cluster"))
 }
 
 fn signals() -> std::io::Result<Signals> {

@@ -3,6 +3,7 @@
 use super::request::Parts;
 use crate::cli::ConfigArguments;
 use crate::cli::look::{Target, targets};
+use crate::cli::names::names;
 use crate::cli::start::runtime;
 use crate::config::{self, Environment, Purpose};
 use crate::explain::Explain;
@@ -184,9 +185,11 @@ pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<usize> {
     // A configuration that is wrong, or not there yet, is for `check` to tell.
     let loaded =
         config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()?;
-    let targets = targets(&loaded.settings).ok()?;
     let runtime = runtime().ok()?;
-    let thresholds = runtime.block_on(thresholds(&targets));
+    let thresholds = runtime.block_on(async {
+        let names = tokio::time::timeout(PATIENCE, names(&loaded.settings)).await.unwrap_or_default();
+        Some(thresholds(&targets(&loaded.settings, &names).ok()?).await)
+    })?;
     runtime.shutdown_background();
     thresholds.first().copied().filter(|_| thresholds.len() == 1)
 }
