@@ -24,6 +24,7 @@ pub mod guarded;
 pub mod home;
 pub mod hostile;
 pub mod http;
+pub mod network;
 pub mod openbao;
 pub mod output;
 pub mod ports;
