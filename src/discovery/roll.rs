@@ -134,9 +134,9 @@ mod tests {
         NodeAddress { tls: true, host: host.to_owned(), port: 8200 }
     }
 
-    fn found(hosts: &[&str]) -> Result<Found, LookupError> {
+    fn found(hosts: &[&str]) -> Found {
         let nodes = hosts.iter().map(|host| Node { address: address(host), name: Some("vault".to_owned()) });
-        Ok(Found { nodes: nodes.collect(), refused: Vec::new() })
+        Found { nodes: nodes.collect(), refused: Vec::new() }
     }
 
     fn at(seconds: u64) -> Moment {
@@ -152,13 +152,16 @@ mod tests {
     fn a_node_that_vanishes_is_kept_and_said_once_and_welcomed_back() {
         let mut roll = Roll::default();
         assert_eq!(
-            roll.learn(at(0), found(&["a", "b"]), HOUR, |_| SILENT),
+            roll.learn(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
             [Change::Appeared(address("a")), Change::Appeared(address("b"))]
         );
-        assert_eq!(roll.learn(at(1), found(&["b"]), HOUR, |_| SILENT), [Change::Missing(address("a"))]);
-        assert_eq!(roll.learn(at(2), found(&["b"]), HOUR, |_| SILENT), []);
+        assert_eq!(roll.learn(at(1), Ok(found(&["b"])), HOUR, |_| SILENT), [Change::Missing(address("a"))]);
+        assert_eq!(roll.learn(at(2), Ok(found(&["b"])), HOUR, |_| SILENT), []);
         assert_eq!(hosts(&roll), "a? b");
-        assert_eq!(roll.learn(at(3), found(&["a", "b"]), HOUR, |_| SILENT), [Change::Returned(address("a"))]);
+        assert_eq!(
+            roll.learn(at(3), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
+            [Change::Returned(address("a"))]
+        );
         assert_eq!(hosts(&roll), "a b");
     }
 
@@ -169,9 +172,9 @@ mod tests {
             [(3599, 9999, false), (3600, 3599, false), (3600, 3600, true), (999_999, 0, false)]
         {
             let mut roll = Roll::default();
-            roll.learn(at(0), found(&["a"]), HOUR, |_| SILENT);
-            roll.learn(at(10), found(&[]), HOUR, |_| SILENT);
-            let changes = roll.learn(at(10 + missing), found(&[]), HOUR, |_| at(silent));
+            roll.learn(at(0), Ok(found(&["a"])), HOUR, |_| SILENT);
+            roll.learn(at(10), Ok(found(&[])), HOUR, |_| SILENT);
+            let changes = roll.learn(at(10 + missing), Ok(found(&[])), HOUR, |_| at(silent));
             assert_eq!(changes == [Change::Forgotten(address("a"))], forgotten, "{missing} {silent}");
             assert_eq!(hosts(&roll), if forgotten { "" } else { "a?" });
         }
@@ -180,8 +183,8 @@ mod tests {
     #[test]
     fn a_failure_is_said_once_and_says_nothing_about_nodes() {
         let mut roll = Roll::default();
-        roll.learn(at(0), found(&["a", "b"]), HOUR, |_| SILENT);
-        roll.learn(at(1), found(&["b"]), HOUR, |_| SILENT);
+        roll.learn(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT);
+        roll.learn(at(1), Ok(found(&["b"])), HOUR, |_| SILENT);
         let failure = LookupError::NoSuchName;
         let changes = roll.learn(at(9000), Err(failure.clone()), HOUR, |_| SILENT);
         assert_eq!(changes, [Change::Failing(failure.clone())]);
@@ -189,7 +192,7 @@ mod tests {
         assert_eq!(roll.learn(at(9001), Err(timeout.clone()), HOUR, |_| SILENT), []);
         assert_eq!(roll.trouble(), Some(&timeout), "what is shown is the last");
         assert_eq!(hosts(&roll), "a? b", "none goes missing, none is forgotten");
-        let changes = roll.learn(at(9002), found(&["b"]), HOUR, |_| SILENT);
+        let changes = roll.learn(at(9002), Ok(found(&["b"])), HOUR, |_| SILENT);
         assert_eq!(changes, [Change::Working, Change::Forgotten(address("a"))]);
         assert_eq!(roll.trouble(), None);
     }
@@ -201,7 +204,7 @@ mod tests {
         let answer = || Ok(Found { nodes: Vec::new(), refused: vec![refused.clone()] });
         assert_eq!(roll.learn(at(0), answer(), HOUR, |_| SILENT), [Change::Refused(refused.clone())]);
         assert_eq!(roll.learn(at(1), answer(), HOUR, |_| SILENT), []);
-        assert_eq!(roll.learn(at(2), found(&[]), HOUR, |_| SILENT), []);
+        assert_eq!(roll.learn(at(2), Ok(found(&[])), HOUR, |_| SILENT), []);
         assert_eq!(roll.learn(at(3), answer(), HOUR, |_| SILENT), [Change::Refused(refused.clone())]);
     }
 }

@@ -101,10 +101,10 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "forget_after",
         scope: Scope::Everywhere,
-        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(365 * 24 * 60 * 60)),
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(30 * 24 * 60 * 60)),
         default: Some("\"1h\""),
         documentation: "How long a node that was found by its name is still watched when DNS no longer has it, from \
-                        1s to 365days. A node that still answers is watched on, however long that is, and a lookup \
+                        1s to 30days. A node that still answers is watched on, however long that is, and a lookup \
                         that fails says nothing about any node.",
         example: "\"1day\"",
         variable: Some("VAULT_UNSEAL_FORGET_AFTER"),
