@@ -65,5 +65,5 @@ fn a_node_that_is_named_and_found_is_one_and_one_of_another_cluster_is_left_to_i
     assert_eq!(status["nodes"].as_array().unwrap().len(), 1, "{status:#}");
     assert_eq!(status["nodes"][0]["cluster"], "home");
     let known = daemon.output();
-    assert_eq!(known.matches("127.0.1.1:8200: unsealed").count(), 1, "watched once:\n{known}");
+    assert_eq!(known.matches("127.0.1.1:8200: sealed").count(), 1, "watched once:\n{known}");
 }

@@ -11,7 +11,7 @@ fn a_node_that_comes_is_unsealed_and_one_that_goes_is_kept_until_it_is_silent_fo
     let [mut stays, mut goes] = [1, 2].map(|last| place.server(last, 8200, "vault.test"));
     place.initialise(&mut [&mut stays, &mut goes]);
     place.dns.addresses("vault.test", &["127.0.1.1"]);
-    place.configure(&[NAME], "forget_after = \"1s\"");
+    place.configure(&[NAME], "forget_after = \"4s\"");
     let mut daemon = place.run();
     stays.wait_until(is_active);
 
@@ -23,7 +23,7 @@ fn a_node_that_comes_is_unsealed_and_one_that_goes_is_kept_until_it_is_silent_fo
     daemon.wait_for_line("https://127.0.1.2:8200: no longer in DNS, still watched");
     place.notify.wait_for("STATUS=2 nodes: 2 unsealed; dns+https://vault.test:8200: 1 no longer in DNS");
     // Longer than `forget_after`, by the lookups that would forget it.
-    place.dns.wait_for_more("vault.test", 10);
+    place.dns.wait_for_more("vault.test", 15);
     goes.stop();
     goes.start();
     goes.wait_until(is_active);

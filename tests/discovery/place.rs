@@ -77,12 +77,7 @@ impl Place {
 
     /// The configuration: one cluster with these nodes that trusts the authority; `more` are further lines.
     pub(crate) fn configure(&self, nodes: &[&str], more: &str) {
-        self.home.configure(nodes, &self.trusting(more));
-    }
-
-    /// The lines of a cluster that trusts the authority.
-    pub(crate) fn trusting(&self, more: &str) -> String {
-        format!("{OFTEN}\n{more}\ntls = {{ ca_file = \"ca.crt\" }}")
+        self.home.configure(nodes, &format!("{OFTEN}\n{more}\ntls = {{ ca_file = \"ca.crt\" }}"));
     }
 
     /// `vault-unseal` on this machine.
