@@ -77,7 +77,7 @@ async fn of_addresses(name: &NodeAddress) -> Result<Found, LookupError> {
 
 /// The IPv4 addresses, or else the IPv6 ones: a machine that has both would be counted twice.
 fn one_a_machine(all: &[SocketAddr]) -> Vec<IpAddr> {
-    let mut hosts: Vec<IpAddr> = all.iter().map(SocketAddr::ip).collect();
+    let mut hosts: Vec<IpAddr> = all.iter().map(|address| address.ip().to_canonical()).collect();
     if hosts.iter().any(IpAddr::is_ipv4) {
         hosts.retain(IpAddr::is_ipv4);
     }

@@ -112,7 +112,7 @@ impl Board {
 
     /// A node is found in another way than it was.
     pub(super) fn found(&self, key: &NodeKey, finding: Option<Finding>) {
-        if let Some(entry) = self.entries().get_mut(key) {
+        if let Some(entry) = self.entries().get_mut(key).filter(|entry| entry.finding != finding) {
             entry.finding = finding;
             self.changed.notify_one();
         }

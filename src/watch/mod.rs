@@ -161,12 +161,14 @@ impl Watch {
 
     /// Makes the tasks of nodes those that are configured and found. `wake` wakes also those that did not change.
     fn assign(&mut self, wake: bool) {
-        let Wanted { nodes, elsewhere } = Wanted::of(&self.grounds, &self.searches);
-        for (key, search, owner) in elsewhere {
-            if self.elsewhere.insert(key.clone()) {
-                search::announce_elsewhere(&search, &key.address.to_string(), &owner);
+        let is_watched = |key: &NodeKey| self.tasks.contains_key(key);
+        let Wanted { nodes, elsewhere } = Wanted::of(&self.grounds, &self.searches, is_watched);
+        for (key, (search, owner)) in &elsewhere {
+            if !self.elsewhere.contains(key) {
+                search::announce_elsewhere(search, &key.address.to_string(), owner);
             }
         }
+        self.elsewhere = elsewhere.into_keys().collect();
         self.tasks.retain(|key, task| {
             let stays = nodes.contains_key(key);
             if !stays {

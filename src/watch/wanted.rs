@@ -20,16 +20,21 @@ pub(super) struct Place {
 /// All of them.
 pub(super) struct Wanted {
     pub(super) nodes: BTreeMap<NodeKey, Place>,
-    /// What was found for one cluster and is a node of another: the node, by which name, and of which cluster it is.
-    pub(super) elsewhere: Vec<(NodeKey, SearchKey, String)>,
+    /// What was found for one cluster and is a node of another: by which name, and whose node it is.
+    pub(super) elsewhere: BTreeMap<NodeKey, (SearchKey, String)>,
 }
 
 impl Wanted {
-    /// Addresses in the configuration come before what was found, so that DNS cannot take a node away from them; of
-    /// two clusters that found the same node, the one whose task it is keeps it as long as their order is the same.
-    pub(super) fn of(grounds: &BTreeMap<String, Ground>, searches: &BTreeMap<SearchKey, Search>) -> Self {
+    /// A node is in one cluster only. Addresses in the configuration come first, so that DNS cannot take a node away
+    /// from them; then what is in DNS before what is missing there, so that a node can move from one cluster to
+    /// another; and among these, those that `is_watched` already.
+    pub(super) fn of(
+        grounds: &BTreeMap<String, Ground>,
+        searches: &BTreeMap<SearchKey, Search>,
+        is_watched: impl Fn(&NodeKey) -> bool,
+    ) -> Self {
         let mut owners: BTreeMap<NodeAddress, String> = BTreeMap::new();
-        let mut wanted = Self { nodes: BTreeMap::new(), elsewhere: Vec::new() };
+        let mut wanted = Self { nodes: BTreeMap::new(), elsewhere: BTreeMap::new() };
         for (name, ground) in grounds {
             for address in &ground.cluster.nodes {
                 owners.insert(address.clone(), name.clone());
@@ -38,21 +43,25 @@ impl Wanted {
                 wanted.nodes.insert(key, place);
             }
         }
-        // Those in DNS before those that are missing: a node that moved from one cluster to another is the new one's.
-        for present in [true, false] {
-            for (search_key, search) in searches {
-                for (node, in_dns) in search.roll.nodes().filter(|(_, in_dns)| *in_dns == present) {
-                    let key = NodeKey { cluster: search_key.cluster.clone(), address: node.address.clone() };
-                    let owner = owners.entry(node.address.clone()).or_insert_with(|| key.cluster.clone());
-                    if *owner != key.cluster {
-                        wanted.elsewhere.push((key, search_key.clone(), owner.clone()));
-                        continue;
-                    }
-                    let (discovery, tls_name) = (search_key.discovery.clone(), node.name.clone());
-                    let finding = Finding { discovery, tls_name, in_dns };
-                    let trouble = Some(Arc::clone(&search.trouble));
-                    wanted.nodes.entry(key).or_insert(Place { node, finding: Some(finding), trouble });
-                }
+        let mut found = Vec::new();
+        for (search_key, search) in searches {
+            for (node, in_dns) in search.roll.nodes() {
+                let key = NodeKey { cluster: search_key.cluster.clone(), address: node.address.clone() };
+                let rank = (!in_dns, !is_watched(&key));
+                let (discovery, tls_name) = (search_key.discovery.clone(), node.name.clone());
+                let finding = Some(Finding { discovery, tls_name, in_dns });
+                let trouble = Some(Arc::clone(&search.trouble));
+                found.push((rank, key, search_key, Place { node, finding, trouble }));
+            }
+        }
+        // Stable: what is of the same rank stays in the order of clusters and names.
+        found.sort_by_key(|(rank, ..)| *rank);
+        for (_, key, search_key, place) in found {
+            let owner = owners.entry(key.address.clone()).or_insert_with(|| key.cluster.clone());
+            if *owner == key.cluster {
+                wanted.nodes.entry(key).or_insert(place);
+            } else {
+                wanted.elsewhere.insert(key, (search_key.clone(), owner.clone()));
             }
         }
         wanted

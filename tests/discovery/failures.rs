@@ -1,6 +1,7 @@
 //! Lookups that fail.
 
 use crate::place::{OFTEN, Place};
+use crate::support::dns::ADDRESS;
 use crate::support::home::cluster;
 use crate::support::openbao::is_active;
 
@@ -63,6 +64,8 @@ fn a_resolver_that_stalls_delays_nobody_else() {
     let mut server = place.plain(1);
     place.initialise(&mut [&mut server]);
     place.dns.stall(true);
+    // Far longer than the test waits for anything.
+    place.home.put("resolv.conf", &format!("nameserver {ADDRESS}\noptions timeout:30 attempts:5\n"));
     // More names than there are threads for blocking work.
     let urls: Vec<String> = (0..600).map(|at| format!("https://v{at}.test:8200")).collect();
     let names: Vec<String> = (0..60).map(|at| format!("dns+https://d{at}.test:8200")).collect();
@@ -73,8 +76,8 @@ fn a_resolver_that_stalls_delays_nobody_else() {
     let healthy = cluster(&["http://127.0.1.1:8200"], "name = \"healthy\"");
     place.home.config(&(cluster(&all, &stalled) + &healthy));
     let mut daemon = place.run();
-    place.dns.wait_for_more("v0.test", 0);
-    // By now the lookups hang; shares are read from the disk all the same.
+    place.dns.wait_for_more("_vault._tcp.test", 1);
+    // By now lookups hang; shares are read from the disk all the same.
     server.wait_until(is_active);
     for _ in 0..2 {
         server.stop();
