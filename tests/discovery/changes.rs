@@ -22,8 +22,8 @@ fn a_node_that_comes_is_unsealed_and_one_that_goes_is_kept_until_it_is_silent_fo
     place.dns.addresses("vault.test", &["127.0.1.1"]);
     daemon.wait_for_line("https://127.0.1.2:8200: no longer in DNS, still watched");
     place.notify.wait_for("STATUS=2 nodes: 2 unsealed; dns+https://vault.test:8200: 1 no longer in DNS");
-    // Longer than `forget_after`, by the lookups that would forget it.
-    place.dns.wait_for_more("vault.test", 15);
+    // Longer than `forget_after`, by the lookups that would forget it: each asks for A and AAAA.
+    place.dns.wait_for_more("vault.test", 40);
     goes.stop();
     goes.start();
     goes.wait_until(is_active);
