@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod descriptors;
+pub mod discovery;
 pub mod explain;
 pub mod protect;
 pub mod report;

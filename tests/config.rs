@@ -88,7 +88,12 @@ fn settings(loaded: &Loaded) -> String {
     let _ = writeln!(out, "log_level {}", loaded.settings.log_level);
     for cluster in &loaded.settings.clusters {
         let _ = writeln!(out, "cluster {}", cluster.name);
-        for node in &cluster.nodes {
+        for node in cluster
+            .nodes
+            .iter()
+            .map(ToString::to_string)
+            .chain(cluster.discoveries.iter().map(ToString::to_string))
+        {
             let _ = writeln!(out, "  node {node}");
         }
         let _ = match &cluster.shares {
@@ -126,6 +131,8 @@ fn settings(loaded: &Loaded) -> String {
             ("retry_max", pace.retry_max, default.retry_max),
             ("request_timeout", pace.request_timeout, default.request_timeout),
             ("unseal_timeout", pace.unseal_timeout, default.unseal_timeout),
+            ("resolve_interval", pace.resolve_interval, default.resolve_interval),
+            ("forget_after", pace.forget_after, default.forget_after),
         ] {
             if value != default {
                 let _ = writeln!(out, "  {key} {}", humantime::format_duration(value));

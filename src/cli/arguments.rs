@@ -97,7 +97,7 @@ pub enum Verb {
 /// Options of `hold` and `resume`.
 #[derive(Debug, Args)]
 pub struct HoldArguments {
-    /// Address of a server as configured, or its host
+    /// Address of a server, or its host; or a name in the configuration that stands for servers
     #[arg(value_name = "NODE", required_unless_present = "all")]
     pub nodes: Vec<String>,
     /// All servers
@@ -137,7 +137,8 @@ pub struct StatusArguments {
     /// Go on until interrupted, printing every change
     #[arg(long)]
     pub watch: bool,
-    /// The daemon's control socket: whoever may use it sees which servers are held, and why others stay sealed
+    /// The daemon's control socket: whoever may use it sees which servers are held or no longer in DNS, and why others
+    /// stay sealed
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
 }

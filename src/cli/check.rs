@@ -2,6 +2,7 @@
 
 mod cluster;
 mod credential;
+mod discovery;
 mod encrypted;
 mod finding;
 mod machine;
@@ -13,6 +14,7 @@ mod service;
 mod show;
 mod takeover;
 
+use super::names::names;
 use super::start::runtime;
 use super::status::json;
 use super::{ConfigArguments, Exit, arguments::CheckArguments};
@@ -134,8 +136,9 @@ fn configured(loaded: &Loaded, findings: &mut Findings) {
 
 async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
+    let names = names(&loaded.settings).await;
     for settings in &loaded.settings.clusters {
-        findings.extend(cluster::check(settings, loaded.settings.clusters.len() > 1, place).await);
+        findings.extend(cluster::check(settings, &names, loaded.settings.clusters.len() > 1, place).await);
     }
     findings
 }

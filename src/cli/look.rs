@@ -1,18 +1,25 @@
 //! One look at every server: what `status`, `wait` and `check` share.
 
-use crate::config::{Cluster, NodeAddress, Settings};
+use super::names::Name;
+use crate::config::{Cluster, Discovery, NodeAddress, Settings};
+use crate::discovery::Node;
 use crate::unseal::State;
-use crate::vault::{Health, SealStatus, Server, TlsFileError};
-use std::time::{Duration, SystemTime};
+use crate::vault::{Access, Health, SealStatus, Server, TlsFileError};
+use std::time::SystemTime;
 
 /// A server to look at.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) cluster: String,
     pub(super) address: NodeAddress,
+    /// The name it was found by, where the configuration does not have its address.
+    pub(super) found_by: Option<Discovery>,
+    /// The name stands for it now.
+    pub(super) in_dns: bool,
     pub(super) verified: bool,
     pub(super) server: Server,
-    pub(super) poll_interval: Duration,
+    /// The node, with the name that its certificate must have.
+    pub(super) node: Node,
 }
 
 /// What one look showed.
@@ -26,30 +33,48 @@ pub(super) struct Look {
     pub(super) at: SystemTime,
 }
 
-/// Every server of `settings`.
-pub(super) fn targets(settings: &Settings) -> Result<Vec<Target>, TlsFileError> {
+/// Every server of `settings`, with those that `names` stand for.
+pub(super) fn targets(settings: &Settings, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
     let mut targets = Vec::new();
     for cluster in &settings.clusters {
-        targets.extend(of_cluster(cluster)?);
+        targets.extend(of_cluster(cluster, names)?);
     }
     Ok(targets)
 }
 
 /// The servers of one cluster.
-pub(super) fn of_cluster(cluster: &Cluster) -> Result<Vec<Target>, TlsFileError> {
-    let servers = Server::of_cluster(cluster)?;
-    Ok(cluster
-        .nodes
-        .iter()
-        .zip(servers)
-        .map(|(address, server)| Target {
+pub(super) fn of_cluster(cluster: &Cluster, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
+    let access = Access::to(cluster)?;
+    let mut targets: Vec<Target> = Vec::new();
+    let configured = cluster.nodes.iter().map(|address| (Node::from(address.clone()), None));
+    let found = names.iter().filter(|name| name.cluster == cluster.name);
+    let found = found.flat_map(|name| name.nodes().map(|node| (node.clone(), Some(name.discovery.clone()))));
+    for (node, found_by) in configured.chain(found) {
+        if !targets.iter().any(|target| target.address == node.address) {
+            targets.push(Target::of(cluster, &access, &node, found_by));
+        }
+    }
+    Ok(targets)
+}
+
+impl Target {
+    /// Whether it is this node of this cluster.
+    pub(super) fn is(&self, cluster: &str, address: &str) -> bool {
+        self.cluster == cluster && self.address.to_string() == address
+    }
+
+    /// A server of a cluster.
+    pub(super) fn of(cluster: &Cluster, access: &Access, node: &Node, found_by: Option<Discovery>) -> Self {
+        Self {
             cluster: cluster.name.clone(),
-            address: address.clone(),
-            verified: address.tls && !cluster.tls.skip_verify,
-            server,
-            poll_interval: cluster.pace.poll_interval,
-        })
-        .collect())
+            address: node.address.clone(),
+            found_by,
+            in_dns: true,
+            verified: node.address.tls && !cluster.tls.skip_verify,
+            server: access.server(node),
+            node: node.clone(),
+        }
+    }
 }
 
 /// Asks one server for its health and, while it is sealed, for its seal.

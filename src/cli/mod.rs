@@ -8,6 +8,7 @@ mod hold;
 mod home_choice;
 mod init;
 mod look;
+mod names;
 mod prove;
 mod run;
 mod say;

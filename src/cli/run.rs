@@ -5,13 +5,14 @@ use super::say::say;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::{Loaded, Purpose, Settings};
+use crate::descriptors::{self, Shortage};
 use crate::explain::Explain;
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
 use crate::watch::{Holds, Watch};
-use crate::{config, control, descriptors, protect, shares, vault};
+use crate::{config, control, protect, shares, vault};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -50,19 +51,19 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
     if taken.is_some() {
         holds = holds.unkept();
     }
-    let exit = runtime.block_on(Daemon { arguments, watch: Watch::new(holds), log, proof: None }.live(
-        &loaded.settings,
-        directory.as_deref().filter(|_| taken.is_none()),
-        || {
-            started(&loaded, &oddities, &protection);
-            if let Some(shortage) = &shortage {
-                notice(shortage);
-            }
-            if let Some(taken) = &taken {
-                notice(taken);
-            }
-        },
-    ));
+    let exit =
+        runtime.block_on(
+            Daemon { arguments, watch: Watch::new(holds), log, proof: None, shortage: shortage.clone() }
+                .live(&loaded.settings, directory.as_deref().filter(|_| taken.is_none()), || {
+                    started(&loaded, &oddities, &protection);
+                    if let Some(shortage) = &shortage {
+                        notice(shortage);
+                    }
+                    if let Some(taken) = &taken {
+                        notice(taken);
+                    }
+                }),
+        );
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     exit
@@ -103,6 +104,8 @@ struct Daemon<'a> {
     log: Log,
     /// What still has to be proved with the TPM.
     proof: Option<JoinHandle<()>>,
+    /// Too few file descriptors, as was said.
+    shortage: Option<Shortage>,
 }
 
 /// What the signals ask for.
@@ -137,14 +140,16 @@ impl Daemon<'_> {
         notify::ready(&self.watch.board().summary());
         self.prove(settings);
         let mut watchdog = notify::watchdog_interval().map(interval);
+        let board = Arc::clone(self.watch.board());
         loop {
             tokio::select! {
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
                 _ = signals.hangup.recv() => self.reload(),
-                () = self.watch.board().changed() => notify::status(&self.watch.board().summary()),
+                () = self.watch.discover() => self.suffice(),
+                () = board.changed() => notify::status(&board.summary()),
                 () = tick(&mut watchdog) => {
-                    if self.watch.board().is_alive(Instant::now()) {
+                    if board.is_alive(Instant::now()) {
                         notify::watchdog();
                     } else {
                         tracing::error!("a node's task is overdue: the watchdog is not fed");
@@ -155,6 +160,15 @@ impl Daemon<'_> {
         notify::stopping("stopping");
         tracing::info!(message_id = Message::Stopping.id(), "stopping; the servers stay as they are");
         Exit::Done
+    }
+
+    /// Nodes that were found take file descriptors too.
+    fn suffice(&mut self) {
+        let shortage = descriptors::suffice_for(self.watch.nodes()).err();
+        if let Some(shortage) = shortage.as_ref().filter(|_| self.shortage.is_none()) {
+            notice(shortage);
+        }
+        self.shortage = shortage;
     }
 
     /// Begins to prove with the TPM what can be proved only with it.
@@ -205,6 +219,7 @@ impl Daemon<'_> {
         if let Some(shortage) = &shortage {
             notice(shortage);
         }
+        self.shortage = shortage;
         self.prove(&loaded.settings);
         Ok(loaded)
     }
@@ -214,15 +229,21 @@ fn boxed(error: impl Explain + 'static) -> Box<dyn Explain> {
     Box::new(error)
 }
 
-/// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`.
+/// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`; names that stand for nodes count as such.
 fn extent(loaded: &Loaded) -> String {
     let plural =
         |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let clusters = &loaded.settings.clusters;
     let nodes = loaded.settings.nodes();
+    let names = clusters.iter().map(|cluster| cluster.discoveries.len()).sum();
+    let watched = match (nodes, names) {
+        (_, 0) => plural(nodes, "node"),
+        (0, _) => plural(names, "name"),
+        _ => format!("{} and {}", plural(nodes, "node"), plural(names, "name")),
+    };
     let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
     let from = if files.is_empty() { "the environment and flags".to_owned() } else { files.join(", ") };
-    format!("{} of {}, configured in {from}", plural(nodes, "node"), plural(clusters.len(), "cluster"))
+    format!("{watched} of {}, configured in {from}", plural(clusters.len(), "cluster"))
 }
 
 fn signals() -> std::io::Result<Signals> {

@@ -1,14 +1,14 @@
 //! What verbs begin with: the configuration, the loop, and the end when one of them fails.
 
-use super::look::{Target, targets};
 use super::say::say;
 use super::{ConfigArguments, Exit};
-use crate::config::{self, Environment, Loaded, Purpose};
+use crate::config::{self, Environment, Loaded, Purpose, Settings};
 use crate::descriptors;
 use crate::explain::Explain;
 use crate::report;
 use crate::report::message::Message;
 use crate::systemd::journal;
+use crate::vault::TlsFileError;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tracing::level_filters::LevelFilter;
@@ -30,16 +30,11 @@ pub(super) fn load(arguments: &ConfigArguments, purpose: Purpose) -> Result<Load
         .map_err(|error| fail(&error, Exit::Config))
 }
 
-/// Most threads for names and files. A name server that does not answer takes one for each node that is looked for, and
-/// must leave some to the share sources of others.
-const THREADS: usize = 4096;
-
 /// The loop that everything runs on: one thread, and short-lived ones for names and files.
 pub(super) fn runtime() -> Result<Runtime, Exit> {
     Builder::new_current_thread()
         .enable_all()
-        // Threads that resolve names and read files: made on demand, however many of them hang.
-        .max_blocking_threads(THREADS)
+        // Threads that resolve names and read files: made on demand, a bounded number for each purpose.
         .thread_keep_alive(Duration::from_millis(100))
         .build()
         .map_err(|error| {
@@ -48,8 +43,11 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
         })
 }
 
-/// Runs a verb that only looks at servers over the servers of the configuration.
-pub(super) fn with_targets(arguments: &ConfigArguments, verb: impl AsyncFnOnce(&[Target]) -> Exit) -> Exit {
+/// Runs a verb that only looks at servers over the configuration.
+pub(super) fn with_settings(
+    arguments: &ConfigArguments,
+    verb: impl AsyncFnOnce(&Settings) -> Result<Exit, TlsFileError>,
+) -> Exit {
     let loaded = match load(arguments, Purpose::Observe) {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
@@ -61,10 +59,7 @@ pub(super) fn with_targets(arguments: &ConfigArguments, verb: impl AsyncFnOnce(&
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let exit = match targets(&loaded.settings) {
-        Ok(targets) => runtime.block_on(verb(&targets)),
-        Err(error) => fail(&error, Exit::Config),
-    };
+    let exit = runtime.block_on(verb(&loaded.settings)).unwrap_or_else(|error| fail(&error, Exit::Config));
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     exit

@@ -1,69 +1,146 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
-use super::look::{Look, Target, look_at_all};
+use super::look::{Look, Target, look_at_all, targets};
+use super::names::{Name, names};
 use super::say::say;
-use super::start::with_targets;
+use super::start::with_settings;
 use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::StatusArguments};
+use crate::config::Settings;
+use crate::control;
+use crate::discovery::Node;
 use crate::explain::Explain;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::unseal::State;
+use crate::vault::{Access, TlsFileError};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::{Duration, Instant};
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
-    with_targets(arguments, async |targets| show(targets, options).await)
+    with_settings(arguments, async |settings| show(settings, options).await)
 }
 
-async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
+/// The servers that are shown, and the names that stand for some of them.
+struct Scene<'a> {
+    settings: &'a Settings,
+    names: Vec<Name>,
+    targets: Vec<Target>,
+    looked_up: Instant,
+}
+
+async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, TlsFileError> {
     let style = Style::of(&io::stdout());
-    let render = |looks: &[Look]| {
-        if options.json { json(&document(targets, looks)) } else { Ok(table(targets, looks, style)) }
-    };
+    let mut scene = Scene::of(settings).await?;
     let mut last = String::new();
     loop {
-        let mut looks = look_at_all(targets).await;
         let told = Told::by_daemon_at(&options.socket).await;
-        for (target, look) in targets.iter().zip(&mut looks) {
+        scene.add_known(&told);
+        let mut looks = look_at_all(&scene.targets).await;
+        for (target, look) in scene.targets.iter().zip(&mut looks) {
             if let Some(state) = told.of(target, &look.state) {
                 look.state = state;
             }
         }
-        let text = match render(&looks) {
+        let text =
+            if options.json { json(&document(&scene, &looks)) } else { Ok(table(&scene, &looks, style)) };
+        let text = match text {
             Ok(text) => text,
             Err(error) => {
                 say(format_args!("error: cannot write JSON: {error}"));
-                return Exit::Failed;
+                return Ok(Exit::Failed);
             }
         };
         if text != last {
             let parted = if options.watch && !options.json && !last.is_empty() { "\n" } else { "" };
             if write!(io::stdout(), "{parted}{text}").and_then(|()| io::stdout().flush()).is_err() {
-                return Exit::Failed;
+                return Ok(Exit::Failed);
             }
             last = text;
         }
         if !options.watch {
-            return Exit::Done;
+            return Ok(Exit::Done);
         }
-        let pause = targets.iter().map(|target| target.poll_interval).min().unwrap_or_default();
-        tokio::time::sleep(pause).await;
+        let paces = || settings.clusters.iter().map(|cluster| &cluster.pace);
+        tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
+        scene.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
     }
+}
+
+impl<'a> Scene<'a> {
+    async fn of(settings: &'a Settings) -> Result<Self, TlsFileError> {
+        let names = names(settings).await;
+        let targets = targets(settings, &names)?;
+        Ok(Self { settings, names, targets, looked_up: Instant::now() })
+    }
+
+    /// Looks the names up again when it is time. Servers that are no longer found stay, and are shown as such.
+    async fn renew(&mut self, interval: Duration) -> Result<(), TlsFileError> {
+        if self.names.is_empty() || self.looked_up.elapsed() < interval {
+            return Ok(());
+        }
+        let new = Self::of(self.settings).await?;
+        (self.names, self.looked_up) = (new.names, new.looked_up);
+        for target in new.targets {
+            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address.to_string())) {
+                self.targets.push(target);
+            }
+        }
+        for target in &mut self.targets {
+            target.in_dns = is_in_dns(&self.names, target).unwrap_or(target.in_dns);
+        }
+        Ok(())
+    }
+
+    /// Puts in the servers that only the daemon still knows: DNS does not have them now.
+    fn add_known(&mut self, told: &Told) {
+        for known in told.nodes() {
+            let Some(found_by) = &known.found_by else { continue };
+            if self.targets.iter().any(|target| target.is(&known.cluster, &known.address)) {
+                continue;
+            }
+            let cluster = self.settings.clusters.iter().find(|cluster| cluster.name == known.cluster);
+            let (Some(cluster), Ok(address)) = (cluster, known.address.parse()) else { continue };
+            let found_by = cluster.discoveries.iter().find(|discovery| discovery.to_string() == *found_by);
+            let (Some(found_by), Ok(access)) = (found_by, Access::to(cluster)) else { continue };
+            let node = Node { address, name: known.tls_name.clone() };
+            let mut target = Target::of(cluster, &access, &node, Some(found_by.clone()));
+            target.in_dns = is_in_dns(&self.names, &target).or(known.in_dns).unwrap_or(true);
+            self.targets.push(target);
+        }
+    }
+}
+
+/// Whether a server that was found is in DNS now; `None` when it cannot be told.
+fn is_in_dns(names: &[Name], target: &Target) -> Option<bool> {
+    let found_by = target.found_by.as_ref()?;
+    let name = names.iter().find(|name| name.cluster == target.cluster && name.discovery == *found_by)?;
+    name.result.as_ref().ok()?;
+    Some(name.nodes().any(|node| node.address == target.address))
 }
 
 /// `status --json`.
 #[derive(Serialize)]
 struct Document<'a> {
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<Row<'a>>,
+    /// The names that stand for nodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<control::Name>,
 }
 
 #[derive(Serialize)]
-struct Node<'a> {
+struct Row<'a> {
     cluster: &'a str,
     address: String,
+    /// The name it was found by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_by: Option<String>,
+    /// Of a node that was found: whether DNS still has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_dns: Option<bool>,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
@@ -91,16 +168,21 @@ struct Problem {
     advice: Option<String>,
 }
 
-fn document<'a>(targets: &'a [Target], looks: &'a [Look]) -> Document<'a> {
-    Document { nodes: targets.iter().zip(looks).map(|(target, look)| node(target, look)).collect() }
+fn document<'a>(scene: &'a Scene<'_>, looks: &'a [Look]) -> Document<'a> {
+    Document {
+        nodes: scene.targets.iter().zip(looks).map(|(target, look)| row(target, look)).collect(),
+        names: scene.names.iter().map(Name::document).collect(),
+    }
 }
 
-fn node<'a>(target: &'a Target, look: &'a Look) -> Node<'a> {
+fn row<'a>(target: &'a Target, look: &'a Look) -> Row<'a> {
     let health = look.health.as_ref();
     let seal = look.seal.as_ref();
-    Node {
+    Row {
         cluster: &target.cluster,
         address: target.address.to_string(),
+        found_by: target.found_by.as_ref().map(ToString::to_string),
+        in_dns: target.found_by.as_ref().map(|_| target.in_dns),
         state: look.state.word(),
         role: match look.state {
             State::Unsealed { role } => Some(role.word()),
@@ -139,11 +221,14 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
     }
 }
 
-fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
+fn table(scene: &Scene<'_>, looks: &[Look], style: Style) -> String {
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
     let mut remarks = String::new();
-    for (target, look) in targets.iter().zip(looks) {
+    for (target, look) in scene.targets.iter().zip(looks) {
         let mut state = brief(&look.state);
+        if !target.in_dns {
+            state.push_str(", not in DNS");
+        }
         if target.address.tls && !target.verified {
             state.push_str(", certificate not verified");
         }
@@ -159,6 +244,14 @@ fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
                 let _ = writeln!(remarks, "\n{}: {text}", target.address);
             }
             (None, None) => {}
+        }
+    }
+    for name in &scene.names {
+        for problem in name.problems() {
+            let _ = writeln!(remarks, "\n{}: {}", name.discovery, problem.message);
+            if let Some(advice) = problem.advice {
+                let _ = writeln!(remarks, "  {advice}");
+            }
         }
     }
     columns(&rows, looks, style) + &remarks

@@ -17,6 +17,11 @@ impl Told {
         Self(nodes.into_iter().map(|node| ((node.cluster.clone(), node.address.clone()), node)).collect())
     }
 
+    /// Every node that the daemon watches.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.0.values()
+    }
+
     /// What is to be shown of a server that was `seen` in this state, if the daemon adds to it: that it is held, or why it
     /// stays sealed.
     pub(super) fn of(&self, target: &Target, seen: &State) -> Option<State> {

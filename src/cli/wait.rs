@@ -1,18 +1,21 @@
 //! `vault-unseal wait`: returns when the servers are unsealed.
 
-use super::look::{Look, Target, look};
+use super::look::{Look, Target, look, of_cluster};
+use super::names::{Name, one, sort_out};
 use super::say::say;
-use super::start::with_targets;
+use super::start::with_settings;
 use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
+use crate::config::{Cluster, Discovery, Settings};
+use crate::control;
+use crate::discovery::{Found, LookupError, Outcome, Reason, Schedule};
 use crate::report;
 use crate::report::state::{advice, reason};
 use crate::report::style::Style;
 use crate::systemd::notify;
 use crate::unseal::State;
-use crate::vault::Role;
+use crate::vault::{Role, TlsFileError};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{sleep, timeout_at};
@@ -30,47 +33,195 @@ const EXTEND: Duration = Duration::from_secs(10);
 
 /// Waits as the options say.
 pub(super) fn wait(arguments: &ConfigArguments, options: &WaitArguments) -> Exit {
-    with_targets(arguments, async |targets| wait_for(targets, options).await)
+    with_settings(arguments, async |settings| wait_for(settings, options).await)
 }
 
-/// One server's new state.
-struct News {
-    index: usize,
-    look: Look,
+/// What is new.
+enum News {
+    /// One server's state.
+    State { index: usize, look: Look },
+    /// What a name stands for.
+    Name { cluster: usize, discovery: Discovery, result: Result<Found, LookupError> },
 }
 
-async fn wait_for(targets: &[Target], options: &WaitArguments) -> Exit {
+/// The servers that are waited for, and the names that stand for some of them.
+struct Company<'a> {
+    settings: &'a Settings,
+    names: Vec<Name>,
+    targets: Vec<Target>,
+    states: Vec<Option<State>>,
+    sender: Sender<News>,
+}
+
+async fn wait_for(settings: &Settings, options: &WaitArguments) -> Result<Exit, TlsFileError> {
     let began = Instant::now();
     // A deadline beyond what the clock can say is none.
     let deadline = options.timeout.and_then(|limit| began.checked_add(limit));
-    let (sender, mut news) = channel(targets.len().max(1));
-    for (index, target) in targets.iter().cloned().enumerate() {
-        tokio::spawn(follow(index, target, sender.clone()));
+    let (sender, mut news) = channel(16);
+    let mut company =
+        Company { settings, names: Vec::new(), targets: Vec::new(), states: Vec::new(), sender };
+    for (index, cluster) in settings.clusters.iter().enumerate() {
+        company.join(cluster)?;
+        for discovery in &cluster.discoveries {
+            tokio::spawn(search(index, cluster.clone(), discovery.clone(), company.sender.clone()));
+        }
     }
-    drop(sender);
-    let mut states: BTreeMap<usize, State> = BTreeMap::new();
-    let done = |states: &BTreeMap<usize, State>| {
-        let serving = states.values().filter(|state| serves(state)).count();
-        if options.any { serving > 0 } else { serving == targets.len() }
-    };
-    while !done(&states) {
-        notify::status(&summary(targets, &states));
-        let Some(News { index, look }) = next(&mut news, deadline).await else {
-            let told = Told::by_daemon_at(&options.socket).await;
-            for (index, state) in &mut states {
-                if let Some(known) = targets.get(*index).and_then(|target| told.of(target, state)) {
-                    *state = known;
+    while !company.is_done(options.any) {
+        notify::status(&company.summary());
+        match next(&mut news, deadline).await {
+            Some(News::State { index, look }) => {
+                if let Some(target) = company.targets.get(index).filter(|_| !options.json) {
+                    say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
+                }
+                if let Some(state) = company.states.get_mut(index) {
+                    *state = Some(look.state);
                 }
             }
-            return end(targets, &states, options, began, Exit::StillSealed);
-        };
-        if let Some(target) = targets.get(index).filter(|_| !options.json) {
-            say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
+            Some(News::Name { cluster, discovery, result }) => {
+                company.learn(cluster, discovery, result, !options.json)?;
+            }
+            None => {
+                company.ask(&Told::by_daemon_at(&options.socket).await);
+                return Ok(company.end(options, began, Exit::StillSealed));
+            }
         }
-        states.insert(index, look.state);
     }
-    notify::ready(&summary(targets, &states));
-    end(targets, &states, options, began, Exit::Done)
+    notify::ready(&company.summary());
+    Ok(company.end(options, began, Exit::Done))
+}
+
+impl Company<'_> {
+    /// Follows the servers of a cluster that are not followed yet.
+    fn join(&mut self, cluster: &Cluster) -> Result<(), TlsFileError> {
+        for target in of_cluster(cluster, &self.names)? {
+            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address.to_string())) {
+                tokio::spawn(follow(self.targets.len(), target.clone(), self.sender.clone()));
+                self.targets.push(target);
+                self.states.push(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what a name stands for. A server that it does not stand for any more is still waited for: Kubernetes
+    /// takes those that are sealed out of DNS.
+    fn learn(
+        &mut self,
+        cluster: usize,
+        discovery: Discovery,
+        result: Result<Found, LookupError>,
+        aloud: bool,
+    ) -> Result<(), TlsFileError> {
+        let Some(cluster) = self.settings.clusters.get(cluster) else { return Ok(()) };
+        let new = Name { cluster: cluster.name.clone(), discovery, result, elsewhere: Vec::new() };
+        let earlier =
+            self.names.iter().position(|name| name.cluster == new.cluster && name.discovery == new.discovery);
+        let problems = |name: &Name| name.problems().into_iter().map(|problem| problem.message);
+        let said: Vec<String> =
+            earlier.and_then(|at| self.names.get(at)).map(problems).into_iter().flatten().collect();
+        let at = earlier.unwrap_or(self.names.len());
+        match self.names.get_mut(at) {
+            Some(name) => *name = new,
+            None => self.names.push(new),
+        }
+        sort_out(self.settings, &mut self.names);
+        if let Some(name) = self.names.get(at).filter(|_| aloud) {
+            for message in problems(name).filter(|message| !said.contains(message)) {
+                say(format_args!("{}: {message}", name.discovery));
+            }
+        }
+        self.join(cluster)
+    }
+
+    /// Any server serves, or all do: then every name has to stand for some.
+    fn is_done(&self, any: bool) -> bool {
+        let serving = self.states.iter().flatten().filter(|state| serves(state)).count();
+        if any {
+            return serving > 0;
+        }
+        let mut all = self.settings.clusters.iter().flat_map(|cluster| {
+            cluster.discoveries.iter().map(|discovery| (cluster.name.as_str(), discovery))
+        });
+        serving == self.targets.len() && all.all(|(cluster, discovery)| self.has_found(cluster, discovery))
+    }
+
+    /// A name stood for a server once, whatever came of its last lookup.
+    fn has_found(&self, cluster: &str, discovery: &Discovery) -> bool {
+        let now = self.names.iter().any(|name| {
+            name.cluster == cluster && name.discovery == *discovery && name.nodes().next().is_some()
+        });
+        now || self
+            .targets
+            .iter()
+            .any(|target| target.cluster == cluster && target.found_by.as_ref() == Some(discovery))
+    }
+
+    /// Puts in what the daemon knows.
+    fn ask(&mut self, told: &Told) {
+        for (target, state) in self.targets.iter().zip(&mut self.states) {
+            if let Some(known) = state.as_ref().and_then(|seen| told.of(target, seen)) {
+                *state = Some(known);
+            }
+        }
+    }
+
+    fn summary(&self) -> String {
+        let mut line = report::state::summary(self.states.iter().map(Option::as_ref));
+        for name in &self.names {
+            for problem in name.problems() {
+                line = format!("{line}; {}: {}", name.discovery, problem.message);
+            }
+        }
+        line
+    }
+
+    fn end(&self, options: &WaitArguments, began: Instant, exit: Exit) -> Exit {
+        if options.json {
+            let nodes = self.targets.iter().zip(&self.states).map(|(target, state)| Node {
+                cluster: &target.cluster,
+                address: target.address.to_string(),
+                state: state.as_ref().map(State::word),
+                reason: state.as_ref().and_then(reason),
+            });
+            let result = Document {
+                unsealed: exit == Exit::Done,
+                waited_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                nodes: nodes.collect(),
+                names: self.names.iter().map(Name::document).collect(),
+            };
+            return super::status::print_json(&result, exit);
+        }
+        let style = Style::of(&std::io::stderr());
+        if exit == Exit::Done {
+            let waited = humantime::format_duration(Duration::from_millis(
+                u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ));
+            say(format_args!("{} after {waited}", style.good("unsealed")));
+        } else {
+            say(format_args!("{}: {}", style.bad("not unsealed in time"), self.summary()));
+            self.explain();
+            say("  Look at `vault-unseal status`, and at `journalctl -u vault-unseal` for the reason.");
+        }
+        exit
+    }
+
+    /// Says why servers are not unsealed, and what to do about it. Why one is unreachable was said when it was.
+    fn explain(&self) {
+        for (target, state) in self.targets.iter().zip(&self.states) {
+            let Some(state) = state.as_ref().filter(|state| !matches!(state, State::Unreachable { .. }))
+            else {
+                continue;
+            };
+            let advice = advice(state);
+            if reason(state).is_none() && advice.is_none() {
+                continue;
+            }
+            say(format_args!("  {}: {}", target.address, report::state::phrase(state)));
+            for line in advice.iter().flat_map(|advice| advice.lines()) {
+                say(format_args!("    {line}"));
+            }
+        }
+    }
 }
 
 /// Unsealed, and able to answer: a standby that sees no active node, as every raft node is for an instant after its
@@ -106,7 +257,7 @@ async fn follow(index: usize, target: Target, sender: Sender<News>) {
         if last.as_ref() != Some(&look.state) {
             last = Some(look.state.clone());
             pause = PAUSE;
-            if sender.send(News { index, look }).await.is_err() {
+            if sender.send(News::State { index, look }).await.is_err() {
                 return;
             }
         }
@@ -114,15 +265,28 @@ async fn follow(index: usize, target: Target, sender: Sender<News>) {
     }
 }
 
-fn summary(targets: &[Target], states: &BTreeMap<usize, State>) -> String {
-    report::state::summary((0..targets.len()).map(|index| states.get(&index)))
+/// Looks one name up for as long as somebody listens.
+async fn search(index: usize, cluster: Cluster, discovery: Discovery, sender: Sender<News>) {
+    let mut schedule = Schedule::new(cluster.pace.resolve_interval);
+    loop {
+        let result = one(&cluster, &discovery).await;
+        let outcome = if result.is_ok() { Outcome::Same } else { Outcome::Failed };
+        let news = News::Name { cluster: index, discovery: discovery.clone(), result };
+        if sender.send(news).await.is_err() {
+            return;
+        }
+        sleep(schedule.after(Reason::Turn, outcome).closes).await;
+    }
 }
 
 #[derive(Serialize)]
-struct Result<'a> {
+struct Document<'a> {
     unsealed: bool,
     waited_ms: u64,
     nodes: Vec<Node<'a>>,
+    /// The names that stand for nodes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<control::Name>,
 }
 
 #[derive(Serialize)]
@@ -132,48 +296,4 @@ struct Node<'a> {
     state: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-}
-
-fn end(
-    targets: &[Target],
-    states: &BTreeMap<usize, State>,
-    options: &WaitArguments,
-    began: Instant,
-    exit: Exit,
-) -> Exit {
-    if options.json {
-        let nodes = targets.iter().enumerate().map(|(index, target)| Node {
-            cluster: &target.cluster,
-            address: target.address.to_string(),
-            state: states.get(&index).map(State::word),
-            reason: states.get(&index).and_then(reason),
-        });
-        let result = Result {
-            unsealed: exit == Exit::Done,
-            waited_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-            nodes: nodes.collect(),
-        };
-        return super::status::print_json(&result, exit);
-    }
-    let style = Style::of(&std::io::stderr());
-    if exit == Exit::Done {
-        let waited = humantime::format_duration(Duration::from_millis(
-            u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        ));
-        say(format_args!("{} after {waited}", style.good("unsealed")));
-    } else {
-        say(format_args!("{}: {}", style.bad("not unsealed in time"), summary(targets, states)));
-        for (index, state) in states {
-            // Why a server is unreachable was said when it was.
-            let why = !matches!(state, State::Unreachable { .. })
-                && (reason(state).is_some() || advice(state).is_some());
-            let Some(target) = targets.get(*index).filter(|_| why) else { continue };
-            say(format_args!("  {}: {}", target.address, report::state::phrase(state)));
-            for line in advice(state).iter().flat_map(|advice| advice.lines()) {
-                say(format_args!("    {line}"));
-            }
-        }
-        say("  Look at `vault-unseal status`, and at `journalctl -u vault-unseal` for the reason.");
-    }
-    exit
 }

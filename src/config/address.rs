@@ -59,6 +59,24 @@ pub enum AddressError {
         /// The text.
         shown: String,
     },
+    /// `dns+` before an address.
+    #[error("\"{shown}\" has an address where a name is to be looked up")]
+    NotAName {
+        /// The text.
+        shown: String,
+    },
+    /// `srv+` before a name of another form.
+    #[error("\"{shown}\" does not begin with a service, as SRV records do")]
+    NotAService {
+        /// The text.
+        shown: String,
+    },
+    /// `srv+` with a port.
+    #[error("\"{shown}\" names a port, which the SRV record does")]
+    ServicePort {
+        /// The text.
+        shown: String,
+    },
     /// No URL at all.
     #[error("\"{shown}\" is not a URL: {reason}")]
     Unreadable {
@@ -76,7 +94,8 @@ impl AddressError {
             Self::NoScheme { meant: Some(meant), .. } => format!("Write \"{meant}\"."),
             Self::Scheme { .. } => {
                 "Servers are reached over https, or over http on this machine: write \
-                 \"https://vault.example:8200\"."
+                 \"https://vault.example:8200\"; or \"dns+https://vault.example:8200\" or \
+                 \"srv+https://_vault._tcp.example\" for a name that stands for several."
                     .to_owned()
             }
             Self::Part { .. } => {
@@ -85,6 +104,13 @@ impl AddressError {
             Self::Zone { .. } => "A zone (%eth0) has a meaning on one machine only, and no certificate has one. \
                                   Use a global or unique local address (fd00::/8), or a name."
                 .to_owned(),
+            Self::NotAName { .. } => "Leave `dns+` out: an address is one server.".to_owned(),
+            Self::NotAService { .. } => {
+                "Write the record's whole name, as in \"srv+https://_vault._tcp.example\"; or \
+                 \"dns+https://vault.example:8200\" for the addresses of a name."
+                    .to_owned()
+            }
+            Self::ServicePort { .. } => "Leave the port out.".to_owned(),
             Self::PortZero { .. } => "Write the port on which the server listens, usually 8200.".to_owned(),
             Self::Empty | Self::NoScheme { .. } | Self::Unreadable { .. } => {
                 "Write scheme, host and port, as in \"https://vault.example:8200\"; an IPv6 address stands in \
@@ -112,18 +138,30 @@ impl FromStr for NodeAddress {
 
     /// Reads a URL. Without a port it is the scheme's, 443 or 80, as in every other URL.
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim();
-        let shown = || shown::address(text);
+        Self::behind("", text.trim())
+    }
+}
+
+impl NodeAddress {
+    /// Reads a URL that stands behind `prefix`.
+    pub(super) fn behind(prefix: &str, text: &str) -> Result<Self, AddressError> {
+        let shown = || format!("{prefix}{}", shown::address(text));
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(AddressError::NoScheme { shown: shown(), meant: meant(text) });
+            return Err(AddressError::NoScheme {
+                shown: shown(),
+                meant: meant(text).filter(|_| prefix.is_empty()),
+            });
         };
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
-            _ => return Err(AddressError::Scheme { shown: shown(), scheme: shown::shown(scheme) }),
+            _ => {
+                let scheme = format!("{prefix}{}", shown::shown(scheme));
+                return Err(AddressError::Scheme { shown: shown(), scheme });
+            }
         };
         let unreadable =
             |reason: &str| AddressError::Unreadable { shown: shown(), reason: reason.to_owned() };

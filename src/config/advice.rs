@@ -62,9 +62,9 @@ impl Explain for ConfigError {
             Self::Address { problem, .. } => problem.advice(),
             Self::Value { problem, .. } => problem.advice(),
             Self::Plaintext { node, .. } => format!(
-                "Use https, as in \"https://{}\"; or, if the network between is yours alone, write \
+                "Use https, as in \"{}\"; or, if the network between is yours alone, write \
                  `allow_plaintext = true` in this cluster.",
-                node.to_string().trim_start_matches("http://")
+                node.replacen("http://", "https://", 1)
             ),
             Self::SameNode { .. } => "Leave one of the two out.".to_owned(),
             Self::SameName { .. } => {

@@ -1,6 +1,7 @@
 //! One cluster: what the layers say of it, checked.
 
 use super::address::{self, NodeAddress};
+use super::discovery::Discovery;
 use super::error::ConfigError;
 use super::fragment::{ClusterFragment, Fragment, SharesFragment};
 use super::keys::{self, Scope};
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 pub(super) struct Clusters<'a> {
     layers: &'a Layers,
     purpose: Purpose,
-    seen: BTreeMap<NodeAddress, Place>,
+    /// Addresses and names, as they are written when normalised.
+    seen: BTreeMap<String, Place>,
     notices: Vec<ConfigNotice>,
 }
 
@@ -37,13 +39,15 @@ impl<'a> Clusters<'a> {
     pub(super) fn check(&mut self, name: &str, fragment: &Fragment) -> Result<Cluster, ConfigError> {
         let nothing = ClusterFragment::default();
         let said = fragment.cluster.get(name).unwrap_or(&nothing);
-        let nodes = self.nodes(name, said)?;
-        self.note_mixture(name, &nodes, said);
+        let (nodes, discoveries) = self.nodes(name, said)?;
+        let encrypted: Vec<bool> =
+            nodes.iter().map(|node| node.tls).chain(discoveries.iter().map(Discovery::tls)).collect();
+        self.note_mixture(name, &encrypted, said);
         let shares = self.shares(name, said)?;
         let tls = tls::check(self.layers, name, &said.tls, &mut self.notices)?;
         let pace = pace::check(self.layers, name, &said.pace, &fragment.pace)?;
         let on_operator_seal = self.on_operator_seal(name, said)?;
-        Ok(Cluster { name: name.to_owned(), nodes, shares, tls, pace, on_operator_seal })
+        Ok(Cluster { name: name.to_owned(), nodes, discoveries, shares, tls, pace, on_operator_seal })
     }
 
     fn on_operator_seal(&self, name: &str, said: &ClusterFragment) -> Result<OnOperatorSeal, ConfigError> {
@@ -68,31 +72,44 @@ impl<'a> Clusters<'a> {
         Ok(if hold { OnOperatorSeal::Hold { at_most } } else { OnOperatorSeal::Unseal })
     }
 
-    fn nodes(&mut self, name: &str, said: &ClusterFragment) -> Result<Vec<NodeAddress>, ConfigError> {
+    fn nodes(
+        &mut self,
+        name: &str,
+        said: &ClusterFragment,
+    ) -> Result<(Vec<NodeAddress>, Vec<Discovery>), ConfigError> {
         let plaintext = said.allow_plaintext.as_ref().is_some_and(|allowed| **allowed);
-        let mut nodes = Vec::new();
+        let (mut nodes, mut discoveries) = (Vec::new(), Vec::new());
         for (index, text) in said.nodes.iter().flatten().enumerate() {
             let place = self.layers.place_in_cluster(text.tag(), name, &["nodes", &index.to_string()]);
-            let node: NodeAddress = match text.parse() {
-                Ok(node) => node,
-                Err(problem) => return Err(ConfigError::Address { place, problem }),
+            let refused = |problem| ConfigError::Address { place: place.clone(), problem };
+            // What a name stands for is not known before it is looked up: it may be another machine.
+            let (node, near) = if Discovery::is_meant(text) {
+                let discovery: Discovery = text.parse().map_err(refused)?;
+                if let Discovery::Addresses(node) = &discovery {
+                    self.note_port(text, &place, node, "dns+");
+                }
+                let named = (discovery.to_string(), discovery.tls());
+                discoveries.push(discovery);
+                named
+            } else {
+                let node: NodeAddress = text.parse().map_err(refused)?;
+                self.note_port(text, &place, &node, "");
+                let named = (node.to_string(), node.tls || node.is_loopback());
+                nodes.push(node);
+                named
             };
-            if !node.tls && !node.is_loopback() {
+            if !near {
                 if !plaintext {
                     return Err(ConfigError::Plaintext { place, node });
                 }
                 self.notices.push(ConfigNotice::Plaintext { place: place.clone(), node: node.clone() });
             }
-            if !address::names_port(text.trim()) {
-                self.notices.push(ConfigNotice::PortNotNamed { place: place.clone(), node: node.clone() });
-            }
             if let Some(first) = self.seen.insert(node.clone(), place.clone()) {
                 return Err(ConfigError::SameNode { place, node, first: Box::new(first) });
             }
-            nodes.push(node);
         }
-        if !nodes.is_empty() {
-            return Ok(nodes);
+        if !nodes.is_empty() || !discoveries.is_empty() {
+            return Ok((nodes, discoveries));
         }
         match self.layers.place_of_cluster(name) {
             Place::Nowhere => Err(ConfigError::NothingConfigured),
@@ -100,8 +117,16 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    fn note_mixture(&mut self, name: &str, nodes: &[NodeAddress], said: &ClusterFragment) {
-        let encrypted = nodes.iter().filter(|node| node.tls).count();
+    fn note_port(&mut self, text: &str, place: &Place, node: &NodeAddress, prefix: &'static str) {
+        if !address::names_port(text.trim()) {
+            let notice = ConfigNotice::PortNotNamed { place: place.clone(), node: node.clone(), prefix };
+            self.notices.push(notice);
+        }
+    }
+
+    /// `nodes` says of each address and name whether it is https.
+    fn note_mixture(&mut self, name: &str, nodes: &[bool], said: &ClusterFragment) {
+        let encrypted = nodes.iter().filter(|tls| **tls).count();
         let cluster = name.to_owned();
         if encrypted == 0 {
             if let Some((tag, key)) = tls::any(&said.tls) {

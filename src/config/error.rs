@@ -1,6 +1,6 @@
 //! Why a configuration was refused.
 
-use super::address::{AddressError, NodeAddress};
+use super::address::AddressError;
 use super::duration::DurationError;
 use super::file::FileError;
 use super::keys::{Key, Scope};
@@ -92,16 +92,16 @@ pub enum ConfigError {
     Plaintext {
         /// Where the address stands.
         place: Place,
-        /// The address.
-        node: NodeAddress,
+        /// The address, or the name.
+        node: String,
     },
     /// One server twice.
     #[error("{place}: {node} is configured twice, first at {first}")]
     SameNode {
         /// The second place.
         place: Place,
-        /// The address.
-        node: NodeAddress,
+        /// The address, or the name.
+        node: String,
         /// The first place.
         first: Box<Place>,
     },

@@ -66,6 +66,8 @@ pub(super) struct PaceFragment {
     pub(super) request_timeout: Said<String>,
     pub(super) unseal_timeout: Said<String>,
     pub(super) presence: Said<bool>,
+    pub(super) resolve_interval: Said<String>,
+    pub(super) forget_after: Said<String>,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod address;
 mod advice;
 mod cluster;
+mod discovery;
 mod document;
 mod duration;
 mod environment;
@@ -27,6 +28,7 @@ mod tls;
 mod value;
 
 pub use address::{AddressError, NodeAddress};
+pub use discovery::Discovery;
 pub use duration::DurationError;
 pub use environment::Environment;
 pub use error::{ConfigError, SyntaxError};

@@ -24,16 +24,18 @@ pub enum ConfigNotice {
     Plaintext {
         /// Where the address stands.
         place: Place,
-        /// The address.
-        node: NodeAddress,
+        /// The address, or the name.
+        node: String,
     },
     /// The scheme's port is used, which is seldom meant.
-    #[error("{place}: the address names no port, so {node} is used")]
+    #[error("{place}: the address names no port, so {prefix}{node} is used")]
     PortNotNamed {
         /// Where the address stands.
         place: Place,
         /// The address.
         node: NodeAddress,
+        /// What stands before it, `dns+`.
+        prefix: &'static str,
     },
     /// Some servers with TLS, some without.
     #[error("{place}: the cluster \"{cluster}\" has both http and https addresses")]
@@ -88,9 +90,12 @@ impl Explain for ConfigNotice {
                     .to_owned()
             }
             Self::Plaintext { .. } => "Use https as soon as the server has a certificate.".to_owned(),
-            Self::PortNotNamed { node, .. } => {
+            Self::PortNotNamed { node, prefix, .. } => {
                 let with = |port| NodeAddress { port, ..node.clone() };
-                format!("Write \"{}\" if you mean Vault's usual port, or \"{node}\" if this one.", with(8200))
+                format!(
+                    "Write \"{prefix}{}\" if you mean Vault's usual port, or \"{prefix}{node}\" if this one.",
+                    with(8200)
+                )
             }
             Self::MixedSchemes { .. } => "Check that the http addresses are meant.".to_owned(),
             Self::TlsWithoutHttps { .. } => "Remove the tls keys, or write https addresses.".to_owned(),

@@ -34,6 +34,12 @@ pub(super) fn check(
             default.unseal_timeout,
         )?,
         presence: own.presence.as_ref().or(common.presence.as_ref()).map_or(default.presence, |said| **said),
+        resolve_interval: said.duration(
+            "resolve_interval",
+            |pace| &pace.resolve_interval,
+            default.resolve_interval,
+        )?,
+        forget_after: said.duration("forget_after", |pace| &pace.forget_after, default.forget_after)?,
     };
     if pace.retry_min > pace.retry_max {
         let least = said.text("retry_min", |pace| &pace.retry_min);

@@ -1,6 +1,7 @@
 //! A validated configuration.
 
 use super::address::NodeAddress;
+use super::discovery::Discovery;
 use crate::shares::Source;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,8 +28,10 @@ impl Settings {
 pub struct Cluster {
     /// The name in logs, status and metrics; `default` when there is one cluster without a name.
     pub name: String,
-    /// Its servers; at least one, no two the same.
+    /// Its servers, no two the same.
     pub nodes: Vec<NodeAddress>,
+    /// Names that stand for more of them; no two the same, and at least one where `nodes` is empty.
+    pub discoveries: Vec<Discovery>,
     /// Where its shares are; `None` only for verbs that submit nothing (`status`, `wait`) when nothing is configured.
     pub shares: Option<Source>,
     /// How its servers are authenticated.
@@ -86,6 +89,10 @@ pub struct Pace {
     pub unseal_timeout: Duration,
     /// Ask a node as soon as its connection ends, and not at the next poll. Default true.
     pub presence: bool,
+    /// Between two lookups of a name that stands for nodes, while all is well. Default 30 s.
+    pub resolve_interval: Duration,
+    /// How long a node that DNS no longer has, and that does not answer, is still watched. Default 1 h.
+    pub forget_after: Duration,
 }
 
 impl Default for Pace {
@@ -98,6 +105,8 @@ impl Default for Pace {
             request_timeout: Duration::from_secs(10),
             unseal_timeout: Duration::from_secs(100),
             presence: true,
+            resolve_interval: Duration::from_secs(30),
+            forget_after: Duration::from_secs(60 * 60),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What crosses the socket.
 
+use crate::discovery::Roll;
+use crate::explain::Explain;
+use crate::report::state::{advice, reason};
 use crate::unseal::{Hold, State};
-use crate::watch::Order;
+use crate::watch::{Order, SearchKey, Seen};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +84,56 @@ impl Request {
 pub struct Nodes {
     /// In the order of their clusters and addresses.
     pub nodes: Vec<Node>,
+    /// The names that stand for nodes, where all nodes were asked about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<Name>,
+}
+
+/// A name that stands for nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The name, as configured.
+    pub name: String,
+    /// How many nodes were found by it, those included that are no longer in DNS.
+    pub nodes: usize,
+    /// Whether it was ever resolved.
+    pub resolved: bool,
+    /// Targets that may not be nodes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+    /// Why it cannot be resolved now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// Why a name cannot be resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A stable word for machines.
+    pub kind: String,
+    /// What it is.
+    pub message: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+impl Name {
+    pub(super) fn of(key: &SearchKey, roll: &Roll) -> Self {
+        Self {
+            cluster: key.cluster.clone(),
+            name: key.discovery.to_string(),
+            nodes: roll.nodes().count(),
+            resolved: roll.was_answered(),
+            refused: roll.refused().map(ToString::to_string).collect(),
+            problem: roll.trouble().map(|trouble| Problem {
+                kind: trouble.kind().to_owned(),
+                message: trouble.to_string(),
+                advice: trouble.advice(),
+            }),
+        }
+    }
 }
 
 /// One node as the daemon sees it.
@@ -88,8 +141,17 @@ pub struct Nodes {
 pub struct Node {
     /// The cluster's name.
     pub cluster: String,
-    /// The address, as configured.
+    /// The address, as configured or found.
     pub address: String,
+    /// The name that it was found by, as configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<String>,
+    /// The name that its certificate must have, where it is not the address's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_name: Option<String>,
+    /// Of a node that was found by a name: whether DNS still has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_dns: Option<bool>,
     /// The state's word; none before the first answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
@@ -102,6 +164,23 @@ pub struct Node {
     /// What a person should do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+}
+
+impl Node {
+    pub(super) fn of(seen: Seen) -> Self {
+        let Seen { key, state, finding } = seen;
+        Self {
+            cluster: key.cluster,
+            address: key.address.to_string(),
+            found_by: finding.as_ref().map(|finding| finding.discovery.to_string()),
+            tls_name: finding.as_ref().and_then(|finding| finding.tls_name.clone()),
+            in_dns: finding.map(|finding| finding.in_dns),
+            state: state.as_ref().map(|state| state.word().to_owned()),
+            hold: state.as_ref().and_then(Held::of),
+            reason: state.as_ref().and_then(reason),
+            advice: state.as_ref().and_then(advice),
+        }
+    }
 }
 
 /// Why a node is held.

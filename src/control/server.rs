@@ -1,10 +1,9 @@
 //! The daemon's side of the socket.
 
-use super::message::{Held, Node, Nodes, Refusal, Request, Which};
+use super::message::{Name, Node, Nodes, Refusal, Request, Which};
 use super::socket;
 use crate::report::message::Message;
-use crate::report::state::{advice, reason};
-use crate::watch::{Board, NodeKey, Order};
+use crate::watch::{Board, Order, Seen};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -96,24 +95,28 @@ async fn visit(stream: UnixStream, board: &Board) -> hyper::Result<()> {
 }
 
 fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Nodes, (StatusCode, Refusal)> {
-    let mut states = board.states();
+    let mut nodes = board.nodes();
+    let names = match request {
+        Request::Nodes => board.searches().iter().map(|(key, roll)| Name::of(key, roll)).collect(),
+        Request::Order(..) => Vec::new(),
+    };
     if let Request::Order(order, which) = request {
         if let Which::Nodes(wanted) = which {
             for text in wanted {
-                if !states.iter().any(|(key, _)| names(text, key)) {
-                    let known: Vec<String> = states.iter().map(|(key, _)| key.address.to_string()).collect();
+                if !nodes.iter().any(|node| is_called(text, node)) {
+                    let known: Vec<String> = nodes.iter().map(|node| node.key.address.to_string()).collect();
                     let error = format!("no node is called {text:?}; known are {}", known.join(", "));
                     return Err(refused(404, &error));
                 }
             }
-            states.retain(|(key, _)| wanted.iter().any(|text| names(text, key)));
+            nodes.retain(|node| wanted.iter().any(|text| is_called(text, node)));
         }
         let done = match order {
             Order::Hold => "held",
             Order::Resume => "resumed",
         };
         let who = visitor.map_or_else(String::new, |uid| format!(" by user {uid}"));
-        for (key, _) in &states {
+        for Seen { key, .. } in &nodes {
             tracing::info!(
                 message_id = Message::Ordered.id(),
                 "{}: to be {done}, as asked{who}",
@@ -122,22 +125,21 @@ fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Node
             board.order(key, *order);
         }
     }
-    let nodes = states.into_iter().map(|(key, state)| Node {
-        cluster: key.cluster,
-        address: key.address.to_string(),
-        state: state.as_ref().map(|state| state.word().to_owned()),
-        hold: state.as_ref().and_then(Held::of),
-        reason: state.as_ref().and_then(reason),
-        advice: state.as_ref().and_then(advice),
-    });
-    Ok(Nodes { nodes: nodes.collect() })
+    Ok(Nodes { nodes: nodes.into_iter().map(Node::of).collect(), names })
 }
 
-/// Whether a person means this node: by its address, its host and port, or its host.
-fn names(text: &str, key: &NodeKey) -> bool {
-    let address = key.address.to_string();
-    let after = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
-    [address.as_str(), after, key.address.host.as_str()].contains(&text.trim_end_matches('/'))
+/// Whether a person means this node: by its address, its host and port, or its host; or by the name that it was found
+/// by, as configured or without what stands around it.
+fn is_called(text: &str, node: &Seen) -> bool {
+    let text = text.trim_end_matches('/');
+    let address = node.key.address.to_string();
+    let found = node.finding.as_ref().map(|finding| &finding.discovery);
+    let name = found.map(ToString::to_string).unwrap_or_default();
+    let called = |address: &str, host: &str| {
+        let after = address.split_once("://").map_or(address, |(_, rest)| rest);
+        [address, after, host].contains(&text)
+    };
+    called(&address, &node.key.address.host) || found.is_some_and(|found| called(&name, found.name()))
 }
 
 fn refused(status: u16, error: &str) -> (StatusCode, Refusal) {

@@ -49,13 +49,25 @@ pub enum Message {
     CorruptShare,
     /// Somebody asked to hold a node, or to resume it.
     Ordered,
+    /// A node was found by a name.
+    Discovered,
+    /// A node that was found by a name is no longer in DNS.
+    Missing,
+    /// Such a node is no longer watched.
+    Forgotten,
+    /// What a name stands for may not be a node.
+    TargetRefused,
+    /// A name that stands for nodes cannot be looked up.
+    LookupFailed,
+    /// It can be looked up again.
+    LookupWorks,
     /// Something odd about the configuration or the shares, said at every start.
     Notice,
 }
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 29] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -78,6 +90,12 @@ impl Message {
         Self::RoundDisturbed,
         Self::CorruptShare,
         Self::Ordered,
+        Self::Discovered,
+        Self::Missing,
+        Self::Forgotten,
+        Self::TargetRefused,
+        Self::LookupFailed,
+        Self::LookupWorks,
         Self::Notice,
     ];
 
@@ -106,6 +124,12 @@ impl Message {
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
             Self::CorruptShare => "c8f3d339768e3bf6ca16cffa1391fabc",
             Self::Ordered => "5b0c6e1f8d2a4937b6f4c81d0e97a352",
+            Self::Discovered => "536aaf1eef0d7244e86df7d62164d75e",
+            Self::Missing => "a3ee67e36a9d23321822ca920ed9b41a",
+            Self::Forgotten => "d677f006e2a399f9f395287118755efe",
+            Self::TargetRefused => "bf71118e501dae02b2f2c4cc431bc0e3",
+            Self::LookupFailed => "3735932ca5dff68573a78ee8add9a631",
+            Self::LookupWorks => "ec9ad11f50b5c78fcf37df59c952a1ad",
             Self::Notice => "ae388a05c1966d08d8991fbcd9fa81d0",
         }
     }

@@ -1,5 +1,6 @@
 //! How states, occurrences and errors are told: to people in words, to machines in fields. One place each.
 
+pub mod discovery;
 pub mod error;
 pub mod message;
 pub mod state;

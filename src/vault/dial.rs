@@ -2,11 +2,12 @@
 
 use super::failure::classify;
 use super::unreachable::Unreachable;
+use crate::discovery;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -29,10 +30,7 @@ pub(super) struct NameError(io::Error);
 
 /// The addresses of a host as the system resolves it: hosts file, DNS with search domains, mDNS.
 pub(super) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unreachable> {
-    match lookup_host((host, port)).await {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(error) => Err(classify(&NameError(error))),
-    }
+    discovery::addresses(host, port).await.map_err(|error| classify(&NameError(error)))
 }
 
 /// A connection to the first of these addresses that accepts one.

@@ -6,6 +6,7 @@ use super::dial::{addresses, dial, is_own, knock};
 use super::tls::Renewed;
 use super::unreachable::{TlsFailure, Unreachable};
 use crate::config::NodeAddress;
+use crate::discovery::Node;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
@@ -25,7 +26,8 @@ use tokio::time::timeout;
 pub(super) struct Line {
     tls: Option<Arc<Renewed>>,
     address: NodeAddress,
-    /// The host's name, or the one that is configured for it: in SNI, the certificate check and the Host header.
+    /// The host's name, the one it was found under, or the one that is configured: in SNI, the certificate check and
+    /// the Host header.
     name: String,
     state: Mutex<State>,
     life: AtomicU64,
@@ -70,11 +72,12 @@ pub(super) struct Question {
 }
 
 impl Line {
-    /// A line to `address`; nothing is connected yet.
-    pub(super) fn new(address: &NodeAddress, server_name: Option<&str>, tls: Option<Arc<Renewed>>) -> Self {
+    /// A line to `node`; nothing is connected yet.
+    pub(super) fn new(node: &Node, server_name: Option<&str>, tls: Option<Arc<Renewed>>) -> Self {
+        let Node { address, name: found } = node;
         // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
         let name = server_name.filter(|name| name.parse::<IpAddr>().is_err());
-        let name = name.map_or_else(|| address.host.clone(), str::to_owned);
+        let name = name.or(found.as_deref()).unwrap_or(&address.host).to_owned();
         Self {
             tls: tls.filter(|_| address.tls),
             address: address.clone(),
@@ -249,7 +252,8 @@ mod tests {
     #[tokio::test]
     async fn the_addresses_of_a_name_are_tried_one_a_knock() {
         let open = TcpListener::bind("127.0.0.1:0").unwrap();
-        let line = Line::new(&"http://localhost:1".parse().unwrap(), None, None);
+        let address: NodeAddress = "http://localhost:1".parse().unwrap();
+        let line = Line::new(&address.into(), None, None);
         let closed = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
         line.state.lock().await.doors = vec![closed[0], open.local_addr().unwrap(), closed[1]];
         let mut met = Vec::new();

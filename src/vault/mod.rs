@@ -1,5 +1,6 @@
 //! The one thing we speak to: a Vault or OpenBao server's unauthenticated seal API.
 
+mod access;
 mod connection;
 mod dial;
 mod failure;
@@ -12,6 +13,7 @@ mod tls;
 mod unreachable;
 pub mod unseal_answer;
 
+pub use access::Access;
 pub use health::{Health, Role};
 pub use line::{Life, name_and_version};
 pub use refusal::{Meaning, Refusal};

@@ -5,10 +5,8 @@ mod secret;
 pub(super) mod token;
 
 use super::line::{Life, Line, Question};
-use super::tls::Renewed;
-use super::{Health, Refusal, SealStatus, TlsFileError, Unreachable, UnsealAnswer};
+use super::{Health, Refusal, SealStatus, Unreachable, UnsealAnswer};
 use super::{health, seal_status, unseal_answer};
-use crate::config::Cluster;
 use bytes::Bytes;
 use hyper::Method;
 use std::sync::Arc;
@@ -23,20 +21,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// The servers of a cluster, in its order.
-    pub fn of_cluster(cluster: &Cluster) -> Result<Vec<Self>, TlsFileError> {
-        Self::of_cluster_at(cluster, Duration::ZERO)
-    }
-
-    /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
-    pub fn of_cluster_at(cluster: &Cluster, ahead: Duration) -> Result<Vec<Self>, TlsFileError> {
-        let limit = cluster.pace.request_timeout;
-        // The files are not read, nor the system's authorities, where nobody speaks TLS.
-        let spoken = cluster.nodes.iter().any(|node| node.tls);
-        let tls = if spoken { Some(Arc::new(Renewed::new(&cluster.tls, ahead)?)) } else { None };
-        let name = cluster.tls.server_name.as_deref();
-        let lines = cluster.nodes.iter().map(|node| Line::new(node, name, tls.clone()));
-        Ok(lines.map(|line| Self { line: Arc::new(line), limit }).collect())
+    /// The server at the other end of a line, with the limit of one request.
+    pub(super) fn over(line: Line, limit: Duration) -> Self {
+        Self { line: Arc::new(line), limit }
     }
 
     /// The same server, over the same connection, with another limit of one request.

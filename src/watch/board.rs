@@ -1,12 +1,13 @@
 //! The states of all nodes, for whoever shows them.
 
 use super::holds::Holds;
-use crate::config::NodeAddress;
+use crate::config::{Discovery, NodeAddress};
+use crate::discovery::Roll;
 use crate::report;
 use crate::unseal::{Hold, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 /// Names one node of one cluster.
@@ -27,17 +28,52 @@ pub enum Order {
     Resume,
 }
 
+/// How a node was found that is not itself in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The name that stands for it.
+    pub discovery: Discovery,
+    /// The name that its certificate must have, where it is not the address's host.
+    pub tls_name: Option<String>,
+    /// The last lookup that succeeded had it.
+    pub in_dns: bool,
+}
+
+/// One node as its task last published it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// Which node.
+    pub key: NodeKey,
+    /// Its state; `None` before its first answer.
+    pub state: Option<State>,
+    /// How it was found; `None` when the configuration has its address.
+    pub finding: Option<Finding>,
+}
+
+/// Names one name of one cluster.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SearchKey {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The name that stands for nodes.
+    pub discovery: Discovery,
+}
+
 /// What every node's task last published, and the way to tell each something.
 #[derive(Debug, Default)]
 pub struct Board {
     entries: Mutex<BTreeMap<NodeKey, Entry>>,
+    searches: Mutex<BTreeMap<SearchKey, Roll>>,
     changed: Notify,
     holds: Arc<Holds>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry {
     state: Option<State>,
+    finding: Option<Finding>,
+    /// When it answered last, or when it was put here.
+    answered: Instant,
     /// When the task must have come round again, or it hangs.
     due: Option<Instant>,
     orders: watch::Sender<Option<Order>>,
@@ -50,8 +86,9 @@ impl Board {
     }
 
     /// A new node without a state; its task hears orders from what is returned.
-    pub(super) fn add(&self, key: &NodeKey) -> watch::Receiver<Option<Order>> {
-        let entry = Entry::default();
+    pub(super) fn add(&self, key: &NodeKey, finding: Option<Finding>) -> watch::Receiver<Option<Order>> {
+        let orders = watch::Sender::default();
+        let entry = Entry { state: None, finding, answered: Instant::now(), due: None, orders };
         let orders = entry.orders.subscribe();
         self.entries().insert(key.clone(), entry);
         self.changed.notify_one();
@@ -73,14 +110,56 @@ impl Board {
         }
     }
 
+    /// A node is found in another way than it was.
+    pub(super) fn found(&self, key: &NodeKey, finding: Option<Finding>) {
+        if let Some(entry) = self.entries().get_mut(key).filter(|entry| entry.finding != finding) {
+            entry.finding = finding;
+            self.changed.notify_one();
+        }
+    }
+
+    /// A node answered.
+    pub(super) fn answered(&self, key: &NodeKey) {
+        if let Some(entry) = self.entries().get_mut(key) {
+            entry.answered = Instant::now();
+        }
+    }
+
+    /// How long a node has not answered. One without a task never did.
+    pub(super) fn silence(&self, key: &NodeKey) -> Duration {
+        self.entries().get(key).map_or(Duration::MAX, |entry| entry.answered.elapsed())
+    }
+
+    /// What is known of a name; `None` when it is no longer looked up.
+    pub(super) fn search(&self, key: &SearchKey, roll: Option<Roll>) {
+        let mut searches = self.searches.lock().unwrap_or_else(PoisonError::into_inner);
+        match roll {
+            Some(roll) => drop(searches.insert(key.clone(), roll)),
+            None => drop(searches.remove(key)),
+        }
+        drop(searches);
+        self.changed.notify_one();
+    }
+
+    /// What is known of every name.
+    pub fn searches(&self) -> Vec<(SearchKey, Roll)> {
+        let searches = self.searches.lock().unwrap_or_else(PoisonError::into_inner);
+        searches.iter().map(|(key, roll)| (key.clone(), roll.clone())).collect()
+    }
+
     /// Waits until a state differs from what it was at the last call.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Every node and its state; `None` before its first answer.
-    pub fn states(&self) -> Vec<(NodeKey, Option<State>)> {
-        self.entries().iter().map(|(key, entry)| (key.clone(), entry.state.clone())).collect()
+    /// Every node.
+    pub fn nodes(&self) -> Vec<Seen> {
+        let seen = |(key, entry): (&NodeKey, &Entry)| Seen {
+            key: key.clone(),
+            state: entry.state.clone(),
+            finding: entry.finding.clone(),
+        };
+        self.entries().iter().map(seen).collect()
     }
 
     /// Gives an order to a node's task, which follows it when its request under way is done. It is booked now: an
@@ -96,9 +175,15 @@ impl Board {
         }
     }
 
-    /// All states in one line.
+    /// All states in one line, and which names are in trouble.
     pub fn summary(&self) -> String {
-        report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()))
+        let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
+        for (key, roll) in self.searches() {
+            if let Some(words) = report::discovery::brief(&roll) {
+                line = format!("{line}; {}: {words}", key.discovery);
+            }
+        }
+        line
     }
 
     /// No task is later than it said it would be.

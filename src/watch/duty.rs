@@ -1,10 +1,20 @@
 //! What a node's task is to do.
 
-use super::NodeKey;
 use super::shares::Shelf;
 use crate::config::Cluster;
-use crate::vault::{Server, TlsFileError};
+use crate::discovery::Node;
+use crate::vault::{Access, Server, TlsFileError};
 use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// A cluster that is watched, and how its servers are spoken to.
+#[derive(Debug, Clone)]
+pub(super) struct Ground {
+    pub(super) cluster: Arc<Cluster>,
+    access: Access,
+    /// Where its shares are.
+    shelf: Option<Arc<Shelf>>,
+}
 
 /// The duty of one node's task; replaced as a whole by a reload.
 #[derive(Debug)]
@@ -13,39 +23,49 @@ pub struct Duty {
     pub cluster: Arc<Cluster>,
     /// The server, with its client.
     pub server: Server,
+    /// The node, with the name that its certificate must have.
+    pub node: Node,
     /// Where the node's shares are; shared by the cluster's nodes.
     shelf: Option<Arc<Shelf>>,
+    /// Told when the node cannot be reached: the name that it was found by may stand for another by now.
+    trouble: Option<Arc<Notify>>,
+}
+
+impl Ground {
+    /// Reads the cluster's TLS files.
+    pub(super) fn of(cluster: &Cluster) -> Result<Self, TlsFileError> {
+        let shelf = cluster.shares.as_ref().map(|source| Arc::new(Shelf::of(source)));
+        Ok(Self { cluster: Arc::new(cluster.clone()), access: Access::to(cluster)?, shelf })
+    }
+
+    /// The duty of one node.
+    pub(super) fn duty(&self, node: Node, trouble: Option<Arc<Notify>>) -> Arc<Duty> {
+        let server = self.access.server(&node);
+        let shelf = self.shelf.clone();
+        Arc::new(Duty { cluster: Arc::clone(&self.cluster), server, node, shelf, trouble })
+    }
 }
 
 impl Duty {
-    /// The duties of a cluster's nodes, over one TLS configuration.
-    pub fn of_cluster(cluster: &Cluster) -> Result<Vec<(NodeKey, Arc<Self>)>, TlsFileError> {
-        let servers = Server::of_cluster(cluster)?;
-        let shared = Arc::new(cluster.clone());
-        let shelf = cluster.shares.as_ref().map(|source| Arc::new(Shelf::of(source)));
-        Ok(cluster
-            .nodes
-            .iter()
-            .zip(servers)
-            .map(|(address, server)| {
-                let key = NodeKey { cluster: cluster.name.clone(), address: address.clone() };
-                let shelf = shelf.clone();
-                (key, Arc::new(Self { cluster: Arc::clone(&shared), server, shelf }))
-            })
-            .collect())
-    }
-
     /// The same duty over the connections of an earlier one, where that one spoke TLS in the same way.
     pub(super) fn continuing(self: Arc<Self>, earlier: &Self) -> Arc<Self> {
-        if self.cluster.tls != earlier.cluster.tls {
+        if self.cluster.tls != earlier.cluster.tls || self.node != earlier.node {
             return self;
         }
         let server = earlier.server.clone().with_limit(self.cluster.pace.request_timeout);
-        Arc::new(Self { cluster: Arc::clone(&self.cluster), server, shelf: self.shelf.clone() })
+        let (cluster, node) = (Arc::clone(&self.cluster), self.node.clone());
+        Arc::new(Self { cluster, server, node, shelf: self.shelf.clone(), trouble: self.trouble.clone() })
     }
 
     /// Where the node's shares are.
     pub(super) fn shelf(&self) -> Option<&Arc<Shelf>> {
         self.shelf.as_ref()
+    }
+
+    /// The node cannot be reached.
+    pub(super) fn trouble(&self) {
+        if let Some(trouble) = &self.trouble {
+            trouble.notify_one();
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! One task a node: asks the heart what to do, does it, publishes the state.
+//! One task a node: asks the heart what to do, does it, publishes the state. One task a name that stands for nodes:
+//! looks it up.
 
 mod announce;
 mod board;
@@ -7,27 +8,41 @@ mod holds;
 mod joint;
 mod node;
 mod presence;
+mod search;
 mod shares;
+mod wanted;
 
-pub use board::{Board, NodeKey, Order};
+pub use board::{Board, Finding, NodeKey, Order, SearchKey, Seen};
 pub use duty::Duty;
 pub use holds::Holds;
 
-use crate::config::Settings;
+use crate::config::{NodeAddress, Settings};
+use crate::discovery::{Change, Outcome};
 use crate::vault::TlsFileError;
+use duty::Ground;
 use presence::Doorsteps;
-use std::collections::BTreeMap;
+use search::{News, Search, Terms};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 use std::sync::Arc;
-use tokio::sync::watch;
+use std::time::Instant;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use wanted::Wanted;
 
-/// The tasks of all nodes. Dropping it ends them.
+/// The tasks of all nodes, and of all names that stand for nodes. Dropping it ends them.
 #[derive(Debug)]
 pub struct Watch {
+    began: Instant,
+    grounds: BTreeMap<String, Ground>,
+    searches: BTreeMap<SearchKey, Search>,
     tasks: BTreeMap<NodeKey, Task>,
+    /// Nodes that were found for one cluster and are another's: said once.
+    elsewhere: BTreeSet<NodeKey>,
     board: Arc<Board>,
     doorsteps: Arc<Doorsteps>,
     holds: Arc<Holds>,
+    news: (mpsc::Sender<News>, mpsc::Receiver<News>),
 }
 
 #[derive(Debug)]
@@ -41,10 +56,15 @@ impl Watch {
     pub fn new(holds: Holds) -> Self {
         let holds = Arc::new(holds);
         Self {
+            began: Instant::now(),
+            grounds: BTreeMap::new(),
+            searches: BTreeMap::new(),
             tasks: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
             board: Arc::new(Board::new(Arc::clone(&holds))),
             doorsteps: Arc::default(),
             holds,
+            news: mpsc::channel(1),
         }
     }
 
@@ -53,41 +73,128 @@ impl Watch {
         &self.board
     }
 
+    /// How many nodes are watched, configured or found.
+    pub fn nodes(&self) -> usize {
+        self.tasks.len()
+    }
+
     /// Makes the tasks those of `settings`: new nodes are started, missing ones ended, changed ones get their new
     /// duty, and nodes that did not change go on with their connection and what they know. All are woken, so
-    /// that shares that were rejected are tried again.
+    /// that shares that were rejected are tried again. Names are looked up at once; nodes that were found by a name
+    /// that stays do too.
     ///
     /// Errors leave everything as it was.
     pub fn apply(&mut self, settings: &Settings) -> Result<(), TlsFileError> {
-        let mut duties = BTreeMap::new();
+        let mut grounds = BTreeMap::new();
         for cluster in &settings.clusters {
-            let unchanged = self.tasks.values().any(|task| *task.duty.borrow().cluster == *cluster);
-            if unchanged {
-                for (key, task) in
-                    self.tasks.iter().filter(|(_, task)| *task.duty.borrow().cluster == *cluster)
-                {
-                    duties.insert(key.clone(), Arc::clone(&task.duty.borrow()));
-                }
-            } else {
-                duties.extend(Duty::of_cluster(cluster)?);
+            let unchanged = self.grounds.get(&cluster.name).filter(|ground| *ground.cluster == *cluster);
+            let ground = match unchanged {
+                Some(ground) => ground.clone(),
+                None => Ground::of(cluster)?,
+            };
+            grounds.insert(cluster.name.clone(), ground);
+        }
+        self.grounds = grounds;
+        self.search();
+        self.elsewhere.clear();
+        self.assign(true);
+        Ok(())
+    }
+
+    /// Waits for the next lookup, and makes the tasks those of what it brought. Without names, never returns.
+    pub async fn discover(&mut self) {
+        match self.news.1.recv().await {
+            Some(news) => self.learn(news),
+            None => pending().await,
+        }
+    }
+
+    fn learn(&mut self, News { key, result, learnt }: News) {
+        let (Some(search), Some(ground)) = (self.searches.get_mut(&key), self.grounds.get(&key.cluster))
+        else {
+            return;
+        };
+        let silence = |address: &NodeAddress| {
+            self.board.silence(&NodeKey { cluster: key.cluster.clone(), address: address.clone() })
+        };
+        let failed = result.is_err();
+        let forget_after = ground.cluster.pace.forget_after;
+        let changes = search.roll.learn(self.began.elapsed(), result, forget_after, silence);
+        for change in &changes {
+            search::announce(&key, change);
+        }
+        self.board.search(&key, Some(search.roll.clone()));
+        let moved = |change: &Change| {
+            matches!(
+                change,
+                Change::Appeared(_) | Change::Missing(_) | Change::Returned(_) | Change::Forgotten(_)
+            )
+        };
+        let outcome = match changes.iter().any(moved) {
+            true => Outcome::Changed,
+            false if failed => Outcome::Failed,
+            false => Outcome::Same,
+        };
+        if outcome == Outcome::Changed {
+            self.assign(false);
+        }
+        // A task that was ended meanwhile does not listen.
+        let _ = learnt.send(outcome);
+    }
+
+    /// Makes the tasks of names those of the configuration; what is known of a name that stays is kept.
+    fn search(&mut self) {
+        let mut earlier = std::mem::take(&mut self.searches);
+        for (name, ground) in &self.grounds {
+            let cluster = &ground.cluster;
+            let terms = Terms {
+                named: cluster.tls.server_name.is_some(),
+                limit: cluster.pace.request_timeout,
+                interval: cluster.pace.resolve_interval,
+            };
+            for discovery in &cluster.discoveries {
+                let key = SearchKey { cluster: name.clone(), discovery: discovery.clone() };
+                let roll = earlier.remove(&key).map(|search| search.roll.clone()).unwrap_or_default();
+                self.board.search(&key, Some(roll.clone()));
+                let search = Search::begin(key.clone(), roll, terms, self.news.0.clone());
+                self.searches.insert(key, search);
             }
         }
+        for key in earlier.keys() {
+            self.board.search(key, None);
+        }
+    }
+
+    /// Makes the tasks of nodes those that are configured and found. `wake` wakes also those that did not change.
+    fn assign(&mut self, wake: bool) {
+        let is_watched = |key: &NodeKey| self.tasks.contains_key(key);
+        let Wanted { nodes, elsewhere } = Wanted::of(&self.grounds, &self.searches, is_watched);
+        for (key, (search, owner)) in &elsewhere {
+            if !self.elsewhere.contains(key) {
+                search::announce_elsewhere(search, &key.address.to_string(), owner);
+            }
+        }
+        self.elsewhere = elsewhere.into_keys().collect();
         self.tasks.retain(|key, task| {
-            let stays = duties.contains_key(key);
+            let stays = nodes.contains_key(key);
             if !stays {
                 task.handle.abort();
                 self.board.remove(key);
             }
             stays
         });
-        for (key, duty) in duties {
+        for (key, wanted::Place { node, finding, trouble }) in nodes {
+            let Some(ground) = self.grounds.get(&key.cluster) else { continue };
             if let Some(task) = self.tasks.get(&key) {
-                let duty = duty.continuing(&task.duty.borrow());
-                task.duty.send_replace(duty);
+                self.board.found(&key, finding);
+                if wake || task.duty.borrow().node != node {
+                    let duty = ground.duty(node, trouble).continuing(&task.duty.borrow());
+                    task.duty.send_replace(duty);
+                }
                 continue;
             }
-            let (sender, receiver) = watch::channel(duty);
-            let orders = self.board.add(&key);
+            let (sender, receiver) = watch::channel(ground.duty(node, trouble));
+            let orders = self.board.add(&key, finding);
             let handle = tokio::spawn(node::watch(
                 key.clone(),
                 receiver,
@@ -98,7 +205,6 @@ impl Watch {
             ));
             self.tasks.insert(key, Task { duty: sender, handle });
         }
-        Ok(())
     }
 }
 

@@ -66,6 +66,13 @@ pub(super) async fn watch(
             () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
             () = wait => hands.perform(&current, step.action).await,
         };
+        match &seen {
+            Observation::Health(..) | Observation::SealStatus(_) | Observation::Answer(_) => {
+                board.answered(&key);
+            }
+            Observation::Unreachable(_) => current.trouble(),
+            _ => {}
+        }
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
         // Only what changed: an order that is still to be followed is booked already.

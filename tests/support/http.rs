@@ -83,6 +83,14 @@ impl Client {
         Self { timeout, ..self }
     }
 
+    /// Insists on this name in the certificate, and not on the address.
+    pub fn named(mut self, name: &str) -> Self {
+        if let Some((_, expected)) = &mut self.tls {
+            *expected = ServerName::try_from(name.to_owned()).unwrap();
+        }
+        self
+    }
+
     /// Asks from within this namespace.
     pub fn within(self, namespace: &Namespace) -> Self {
         Self { namespace: Some(namespace.clone()), ..self }

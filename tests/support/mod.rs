@@ -20,6 +20,7 @@
 )]
 
 pub mod certs;
+pub mod dns;
 pub mod fleet;
 pub mod guarded;
 pub mod home;

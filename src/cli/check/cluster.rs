@@ -3,15 +3,16 @@
 use super::finding::{Findings, Severity};
 use super::machine::{Machine, Service};
 use super::sealed::Sealed;
-use super::{credential, protection};
+use super::{credential, discovery, protection};
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
+use crate::cli::names::Name;
 use crate::config::Cluster;
 use crate::explain::Explain;
 use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
 use crate::unseal::State;
-use crate::vault::{SealStatus, Server, TlsFailure, Unreachable};
+use crate::vault::{Access, SealStatus, TlsFailure, Unreachable};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A certificate that ends sooner than this is worth a warning.
@@ -39,7 +40,7 @@ impl Place<'_> {
 }
 
 /// Everything about one cluster. `several` puts its name before each subject.
-pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -> Findings {
+pub(super) async fn check(cluster: &Cluster, names: &[Name], several: bool, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
     let name =
         |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
@@ -48,7 +49,8 @@ pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -
         Some(source) => load(source, &subject, place, &mut findings).await,
         None => None,
     };
-    let targets = match of_cluster(cluster) {
+    discovery::check(&cluster.name, names, &mut findings);
+    let targets = match of_cluster(cluster, names) {
         Ok(targets) => targets,
         Err(error) => {
             findings.explain(Severity::Problem, &name("tls"), &error);
@@ -236,8 +238,9 @@ fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Finding
 
 /// Certificates that are good now and will not be soon: asks again as if it were later.
 async fn expiry(cluster: &Cluster, targets: &[Target], findings: &mut Findings) {
-    let Ok(servers) = Server::of_cluster_at(cluster, RENEW_BEFORE) else { return };
-    for (target, server) in targets.iter().zip(servers).filter(|(target, _)| target.verified) {
+    let Ok(access) = Access::to_at(cluster, RENEW_BEFORE) else { return };
+    for target in targets.iter().filter(|target| target.verified) {
+        let server = access.server(&target.node);
         let Err(Unreachable::Tls(TlsFailure::Expired(when))) = server.health().await else { continue };
         let valid_now = target.server.health().await.is_ok();
         if valid_now {

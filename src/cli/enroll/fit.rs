@@ -3,6 +3,7 @@
 use super::request::Parts;
 use crate::cli::ConfigArguments;
 use crate::cli::look::{Target, targets};
+use crate::cli::names::names;
 use crate::cli::start::runtime;
 use crate::config::{self, Environment, Loaded, Purpose};
 use crate::explain::Explain;
@@ -180,9 +181,12 @@ fn indices(shares: &ShareSet, positions: &[usize]) -> Result<Vec<usize>, Unfit> 
 
 /// Asks the configured servers how many shares they need; `None` when none says so, or not all the same.
 pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<usize> {
-    let targets = targets(&configured(arguments)?.settings).ok()?;
+    let loaded = configured(arguments)?;
     let runtime = runtime().ok()?;
-    let thresholds = runtime.block_on(thresholds(&targets));
+    let thresholds = runtime.block_on(async {
+        let names = tokio::time::timeout(PATIENCE, names(&loaded.settings)).await.unwrap_or_default();
+        Some(thresholds(&targets(&loaded.settings, &names).ok()?).await)
+    })?;
     runtime.shutdown_background();
     thresholds.first().copied().filter(|_| thresholds.len() == 1)
 }

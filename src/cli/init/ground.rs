@@ -1,7 +1,8 @@
 //! Which server is meant, and whether it and its peers may get keys.
 
 use super::trouble::Trouble;
-use crate::cli::look::{Target, look, of_cluster};
+use crate::cli::look::{Target, look, targets};
+use crate::cli::names::{Name, names};
 use crate::config::{Cluster, NodeAddress, Settings};
 use crate::unseal::State;
 
@@ -10,37 +11,40 @@ pub(super) struct Ground {
     pub(super) target: Target,
     pub(super) cluster: Cluster,
     peers: Vec<Target>,
+    /// The names that stand for some of them.
+    names: Vec<Name>,
 }
 
 impl Ground {
     /// Finds the one server that is meant.
-    pub(super) fn find(settings: &Settings, node: Option<&str>) -> Result<Self, Trouble> {
-        let all = || settings.clusters.iter().flat_map(|cluster| &cluster.nodes);
-        let list = || all().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let wanted: NodeAddress = match node {
-            Some(text) => text.parse().map_err(|cause| Trouble::Address { text: text.to_owned(), cause })?,
-            None => match (all().next(), all().count()) {
-                (Some(only), 1) => only.clone(),
-                _ => return Err(Trouble::SeveralServers { list: list() }),
-            },
-        };
-        let cluster = settings.clusters.iter().find(|cluster| cluster.nodes.contains(&wanted));
-        let Some(cluster) = cluster else {
-            return Err(Trouble::NotConfigured { node: wanted, list: list() });
-        };
-        let mut targets = of_cluster(cluster).map_err(Trouble::TlsFiles)?;
-        let at = targets.iter().position(|target| target.address == wanted);
-        match at {
-            Some(at) => {
-                let target = targets.swap_remove(at);
-                Ok(Self { target, cluster: cluster.clone(), peers: targets })
+    pub(super) async fn find(settings: &Settings, node: Option<&str>) -> Result<Self, Trouble> {
+        let names = names(settings).await;
+        let mut all = targets(settings, &names).map_err(Trouble::TlsFiles)?;
+        let list = all.iter().map(|target| target.address.to_string()).collect::<Vec<_>>().join(", ");
+        let wanted: NodeAddress = match (node, all.as_slice()) {
+            (Some(text), _) => {
+                text.parse().map_err(|cause| Trouble::Address { text: text.to_owned(), cause })?
             }
-            None => Err(Trouble::NotConfigured { node: wanted, list: list() }),
+            (None, [only]) => only.address.clone(),
+            (None, []) => return Err(unresolved(&names, None).unwrap_or(Trouble::SeveralServers { list })),
+            (None, _) => return Err(Trouble::SeveralServers { list }),
+        };
+        let Some(at) = all.iter().position(|target| target.address == wanted) else {
+            return Err(Trouble::NotConfigured { node: wanted, list });
+        };
+        let target = all.swap_remove(at);
+        all.retain(|peer| peer.cluster == target.cluster);
+        match settings.clusters.iter().find(|cluster| cluster.name == target.cluster) {
+            Some(cluster) => Ok(Self { target, cluster: cluster.clone(), peers: all, names }),
+            None => Err(Trouble::NotConfigured { node: wanted, list }),
         }
     }
 
     /// Asks the server and its peers: none of them may have keys, for they would be one cluster's.
     pub(super) async fn is_bare(&self) -> Result<(), Trouble> {
+        if let Some(trouble) = unresolved(&self.names, Some(&self.target)) {
+            return Err(trouble);
+        }
         for peer in &self.peers {
             let (node, meant) = (peer.address.clone(), self.target.address.clone());
             match look(peer).await.state {
@@ -66,4 +70,14 @@ impl Ground {
         }
         Ok(())
     }
+}
+
+/// A name of the target's cluster, or any, that cannot be resolved: who its servers are is not known.
+fn unresolved(names: &[Name], target: Option<&Target>) -> Option<Trouble> {
+    let ours = |name: &&Name| target.is_none_or(|target| target.cluster == name.cluster);
+    names.iter().filter(ours).find_map(|name| {
+        let cause = name.result.as_ref().err()?.clone();
+        let meant = target.map(|target| target.address.clone());
+        Some(Trouble::Unresolved { name: name.discovery.clone(), meant, cause })
+    })
 }

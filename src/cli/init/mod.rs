@@ -75,7 +75,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
     };
     // From within the loop: signals need it.
     let exit = runtime.block_on(async {
-        let ground = match Ground::find(&loaded.settings, options.node.as_deref()) {
+        let ground = match Ground::find(&loaded.settings, options.node.as_deref()).await {
             Ok(ground) => ground,
             Err(trouble @ Trouble::TlsFiles(_)) => return fail(&trouble, Exit::Config),
             Err(trouble) => return fail(&trouble, Exit::Usage),

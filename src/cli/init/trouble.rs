@@ -1,6 +1,7 @@
 //! Why an initialisation was refused, failed or was left unfinished.
 
-use crate::config::{AddressError, NodeAddress};
+use crate::config::{AddressError, Discovery, NodeAddress};
+use crate::discovery::LookupError;
 use crate::explain::Explain;
 use crate::shares::home::HomeError;
 use crate::shares::offline::OfflineError;
@@ -38,6 +39,8 @@ pub(super) enum Trouble {
     InitialisedPeer { node: NodeAddress, meant: NodeAddress, state: &'static str },
     #[error("{node}, of the same cluster, cannot be asked whether it is initialised already: {cause}")]
     SilentPeer { node: NodeAddress, meant: NodeAddress, cause: Unreachable },
+    #[error("{name} {cause}: which servers it stands for is not known")]
+    Unresolved { name: Discovery, meant: Option<NodeAddress>, cause: LookupError },
     #[error("there is no terminal to show the root token on")]
     NoTerminal,
     #[error("signals cannot be held: {0}")]
@@ -88,6 +91,7 @@ impl Explain for Trouble {
             Self::ForeignSeal { .. } => "foreign-seal",
             Self::InitialisedPeer { .. } => "peer-initialized",
             Self::SilentPeer { .. } => "peer-unreachable",
+            Self::Unresolved { cause, .. } => cause.kind(),
             Self::NoTerminal => "no-terminal",
             Self::Signals(_) => "signals",
             Self::Home(error) => error.kind(),
@@ -122,6 +126,10 @@ impl Explain for Trouble {
             Self::SilentPeer { meant, .. } => format!(
                 "Start it. If it was never initialised and never will be before {meant}: leave it out, with --nodes {meant}"
             ),
+            Self::Unresolved { meant: Some(meant), .. } => format!(
+                "One of them may be initialised already. If none is: name the server itself, with --nodes {meant}"
+            ),
+            Self::Unresolved { cause, .. } => return cause.advice(),
             Self::NoTerminal => {
                 "Give this command on a terminal (ssh -t), or say --root-token wrap, --root-token revoke or --json.".to_owned()
             }

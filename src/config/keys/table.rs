@@ -89,6 +89,27 @@ pub static KEYS: &[Key] = &[
         variable: Some("VAULT_UNSEAL_PRESENCE"),
     },
     Key {
+        name: "resolve_interval",
+        scope: Scope::Everywhere,
+        kind: Kind::Duration(Duration::from_millis(100), DAY),
+        default: Some("\"30s\""),
+        documentation: "Time between two lookups of a `dns+` or `srv+` name in `nodes` while all is well, from 100ms \
+                        to 1day. It is looked up sooner when one of its nodes can no longer be reached.",
+        example: "\"1m\"",
+        variable: Some("VAULT_UNSEAL_RESOLVE_INTERVAL"),
+    },
+    Key {
+        name: "forget_after",
+        scope: Scope::Everywhere,
+        kind: Kind::Duration(Duration::from_secs(1), Duration::from_secs(30 * 24 * 60 * 60)),
+        default: Some("\"1h\""),
+        documentation: "How long a node that was found by its name is still watched when DNS no longer has it, from \
+                        1s to 30days. A node that still answers is watched on, however long that is, and a lookup \
+                        that fails says nothing about any node.",
+        example: "\"1day\"",
+        variable: Some("VAULT_UNSEAL_FORGET_AFTER"),
+    },
+    Key {
         name: "cluster",
         scope: Scope::Top,
         kind: Kind::Clusters,
@@ -114,7 +135,12 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Texts,
         default: None,
         documentation: "The addresses of all servers of the cluster, each as a URL with its port. Not the \
-                        address of a load balancer: every server is unsealed by itself.",
+                        address of a load balancer: every server is unsealed by itself. \
+                        `dns+https://vault.example:8200` stands for all addresses of the name, each a server whose \
+                        certificate is for the name; only the IPv4 addresses if there are any. \
+                        `srv+https://_vault._tcp.example` stands for all targets of the SRV record with their ports. \
+                        They must lie in the domain behind `_vault._tcp.`, or `server_name` in `tls` says which name \
+                        all certificates have.",
         example: "[\"https://vault.home:8200\"]",
         variable: Some("VAULT_UNSEAL_NODES"),
     },
@@ -242,8 +268,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Cluster,
         kind: Kind::Boolean,
         default: Some("false"),
-        documentation: "Accept `http://` addresses off this machine. Whoever can listen on the network gets the \
-                        key shares.",
+        documentation: "Accept `http://` addresses off this machine, and `dns+http://` and `srv+http://` names. \
+                        Whoever can listen on the network gets the key shares.",
         example: "true",
         variable: Some("VAULT_UNSEAL_ALLOW_PLAINTEXT"),
     },

@@ -39,6 +39,8 @@ fn days_and_absurd_intervals_do_no_harm() {
         request_timeout: long,
         unseal_timeout: long,
         presence: true,
+        resolve_interval: long,
+        forget_after: long,
     };
     for pace in [Pace::default(), pace] {
         for now in [Moment::ZERO, secs(86_400 * 10_000), Moment::MAX] {

@@ -26,6 +26,8 @@ pub struct Builder {
     leaders: Vec<Leader>,
     /// Where it runs, if not on the host's loopback.
     pub(super) namespace: Option<Namespace>,
+    /// Its port for the API there; the next is for its cluster.
+    api_port: u16,
     /// Urls of the other members.
     members: Vec<String>,
     log_level: Option<&'static str>,
@@ -36,6 +38,8 @@ struct Tls {
     certificate: Issued,
     /// PEM of the authority behind it.
     authority: String,
+    /// What it is for, if not for the address.
+    name: Option<String>,
 }
 
 #[derive(Clone)]
@@ -60,6 +64,7 @@ impl Builder {
             static_seal: false,
             leaders: Vec::new(),
             namespace: None,
+            api_port: API_PORT,
             members: Vec::new(),
             log_level: None,
         }
@@ -68,6 +73,11 @@ impl Builder {
     /// On a machine of its own: this node of a network, with its address and the ports 8200 and 8201.
     pub fn on(self, network: &Network, node: usize) -> Self {
         Self { ip: address(node), namespace: Some(network.node(node).clone()), ..self }
+    }
+
+    /// In this namespace, where it has its address and these two ports for itself. After [`Builder::ip`].
+    pub fn within(self, namespace: &Namespace, api_port: u16) -> Self {
+        Self { namespace: Some(namespace.clone()), api_port, ..self }
     }
 
     /// A raft node of this name that looks for these other members of its cluster by itself. After [`Builder::tls`],
@@ -92,10 +102,20 @@ impl Builder {
         self.certificate(certificate, authority)
     }
 
+    /// TLS, with a certificate of this authority for this name alone, under which the harness asks for it, too.
+    pub fn tls_as(self, name: &str, authority: &Authority) -> Self {
+        let tls = Tls {
+            certificate: authority.issue(&[name], Validity::Now),
+            authority: authority.pem(),
+            name: Some(name.to_owned()),
+        };
+        Self { tls: Some(tls), ..self }
+    }
+
     /// TLS with any certificate. The harness itself trusts `authority` and insists on the address being named in the
     /// certificate, so one that is broken has to come later, through [`Server::present`].
     pub fn certificate(self, certificate: Issued, authority: &Authority) -> Self {
-        Self { tls: Some(Tls { certificate, authority: authority.pem() }), ..self }
+        Self { tls: Some(Tls { certificate, authority: authority.pem(), name: None }), ..self }
     }
 
     /// Answers nobody who has no certificate of this authority. After [`Builder::tls`].
@@ -131,7 +151,10 @@ impl Builder {
     pub(super) fn client(&self, address: SocketAddr) -> Client {
         let client = match &self.tls {
             None => Client::plain(address),
-            Some(tls) => Client::tls(address, &tls.authority, self.client.as_ref().map(|(own, _)| own)),
+            Some(tls) => {
+                let client = Client::tls(address, &tls.authority, self.client.as_ref().map(|(own, _)| own));
+                tls.name.iter().fold(client, |client, name| client.named(name))
+            }
         };
         match &self.namespace {
             None => client,
@@ -143,7 +166,7 @@ impl Builder {
     pub(super) fn ports(&self) -> (Port, Port) {
         match &self.namespace {
             None => (Port::reserve(self.ip), Port::reserve(self.ip)),
-            Some(_) => (Port::fixed(self.ip, API_PORT), Port::fixed(self.ip, API_PORT + 1)),
+            Some(_) => (Port::fixed(self.ip, self.api_port), Port::fixed(self.ip, self.api_port + 1)),
         }
     }
 

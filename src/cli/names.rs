@@ -1,0 +1,141 @@
+//! What the names of the configuration stand for, looked up once.
+
+use crate::config::{Cluster, Discovery, NodeAddress, Settings};
+use crate::control;
+use crate::discovery::{Found, LookupError, Node, look_up};
+use crate::explain::Explain;
+use std::collections::BTreeMap;
+
+/// A name of the configuration, and what it stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Name {
+    pub(super) cluster: String,
+    pub(super) discovery: Discovery,
+    pub(super) result: Result<Found, LookupError>,
+    /// Of the nodes in it, those that are another cluster's, and whose.
+    pub(super) elsewhere: Vec<(NodeAddress, String)>,
+}
+
+impl Name {
+    /// The nodes that belong to its cluster.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        let found = self.result.as_ref().map(|found| found.nodes.as_slice()).unwrap_or_default();
+        found.iter().filter(|node| !self.elsewhere.iter().any(|(address, _)| *address == node.address))
+    }
+
+    /// For machines, in the form that the daemon has for it.
+    pub(super) fn document(&self) -> control::Name {
+        let found = self.result.as_ref().ok();
+        control::Name {
+            cluster: self.cluster.clone(),
+            name: self.discovery.to_string(),
+            nodes: self.nodes().count(),
+            resolved: found.is_some(),
+            refused: found
+                .map(|found| found.refused.iter().map(ToString::to_string).collect())
+                .unwrap_or_default(),
+            problem: self.result.as_ref().err().map(|error| control::Problem {
+                kind: error.kind().to_owned(),
+                message: error.to_string(),
+                advice: error.advice(),
+            }),
+        }
+    }
+
+    /// What is wrong with it, each with what to do about it.
+    pub(super) fn problems(&self) -> Vec<Problem> {
+        let found = match &self.result {
+            Ok(found) => found,
+            Err(error) => return vec![Problem::of(error)],
+        };
+        let mut problems = Vec::new();
+        for refused in &found.refused {
+            let (message, advice) = refused.reason(&self.discovery);
+            problems.push(Problem { kind: "target-refused", message, advice: Some(advice) });
+        }
+        for (address, owner) in &self.elsewhere {
+            problems.push(Problem {
+                kind: "node-of-another-cluster",
+                message: format!("it stands for {address}, which is a node of the cluster \"{owner}\""),
+                advice: Some(
+                    "It gets no shares of this cluster. Correct the name in DNS, or the configuration."
+                        .to_owned(),
+                ),
+            });
+        }
+        if found.nodes.is_empty() && problems.is_empty() {
+            problems.push(Problem {
+                kind: "name-without-nodes",
+                message: "DNS says that there is no such service".to_owned(),
+                advice: Some("The target of its SRV record is \".\" (RFC 2782).".to_owned()),
+            });
+        }
+        problems
+    }
+}
+
+/// What is wrong with a name.
+pub(super) struct Problem {
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+    pub(super) advice: Option<String>,
+}
+
+impl Problem {
+    fn of(error: &LookupError) -> Self {
+        Self { kind: error.kind(), message: error.to_string(), advice: error.advice() }
+    }
+}
+
+/// Looks up all names at once, in the order of the configuration.
+pub(super) async fn names(settings: &Settings) -> Vec<Name> {
+    let all = settings
+        .clusters
+        .iter()
+        .flat_map(|cluster| cluster.discoveries.iter().map(move |discovery| (cluster, discovery)));
+    let tasks: Vec<_> = all
+        .map(|(cluster, discovery)| {
+            let (name, discovery) = (cluster.name.clone(), discovery.clone());
+            let lookup = one(cluster, &discovery);
+            (name, discovery, tokio::spawn(lookup))
+        })
+        .collect();
+    let mut names = Vec::with_capacity(tasks.len());
+    for (cluster, discovery, task) in tasks {
+        let result = task.await.unwrap_or_else(|error| Err(LookupError::Name(error.to_string())));
+        names.push(Name { cluster, discovery, result, elsewhere: Vec::new() });
+    }
+    sort_out(settings, &mut names);
+    names
+}
+
+/// Looks one name up.
+pub(super) fn one(
+    cluster: &Cluster,
+    discovery: &Discovery,
+) -> impl Future<Output = Result<Found, LookupError>> + use<> {
+    let (named, limit) = (cluster.tls.server_name.is_some(), cluster.pace.request_timeout);
+    let discovery = discovery.clone();
+    async move { look_up(&discovery, named, limit).await }
+}
+
+/// A node is in one cluster only: in the one that has its address, or else in the first that found it, as for the
+/// daemon.
+pub(super) fn sort_out(settings: &Settings, names: &mut [Name]) {
+    let mut owners: BTreeMap<NodeAddress, String> = BTreeMap::new();
+    for cluster in &settings.clusters {
+        owners.extend(cluster.nodes.iter().map(|address| (address.clone(), cluster.name.clone())));
+    }
+    let mut order: Vec<&mut Name> = names.iter_mut().collect();
+    order.sort_by(|a, b| (&a.cluster, &a.discovery).cmp(&(&b.cluster, &b.discovery)));
+    for name in order {
+        let Ok(found) = &name.result else { continue };
+        name.elsewhere.clear();
+        for node in &found.nodes {
+            let owner = owners.entry(node.address.clone()).or_insert_with(|| name.cluster.clone());
+            if *owner != name.cluster {
+                name.elsewhere.push((node.address.clone(), owner.clone()));
+            }
+        }
+    }
+}

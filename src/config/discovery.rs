@@ -1,0 +1,184 @@
+//! A name in DNS that stands for nodes.
+
+use super::address::{self, AddressError, NodeAddress};
+use super::shown;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+/// A name whose entries in DNS are nodes, each of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Discovery {
+    /// `dns+https://vault-internal:8200`: every address of this host is a node.
+    Addresses(NodeAddress),
+    /// `srv+https://_vault._tcp.example`: every target of this SRV record is a node (RFC 2782).
+    Services {
+        /// `true` for `https`.
+        tls: bool,
+        /// The whole name, in lower case and without a dot at its end.
+        name: String,
+    },
+}
+
+/// What begins the schemes of names.
+const ADDRESSES: &str = "dns+";
+const SERVICES: &str = "srv+";
+/// The protocol that servers are reached by, as an SRV name has it (RFC 2782).
+const PROTOCOL: &str = "_tcp";
+
+impl Discovery {
+    /// Whether a text is meant for one, whatever else is wrong with it.
+    pub(super) fn is_meant(text: &str) -> bool {
+        split(text.trim()).is_some()
+    }
+
+    /// Whether its nodes speak TLS.
+    pub fn tls(&self) -> bool {
+        match self {
+            Self::Addresses(address) => address.tls,
+            Self::Services { tls, .. } => *tls,
+        }
+    }
+
+    /// The name that is looked up.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Addresses(address) => &address.host,
+            Self::Services { name, .. } => name,
+        }
+    }
+
+    /// Whether a target of the SRV record may be a node without a `server_name`: it lies in the domain that the record
+    /// is of. DNS is not authenticated, and a target elsewhere could have a certificate of its own (RFC 6125,
+    /// section 6.4).
+    pub fn may_be(&self, target: &str) -> bool {
+        match self {
+            Self::Addresses(_) => true,
+            Self::Services { .. } => {
+                let domain = self.domain();
+                target == domain || target.strip_suffix(domain).is_some_and(|host| host.ends_with('.'))
+            }
+        }
+    }
+
+    /// What stands behind `_service._tcp.`; of other names the whole.
+    pub fn domain(&self) -> &str {
+        match self {
+            Self::Addresses(address) => &address.host,
+            Self::Services { name, .. } => name.splitn(3, '.').nth(2).unwrap_or_default(),
+        }
+    }
+}
+
+impl FromStr for Discovery {
+    type Err = AddressError;
+
+    /// Reads a URL whose scheme begins with `dns+` or `srv+`.
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let text = text.trim();
+        let shown = || shown::address(text);
+        let Some((kind, rest)) = split(text) else {
+            let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+            return Err(AddressError::Scheme { shown: shown(), scheme: shown::shown(scheme) });
+        };
+        let mut address = NodeAddress::behind(kind, rest)?;
+        // An absolute name is the same name: no certificate has the dot.
+        if address.host.ends_with('.') {
+            address.host.pop();
+        }
+        if kind == ADDRESSES {
+            if address.host.parse::<IpAddr>().is_ok() {
+                return Err(AddressError::NotAName { shown: shown() });
+            }
+            return Ok(Self::Addresses(address));
+        }
+        if address::names_port(rest) {
+            return Err(AddressError::ServicePort { shown: shown() });
+        }
+        let mut labels = address.host.splitn(3, '.');
+        let is_service =
+            |label: Option<&str>| label.is_some_and(|label| label.len() > 1 && label.starts_with('_'));
+        let domain = |label: Option<&str>| label.is_some_and(|domain| !domain.is_empty());
+        if !(is_service(labels.next()) && labels.next() == Some(PROTOCOL) && domain(labels.next())) {
+            return Err(AddressError::NotAService { shown: shown() });
+        }
+        Ok(Self::Services { tls: address.tls, name: address.host })
+    }
+}
+
+impl fmt::Display for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Addresses(address) => write!(f, "{ADDRESSES}{address}"),
+            Self::Services { tls, name } => {
+                write!(f, "{SERVICES}{}://{name}", if *tls { "https" } else { "http" })
+            }
+        }
+    }
+}
+
+/// The kind, and the URL behind it.
+fn split(text: &str) -> Option<(&'static str, &str)> {
+    [ADDRESSES, SERVICES].into_iter().find_map(|kind| {
+        let begins = text.get(..kind.len())?.eq_ignore_ascii_case(kind);
+        begins.then(|| (kind, text.get(kind.len()..).unwrap_or_default()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Discovery {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn names_are_normalised() {
+        let cases = [
+            ("dns+https://Vault-Internal.vault.svc:8200", "dns+https://vault-internal.vault.svc:8200"),
+            ("DNS+HTTPS://vault.example.:8200/", "dns+https://vault.example:8200"),
+            ("dns+http://vault.example", "dns+http://vault.example:80"),
+            ("srv+https://_Vault._tcp.Example.", "srv+https://_vault._tcp.example"),
+            ("srv+http://_vault._tcp.service.consul", "srv+http://_vault._tcp.service.consul"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text).to_string(), expected);
+            assert_eq!(read(&read(text).to_string()), read(text), "{text} reads back");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for text in [
+            "dns+https://10.0.0.1:8200",
+            "dns+https://[fd00::1]:8200",
+            "dns+ftp://vault.example",
+            "dns+https://vault.example:8200/v1",
+            "dns+https://root:hunter2@vault.example",
+            "srv+https://_vault._tcp.example:8200",
+            "srv+https://_vault._tcp.example:443",
+            "srv+https://vault.example",
+            "srv+https://_vault._udp.example",
+            "srv+https://_vault._tcp",
+            "srv+https://_vault._tcp.",
+            "srv+https://_._tcp.example",
+            "dns+https://",
+            "dns://vault.example",
+        ] {
+            let error = text.parse::<Discovery>().expect_err(text);
+            assert!(!format!("{error} {}", error.advice()).contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_a_target_in_the_domain_of_the_record_may_be_a_node() {
+        let record = read("srv+https://_vault._tcp.home.example");
+        for target in ["home.example", "v1.home.example", "a.b.home.example"] {
+            assert!(record.may_be(target), "{target}");
+        }
+        for target in ["example", "v1.example", "evilhome.example", "home.example.evil.net", "", "10.0.0.1"] {
+            assert!(!record.may_be(target), "{target}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! What a name stands for now.
+
+use super::error::LookupError;
+use super::names::addresses;
+use super::node::Node;
+use super::service::{self, Target};
+use crate::config::{Discovery, NodeAddress};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What a name stands for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Its nodes, none of them twice.
+    pub nodes: Vec<Node>,
+    /// Targets that may not be nodes.
+    pub refused: Vec<Refused>,
+}
+
+/// The target of an SRV record that may not be a node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refused {
+    /// Its name in DNS.
+    pub target: String,
+    /// Its port.
+    pub port: u16,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.target, self.port)
+    }
+}
+
+impl Refused {
+    /// Why, and what to do about it, where `discovery` is what names the target.
+    pub fn reason(&self, discovery: &Discovery) -> (String, String) {
+        let domain = discovery.domain();
+        (
+            format!("the target {self} does not lie in the domain {domain} and gets no shares"),
+            "DNS is not authenticated: whoever can change it could name a server of his own. If the target is right, \
+             set `server_name` in `tls` to a name that the certificates of all servers have."
+                .to_owned(),
+        )
+    }
+}
+
+/// Looks a name up within `limit`. `named` says that the configuration has a `server_name`, so that targets may lie
+/// anywhere.
+pub async fn look_up(discovery: &Discovery, named: bool, limit: Duration) -> Result<Found, LookupError> {
+    let found = async {
+        match discovery {
+            Discovery::Addresses(address) => of_addresses(address).await,
+            Discovery::Services { name, .. } => {
+                Ok(of_targets(discovery, named, &service::targets(name, limit).await?))
+            }
+        }
+    };
+    timeout(limit, found).await.unwrap_or(Err(LookupError::Timeout(limit)))
+}
+
+async fn of_addresses(name: &NodeAddress) -> Result<Found, LookupError> {
+    let all = addresses(&name.host, name.port).await;
+    let all = all.map_err(|error| LookupError::Name(error.to_string()))?;
+    let hosts = one_a_machine(&all);
+    if hosts.is_empty() {
+        return Err(LookupError::Name("it has no address but link-local ones".to_owned()));
+    }
+    let node = |host: IpAddr| Node {
+        address: NodeAddress { host: host.to_string(), ..name.clone() },
+        name: Some(name.host.clone()),
+    };
+    Ok(Found { nodes: hosts.into_iter().map(node).collect(), refused: Vec::new() })
+}
+
+/// The IPv4 addresses, or else the IPv6 ones: a machine that has both would be counted twice.
+fn one_a_machine(all: &[SocketAddr]) -> Vec<IpAddr> {
+    let mut hosts: Vec<IpAddr> = all.iter().map(|address| address.ip().to_canonical()).collect();
+    if hosts.iter().any(IpAddr::is_ipv4) {
+        hosts.retain(IpAddr::is_ipv4);
+    }
+    // fe80::/10 has a meaning on one link only, and the address of a node has no place for which.
+    hosts.retain(|host| !matches!(host, IpAddr::V6(host) if host.is_unicast_link_local()));
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts
+}
+
+fn of_targets(discovery: &Discovery, named: bool, targets: &[Target]) -> Found {
+    let mut found = Found::default();
+    // A single "." says that the service is not here (RFC 2782).
+    for Target { host, port } in targets.iter().filter(|target| !target.host.is_empty()) {
+        let scheme = if discovery.tls() { "https" } else { "http" };
+        let address = format!("{scheme}://{host}:{port}").parse::<NodeAddress>();
+        match address {
+            Ok(address) if named || discovery.may_be(&address.host) => {
+                if !found.nodes.iter().any(|node| node.address == address) {
+                    found.nodes.push(address.into());
+                }
+            }
+            _ => found.refused.push(Refused { target: host.clone(), port: *port }),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_with_both_kinds_of_addresses_is_one_node() {
+        let hosts = |all: &[&str]| -> Vec<String> {
+            let all: Vec<SocketAddr> = all.iter().map(|text| text.parse().expect(text)).collect();
+            one_a_machine(&all).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(
+            hosts(&["[fd00::1]:1", "10.0.0.2:1", "10.0.0.1:1", "10.0.0.2:1"]),
+            ["10.0.0.1", "10.0.0.2"]
+        );
+        assert_eq!(hosts(&["[fd00::2]:1", "[fd00::1]:1", "[fe80::1]:1"]), ["fd00::1", "fd00::2"]);
+        assert_eq!(hosts(&["[fe80::1]:1"]), [""; 0]);
+    }
+
+    #[test]
+    fn targets_elsewhere_are_refused_unless_a_name_binds_them() {
+        let record: Discovery = "srv+https://_vault._tcp.example".parse().expect("a name");
+        let target = |host: &str| Target { host: host.to_owned(), port: 8200 };
+        let targets = ["v1.example", "v1.example", "evil.net", "10.0.0.1", "", "a b.example"].map(target);
+        let shown = |found: Found| {
+            let nodes: Vec<_> = found.nodes.iter().map(|node| node.address.to_string()).collect();
+            let refused: Vec<_> = found.refused.iter().map(ToString::to_string).collect();
+            (nodes.join(" "), refused.join(" "))
+        };
+        let (nodes, refused) = shown(of_targets(&record, false, &targets));
+        assert_eq!(nodes, "https://v1.example:8200");
+        assert_eq!(refused, "evil.net:8200 10.0.0.1:8200 a b.example:8200");
+        let (nodes, refused) = shown(of_targets(&record, true, &targets));
+        assert_eq!(nodes, "https://v1.example:8200 https://evil.net:8200 https://10.0.0.1:8200");
+        assert_eq!(refused, "a b.example:8200");
+    }
+}

@@ -1,0 +1,210 @@
+//! Which nodes a name stands for, and stood for.
+
+use super::error::LookupError;
+use super::lookup::{Found, Refused};
+use super::node::Node;
+use crate::config::NodeAddress;
+use crate::unseal::Moment;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What is known of one name. A node that is no longer in DNS is still watched: Kubernetes takes a pod that is not
+/// ready out of a headless service, and a sealed server is not ready.
+#[derive(Debug, Clone, Default)]
+pub struct Roll {
+    known: BTreeMap<NodeAddress, Entry>,
+    refused: BTreeSet<Refused>,
+    trouble: Option<LookupError>,
+    /// A lookup succeeded once.
+    answered: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    name: Option<String>,
+    missing_since: Option<Moment>,
+}
+
+/// What a lookup changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A node that was not known.
+    Appeared(NodeAddress),
+    /// A node that is not in the answer any more; it is still watched.
+    Missing(NodeAddress),
+    /// A node that was missing and is in the answer again.
+    Returned(NodeAddress),
+    /// A node that was missing, and silent, for too long.
+    Forgotten(NodeAddress),
+    /// A target that may not be a node.
+    Refused(Refused),
+    /// Lookups begin to fail.
+    Failing(LookupError),
+    /// They work again.
+    Working,
+}
+
+impl Roll {
+    /// Takes in what a lookup brought. A node that has been missing for `forget_after` is forgotten if `silence` says
+    /// that it has not answered for as long either. A lookup that failed says nothing about any node.
+    pub fn learn(
+        &mut self,
+        now: Moment,
+        outcome: Result<Found, LookupError>,
+        forget_after: Duration,
+        silence: impl Fn(&NodeAddress) -> Duration,
+    ) -> Vec<Change> {
+        let found = match outcome {
+            Ok(found) => found,
+            Err(error) => {
+                let news = self.trouble.is_none();
+                self.trouble = Some(error.clone());
+                return if news { vec![Change::Failing(error)] } else { Vec::new() };
+            }
+        };
+        let mut changes = Vec::new();
+        if self.trouble.take().is_some() {
+            changes.push(Change::Working);
+        }
+        self.answered = true;
+        let present: BTreeSet<&NodeAddress> = found.nodes.iter().map(|node| &node.address).collect();
+        self.known.retain(|address, entry| {
+            if present.contains(address) {
+                return true;
+            }
+            let Some(since) = entry.missing_since else {
+                entry.missing_since = Some(now);
+                changes.push(Change::Missing(address.clone()));
+                return true;
+            };
+            let over = now.saturating_sub(since) >= forget_after && silence(address) >= forget_after;
+            if over {
+                changes.push(Change::Forgotten(address.clone()));
+            }
+            !over
+        });
+        for Node { address, name } in found.nodes {
+            if let Some(entry) = self.known.get_mut(&address) {
+                if entry.missing_since.take().is_some() {
+                    changes.push(Change::Returned(address));
+                }
+            } else {
+                changes.push(Change::Appeared(address.clone()));
+                self.known.insert(address, Entry { name, missing_since: None });
+            }
+        }
+        let refused: BTreeSet<Refused> = found.refused.into_iter().collect();
+        changes.extend(refused.difference(&self.refused).cloned().map(Change::Refused));
+        self.refused = refused;
+        changes
+    }
+
+    /// The nodes, and whether each is in DNS.
+    pub fn nodes(&self) -> impl Iterator<Item = (Node, bool)> + '_ {
+        self.known.iter().map(|(address, entry)| {
+            let node = Node { address: address.clone(), name: entry.name.clone() };
+            (node, entry.missing_since.is_none())
+        })
+    }
+
+    /// Targets that may not be nodes, of the last lookup that succeeded.
+    pub fn refused(&self) -> impl Iterator<Item = &Refused> {
+        self.refused.iter()
+    }
+
+    /// Why lookups fail, while they do.
+    pub fn trouble(&self) -> Option<&LookupError> {
+        self.trouble.as_ref()
+    }
+
+    /// Whether any lookup succeeded.
+    pub fn was_answered(&self) -> bool {
+        self.answered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const SILENT: Duration = Duration::MAX;
+
+    fn address(host: &str) -> NodeAddress {
+        NodeAddress { tls: true, host: host.to_owned(), port: 8200 }
+    }
+
+    fn found(hosts: &[&str]) -> Found {
+        let nodes = hosts.iter().map(|host| Node { address: address(host), name: Some("vault".to_owned()) });
+        Found { nodes: nodes.collect(), refused: Vec::new() }
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Duration::from_secs(seconds)
+    }
+
+    fn hosts(roll: &Roll) -> String {
+        let mark = |(node, present): (Node, bool)| node.address.host + if present { "" } else { "?" };
+        roll.nodes().map(mark).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_node_that_vanishes_is_kept_and_said_once_and_welcomed_back() {
+        let mut roll = Roll::default();
+        assert_eq!(
+            roll.learn(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
+            [Change::Appeared(address("a")), Change::Appeared(address("b"))]
+        );
+        assert_eq!(roll.learn(at(1), Ok(found(&["b"])), HOUR, |_| SILENT), [Change::Missing(address("a"))]);
+        assert_eq!(roll.learn(at(2), Ok(found(&["b"])), HOUR, |_| SILENT), []);
+        assert_eq!(hosts(&roll), "a? b");
+        assert_eq!(
+            roll.learn(at(3), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
+            [Change::Returned(address("a"))]
+        );
+        assert_eq!(hosts(&roll), "a b");
+    }
+
+    #[test]
+    fn only_a_node_that_is_missing_and_silent_for_long_enough_is_forgotten() {
+        // Missing for, silent for, in seconds; forgotten.
+        for (missing, silent, forgotten) in
+            [(3599, 9999, false), (3600, 3599, false), (3600, 3600, true), (999_999, 0, false)]
+        {
+            let mut roll = Roll::default();
+            roll.learn(at(0), Ok(found(&["a"])), HOUR, |_| SILENT);
+            roll.learn(at(10), Ok(found(&[])), HOUR, |_| SILENT);
+            let changes = roll.learn(at(10 + missing), Ok(found(&[])), HOUR, |_| at(silent));
+            assert_eq!(changes == [Change::Forgotten(address("a"))], forgotten, "{missing} {silent}");
+            assert_eq!(hosts(&roll), if forgotten { "" } else { "a?" });
+        }
+    }
+
+    #[test]
+    fn a_failure_is_said_once_and_says_nothing_about_nodes() {
+        let mut roll = Roll::default();
+        roll.learn(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT);
+        roll.learn(at(1), Ok(found(&["b"])), HOUR, |_| SILENT);
+        let failure = LookupError::NoSuchName;
+        let changes = roll.learn(at(9000), Err(failure.clone()), HOUR, |_| SILENT);
+        assert_eq!(changes, [Change::Failing(failure.clone())]);
+        let timeout = LookupError::Timeout(at(1));
+        assert_eq!(roll.learn(at(9001), Err(timeout.clone()), HOUR, |_| SILENT), []);
+        assert_eq!(roll.trouble(), Some(&timeout), "what is shown is the last");
+        assert_eq!(hosts(&roll), "a? b", "none goes missing, none is forgotten");
+        let changes = roll.learn(at(9002), Ok(found(&["b"])), HOUR, |_| SILENT);
+        assert_eq!(changes, [Change::Working, Change::Forgotten(address("a"))]);
+        assert_eq!(roll.trouble(), None);
+    }
+
+    #[test]
+    fn a_target_that_may_not_be_a_node_is_said_once_while_it_is_there() {
+        let mut roll = Roll::default();
+        let refused = Refused { target: "evil.net".to_owned(), port: 8200 };
+        let answer = || Ok(Found { nodes: Vec::new(), refused: vec![refused.clone()] });
+        assert_eq!(roll.learn(at(0), answer(), HOUR, |_| SILENT), [Change::Refused(refused.clone())]);
+        assert_eq!(roll.learn(at(1), answer(), HOUR, |_| SILENT), []);
+        assert_eq!(roll.learn(at(2), Ok(found(&[])), HOUR, |_| SILENT), []);
+        assert_eq!(roll.learn(at(3), answer(), HOUR, |_| SILENT), [Change::Refused(refused.clone())]);
+    }
+}

@@ -1,0 +1,155 @@
+//! One question and its answer in the format of DNS (RFC 1035, section 4). The only place that knows the library.
+
+use super::Target;
+use domain::base::iana::Rcode;
+use domain::base::{Message, MessageBuilder, Name, Rtype};
+use domain::dep::octseq::Array;
+use domain::rdata::Srv;
+use ring::rand::{SecureRandom, SystemRandom};
+use std::io;
+
+/// Largest answer over UDP without EDNS is 512 bytes; servers that send more are read too.
+pub(super) const LARGEST: usize = 4096;
+/// Room for a header and one question: a name has at most 255 bytes.
+const ROOM: usize = 512;
+
+/// A question for an SRV record.
+pub(super) struct Query(Vec<u8>);
+
+/// What a server answered.
+pub(super) enum Answer {
+    /// The targets; none when the name has no such record.
+    Targets(Vec<Target>),
+    /// NXDOMAIN.
+    NoSuchName,
+}
+
+impl Query {
+    /// Asks for the SRV record `name`, under a number that nobody can guess.
+    pub(super) fn new(name: &str) -> io::Result<Self> {
+        let name: Name<Array<255>> = name.parse().map_err(invalid)?;
+        let mut number = [0; 2];
+        SystemRandom::new().fill(&mut number).map_err(|_| io::Error::other("no random numbers"))?;
+        let mut builder = MessageBuilder::from_target(Array::<ROOM>::new()).map_err(invalid)?;
+        builder.header_mut().set_id(u16::from_be_bytes(number));
+        builder.header_mut().set_rd(true);
+        let mut question = builder.question();
+        question.push((name, Rtype::SRV)).map_err(invalid)?;
+        Ok(Self(question.finish().as_ref().to_vec()))
+    }
+
+    /// What goes to the server.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Whether this is the answer to this very question.
+    pub(super) fn is_answered_by(&self, reply: &[u8]) -> bool {
+        match (Message::from_octets(reply), Message::from_octets(self.bytes())) {
+            (Ok(reply), Ok(query)) => reply.header().qr() && reply.is_answer(&query),
+            _ => false,
+        }
+    }
+}
+
+impl Answer {
+    /// Reads an answer; `None` when it was cut short.
+    ///
+    /// Errors: the response code, or what is wrong with the answer.
+    pub(super) fn read(reply: &[u8]) -> Result<Option<Self>, String> {
+        let broken = |_| "what cannot be read".to_owned();
+        let reply = Message::from_octets(reply).map_err(|_| "what cannot be read".to_owned())?;
+        match reply.header().rcode() {
+            Rcode::NOERROR => {}
+            Rcode::NXDOMAIN => return Ok(Some(Answer::NoSuchName)),
+            rcode => return Err(rcode.to_string()),
+        }
+        if reply.header().tc() {
+            return Ok(None);
+        }
+        let mut targets = Vec::new();
+        for record in reply.answer().map_err(broken)?.limit_to::<Srv<_>>() {
+            let record = record.map_err(broken)?;
+            let host = record.data().target().to_string().trim_end_matches('.').to_ascii_lowercase();
+            targets.push(Target { host, port: record.data().port() });
+        }
+        Ok(Some(Answer::Targets(targets)))
+    }
+}
+
+fn invalid(error: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer to `query` with one SRV record whose target's labels are these bytes.
+    fn answer(query: &Query, flags: [u8; 2], target: &[u8]) -> Vec<u8> {
+        let mut reply = query.bytes().to_vec();
+        reply[2..4].copy_from_slice(&flags);
+        reply[7] = 1;
+        reply.extend([0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 0, 0, u8::try_from(target.len()).expect("short") + 6]);
+        reply.extend([0, 1, 0, 1, 0x20, 0x08]);
+        reply.extend(target);
+        reply
+    }
+
+    fn query() -> Query {
+        Query::new("_vault._tcp.example").expect("a name")
+    }
+
+    #[test]
+    fn targets_are_read_in_lower_case_without_the_last_dot() {
+        let query = query();
+        let reply = answer(&query, [0x81, 0x80], b"\x02V1\x07Example\0");
+        assert!(query.is_answered_by(&reply));
+        let Ok(Some(Answer::Targets(targets))) = Answer::read(&reply) else { panic!("no targets") };
+        assert_eq!(targets, [Target { host: "v1.example".to_owned(), port: 8200 }]);
+        // The root: no service.
+        let Ok(Some(Answer::Targets(targets))) = Answer::read(&answer(&query, [0x81, 0x80], b"\0")) else {
+            panic!("no targets")
+        };
+        assert_eq!(targets, [Target { host: String::new(), port: 8200 }]);
+    }
+
+    #[test]
+    fn only_the_answer_to_the_question_counts() {
+        let asked = query();
+        let reply = answer(&asked, [0x81, 0x80], b"\x02v1\0");
+        let mut forged = reply.clone();
+        forged[0] ^= 1;
+        assert!(!asked.is_answered_by(&forged), "another number");
+        let mut forged = reply.clone();
+        forged[13] ^= 1;
+        assert!(!asked.is_answered_by(&forged), "another name");
+        assert!(!asked.is_answered_by(asked.bytes()), "the question itself");
+        assert!(!asked.is_answered_by(&reply[..11]));
+    }
+
+    #[test]
+    fn what_came_instead_of_targets_is_told_apart() {
+        let query = query();
+        let with = |flags| Answer::read(&answer(&query, flags, b"\x02v1\0"));
+        assert!(matches!(with([0x83, 0x80]), Ok(None)), "cut short");
+        assert!(matches!(with([0x81, 0x83]), Ok(Some(Answer::NoSuchName))));
+        assert!(matches!(with([0x81, 0x82]), Err(code) if code == "SERVFAIL"));
+        assert!(Answer::read(b"nonsense").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_reply_does_harm(place in 0_usize..60, byte: u8, cut in 0_usize..80, tail: Vec<u8>) {
+            let mut reply = answer(&query(), [0x81, 0x80], b"\x02v1\xc0\x0c");
+            if let Some(at) = reply.get_mut(place) {
+                *at = byte;
+            }
+            reply.truncate(cut);
+            reply.extend(&tail);
+            let _ = Answer::read(&reply);
+            let _ = query().is_answered_by(&reply);
+            let _ = Answer::read(&tail);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! SRV records. There is no getaddrinfo(3) for them, so the name servers of resolv.conf are asked as it would.
+
+mod message;
+mod servers;
+
+use super::error::LookupError;
+use message::{Answer, Query};
+use servers::Servers;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
+
+/// One target of an SRV record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Its name, in lower case and without a dot at its end; empty for the root, which means "no service".
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// Why one server's answer is of no use.
+enum Failure {
+    Rcode(String),
+    Io(io::Error),
+    Slow,
+}
+
+/// The targets of the SRV record `name`, an absolute name, asking every server twice within `limit` if need be.
+pub(super) async fn targets(name: &str, limit: Duration) -> Result<Vec<Target>, LookupError> {
+    // Read every time: laptops move, and at boot the file may come later than we do.
+    let Servers { addresses, attempts, patience } = Servers::read().await;
+    let tries = attempts.saturating_mul(u32::try_from(addresses.len()).unwrap_or(1)).max(1);
+    let patience = patience.min(limit / tries);
+    let mut last = LookupError::Timeout(limit);
+    for _ in 0..attempts {
+        for server in &addresses {
+            match ask(*server, name, patience).await {
+                Ok(Answer::Targets(targets)) if targets.is_empty() => return Err(LookupError::NoRecord),
+                Ok(Answer::Targets(targets)) => return Ok(targets),
+                Ok(Answer::NoSuchName) => return Err(LookupError::NoSuchName),
+                Err(Failure::Rcode(rcode)) => {
+                    last = LookupError::Refused { server: server.ip().to_string(), rcode };
+                }
+                Err(Failure::Io(error)) => {
+                    last = LookupError::NoServer(format!("{}: {error}", server.ip()));
+                }
+                Err(Failure::Slow) => {}
+            }
+        }
+    }
+    Err(last)
+}
+
+async fn ask(server: SocketAddr, name: &str, patience: Duration) -> Result<Answer, Failure> {
+    let query = Query::new(name).map_err(Failure::Io)?;
+    let reply = timeout(patience, over_udp(server, &query)).await.unwrap_or(Err(Failure::Slow))?;
+    match Answer::read(&reply).map_err(Failure::Rcode)? {
+        // Cut short: the whole is to be had over TCP (RFC 7766, section 5).
+        None => {
+            let reply = timeout(patience, over_tcp(server, &query)).await.unwrap_or(Err(Failure::Slow))?;
+            let whole = Answer::read(&reply).map_err(Failure::Rcode)?;
+            whole.ok_or_else(|| Failure::Rcode("an answer that is cut short even over TCP".to_owned()))
+        }
+        Some(answer) => Ok(answer),
+    }
+}
+
+async fn over_udp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let exchange = async {
+        // A port of its own for every question, and connected: answers from elsewhere do not reach it (RFC 5452).
+        let socket = UdpSocket::bind(any).await?;
+        socket.connect(server).await?;
+        socket.send(query.bytes()).await?;
+        let mut reply = vec![0; message::LARGEST];
+        loop {
+            let length = socket.recv(&mut reply).await?;
+            let received = reply.get(..length).unwrap_or_default();
+            if query.is_answered_by(received) {
+                return Ok(received.to_vec());
+            }
+        }
+    };
+    exchange.await.map_err(Failure::Io)
+}
+
+async fn over_tcp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure> {
+    let exchange = async {
+        let stream = TcpStream::connect(server).await?;
+        let length = u16::try_from(query.bytes().len()).map_err(io::Error::other)?;
+        let mut sent = length.to_be_bytes().to_vec();
+        sent.extend_from_slice(query.bytes());
+        write(&stream, &sent).await?;
+        let mut length = [0; 2];
+        read(&stream, &mut length).await?;
+        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
+        read(&stream, &mut reply).await?;
+        if !query.is_answered_by(&reply) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to another question"));
+        }
+        Ok(reply)
+    };
+    exchange.await.map_err(Failure::Io)
+}
+
+async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(bytes) {
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+async fn read(stream: &TcpStream, mut room: &mut [u8]) -> io::Result<()> {
+    while !room.is_empty() {
+        stream.readable().await?;
+        match stream.try_read(room) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(length) => room = room.get_mut(length..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
