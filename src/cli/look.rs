@@ -45,7 +45,7 @@ pub(super) fn of_cluster(cluster: &Cluster) -> Result<Vec<Target>, TlsFileError>
         .map(|(address, server)| Target {
             cluster: cluster.name.clone(),
             address: address.clone(),
-            verified: address.tls && !cluster.tls.skip_verify,
+            verified: address.tls && cluster.tls.authenticates(),
             server,
             poll_interval: cluster.pace.poll_interval,
         })

@@ -39,6 +39,7 @@ impl<'a> Clusters<'a> {
         let said = fragment.cluster.get(name).unwrap_or(&nothing);
         let nodes = self.nodes(name, said)?;
         self.note_mixture(name, &nodes, said);
+        self.refuse_pins_of_nothing(name, &nodes, said)?;
         let shares = self.shares(name, said)?;
         let tls = tls::check(self.layers, name, &said.tls, &mut self.notices)?;
         let pace = pace::check(self.layers, name, &said.pace, &fragment.pace)?;
@@ -112,6 +113,22 @@ impl<'a> Clusters<'a> {
             let tag = said.nodes.iter().flatten().next().map(figment::value::magic::Tagged::tag);
             let place = tag.map_or(Place::Nowhere, |tag| self.layers.place_in_cluster(tag, name, &["nodes"]));
             self.notices.push(ConfigNotice::MixedSchemes { place, cluster });
+        }
+    }
+
+    /// A server over http shows no key: beside pins, which leave no doubt who gets shares, it can only be a slip.
+    fn refuse_pins_of_nothing(
+        &self,
+        name: &str,
+        nodes: &[NodeAddress],
+        said: &ClusterFragment,
+    ) -> Result<(), ConfigError> {
+        match (&said.tls.pin_sha256, nodes.iter().find(|node| !node.tls)) {
+            (Some(pins), Some(node)) => Err(ConfigError::PinWithoutTls {
+                place: tls::place_of_pins(self.layers, name, pins.tag()),
+                node: node.clone(),
+            }),
+            _ => Ok(()),
         }
     }
 

@@ -84,7 +84,7 @@ impl Explain for ConfigNotice {
         Some(match self {
             Self::SkipVerify { .. } => {
                 "Name the authority that signed their certificates, as in `tls = { ca_file = \
-                 \"/etc/vault/tls/vault-ca.crt\" }`, and remove skip_verify."
+                 \"/etc/vault/tls/vault-ca.crt\" }`, and remove skip_verify; or name their keys with pin_sha256."
                     .to_owned()
             }
             Self::Plaintext { .. } => "Use https as soon as the server has a certificate.".to_owned(),

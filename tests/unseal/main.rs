@@ -12,6 +12,7 @@ mod certificates;
 mod formats;
 mod holds;
 mod notify;
+mod pins;
 mod presence;
 mod raft;
 mod reload;
