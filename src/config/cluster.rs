@@ -19,13 +19,14 @@ pub(super) struct Clusters<'a> {
     layers: &'a Layers,
     purpose: Purpose,
     seen: BTreeMap<NodeAddress, Place>,
+    sources: Vec<(Source, String)>,
     notices: Vec<ConfigNotice>,
 }
 
 impl<'a> Clusters<'a> {
     /// Nothing checked so far.
     pub(super) fn new(layers: &'a Layers, purpose: Purpose) -> Self {
-        Self { layers, purpose, seen: BTreeMap::new(), notices: Vec::new() }
+        Self { layers, purpose, seen: BTreeMap::new(), sources: Vec::new(), notices: Vec::new() }
     }
 
     /// What is odd about the clusters that were checked.
@@ -132,7 +133,7 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    fn shares(&self, name: &str, said: &ClusterFragment) -> Result<Option<Source>, ConfigError> {
+    fn shares(&mut self, name: &str, said: &ClusterFragment) -> Result<Option<Source>, ConfigError> {
         let Some(SharesFragment { kind, value, tcti }) = &said.shares else {
             return match self.purpose {
                 Purpose::Observe => Ok(None),
@@ -144,9 +145,9 @@ impl<'a> Clusters<'a> {
         };
         let place = self.layers.place_in_cluster(value.tag(), name, &["shares", kind]);
         let source = match kind.as_str() {
-            "file" => Source::File(path_of(value, place)?),
+            "file" => Source::File(path_of(value, place.clone())?),
             "tpm2" => {
-                let path = path_of(value, place)?;
+                let path = path_of(value, place.clone())?;
                 let tcti = match tcti {
                     None => None,
                     Some(text) => Some(value::tcti(text).map_err(|problem| ConfigError::Value {
@@ -161,7 +162,21 @@ impl<'a> Clusters<'a> {
                 Err(problem) => return Err(ConfigError::Value { place, problem }),
             },
         };
+        self.note_shared(name, &place, &source);
         Ok(Some(source))
+    }
+
+    /// Shares open one cluster. Another that is given the same is offered what is not its own.
+    fn note_shared(&mut self, name: &str, place: &Place, source: &Source) {
+        match self.sources.iter().find(|(known, _)| known == source) {
+            Some((_, first)) => self.notices.push(ConfigNotice::SharedSource {
+                place: place.clone(),
+                origin: source.clone(),
+                cluster: name.to_owned(),
+                first: first.clone(),
+            }),
+            None => self.sources.push((source.clone(), name.to_owned())),
+        }
     }
 }
 

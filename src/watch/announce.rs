@@ -51,7 +51,8 @@ impl Announcer {
                 before.kind() != cause.kind()
             }
             (Some(State::Unsealed { role: before }), State::Unsealed { role }) => before != role,
-            (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. }) => {
+            (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. })
+            | (Some(State::SharesRejected { kind: before, .. }), State::SharesRejected { kind, .. }) => {
                 before != kind
             }
             (Some(State::Held { hold: before, .. }), State::Held { hold, .. }) => before != hold,

@@ -7,7 +7,7 @@ use super::holds::Holds;
 use super::presence::Doorsteps;
 use super::shares::{Failure, Reader};
 use crate::explain::Explain;
-use crate::shares::{ShareSet, Source};
+use crate::shares::{Scheme, ShareSet, Source};
 use crate::unseal::{Action, Holding, Machine, Observation, State};
 use crate::vault::Unreachable;
 use std::future::{Future, pending};
@@ -120,7 +120,7 @@ async fn change_of(source: Option<&Source>, reader: &mut Reader) {
 fn longest(duty: &Duty, action: Action) -> Duration {
     match action {
         Action::Submit { completes: true, .. } => duty.cluster.pace.unseal_timeout,
-        Action::LoadShares { .. } => duty.source().map_or(duty.cluster.pace.request_timeout, |source| {
+        Action::LoadShares(_) => duty.source().map_or(duty.cluster.pace.request_timeout, |source| {
             source.limit(duty.cluster.pace.request_timeout)
         }),
         _ => duty.cluster.pace.request_timeout,
@@ -145,7 +145,7 @@ impl Hands {
                 seen(duty.server.health(), |health| Observation::Health(health, duty.server.life())).await
             }
             Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
-            Action::LoadShares { threshold } => self.load(duty, threshold, limit).await,
+            Action::LoadShares(scheme) => self.load(duty, scheme, limit).await,
             Action::Submit { share, .. } => match self.held.as_ref().and_then(|held| held.get(share)) {
                 Some(share) => {
                     seen(duty.server.submit(share.unseal_request(), limit), Observation::Answer).await
@@ -156,13 +156,16 @@ impl Hands {
         }
     }
 
-    async fn load(&mut self, duty: &Duty, threshold: usize, limit: Duration) -> Observation {
+    async fn load(&mut self, duty: &Duty, scheme: Scheme, limit: Duration) -> Observation {
         let Some(source) = duty.source() else {
             return unavailable("no-share-source", "no share source is configured".to_owned(), None);
         };
         match self.reader.read(source, limit).await {
             Ok(loaded) => {
-                let plan = loaded.shares.plan(threshold);
+                let plan = loaded.shares.plan(scheme);
+                if let Some(misfit) = plan.misfit {
+                    return Observation::Misfit(misfit);
+                }
                 self.corrupt = loaded.shares.positions(&plan.corrupt);
                 self.held = Some(loaded.shares);
                 Observation::Shares(Holding { candidates: plan.candidates })

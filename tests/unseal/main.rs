@@ -11,6 +11,7 @@
 mod certificates;
 mod formats;
 mod holds;
+mod misfits;
 mod notify;
 mod pins;
 mod presence;

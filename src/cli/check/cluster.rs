@@ -5,13 +5,13 @@ use super::machine::{Machine, Service};
 use super::sealed::Sealed;
 use super::{credential, protection};
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
-use crate::config::Cluster;
+use crate::config::{Cluster, NodeAddress};
 use crate::explain::Explain;
 use crate::report::state::{advice, phrase};
-use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
+use crate::shares::{CredentialRefusal, Loaded, Scheme, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
 use crate::unseal::State;
-use crate::vault::{SealStatus, Server, TlsFailure, Unreachable};
+use crate::vault::{Server, TlsFailure, Unreachable};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A certificate that ends sooner than this is worth a warning.
@@ -56,20 +56,13 @@ pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -
         }
     };
     let looks = look_at_all(&targets).await;
-    let mut seal = None;
     for (target, look) in targets.iter().zip(&looks) {
         node(target, look, &mut findings);
-        // Unsealed servers tell their threshold too.
-        if seal.is_none() && look.health.is_some() {
-            seal = match &look.seal {
-                Some(status) => Some(status.clone()),
-                None => target.server.seal_status().await.ok(),
-            };
-        }
     }
+    let schemes = schemes(&targets, &looks).await;
     if let Some(held) = &held {
-        match seal.filter(|status| status.threshold > 0 && status.takes_unseal_shares()) {
-            Some(status) => fit(held, &status, &subject, &mut findings),
+        match schemes.first() {
+            Some((_, scheme)) => fit(held, *scheme, &subject, &mut findings),
             None => findings.add(
                 Severity::Warning,
                 &subject,
@@ -79,8 +72,49 @@ pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -
             ),
         }
     }
+    differing(&schemes, &mut findings);
     expiry(cluster, &targets, &mut findings).await;
     findings
+}
+
+/// How the key of each server is split that takes shares and says so. Unsealed servers tell it, too.
+async fn schemes(targets: &[Target], looks: &[Look]) -> Vec<(NodeAddress, Scheme)> {
+    let mut asked = Vec::new();
+    for (target, look) in targets.iter().zip(looks).filter(|(_, look)| look.health.is_some()) {
+        let (server, seal) = (target.server.clone(), look.seal.clone());
+        let answer = tokio::spawn(async move {
+            match seal {
+                Some(seal) => Some(seal),
+                None => server.seal_status().await.ok(),
+            }
+        });
+        asked.push((target.address.clone(), answer));
+    }
+    let mut schemes = Vec::new();
+    for (address, answer) in asked {
+        let seal = answer.await.ok().flatten();
+        if let Some(seal) = seal.filter(|seal| seal.threshold > 0 && seal.takes_unseal_shares()) {
+            schemes.push((address, seal.scheme()));
+        }
+    }
+    schemes
+}
+
+/// The servers of one cluster have one key, which is split once.
+fn differing(schemes: &[(NodeAddress, Scheme)], findings: &mut Findings) {
+    let Some(((first, usual), others)) = schemes.split_first() else { return };
+    for (address, scheme) in others.iter().filter(|(_, scheme)| !scheme.agrees_with(*usual)) {
+        findings.add(
+            Severity::Problem,
+            &address.to_string(),
+            "schemes-differ",
+            format!("it has {scheme}, and {first} has {usual}: they are not servers of one cluster"),
+            Some(
+                "Give each its own [[cluster]] with its own shares; right after a rekey, check once more."
+                    .to_owned(),
+            ),
+        );
+    }
 }
 
 /// The shares that a source holds, if they can be had from here.
@@ -175,19 +209,10 @@ fn node(target: &Target, look: &Look, findings: &mut Findings) {
     }
 }
 
-/// Whether the shares can be those of a server with this seal.
-fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Findings) {
-    let (count, threshold, total) = (held.count(), seal.threshold, seal.total);
-    if count > total {
-        findings.add(
-            Severity::Problem,
-            subject,
-            "too-many-shares",
-            format!("{count} shares are held, but the server was given only {total}"),
-            Some("The source mixes shares of several servers, or of before and after a rekey.".to_owned()),
-        );
-    }
-    let plan = held.plan(threshold);
+/// Whether the shares can be those of a server with this scheme.
+fn fit(held: &ShareSet, scheme: Scheme, subject: &str, findings: &mut Findings) {
+    let (count, threshold) = (held.count(), scheme.threshold);
+    let plan = held.plan(scheme);
     if let Some(misfit) = &plan.misfit {
         findings.explain(Severity::Problem, subject, misfit);
         return;

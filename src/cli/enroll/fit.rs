@@ -6,8 +6,7 @@ use crate::cli::look::{Target, targets};
 use crate::cli::start::runtime;
 use crate::config::{self, Environment, Purpose};
 use crate::explain::Explain;
-use crate::shares::{Misfit, ShareSet, Split};
-use std::collections::BTreeSet;
+use crate::shares::{Misfit, Scheme, ShareSet, Split};
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -119,9 +118,9 @@ pub(super) struct Distribution {
 pub(super) fn distribute(
     shares: &ShareSet,
     parts: &Parts,
-    threshold: Option<usize>,
+    server: Option<Scheme>,
 ) -> Result<(Distribution, Option<Doubt>), Failure> {
-    let plan = threshold.map(|threshold| shares.plan(threshold)).unwrap_or_default();
+    let plan = server.map(|server| shares.plan(server)).unwrap_or_default();
     if let Some(misfit) = plan.misfit {
         return Err(Unfit::Misfit(misfit).into());
     }
@@ -141,7 +140,7 @@ pub(super) fn distribute(
                 Some(Doubt::Ambiguous) => return Err(Unfit::Ambiguous.into()),
                 None => {}
             }
-            let threshold = threshold.ok_or(Unfit::NoThreshold)?;
+            let threshold = server.ok_or(Unfit::NoThreshold)?.threshold;
             let split = Split::among(*machines, shares.count(), threshold)?;
             let wanted = |machine: usize| node.is_none_or(|node| node == machine);
             let parts = split.parts.into_iter().zip(1..).filter(|(_, machine)| wanted(*machine));
@@ -178,31 +177,32 @@ fn indices(shares: &ShareSet, positions: &[usize]) -> Result<Vec<usize>, Unfit> 
     Ok(indices)
 }
 
-/// Asks the configured servers how many shares they need; `None` when none says so, or not all the same.
-pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<usize> {
+/// Asks the configured servers how many shares they have and need; `None` when none says so, or not all the same.
+pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<Scheme> {
     let environment = Environment::of_process();
     // A configuration that is wrong, or not there yet, is for `check` to tell.
     let loaded =
         config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()?;
     let targets = targets(&loaded.settings).ok()?;
     let runtime = runtime().ok()?;
-    let thresholds = runtime.block_on(thresholds(&targets));
+    let schemes = runtime.block_on(schemes(&targets));
     runtime.shutdown_background();
-    thresholds.first().copied().filter(|_| thresholds.len() == 1)
+    let first = schemes.first().copied()?;
+    schemes.iter().all(|scheme| *scheme == first).then_some(first)
 }
 
-async fn thresholds(targets: &[Target]) -> BTreeSet<usize> {
+async fn schemes(targets: &[Target]) -> Vec<Scheme> {
     let ask = |target: Target| async move {
         tokio::time::timeout(PATIENCE, target.server.seal_status()).await.ok()?.ok()
     };
     let tasks: Vec<_> = targets.iter().cloned().map(|target| tokio::spawn(ask(target))).collect();
-    let mut thresholds = BTreeSet::new();
+    let mut schemes = Vec::new();
     for task in tasks {
         let status = task.await.ok().flatten();
         let known = status.filter(|status| status.threshold > 0 && status.takes_unseal_shares());
-        thresholds.extend(known.map(|status| status.threshold));
+        schemes.extend(known.map(|status| status.scheme()));
     }
-    thresholds
+    schemes
 }
 
 /// `1, 3 and 4`.

@@ -135,6 +135,7 @@ impl Machine {
             Observation::Health(health, life) => self.health(now, &health, life),
             Observation::SealStatus(status) => self.seal_status(now, status),
             Observation::Shares(holding) => self.shares(now, holding),
+            Observation::Misfit(misfit) => self.misfit(now, &misfit),
             Observation::SharesUnavailable { kind, text, advice } => {
                 self.abandon();
                 self.state = Some(State::SharesUnavailable { kind, text, advice });

@@ -3,6 +3,7 @@
 mod endurance;
 mod joins;
 mod left_alone;
+mod misfits;
 mod peers;
 mod rounds;
 
