@@ -4,6 +4,7 @@ mod cluster;
 mod credential;
 mod encrypted;
 mod finding;
+mod identity;
 mod machine;
 mod protection;
 mod readable;
@@ -19,7 +20,7 @@ use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::protect;
 use crate::report::style::Style;
-use cluster::Place;
+use cluster::{Place, Seen};
 use finding::{Findings, Severity};
 use machine::Machine;
 use rustix::process::geteuid;
@@ -122,8 +123,11 @@ fn configured(loaded: &Loaded, findings: &mut Findings) {
 
 async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
+    let mut seen = Seen::default();
     for settings in &loaded.settings.clusters {
-        findings.extend(cluster::check(settings, loaded.settings.clusters.len() > 1, place).await);
+        let several = loaded.settings.clusters.len() > 1;
+        findings.extend(cluster::check(settings, several, place, &mut seen).await);
     }
+    identity::check(&seen, &mut findings).await;
     findings
 }

@@ -8,6 +8,7 @@ mod hold;
 mod home_choice;
 mod init;
 mod look;
+mod outsiders;
 mod prove;
 mod run;
 mod say;

@@ -3,8 +3,8 @@
 use super::look::{Look, Target, look_at_all};
 use super::say::say;
 use super::start::with_targets;
-use super::{ConfigArguments, Exit, arguments::StatusArguments};
-use crate::control::{Request, tell};
+use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
+use crate::control::{Remark, Request, tell};
 use crate::explain::Explain;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
@@ -21,14 +21,18 @@ pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> 
 
 async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
     let style = Style::of(&io::stdout());
-    let render = |looks: &[Look]| {
-        if options.json { json(&document(targets, looks)) } else { Ok(table(targets, looks, style)) }
+    let render = |looks: &[Look], outsiders: &[Option<Remark>]| {
+        if options.json {
+            json(&document(targets, looks, outsiders))
+        } else {
+            Ok(table(targets, looks, outsiders, style))
+        }
     };
     let mut last = String::new();
     loop {
         let mut looks = look_at_all(targets).await;
-        show_holds(targets, &mut looks, &options.socket).await;
-        let text = match render(&looks) {
+        let outsiders = ask_the_daemon(targets, &mut looks, &options.socket).await;
+        let text = match render(&looks, &outsiders) {
             Ok(text) => text,
             Err(error) => {
                 say(format_args!("error: cannot write JSON: {error}"));
@@ -50,19 +54,27 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
     }
 }
 
-/// Puts in what only the daemon knows. Without one, or for somebody it does not speak to, the servers have the word.
-async fn show_holds(targets: &[Target], looks: &mut [Look], socket: &Path) {
-    let Ok(answer) = tell(socket, &Request::Nodes).await else { return };
-    for (target, look) in targets.iter().zip(looks) {
+/// Puts in what only the daemon knows, and returns which servers are other clusters' members. Without a daemon, or for
+/// somebody it does not speak to, the servers have the word.
+async fn ask_the_daemon(targets: &[Target], looks: &mut [Look], socket: &Path) -> Vec<Option<Remark>> {
+    let shown = outsiders::of(&outsiders::roll(targets, looks), targets);
+    let mut outsiders: Vec<_> =
+        shown.iter().map(|outsider| outsider.as_ref().map(|outsider| Remark::of(outsider))).collect();
+    let Ok(answer) = tell(socket, &Request::Nodes).await else { return outsiders };
+    for ((target, look), outsider) in targets.iter().zip(looks).zip(&mut outsiders) {
         let address = target.address.to_string();
         let node = answer.nodes.iter().find(|node| node.cluster == target.cluster && node.address == address);
-        if let Some(hold) = node.and_then(|node| node.hold) {
+        let Some(node) = node else { continue };
+        // It remembers what a server showed that is sealed now.
+        outsider.clone_from(&node.outsider);
+        if let Some(hold) = node.hold {
             let unsealed = look.state.is_unsealed();
             if !matches!(look.state, State::Unreachable { .. }) {
                 look.state = State::Held { hold: hold.into(), unsealed };
             }
         }
     }
+    outsiders
 }
 
 /// `status --json`.
@@ -90,7 +102,11 @@ struct Node<'a> {
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_id: Option<&'a str>,
     tls_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outsider: Option<&'a Remark>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
 }
@@ -102,11 +118,14 @@ struct Problem {
     advice: Option<String>,
 }
 
-fn document<'a>(targets: &'a [Target], looks: &'a [Look]) -> Document<'a> {
-    Document { nodes: targets.iter().zip(looks).map(|(target, look)| node(target, look)).collect() }
+fn document<'a>(targets: &'a [Target], looks: &'a [Look], outsiders: &'a [Option<Remark>]) -> Document<'a> {
+    let nodes = targets.iter().zip(looks).zip(outsiders);
+    Document {
+        nodes: nodes.map(|((target, look), outsider)| node(target, look, outsider.as_ref())).collect(),
+    }
 }
 
-fn node<'a>(target: &'a Target, look: &'a Look) -> Node<'a> {
+fn node<'a>(target: &'a Target, look: &'a Look, outsider: Option<&'a Remark>) -> Node<'a> {
     let health = look.health.as_ref();
     let seal = look.seal.as_ref();
     Node {
@@ -122,8 +141,10 @@ fn node<'a>(target: &'a Target, look: &'a Look) -> Node<'a> {
         shares: seal.map(|seal| seal.total),
         seal_type: seal.map(|seal| seal.seal_type.as_str()),
         version: health.and_then(|health| health.version.as_deref()),
-        cluster_name: health.and_then(|health| health.cluster_name.as_deref()),
+        cluster_id: health.and_then(|health| Some(health.membership.as_ref()?.id.as_str())),
+        cluster_name: health.and_then(|health| health.membership.as_ref()?.name.as_deref()),
         tls_verified: target.verified,
+        outsider,
         problem: match &look.state {
             State::Unreachable { cause } => {
                 Some(Problem { kind: cause.kind(), message: cause.to_string(), advice: cause.advice() })
@@ -146,10 +167,10 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
     }
 }
 
-fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
+fn table(targets: &[Target], looks: &[Look], outsiders: &[Option<Remark>], style: Style) -> String {
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
     let mut remarks = String::new();
-    for (target, look) in targets.iter().zip(looks) {
+    for ((target, look), outsider) in targets.iter().zip(looks).zip(outsiders) {
         let mut state = brief(&look.state);
         if target.address.tls && !target.verified {
             state.push_str(", certificate not verified");
@@ -157,6 +178,12 @@ fn table(targets: &[Target], looks: &[Look], style: Style) -> String {
         let version =
             look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
         rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
+        if let Some(Remark { message, advice }) = outsider {
+            let _ = writeln!(remarks, "\n{}: {message}", target.address);
+            if let Some(advice) = advice {
+                let _ = writeln!(remarks, "  {advice}");
+            }
+        }
         // Reasons are sentences: below the table, where there is room for them.
         match (reason(&look.state), advice(&look.state)) {
             (Some(text), Some(advice)) => {

@@ -1,5 +1,6 @@
 //! What crosses the socket.
 
+use crate::explain::Explain;
 use crate::unseal::{Hold, State};
 use crate::watch::Order;
 use hyper::Method;
@@ -96,6 +97,26 @@ pub struct Node {
     /// Why it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Held>,
+    /// Why it is no member of its cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outsider: Option<Remark>,
+}
+
+/// Something about a node, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// What is so.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+impl Remark {
+    /// What explains itself.
+    pub fn of(what: &dyn Explain) -> Self {
+        Self { message: what.to_string(), advice: what.advice() }
+    }
 }
 
 /// Why a node is held.

@@ -9,7 +9,7 @@ mod message;
 mod server;
 
 pub use client::{ControlError, tell};
-pub use message::{Held, Nodes, Request, Which};
+pub use message::{Held, Nodes, Remark, Request, Which};
 pub use server::listen;
 
 use std::path::{Path, PathBuf};

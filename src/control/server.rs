@@ -1,6 +1,6 @@
 //! The daemon's side of the socket.
 
-use super::message::{Held, Node, Nodes, Refusal, Request, Which};
+use super::message::{Held, Node, Nodes, Refusal, Remark, Request, Which};
 use super::socket;
 use crate::report::message::Message;
 use crate::watch::{Board, NodeKey, Order};
@@ -122,6 +122,7 @@ fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Node
         }
     }
     let nodes = states.into_iter().map(|(key, state)| Node {
+        outsider: board.outsider(&key).map(|outsider| Remark::of(&outsider)),
         cluster: key.cluster,
         address: key.address.to_string(),
         state: state.as_ref().map(|state| state.word().to_owned()),

@@ -9,6 +9,7 @@ mod hold;
 mod machine;
 mod observation;
 mod pacing;
+mod roll;
 mod round;
 mod state;
 
@@ -17,4 +18,5 @@ pub use hold::Hold;
 pub use machine::Machine;
 pub use observation::{Action, Holding, Moment, Observation, Step};
 pub use pacing::knock_pause;
+pub use roll::{Outsider, Roll};
 pub use state::State;

@@ -2,6 +2,7 @@
 
 use super::refusal::printable;
 use serde::Deserialize;
+use std::fmt;
 
 /// The path and query that make every state answer 299, so that no intermediary's 503 can be mistaken for one.
 ///
@@ -23,10 +24,31 @@ pub struct Health {
     pub removed: bool,
     /// `version`, as the server writes it.
     pub version: Option<String>,
-    /// `cluster_name`; absent while sealed.
-    pub cluster_name: Option<String>,
+    /// `cluster_id` and `cluster_name`; absent while sealed.
+    pub membership: Option<Membership>,
     /// `server_time_utc`: the server's clock, in seconds since 1970.
     pub server_time: Option<u64>,
+}
+
+/// What an unsealed server says of its cluster. Its storage was given it when it was initialised: servers of one storage,
+/// cloned or replicated, have it in common, and servers that were initialised each by itself never do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// `cluster_id`.
+    pub id: String,
+    /// `cluster_name`: made by the server unless its configuration has one.
+    pub name: Option<String>,
+}
+
+/// `cluster_id 7cb2b140-… (vault-cluster-d039ae0a)`.
+impl fmt::Display for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cluster_id {}", self.id)?;
+        match &self.name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What an unsealed server is in its cluster.
@@ -72,6 +94,7 @@ struct Wire {
     server_time_utc: Option<u64>,
     version: Option<String>,
     cluster_name: Option<String>,
+    cluster_id: Option<String>,
 }
 
 impl Health {
@@ -100,7 +123,10 @@ impl Health {
             role,
             removed: wire.removed_from_cluster == Some(true),
             version: wire.version.as_deref().map(printable),
-            cluster_name: wire.cluster_name.as_deref().map(printable),
+            membership: wire.cluster_id.filter(|id| !id.is_empty()).map(|id| Membership {
+                id: printable(&id),
+                name: wire.cluster_name.as_deref().map(printable),
+            }),
             server_time: wire.server_time_utc,
         })
     }

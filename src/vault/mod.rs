@@ -12,7 +12,7 @@ mod tls;
 mod unreachable;
 pub mod unseal_answer;
 
-pub use health::{Health, Role};
+pub use health::{Health, Membership, Role};
 pub use line::{Life, name_and_version};
 pub use refusal::{Meaning, Refusal};
 pub use seal_status::SealStatus;

@@ -3,7 +3,7 @@
 use super::holds::Holds;
 use crate::config::NodeAddress;
 use crate::report;
-use crate::unseal::{Hold, State};
+use crate::unseal::{Hold, Outsider, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -38,6 +38,7 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Entry {
     state: Option<State>,
+    outsider: Option<Outsider>,
     /// When the task must have come round again, or it hangs.
     due: Option<Instant>,
     orders: watch::Sender<Option<Order>>,
@@ -63,9 +64,18 @@ impl Board {
         self.changed.notify_one();
     }
 
-    pub(super) fn publish(&self, key: &NodeKey, state: Option<&State>, due: Instant) {
+    pub(super) fn publish(
+        &self,
+        key: &NodeKey,
+        state: Option<&State>,
+        outsider: Option<&Outsider>,
+        due: Instant,
+    ) {
         if let Some(entry) = self.entries().get_mut(key) {
             entry.due = Some(due);
+            if entry.outsider.as_ref() != outsider {
+                entry.outsider = outsider.cloned();
+            }
             if entry.state.as_ref() != state {
                 entry.state = state.cloned();
                 self.changed.notify_one();
@@ -81,6 +91,11 @@ impl Board {
     /// Every node and its state; `None` before its first answer.
     pub fn states(&self) -> Vec<(NodeKey, Option<State>)> {
         self.entries().iter().map(|(key, entry)| (key.clone(), entry.state.clone())).collect()
+    }
+
+    /// Why a node is no member of the cluster it is configured in, if it is none.
+    pub fn outsider(&self, key: &NodeKey) -> Option<Outsider> {
+        self.entries().get(key)?.outsider.clone()
     }
 
     /// Gives an order to a node's task, which follows it when its request under way is done. It is booked now: an

@@ -4,6 +4,7 @@ mod announce;
 mod board;
 mod duty;
 mod holds;
+mod identity;
 mod node;
 mod presence;
 mod shares;
@@ -14,6 +15,7 @@ pub use holds::Holds;
 
 use crate::config::Settings;
 use crate::vault::TlsFileError;
+use identity::SharedRoll;
 use presence::Doorsteps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub struct Watch {
     board: Arc<Board>,
     doorsteps: Arc<Doorsteps>,
     holds: Arc<Holds>,
+    roll: Arc<SharedRoll>,
 }
 
 #[derive(Debug)]
@@ -44,6 +47,7 @@ impl Watch {
             board: Arc::new(Board::new(Arc::clone(&holds))),
             doorsteps: Arc::default(),
             holds,
+            roll: Arc::default(),
         }
     }
 
@@ -76,6 +80,7 @@ impl Watch {
             if !stays {
                 task.handle.abort();
                 self.board.remove(key);
+                self.roll.strike(key);
             }
             stays
         });
@@ -94,6 +99,7 @@ impl Watch {
                 Arc::clone(&self.board),
                 Arc::clone(&self.doorsteps),
                 Arc::clone(&self.holds),
+                Arc::clone(&self.roll),
             ));
             self.tasks.insert(key, Task { duty: sender, handle });
         }

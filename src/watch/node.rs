@@ -4,6 +4,7 @@ use super::announce::Announcer;
 use super::board::{Board, NodeKey, Order};
 use super::duty::Duty;
 use super::holds::Holds;
+use super::identity::{Identity, SharedRoll};
 use super::presence::Doorsteps;
 use super::shares::{Failure, Reader};
 use crate::explain::Explain;
@@ -28,6 +29,7 @@ pub(super) async fn watch(
     board: Arc<Board>,
     doorsteps: Arc<Doorsteps>,
     holds: Arc<Holds>,
+    roll: Arc<SharedRoll>,
 ) {
     let began = Instant::now();
     let mut current = Arc::clone(&duty.borrow_and_update());
@@ -37,12 +39,13 @@ pub(super) async fn watch(
     let (hold, until) = holds.of(&key).unzip();
     let mut booked = (hold, until.flatten());
     machine.restore(booked.0, booked.1);
+    let mut identity = Identity::new(roll, key.clone(), &current.cluster);
     let mut announcer = Announcer::new(key.clone());
     let mut hands = Hands::default();
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
-        board.publish(&key, machine.state(), Instant::now() + step.wait + limit + GRACE);
+        board.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| machine.waits_for_shares()).cloned();
         let wait = pin!(pause(step.wait));
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
@@ -55,6 +58,7 @@ pub(super) async fn watch(
                 current = Arc::clone(&duty.borrow_and_update());
                 machine.set_pace(current.cluster.pace.clone());
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
+                identity.follow(&current.cluster);
                 Observation::Woken
             }
             order = next(&mut orders) => match order {
@@ -66,6 +70,8 @@ pub(super) async fn watch(
             () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
             () = wait => hands.perform(&current, step.action).await,
         };
+        identity.note(&seen, machine.unsealed_by_us());
+        machine.set_outsider(identity.judge().map(ToString::to_string));
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
         // Only what changed: an order that is still to be followed is booked already.
@@ -75,12 +81,15 @@ pub(super) async fn watch(
             holds.book(&key, hold.0.map(|hold| (hold, left)));
         }
         announcer.corrupt(&hands.corrupt);
-        announcer.tell(&machine.take_events(), hands.held.as_ref());
+        let events = machine.take_events();
+        identity.conclude(&events);
+        announcer.tell(&events, hands.held.as_ref());
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.
         if !machine.needs_shares() {
             hands.held = None;
         }
         announcer.announce(machine.state());
+        announcer.outsider(identity.sure());
         if machine.state().is_some_and(State::is_unsealed) {
             hands.reader.forget();
         }

@@ -121,7 +121,7 @@ impl Model {
             role: Role::Active,
             removed: self.removed,
             version: None,
-            cluster_name: None,
+            membership: None,
             server_time: None,
         }
     }

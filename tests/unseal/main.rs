@@ -13,6 +13,7 @@ mod formats;
 mod holds;
 mod misfits;
 mod notify;
+mod outsiders;
 mod pins;
 mod presence;
 mod raft;

@@ -38,8 +38,15 @@ impl Place<'_> {
     }
 }
 
+/// The servers of all clusters so far, and what they showed.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) targets: Vec<Target>,
+    pub(super) looks: Vec<Look>,
+}
+
 /// Everything about one cluster. `several` puts its name before each subject.
-pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -> Findings {
+pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>, seen: &mut Seen) -> Findings {
     let mut findings = Findings::default();
     let name =
         |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
@@ -74,6 +81,8 @@ pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>) -
     }
     differing(&schemes, &mut findings);
     expiry(cluster, &targets, &mut findings).await;
+    seen.targets.extend(targets);
+    seen.looks.extend(looks);
     findings
 }
 

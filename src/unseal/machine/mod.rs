@@ -40,6 +40,10 @@ pub struct Machine {
     offer_again_at: Moment,
     /// What we hold is enough to unseal alone, as far as the last look at the source told.
     full_custody: bool,
+    /// A round of our shares alone unsealed the server, and it was not seen otherwise since.
+    unsealed_by_us: bool,
+    /// Why the node is none of its cluster's: then it gets no shares.
+    outsider: Option<String>,
 }
 
 impl Machine {
@@ -59,6 +63,8 @@ impl Machine {
             fruitless: 0,
             offer_again_at: Moment::ZERO,
             full_custody: true,
+            unsealed_by_us: false,
+            outsider: None,
         }
     }
 
@@ -93,6 +99,16 @@ impl Machine {
                     | State::WaitingForPeers { .. }
             )
         )
+    }
+
+    /// A round of our shares alone unsealed the server: they are its own.
+    pub fn unsealed_by_us(&self) -> bool {
+        self.unsealed_by_us
+    }
+
+    /// Whether the node is no member of its cluster, and why: while this is said, it gets no shares.
+    pub fn set_outsider(&mut self, why: Option<String>) {
+        self.outsider = why;
     }
 
     /// New intervals after a reload.

@@ -38,6 +38,9 @@ impl Machine {
     }
 
     pub(super) fn submit_next(&mut self, now: Moment) -> Step {
+        if let Some(step) = self.leave_outsider_alone() {
+            return step;
+        }
         let Some(attempt) = self.attempt.as_mut() else {
             return self.at_once(Action::AskHealth);
         };

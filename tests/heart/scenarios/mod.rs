@@ -4,6 +4,7 @@ mod endurance;
 mod joins;
 mod left_alone;
 mod misfits;
+mod outsiders;
 mod peers;
 mod rounds;
 

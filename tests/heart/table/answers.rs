@@ -15,7 +15,7 @@ pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
         role: Role::Active,
         removed: false,
         version: None,
-        cluster_name: None,
+        membership: None,
         server_time: None,
     }
 }
