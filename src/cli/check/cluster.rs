@@ -8,7 +8,7 @@ use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::config::{Cluster, NodeAddress};
 use crate::explain::Explain;
 use crate::report::state::{advice, phrase};
-use crate::shares::{CredentialRefusal, Loaded, Scheme, ShareError, ShareSet, Source};
+use crate::shares::{CredentialRefusal, Loaded, Scheme, ShareError, ShareSet, Source, Split};
 use crate::systemd::units::Unit;
 use crate::unseal::State;
 use crate::vault::{Server, TlsFailure, Unreachable};
@@ -69,7 +69,10 @@ pub(super) async fn check(cluster: &Cluster, several: bool, place: &Place<'_>, s
     let schemes = schemes(&targets, &looks).await;
     if let Some(held) = &held {
         match schemes.first() {
-            Some((_, scheme)) => fit(held, *scheme, &subject, &mut findings),
+            Some((_, scheme)) => {
+                fit(held, *scheme, &subject, &mut findings);
+                custody(held, *scheme, targets.len(), &subject, &mut findings);
+            }
             None => findings.add(
                 Severity::Warning,
                 &subject,
@@ -266,6 +269,39 @@ fn fit(held: &ShareSet, scheme: Scheme, subject: &str, findings: &mut Findings) 
         let verb = if threshold == 1 { "is" } else { "are" };
         findings.good(subject, format!("{threshold} {verb} needed; {UNPROVEN}"));
     }
+}
+
+/// Several servers, and one machine that has enough to open all of them. Each of them may have a daemon with a part.
+fn custody(held: &ShareSet, scheme: Scheme, nodes: usize, subject: &str, findings: &mut Findings) {
+    let enough = held.plan(scheme).candidates.first().is_some_and(|set| set.len() >= scheme.threshold);
+    if nodes < 2 || !enough {
+        return;
+    }
+    let command = format!("vault-unseal enroll FILE --split {nodes}");
+    let remedy = match Split::among(nodes, scheme.total.max(held.count()), scheme.threshold) {
+        Ok(split) => format!(
+            "`{command}`, FILE with all shares, writes a part for a daemon on each of {nodes} machines: any {} of them \
+             still bring back every server, and one that is stolen gives nothing away.",
+            split.coalition
+        ),
+        // One share is enough, and there is nothing to split.
+        Err(_) => format!(
+            "Rekey first, so that one share is not enough (`vault operator rekey -init -key-shares={nodes} \
+             -key-threshold=2`), then give a daemon on each of {nodes} machines a part: `{command}`. One that is stolen \
+             gives nothing away then."
+        ),
+    };
+    findings.add(
+        Severity::Warning,
+        subject,
+        "full-custody",
+        format!(
+            "this machine alone can open all {nodes} servers: it holds {}, and {} needed",
+            self::count(held.count()),
+            if scheme.threshold == 1 { "1 is".to_owned() } else { format!("{} are", scheme.threshold) }
+        ),
+        Some(remedy),
+    );
 }
 
 /// Certificates that are good now and will not be soon: asks again as if it were later.
