@@ -106,7 +106,11 @@ impl Explain for ConfigNotice {
                 let with = |port| NodeAddress { port, ..node.clone() };
                 format!("Write \"{}\" if you mean Vault's usual port, or \"{node}\" if this one.", with(8200))
             }
-            Self::MixedSchemes { .. } => "Check that the http addresses are meant.".to_owned(),
+            Self::MixedSchemes { .. } => {
+                "Check that the http addresses are meant: whoever listens there gets the shares, whatever the others have to \
+                 prove."
+                    .to_owned()
+            }
             Self::TlsWithoutHttps { .. } => "Remove the tls keys, or write https addresses.".to_owned(),
             Self::SharedSource { .. } => {
                 "Give each cluster its own: one is offered the shares of the other. Only the secondary of a disaster \

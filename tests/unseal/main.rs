@@ -8,6 +8,7 @@
     clippy::string_slice
 )]
 
+mod addresses;
 mod certificates;
 mod formats;
 mod holds;
