@@ -4,6 +4,7 @@ mod cluster;
 mod credential;
 mod encrypted;
 mod finding;
+mod fit;
 mod identity;
 mod machine;
 mod protection;

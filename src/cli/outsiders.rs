@@ -10,8 +10,7 @@ pub(super) fn roll(targets: &[Target], looks: &[Look]) -> Roll {
         roll.enter(&target.cluster, &target.address, rank);
     }
     for (target, look) in targets.iter().zip(looks) {
-        let health = look.health.as_ref().filter(|health| health.initialized && !health.sealed);
-        if let Some(shows) = health.and_then(|health| health.membership.as_ref()) {
+        if let Some(shows) = look.health.as_ref().and_then(|health| health.own_membership()) {
             roll.unsealed(&target.cluster, &target.address, shows, false);
         }
     }

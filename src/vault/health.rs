@@ -10,6 +10,7 @@ use std::fmt;
 pub const PATH: &str = "/v1/sys/health?activecode=299&standbycode=299&drsecondarycode=299\
     &performancestandbycode=299&sealedcode=299&uninitcode=299&removedcode=299&haunhealthycode=299";
 
+#[expect(clippy::struct_excessive_bools, reason = "the API's own independent flags")]
 /// The body of a health answer. Every field is optional on the wire; these are the two we cannot do without
 /// and the ones that refine them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,9 @@ pub struct Health {
     pub version: Option<String>,
     /// `cluster_id` and `cluster_name`; absent while sealed.
     pub membership: Option<Membership>,
+    /// `replication_performance_mode` or `replication_dr_mode` is `secondary` (Vault Enterprise): it has the shares of its
+    /// primary, and an id that need not be its primary's.
+    pub secondary: bool,
     /// `server_time_utc`: the server's clock, in seconds since 1970.
     pub server_time: Option<u64>,
 }
@@ -98,10 +102,18 @@ struct Wire {
 }
 
 impl Health {
+    /// What tells whose shares are the server's: nothing while it is sealed, and nothing of a replication's secondary.
+    pub fn own_membership(&self) -> Option<&Membership> {
+        let tells = self.initialized && !self.sealed && !self.secondary;
+        self.membership.as_ref().filter(|_| tells)
+    }
+
     /// Reads a body; `None` when it is not a health answer, whatever its status code was.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let wire: Wire = serde_json::from_slice(body).ok()?;
         let (initialized, sealed) = (wire.initialized?, wire.sealed?);
+        let modes = [&wire.replication_performance_mode, &wire.replication_dr_mode];
+        let secondary = modes.into_iter().any(|mode| mode.as_deref() == Some("secondary"));
         let standby = wire.standby == Some(true);
         // A raft node that lost its quorum answers with unknown replication modes; Vault 1.19 says it outright.
         let no_active = wire.ha_connection_healthy == Some(false)
@@ -121,6 +133,7 @@ impl Health {
             initialized,
             sealed,
             role,
+            secondary,
             removed: wire.removed_from_cluster == Some(true),
             version: wire.version.as_deref().map(printable),
             membership: wire.cluster_id.filter(|id| !id.is_empty()).map(|id| Membership {
@@ -129,5 +142,27 @@ impl Health {
             }),
             server_time: wire.server_time_utc,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_unsealed_server_that_is_nobodys_secondary_tells_whose_shares_are_its_own() {
+        let told = |fields: &str| {
+            let body = format!(r#"{{"initialized":true,"cluster_id":"X",{fields}}}"#);
+            Health::parse(body.as_bytes()).unwrap().own_membership().is_some()
+        };
+        assert!(told(r#""sealed":false"#));
+        assert!(told(
+            r#""sealed":false,"replication_performance_mode":"primary","replication_dr_mode":"disabled""#
+        ));
+        assert!(!told(r#""sealed":true"#));
+        assert!(!told(r#""sealed":false,"replication_performance_mode":"secondary""#));
+        assert!(!told(r#""sealed":false,"replication_dr_mode":"secondary""#));
+        let nameless = Health::parse(br#"{"initialized":true,"sealed":false,"cluster_id":""}"#).unwrap();
+        assert!(nameless.own_membership().is_none());
     }
 }

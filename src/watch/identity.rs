@@ -50,7 +50,7 @@ impl Identity {
         let mut roll = self.roll.lock();
         match seen {
             Observation::Health(health, _) if !health.initialized => roll.forget(cluster, address),
-            Observation::Health(health, _) => match health.membership.as_ref().filter(|_| !health.sealed) {
+            Observation::Health(health, _) => match health.own_membership() {
                 Some(shows) => roll.unsealed(cluster, address, shows, by_us),
                 None => roll.silent(cluster, address),
             },
@@ -75,7 +75,8 @@ impl Identity {
         if self.judged != Some(roll.revision()) {
             self.judged = Some(roll.revision());
             self.outsider = roll.outsider(&self.key.cluster, &self.key.address);
-            self.complete = roll.is_complete(&self.key.cluster);
+            // A node that is added later does not unsay what was said.
+            self.complete |= roll.is_complete(&self.key.cluster);
         }
         self.outsider.as_ref()
     }

@@ -122,6 +122,7 @@ impl Model {
             removed: self.removed,
             version: None,
             membership: None,
+            secondary: false,
             server_time: None,
         }
     }

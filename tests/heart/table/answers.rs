@@ -16,6 +16,7 @@ pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
         removed: false,
         version: None,
         membership: None,
+        secondary: false,
         server_time: None,
     }
 }
