@@ -8,6 +8,7 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod descriptors;
 pub mod explain;
 pub mod protect;
 pub mod report;

@@ -22,3 +22,12 @@ fn the_waiting_service_has_the_daemons_sandbox() {
 fn the_waiting_service_gets_no_shares() {
     assert!(!WAIT.contains("Credential"));
 }
+
+#[test]
+fn both_services_may_open_what_thousands_of_servers_take() {
+    let limit = |unit: &'static str| unit.lines().find_map(|line| line.strip_prefix("LimitNOFILE="));
+    let (soft, hard) = limit(SERVICE).unwrap().split_once(':').unwrap();
+    // Lower than the default of systemd's own would be one more limit, and not one less.
+    assert!(soft == "1024" && hard.parse::<u32>().unwrap() >= 2 * 10_000, "{soft}:{hard}");
+    assert_eq!(limit(SERVICE), limit(WAIT));
+}

@@ -13,6 +13,7 @@
     reason = "a benchmark that cannot go on says so by a panic; its numbers are small"
 )]
 
+mod bare;
 mod conversation;
 mod door;
 mod ground;
@@ -25,6 +26,7 @@ mod sealed;
 mod size;
 mod start;
 mod table;
+mod thousand;
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
@@ -36,13 +38,14 @@ use table::Table;
 /// A part of the benchmark: what it is called, and what measures it.
 type Part = (&'static str, fn(&mut Table));
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     ("size", size::measure),
     ("start", start::measure),
     ("memory", memory::measure),
     ("polls", polls::measure),
     ("unseal", race::measure),
     ("sealed", sealed::measure),
+    ("thousand", thousand::measure),
 ];
 
 fn main() -> ExitCode {

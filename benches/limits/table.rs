@@ -18,6 +18,8 @@ pub(crate) enum Unit {
     Megabytes,
     Kibibytes,
     Milliseconds,
+    /// Of one core.
+    Percent,
     Ratio,
 }
 
@@ -27,6 +29,7 @@ impl Unit {
             Self::Megabytes => "MB",
             Self::Kibibytes => "KiB",
             Self::Milliseconds => "ms",
+            Self::Percent => "%",
             Self::Ratio => "ratio",
         }
     }
@@ -35,7 +38,9 @@ impl Unit {
         match self {
             Self::Megabytes => format!("{value:.2} MB"),
             Self::Kibibytes => format!("{value:.0} KiB"),
+            Self::Milliseconds if value < 1.0 => format!("{value:.3} ms"),
             Self::Milliseconds => format!("{value:.1} ms"),
+            Self::Percent => format!("{value:.1} %"),
             Self::Ratio => format!("{value:.2} x"),
         }
     }

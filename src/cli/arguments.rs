@@ -120,6 +120,9 @@ pub struct WaitArguments {
     /// One unsealed server is enough; without it, all must be
     #[arg(long)]
     pub any: bool,
+    /// The daemon's control socket: whoever may use it is told why a server was not unsealed in time
+    #[arg(long, value_name = "PATH", default_value = SOCKET)]
+    pub socket: PathBuf,
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
@@ -134,7 +137,7 @@ pub struct StatusArguments {
     /// Go on until interrupted, printing every change
     #[arg(long)]
     pub watch: bool,
-    /// The daemon's control socket: whoever may use it sees which servers are held
+    /// The daemon's control socket: whoever may use it sees which servers are held, and why others stay sealed
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
 }

@@ -19,8 +19,8 @@ use super::start::runtime;
 use super::status::json;
 use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
-use crate::protect;
 use crate::report::style::Style;
+use crate::{descriptors, protect};
 use cluster::{Place, Seen};
 use finding::{Findings, Severity};
 use machine::Machine;
@@ -30,14 +30,23 @@ use std::path::Path;
 
 /// Checks everything and prints the findings.
 pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Exit {
-    // Shares are read below. A kernel that refuses is found by `run`, which cannot do without.
-    let _ = protect::this_process();
+    // Shares are read below. `run` cannot do without; here it is a finding like another.
+    let unprotected = protect::this_process().err();
     let environment = Environment::of_process();
     let as_root = geteuid().is_root();
-    let checked = match Checked::of(&arguments.origin(), &environment, &arguments.overrides(), as_root) {
+    let mut checked = match Checked::of(&arguments.origin(), &environment, &arguments.overrides(), as_root) {
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
+    if let Some(error) = unprotected {
+        checked.findings.add(
+            Severity::Warning,
+            "this process",
+            "memory-unprotected",
+            format!("the kernel does not let this process protect its memory: {error}"),
+            Some("`run` refuses to start where it is so. Look at what confines it: a container, a seccomp filter.".to_owned()),
+        );
+    }
     let text = if options.json { checked.json() } else { Ok(checked.table(Style::of(&io::stdout()))) };
     match text.map(|text| write!(io::stdout(), "{text}")) {
         Ok(Ok(())) => checked.exit(),
@@ -119,6 +128,9 @@ fn configured(loaded: &Loaded, findings: &mut Findings) {
     findings.good("configuration", read);
     for notice in &loaded.notices {
         findings.explain(Severity::Warning, "configuration", notice);
+    }
+    if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
+        findings.explain(Severity::Warning, "configuration", &shortage);
     }
 }
 

@@ -1,6 +1,8 @@
 //! How shares are to rest, as `enroll` and `init` are told.
 
+use crate::config::Settings;
 use crate::explain::Explain;
+use crate::shares::Source;
 use crate::shares::home::{CredentialKey, CredentialSealing, Home};
 use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
 use clap::Args;
@@ -40,7 +42,7 @@ pub struct HomeChoice {
     /// Name of the credential
     #[arg(long, value_name = "NAME", default_value = "shares")]
     pub name: String,
-    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`
+    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`; default for --tpm2: the configured one
     #[arg(long, value_name = "TCTI", hide_short_help = true)]
     pub tcti: Option<String>,
 }
@@ -121,6 +123,32 @@ impl HomeChoice {
             None => Ok(Home::Plain { path: path("shares.json") }),
         }
     }
+}
+
+/// Has a home that was told no TPM use the one that the daemon is configured to open it with.
+pub(super) fn at_configured_tpm(home: &mut Home, settings: &Settings) {
+    if let Home::Tpm2 { path, sealing } = home {
+        if sealing.tcti.is_none() {
+            sealing.tcti = configured_tpm(settings, path);
+        }
+    }
+}
+
+/// The TPM of the cluster whose shares are at `path`; or else the only one that any cluster has.
+fn configured_tpm(settings: &Settings, path: &Path) -> Option<String> {
+    let sources = || {
+        settings.clusters.iter().filter_map(|cluster| match &cluster.shares {
+            Some(Source::Tpm2 { path, tcti }) => Some((path, tcti.as_deref())),
+            _ => None,
+        })
+    };
+    let is_it = |other: &Path| std::path::absolute(other).is_ok_and(|other| other == path);
+    if let Some((_, tcti)) = sources().find(|(other, _)| is_it(other)) {
+        return tcti.map(str::to_owned);
+    }
+    let mut tctis = sources().map(|(_, tcti)| tcti);
+    let first = tctis.next()??;
+    tctis.all(|tcti| tcti == Some(first)).then(|| first.to_owned())
 }
 
 fn key(word: &str) -> CredentialKey {

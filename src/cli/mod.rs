@@ -14,6 +14,7 @@ mod run;
 mod say;
 mod start;
 mod status;
+mod told;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};

@@ -11,7 +11,7 @@ use crate::report::message::Message;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
 use crate::watch::{Holds, Watch};
-use crate::{config, control, protect, shares, vault};
+use crate::{config, control, descriptors, protect, shares, vault};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -39,18 +39,30 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Ok(oddities) => oddities,
         Err(error) => return fail(&error, Exit::Config),
     };
+    let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
     let directory = control::directory();
-    let exit = runtime.block_on(
-        Daemon { arguments, watch: Watch::new(holds(directory.as_deref())), log, proof: None }.live(
-            &loaded.settings,
-            directory.as_deref(),
-            || started(&loaded, &oddities, &protection),
-        ),
-    );
+    let taken = directory.as_deref().and_then(control::Taken::of);
+    let mut holds = holds(directory.as_deref());
+    if taken.is_some() {
+        holds = holds.unkept();
+    }
+    let exit = runtime.block_on(Daemon { arguments, watch: Watch::new(holds), log, proof: None }.live(
+        &loaded.settings,
+        directory.as_deref().filter(|_| taken.is_none()),
+        || {
+            started(&loaded, &oddities, &protection);
+            if let Some(shortage) = &shortage {
+                notice(shortage);
+            }
+            if let Some(taken) = &taken {
+                notice(taken);
+            }
+        },
+    ));
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     exit
@@ -183,11 +195,15 @@ impl Daemon<'_> {
         )
         .map_err(boxed)?;
         let oddities = prove::sources(&loaded.settings).map_err(boxed)?;
+        let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
         self.watch.apply(&loaded.settings).map_err(boxed)?;
         self.log.set_level(loaded.settings.log_level);
         loaded.notices.iter().for_each(|oddity| notice(oddity));
         for oddity in oddities {
             notice(&oddity);
+        }
+        if let Some(shortage) = &shortage {
+            notice(shortage);
         }
         self.prove(&loaded.settings);
         Ok(loaded)
@@ -203,7 +219,7 @@ fn extent(loaded: &Loaded) -> String {
     let plural =
         |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let clusters = &loaded.settings.clusters;
-    let nodes = clusters.iter().map(|cluster| cluster.nodes.len()).sum();
+    let nodes = loaded.settings.nodes();
     let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
     let from = if files.is_empty() { "the environment and flags".to_owned() } else { files.join(", ") };
     format!("{} of {}, configured in {from}", plural(nodes, "node"), plural(clusters.len(), "cluster"))

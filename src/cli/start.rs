@@ -4,6 +4,7 @@ use super::look::{Target, targets};
 use super::say::say;
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Purpose};
+use crate::descriptors;
 use crate::explain::Explain;
 use crate::report;
 use crate::report::message::Message;
@@ -29,11 +30,16 @@ pub(super) fn load(arguments: &ConfigArguments, purpose: Purpose) -> Result<Load
         .map_err(|error| fail(&error, Exit::Config))
 }
 
+/// Most threads for names and files. A name server that does not answer takes one for each node that is looked for, and
+/// must leave some to the share sources of others.
+const THREADS: usize = 4096;
+
 /// The loop that everything runs on: one thread, and short-lived ones for names and files.
 pub(super) fn runtime() -> Result<Runtime, Exit> {
     Builder::new_current_thread()
         .enable_all()
         // Threads that resolve names and read files: made on demand, however many of them hang.
+        .max_blocking_threads(THREADS)
         .thread_keep_alive(Duration::from_millis(100))
         .build()
         .map_err(|error| {
@@ -48,6 +54,9 @@ pub(super) fn with_targets(arguments: &ConfigArguments, verb: impl AsyncFnOnce(&
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
+        say(report::error::render_warning(&shortage));
+    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

@@ -3,8 +3,9 @@
 use super::look::{Look, Target, look_at_all};
 use super::say::say;
 use super::start::with_targets;
+use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
-use crate::control::{Remark, Request, tell};
+use crate::control::Remark;
 use crate::explain::Explain;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
@@ -12,7 +13,6 @@ use crate::unseal::State;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::Path;
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
@@ -31,7 +31,13 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
     let mut last = String::new();
     loop {
         let mut looks = look_at_all(targets).await;
-        let outsiders = ask_the_daemon(targets, &mut looks, &options.socket).await;
+        let told = Told::by_daemon_at(&options.socket).await;
+        let outsiders = outsiders(targets, &looks, &told);
+        for (target, look) in targets.iter().zip(&mut looks) {
+            if let Some(state) = told.of(target, &look.state) {
+                look.state = state;
+            }
+        }
         let text = match render(&looks, &outsiders) {
             Ok(text) => text,
             Err(error) => {
@@ -54,27 +60,12 @@ async fn show(targets: &[Target], options: &StatusArguments) -> Exit {
     }
 }
 
-/// Puts in what only the daemon knows, and returns which servers are other clusters' members. Without a daemon, or for
-/// somebody it does not speak to, the servers have the word.
-async fn ask_the_daemon(targets: &[Target], looks: &mut [Look], socket: &Path) -> Vec<Option<Remark>> {
+/// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,
+/// the servers have the word.
+fn outsiders(targets: &[Target], looks: &[Look], told: &Told) -> Vec<Option<Remark>> {
     let shown = outsiders::of(&outsiders::roll(targets, looks), targets);
-    let mut outsiders: Vec<_> =
-        shown.iter().map(|outsider| outsider.as_ref().map(|outsider| Remark::of(outsider))).collect();
-    let Ok(answer) = tell(socket, &Request::Nodes).await else { return outsiders };
-    for ((target, look), outsider) in targets.iter().zip(looks).zip(&mut outsiders) {
-        let address = target.address.to_string();
-        let node = answer.nodes.iter().find(|node| node.cluster == target.cluster && node.address == address);
-        let Some(node) = node else { continue };
-        // It remembers what a server showed that is sealed now.
-        outsider.clone_from(&node.outsider);
-        if let Some(hold) = node.hold {
-            let unsealed = look.state.is_unsealed();
-            if !matches!(look.state, State::Unreachable { .. }) {
-                look.state = State::Held { hold: hold.into(), unsealed };
-            }
-        }
-    }
-    outsiders
+    let seen = shown.into_iter().map(|outsider| outsider.map(|outsider| Remark::of(&outsider)));
+    targets.iter().zip(seen).map(|(target, seen)| told.outsider(target, seen)).collect()
 }
 
 /// `status --json`.
@@ -149,7 +140,11 @@ fn node<'a>(target: &'a Target, look: &'a Look, outsider: Option<&'a Remark>) ->
             State::Unreachable { cause } => {
                 Some(Problem { kind: cause.kind(), message: cause.to_string(), advice: cause.advice() })
             }
-            _ => None,
+            // Held is what somebody wanted.
+            State::Held { .. } => None,
+            state => {
+                reason(state).map(|message| Problem { kind: state.word(), message, advice: advice(state) })
+            }
         },
     }
 }

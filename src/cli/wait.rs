@@ -3,8 +3,10 @@
 use super::look::{Look, Target, look};
 use super::say::say;
 use super::start::with_targets;
+use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
 use crate::report;
+use crate::report::state::{advice, reason};
 use crate::report::style::Style;
 use crate::systemd::notify;
 use crate::unseal::State;
@@ -53,15 +55,19 @@ async fn wait_for(targets: &[Target], options: &WaitArguments) -> Exit {
     };
     while !done(&states) {
         notify::status(&summary(targets, &states));
-        match next(&mut news, deadline).await {
-            Some(News { index, look }) => {
-                if let Some(target) = targets.get(index).filter(|_| !options.json) {
-                    say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
+        let Some(News { index, look }) = next(&mut news, deadline).await else {
+            let told = Told::by_daemon_at(&options.socket).await;
+            for (index, state) in &mut states {
+                if let Some(known) = targets.get(*index).and_then(|target| told.of(target, state)) {
+                    *state = known;
                 }
-                states.insert(index, look.state);
             }
-            None => return end(targets, &states, options, began, Exit::StillSealed),
+            return end(targets, &states, options, began, Exit::StillSealed);
+        };
+        if let Some(target) = targets.get(index).filter(|_| !options.json) {
+            say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
         }
+        states.insert(index, look.state);
     }
     notify::ready(&summary(targets, &states));
     end(targets, &states, options, began, Exit::Done)
@@ -124,6 +130,8 @@ struct Node<'a> {
     cluster: &'a str,
     address: String,
     state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 fn end(
@@ -138,6 +146,7 @@ fn end(
             cluster: &target.cluster,
             address: target.address.to_string(),
             state: states.get(&index).map(State::word),
+            reason: states.get(&index).and_then(reason),
         });
         let result = Result {
             unsealed: exit == Exit::Done,
@@ -154,6 +163,16 @@ fn end(
         say(format_args!("{} after {waited}", style.good("unsealed")));
     } else {
         say(format_args!("{}: {}", style.bad("not unsealed in time"), summary(targets, states)));
+        for (index, state) in states {
+            // Why a server is unreachable was said when it was.
+            let why = !matches!(state, State::Unreachable { .. })
+                && (reason(state).is_some() || advice(state).is_some());
+            let Some(target) = targets.get(*index).filter(|_| why) else { continue };
+            say(format_args!("  {}: {}", target.address, report::state::phrase(state)));
+            for line in advice(state).iter().flat_map(|advice| advice.lines()) {
+                say(format_args!("    {line}"));
+            }
+        }
         say("  Look at `vault-unseal status`, and at `journalctl -u vault-unseal` for the reason.");
     }
     exit

@@ -17,6 +17,8 @@ pub(super) const UNNAMED: &str = "default";
 pub(super) struct Document {
     path: PathBuf,
     tree: ImDocument<String>,
+    /// Where each line begins. Every key is asked for its line: counting anew each time made long files slow.
+    lines: Vec<usize>,
     /// What stands above the clusters.
     pub(super) top: Dict,
     /// The clusters in the order of the file.
@@ -42,7 +44,9 @@ impl Document {
             Ok(tree) => tree,
             Err(error) => return Err(syntax_error(path, text, &error).into()),
         };
-        let mut document = Self { path: path.to_owned(), tree, top: Dict::new(), clusters: Vec::new() };
+        let lines = line_starts(text);
+        let mut document =
+            Self { path: path.to_owned(), tree, lines, top: Dict::new(), clusters: Vec::new() };
         (document.top, document.clusters) = shape::read(&document)?;
         document.refuse_twins()?;
         Ok(document)
@@ -65,7 +69,7 @@ impl Document {
 
     /// The place at a position of the text.
     pub(super) fn place(&self, span: Option<Range<usize>>, key: String) -> Place {
-        let (line, _) = position(self.tree.raw(), span.map_or(0, |span| span.start));
+        let (line, _) = position(&self.lines, span.map_or(0, |span| span.start));
         Place::File { path: self.path.clone(), line, key }
     }
 
@@ -142,16 +146,22 @@ fn find(table: &dyn TableLike, keys: &[&str]) -> Option<Range<usize>> {
     deeper.or_else(|| key.span()).or_else(|| item.span())
 }
 
-/// Line and column of a byte, both counted from 1, the column in characters.
-fn position(text: &str, byte: usize) -> (usize, usize) {
-    let before: String = text.char_indices().take_while(|(at, _)| *at < byte).map(|(_, c)| c).collect();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(line_start..).map_or(0, |line| line.chars().count());
-    (before.matches('\n').count() + 1, column + 1)
+/// The byte at which each line begins.
+fn line_starts(text: &str) -> Vec<usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// The line of a byte, counted from 1, and the byte at which that begins.
+fn position(lines: &[usize], byte: usize) -> (usize, usize) {
+    let line = lines.partition_point(|start| *start <= byte);
+    (line, line.checked_sub(1).and_then(|index| lines.get(index)).copied().unwrap_or(0))
 }
 
 fn syntax_error(path: &Path, text: &str, error: &toml_edit::TomlError) -> SyntaxError {
-    let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+    let at = error.span().map_or(0, |span| span.start);
+    let (line, start) = position(&line_starts(text), at);
+    // In characters, counted from 1.
+    let column = text.char_indices().filter(|(byte, _)| (start..at).contains(byte)).count() + 1;
     // A heading and, on the next line, what was expected; that of a duplicate key repeats the key.
     let message = masked(&error.message().lines().collect::<Vec<_>>().join(", "));
     let extract = extract(text.lines().nth(line - 1).unwrap_or_default());
@@ -163,12 +173,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_count_characters_and_lines_from_one() {
+    fn lines_count_from_one() {
         let text = "äöü = 1\nb = 2\n";
-        let of = |needle| position(text, text.find(needle).expect("needle"));
-        assert_eq!(of("ä"), (1, 1));
-        assert_eq!(of("= 1"), (1, 5));
-        assert_eq!(of("b"), (2, 1));
-        assert_eq!(position(text, text.len()), (3, 1));
+        let lines = line_starts(text);
+        let of = |needle| position(&lines, text.find(needle).expect("needle")).0;
+        assert_eq!((of("ä"), of("= 1"), of("\n"), of("b")), (1, 1, 1, 2));
+        assert_eq!(position(&lines, text.len()).0, 3);
+        assert_eq!(position(&line_starts(""), 0).0, 1);
+    }
+
+    #[test]
+    fn columns_count_characters_from_one() {
+        let error = Document::parse(Path::new("x"), "a = 1\n\"äöü\" = = 1\n").err().expect("an error");
+        assert!(error.to_string().contains("x:2:9: "), "{error}");
     }
 }

@@ -16,6 +16,13 @@ pub struct Settings {
     pub log_level: LevelFilter,
 }
 
+impl Settings {
+    /// How many servers there are in all clusters.
+    pub fn nodes(&self) -> usize {
+        self.clusters.iter().map(|cluster| cluster.nodes.len()).sum()
+    }
+}
+
 /// One cluster: servers that share one set of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {

@@ -15,8 +15,8 @@ use tokio::time::timeout;
 
 /// How long the daemon may take to answer: it never waits for a server before it does.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Largest answer that is read.
-const ANSWER_LIMIT: usize = 1024 * 1024;
+/// Largest answer that is read: a kilobyte for each of several thousand nodes.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 /// Why the daemon did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -97,6 +97,12 @@ pub struct Node {
     /// Why it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Held>,
+    /// Why it is in this state, in the words of the server or the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What a person should do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
     /// Why it is no member of its cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outsider: Option<Remark>,

@@ -7,10 +7,12 @@
 mod client;
 mod message;
 mod server;
+mod taken;
 
 pub use client::{ControlError, tell};
-pub use message::{Held, Nodes, Remark, Request, Which};
+pub use message::{Held, Node, Nodes, Remark, Request, Which};
 pub use server::listen;
+pub use taken::Taken;
 
 use std::path::{Path, PathBuf};
 

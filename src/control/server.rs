@@ -3,6 +3,7 @@
 use super::message::{Held, Node, Nodes, Refusal, Remark, Request, Which};
 use super::socket;
 use crate::report::message::Message;
+use crate::report::state::{advice, reason};
 use crate::watch::{Board, NodeKey, Order};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -37,10 +38,10 @@ const HEAD_LIMIT: usize = 8 * 1024;
 /// Pause after a failure to accept, as when no descriptor is left.
 const TROUBLE: Duration = Duration::from_millis(200);
 
-/// Listens in `directory` until the daemon ends.
+/// Listens in `directory` until the daemon ends. Nobody else may: see [`super::Taken`].
 pub fn listen(directory: &Path, board: Arc<Board>) -> io::Result<()> {
     let path = socket(directory);
-    // Whatever is left of an earlier run: the directory is ours alone.
+    // Whatever is left of an earlier run: nobody else listens there (`Taken`).
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -127,6 +128,8 @@ fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Node
         address: key.address.to_string(),
         state: state.as_ref().map(|state| state.word().to_owned()),
         hold: state.as_ref().and_then(Held::of),
+        reason: state.as_ref().and_then(reason),
+        advice: state.as_ref().and_then(advice),
     });
     Ok(Nodes { nodes: nodes.collect() })
 }

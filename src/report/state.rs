@@ -3,9 +3,6 @@
 use crate::unseal::{Hold, State};
 use std::collections::BTreeMap;
 
-/// What becomes of a share source that was mended.
-const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
-
 /// One phrase for logs: the state's word, and in brackets what refines it or why.
 pub fn phrase(state: &State) -> String {
     match reason(state) {
@@ -67,7 +64,7 @@ pub fn advice(state: &State) -> Option<String> {
         State::Uninitialized => {
             "Initialise it with `vault-unseal init`, `vault operator init` or `bao operator init`, or let it join its raft cluster."
         }
-        State::SharesRejected { advice: Some(advice), .. } => return Some(format!("{advice} {RETRIED}")),
+        State::SharesRejected { advice: Some(advice), .. } => return Some(advice.clone()),
         State::SharesRejected { advice: None, .. } => {
             "These shares belong to another server, or were replaced by a rekey or a new initialisation. Put the \
              right ones into the share source: a file is tried as soon as it changes, a credential after a restart \

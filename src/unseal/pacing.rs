@@ -10,8 +10,11 @@ use std::time::Duration;
 pub(super) const JOIN_PATIENCE: Duration = Duration::from_secs(90);
 /// The same when others interfered with the round: they may also have reset it between our share and the answer.
 pub(super) const JOIN_PATIENCE_DISTURBED: Duration = Duration::from_secs(10);
-/// The same when a peer may have completed the round: just as likely it failed, or was reset.
+/// The same when a peer may have completed the round of a node that was seen before it was initialised, as a node
+/// is before it joins: just as likely the round failed, or was reset.
 pub(super) const JOIN_PATIENCE_FOR_PEERS: Duration = Duration::from_secs(5);
+/// The same for a node that was not: hardly a join. Peers that wait for our shares wait for this, too.
+pub(super) const ROUND_PATIENCE_FOR_PEERS: Duration = Duration::from_secs(2);
 /// The same when the answer to the completing share was lost: most likely with the server, which restarts.
 pub(super) const LOST_ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest pause between two looks at a node that is joining its cluster.
@@ -22,10 +25,8 @@ pub(super) const REJECTED_RETRY_MIN: Duration = Duration::from_secs(300);
 pub(super) const REJECTED_RETRY_MAX: Duration = Duration::from_secs(3600);
 /// An unsealing that was not followed by another for this long is forgotten by the pacing.
 const CALM: Duration = Duration::from_secs(60);
-/// Longest pause between two rounds of a full set of shares.
+/// Longest pause between two rounds. Where the shares are in several hands, a server waits for whoever pauses last.
 const ROUND_PAUSE_MAX: Duration = Duration::from_secs(2);
-/// Longest pause between two rounds of fewer shares than needed.
-const PEER_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// First pause while a share source cannot be read; doubles to [`SOURCE_PAUSE_MAX`].
 const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest such pause.
@@ -170,20 +171,19 @@ impl Pacing {
 
     /// Asks for a turn to start a round: zero grants and books it, anything else is how long to wait before
     /// asking again. The first of a quiet time is free, then the pauses double from `retry_min`.
-    pub(super) fn turn(&mut self, now: Moment, full_custody: bool) -> Duration {
+    pub(super) fn turn(&mut self, now: Moment) -> Duration {
         if now.saturating_sub(self.last_round) > CALM {
             self.rounds = 0;
         } else if now < self.next_round {
             return self.next_round.saturating_sub(now);
         }
-        self.book(now, full_custody)
+        self.book(now)
     }
 
     /// Books the next possible start of a round; returns how long it is away.
-    pub(super) fn book(&mut self, now: Moment, full_custody: bool) -> Duration {
-        let longest = if full_custody { ROUND_PAUSE_MAX } else { PEER_PAUSE_MAX };
+    pub(super) fn book(&mut self, now: Moment) -> Duration {
         let start = self.next_round.max(now);
-        let pause = doubled(self.pace.retry_min, self.rounds, longest);
+        let pause = doubled(self.pace.retry_min, self.rounds, ROUND_PAUSE_MAX);
         self.rounds = self.rounds.saturating_add(1);
         self.last_round = start;
         self.next_round = start.saturating_add(self.jitter(pause));

@@ -8,11 +8,17 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-/// How long a TCP connection may be silent before the kernel asks whether the peer is there, and how long sent
-/// data may stay unacknowledged.
-const KEEPALIVE: Duration = Duration::from_secs(10);
+/// How long an address may take to accept a connection. The kernel repeats a SYN that is not answered after 1, 3 and
+/// 7 s: whoever waits for that finds a network that came back seconds later than by asking anew.
+const CONNECT: Duration = Duration::from_secs(2);
+/// How long a TCP connection may be silent before the kernel asks whether the peer is there, and how long sent data
+/// may stay unacknowledged: what is sent again after a network came back is late by as long as it was away, at the
+/// most by this.
+const SILENCE: Duration = Duration::from_secs(4);
+/// How often the kernel asks.
+const PROBE: Duration = Duration::from_secs(1);
 /// How long an address of several has to itself before the next is tried beside it (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
@@ -32,12 +38,18 @@ pub(super) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, 
 /// A connection to the first of these addresses that accepts one.
 pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Unreachable> {
     let outcome = match addresses {
-        [only] => TcpStream::connect(only).await,
+        [only] => connect(*only).await,
         several => race(several).await,
     };
     let stream = outcome.map_err(|error| classify(&error))?;
     prepare(&stream).map_err(|error| classify(&error))?;
     Ok(stream)
+}
+
+async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let outcome = timeout(CONNECT, TcpStream::connect(address)).await;
+    // Nothing was sent yet: this is not the silence of a server that was asked something.
+    outcome.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
@@ -46,7 +58,7 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut failure = None;
     loop {
         if let Some(address) = waiting.next() {
-            attempts.spawn(TcpStream::connect(address));
+            attempts.spawn(connect(address));
         }
         tokio::select! {
             attempt = attempts.join_next() => match attempt {
@@ -63,9 +75,9 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     sockopt::set_socket_keepalive(stream, true)?;
-    sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
-    sockopt::set_tcp_keepintvl(stream, KEEPALIVE)?;
-    let limit = u32::try_from(KEEPALIVE.as_millis()).unwrap_or(u32::MAX);
+    sockopt::set_tcp_keepidle(stream, SILENCE)?;
+    sockopt::set_tcp_keepintvl(stream, PROBE)?;
+    let limit = u32::try_from(SILENCE.as_millis()).unwrap_or(u32::MAX);
     sockopt::set_tcp_user_timeout(stream, limit)?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What a node's task is to do.
 
 use super::NodeKey;
+use super::shares::Shelf;
 use crate::config::Cluster;
-use crate::shares::Source;
 use crate::vault::{Server, TlsFileError};
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ pub struct Duty {
     pub cluster: Arc<Cluster>,
     /// The server, with its client.
     pub server: Server,
+    /// Where the node's shares are; shared by the cluster's nodes.
+    shelf: Option<Arc<Shelf>>,
 }
 
 impl Duty {
@@ -20,13 +22,15 @@ impl Duty {
     pub fn of_cluster(cluster: &Cluster) -> Result<Vec<(NodeKey, Arc<Self>)>, TlsFileError> {
         let servers = Server::of_cluster(cluster)?;
         let shared = Arc::new(cluster.clone());
+        let shelf = cluster.shares.as_ref().map(|source| Arc::new(Shelf::of(source)));
         Ok(cluster
             .nodes
             .iter()
             .zip(servers)
             .map(|(address, server)| {
                 let key = NodeKey { cluster: cluster.name.clone(), address: address.clone() };
-                (key, Arc::new(Self { cluster: Arc::clone(&shared), server }))
+                let shelf = shelf.clone();
+                (key, Arc::new(Self { cluster: Arc::clone(&shared), server, shelf }))
             })
             .collect())
     }
@@ -37,11 +41,11 @@ impl Duty {
             return self;
         }
         let server = earlier.server.clone().with_limit(self.cluster.pace.request_timeout);
-        Arc::new(Self { cluster: Arc::clone(&self.cluster), server })
+        Arc::new(Self { cluster: Arc::clone(&self.cluster), server, shelf: self.shelf.clone() })
     }
 
     /// Where the node's shares are.
-    pub fn source(&self) -> Option<&Source> {
-        self.cluster.shares.as_ref()
+    pub(super) fn shelf(&self) -> Option<&Arc<Shelf>> {
+        self.shelf.as_ref()
     }
 }

@@ -67,6 +67,12 @@ impl Holds {
         Self { directory: Some(directory.to_owned()), held: Mutex::default() }
     }
 
+    /// The same holds, and later ones are kept nowhere: the directory is another daemon's.
+    #[must_use]
+    pub fn unkept(self) -> Self {
+        Self { directory: None, ..self }
+    }
+
     /// A node's hold, and how long it still lasts if it ends by itself.
     pub(super) fn of(&self, key: &NodeKey) -> Option<(Hold, Option<Duration>)> {
         let entry = *self.held.lock().unwrap_or_else(PoisonError::into_inner).get(key)?;

@@ -5,6 +5,7 @@ mod board;
 mod duty;
 mod holds;
 mod identity;
+mod joint;
 mod node;
 mod presence;
 mod shares;

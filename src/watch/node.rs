@@ -6,9 +6,9 @@ use super::duty::Duty;
 use super::holds::Holds;
 use super::identity::{Identity, SharedRoll};
 use super::presence::Doorsteps;
-use super::shares::{Failure, Reader};
+use super::shares::{Outcome, Reader, Shelf};
 use crate::explain::Explain;
-use crate::shares::{Scheme, ShareSet, Source};
+use crate::shares::{Scheme, ShareSet};
 use crate::unseal::{Action, Holding, Machine, Observation, State};
 use crate::vault::Unreachable;
 use std::future::{Future, pending};
@@ -46,7 +46,7 @@ pub(super) async fn watch(
     loop {
         let limit = longest(&current, step.action);
         board.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
-        let source = current.source().filter(|_| machine.waits_for_shares()).cloned();
+        let shelf = current.shelf().filter(|_| machine.waits_for_shares()).cloned();
         let wait = pin!(pause(step.wait));
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
         let seen = tokio::select! {
@@ -65,7 +65,7 @@ pub(super) async fn watch(
                 Order::Hold => Observation::Hold,
                 Order::Resume => Observation::Resume,
             },
-            () = change_of(source.as_ref(), &mut hands.reader) => Observation::Woken,
+            () = change_of(shelf.as_deref(), &hands.reader) => Observation::Woken,
             () = left(&current) => Observation::Left,
             () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
             () = wait => hands.perform(&current, step.action).await,
@@ -83,7 +83,7 @@ pub(super) async fn watch(
         announcer.corrupt(&hands.corrupt);
         let events = machine.take_events();
         identity.conclude(&events);
-        announcer.tell(&events, hands.held.as_ref());
+        announcer.tell(&events, hands.shares());
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.
         if !machine.needs_shares() {
             hands.held = None;
@@ -118,9 +118,9 @@ async fn left(duty: &Duty) {
     if duty.cluster.pace.presence { duty.server.left().await } else { pending().await }
 }
 
-async fn change_of(source: Option<&Source>, reader: &mut Reader) {
-    match source {
-        Some(source) => reader.changed(source).await,
+async fn change_of(shelf: Option<&Shelf>, reader: &Reader) {
+    match shelf {
+        Some(shelf) => reader.changed(shelf).await,
         None => pending().await,
     }
 }
@@ -129,8 +129,8 @@ async fn change_of(source: Option<&Source>, reader: &mut Reader) {
 fn longest(duty: &Duty, action: Action) -> Duration {
     match action {
         Action::Submit { completes: true, .. } => duty.cluster.pace.unseal_timeout,
-        Action::LoadShares(_) => duty.source().map_or(duty.cluster.pace.request_timeout, |source| {
-            source.limit(duty.cluster.pace.request_timeout)
+        Action::LoadShares(_) => duty.shelf().map_or(duty.cluster.pace.request_timeout, |shelf| {
+            shelf.source().limit(duty.cluster.pace.request_timeout)
         }),
         _ => duty.cluster.pace.request_timeout,
     }
@@ -140,8 +140,8 @@ fn longest(duty: &Duty, action: Action) -> Duration {
 #[derive(Default)]
 struct Hands {
     reader: Reader,
-    /// The shares of the attempt under way, and no longer.
-    held: Option<ShareSet>,
+    /// The shares of the attempt under way, and no longer. Wiped when no node has them any more.
+    held: Option<Arc<Outcome>>,
     /// Positions of shares in it that do not belong to the others.
     corrupt: Vec<usize>,
 }
@@ -155,7 +155,7 @@ impl Hands {
             }
             Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
             Action::LoadShares(scheme) => self.load(duty, scheme, limit).await,
-            Action::Submit { share, .. } => match self.held.as_ref().and_then(|held| held.get(share)) {
+            Action::Submit { share, .. } => match self.shares().and_then(|held| held.get(share)) {
                 Some(share) => {
                     seen(duty.server.submit(share.unseal_request(), limit), Observation::Answer).await
                 }
@@ -165,26 +165,33 @@ impl Hands {
         }
     }
 
+    /// The shares that are held.
+    fn shares(&self) -> Option<&ShareSet> {
+        self.held.as_ref()?.loaded.as_ref().ok().map(|loaded| &loaded.shares)
+    }
+
     async fn load(&mut self, duty: &Duty, scheme: Scheme, limit: Duration) -> Observation {
-        let Some(source) = duty.source() else {
+        let Some(shelf) = duty.shelf() else {
             return unavailable("no-share-source", "no share source is configured".to_owned(), None);
         };
-        match self.reader.read(source, limit).await {
+        let Some(outcome) = self.reader.read(shelf, limit).await else {
+            return unavailable(
+                "share-source-slow",
+                format!("{} cannot be read: no answer within the time limit", shelf.source()),
+                Some("The disk or network file system that holds it does not answer.".to_owned()),
+            );
+        };
+        match &outcome.loaded {
             Ok(loaded) => {
                 let plan = loaded.shares.plan(scheme);
                 if let Some(misfit) = plan.misfit {
                     return Observation::Misfit(misfit);
                 }
                 self.corrupt = loaded.shares.positions(&plan.corrupt);
-                self.held = Some(loaded.shares);
+                self.held = Some(outcome);
                 Observation::Shares(Holding { candidates: plan.candidates })
             }
-            Err(Failure::Refused(error)) => unavailable(error.kind(), error.to_string(), error.advice()),
-            Err(Failure::Slow) => unavailable(
-                "share-source-slow",
-                format!("{source} cannot be read: no answer within the time limit"),
-                Some("The disk or network file system that holds it does not answer.".to_owned()),
-            ),
+            Err(error) => unavailable(error.kind(), error.to_string(), error.advice()),
         }
     }
 }

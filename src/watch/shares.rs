@@ -1,46 +1,70 @@
 //! Reads a node's shares off the loop, so that a slow disk delays nobody.
 
+use super::joint::{Joint, Pending};
 use crate::shares::{Loaded, ShareError, Source, Stamp};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 /// How often a source is looked at for a change while only a change can help.
 const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 
-/// Reads one source; at most one read at a time.
-#[derive(Default)]
-pub(super) struct Reader {
-    running: Option<(Source, JoinHandle<Outcome>)>,
-    /// What the source looked like when it was last read.
-    stamp: Option<Stamp>,
-    looking: Option<JoinHandle<Option<Stamp>>>,
+/// The share source of a cluster. Its nodes share what is read: a thousand of them that are sealed at once read it
+/// once, and one that hangs keeps one thread from others, and not a thousand.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    source: Source,
+    reads: Joint<Outcome>,
+    looks: Joint<Option<Stamp>>,
 }
 
-type Outcome = (Option<Stamp>, Result<Loaded, ShareError>);
+/// What a read of a source gave, and what the source looked like before: a change during the read is then seen as one.
+pub(super) struct Outcome {
+    stamp: Option<Stamp>,
+    pub(super) loaded: Result<Loaded, ShareError>,
+}
 
-/// Why no shares came.
-pub(super) enum Failure {
-    /// The source was refused.
-    Refused(ShareError),
-    /// It did not answer in time; the read goes on and is asked for again later.
-    Slow,
+impl Shelf {
+    pub(super) fn of(source: &Source) -> Self {
+        Self { source: source.clone(), reads: Joint::default(), looks: Joint::default() }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    fn read(&self) -> Pending<Outcome> {
+        let source = self.source.clone();
+        self.reads.join(move || Outcome { stamp: source.stamp(), loaded: source.load() })
+    }
+
+    async fn look(&self) -> Option<Stamp> {
+        let source = self.source.clone();
+        let now = self.looks.join(move || source.stamp()).outcome().await;
+        now.as_deref().cloned().flatten()
+    }
+}
+
+/// Reads for one node; at most one read at a time.
+#[derive(Default)]
+pub(super) struct Reader {
+    running: Option<(Source, Pending<Outcome>)>,
+    /// What the source looked like when it was last read.
+    stamp: Option<Stamp>,
 }
 
 impl Reader {
-    /// Reads `source` within `limit`.
-    pub(super) async fn read(&mut self, source: &Source, limit: Duration) -> Result<Loaded, Failure> {
+    /// What is on `shelf`; `None` when it does not answer within `limit`: the read goes on and is asked for again later.
+    pub(super) async fn read(&mut self, shelf: &Shelf, limit: Duration) -> Option<Arc<Outcome>> {
         // A read of what is no longer the source is of no use, however long it hangs.
-        self.running.take_if(|(of, _)| of != source);
-        let (_, running) = self.running.get_or_insert_with(|| (source.clone(), begin(source.clone())));
-        let Ok(outcome) = timeout(limit, running).await else {
-            return Err(Failure::Slow);
-        };
+        self.running.take_if(|(of, _)| of != shelf.source());
+        let (_, running) = self.running.get_or_insert_with(|| (shelf.source().clone(), shelf.read()));
+        let outcome = timeout(limit, running.outcome()).await.ok()?;
         self.running = None;
         // A read that was cancelled: the runtime ends, and so does this task.
-        let (stamp, loaded) = outcome.map_err(|_| Failure::Slow)?;
-        self.stamp = stamp;
-        loaded.map_err(Failure::Refused)
+        let outcome = outcome?;
+        self.stamp.clone_from(&outcome.stamp);
+        Some(outcome)
     }
 
     /// Drops what a slow read may still bring: nobody needs it any more.
@@ -48,26 +72,11 @@ impl Reader {
         self.running = None;
     }
 
-    /// Returns when `source` is not what it was when it was last read. A look that hangs is the only one: a call that
-    /// is cut short leaves it to the next.
-    pub(super) async fn changed(&mut self, source: &Source) {
+    /// Returns when the source is not what it was when it was last read.
+    pub(super) async fn changed(&self, shelf: &Shelf) {
         // Looks first and sleeps then: whoever waits for less than the pause and asks again would never look.
-        loop {
-            let looking = self.looking.get_or_insert_with(|| {
-                let source = source.clone();
-                tokio::task::spawn_blocking(move || source.stamp())
-            });
-            let now = looking.await.ok().flatten();
-            self.looking = None;
-            if now != self.stamp {
-                return;
-            }
+        while shelf.look().await == self.stamp {
             sleep(LOOK_AT_SOURCE).await;
         }
     }
-}
-
-fn begin(source: Source) -> JoinHandle<Outcome> {
-    // The stamp comes first: a change during the read is then seen as one.
-    tokio::task::spawn_blocking(move || (source.stamp(), source.load()))
 }

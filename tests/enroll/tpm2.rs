@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::needles::Needles;
-use crate::support::home::{Home, lines, shares_of_nobody};
+use crate::support::home::{Home, cluster, lines, shares_of_nobody};
 use crate::support::openbao::{Server, is_active};
 use crate::support::process::run;
 use crate::support::swtpm::Swtpm;
@@ -21,7 +21,9 @@ fn a_server_is_unsealed_from_what_only_this_tpm_opens() {
     home.configure(&[&server.url()], &source);
     for text in [init.json.clone(), init.api_json.clone(), lines(&init.keys_base64)] {
         home.put("init", &text);
-        let arguments = ["init", "--tpm2", "--output", "shares.tpm2", "--force", "--shred", "--tcti", &tcti];
+        // Which TPM is in the configuration.
+        let arguments =
+            ["init", "--tpm2", "--output", "shares.tpm2", "--force", "--shred", "--config", "config.toml"];
         let document = document(&mut enroll(&home, &arguments));
         assert_eq!(
             (&document["stored"][0]["home"], document["stored"][0]["pcrs"].as_str()),
@@ -37,6 +39,34 @@ fn a_server_is_unsealed_from_what_only_this_tpm_opens() {
         daemon.exit_status(crate::support::PATIENCE);
         server.seal(&init.root_token);
     }
+}
+
+#[test]
+fn of_several_configured_tpms_it_is_the_files_own_unless_another_is_named() {
+    let (tpm, other) = (Swtpm::start(), Swtpm::start());
+    let home = Home::new();
+    home.put("all", &lines(&shares_of_nobody(5, 3)));
+    let source = |name: &str, tpm: &Swtpm| {
+        let tcti = tpm.tcti();
+        format!("name = \"{name}\"\nshares = {{ tpm2 = \"{name}.tpm2\", tcti = \"{tcti}\" }}")
+    };
+    let clusters = cluster(&["http://127.0.0.1:1"], &source("a", &other))
+        + &cluster(&["http://127.0.0.1:2"], &source("shares", &tpm));
+    home.config(&clusters);
+    let enrolled = |more: &[&str]| {
+        let arguments = ["all", "--tpm2", "--output", "shares.tpm2", "--threshold", "3", "--force"];
+        document(enroll(&home, &arguments).args(["--config", "config.toml"]).args(more));
+        fs::read(home.path("shares.tpm2")).unwrap()
+    };
+    let opened_by = |tpm: &Swtpm, file: &[u8]| {
+        home.put("here.tpm2", std::str::from_utf8(file).unwrap());
+        let arguments = ["--rebind", "--output", "here.tpm2", "--tcti", &tpm.tcti()];
+        run(&mut enroll(&home, &arguments)).status.success()
+    };
+    let file = enrolled(&[]);
+    assert!(opened_by(&tpm, &file) && !opened_by(&other, &file));
+    let file = enrolled(&["--tcti", &other.tcti()]);
+    assert!(opened_by(&other, &file) && !opened_by(&tpm, &file));
 }
 
 #[test]

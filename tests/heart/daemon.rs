@@ -14,6 +14,8 @@ pub(crate) enum Phase {
     Asking { arrives: Moment, gives_up: Moment, served: bool },
     /// What it will have seen then, unless the server's connections end before.
     Answered { at: Moment, seen: Observation, from_server: bool },
+    /// It does not run.
+    Gone,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what it has seen, each by itself")]
@@ -94,7 +96,7 @@ impl Daemon {
         self.step = self.machine.start();
         self.phase = Phase::Waiting(now);
         (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);
-        (self.connected, self.left) = (false, false);
+        (self.connected, self.left, self.told) = (false, false, None);
     }
 
     /// The server's connections end. A request under way tells it by itself.
@@ -123,6 +125,7 @@ impl Daemon {
     /// When it acts or learns something next, if nothing else happens.
     pub(crate) fn due(&self, now: Moment) -> Moment {
         match self.phase {
+            Phase::Gone => Moment::MAX,
             Phase::Waiting(_) if self.told.is_some() || self.left => now,
             // While a change of the source would be good news, it is noticed within a second.
             Phase::Waiting(at) if self.machine.waits_for_shares() && self.loaded != self.source => {

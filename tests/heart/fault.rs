@@ -53,6 +53,10 @@ pub(crate) enum Fault {
     Resume,
     /// The daemons are killed and started again.
     DaemonRestart,
+    /// The daemon with this number is killed.
+    DaemonEnds(usize),
+    /// It is started again, unless it runs.
+    DaemonBegins(usize),
 }
 
 impl Fault {

@@ -7,6 +7,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod custody;
 mod daemon;
 mod fault;
 mod histories;

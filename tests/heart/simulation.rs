@@ -164,6 +164,7 @@ impl World {
         let now = self.now;
         let daemon = &mut self.daemons[who];
         match std::mem::replace(&mut daemon.phase, Phase::Waiting(now)) {
+            Phase::Gone => unreachable!("its turn never comes"),
             Phase::Answered { seen, .. } => daemon.learn(now, seen),
             Phase::Asking { gives_up, served: false, .. } => self.arrive(who, gives_up),
             Phase::Asking { served: true, .. } => {
@@ -280,16 +281,31 @@ impl World {
             Fault::Hold => self.tell(&Observation::Hold),
             Fault::Resume => self.tell(&Observation::Resume),
             Fault::DaemonRestart => {
-                for daemon in &mut self.daemons {
-                    if let Phase::Asking { arrives, served: false, .. } = daemon.phase {
-                        self.late.push((arrives, daemon.step.action));
-                    }
-                    let seed = self.rng.u64(..);
-                    daemon.restart(seed, now);
+                for who in 0..self.daemons.len() {
+                    self.end_daemon(who);
+                    self.begin_daemon(who);
                 }
+            }
+            Fault::DaemonEnds(who) => self.end_daemon(who),
+            Fault::DaemonBegins(who) if matches!(self.daemons[who].phase, Phase::Gone) => {
+                self.begin_daemon(who);
             }
             _ => {}
         }
+    }
+
+    fn end_daemon(&mut self, who: usize) {
+        let daemon = &mut self.daemons[who];
+        // What it sent arrives all the same.
+        if let Phase::Asking { arrives, served: false, .. } = daemon.phase {
+            self.late.push((arrives, daemon.step.action));
+        }
+        daemon.phase = Phase::Gone;
+    }
+
+    fn begin_daemon(&mut self, who: usize) {
+        let seed = self.rng.u64(..);
+        self.daemons[who].restart(seed, self.now);
     }
 
     fn tell(&mut self, what: &Observation) {

@@ -128,13 +128,15 @@ fn sealed_to_a_tpm() {
     let server = Server::start_plain();
     let home = home_of(&server.url());
     let (identity, recipient) = age_key(&home, "anna");
-    let arguments =
-        ["--tpm2", "--pcrs", "7", "--tcti", &tcti, "--output", "shares.tpm2", "--recipient", &recipient];
+    // Which TPM is in the configuration.
+    let source = format!("shares = {{ tpm2 = \"shares.tpm2\", tcti = \"{tcti}\" }}");
+    home.configure(&[&server.url()], &source);
+    let arguments = ["--tpm2", "--pcrs", "7", "--output", "shares.tpm2", "--recipient", &recipient];
     let document = document(&mut init(&home, &arguments));
     assert_eq!(names(&home), ["anna", "shares.age", "shares.tpm2"]);
     let shares = shares_in(&decrypted(&identity, &home.path("shares.age")));
     nothing_in_clear(&home, &shares, document["root_token"]["shown"]["token"].as_str().unwrap());
-    daemon_unseals(&home, &server, &format!("shares = {{ tpm2 = \"shares.tpm2\", tcti = \"{tcti}\" }}"));
+    daemon_unseals(&home, &server, &source);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::certs::Issued;
+use super::network::Namespace;
 
 /// A connection, encrypted or not.
 pub trait Stream: Read + Write + Send {}
@@ -46,13 +47,14 @@ pub struct Client {
     address: SocketAddr,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     timeout: Duration,
+    namespace: Option<Namespace>,
 }
 
 impl Client {
     /// Over plain HTTP.
     pub fn plain(address: SocketAddr) -> Self {
         // Longer than a server holds the share that completes a round, 90 s at most.
-        Self { address, tls: None, timeout: Duration::from_secs(100) }
+        Self { address, tls: None, timeout: Duration::from_secs(100), namespace: None }
     }
 
     /// Over TLS, believing the authorities in `trusted` (PEM; empty: believes nobody), showing `certificate`.
@@ -81,6 +83,11 @@ impl Client {
         Self { timeout, ..self }
     }
 
+    /// Asks from within this namespace.
+    pub fn within(self, namespace: &Namespace) -> Self {
+        Self { namespace: Some(namespace.clone()), ..self }
+    }
+
     /// GET.
     pub fn get(&self, path: &str) -> io::Result<Answer> {
         self.request("GET", path, &[], b"")
@@ -99,7 +106,8 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Answer> {
-        let tcp = TcpStream::connect_timeout(&self.address, self.timeout)?;
+        let connect = || TcpStream::connect_timeout(&self.address, self.timeout);
+        let tcp = self.namespace.as_ref().map_or_else(connect, |namespace| namespace.inside(connect))?;
         tcp.set_read_timeout(Some(self.timeout))?;
         tcp.set_write_timeout(Some(self.timeout))?;
         let mut stream: Box<dyn Stream> = match &self.tls {

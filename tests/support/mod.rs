@@ -20,10 +20,12 @@
 )]
 
 pub mod certs;
+pub mod fleet;
 pub mod guarded;
 pub mod home;
 pub mod hostile;
 pub mod http;
+pub mod network;
 pub mod openbao;
 pub mod output;
 pub mod ports;

@@ -48,6 +48,11 @@ impl Port {
         }
     }
 
+    /// A port that nobody contends for: in a namespace of its own.
+    pub fn fixed(ip: IpAddr, port: u16) -> Self {
+        Self { address: SocketAddr::new(ip, port), holder: None }
+    }
+
     /// Lets go of it, for a server that starts now. Whoever is quicker has it: the server may have to try again.
     pub fn release(&mut self) {
         self.holder = None;

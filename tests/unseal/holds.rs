@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::certs::Authority;
@@ -65,6 +66,52 @@ fn status(home: &Home) -> Value {
     let mut command = home.command(&["status", "--json"]);
     let output = run(command.arg("--socket").arg(home.path("run/control.sock")));
     serde_json::from_slice::<Value>(&output.stdout).unwrap()["nodes"][0].clone()
+}
+
+#[test]
+fn a_second_daemon_leaves_the_socket_and_the_holds_to_the_first() {
+    let (mut server, init, home, mut first) = unsealed("on_operator_seal = \"hold\"");
+    let url = server.url();
+    told(&home, &["hold", "--all"]);
+    first.wait_for_line("held (on request; it is unsealed)");
+
+    let mut second = start(&home);
+    let line = second.wait_for_line("another daemon listens at").text;
+    assert!(
+        line.contains("run/control.sock: `hold` and `resume` reach that one and not this one. "),
+        "{line}"
+    );
+    assert!(line.contains("Stop one of the two"), "{line}");
+    second.wait_for_line("held (on request; it is unsealed)");
+    server.kill();
+    second.wait_for_line("unreachable");
+    server.start();
+    for daemon in [&mut first, &mut second] {
+        daemon.wait_for_line("held (on request; it is sealed)");
+    }
+    assert_eq!(told(&home, &["resume", "--all"]), format!("{url}: looked after again\n"));
+    first.wait_for_line(": unsealed (active)");
+    assert!(!second.output().contains(": unsealed (active)"), "it was not asked:\n{}", second.output());
+
+    // Nobody takes an order, or a connection, and still the first one listens.
+    first.signal(Signal::STOP);
+    drop(second);
+    let booked = fs::read(home.path("run/holds.json")).unwrap();
+    let mut second = start(&home);
+    second.wait_for_line("another daemon listens at");
+    second.wait_for_line(": unsealed (active)");
+    server.seal(&init.root_token);
+    second.wait_for_line("held (an operator sealed it)");
+    assert_eq!(fs::read(home.path("run/holds.json")).unwrap(), booked);
+
+    // What is left of a daemon that was killed is nobody's.
+    drop(first);
+    drop(second);
+    let mut third = start(&home);
+    third.wait_for_line(": unsealed (active)");
+    assert!(!third.output().contains("another daemon"), "{}", third.output());
+    told(&home, &["hold", "--all"]);
+    third.wait_for_line("held (on request; it is unsealed)");
 }
 
 #[test]

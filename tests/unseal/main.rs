@@ -24,3 +24,5 @@ mod rounds;
 mod shares;
 #[path = "../support/mod.rs"]
 mod support;
+mod thousand;
+mod told;

@@ -1,5 +1,6 @@
 //! `vault-unseal check`.
 
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
@@ -205,4 +206,45 @@ fn findings_in_json() {
     assert_eq!(output.status.code(), Some(4));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     is_as_in("check.json", &normal.text(&(serde_json::to_string_pretty(&document).unwrap() + "\n")));
+}
+
+/// A filter of system calls (seccomp(2)) that refuses `PR_SET_DUMPABLE`, and then the program that is named.
+const REFUSING: &str = "my $call = 0 + shift; \
+    my $filter = pack('SCCL' x 6, 0x20,0,0,0, 0x15,0,3,$call, 0x20,0,0,16, 0x15,0,1,4, 6,0,0,0x50001, 6,0,0,0x7fff0000); \
+    syscall($call, 38, 1, 0, 0, 0) == 0 or die; \
+    syscall($call, 22, 2, pack('Sx![P]P', 6, $filter)) == 0 or die; \
+    exec { $ARGV[0] } @ARGV or die";
+
+#[test]
+fn memory_that_cannot_be_protected_is_a_warning() {
+    let call = match std::env::consts::ARCH {
+        "x86_64" => "157",
+        "aarch64" => "167",
+        "arm" => "172",
+        other => {
+            println!("NOT TESTED: the number of prctl(2) on {other} is not known here");
+            return;
+        }
+    };
+    let server = says(&health(true, false, &json!({})), &json!({}));
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(3, 2)));
+    let refused = |verb: &[&str]| {
+        let command = home.command(verb);
+        let mut perl = Command::new("/usr/bin/perl");
+        perl.args(["-e", REFUSING, call]).arg(command.get_program()).args(command.get_args()).env_clear();
+        run(perl.current_dir(home.directory()))
+    };
+    let output = refused(&["check", "--json"]);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = told["findings"].as_array().unwrap();
+    let found = findings.iter().find(|found| found["kind"] == "memory-unprotected").expect("it is found");
+    assert_eq!((&found["severity"], &found["subject"]), (&json!("warning"), &json!("this process")));
+    assert_eq!(
+        found["message"],
+        "the kernel does not let this process protect its memory: Operation not permitted (os error 1)"
+    );
+    assert_eq!(output.status.code(), Some(0), "a warning keeps no server from being unsealed");
+    assert_eq!(refused(&["run"]).status.code(), Some(1), "as the remedy says");
+    let output = run(&mut home.command(&["check", "--json"]));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("memory-unprotected"));
 }

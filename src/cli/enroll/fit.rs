@@ -4,7 +4,7 @@ use super::request::Parts;
 use crate::cli::ConfigArguments;
 use crate::cli::look::{Target, targets};
 use crate::cli::start::runtime;
-use crate::config::{self, Environment, Purpose};
+use crate::config::{self, Environment, Loaded, Purpose};
 use crate::explain::Explain;
 use crate::shares::{Misfit, Scheme, ShareSet, Split};
 use std::time::Duration;
@@ -179,16 +179,18 @@ fn indices(shares: &ShareSet, positions: &[usize]) -> Result<Vec<usize>, Unfit> 
 
 /// Asks the configured servers how many shares they have and need; `None` when none says so, or not all the same.
 pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<Scheme> {
-    let environment = Environment::of_process();
-    // A configuration that is wrong, or not there yet, is for `check` to tell.
-    let loaded =
-        config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()?;
-    let targets = targets(&loaded.settings).ok()?;
+    let targets = targets(&configured(arguments)?.settings).ok()?;
     let runtime = runtime().ok()?;
     let schemes = runtime.block_on(schemes(&targets));
     runtime.shutdown_background();
     let first = schemes.first().copied()?;
     schemes.iter().all(|scheme| *scheme == first).then_some(first)
+}
+
+/// The configuration; one that is wrong, or not there yet, is for `check` to tell.
+pub(super) fn configured(arguments: &ConfigArguments) -> Option<Loaded> {
+    let environment = Environment::of_process();
+    config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()
 }
 
 async fn schemes(targets: &[Target]) -> Vec<Scheme> {

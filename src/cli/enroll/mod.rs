@@ -15,6 +15,7 @@ pub use arguments::EnrollArguments;
 pub(super) use next::steps;
 pub(super) use show::protection;
 
+use super::home_choice::at_configured_tpm;
 use super::start::fail;
 use super::{ConfigArguments, Exit};
 use crate::explain::Explain;
@@ -44,6 +45,9 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
 
 fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Failure> {
     let mut request = Request::of(options)?;
+    if let Some(loaded) = fit::configured(arguments) {
+        at_configured_tpm(&mut request.home, &loaded.settings);
+    }
     let rebound = matches!(request.from, From::Home(_));
     if rebound {
         request.home = request.home.bound_as_before()?;

@@ -29,6 +29,7 @@ pub(super) use arguments::EXAMPLES;
 pub use arguments::{InitArguments, RootToken};
 
 use super::enroll::Unmeasured;
+use super::home_choice::at_configured_tpm;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::Purpose;
@@ -55,7 +56,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
         eprintln!("error: the kernel does not let this process protect its memory: {error}");
         return Exit::Failed;
     }
-    let request = match Request::of(options) {
+    let mut request = match Request::of(options) {
         Ok(request) => request,
         Err(misuse) => return fail(&misuse, Exit::Usage),
     };
@@ -67,6 +68,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
     for notice in &loaded.notices {
         eprintln!("{}", report::error::render_warning(notice));
     }
+    at_configured_tpm(&mut request.home, &loaded.settings);
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

@@ -4,30 +4,42 @@
 use super::Machine;
 use crate::unseal::attempt::Attempt;
 use crate::unseal::{Action, Moment, State, Step, pacing};
-use crate::vault::Unreachable;
+use crate::vault::{Life, Unreachable};
+use std::time::Duration;
 
 /// Until when the outcome of a complete round is awaited.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
     until: Moment,
+    /// The life of the server in which the round was completed; `None` if the connection may have been lost since.
+    /// In another life nothing is left of the round.
+    life: Option<Life>,
 }
 
 impl Machine {
     /// Our share was taken and the round is over, yet the server is sealed and reports no error.
     pub(super) fn join(&mut self, now: Moment) -> Step {
         let completes = matches!(self.last, Action::Submit { completes: true, .. });
-        let undisturbed = self.attempt.as_ref().is_some_and(|attempt| {
+        let Some(attempt) = &self.attempt else { return self.at_once(Action::AskHealth) };
+        let patience = match (attempt.full_custody(), completes) {
             // With fewer shares than needed, others' shares belong to the plan.
-            completes && (!attempt.full_custody() || attempt.is_ours_alone())
-        });
-        let patience = if undisturbed { pacing::JOIN_PATIENCE } else { pacing::JOIN_PATIENCE_DISTURBED };
+            (false, true) => pacing::JOIN_PATIENCE,
+            (false, false) => self.patience_for_peers(),
+            (true, true) if attempt.is_ours_alone() => pacing::JOIN_PATIENCE,
+            (true, _) => pacing::JOIN_PATIENCE_DISTURBED,
+        };
         self.note_fruitless();
         self.wait_for_outcome(now.saturating_add(patience))
     }
 
+    /// How long a peer's complete round is given.
+    pub(super) fn patience_for_peers(&self) -> Duration {
+        if self.newcomer { pacing::JOIN_PATIENCE_FOR_PEERS } else { pacing::ROUND_PATIENCE_FOR_PEERS }
+    }
+
     pub(super) fn wait_for_outcome(&mut self, until: Moment) -> Step {
         self.abandon();
-        self.patience = Some(Patience { until });
+        self.patience = Some(Patience { until, life: self.life });
         self.state = Some(State::Joining);
         self.after(self.pacing.joining(), Action::AskHealth)
     }
@@ -40,9 +52,18 @@ impl Machine {
         }
     }
 
+    /// Health came from this life of the server.
+    pub(super) fn meet(&mut self, life: Life) {
+        self.life = Some(life);
+        // Its connection broke without a word, or a question about it went over the next one.
+        if self.patience.is_some_and(|patience| patience.life.is_some_and(|known| known != life)) {
+            self.patience = None;
+        }
+    }
+
     /// The server is sealed while an outcome is awaited.
     pub(super) fn still_patient(&mut self, now: Moment) -> Option<Step> {
-        let Patience { until } = self.patience?;
+        let Patience { until, .. } = self.patience?;
         if now >= until {
             self.patience = None;
             return None;
@@ -51,13 +72,18 @@ impl Machine {
             let delay = "the answer to the last share was lost, its outcome is awaited".to_owned();
             self.state = Some(State::Sealed { delay: Some(delay) });
         }
-        Some(self.after(self.pacing.joining(), Action::AskHealth))
+        Some(self.after(self.pacing.joining().min(until.saturating_sub(now)), Action::AskHealth))
     }
 
     /// A server that is there but does not answer, where that has a meaning of its own.
     pub(super) fn silence(&mut self, now: Moment, cause: &Unreachable) -> Option<Step> {
         if !is_silence(cause) {
             return None;
+        }
+        // Whoever waits in vain for an answer ends the connection.
+        self.life = None;
+        if let Some(patience) = &mut self.patience {
+            patience.life = None;
         }
         match self.last {
             // The handler may be waiting for the leader: the share was taken.
@@ -80,7 +106,8 @@ impl Machine {
     pub(super) fn doubt_lost_answer(&mut self, now: Moment, cause: &Unreachable) {
         let lost = matches!(self.last, Action::Submit { completes: true, .. })
             && matches!(cause, Unreachable::Closed | Unreachable::Network(_));
-        self.patience = lost.then(|| Patience { until: now.saturating_add(pacing::LOST_ANSWER_PATIENCE) });
+        self.patience =
+            lost.then(|| Patience { until: now.saturating_add(pacing::LOST_ANSWER_PATIENCE), life: None });
     }
 }
 

@@ -40,6 +40,7 @@ impl Machine {
 
     pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
+        self.meet(life);
         if health.removed {
             return self.leave_alone(State::Removed);
         }
@@ -101,7 +102,7 @@ impl Machine {
         ) {
             self.state = Some(State::Sealed { delay: None });
         }
-        let pause = self.pacing.turn(now, self.full_custody);
+        let pause = self.pacing.turn(now);
         if !pause.is_zero() {
             // Read again after it: what a round looked like before the pause says nothing of it then.
             return self.after(pause, Action::ReadSealStatus);
@@ -117,6 +118,7 @@ impl Machine {
 
     fn unsealed(&mut self, state: State) -> Step {
         self.forget();
+        self.newcomer = false;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {
             self.pacing.begin_to_settle();
         }
@@ -127,6 +129,7 @@ impl Machine {
 
     pub(super) fn uninitialized(&mut self) -> Step {
         self.forget();
+        self.newcomer = true;
         self.state = Some(State::Uninitialized);
         self.after(self.pacing.pace.poll_interval, Action::AskHealth)
     }

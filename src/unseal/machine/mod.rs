@@ -12,7 +12,7 @@ use super::hold::Wishes;
 use super::pacing::Pacing;
 use super::{Action, Event, Hold, Moment, Observation, State, Step};
 use crate::config::{OnOperatorSeal, Pace};
-use crate::vault::{SealStatus, UnsealAnswer};
+use crate::vault::{Life, SealStatus, UnsealAnswer};
 use joining::Patience;
 use std::time::Duration;
 use verdict::Rejection;
@@ -31,6 +31,10 @@ pub struct Machine {
     attempt: Option<Attempt>,
     /// While it lasts nothing is submitted: a complete round may still bear fruit.
     patience: Option<Patience>,
+    /// The life of the server that the last health came from.
+    life: Option<Life>,
+    /// It was seen uninitialised, and not unsealed since: it may join a cluster.
+    newcomer: bool,
     rejection: Option<Rejection>,
     wishes: Wishes,
     /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next
@@ -58,6 +62,8 @@ impl Machine {
             found: None,
             attempt: None,
             patience: None,
+            life: None,
+            newcomer: false,
             rejection: None,
             wishes: Wishes::default(),
             fruitless: 0,

@@ -1,7 +1,7 @@
 //! Fewer shares than needed: ours are in, the rest is for others to give.
 
 use super::Machine;
-use crate::unseal::{Action, Event, Moment, State, Step, pacing};
+use crate::unseal::{Action, Event, Moment, State, Step};
 use crate::vault::SealStatus;
 
 impl Machine {
@@ -37,7 +37,7 @@ impl Machine {
         let completed = same_plan && status.progress == 0 && attempt.round.next_completes(attempt.threshold);
         if completed {
             // A peer's share may have completed the round and set off a raft join.
-            return Some(self.wait_for_outcome(now.saturating_add(pacing::JOIN_PATIENCE_FOR_PEERS)));
+            return Some(self.wait_for_outcome(now.saturating_add(self.patience_for_peers())));
         }
         self.abandon();
         self.events.push(Event::RoundLost);

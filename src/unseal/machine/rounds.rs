@@ -81,7 +81,7 @@ impl Machine {
             return self.again(delay);
         }
         self.state = Some(State::Sealed { delay: Some(delay) });
-        let pause = self.pacing.book(now, true);
+        let pause = self.pacing.book(now);
         self.after(pause, Action::Reset)
     }
 

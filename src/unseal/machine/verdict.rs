@@ -6,6 +6,9 @@ use crate::shares::Misfit;
 use crate::unseal::{Action, Moment, State, Step, pacing};
 use std::time::Duration;
 
+/// What becomes of a share source that was mended.
+const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
+
 /// Proof that our shares are not this server's.
 #[derive(Debug)]
 pub(super) struct Rejection {
@@ -36,7 +39,8 @@ impl Machine {
     /// They cannot be this server's, so it was not asked: to look again costs nobody anything.
     pub(super) fn misfit(&mut self, now: Moment, misfit: &Misfit) -> Step {
         self.pacing.source_is_well();
-        let verdict = Verdict { kind: misfit.kind(), text: misfit.to_string(), advice: misfit.advice() };
+        let advice = misfit.advice().map(|advice| format!("{advice} {RETRIED}"));
+        let verdict = Verdict { kind: misfit.kind(), text: misfit.to_string(), advice };
         self.give_up(now, verdict, 0, self.pacing.pace.slow_interval)
     }
 

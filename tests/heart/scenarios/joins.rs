@@ -69,7 +69,11 @@ fn a_join_with_the_wrong_set_leads_to_the_next_set() {
 fn a_join_that_a_peer_set_off_is_left_alone() {
     let mut world = World::new(Model::new(2, 2), vec![vec![0]], 1, vec![]);
     world.model.join = Some(Join { takes: secs(4), ..Join::default() });
-    becomes(&mut world, "waiting-for-peers", secs(1));
+    // A node that joins is first seen without anything in it.
+    world.model.initialized = false;
+    becomes(&mut world, "uninitialized", secs(1));
+    world.suffer(Fault::Initialize);
+    becomes(&mut world, "waiting-for-peers", secs(2));
     world.suffer(Fault::RightShare(1));
     becomes(&mut world, "joining", secs(2));
     becomes(&mut world, "unsealed", secs(5));

@@ -34,9 +34,9 @@ fn a_peer_alone_waits_and_says_so() {
     pass(&mut world, secs(3600));
     assert!(world.all("waiting-for-peers"));
     assert_eq!((world.submissions(), world.resets()), (2, 0));
-    // The round is lost: ours go in again, once it is clear that it was not completed.
+    // The round is lost: ours go in again, once it is clear that it was not completed, and soon enough for peers.
     world.suffer(Fault::StrangerReset);
-    pass(&mut world, secs(8));
+    pass(&mut world, secs(4));
     assert_eq!(world.submissions(), 4);
     // More shares come into the source: they are noticed and enough.
     let mut right = world.model.right();
@@ -45,6 +45,32 @@ fn a_peer_alone_waits_and_says_so() {
     let now = world.now;
     world.daemons[0].change_source(now);
     becomes(&mut world, "unsealed", secs(3));
+}
+
+#[test]
+fn a_round_that_a_restart_took_is_not_taken_for_complete() {
+    let mut world = World::new(Model::new(3, 3), vec![vec![0, 1]], 1, vec![]);
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    // As after a power cut: no connection is refused, the next question goes to the server that came back.
+    world.suffer(Fault::Crash);
+    world.suffer(Fault::Start);
+    pass(&mut world, secs(1));
+    assert_eq!((world.submissions(), world.model.seal_status().progress), (4, 2));
+}
+
+#[test]
+fn restarts_in_quick_succession_do_not_part_peers() {
+    for seed in 0..50 {
+        let mut world = World::new(Model::new(3, 3), vec![vec![0, 1]], seed, vec![]).beside(vec![vec![1, 2]]);
+        for _ in 0..20 {
+            let until = world.now + secs(3);
+            assert!(world.run(until, |world| !world.model.sealed), "{}", world.story());
+            pass(&mut world, Duration::from_millis(200));
+            world.suffer(Fault::Crash);
+            pass(&mut world, Duration::from_millis(200));
+            world.suffer(Fault::Start);
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A real OpenBao server on loopback, with raft storage in a directory of its own.
+//! A real OpenBao server on loopback or on a node of a [`Network`](super::network::Network), with raft storage in a directory of its own.
 
 mod api;
 mod settings;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 pub use api::{Init, is_active, is_sealed};
-pub use settings::Builder;
+pub use settings::{API_PORT, Builder};
 
 use super::certs::{Authority, Issued};
 use super::guarded::Guarded;
@@ -60,15 +60,14 @@ impl Server {
     fn create(settings: Builder) -> Self {
         let directory = tempfile::Builder::new().prefix("openbao-").tempdir().unwrap();
         fs::create_dir(directory.path().join("data")).unwrap();
-        let (api, cluster) = (Port::reserve(settings.ip), Port::reserve(settings.ip));
+        let (api, cluster) = settings.ports();
         let client = settings.client(api.address());
         let mut server = Self { settings, directory, api, cluster, client, process: None };
         server.settings.write_files(server.directory.path());
         let deadline = Instant::now() + PATIENCE;
         while let Attempt::PortTaken = server.attempt() {
             assert!(Instant::now() < deadline, "no port stays free:\n{}", server.log_tail());
-            server.api = Port::reserve(server.settings.ip);
-            server.cluster = Port::reserve(server.settings.ip);
+            (server.api, server.cluster) = server.settings.ports();
             server.client = server.settings.client(server.api.address());
         }
         server
@@ -85,25 +84,7 @@ impl Server {
     }
 
     fn attempt(&mut self) -> Attempt {
-        let hcl = self.settings.hcl(self.directory.path(), self.api.address(), self.cluster.address());
-        let config = self.directory.path().join("config.hcl");
-        fs::write(&config, hcl).unwrap();
-        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let log_from = log.metadata().unwrap().len();
-        self.api.release();
-        self.cluster.release();
-        let mut process = Guarded::spawn(
-            Command::new(bao())
-                .arg("server")
-                .arg("-config")
-                .arg(&config)
-                .env_clear()
-                .env("HOME", self.directory.path())
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().unwrap())
-                .stderr(log),
-        );
-
+        let (mut process, log_from) = self.spawn();
         // The line is printed once the listeners are bound: only then does an answer surely come from this process.
         let outcome = poll(PATIENCE, || {
             let ended = process.ended();
@@ -123,6 +104,39 @@ impl Server {
         outcome
     }
 
+    /// As [`Server::start`], without waiting for anything: for a server whose ports nobody contends for.
+    pub fn launch(&mut self) {
+        assert!(self.process.is_none(), "it runs already");
+        self.process = Some(self.spawn().0);
+    }
+
+    /// The process, and where its log begins.
+    fn spawn(&mut self) -> (Guarded, u64) {
+        let hcl = self.settings.hcl(self.directory.path(), self.api.address(), self.cluster.address());
+        let config = self.directory.path().join("config.hcl");
+        fs::write(&config, hcl).unwrap();
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
+        let log_from = log.metadata().unwrap().len();
+        self.api.release();
+        self.cluster.release();
+        let mut command = Command::new(bao());
+        command
+            .arg("server")
+            .arg("-config")
+            .arg(&config)
+            .env_clear()
+            .env("HOME", self.directory.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        let mut spawn = || Guarded::spawn(&mut command);
+        let process = match &self.settings.namespace {
+            None => spawn(),
+            Some(namespace) => namespace.inside(spawn),
+        };
+        (process, log_from)
+    }
+
     /// Ends it as systemd does: SIGTERM, then waits.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);
@@ -135,6 +149,14 @@ impl Server {
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.process = None;
+    }
+
+    /// Whether it has stopped running by itself or by a signal; it may be started again then.
+    pub fn ended(&mut self) -> bool {
+        if self.process.as_mut().is_some_and(|process| process.ended().is_some()) {
+            self.process = None;
+        }
+        self.process.is_none()
     }
 
     /// Makes it hang: connections are accepted by the kernel, nothing is answered.
@@ -164,12 +186,18 @@ impl Server {
         self.present(&certificate);
     }
 
-    fn signal(&mut self, signal: Signal) {
+    /// Any other signal.
+    pub fn signal(&mut self, signal: Signal) {
         self.process().signal(signal);
     }
 
     fn process(&mut self) -> &mut Guarded {
         self.process.as_mut().expect("it runs")
+    }
+
+    /// Whether it has been started and not been stopped since.
+    pub fn runs(&self) -> bool {
+        self.process.is_some()
     }
 
     /// The process; only while it runs.
@@ -209,7 +237,11 @@ impl Server {
         if let Some(ca) = self.settings.ca_file(self.directory.path()) {
             command.env("BAO_CACERT", ca);
         }
-        command.stdin(Stdio::null()).output().expect("bao starts")
+        let mut run = || command.stdin(Stdio::null()).output().expect("bao starts");
+        match &self.settings.namespace {
+            None => run(),
+            Some(namespace) => namespace.inside(run),
+        }
     }
 
     fn log_path(&self) -> PathBuf {
@@ -228,7 +260,8 @@ impl Server {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
-    fn log_since(&self, start: u64) -> String {
+    /// What it logged behind this many bytes.
+    pub fn log_since(&self, start: u64) -> String {
         let mut text = Vec::new();
         let mut file = File::open(self.log_path()).unwrap();
         file.seek(SeekFrom::Start(start)).unwrap();

@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use super::Server;
 use crate::support::certs::{Authority, Issued, Validity};
 use crate::support::http::Client;
+use crate::support::network::{Namespace, Network, address};
+use crate::support::ports::Port;
+
+/// Where servers listen that have an address to themselves.
+pub const API_PORT: u16 = 8200;
 
 /// A server to be: plain HTTP on 127.0.0.1, sealed by Shamir shares and alone, unless told otherwise.
 #[derive(Clone)]
@@ -19,6 +24,11 @@ pub struct Builder {
     client: Option<(Issued, String)>,
     static_seal: bool,
     leaders: Vec<Leader>,
+    /// Where it runs, if not on the host's loopback.
+    pub(super) namespace: Option<Namespace>,
+    /// Urls of the other members.
+    members: Vec<String>,
+    log_level: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -49,7 +59,26 @@ impl Builder {
             client: None,
             static_seal: false,
             leaders: Vec::new(),
+            namespace: None,
+            members: Vec::new(),
+            log_level: None,
         }
+    }
+
+    /// On a machine of its own: this node of a network, with its address and the ports 8200 and 8201.
+    pub fn on(self, network: &Network, node: usize) -> Self {
+        Self { ip: address(node), namespace: Some(network.node(node).clone()), ..self }
+    }
+
+    /// A raft node of this name that looks for these other members of its cluster by itself. After [`Builder::tls`],
+    /// whose authority is theirs, too.
+    pub fn member(self, node: &str, others: &[String]) -> Self {
+        Self { node: node.to_owned(), members: others.to_vec(), ..self }
+    }
+
+    /// Logs more than usual, or less: `debug` for each share that it is sent.
+    pub fn log_level(self, level: &'static str) -> Self {
+        Self { log_level: Some(level), ..self }
     }
 
     /// Another loopback address, 127.0.0.2 say.
@@ -100,9 +129,21 @@ impl Builder {
     }
 
     pub(super) fn client(&self, address: SocketAddr) -> Client {
-        match &self.tls {
+        let client = match &self.tls {
             None => Client::plain(address),
             Some(tls) => Client::tls(address, &tls.authority, self.client.as_ref().map(|(own, _)| own)),
+        };
+        match &self.namespace {
+            None => client,
+            Some(namespace) => client.within(namespace),
+        }
+    }
+
+    /// Its ports for the API and for its cluster.
+    pub(super) fn ports(&self) -> (Port, Port) {
+        match &self.namespace {
+            None => (Port::reserve(self.ip), Port::reserve(self.ip)),
+            Some(_) => (Port::fixed(self.ip, API_PORT), Port::fixed(self.ip, API_PORT + 1)),
         }
     }
 
@@ -132,7 +173,9 @@ impl Builder {
     pub(super) fn hcl(&self, directory: &Path, api: SocketAddr, cluster: SocketAddr) -> String {
         let (node, url, home) = (&self.node, self.url(api), directory.display());
         let mut storage = String::new();
-        for Leader { url, ca_file } in &self.leaders {
+        let members = self.members.iter().map(|url| (url, self.ca_file(directory)));
+        let leaders = self.leaders.iter().map(|Leader { url, ca_file }| (url, ca_file.clone()));
+        for (url, ca_file) in leaders.chain(members) {
             let trust = ca_file
                 .as_ref()
                 .map_or(String::new(), |file| format!("leader_ca_cert_file = \"{}\"", file.display()));
@@ -154,6 +197,7 @@ impl Builder {
         } else {
             String::new()
         };
+        let log_level = self.log_level.map_or(String::new(), |level| format!("log_level = \"{level}\"\n"));
         // performance_multiplier 1: elections take a second instead of five.
         format!(
             r#"ui = false
@@ -169,7 +213,7 @@ listener "tcp" {{
   cluster_address = "{cluster}"
   {listener}
 }}
-{seal}"#
+{seal}{log_level}"#
         )
     }
 }

@@ -1,0 +1,151 @@
+//! A thousand nodes, and what some of them do to the others: nothing.
+
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use vault_unseal::shares::tpm::Blob;
+
+use crate::support::certs::Authority;
+use crate::support::fleet::{Fleet, SHARES};
+use crate::support::home::{Home, cluster, lines, trusting};
+use crate::support::process::{Daemon, run};
+use crate::support::{PATIENCE, poll};
+
+/// The soft limit that a process of systemd's has is 1,024 descriptors; less shows the same with less.
+const FEW: &str = "ulimit -Sn 256";
+
+/// Asks a TPM that never answers, for as long as the daemon lives.
+const HELPER: &str = "#!/bin/sh\ntouch \"${0%/*}/asked\"\nwhile kill -0 $PPID; do sleep 0.1; done\n";
+
+/// Runs a command after a shell set its limits.
+fn limited(limits: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{limits} && exec \"$@\""), "sh"]).arg(command.get_program());
+    shell.args(command.get_args()).env_clear();
+    shell
+}
+
+/// A file as the helper writes it, that no TPM will ever open.
+fn sealed() -> String {
+    let blob = Blob {
+        shares: 2,
+        primary: [1; 34],
+        pcrs: None,
+        public: vec![2; 40],
+        private: vec![3; 40],
+        nonce: [4; 12],
+        ciphertext: vec![5; 200],
+    };
+    String::from_utf8(blob.render()).unwrap()
+}
+
+/// `[[cluster]]` with a name.
+fn named(name: &str, nodes: &[String], more: &str) -> String {
+    let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
+    cluster(&nodes, &format!("name = {name:?}\n{more}"))
+}
+
+#[test]
+fn dead_silent_and_hanging_clusters_delay_no_other() {
+    let authority = Authority::new("Private CA");
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.put("shares.tpm2", &sealed());
+    let tls = trusting(&authority.write(home.directory(), "ca.crt"));
+    // More than the runtime has threads by default.
+    let mut hanging = Fleet::http(520);
+    let dead = Fleet::http(100);
+    // The kernel takes connections, and nobody ever reads from them.
+    let silent: Vec<TcpListener> =
+        (0..20).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+    let silent: Vec<(String, TcpListener)> =
+        silent.into_iter().map(|port| (format!("http://{}", port.local_addr().unwrap()), port)).collect();
+    let silent_urls: Vec<String> = silent.iter().map(|(url, _)| url.clone()).collect();
+    let mut plain = Fleet::http(110);
+    let mut secret = Fleet::tls(250, &authority);
+    let config = [
+        named("hanging", &hanging.urls(), "shares = { tpm2 = \"shares.tpm2\" }"),
+        named("dead", &dead.urls(), ""),
+        named("silent", &silent_urls, ""),
+        named("plain", &plain.urls(), ""),
+        named("secret", &secret.urls(), &tls),
+    ];
+    home.config(&config.concat());
+
+    // The helper is looked for beside the running executable.
+    let place = tempfile::Builder::new().prefix("beside-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (program, helper) = (place.path().join("vault-unseal"), place.path().join("vault-unseal-tpm"));
+    fs::hard_link(env!("CARGO_BIN_EXE_vault-unseal"), &program).unwrap();
+    fs::write(&helper, HELPER).unwrap();
+    fs::set_permissions(&helper, Permissions::from_mode(0o755)).unwrap();
+
+    hanging.start();
+    let mut command = Command::new(&program);
+    command.args(["run", "--config"]).arg(home.path("config.toml"));
+    let mut daemon = Daemon::start(&mut limited(FEW, &command));
+    poll(PATIENCE, || place.path().join("asked").exists().then_some(())).expect("the TPM is asked");
+    let last = hanging.urls().pop().unwrap();
+    daemon.wait_for_line(&format!("{last}: sealed"));
+
+    plain.start();
+    secret.start();
+    plain.wait_until_unsealed(PATIENCE);
+    secret.wait_until_unsealed(PATIENCE);
+    assert_eq!(hanging.unsealed(), 0);
+    let threads = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap().count();
+    assert!(threads < 20, "{threads} threads wait for one TPM");
+    daemon.terminate();
+    assert!(daemon.exit_status(PATIENCE).success());
+}
+
+#[test]
+fn a_thousand_nodes_need_no_higher_limit_of_descriptors_than_the_hard_one() {
+    let mut fleet = Fleet::http(1000);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.config(&named("all", &fleet.urls(), ""));
+    let status = || {
+        let output = run(&mut limited(FEW, &home.command(&["status", "--json"])));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let states = told["nodes"].as_array().unwrap().iter().map(|node| node["state"].clone());
+        states.collect::<Vec<_>>()
+    };
+    assert_eq!(status(), vec!["sealed"; 1000]);
+
+    let _daemon = Daemon::start(&mut limited(FEW, &home.command(&["run"])));
+    let output = run(&mut limited(FEW, &home.command(&["wait", "--timeout", "30s", "--json"])));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(fleet.unsealed(), 1000);
+    assert_eq!(status(), vec!["unsealed"; 1000]);
+    let output = run(&mut limited(FEW, &home.command(&["check", "--json"])));
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(!told.contains("too-few-descriptors") && !told.contains("unreachable"), "{told}");
+}
+
+#[test]
+fn a_hard_limit_that_is_too_low_is_said_and_used_up() {
+    let mut fleet = Fleet::http(60);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.config(&named("all", &fleet.urls(), ""));
+    let few = "ulimit -Sn 50 && ulimit -Hn 100";
+    let said = "60 nodes take up to 184 file descriptors, and this process may have 100";
+    let mut daemon = Daemon::start(&mut limited(few, &home.command(&["run"])));
+    let line = daemon.wait_for_line(said).text;
+    assert!(line.contains("Set LimitNOFILE=184 with `systemctl edit vault-unseal`"), "{line}");
+    fleet.wait_until_unsealed(PATIENCE);
+    daemon.hangup();
+    daemon.wait_for_line(said);
+
+    let output = run(&mut limited(few, &home.command(&["status"])));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains(&format!("warning: {said}")), "{told}");
+    let output = run(&mut limited(few, &home.command(&["check"])));
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains(said), "{told}");
+}
