@@ -1,12 +1,18 @@
 //! The verdict that our shares are not this server's, and when to doubt it.
 
 use super::Machine;
+use crate::explain::Explain;
+use crate::shares::Misfit;
 use crate::unseal::{Action, Moment, State, Step, pacing};
+use std::time::Duration;
+
+/// What becomes of a share source that was mended.
+const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
 
 /// Proof that our shares are not this server's.
 #[derive(Debug)]
 pub(super) struct Rejection {
-    text: String,
+    verdict: Verdict,
     times: u32,
     /// The next try, if nobody asks for one earlier.
     retry_at: Moment,
@@ -14,18 +20,40 @@ pub(super) struct Rejection {
     retry_after_restart: Moment,
 }
 
+/// What is said of it.
+#[derive(Debug, Clone)]
+struct Verdict {
+    kind: &'static str,
+    text: String,
+    advice: Option<String>,
+}
+
 impl Machine {
+    /// The server refused them: `text` is its word.
     pub(super) fn reject(&mut self, now: Moment, text: String) -> Step {
-        self.abandon();
         let times = self.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
+        let verdict = Verdict { kind: "shares-refused", text, advice: None };
+        self.give_up(now, verdict, times, pacing::rejected_retry(times))
+    }
+
+    /// They cannot be this server's, so it was not asked: to look again costs nobody anything.
+    pub(super) fn misfit(&mut self, now: Moment, misfit: &Misfit) -> Step {
+        self.pacing.source_is_well();
+        let advice = misfit.advice().map(|advice| format!("{advice} {RETRIED}"));
+        let verdict = Verdict { kind: misfit.kind(), text: misfit.to_string(), advice };
+        self.give_up(now, verdict, 0, self.pacing.pace.slow_interval)
+    }
+
+    fn give_up(&mut self, now: Moment, verdict: Verdict, times: u32, retry: Duration) -> Step {
+        self.abandon();
+        self.state = Some(verdict.state());
         self.rejection = Some(Rejection {
-            text: text.clone(),
+            verdict,
             times,
-            retry_at: now.saturating_add(pacing::rejected_retry(times)),
+            retry_at: now.saturating_add(retry),
             retry_after_restart: now.saturating_add(self.pacing.pace.slow_interval),
         });
         self.fruitless = 0;
-        self.state = Some(State::SharesRejected { text });
         self.after(self.pacing.pace.slow_interval, Action::AskHealth)
     }
 
@@ -36,7 +64,7 @@ impl Machine {
         if left.is_zero() {
             return None;
         }
-        self.state = Some(State::SharesRejected { text: rejection.text.clone() });
+        self.state = Some(rejection.verdict.state());
         Some(self.after(self.pacing.pace.slow_interval.min(left), Action::AskHealth))
     }
 
@@ -45,5 +73,12 @@ impl Machine {
         if let Some(rejection) = &mut self.rejection {
             rejection.retry_at = rejection.retry_at.min(rejection.retry_after_restart);
         }
+    }
+}
+
+impl Verdict {
+    fn state(&self) -> State {
+        let Self { kind, text, advice } = self.clone();
+        State::SharesRejected { kind, text, advice }
     }
 }
