@@ -22,6 +22,8 @@ pub struct Memberships {
     clusters: BTreeMap<String, Cluster>,
     /// The clusters whose shares unsealed a server that showed this id, and how many of their nodes did.
     proofs: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Ids and clusters in `proofs` of which several nodes of another cluster showed the id before.
+    contested: BTreeSet<(String, String)>,
     revision: u64,
 }
 
@@ -162,33 +164,31 @@ impl Memberships {
     /// What the cluster itself is: what a node shows that our own shares unsealed; else what most of its nodes show, but
     /// for what another cluster is proved to be. Of several, what the first of them in the configuration does.
     fn own(&self, cluster: &str) -> Option<&Membership> {
-        let mut votes: Vec<Vote<'_>> = Vec::new();
+        let mut votes: BTreeMap<&str, Vote<'_>> = BTreeMap::new();
         for node in self.clusters.get(cluster)?.nodes.values() {
             let Some(shows) = &node.shows else { continue };
-            match votes.iter_mut().find(|vote| vote.shows.id == shows.id) {
-                Some(vote) => {
-                    vote.count += 1;
-                    vote.rank = vote.rank.min(node.rank);
-                }
-                None => votes.push(Vote { shows, count: 1, rank: node.rank }),
-            }
+            let vote = votes.entry(&shows.id).or_insert(Vote { shows, count: 0, rank: node.rank });
+            vote.count += 1;
+            vote.rank = vote.rank.min(node.rank);
         }
         let weight = |vote: &Vote<'_>| match self.proven(&vote.shows.id) {
             Some(name) if name == cluster => Some((true, 0)),
             Some(_) => None,
             None => Some((false, vote.count)),
         };
-        let weighed = votes.iter().filter_map(|vote| Some((weight(vote)?, vote)));
+        let weighed = votes.values().filter_map(|vote| Some((weight(vote)?, vote)));
         let heaviest = weighed.max_by_key(|(weight, vote)| (*weight, Reverse(vote.rank)));
         heaviest.map(|(_, vote)| vote.shows)
     }
 
     /// The cluster that is proved to have this id. Two at once prove nothing: one server may be configured in both, and
-    /// who comes second is told that it is unsealed, whatever shares he brings.
+    /// who comes second is told that it is unsealed, whatever shares he brings. Nor does one server, which may lie, take
+    /// from several of another cluster what they are.
     fn proven(&self, id: &str) -> Option<&str> {
         let mut clusters = self.proofs.get(id)?.keys();
         let first = clusters.next()?;
-        clusters.next().is_none().then_some(first.as_str())
+        let alone = clusters.next().is_none();
+        (alone && !self.contested.contains(&(id.to_owned(), first.clone()))).then_some(first.as_str())
     }
 
     /// Changes what is known of a node. A cluster that turns out to be another than it was, set up anew one node after
@@ -224,7 +224,10 @@ impl Memberships {
             if let Some(clusters) = self.proofs.get_mut(&id) {
                 match clusters.get_mut(cluster) {
                     Some(count) if *count > 1 => *count -= 1,
-                    _ => drop(clusters.remove(cluster)),
+                    _ => {
+                        clusters.remove(cluster);
+                        self.contested.remove(&(id.clone(), cluster.to_owned()));
+                    }
                 }
                 if clusters.is_empty() {
                     self.proofs.remove(&id);
@@ -235,8 +238,19 @@ impl Memberships {
             if let Some(known) = self.clusters.get_mut(cluster) {
                 known.once.insert(id.clone());
             }
+            if self.clusters.iter().any(|(name, known)| name != cluster && known.is_held_by_several(&id)) {
+                self.contested.insert((id.clone(), cluster.to_owned()));
+            }
             *self.proofs.entry(id).or_default().entry(cluster.to_owned()).or_default() += 1;
         }
+    }
+}
+
+impl Cluster {
+    /// The cluster itself is this, and more than one of its nodes shows it.
+    fn is_held_by_several(&self, id: &str) -> bool {
+        let shows = |node: &&Node| node.shows.as_ref().is_some_and(|shows| shows.id == id);
+        self.own.as_deref() == Some(id) && self.nodes.values().filter(shows).count() > 1
     }
 }
 

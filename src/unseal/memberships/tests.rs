@@ -135,6 +135,30 @@ fn who_is_an_outsider_after_what() {
             &[Opened("cabin", 'n', "Y"), Opened("home", 'a', "Y"), Refuted("home", 'a')],
             &["a Y - cabin"],
         ),
+        (
+            "a server that lies takes nobody from a cluster of several",
+            &[
+                Shows("home", 'a', "X"),
+                Shows("home", 'b', "X"),
+                Opened("cabin", 'n', "X"),
+                Silent("home", 'a'),
+                Shows("home", 'c', "X"),
+            ],
+            &[],
+        ),
+        (
+            "and what is proved counts again when the lie is over",
+            &[
+                Shows("home", 'a', "X"),
+                Shows("home", 'b', "X"),
+                Opened("cabin", 'n', "X"),
+                Opened("home", 'a', "X"),
+                Opened("cabin", 'n', "Y"),
+                Shows("home", 'b', "Z"),
+                Shows("home", 'c', "Z"),
+            ],
+            &["b Z X -", "c Z X -"],
+        ),
         ("taken out", &[Opened("cabin", 'n', "Y"), Shows("home", 'a', "Y"), Struck("cabin", 'n')], &[]),
         // Set up anew, one node after the other; c was switched off meanwhile and cannot show what it is.
         (
