@@ -9,7 +9,7 @@ use super::presence::Doorsteps;
 use super::shares::{Outcome, Reader, Shelf};
 use crate::explain::Explain;
 use crate::shares::{Scheme, ShareSet};
-use crate::unseal::{Action, Holding, Machine, Observation, State};
+use crate::unseal::{Action, Holding, Machine, Observation};
 use crate::vault::Unreachable;
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -95,11 +95,11 @@ pub(super) async fn watch(
         if !machine.needs_shares() {
             hands.held = None;
         }
-        announcer.announce(machine.state());
-        announcer.outsider(identity.sure());
-        if machine.state().is_some_and(State::is_unsealed) {
+        if !machine.awaits_shares() {
             hands.reader.forget();
         }
+        announcer.announce(machine.state());
+        announcer.outsider(identity.sure());
     }
 }
 

@@ -107,6 +107,12 @@ impl Machine {
         )
     }
 
+    /// What a slow read of the share source may still bring is of use: it is what is asked for, now or next.
+    pub fn awaits_shares(&self) -> bool {
+        matches!(self.last, Action::LoadShares(_))
+            || matches!(self.state, Some(State::SharesUnavailable { .. }))
+    }
+
     /// A round of our shares alone unsealed the server: they are its own.
     pub fn unsealed_by_us(&self) -> bool {
         self.unsealed_by_us

@@ -308,6 +308,35 @@ fn a_source_that_fails_is_read_ever_more_seldom_until_it_was_read() {
 }
 
 #[test]
+fn what_a_slow_read_brings_is_of_use_only_until_something_else_comes_first() {
+    let slow = || {
+        let (text, advice) = ("no answer within the time limit".to_owned(), None);
+        Observation::SharesUnavailable { kind: "share-source-slow", text, advice }
+    };
+    for (seen, awaited) in [
+        (health(true, true), true),
+        (Observation::Woken, true),
+        (health(true, false), false),
+        (health(false, true), false),
+        (Observation::Hold, true),
+        (gone(Unreachable::Refused), false),
+    ] {
+        let held = seen == Observation::Hold;
+        let mut machine = machine(When::Looking);
+        step(&mut machine, Observation::SealStatus(status(0)));
+        assert!(machine.awaits_shares(), "asked for");
+        machine.observe(Moment::ZERO, slow());
+        assert!(machine.awaits_shares(), "asked for again soon");
+        step(&mut machine, seen.clone());
+        assert_eq!(machine.awaits_shares(), awaited, "{seen:?}");
+        if held {
+            step(&mut machine, health(true, true));
+            assert!(!machine.awaits_shares(), "held");
+        }
+    }
+}
+
+#[test]
 fn a_connection_that_ends_whenever_it_is_idle_is_no_reason_to_ask_more_often_than_polls() {
     let mut machine = machine(When::Unsealed);
     let (mut now, mut asked) = (Duration::ZERO, 0);
