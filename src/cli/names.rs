@@ -114,7 +114,7 @@ pub(super) fn one(
     cluster: &Cluster,
     discovery: &Discovery,
 ) -> impl Future<Output = Result<Found, LookupError>> + use<> {
-    let (named, limit) = (cluster.tls.server_name.is_some(), cluster.pace.request_timeout);
+    let (named, limit) = (cluster.tls.binds_name(), cluster.pace.request_timeout);
     let discovery = discovery.clone();
     async move { look_up(&discovery, named, limit).await }
 }

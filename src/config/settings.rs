@@ -80,6 +80,11 @@ impl TlsSettings {
     pub fn authenticates(&self) -> bool {
         !self.skip_verify || !self.pin_sha256.is_empty()
     }
+
+    /// Whether `server_name` is what certificates must have, so that a server has to prove it wherever it is.
+    pub fn binds_name(&self) -> bool {
+        self.server_name.is_some() && self.authenticates()
+    }
 }
 
 /// Intervals and time limits of one cluster.

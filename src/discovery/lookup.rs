@@ -38,17 +38,25 @@ impl Refused {
     /// Why, and what to do about it, where `discovery` is what names the target.
     pub fn reason(&self, discovery: &Discovery) -> (String, String) {
         let domain = discovery.domain();
+        let remedy = match discovery.tls() {
+            true => {
+                "set `server_name` in `tls` to a name that the certificates of all servers have, and do not set \
+                 `skip_verify`"
+            }
+            false => "write its address into `nodes`",
+        };
         (
             format!("the target {self} does not lie in the domain {domain} and gets no shares"),
-            "DNS is not authenticated: whoever can change it could name a server of his own. If the target is right, \
-             set `server_name` in `tls` to a name that the certificates of all servers have."
-                .to_owned(),
+            format!(
+                "DNS is not authenticated: whoever can change it could name a server of his own. If the target is \
+                 right, {remedy}."
+            ),
         )
     }
 }
 
-/// Looks a name up within `limit`. `named` says that the configuration has a `server_name`, so that targets may lie
-/// anywhere.
+/// Looks a name up within `limit`. `named` says that the certificates of servers with TLS must be for a `server_name` of
+/// the configuration, so that their targets may lie anywhere.
 pub async fn look_up(discovery: &Discovery, named: bool, limit: Duration) -> Result<Found, LookupError> {
     let found = async {
         match discovery {
@@ -66,7 +74,7 @@ async fn of_addresses(name: &NodeAddress) -> Result<Found, LookupError> {
     let all = all.map_err(|error| LookupError::Name(error.to_string()))?;
     let hosts = one_a_machine(&all);
     if hosts.is_empty() {
-        return Err(LookupError::Name("it has no address but link-local ones".to_owned()));
+        return Err(LookupError::Name("it has no address that can be a server's".to_owned()));
     }
     let node = |host: IpAddr| Node {
         address: NodeAddress { host: host.to_string(), ..name.clone() },
@@ -83,6 +91,8 @@ fn one_a_machine(all: &[SocketAddr]) -> Vec<IpAddr> {
     }
     // fe80::/10 has a meaning on one link only, and the address of a node has no place for which.
     hosts.retain(|host| !matches!(host, IpAddr::V6(host) if host.is_unicast_link_local()));
+    // 0.0.0.0 is how filters in DNS say that there is nothing; the kernel takes it for this machine.
+    hosts.retain(|host| !host.is_unspecified());
     hosts.sort_unstable();
     hosts.dedup();
     hosts
@@ -90,6 +100,8 @@ fn one_a_machine(all: &[SocketAddr]) -> Vec<IpAddr> {
 
 fn of_targets(discovery: &Discovery, named: bool, targets: &[Target]) -> Found {
     let mut found = Found::default();
+    // Without TLS no server proves any name.
+    let named = named && discovery.tls();
     // A single "." says that the service is not here (RFC 2782).
     for Target { host, port } in targets.iter().filter(|target| !target.host.is_empty()) {
         let scheme = if discovery.tls() { "https" } else { "http" };
@@ -122,6 +134,7 @@ mod tests {
         );
         assert_eq!(hosts(&["[fd00::2]:1", "[fd00::1]:1", "[fe80::1]:1"]), ["fd00::1", "fd00::2"]);
         assert_eq!(hosts(&["[fe80::1]:1"]), [""; 0]);
+        assert_eq!(hosts(&["0.0.0.0:1", "[::]:1"]), [""; 0]);
     }
 
     #[test]
@@ -140,5 +153,9 @@ mod tests {
         let (nodes, refused) = shown(of_targets(&record, true, &targets));
         assert_eq!(nodes, "https://v1.example:8200 https://evil.net:8200 https://10.0.0.1:8200");
         assert_eq!(refused, "a b.example:8200");
+        let record: Discovery = "srv+http://_vault._tcp.example".parse().expect("a name");
+        let (nodes, refused) = shown(of_targets(&record, true, &targets));
+        assert_eq!(nodes, "http://v1.example:8200", "without TLS nothing binds them");
+        assert_eq!(refused, "evil.net:8200 10.0.0.1:8200 a b.example:8200");
     }
 }

@@ -152,7 +152,7 @@ impl Watch {
         for (name, ground) in &self.grounds {
             let cluster = &ground.cluster;
             let terms = Terms {
-                named: cluster.tls.server_name.is_some(),
+                named: cluster.tls.binds_name(),
                 limit: cluster.pace.request_timeout,
                 interval: cluster.pace.resolve_interval,
             };

@@ -24,7 +24,7 @@ pub(super) struct Search {
 /// How a name is looked up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
-    /// The configuration says which name certificates must have.
+    /// The configuration says which name certificates must have, and it is checked.
     pub(super) named: bool,
     /// Limit of one lookup.
     pub(super) limit: Duration,

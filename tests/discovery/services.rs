@@ -53,6 +53,15 @@ fn a_target_elsewhere_gets_no_shares_unless_a_name_binds_its_certificate() {
     assert!(said.contains("v1.elsewhere.test:8200 does not lie in the domain home.test"), "{said}");
     assert_eq!(check.status.code(), Some(4), "{said}");
 
+    // A name that nobody checks binds nobody.
+    let unchecked = format!(
+        "{}\ntls = {{ server_name = \"v1.elsewhere.test\", skip_verify = true }}",
+        crate::place::OFTEN
+    );
+    place.home.configure(&[NAME], &unchecked);
+    let said = String::from_utf8_lossy(&place.verb(&["check"]).stdout).into_owned();
+    assert!(said.contains("v1.elsewhere.test:8200 does not lie in the domain home.test"), "{said}");
+
     let named = format!(
         "{}\ntls = {{ ca_file = \"ca.crt\", server_name = \"v1.elsewhere.test\" }}",
         crate::place::OFTEN

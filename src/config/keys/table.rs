@@ -139,8 +139,8 @@ pub static KEYS: &[Key] = &[
                         `dns+https://vault.example:8200` stands for all addresses of the name, each a server whose \
                         certificate is for the name; only the IPv4 addresses if there are any. \
                         `srv+https://_vault._tcp.example` stands for all targets of the SRV record with their ports. \
-                        They must lie in the domain behind `_vault._tcp.`, or `server_name` in `tls` says which name \
-                        all certificates have.",
+                        They must lie in the domain behind `_vault._tcp.`, or `server_name` in `tls`, checked, says \
+                        which name all certificates have.",
         example: "[\"https://vault.home:8200\"]",
         variable: Some("VAULT_UNSEAL_NODES"),
     },
