@@ -124,7 +124,7 @@ impl Name {
         Self {
             cluster: key.cluster.clone(),
             name: key.discovery.to_string(),
-            nodes: roll.nodes().count(),
+            nodes: roll.count(),
             resolved: roll.was_answered(),
             refused: roll.refused().map(ToString::to_string).collect(),
             problem: roll.trouble().map(|trouble| Problem {

@@ -107,6 +107,16 @@ impl Roll {
         })
     }
 
+    /// How many nodes there are.
+    pub fn count(&self) -> usize {
+        self.known.len()
+    }
+
+    /// How many of them are not in DNS.
+    pub fn missing(&self) -> usize {
+        self.known.values().filter(|entry| entry.missing_since.is_some()).count()
+    }
+
     /// Targets that may not be nodes, of the last lookup that succeeded.
     pub fn refused(&self) -> impl Iterator<Item = &Refused> {
         self.refused.iter()

@@ -4,7 +4,7 @@ use crate::discovery::Roll;
 
 /// What is odd about it, for the one line that systemd shows; `None` while all is well.
 pub fn brief(roll: &Roll) -> Option<String> {
-    let missing = roll.nodes().filter(|(_, in_dns)| !in_dns).count();
+    let missing = roll.missing();
     let refused = roll.refused().count();
     if let Some(trouble) = roll.trouble() {
         return Some(trouble.to_string());
@@ -19,7 +19,7 @@ pub fn brief(roll: &Roll) -> Option<String> {
     if refused > 0 {
         parts.push(format!("{refused} refused"));
     }
-    if parts.is_empty() && roll.nodes().next().is_none() {
+    if parts.is_empty() && roll.count() == 0 {
         parts.push("no nodes".to_owned());
     }
     if parts.is_empty() { None } else { Some(parts.join(", ")) }

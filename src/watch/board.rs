@@ -145,7 +145,7 @@ impl Board {
 
     /// What is known of a name; `None` when it is no longer looked up.
     pub(super) fn search(&self, key: &SearchKey, roll: Option<Roll>) {
-        let mut searches = self.searches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut searches = self.rolls();
         match roll {
             Some(roll) => drop(searches.insert(key.clone(), roll)),
             None => drop(searches.remove(key)),
@@ -156,8 +156,7 @@ impl Board {
 
     /// What is known of every name.
     pub fn searches(&self) -> Vec<(SearchKey, Roll)> {
-        let searches = self.searches.lock().unwrap_or_else(PoisonError::into_inner);
-        searches.iter().map(|(key, roll)| (key.clone(), roll.clone())).collect()
+        self.rolls().iter().map(|(key, roll)| (key.clone(), roll.clone())).collect()
     }
 
     /// Waits until a state differs from what it was at the last call.
@@ -192,8 +191,8 @@ impl Board {
     /// All states in one line, and which names are in trouble.
     pub fn summary(&self) -> String {
         let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
-        for (key, roll) in self.searches() {
-            if let Some(words) = report::discovery::brief(&roll) {
+        for (key, roll) in self.rolls().iter() {
+            if let Some(words) = report::discovery::brief(roll) {
                 line = format!("{line}; {}: {words}", key.discovery);
             }
         }
@@ -203,6 +202,10 @@ impl Board {
     /// No task is later than it said it would be.
     pub fn is_alive(&self, now: Instant) -> bool {
         self.entries().values().all(|entry| entry.due.is_none_or(|due| now <= due))
+    }
+
+    fn rolls(&self) -> MutexGuard<'_, BTreeMap<SearchKey, Roll>> {
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<NodeKey, Entry>> {

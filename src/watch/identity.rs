@@ -76,7 +76,7 @@ impl Identity {
             self.judged = Some(memberships.revision());
             self.outsider = memberships.outsider(&self.key.cluster, &self.key.address);
             // A node that is added later does not unsay what was said.
-            self.complete |= memberships.is_complete(&self.key.cluster);
+            self.complete = self.complete || memberships.is_complete(&self.key.cluster);
         }
         self.outsider.as_ref()
     }
