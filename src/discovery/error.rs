@@ -1,9 +1,9 @@
-//! Why a name stands for no nodes.
+//! Why a name stands for no nodes, or not for all.
 
 use crate::explain::Explain;
 use std::time::Duration;
 
-/// Why a name could not be turned into nodes. It says nothing about the nodes that were found before.
+/// Why a name could not be turned into nodes, or not into all of them. It says nothing about the nodes that were found before.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
@@ -27,6 +27,11 @@ pub enum LookupError {
     /// No name server can be asked.
     #[error("no name server can be asked: {0}")]
     NoServer(String),
+    /// It stands, and stood, for more nodes than are watched.
+    #[error(
+        "more than {0} nodes were found by it, those included that DNS had once, and newer ones are not watched"
+    )]
+    TooMany(usize),
     /// Nothing came within the limit.
     #[error("no answer from the resolver within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
@@ -40,6 +45,7 @@ impl Explain for LookupError {
             Self::NoRecord => "name-without-record",
             Self::Refused { .. } => "name-server-error",
             Self::NoServer(_) => "name-server-unreachable",
+            Self::TooMany(_) => "too-many-nodes",
             Self::Timeout(_) => "name-server-timeout",
         }
     }
@@ -51,6 +57,9 @@ impl Explain for LookupError {
             }
             Self::NoSuchName | Self::NoRecord => {
                 "Check the spelling of the record's name, which is written in full: no search domain is tried."
+            }
+            Self::TooMany(_) => {
+                "Find out who changes DNS. Where that is as it should be, a shorter `forget_after` makes room sooner."
             }
             Self::Refused { .. } | Self::NoServer(_) | Self::Timeout(_) => {
                 "Look at the name servers in /etc/resolv.conf. Nodes that were found before are still watched."

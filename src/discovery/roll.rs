@@ -8,6 +8,10 @@ use crate::unseal::Moment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Most nodes of one name, those included that are no longer in DNS: what DNS makes up must not take the memory that other
+/// clusters' nodes need.
+const MOST: usize = 4096;
+
 /// What is known of one name. A node that is no longer in DNS is still watched: Kubernetes takes a pod that is not
 /// ready out of a headless service, and a sealed server is not ready.
 #[derive(Debug, Clone, Default)]
@@ -63,9 +67,6 @@ impl Roll {
             }
         };
         let mut changes = Vec::new();
-        if self.trouble.take().is_some() {
-            changes.push(Change::Working);
-        }
         self.answered = true;
         let present: BTreeSet<&NodeAddress> = found.nodes.iter().map(|node| &node.address).collect();
         self.known.retain(|address, entry| {
@@ -83,11 +84,14 @@ impl Roll {
             }
             !over
         });
+        let mut trouble = None;
         for Node { address, name } in found.nodes {
             if let Some(entry) = self.known.get_mut(&address) {
                 if entry.missing_since.take().is_some() {
                     changes.push(Change::Returned(address));
                 }
+            } else if self.known.len() >= MOST {
+                trouble = Some(LookupError::TooMany(MOST));
             } else {
                 changes.push(Change::Appeared(address.clone()));
                 self.known.insert(address, Entry { name, missing_since: None });
@@ -96,6 +100,11 @@ impl Roll {
         let refused: BTreeSet<Refused> = found.refused.into_iter().collect();
         changes.extend(refused.difference(&self.refused).cloned().map(Change::Refused));
         self.refused = refused;
+        match (std::mem::replace(&mut self.trouble, trouble.clone()), trouble) {
+            (None, Some(error)) => changes.push(Change::Failing(error)),
+            (Some(_), None) => changes.push(Change::Working),
+            _ => {}
+        }
         changes
     }
 
@@ -203,8 +212,34 @@ mod tests {
         assert_eq!(roll.trouble(), Some(&timeout), "what is shown is the last");
         assert_eq!(hosts(&roll), "a? b", "none goes missing, none is forgotten");
         let changes = roll.learn(at(9002), Ok(found(&["b"])), HOUR, |_| SILENT);
-        assert_eq!(changes, [Change::Working, Change::Forgotten(address("a"))]);
+        assert_eq!(changes, [Change::Forgotten(address("a")), Change::Working]);
         assert_eq!(roll.trouble(), None);
+    }
+
+    #[test]
+    fn a_name_that_stands_for_ever_other_nodes_is_not_followed_without_end() {
+        let mut roll = Roll::default();
+        let round = |round: usize| {
+            let hosts: Vec<String> = (0..1000).map(|node| format!("{round}.{node}")).collect();
+            Ok(found(&hosts.iter().map(String::as_str).collect::<Vec<_>>()))
+        };
+        let counts = |changes: &[Change]| {
+            let appeared = changes.iter().filter(|change| matches!(change, Change::Appeared(_))).count();
+            let failing = changes.contains(&Change::Failing(LookupError::TooMany(MOST)));
+            (appeared, failing, changes.contains(&Change::Working))
+        };
+        let mut told = Vec::new();
+        for minute in 0..6 {
+            told.push(counts(
+                &roll.learn(at(60 * minute), round(minute.try_into().unwrap()), HOUR, |_| SILENT),
+            ));
+        }
+        let full = [(96, true, false), (0, false, false)];
+        assert_eq!(told, [&[(1000, false, false); 4][..], &full].concat());
+        assert_eq!((roll.count(), roll.missing()), (MOST, MOST), "none of the last is known");
+        // Those that were missing for long enough make room.
+        let changes = roll.learn(at(3600 + 60 * 9), round(9), HOUR, |_| SILENT);
+        assert_eq!(counts(&changes), (1000, false, true));
     }
 
     #[test]
