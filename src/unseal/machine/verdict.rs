@@ -1,7 +1,18 @@
 //! The verdict that our shares are not this server's, and when to doubt it.
 
 use super::Machine;
+use crate::unseal::attempt::Doubt;
 use crate::unseal::{Action, Moment, State, Step, pacing};
+use crate::vault::SealStatus;
+use std::time::Duration;
+
+/// How often the server is looked at, a moment apart, before shares are called wrong. A stranger who submits several in
+/// the time of one of ours completes our round with his and has ours complete his, which looks like one of ours alone.
+/// But then nearly every look shows a share of his; one in t shows none, when his round was just completed.
+const LOOKS: u32 = 8;
+/// How long that may take where the way to the server is long: it must fit between the rounds of another daemon with
+/// the same wrong shares.
+const DOUBT: Duration = Duration::from_millis(300);
 
 /// Proof that our shares are not this server's.
 #[derive(Debug)]
@@ -15,6 +26,32 @@ pub(super) struct Rejection {
 }
 
 impl Machine {
+    /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
+    pub(super) fn doubt(&mut self, now: Moment, text: String) -> Step {
+        self.state = Some(State::Sealed { delay: Some(failed(&text)) });
+        if let Some(attempt) = self.attempt.as_mut() {
+            attempt.doubt = Some(Doubt { text, looks: LOOKS, until: now.saturating_add(DOUBT) });
+        }
+        self.at_once(Action::ReadSealStatus)
+    }
+
+    /// A look at the server before the verdict; `None` where none is due.
+    pub(super) fn doubt_again(&mut self, now: Moment, status: &SealStatus) -> Option<Step> {
+        let attempt = self.attempt.as_mut()?;
+        let Doubt { text, looks, until } = attempt.doubt.take()?;
+        if status.progress > 0 || status.threshold != attempt.threshold {
+            attempt.disturb();
+            return Some(self.clear_round(now, failed(&text)));
+        }
+        let Some(looks) = looks.checked_sub(1).filter(|_| now < until) else {
+            let proved = attempt.calm();
+            return Some(if proved { self.reject(now, text) } else { self.clear_round(now, failed(&text)) });
+        };
+        attempt.doubt = Some(Doubt { text, looks, until });
+        let pause = self.pacing.doubt();
+        Some(self.after(pause, Action::ReadSealStatus))
+    }
+
     pub(super) fn reject(&mut self, now: Moment, text: String) -> Step {
         self.abandon();
         let times = self.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
@@ -46,4 +83,9 @@ impl Machine {
             rejection.retry_at = rejection.retry_at.min(rejection.retry_after_restart);
         }
     }
+}
+
+/// Why a server is sealed whose round failed.
+pub(super) fn failed(text: &str) -> String {
+    format!("a round failed: {text}")
 }
