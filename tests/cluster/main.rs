@@ -13,6 +13,7 @@ mod chaos;
 mod cluster;
 mod custody;
 mod network;
+mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
 mod swallowed;
