@@ -12,6 +12,7 @@ mod accounts;
 mod chaos;
 mod cluster;
 mod custody;
+mod joins;
 mod network;
 mod strangers;
 #[path = "../support/mod.rs"]
