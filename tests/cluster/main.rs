@@ -12,8 +12,10 @@ mod accounts;
 mod chaos;
 mod cluster;
 mod custody;
+mod holds;
 mod joins;
 mod network;
+mod proxied;
 mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
