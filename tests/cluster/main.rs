@@ -15,6 +15,7 @@ mod custody;
 mod holds;
 mod joins;
 mod network;
+mod presence;
 mod proxied;
 mod strangers;
 #[path = "../support/mod.rs"]
