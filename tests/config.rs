@@ -67,6 +67,7 @@ fn answer(case: &Path) -> String {
             "--shares-credential" => flags.shares_credential = text(),
             "--shares-tpm2" => flags.shares_tpm2 = text(),
             "--ca-file" => flags.ca_file = text(),
+            "--pin-sha256" => flags.pin_sha256 = text(),
             "--log-level" => flags.log_level = text(),
             "--poll-interval" => flags.poll_interval = text(),
             _ => panic!("{flag} is not known to this test"),
@@ -105,7 +106,8 @@ fn settings(loaded: &Loaded) -> String {
             }
             None => writeln!(out, "  no shares"),
         };
-        let TlsSettings { ca_file, ca_dir, client_cert, client_key, server_name, skip_verify } = &cluster.tls;
+        let TlsSettings { ca_file, ca_dir, client_cert, client_key, server_name, skip_verify, pin_sha256 } =
+            &cluster.tls;
         let paths = [
             ("ca_file", ca_file),
             ("ca_dir", ca_dir),
@@ -122,6 +124,9 @@ fn settings(loaded: &Loaded) -> String {
         }
         if *skip_verify {
             let _ = writeln!(out, "  skip_verify");
+        }
+        for pin in pin_sha256 {
+            let _ = writeln!(out, "  pin {pin}");
         }
         let (pace, default) = (&cluster.pace, Pace::default());
         for (key, value, default) in [

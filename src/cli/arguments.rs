@@ -185,6 +185,9 @@ pub struct ConfigArguments {
     /// Name to find in the servers' certificates, instead of the address's
     #[arg(long, value_name = "NAME", global = true, hide_short_help = true)]
     pub server_name: Option<String>,
+    /// SHA-256 hashes of the servers' public keys, separated by commas; no other key gets shares
+    #[arg(long, value_name = "HASH,…", global = true, hide_short_help = true)]
+    pub pin_sha256: Option<String>,
     /// Accept any certificate (dangerous)
     #[arg(long, global = true, hide_short_help = true)]
     pub skip_verify: bool,
@@ -224,6 +227,7 @@ impl ConfigArguments {
             client_cert: self.client_cert.clone(),
             client_key: self.client_key.clone(),
             server_name: self.server_name.clone(),
+            pin_sha256: self.pin_sha256.clone(),
             skip_verify: self.skip_verify,
             allow_plaintext: self.allow_plaintext,
             poll_interval: self.poll_interval.clone(),

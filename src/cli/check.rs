@@ -5,6 +5,8 @@ mod credential;
 mod discovery;
 mod encrypted;
 mod finding;
+mod fit;
+mod identity;
 mod machine;
 mod protection;
 mod readable;
@@ -21,7 +23,7 @@ use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::report::style::Style;
 use crate::{descriptors, protect};
-use cluster::Place;
+use cluster::{Place, Seen};
 use finding::{Findings, Severity};
 use machine::Machine;
 use rustix::process::geteuid;
@@ -136,9 +138,12 @@ fn configured(loaded: &Loaded, findings: &mut Findings) {
 
 async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
+    let mut seen = Seen::default();
     let names = names(&loaded.settings).await;
     for settings in &loaded.settings.clusters {
-        findings.extend(cluster::check(settings, &names, loaded.settings.clusters.len() > 1, place).await);
+        let several = loaded.settings.clusters.len() > 1;
+        findings.extend(cluster::check(settings, &names, several, place, &mut seen).await);
     }
+    identity::check(&seen, &mut findings).await;
     findings
 }

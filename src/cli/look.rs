@@ -70,7 +70,7 @@ impl Target {
             address: node.address.clone(),
             found_by,
             in_dns: true,
-            verified: node.address.tls && !cluster.tls.skip_verify,
+            verified: node.address.tls && cluster.tls.authenticates(),
             server: access.server(node),
             node: node.clone(),
         }

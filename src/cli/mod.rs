@@ -9,6 +9,7 @@ mod home_choice;
 mod init;
 mod look;
 mod names;
+mod outsiders;
 mod prove;
 mod run;
 mod say;

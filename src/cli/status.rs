@@ -5,9 +5,9 @@ use super::names::{Name, names};
 use super::say::say;
 use super::start::with_settings;
 use super::told::Told;
-use super::{ConfigArguments, Exit, arguments::StatusArguments};
+use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
 use crate::config::Settings;
-use crate::control;
+use crate::control::{self, Remark};
 use crate::discovery::Node;
 use crate::explain::Explain;
 use crate::report::state::{advice, brief, reason};
@@ -40,13 +40,17 @@ async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, Tl
         let told = Told::by_daemon_at(&options.socket).await;
         scene.add_known(&told);
         let mut looks = look_at_all(&scene.targets).await;
+        let outsiders = outsiders(&scene.targets, &looks, &told);
         for (target, look) in scene.targets.iter().zip(&mut looks) {
             if let Some(state) = told.of(target, &look.state) {
                 look.state = state;
             }
         }
-        let text =
-            if options.json { json(&document(&scene, &looks)) } else { Ok(table(&scene, &looks, style)) };
+        let text = if options.json {
+            json(&document(&scene, &looks, &outsiders))
+        } else {
+            Ok(table(&scene, &looks, &outsiders, style))
+        };
         let text = match text {
             Ok(text) => text,
             Err(error) => {
@@ -122,6 +126,14 @@ fn is_in_dns(names: &[Name], target: &Target) -> Option<bool> {
     Some(name.nodes().any(|node| node.address == target.address))
 }
 
+/// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,
+/// the servers have the word.
+fn outsiders(targets: &[Target], looks: &[Look], told: &Told) -> Vec<Option<Remark>> {
+    let shown = outsiders::of(&outsiders::memberships(targets, looks), targets);
+    let seen = shown.into_iter().map(|outsider| outsider.map(|outsider| Remark::of(&outsider)));
+    targets.iter().zip(seen).map(|(target, seen)| told.outsider(target, seen)).collect()
+}
+
 /// `status --json`.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -156,7 +168,11 @@ struct Row<'a> {
     version: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cluster_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster_id: Option<&'a str>,
     tls_verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outsider: Option<&'a Remark>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
 }
@@ -168,14 +184,15 @@ struct Problem {
     advice: Option<String>,
 }
 
-fn document<'a>(scene: &'a Scene<'_>, looks: &'a [Look]) -> Document<'a> {
+fn document<'a>(scene: &'a Scene<'_>, looks: &'a [Look], outsiders: &'a [Option<Remark>]) -> Document<'a> {
+    let nodes = scene.targets.iter().zip(looks).zip(outsiders);
     Document {
-        nodes: scene.targets.iter().zip(looks).map(|(target, look)| row(target, look)).collect(),
+        nodes: nodes.map(|((target, look), outsider)| row(target, look, outsider.as_ref())).collect(),
         names: scene.names.iter().map(Name::document).collect(),
     }
 }
 
-fn row<'a>(target: &'a Target, look: &'a Look) -> Row<'a> {
+fn row<'a>(target: &'a Target, look: &'a Look, outsider: Option<&'a Remark>) -> Row<'a> {
     let health = look.health.as_ref();
     let seal = look.seal.as_ref();
     Row {
@@ -193,8 +210,10 @@ fn row<'a>(target: &'a Target, look: &'a Look) -> Row<'a> {
         shares: seal.map(|seal| seal.total),
         seal_type: seal.map(|seal| seal.seal_type.as_str()),
         version: health.and_then(|health| health.version.as_deref()),
-        cluster_name: health.and_then(|health| health.cluster_name.as_deref()),
+        cluster_id: health.and_then(|health| Some(health.membership.as_ref()?.id.as_str())),
+        cluster_name: health.and_then(|health| health.membership.as_ref()?.name.as_deref()),
         tls_verified: target.verified,
+        outsider,
         problem: match &look.state {
             State::Unreachable { cause } => {
                 Some(Problem { kind: cause.kind(), message: cause.to_string(), advice: cause.advice() })
@@ -221,10 +240,10 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
     }
 }
 
-fn table(scene: &Scene<'_>, looks: &[Look], style: Style) -> String {
+fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style: Style) -> String {
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
     let mut remarks = String::new();
-    for (target, look) in scene.targets.iter().zip(looks) {
+    for ((target, look), outsider) in scene.targets.iter().zip(looks).zip(outsiders) {
         let mut state = brief(&look.state);
         if !target.in_dns {
             state.push_str(", not in DNS");
@@ -235,6 +254,12 @@ fn table(scene: &Scene<'_>, looks: &[Look], style: Style) -> String {
         let version =
             look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
         rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
+        if let Some(Remark { message, advice }) = outsider {
+            let _ = writeln!(remarks, "\n{}: {message}", target.address);
+            if let Some(advice) = advice {
+                let _ = writeln!(remarks, "  {advice}");
+            }
+        }
         // Reasons are sentences: below the table, where there is room for them.
         match (reason(&look.state), advice(&look.state)) {
             (Some(text), Some(advice)) => {

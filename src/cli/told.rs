@@ -1,7 +1,7 @@
 //! What the daemon says of servers, where it knows more than they do themselves.
 
 use super::look::Target;
-use crate::control::{Node, Request, tell};
+use crate::control::{Node, Remark, Request, tell};
 use crate::unseal::State;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,6 +22,15 @@ impl Told {
         self.0.values()
     }
 
+    /// Why a server is no member of its cluster, if it is none: in the daemon's word, or as it was `seen` where that does
+    /// not watch it.
+    pub(super) fn outsider(&self, target: &Target, seen: Option<Remark>) -> Option<Remark> {
+        match self.0.get(&(target.cluster.clone(), target.address.to_string())) {
+            Some(node) => node.outsider.clone(),
+            None => seen,
+        }
+    }
+
     /// What is to be shown of a server that was `seen` in this state, if the daemon adds to it: that it is held, or why it
     /// stays sealed.
     pub(super) fn of(&self, target: &Target, seen: &State) -> Option<State> {
@@ -39,7 +48,8 @@ impl Told {
                 Some(State::WaitingForPeers { progress: *progress, threshold: *threshold })
             }
             (State::Sealed { .. } | State::Unsealing { .. }, "shares-rejected") => {
-                Some(State::SharesRejected { text: text? })
+                let advice = node.advice.clone();
+                Some(State::SharesRejected { kind: "shares-rejected", text: text?, advice })
             }
             (State::Sealed { .. } | State::Unsealing { .. }, word @ "shares-unavailable") => {
                 let kind = State::WORDS.into_iter().find(|known| *known == word)?;

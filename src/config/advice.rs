@@ -32,6 +32,7 @@ impl Explain for ConfigError {
             Self::NoShares { .. } | Self::NoSource { .. } => "config-no-shares",
             Self::SeveralSources { .. } => "config-several-sources",
             Self::HalfClientCertificate { .. } => "config-half-client-certificate",
+            Self::PinWithoutTls { .. } => "config-pin-without-tls",
             Self::TctiOfNothing { .. } => "config-tcti",
             Self::Inconsistent { .. } => "config-inconsistent",
         }
@@ -92,6 +93,9 @@ impl Explain for ConfigError {
                 "Name exactly one: `{ file = \"…\" }`, `{ credential = \"…\" }` or `{ tpm2 = \"…\" }`.".to_owned()
             }
             Self::HalfClientCertificate { .. } => "Give both client_cert and client_key, or neither.".to_owned(),
+            Self::PinWithoutTls { .. } => {
+                "Write its https address, or move it into a [[cluster]] of its own, without pins.".to_owned()
+            }
             Self::TctiOfNothing { .. } => {
                 "Name the sealed file beside it, `{ tpm2 = \"…\", tcti = \"…\" }`, or leave `tcti` out.".to_owned()
             }

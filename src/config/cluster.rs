@@ -21,13 +21,14 @@ pub(super) struct Clusters<'a> {
     purpose: Purpose,
     /// Addresses and names, as they are written when normalised.
     seen: BTreeMap<String, Place>,
+    sources: Vec<(Source, String)>,
     notices: Vec<ConfigNotice>,
 }
 
 impl<'a> Clusters<'a> {
     /// Nothing checked so far.
     pub(super) fn new(layers: &'a Layers, purpose: Purpose) -> Self {
-        Self { layers, purpose, seen: BTreeMap::new(), notices: Vec::new() }
+        Self { layers, purpose, seen: BTreeMap::new(), sources: Vec::new(), notices: Vec::new() }
     }
 
     /// What is odd about the clusters that were checked.
@@ -43,6 +44,9 @@ impl<'a> Clusters<'a> {
         let encrypted: Vec<bool> =
             nodes.iter().map(|node| node.tls).chain(discoveries.iter().map(Discovery::tls)).collect();
         self.note_mixture(name, &encrypted, said);
+        let plain = nodes.iter().find(|node| !node.tls).map(ToString::to_string);
+        let plain = plain.or_else(|| discoveries.iter().find(|found| !found.tls()).map(ToString::to_string));
+        self.refuse_pins_of_nothing(name, plain, said)?;
         let shares = self.shares(name, said)?;
         let tls = tls::check(self.layers, name, &said.tls, &mut self.notices)?;
         let pace = pace::check(self.layers, name, &said.pace, &fragment.pace)?;
@@ -140,7 +144,23 @@ impl<'a> Clusters<'a> {
         }
     }
 
-    fn shares(&self, name: &str, said: &ClusterFragment) -> Result<Option<Source>, ConfigError> {
+    /// A server over http shows no key: beside pins, which leave no doubt who gets shares, it can only be a slip.
+    fn refuse_pins_of_nothing(
+        &self,
+        name: &str,
+        plain: Option<String>,
+        said: &ClusterFragment,
+    ) -> Result<(), ConfigError> {
+        match (&said.tls.pin_sha256, plain) {
+            (Some(pins), Some(node)) => Err(ConfigError::PinWithoutTls {
+                place: tls::place_of_pins(self.layers, name, pins.tag()),
+                node,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn shares(&mut self, name: &str, said: &ClusterFragment) -> Result<Option<Source>, ConfigError> {
         let Some(SharesFragment { kind, value, tcti }) = &said.shares else {
             return match self.purpose {
                 Purpose::Observe => Ok(None),
@@ -152,9 +172,9 @@ impl<'a> Clusters<'a> {
         };
         let place = self.layers.place_in_cluster(value.tag(), name, &["shares", kind]);
         let source = match kind.as_str() {
-            "file" => Source::File(path_of(value, place)?),
+            "file" => Source::File(path_of(value, place.clone())?),
             "tpm2" => {
-                let path = path_of(value, place)?;
+                let path = path_of(value, place.clone())?;
                 let tcti = match tcti {
                     None => None,
                     Some(text) => Some(value::tcti(text).map_err(|problem| ConfigError::Value {
@@ -169,7 +189,21 @@ impl<'a> Clusters<'a> {
                 Err(problem) => return Err(ConfigError::Value { place, problem }),
             },
         };
+        self.note_shared(name, &place, &source);
         Ok(Some(source))
+    }
+
+    /// Shares open one cluster. Another that is given the same is offered what is not its own.
+    fn note_shared(&mut self, name: &str, place: &Place, source: &Source) {
+        match self.sources.iter().find(|(known, _)| known == source) {
+            Some((_, first)) => self.notices.push(ConfigNotice::SharedSource {
+                place: place.clone(),
+                origin: source.clone(),
+                cluster: name.to_owned(),
+                first: first.clone(),
+            }),
+            None => self.sources.push((source.clone(), name.to_owned())),
+        }
     }
 }
 

@@ -178,6 +178,14 @@ pub enum ConfigError {
         /// The one that is not.
         missing: &'static str,
     },
+    /// `pin_sha256` beside a server that shows no key.
+    #[error("{place}: {node} is sent key shares without TLS: it has no key that could be pinned")]
+    PinWithoutTls {
+        /// Where the pins stand.
+        place: Place,
+        /// The address.
+        node: String,
+    },
     /// `tcti` without `tpm2`.
     #[error("{place}: `tcti` says which TPM, and the shares are in none")]
     TctiOfNothing {

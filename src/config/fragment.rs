@@ -53,6 +53,7 @@ pub(super) struct TlsFragment {
     pub(super) client_key: Said<String>,
     pub(super) server_name: Said<String>,
     pub(super) skip_verify: Said<bool>,
+    pub(super) pin_sha256: Said<Vec<Tagged<String>>>,
 }
 
 /// The keys that may stand in a cluster or above all.

@@ -3,6 +3,7 @@
 use super::address::NodeAddress;
 use super::place::Place;
 use crate::explain::Explain;
+use crate::shares::Source;
 use std::path::PathBuf;
 
 /// Something odd or dangerous in an accepted configuration.
@@ -53,6 +54,18 @@ pub enum ConfigNotice {
         /// The cluster.
         cluster: String,
     },
+    /// Two clusters with the same shares.
+    #[error("{place}: the cluster \"{cluster}\" has the shares of the cluster \"{first}\", in {origin}")]
+    SharedSource {
+        /// Where the second stands.
+        place: Place,
+        /// The source.
+        origin: Source,
+        /// The second cluster.
+        cluster: String,
+        /// The first cluster.
+        first: String,
+    },
     /// A fragment that says nothing.
     #[error("{}: says nothing", path.display())]
     EmptyFragment {
@@ -77,6 +90,7 @@ impl Explain for ConfigNotice {
             Self::PortNotNamed { .. } => "config-port-not-named",
             Self::MixedSchemes { .. } => "config-mixed-schemes",
             Self::TlsWithoutHttps { .. } => "config-tls-without-https",
+            Self::SharedSource { .. } => "config-shared-source",
             Self::EmptyFragment { .. } => "config-empty-fragment",
             Self::VariableIgnored { .. } => "config-variable-ignored",
         }
@@ -86,7 +100,7 @@ impl Explain for ConfigNotice {
         Some(match self {
             Self::SkipVerify { .. } => {
                 "Name the authority that signed their certificates, as in `tls = { ca_file = \
-                 \"/etc/vault/tls/vault-ca.crt\" }`, and remove skip_verify."
+                 \"/etc/vault/tls/vault-ca.crt\" }`, and remove skip_verify; or name their keys with pin_sha256."
                     .to_owned()
             }
             Self::Plaintext { .. } => "Use https as soon as the server has a certificate.".to_owned(),
@@ -97,8 +111,17 @@ impl Explain for ConfigNotice {
                     with(8200)
                 )
             }
-            Self::MixedSchemes { .. } => "Check that the http addresses are meant.".to_owned(),
+            Self::MixedSchemes { .. } => {
+                "Check that the http addresses are meant: whoever listens there gets the shares, whatever the others have to \
+                 prove."
+                    .to_owned()
+            }
             Self::TlsWithoutHttps { .. } => "Remove the tls keys, or write https addresses.".to_owned(),
+            Self::SharedSource { .. } => {
+                "Give each cluster its own: one is offered the shares of the other. Only the secondary of a disaster \
+                 recovery replication has its primary's shares."
+                    .to_owned()
+            }
             Self::EmptyFragment { .. } => "Remove the file, or fill it.".to_owned(),
             Self::VariableIgnored { .. } => return None,
         })

@@ -28,6 +28,8 @@ pub struct Overrides {
     pub client_key: Option<String>,
     /// The name to find in the servers' certificates.
     pub server_name: Option<String>,
+    /// The servers' public keys, separated by commas.
+    pub pin_sha256: Option<String>,
     /// Accept any certificate; `false` says nothing.
     pub skip_verify: bool,
     /// Accept http off this machine; `false` says nothing.
@@ -52,7 +54,7 @@ impl Overrides {
             return Err(ConfigError::SeveralSources { place: Place::Flag((*flag).to_owned()) });
         }
         let switch = |on: bool| on.then_some("true");
-        let flags: [(&str, Option<&Key>, Option<&str>); 14] = [
+        let flags: [(&str, Option<&Key>, Option<&str>); 15] = [
             ("--nodes", keys::find(Scope::Cluster, "nodes"), self.nodes.as_deref()),
             ("--shares-file", keys::find(Scope::Shares, "file"), self.shares_file.as_deref()),
             (
@@ -66,6 +68,7 @@ impl Overrides {
             ("--client-cert", keys::find(Scope::Tls, "client_cert"), self.client_cert.as_deref()),
             ("--client-key", keys::find(Scope::Tls, "client_key"), self.client_key.as_deref()),
             ("--server-name", keys::find(Scope::Tls, "server_name"), self.server_name.as_deref()),
+            ("--pin-sha256", keys::find(Scope::Tls, "pin_sha256"), self.pin_sha256.as_deref()),
             ("--skip-verify", keys::find(Scope::Tls, "skip_verify"), switch(self.skip_verify)),
             (
                 "--allow-plaintext",

@@ -2,6 +2,7 @@
 
 use super::address::NodeAddress;
 use super::discovery::Discovery;
+use super::pin::Pin;
 use crate::shares::Source;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -68,8 +69,17 @@ pub struct TlsSettings {
     pub client_key: Option<PathBuf>,
     /// The name to ask for (SNI) and to find in the certificate, instead of the address's host.
     pub server_name: Option<String>,
-    /// Accept any certificate. Dangerous; warned about at every start.
+    /// Accept any certificate. Dangerous without pins; warned about at every start.
     pub skip_verify: bool,
+    /// The public keys that the servers may have; empty when any will do.
+    pub pin_sha256: Vec<Pin>,
+}
+
+impl TlsSettings {
+    /// Whether a server over TLS is known to be the right one: by its certificate, by its key, or by both.
+    pub fn authenticates(&self) -> bool {
+        !self.skip_verify || !self.pin_sha256.is_empty()
+    }
 }
 
 /// Intervals and time limits of one cluster.

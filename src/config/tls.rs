@@ -5,9 +5,12 @@ use super::error::ConfigError;
 use super::fragment::TlsFragment;
 use super::layers::Layers;
 use super::notice::ConfigNotice;
+use super::pin::{Pin, PinError};
+use super::place::Place;
 use super::settings::TlsSettings;
-use super::value;
+use super::value::{self, ValueError};
 use figment::value::Tag;
+use figment::value::magic::Tagged;
 
 /// Checks the `tls` of the cluster `name`.
 pub(super) fn check(
@@ -36,10 +39,13 @@ pub(super) fn check(
         ),
         None => None,
     };
+    let pin_sha256 = pins(layers, name, said)?;
     let skip_verify = match &said.skip_verify {
         Some(on) if **on => {
-            let place = place(on.tag(), "skip_verify");
-            notices.push(ConfigNotice::SkipVerify { place, cluster: name.to_owned() });
+            if pin_sha256.is_empty() {
+                let place = place(on.tag(), "skip_verify");
+                notices.push(ConfigNotice::SkipVerify { place, cluster: name.to_owned() });
+            }
             true
         }
         _ => false,
@@ -51,7 +57,28 @@ pub(super) fn check(
         client_key: path("client_key", &said.client_key)?,
         server_name,
         skip_verify,
+        pin_sha256,
     })
+}
+
+fn pins(layers: &Layers, name: &str, said: &TlsFragment) -> Result<Vec<Pin>, ConfigError> {
+    let Some(texts) = &said.pin_sha256 else { return Ok(Vec::new()) };
+    let refused = |place, problem| ConfigError::Value { place, problem: ValueError::Pin(problem) };
+    if texts.is_empty() {
+        return Err(refused(place_of_pins(layers, name, texts.tag()), PinError::Nothing));
+    }
+    let pin = |(index, text): (usize, &Tagged<String>)| {
+        text.parse().map_err(|problem| {
+            let key = ["tls", "pin_sha256", &index.to_string()];
+            refused(layers.place_in_cluster(text.tag(), name, &key), problem)
+        })
+    };
+    texts.iter().enumerate().map(pin).collect()
+}
+
+/// Where the list of pins stands.
+pub(super) fn place_of_pins(layers: &Layers, name: &str, tag: Tag) -> Place {
+    layers.place_in_cluster(tag, name, &["tls", "pin_sha256"])
 }
 
 /// One of the TLS keys that are said, and its name.

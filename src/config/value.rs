@@ -1,6 +1,7 @@
 //! Values that are words, paths and names.
 
 use super::keys::Key;
+use super::pin::{self, PinError};
 use super::shown::shown;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,9 @@ pub enum ValueError {
         /// What was written.
         written: String,
     },
+    /// Not the hash of a public key.
+    #[error("{0}")]
+    Pin(PinError),
     /// A variable whose value is not text.
     #[error("its value is not UTF-8 text")]
     NotUtf8,
@@ -69,6 +73,11 @@ impl ValueError {
             Self::Tcti { .. } => {
                 "Write it as for tpm2-tools, as in \"device:/dev/tpmrm0\", or leave it out.".to_owned()
             }
+            Self::Pin(_) => format!(
+                "Compute it on the server, from its certificate: `{}`. Whoever computes it from afar, with `openssl \
+                 s_client -connect HOST:PORT </dev/null | openssl x509 -noout -pubkey | …`, pins whoever answers.",
+                pin::COMPUTE
+            ),
             Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),
         }
     }

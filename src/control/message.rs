@@ -164,11 +164,31 @@ pub struct Node {
     /// What a person should do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+    /// Why it is no member of its cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outsider: Option<Remark>,
+}
+
+/// Something about a node, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark {
+    /// What is so.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+}
+
+impl Remark {
+    /// What explains itself.
+    pub fn of(what: &dyn Explain) -> Self {
+        Self { message: what.to_string(), advice: what.advice() }
+    }
 }
 
 impl Node {
     pub(super) fn of(seen: Seen) -> Self {
-        let Seen { key, state, finding } = seen;
+        let Seen { key, state, finding, outsider } = seen;
         Self {
             cluster: key.cluster,
             address: key.address.to_string(),
@@ -179,6 +199,7 @@ impl Node {
             hold: state.as_ref().and_then(Held::of),
             reason: state.as_ref().and_then(reason),
             advice: state.as_ref().and_then(advice),
+            outsider: outsider.map(|outsider| Remark::of(&outsider)),
         }
     }
 }

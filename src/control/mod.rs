@@ -10,7 +10,7 @@ mod server;
 mod taken;
 
 pub use client::{ControlError, tell};
-pub use message::{Held, Name, Node, Nodes, Problem, Request, Which};
+pub use message::{Held, Name, Node, Nodes, Problem, Remark, Request, Which};
 pub use server::listen;
 pub use taken::Taken;
 

@@ -43,6 +43,8 @@ pub enum Message {
     Removed,
     /// Somebody else's shares are in the round.
     Stranger,
+    /// A node is a member of another cluster.
+    Outsider,
     /// A round was lost or failed.
     RoundDisturbed,
     /// A share is corrupt.
@@ -67,7 +69,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -87,6 +89,7 @@ impl Message {
         Self::Migrating,
         Self::Removed,
         Self::Stranger,
+        Self::Outsider,
         Self::RoundDisturbed,
         Self::CorruptShare,
         Self::Ordered,
@@ -121,6 +124,7 @@ impl Message {
             Self::Migrating => "93137c90d22928648e790089dc93fbe8",
             Self::Removed => "d3c3e1ca88320f6d72e11700a5ac2ec7",
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
+            Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
             Self::CorruptShare => "c8f3d339768e3bf6ca16cffa1391fabc",
             Self::Ordered => "5b0c6e1f8d2a4937b6f4c81d0e97a352",

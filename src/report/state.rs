@@ -25,7 +25,7 @@ pub fn reason(state: &State) -> Option<String> {
     match state {
         State::Unreachable { cause } => Some(cause.to_string()),
         State::Sealed { delay } => delay.clone(),
-        State::SharesRejected { text } | State::SharesUnavailable { text, .. } => Some(text.clone()),
+        State::SharesRejected { text, .. } | State::SharesUnavailable { text, .. } => Some(text.clone()),
         State::Held { hold, unsealed } => Some(
             match (hold, unsealed) {
                 (Hold::Seal, _) => "an operator sealed it",
@@ -64,7 +64,8 @@ pub fn advice(state: &State) -> Option<String> {
         State::Uninitialized => {
             "Initialise it with `vault-unseal init`, `vault operator init` or `bao operator init`, or let it join its raft cluster."
         }
-        State::SharesRejected { .. } => {
+        State::SharesRejected { advice: Some(advice), .. } => return Some(advice.clone()),
+        State::SharesRejected { advice: None, .. } => {
             "These shares belong to another server, or were replaced by a rekey or a new initialisation. Put the \
              right ones into the share source: a file is tried as soon as it changes, a credential after a restart \
              of the service."

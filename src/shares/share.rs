@@ -1,5 +1,6 @@
 //! One share, and the set of all that a source gave.
 
+use super::Scheme;
 use zeroize::Zeroizing;
 
 /// Bytes of a share of a split key: 32 y bytes and one x byte. 1-of-1 servers have a bare key of 32 bytes.
@@ -80,12 +81,24 @@ pub(super) struct Point<'a> {
 /// The shares of one source, in its order, without duplicates. No Debug, Clone or Serialize.
 pub struct ShareSet {
     shares: Vec<Share>,
+    scheme: Option<Scheme>,
 }
 
 impl ShareSet {
     /// Takes shares that were checked against each other: of one length, no two the same, no x twice.
     pub(super) fn new(shares: Vec<Share>) -> Self {
-        Self { shares }
+        Self { shares, scheme: None }
+    }
+
+    /// The same, of a server that has this scheme.
+    #[must_use]
+    pub(super) fn of_scheme(self, scheme: Option<Scheme>) -> Self {
+        Self { scheme, ..self }
+    }
+
+    /// What the source says of the server that the shares are of, if it does.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.scheme
     }
 
     /// How many different shares there are; at least one.
@@ -102,7 +115,8 @@ impl ShareSet {
     #[must_use]
     pub fn only(&self, indices: &[usize]) -> Self {
         let copy = |share: &Share| Share::new(Zeroizing::new(share.bytes.to_vec()), share.position);
-        Self { shares: indices.iter().filter_map(|&index| self.get(index)).map(copy).collect() }
+        let shares = indices.iter().filter_map(|&index| self.get(index)).map(copy).collect();
+        Self { shares, scheme: self.scheme }
     }
 
     /// Where the shares at `indices` stood in the source, as a person counts.

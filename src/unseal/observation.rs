@@ -1,5 +1,6 @@
 //! What the heart is told, and what it asks for.
 
+use crate::shares::{Misfit, Scheme};
 use crate::vault::{Health, Life, SealStatus, Unreachable, UnsealAnswer};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub enum Observation {
     SealStatus(SealStatus),
     /// The outcome of [`Action::LoadShares`].
     Shares(Holding),
+    /// No share of the source can be one of this server's, as [`Action::LoadShares`] found.
+    Misfit(Misfit),
     /// The share source could not be read.
     SharesUnavailable {
         /// The error's kind.
@@ -44,7 +47,6 @@ pub enum Observation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
     /// Sets to try one after another; each of `threshold` shares, or one set of all shares when fewer are held.
-    /// Empty when no share can be one of this server's.
     pub candidates: Vec<Vec<usize>>,
 }
 
@@ -55,11 +57,8 @@ pub enum Action {
     AskHealth,
     /// `GET sys/seal-status`.
     ReadSealStatus,
-    /// Read the share source and plan for this threshold.
-    LoadShares {
-        /// Shares the server needs.
-        threshold: usize,
-    },
+    /// Read the share source and plan for a server with this scheme.
+    LoadShares(Scheme),
     /// `PUT sys/unseal` with one share.
     Submit {
         /// Its index in the loaded set.

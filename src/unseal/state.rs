@@ -46,10 +46,15 @@ pub enum State {
         /// It is unsealed all the same.
         unsealed: bool,
     },
-    /// A round of our shares alone failed, and failed again: they are not this server's.
+    /// A round of our shares alone failed, and failed again: they are not this server's. Or they cannot be, by what
+    /// their source says, and were not submitted at all.
     SharesRejected {
-        /// The server's words.
+        /// The error's kind.
+        kind: &'static str,
+        /// The server's words, or why the shares cannot be this server's.
         text: String,
+        /// What to do about it, where more is known than that they are not the right ones.
+        advice: Option<String>,
     },
     /// The share source cannot be read.
     SharesUnavailable {

@@ -2,6 +2,7 @@
 
 use super::dial::NameError;
 use super::refusal::printable;
+use super::tls::AnotherKey;
 use super::unreachable::{TlsFailure, Unreachable};
 use rustls::{AlertDescription, CertificateError, Error as Tls, InvalidMessage, PeerIncompatible};
 use std::error::Error;
@@ -95,6 +96,11 @@ fn tls_failure(error: &Tls) -> TlsFailure {
 }
 
 fn certificate_failure(error: &CertificateError) -> TlsFailure {
+    if let CertificateError::Other(other) = error {
+        if let Some(&AnotherKey { found, certificate_pinned }) = other.0.downcast_ref() {
+            return TlsFailure::PinMismatch { found, certificate_pinned };
+        }
+    }
     match error {
         CertificateError::Expired => TlsFailure::Expired(String::new()),
         CertificateError::ExpiredContext { not_after, .. } => {

@@ -2,6 +2,7 @@
 
 use super::refusal::printable;
 use serde::Deserialize;
+use std::fmt;
 
 /// The path and query that make every state answer 299, so that no intermediary's 503 can be mistaken for one.
 ///
@@ -9,6 +10,7 @@ use serde::Deserialize;
 pub const PATH: &str = "/v1/sys/health?activecode=299&standbycode=299&drsecondarycode=299\
     &performancestandbycode=299&sealedcode=299&uninitcode=299&removedcode=299&haunhealthycode=299";
 
+#[expect(clippy::struct_excessive_bools, reason = "the API's own independent flags")]
 /// The body of a health answer. Every field is optional on the wire; these are the two we cannot do without
 /// and the ones that refine them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +25,34 @@ pub struct Health {
     pub removed: bool,
     /// `version`, as the server writes it.
     pub version: Option<String>,
-    /// `cluster_name`; absent while sealed.
-    pub cluster_name: Option<String>,
+    /// `cluster_id` and `cluster_name`; absent while sealed.
+    pub membership: Option<Membership>,
+    /// `replication_performance_mode` or `replication_dr_mode` is `secondary` (Vault Enterprise): it has the shares of its
+    /// primary, and an id that need not be its primary's.
+    pub secondary: bool,
     /// `server_time_utc`: the server's clock, in seconds since 1970.
     pub server_time: Option<u64>,
+}
+
+/// What an unsealed server says of its cluster. Its storage was given it when it was initialised: servers of one storage,
+/// cloned or replicated, have it in common, and servers that were initialised each by itself never do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// `cluster_id`.
+    pub id: String,
+    /// `cluster_name`: made by the server unless its configuration has one.
+    pub name: Option<String>,
+}
+
+/// `cluster_id 7cb2b140-… (vault-cluster-d039ae0a)`.
+impl fmt::Display for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cluster_id {}", self.id)?;
+        match &self.name {
+            Some(name) => write!(f, " ({name})"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What an unsealed server is in its cluster.
@@ -72,13 +98,22 @@ struct Wire {
     server_time_utc: Option<u64>,
     version: Option<String>,
     cluster_name: Option<String>,
+    cluster_id: Option<String>,
 }
 
 impl Health {
+    /// What tells whose shares are the server's: nothing while it is sealed, and nothing of a replication's secondary.
+    pub fn own_membership(&self) -> Option<&Membership> {
+        let tells = self.initialized && !self.sealed && !self.secondary;
+        self.membership.as_ref().filter(|_| tells)
+    }
+
     /// Reads a body; `None` when it is not a health answer, whatever its status code was.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let wire: Wire = serde_json::from_slice(body).ok()?;
         let (initialized, sealed) = (wire.initialized?, wire.sealed?);
+        let modes = [&wire.replication_performance_mode, &wire.replication_dr_mode];
+        let secondary = modes.into_iter().any(|mode| mode.as_deref() == Some("secondary"));
         let standby = wire.standby == Some(true);
         // A raft node that lost its quorum answers with unknown replication modes; Vault 1.19 says it outright.
         let no_active = wire.ha_connection_healthy == Some(false)
@@ -98,10 +133,36 @@ impl Health {
             initialized,
             sealed,
             role,
+            secondary,
             removed: wire.removed_from_cluster == Some(true),
             version: wire.version.as_deref().map(printable),
-            cluster_name: wire.cluster_name.as_deref().map(printable),
+            membership: wire.cluster_id.filter(|id| !id.is_empty()).map(|id| Membership {
+                id: printable(&id),
+                name: wire.cluster_name.as_deref().map(printable),
+            }),
             server_time: wire.server_time_utc,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_unsealed_server_that_is_nobodys_secondary_tells_whose_shares_are_its_own() {
+        let told = |fields: &str| {
+            let body = format!(r#"{{"initialized":true,"cluster_id":"X",{fields}}}"#);
+            Health::parse(body.as_bytes()).unwrap().own_membership().is_some()
+        };
+        assert!(told(r#""sealed":false"#));
+        assert!(told(
+            r#""sealed":false,"replication_performance_mode":"primary","replication_dr_mode":"disabled""#
+        ));
+        assert!(!told(r#""sealed":true"#));
+        assert!(!told(r#""sealed":false,"replication_performance_mode":"secondary""#));
+        assert!(!told(r#""sealed":false,"replication_dr_mode":"secondary""#));
+        let nameless = Health::parse(br#"{"initialized":true,"sealed":false,"cluster_id":""}"#).unwrap();
+        assert!(nameless.own_membership().is_none());
     }
 }

@@ -14,7 +14,7 @@ mod unreachable;
 pub mod unseal_answer;
 
 pub use access::Access;
-pub use health::{Health, Role};
+pub use health::{Health, Membership, Role};
 pub use line::{Life, name_and_version};
 pub use refusal::{Meaning, Refusal};
 pub use seal_status::SealStatus;

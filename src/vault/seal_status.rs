@@ -1,6 +1,7 @@
 //! `GET /v1/sys/seal-status`, and the same body as the answer to a submitted share.
 
 use super::refusal::printable;
+use crate::shares::Scheme;
 use serde::Deserialize;
 
 /// The one seal that shares open.
@@ -41,6 +42,11 @@ impl SealStatus {
     /// True for the seal that we can open: Shamir shares of the unseal key itself.
     pub fn takes_unseal_shares(&self) -> bool {
         self.seal_type == SHAMIR && !self.recovery_seal
+    }
+
+    /// How its key is split.
+    pub fn scheme(&self) -> Scheme {
+        Scheme { threshold: self.threshold, total: self.total }
     }
 
     /// Reads a body; `None` when it is not a seal status.

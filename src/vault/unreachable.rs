@@ -1,5 +1,6 @@
 //! Why a node could not be asked: told apart, because each has another remedy.
 
+use crate::config::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
 use std::time::Duration;
 
@@ -85,6 +86,14 @@ pub enum TlsFailure {
     /// It is broken or forbidden in another way.
     #[error("the server's certificate was refused: {0}")]
     BadCertificate(String),
+    /// It may be good, but its key is none of `pin_sha256`.
+    #[error("the server's key is not one of pin_sha256: it is {found}")]
+    PinMismatch {
+        /// The pin of the key that the server has.
+        found: Pin,
+        /// Its whole certificate has a hash that is pinned.
+        certificate_pinned: bool,
+    },
     /// The server wants a certificate of ours.
     #[error("the server demands a client certificate")]
     ClientCertificateWanted,
@@ -162,6 +171,7 @@ impl Explain for TlsFailure {
             Self::WrongName(_) => "certificate-wrong-name",
             Self::UnknownCa => "certificate-unknown-ca",
             Self::BadCertificate(_) => "certificate-bad",
+            Self::PinMismatch { .. } => "pin-mismatch",
             Self::ClientCertificateWanted => "client-certificate-wanted",
             Self::ClientCertificateRefused(_) => "client-certificate-refused",
             Self::NotTls => "not-tls",
@@ -183,6 +193,18 @@ impl Explain for TlsFailure {
             }
             Self::UnknownCa => "Set `tls = { ca_file = \"…\" }` to the PEM file of the CA that signed it.",
             Self::BadCertificate(_) => "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.",
+            Self::PinMismatch { certificate_pinned: true, .. } => {
+                "pin_sha256 has the hash of the server's whole certificate, which changes with every renewal. Put in its \
+                 place the hash of the key, which is the one named here."
+            }
+            Self::PinMismatch { certificate_pinned: false, .. } => {
+                return Some(format!(
+                    "No shares go there. If you gave the server a new key (a renewal makes one, unless it is told to \
+                     reuse the old), compute the pin on the server itself: `{COMPUTE_PIN}`. If it is the one named \
+                     here, put it into pin_sha256. If it is not, or nobody renewed anything, somebody else answers at \
+                     this address: find out who before you change anything."
+                ));
+            }
             Self::ClientCertificateWanted => "Set `client_cert` and `client_key` in `tls`.",
             Self::ClientCertificateRefused(_) => {
                 "Check that `client_cert` is current and signed by a CA the server trusts."

@@ -1,10 +1,11 @@
 //! Says what changed, once, in the journal's fields and in plain words.
 
 use super::NodeKey;
+use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::report::state::{advice, phrase};
 use crate::shares::ShareSet;
-use crate::unseal::{Event, State};
+use crate::unseal::{Event, Outsider, State};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -20,11 +21,12 @@ pub(super) struct Announcer {
     locked_since: Option<Instant>,
     disturbed: Option<Instant>,
     corrupt: Vec<usize>,
+    outsider: Option<Outsider>,
 }
 
 impl Announcer {
     pub(super) fn new(key: NodeKey) -> Self {
-        Self { key, previous: None, locked_since: None, disturbed: None, corrupt: Vec::new() }
+        Self { key, previous: None, locked_since: None, disturbed: None, corrupt: Vec::new(), outsider: None }
     }
 
     /// Tells what happened on the way to a state; `held` are the shares that took part.
@@ -51,7 +53,8 @@ impl Announcer {
                 before.kind() != cause.kind()
             }
             (Some(State::Unsealed { role: before }), State::Unsealed { role }) => before != role,
-            (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. }) => {
+            (Some(State::SharesUnavailable { kind: before, .. }), State::SharesUnavailable { kind, .. })
+            | (Some(State::SharesRejected { kind: before, .. }), State::SharesRejected { kind, .. }) => {
                 before != kind
             }
             (Some(State::Held { hold: before, .. }), State::Held { hold, .. }) => before != hold,
@@ -134,6 +137,18 @@ impl Announcer {
             self.key.address
         );
         self.log(Level::WARN, Message::CorruptShare, None, &text);
+    }
+
+    /// Tells that the node is another cluster's, once for each finding.
+    pub(super) fn outsider(&mut self, outsider: Option<&Outsider>) {
+        if self.outsider.as_ref() == outsider {
+            return;
+        }
+        self.outsider = outsider.cloned();
+        if let Some(outsider) = outsider {
+            let text = format!("{}: {}", self.key.address, in_one_line(outsider));
+            self.log(Level::WARN, Message::Outsider, None, &text);
+        }
     }
 
     fn disturbance(&mut self, message: Message, text: &str) {

@@ -4,7 +4,7 @@ use super::holds::Holds;
 use crate::config::{Discovery, NodeAddress};
 use crate::discovery::Roll;
 use crate::report;
-use crate::unseal::{Hold, State};
+use crate::unseal::{Hold, Outsider, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,6 +48,8 @@ pub struct Seen {
     pub state: Option<State>,
     /// How it was found; `None` when the configuration has its address.
     pub finding: Option<Finding>,
+    /// Why it is no member of the cluster it is configured in, if it is none.
+    pub outsider: Option<Outsider>,
 }
 
 /// Names one name of one cluster.
@@ -71,6 +73,7 @@ pub struct Board {
 #[derive(Debug)]
 struct Entry {
     state: Option<State>,
+    outsider: Option<Outsider>,
     finding: Option<Finding>,
     /// When it answered last, or when it was put here.
     answered: Instant,
@@ -88,7 +91,8 @@ impl Board {
     /// A new node without a state; its task hears orders from what is returned.
     pub(super) fn add(&self, key: &NodeKey, finding: Option<Finding>) -> watch::Receiver<Option<Order>> {
         let orders = watch::Sender::default();
-        let entry = Entry { state: None, finding, answered: Instant::now(), due: None, orders };
+        let entry =
+            Entry { state: None, outsider: None, finding, answered: Instant::now(), due: None, orders };
         let orders = entry.orders.subscribe();
         self.entries().insert(key.clone(), entry);
         self.changed.notify_one();
@@ -100,9 +104,18 @@ impl Board {
         self.changed.notify_one();
     }
 
-    pub(super) fn publish(&self, key: &NodeKey, state: Option<&State>, due: Instant) {
+    pub(super) fn publish(
+        &self,
+        key: &NodeKey,
+        state: Option<&State>,
+        outsider: Option<&Outsider>,
+        due: Instant,
+    ) {
         if let Some(entry) = self.entries().get_mut(key) {
             entry.due = Some(due);
+            if entry.outsider.as_ref() != outsider {
+                entry.outsider = outsider.cloned();
+            }
             if entry.state.as_ref() != state {
                 entry.state = state.cloned();
                 self.changed.notify_one();
@@ -158,6 +171,7 @@ impl Board {
             key: key.clone(),
             state: entry.state.clone(),
             finding: entry.finding.clone(),
+            outsider: entry.outsider.clone(),
         };
         self.entries().iter().map(seen).collect()
     }

@@ -5,6 +5,7 @@ mod announce;
 mod board;
 mod duty;
 mod holds;
+mod identity;
 mod joint;
 mod node;
 mod presence;
@@ -20,6 +21,7 @@ use crate::config::{NodeAddress, Settings};
 use crate::discovery::{Change, Outcome};
 use crate::vault::TlsFileError;
 use duty::Ground;
+use identity::SharedMemberships;
 use presence::Doorsteps;
 use search::{News, Search, Terms};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,7 @@ pub struct Watch {
     doorsteps: Arc<Doorsteps>,
     holds: Arc<Holds>,
     news: (mpsc::Sender<News>, mpsc::Receiver<News>),
+    memberships: Arc<SharedMemberships>,
 }
 
 #[derive(Debug)]
@@ -65,6 +68,7 @@ impl Watch {
             doorsteps: Arc::default(),
             holds,
             news: mpsc::channel(1),
+            memberships: Arc::default(),
         }
     }
 
@@ -180,6 +184,7 @@ impl Watch {
             if !stays {
                 task.handle.abort();
                 self.board.remove(key);
+                self.memberships.strike(key);
             }
             stays
         });
@@ -202,6 +207,7 @@ impl Watch {
                 Arc::clone(&self.board),
                 Arc::clone(&self.doorsteps),
                 Arc::clone(&self.holds),
+                Arc::clone(&self.memberships),
             ));
             self.tasks.insert(key, Task { duty: sender, handle });
         }

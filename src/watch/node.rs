@@ -4,10 +4,11 @@ use super::announce::Announcer;
 use super::board::{Board, NodeKey, Order};
 use super::duty::Duty;
 use super::holds::Holds;
+use super::identity::{Identity, SharedMemberships};
 use super::presence::Doorsteps;
 use super::shares::{Outcome, Reader, Shelf};
 use crate::explain::Explain;
-use crate::shares::ShareSet;
+use crate::shares::{Scheme, ShareSet};
 use crate::unseal::{Action, Holding, Machine, Observation, State};
 use crate::vault::Unreachable;
 use std::future::{Future, pending};
@@ -28,6 +29,7 @@ pub(super) async fn watch(
     board: Arc<Board>,
     doorsteps: Arc<Doorsteps>,
     holds: Arc<Holds>,
+    memberships: Arc<SharedMemberships>,
 ) {
     let began = Instant::now();
     let mut current = Arc::clone(&duty.borrow_and_update());
@@ -37,12 +39,13 @@ pub(super) async fn watch(
     let (hold, until) = holds.of(&key).unzip();
     let mut booked = (hold, until.flatten());
     machine.restore(booked.0, booked.1);
+    let mut identity = Identity::new(memberships, key.clone(), &current.cluster);
     let mut announcer = Announcer::new(key.clone());
     let mut hands = Hands::default();
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
-        board.publish(&key, machine.state(), Instant::now() + step.wait + limit + GRACE);
+        board.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let shelf = current.shelf().filter(|_| machine.waits_for_shares()).cloned();
         let wait = pin!(pause(step.wait));
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
@@ -55,6 +58,7 @@ pub(super) async fn watch(
                 current = Arc::clone(&duty.borrow_and_update());
                 machine.set_pace(current.cluster.pace.clone());
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
+                identity.follow(&current.cluster);
                 Observation::Woken
             }
             order = next(&mut orders) => match order {
@@ -73,6 +77,8 @@ pub(super) async fn watch(
             Observation::Unreachable(_) => current.trouble(),
             _ => {}
         }
+        identity.note(&seen, machine.unsealed_by_us());
+        machine.set_outsider(identity.judge().map(ToString::to_string));
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
         // Only what changed: an order that is still to be followed is booked already.
@@ -82,12 +88,15 @@ pub(super) async fn watch(
             holds.book(&key, hold.0.map(|hold| (hold, left)));
         }
         announcer.corrupt(&hands.corrupt);
-        announcer.tell(&machine.take_events(), hands.shares());
+        let events = machine.take_events();
+        identity.conclude(&events);
+        announcer.tell(&events, hands.shares());
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.
         if !machine.needs_shares() {
             hands.held = None;
         }
         announcer.announce(machine.state());
+        announcer.outsider(identity.sure());
         if machine.state().is_some_and(State::is_unsealed) {
             hands.reader.forget();
         }
@@ -127,7 +136,7 @@ async fn change_of(shelf: Option<&Shelf>, reader: &Reader) {
 fn longest(duty: &Duty, action: Action) -> Duration {
     match action {
         Action::Submit { completes: true, .. } => duty.cluster.pace.unseal_timeout,
-        Action::LoadShares { .. } => duty.shelf().map_or(duty.cluster.pace.request_timeout, |shelf| {
+        Action::LoadShares(_) => duty.shelf().map_or(duty.cluster.pace.request_timeout, |shelf| {
             shelf.source().limit(duty.cluster.pace.request_timeout)
         }),
         _ => duty.cluster.pace.request_timeout,
@@ -152,7 +161,7 @@ impl Hands {
                 seen(duty.server.health(), |health| Observation::Health(health, duty.server.life())).await
             }
             Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
-            Action::LoadShares { threshold } => self.load(duty, threshold, limit).await,
+            Action::LoadShares(scheme) => self.load(duty, scheme, limit).await,
             Action::Submit { share, .. } => match self.shares().and_then(|held| held.get(share)) {
                 Some(share) => {
                     seen(duty.server.submit(share.unseal_request(), limit), Observation::Answer).await
@@ -168,7 +177,7 @@ impl Hands {
         self.held.as_ref()?.loaded.as_ref().ok().map(|loaded| &loaded.shares)
     }
 
-    async fn load(&mut self, duty: &Duty, threshold: usize, limit: Duration) -> Observation {
+    async fn load(&mut self, duty: &Duty, scheme: Scheme, limit: Duration) -> Observation {
         let Some(shelf) = duty.shelf() else {
             return unavailable("no-share-source", "no share source is configured".to_owned(), None);
         };
@@ -181,7 +190,10 @@ impl Hands {
         };
         match &outcome.loaded {
             Ok(loaded) => {
-                let plan = loaded.shares.plan(threshold);
+                let plan = loaded.shares.plan(scheme);
+                if let Some(misfit) = plan.misfit {
+                    return Observation::Misfit(misfit);
+                }
                 self.corrupt = loaded.shares.positions(&plan.corrupt);
                 self.held = Some(outcome);
                 Observation::Shares(Holding { candidates: plan.candidates })

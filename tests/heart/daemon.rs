@@ -179,7 +179,7 @@ impl Daemon {
                 self.held = holding.candidates.iter().map(Vec::len).max().unwrap_or(0);
             }
             Observation::Answer(_) | Observation::Left | Observation::Returned => {}
-            Observation::SharesUnavailable { .. } => {
+            Observation::SharesUnavailable { .. } | Observation::Misfit(_) => {
                 self.loaded = self.source;
                 self.may_submit = false;
             }
@@ -212,7 +212,7 @@ impl Daemon {
     /// The rules for requests, and the bounds of their rate: polls, and rounds of t shares with a reset and a look
     /// before each.
     pub(crate) fn check_request(&mut self, now: Moment) {
-        if matches!(self.step.action, Action::LoadShares { .. }) {
+        if matches!(self.step.action, Action::LoadShares(_)) {
             return;
         }
         self.requests.push(now);

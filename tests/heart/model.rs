@@ -121,7 +121,8 @@ impl Model {
             role: Role::Active,
             removed: self.removed,
             version: None,
-            cluster_name: None,
+            membership: None,
+            secondary: false,
             server_time: None,
         }
     }

@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::model::Model;
 use std::time::Duration;
 use vault_unseal::config::{OnOperatorSeal, Pace};
+use vault_unseal::shares::Scheme;
 use vault_unseal::unseal::{Action, Event, Holding, Moment, Observation, State};
 use vault_unseal::vault::{Unreachable, UnsealAnswer};
 
@@ -185,7 +186,7 @@ impl World {
             Phase::Waiting(at) if now < at => daemon.learn(now, Observation::Returned),
             Phase::Waiting(_) => {
                 daemon.check_request(now);
-                if let Action::LoadShares { threshold } = daemon.step.action {
+                if let Action::LoadShares(Scheme { threshold, .. }) = daemon.step.action {
                     assert_eq!(threshold, daemon.seen_threshold);
                     let seen = load(&daemon.candidates, threshold, self.source_works);
                     daemon.learn(now, seen);
@@ -251,7 +252,7 @@ impl World {
             Action::ReadSealStatus => Observation::SealStatus(self.model.seal_status()),
             Action::Submit { share, .. } => Observation::Answer(self.model.submit(share, self.now)),
             Action::Reset => Observation::Answer(self.model.reset()),
-            Action::LoadShares { .. } => unreachable!("no request"),
+            Action::LoadShares(_) => unreachable!("no request"),
         }
     }
 

@@ -35,7 +35,7 @@ fn health_in_every_situation() {
         assert_eq!((health.initialized, health.sealed, role), expected, "{row:?}");
         assert_eq!(health.version.as_deref(), Some("2.7.2"));
         assert!(health.server_time.is_some_and(|time| time > 1_700_000_000));
-        assert_eq!(health.cluster_name.is_some(), row.response.contains("cluster_name"), "{row:?}");
+        assert_eq!(health.membership.is_some(), row.response.contains("cluster_id"), "{row:?}");
         seen += 1;
     }
     assert!(seen >= 30, "{seen}");

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -72,16 +73,27 @@ impl Authority {
 
     /// A server's certificate for these host names and addresses.
     pub fn issue(&self, names: &[&str], validity: Validity) -> Issued {
-        self.sign(names, validity, ExtendedKeyUsagePurpose::ServerAuth)
+        self.sign(&KeyPair::generate().unwrap(), names, validity, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A new certificate for a key that has one.
+    pub fn renew(&self, old: &Issued, names: &[&str]) -> Issued {
+        let key = KeyPair::from_pem(&old.key_pem).unwrap();
+        self.sign(&key, names, Validity::Now, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
     /// A client's certificate.
     pub fn issue_client(&self, name: &str, validity: Validity) -> Issued {
-        self.sign(&[name], validity, ExtendedKeyUsagePurpose::ClientAuth)
+        self.sign(&KeyPair::generate().unwrap(), &[name], validity, ExtendedKeyUsagePurpose::ClientAuth)
     }
 
-    fn sign(&self, names: &[&str], validity: Validity, usage: ExtendedKeyUsagePurpose) -> Issued {
-        let key = KeyPair::generate().unwrap();
+    fn sign(
+        &self,
+        key: &KeyPair,
+        names: &[&str],
+        validity: Validity,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Issued {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).unwrap();
         params.distinguished_name.push(DnType::CommonName, names.first().map_or("nameless", String::as_str));
@@ -89,7 +101,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];
         (params.not_before, params.not_after) = validity.bounds();
-        let certificate = params.signed_by(&key, &self.certificate, &self.key).unwrap();
+        let certificate = params.signed_by(key, &self.certificate, &self.key).unwrap();
         Issued { chain_pem: certificate.pem() + &self.chain, key_pem: key.serialize_pem() }
     }
 
@@ -140,6 +152,28 @@ impl Issued {
         write(&chain, &self.chain_pem, 0o644);
         write(&key, &self.key_pem, 0o600);
         (chain, key)
+    }
+
+    /// What `pin_sha256` is to say of its key, as the advice has it computed.
+    pub fn pin(&self) -> String {
+        self.openssl(
+            "openssl x509 -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64",
+        )
+    }
+
+    /// The hash of the whole certificate, which is no pin.
+    pub fn fingerprint(&self) -> String {
+        self.openssl("openssl x509 -outform der | openssl dgst -sha256 -binary | base64")
+    }
+
+    fn openssl(&self, line: &str) -> String {
+        let mut shell = Command::new("sh");
+        let mut shell =
+            shell.args(["-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(self.chain_pem.as_bytes()).unwrap();
+        let output = shell.wait_with_output().unwrap();
+        assert!(output.status.success(), "{line}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
     /// The chain and the key as rustls takes them.

@@ -8,10 +8,14 @@
     clippy::string_slice
 )]
 
+mod addresses;
 mod certificates;
 mod formats;
 mod holds;
+mod misfits;
 mod notify;
+mod outsiders;
+mod pins;
 mod presence;
 mod raft;
 mod reload;

@@ -29,6 +29,7 @@ fn a_second_node_that_joins_by_itself_is_unsealed_with_the_leaders_shares() {
     leader.kill();
     leader.start();
     leader.wait_until(|health| health["sealed"] == false);
+    assert!(!daemon.output().contains("it is a member of"), "both are of one:\n{}", daemon.output());
 }
 
 #[test]

@@ -111,6 +111,30 @@ fn what_is_wrong_with_the_share_file() {
     finds("check-missing.txt", &home, &[&server], 4);
 }
 
+/// One machine with enough for several servers.
+#[test]
+fn full_custody_of_several_servers_is_a_warning() {
+    let servers = [shut(), shut(), shut()];
+    let all: Vec<&Hostile> = servers.iter().collect();
+    let urls: Vec<String> = servers.iter().map(Hostile::url).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let home = Home::new();
+    let five = shares_of_nobody(5, 3);
+    home.shares(&lines(&five));
+    home.configure(&urls, "");
+    finds("check-full-custody.txt", &home, &all, 0);
+
+    home.shares(&lines(&five[..2]));
+    finds("check-split-custody.txt", &home, &all, 0);
+
+    // Whether one share is enough is the server's to say.
+    for server in &servers {
+        script(server, &health(true, true, &json!({})), &seal(&json!({"t": 1, "n": 1})));
+    }
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    finds("check-full-custody-of-one.txt", &home, &all, 0);
+}
+
 #[test]
 fn a_certificate_that_ends_soon() {
     let authority = Authority::new("Private CA");

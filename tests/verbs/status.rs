@@ -17,7 +17,9 @@ fn every_sort() -> (Vec<Hostile>, String) {
     let open = |more: Value| says(&health(true, false, &more), &nothing);
     let shut = |more: Value| says(&health(true, true, &nothing), &seal(&more));
     let servers = vec![
-        open(json!({"cluster_name": "vault-cluster-1"})),
+        open(
+            json!({"cluster_name": "vault-cluster-1", "cluster_id": "7cb2b140-eb80-9292-0772-3bb0057bea5c"}),
+        ),
         open(json!({"standby": true, "replication_performance_mode": "primary"})),
         open(json!({"standby": true, "replication_performance_mode": "unknown"})),
         open(json!({"replication_dr_mode": "secondary"})),

@@ -1,6 +1,7 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
 use super::finding::{Findings, Severity};
+use super::fit::{custody, differing, fit, schemes};
 use super::machine::{Machine, Service};
 use super::sealed::Sealed;
 use super::{credential, discovery, protection};
@@ -12,16 +13,13 @@ use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
 use crate::unseal::State;
-use crate::vault::{Access, SealStatus, TlsFailure, Unreachable};
+use crate::vault::{Access, TlsFailure, Unreachable};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A certificate that ends sooner than this is worth a warning.
 const RENEW_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
 /// Clocks that differ by more than this make certificates fail at the worst time.
 const CLOCK_TOLERANCE: u64 = 60;
-/// What no look at shares can tell: those of another server look the same.
-const UNPROVEN: &str = "whether they open this server shows only when they are submitted";
-
 /// Where the service lives whose credentials are looked at.
 pub(super) struct Place<'a> {
     /// Its machine.
@@ -39,8 +37,21 @@ impl Place<'_> {
     }
 }
 
+/// The servers of all clusters so far, and what they showed.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) targets: Vec<Target>,
+    pub(super) looks: Vec<Look>,
+}
+
 /// Everything about one cluster. `several` puts its name before each subject.
-pub(super) async fn check(cluster: &Cluster, names: &[Name], several: bool, place: &Place<'_>) -> Findings {
+pub(super) async fn check(
+    cluster: &Cluster,
+    names: &[Name],
+    several: bool,
+    place: &Place<'_>,
+    seen: &mut Seen,
+) -> Findings {
     let mut findings = Findings::default();
     let name =
         |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
@@ -58,20 +69,16 @@ pub(super) async fn check(cluster: &Cluster, names: &[Name], several: bool, plac
         }
     };
     let looks = look_at_all(&targets).await;
-    let mut seal = None;
     for (target, look) in targets.iter().zip(&looks) {
         node(target, look, &mut findings);
-        // Unsealed servers tell their threshold too.
-        if seal.is_none() && look.health.is_some() {
-            seal = match &look.seal {
-                Some(status) => Some(status.clone()),
-                None => target.server.seal_status().await.ok(),
-            };
-        }
     }
+    let schemes = schemes(&targets, &looks).await;
     if let Some(held) = &held {
-        match seal.filter(|status| status.threshold > 0 && status.takes_unseal_shares()) {
-            Some(status) => fit(held, &status, &subject, &mut findings),
+        match schemes.first() {
+            Some((_, scheme)) => {
+                fit(held, *scheme, &subject, &mut findings);
+                custody(held, *scheme, targets.len(), &subject, &mut findings);
+            }
             None => findings.add(
                 Severity::Warning,
                 &subject,
@@ -81,7 +88,10 @@ pub(super) async fn check(cluster: &Cluster, names: &[Name], several: bool, plac
             ),
         }
     }
+    differing(&schemes, &mut findings);
     expiry(cluster, &targets, &mut findings).await;
+    seen.targets.extend(targets);
+    seen.looks.extend(looks);
     findings
 }
 
@@ -174,65 +184,6 @@ fn node(target: &Target, look: &Look, findings: &mut Findings) {
                 Some("Let both follow a time server: `timedatectl set-ntp true`.".to_owned()),
             );
         }
-    }
-}
-
-/// Whether the shares can be those of a server with this seal.
-fn fit(held: &ShareSet, seal: &SealStatus, subject: &str, findings: &mut Findings) {
-    let (count, threshold, total) = (held.count(), seal.threshold, seal.total);
-    if count > total {
-        findings.add(
-            Severity::Problem,
-            subject,
-            "too-many-shares",
-            format!("{count} shares are held, but the server was given only {total}"),
-            Some("The source mixes shares of several servers, or of before and after a rekey.".to_owned()),
-        );
-    }
-    let plan = held.plan(threshold);
-    if let Some(misfit) = &plan.misfit {
-        findings.explain(Severity::Problem, subject, misfit);
-        return;
-    }
-    if count < threshold {
-        findings.good(
-            subject,
-            format!(
-                "{count} of {threshold} needed: the others must come from other machines (split custody)"
-            ),
-        );
-        return;
-    }
-    let list = |indices: &[usize]| {
-        held.positions(indices).iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
-    };
-    if !plan.corrupt.is_empty() {
-        findings.add(
-            Severity::Warning,
-            subject,
-            "corrupt-share",
-            format!(
-                "share {} does not fit the others; the server is unsealed without it",
-                list(&plan.corrupt)
-            ),
-            Some("Replace it by a good copy while enough good ones are left.".to_owned()),
-        );
-    } else if plan.ambiguous {
-        findings.add(
-            Severity::Warning,
-            subject,
-            "inconsistent-shares",
-            "the shares do not all belong together, and there are too few to tell which is wrong".to_owned(),
-            Some(
-                "The daemon tries them in turn, and names the wrong one once the server is unsealed."
-                    .to_owned(),
-            ),
-        );
-    } else if count > threshold {
-        findings.good(subject, format!("all {count} belong together, {threshold} are needed; {UNPROVEN}"));
-    } else {
-        let verb = if threshold == 1 { "is" } else { "are" };
-        findings.good(subject, format!("{threshold} {verb} needed; {UNPROVEN}"));
     }
 }
 

@@ -7,8 +7,7 @@ use crate::cli::names::names;
 use crate::cli::start::runtime;
 use crate::config::{self, Environment, Loaded, Purpose};
 use crate::explain::Explain;
-use crate::shares::{Misfit, ShareSet, Split};
-use std::collections::BTreeSet;
+use crate::shares::{Misfit, Scheme, ShareSet, Split};
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -120,9 +119,9 @@ pub(super) struct Distribution {
 pub(super) fn distribute(
     shares: &ShareSet,
     parts: &Parts,
-    threshold: Option<usize>,
+    server: Option<Scheme>,
 ) -> Result<(Distribution, Option<Doubt>), Failure> {
-    let plan = threshold.map(|threshold| shares.plan(threshold)).unwrap_or_default();
+    let plan = server.map(|server| shares.plan(server)).unwrap_or_default();
     if let Some(misfit) = plan.misfit {
         return Err(Unfit::Misfit(misfit).into());
     }
@@ -142,7 +141,7 @@ pub(super) fn distribute(
                 Some(Doubt::Ambiguous) => return Err(Unfit::Ambiguous.into()),
                 None => {}
             }
-            let threshold = threshold.ok_or(Unfit::NoThreshold)?;
+            let threshold = server.ok_or(Unfit::NoThreshold)?.threshold;
             let split = Split::among(*machines, shares.count(), threshold)?;
             let wanted = |machine: usize| node.is_none_or(|node| node == machine);
             let parts = split.parts.into_iter().zip(1..).filter(|(_, machine)| wanted(*machine));
@@ -179,16 +178,17 @@ fn indices(shares: &ShareSet, positions: &[usize]) -> Result<Vec<usize>, Unfit> 
     Ok(indices)
 }
 
-/// Asks the configured servers how many shares they need; `None` when none says so, or not all the same.
-pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<usize> {
+/// Asks the configured servers how many shares they have and need; `None` when none says so, or not all the same.
+pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<Scheme> {
     let loaded = configured(arguments)?;
     let runtime = runtime().ok()?;
-    let thresholds = runtime.block_on(async {
+    let schemes = runtime.block_on(async {
         let names = tokio::time::timeout(PATIENCE, names(&loaded.settings)).await.unwrap_or_default();
-        Some(thresholds(&targets(&loaded.settings, &names).ok()?).await)
+        Some(schemes(&targets(&loaded.settings, &names).ok()?).await)
     })?;
     runtime.shutdown_background();
-    thresholds.first().copied().filter(|_| thresholds.len() == 1)
+    let first = schemes.first().copied()?;
+    schemes.iter().all(|scheme| *scheme == first).then_some(first)
 }
 
 /// The configuration; one that is wrong, or not there yet, is for `check` to tell.
@@ -197,18 +197,18 @@ pub(super) fn configured(arguments: &ConfigArguments) -> Option<Loaded> {
     config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()
 }
 
-async fn thresholds(targets: &[Target]) -> BTreeSet<usize> {
+async fn schemes(targets: &[Target]) -> Vec<Scheme> {
     let ask = |target: Target| async move {
         tokio::time::timeout(PATIENCE, target.server.seal_status()).await.ok()?.ok()
     };
     let tasks: Vec<_> = targets.iter().cloned().map(|target| tokio::spawn(ask(target))).collect();
-    let mut thresholds = BTreeSet::new();
+    let mut schemes = Vec::new();
     for task in tasks {
         let status = task.await.ok().flatten();
         let known = status.filter(|status| status.threshold > 0 && status.takes_unseal_shares());
-        thresholds.extend(known.map(|status| status.threshold));
+        schemes.extend(known.map(|status| status.scheme()));
     }
-    thresholds
+    schemes
 }
 
 /// `1, 3 and 4`.

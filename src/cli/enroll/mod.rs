@@ -21,8 +21,8 @@ use super::{ConfigArguments, Exit};
 use crate::explain::Explain;
 use crate::protect;
 use crate::report::style::Style;
-use crate::shares::Notice;
 use crate::shares::home::{Home, Prepared, Protection, Stored};
+use crate::shares::{Notice, Scheme};
 use failure::Failure;
 use fit::{Distribution, list};
 use request::{From, Parts, Request};
@@ -62,9 +62,10 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
         Some(input) => input,
         None => source::read(&request.from, &request.home)?,
     };
-    let threshold = options.threshold.map(usize::from).or_else(|| fit::ask_servers(arguments));
+    let said = options.threshold.map(|threshold| Scheme::needing(threshold.into()));
+    let server = said.or_else(|| fit::ask_servers(arguments));
     let parts = if input.chosen { &Parts::All } else { &request.parts };
-    let (distribution, doubt) = fit::distribute(&input.loaded.shares, parts, threshold)?;
+    let (distribution, doubt) = fit::distribute(&input.loaded.shares, parts, server)?;
     if rebound && !input.chosen {
         let count = distribution.parts.iter().map(Vec::len).sum();
         fit::as_many_as(request.home.count(), parts, count)?;
@@ -74,7 +75,7 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     let done = Done {
         stored,
         held: input.loaded.shares.count(),
-        threshold,
+        threshold: server.map(|server| server.threshold),
         coalition: distribution.coalition,
         root_token: has_root_token(&input),
         warnings: &warnings,

@@ -259,9 +259,25 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Boolean,
         default: Some("false"),
         documentation: "Accept any certificate. Dangerous: whoever answers at the address gets the key shares. \
-                        Warned about at every start.",
+                        Warned about at every start. Beside `pin_sha256` it is not: the key is checked then, and \
+                        neither who signed the certificate, nor for which name and time.",
         example: "true",
         variable: Some("VAULT_UNSEAL_TLS_SKIP_VERIFY"),
+    },
+    Key {
+        name: "pin_sha256",
+        scope: Scope::Tls,
+        kind: Kind::Texts,
+        default: None,
+        documentation: "The public keys that the servers may have; with any other key a server gets no shares, \
+                        whoever signed its certificate. Each is the SHA-256 hash of the certificate's \
+                        SubjectPublicKeyInfo (RFC 7469) in base64, which may start with curl's `sha256//`, or in hex: \
+                        `openssl x509 -in FILE -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst \
+                        -sha256 -binary | base64`. Certificate and name are checked as well, unless `skip_verify` is \
+                        `true`. A renewed certificate needs a new pin only if its key is new; list both before a \
+                        change. Only for https addresses.",
+        example: "[\"sha256//Fy4bpqgTxsDDWNGWTaDCWm3tyYGDb6wcjhHJmnrqJvQ=\"]",
+        variable: Some("VAULT_UNSEAL_TLS_PIN_SHA256"),
     },
     Key {
         name: "allow_plaintext",

@@ -13,7 +13,7 @@ pub use misfit::Misfit;
 pub(super) use subsets::combinations;
 
 use super::share::{Point, ShareSet};
-use super::{Share, field};
+use super::{Scheme, Share, field};
 use subsets::subsets;
 use zeroize::Zeroizing;
 
@@ -37,22 +37,23 @@ pub struct Plan {
     /// The shares contradict each other and it cannot be said which are bad: more candidates than one are
     /// equally likely.
     pub ambiguous: bool,
-    /// Why none of the shares can belong to a server with this threshold.
+    /// Why none of the shares can belong to a server with this scheme.
     pub misfit: Option<Misfit>,
 }
 
 impl ShareSet {
-    /// Decides which shares are worth submitting to a server with this `threshold`.
+    /// Decides which shares are worth submitting to a server that says this of itself.
     ///
     /// With more shares than the threshold, the largest set on one polynomial comes first and what is not on
     /// it is named corrupt. When so many are bad that the set might be of another server (one from before a
     /// rekey, say), the remaining sets follow as further candidates, at most 64 in all.
-    pub fn plan(&self, threshold: usize) -> Plan {
+    pub fn plan(&self, server: Scheme) -> Plan {
+        let threshold = server.threshold;
         let everything: Vec<usize> = (0..self.count()).collect();
         if threshold == 0 {
             return Plan::default();
         }
-        if let Some(misfit) = Misfit::of(self, threshold) {
+        if let Some(misfit) = Misfit::of(self, server) {
             return Plan { misfit: Some(misfit), ..Plan::default() };
         }
         if self.count() <= threshold {

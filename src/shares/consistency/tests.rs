@@ -61,8 +61,8 @@ fn one(candidate: &[usize]) -> Plan {
 
 #[test]
 fn the_shares_of_real_servers_are_consistent() {
-    assert_eq!(set(&decoded(&TWO_OF_THREE)).plan(2), one(&[0, 1]));
-    assert_eq!(set(&decoded(&THREE_OF_FIVE)).plan(3), one(&[0, 1, 2]));
+    assert_eq!(set(&decoded(&TWO_OF_THREE)).plan(Scheme::needing(2)), one(&[0, 1]));
+    assert_eq!(set(&decoded(&THREE_OF_FIVE)).plan(Scheme::needing(3)), one(&[0, 1, 2]));
     // Every three of the five give the same key.
     let shares = decoded(&THREE_OF_FIVE);
     let key = combine(&shares, &[0, 2, 4]);
@@ -77,7 +77,7 @@ fn one_wrong_bit_in_a_real_share_is_named() {
         for (byte, bit) in [(0, 0), (17, 3), (31, 7), (32, 2)] {
             let mut shares = decoded(&THREE_OF_FIVE);
             shares[bad][byte] ^= 1 << bit;
-            let plan = set(&shares).plan(3);
+            let plan = set(&shares).plan(Scheme::needing(3));
             assert_eq!((plan.corrupt.as_slice(), plan.ambiguous), ([bad].as_slice(), false));
             assert_eq!(plan.candidates.len(), 1, "four agree, nothing else is worth a round");
             assert!(!plan.candidates[0].contains(&bad));
@@ -88,17 +88,21 @@ fn one_wrong_bit_in_a_real_share_is_named() {
 #[test]
 fn up_to_the_threshold_nothing_can_be_judged() {
     let shares = decoded(&THREE_OF_FIVE);
-    assert_eq!(set(&shares[..1]).plan(3), one(&[0]), "submit what we have, others have the rest");
-    assert_eq!(set(&shares[..2]).plan(3), one(&[0, 1]));
+    assert_eq!(
+        set(&shares[..1]).plan(Scheme::needing(3)),
+        one(&[0]),
+        "submit what we have, others have the rest"
+    );
+    assert_eq!(set(&shares[..2]).plan(Scheme::needing(3)), one(&[0, 1]));
     let foreign = vec![shares[0].clone(), shares[1].clone(), decoded(&[FOREIGN])[0].clone()];
-    assert_eq!(set(&foreign).plan(3), one(&[0, 1, 2]));
+    assert_eq!(set(&foreign).plan(Scheme::needing(3)), one(&[0, 1, 2]));
 }
 
 #[test]
 fn a_share_too_few_to_decide_gives_every_set_a_try() {
     let mut shares = decoded(&TWO_OF_THREE);
     shares[0] = decoded(&[FOREIGN])[0].clone();
-    let plan = set(&shares).plan(2);
+    let plan = set(&shares).plan(Scheme::needing(2));
     assert!(plan.ambiguous);
     assert_eq!(plan.corrupt, [0usize; 0], "nobody is blamed on suspicion");
     assert!(plan.candidates.contains(&vec![1, 2]), "{plan:?}");
@@ -111,12 +115,12 @@ fn an_old_and_a_new_set_in_one_file_are_both_tried() {
     let old = split(&[1; 32], &[9, 77, 3], &[1, 2, 3, 4], 2);
     let new = split(&[2; 32], &[5, 4, 200, 8], &[11, 12, 13], 2);
     let shares: Vec<Vec<u8>> = old.iter().chain(&new).cloned().collect();
-    let plan = set(&shares).plan(2);
+    let plan = set(&shares).plan(Scheme::needing(2));
     assert_eq!(plan.candidates[..2], [vec![0, 1], vec![4, 5]]);
     assert!(plan.ambiguous);
     assert_eq!(plan.corrupt, [0usize; 0]);
     // With fewer of the new set nothing proves that they belong together, but the rest is still offered.
-    let plan = set(&shares[..6]).plan(2);
+    let plan = set(&shares[..6]).plan(Scheme::needing(2));
     assert_eq!(plan.candidates[..2], [vec![0, 1], vec![4, 5]]);
     assert_eq!(plan.corrupt, [4, 5]);
 }
@@ -130,7 +134,7 @@ fn shares_that_fit_by_chance_lose_to_a_larger_set_and_only_to_that() {
         for share in shares.iter_mut().rev().take(2) {
             share[0] ^= field::multiply(0x53, share[32] ^ 1);
         }
-        set(&shares).plan(2)
+        set(&shares).plan(Scheme::needing(2))
     };
     let plan = chance(6);
     assert_eq!((plan.candidates[0].as_slice(), plan.ambiguous), ([0, 1].as_slice(), false));
@@ -144,21 +148,25 @@ fn shares_that_fit_by_chance_lose_to_a_larger_set_and_only_to_that() {
 #[test]
 fn every_bare_key_is_a_candidate_of_its_own() {
     let keys = [vec![1; 32], vec![2; 32]];
-    assert_eq!(set(&keys[..1]).plan(1), one(&[0]));
-    let plan = set(&keys).plan(1);
+    assert_eq!(set(&keys[..1]).plan(Scheme::needing(1)), one(&[0]));
+    let plan = set(&keys).plan(Scheme::needing(1));
     assert_eq!((plan.candidates, plan.ambiguous), (vec![vec![0], vec![1]], true));
     assert_eq!(set(&keys).outliers(&[1]), [0]);
 }
 
 #[test]
 fn shares_of_another_kind_of_server_are_not_submitted() {
-    let bare = set(&[vec![1; 32], vec![2; 32]]).plan(2);
+    let bare = set(&[vec![1; 32], vec![2; 32]]).plan(Scheme::needing(2));
     assert_eq!(bare.candidates, Vec::<Vec<usize>>::new());
     assert_eq!(bare.misfit, Some(Misfit::BareKey { bytes: 32, threshold: 2 }));
-    let split = set(&decoded(&TWO_OF_THREE)).plan(1);
+    let split = set(&decoded(&TWO_OF_THREE)).plan(Scheme::needing(1));
     assert_eq!(split.candidates, Vec::<Vec<usize>>::new());
     assert_eq!(split.misfit, Some(Misfit::SplitKey));
-    assert_eq!(set(&decoded(&TWO_OF_THREE)).plan(0), Plan::default(), "uninitialised: nothing to submit yet");
+    assert_eq!(
+        set(&decoded(&TWO_OF_THREE)).plan(Scheme::needing(0)),
+        Plan::default(),
+        "uninitialised: nothing to submit yet"
+    );
 }
 
 #[test]
@@ -167,7 +175,7 @@ fn the_search_ends_whatever_it_is_given() {
     let shares: Vec<Vec<u8>> = (1..=60)
         .map(|x: u8| (0..32).map(|byte: u8| byte.wrapping_mul(x) ^ x.rotate_left(5)).chain([x]).collect())
         .collect();
-    let plan = set(&shares).plan(30);
+    let plan = set(&shares).plan(Scheme::needing(30));
     assert!(plan.ambiguous);
     assert_eq!(plan.candidates.len(), MOST_CANDIDATES);
 }
@@ -197,11 +205,51 @@ fn damaged() -> impl Strategy<Value = (Vec<Vec<u8>>, usize, Vec<usize>, [u8; 32]
     })
 }
 
+#[test]
+fn shares_of_a_server_that_is_split_in_another_way_are_never_planned() {
+    let shares = split(&[7; 32], &[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5], 3);
+    let scheme = |threshold, total| Scheme { threshold, total };
+    let of = |count: usize, says| set(&shares[..count]).of_scheme(says);
+    let another = |server| Some(Misfit::AnotherScheme { source_says: scheme(3, 5), server });
+    for (count, says, server, misfit) in [
+        // The very server, and a part of its shares.
+        (5, Some(scheme(3, 5)), scheme(3, 5), None),
+        (2, Some(scheme(3, 5)), scheme(3, 5), None),
+        // A server that does not say how many it has.
+        (5, Some(scheme(3, 5)), scheme(3, 0), None),
+        (5, Some(scheme(3, 5)), scheme(2, 3), another(scheme(2, 3))),
+        (2, Some(scheme(3, 5)), scheme(3, 7), another(scheme(3, 7))),
+        (5, Some(scheme(3, 5)), scheme(4, 5), another(scheme(4, 5))),
+        (5, Some(scheme(3, 5)), scheme(1, 1), another(scheme(1, 1))),
+        (5, Some(scheme(3, 5)), scheme(2, 0), another(scheme(2, 0))),
+        // A source that says nothing.
+        (5, None, scheme(3, 5), None),
+        (4, None, scheme(3, 5), None),
+        (5, None, scheme(3, 4), Some(Misfit::TooMany { held: 5, total: 4 })),
+    ] {
+        let plan = of(count, says).plan(server);
+        assert_eq!(plan.misfit, misfit, "{count} shares, {says:?}, {server:?}");
+        assert_eq!(plan.candidates.is_empty(), misfit.is_some(), "{count} shares, {says:?}, {server:?}");
+    }
+    assert_eq!(of(5, Some(scheme(3, 5))).only(&[0, 4]).scheme(), Some(scheme(3, 5)), "a part knows it, too");
+}
+
 proptest! {
+    #[test]
+    fn a_server_that_lies_about_how_many_it_has_is_given_nothing_more(
+        count in 1..=5usize, threshold in 2..=5usize, total in 0..=300usize, says in proptest::option::of(1..=5usize),
+    ) {
+        let shares = split(&[7; 32], &[1, 2, 3, 4, 5], &[1, 2, 3, 4, 5], 3);
+        let held = set(&shares[..count]).of_scheme(says.map(|threshold| Scheme { threshold, total: 5 }));
+        let truth = held.plan(Scheme::needing(threshold));
+        let lie = held.plan(Scheme { threshold, total });
+        prop_assert!(lie == truth || lie.candidates.is_empty() && lie.misfit.is_some());
+    }
+
     #[test]
     fn damage_is_found_and_the_first_candidate_unseals((shares, threshold, bad, secret) in damaged()) {
         let set = set(&shares);
-        let plan = set.plan(threshold);
+        let plan = set.plan(Scheme::needing(threshold));
         prop_assert_eq!(&plan.corrupt, &bad);
         prop_assert!(!plan.ambiguous);
         prop_assert_eq!(combine(&shares, &plan.candidates[0]), secret);
@@ -221,7 +269,7 @@ proptest! {
         let mut shares = split(&secret, &noise, &xs, threshold);
         let bad = bad.index(shares.len());
         shares[bad][byte] ^= delta;
-        let plan = set(&shares).plan(threshold);
+        let plan = set(&shares).plan(Scheme::needing(threshold));
         prop_assert!(plan.ambiguous);
         let different: BTreeSet<_> = plan.candidates.iter().collect();
         prop_assert_eq!(plan.candidates.len(), different.len());

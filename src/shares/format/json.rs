@@ -4,7 +4,7 @@
 //! a string would be resolved in memory that does not wipe itself, so there may be none. Messages of the
 //! JSON parser may quote what they complain of, so none of them is ever shown or even made.
 
-use super::{ContentRefusal, Entry, Found, Place, Spot};
+use super::{ContentRefusal, Entry, Found, MOST_SHARES, Place, Scheme, Spot};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use std::fmt;
@@ -15,6 +15,10 @@ const LISTS: [&str; 4] = ["unseal_keys_b64", "unseal_keys_hex", "keys_base64", "
 /// Members that hold recovery keys, which unseal nothing.
 const RECOVERY: [&str; 4] =
     ["recovery_keys_b64", "recovery_keys_hex", "recovery_keys_base64", "recovery_keys"];
+
+/// Members that say of how many shares the server needs how many: of the command line.
+const THRESHOLD: &str = "unseal_threshold";
+const TOTAL: &str = "unseal_shares";
 
 const FINGERPRINTS: &str = "pgp_fingerprints";
 const ROOT_TOKEN: &str = "root_token";
@@ -35,7 +39,7 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
         Json::Object(members) => object(text, &members),
         other => {
             let entries = strings(text, &other, None)?;
-            let found = Found { entries, again: Vec::new(), root_token: false, json: true };
+            let found = Found { entries, again: Vec::new(), root_token: false, json: true, scheme: None };
             if found.entries.is_empty() { Err(ContentRefusal::NoShares) } else { Ok(found) }
         }
     }
@@ -67,7 +71,20 @@ fn object<'a>(text: &'a str, members: &[(&'a str, Json<'a>)]) -> Result<Found<'a
     let root_token = matches!(member(ROOT_TOKEN)?, Some((_, Json::Text(token))) if !token.is_empty());
     let mut lists = lists.into_iter();
     if let Some((_, entries)) = lists.next() {
-        return Ok(Found { entries, again: lists.collect(), root_token, json: true });
+        let number = |name| {
+            member(name).map(|found| match found {
+                Some((_, Json::Number(Some(number)))) => {
+                    Some(*number).filter(|n| (1..=MOST_SHARES).contains(n))
+                }
+                _ => None,
+            })
+        };
+        // One without the other, or what no server can have, says nothing.
+        let scheme = match (number(THRESHOLD)?, number(TOTAL)?) {
+            (Some(threshold), Some(total)) if threshold <= total => Some(Scheme { threshold, total }),
+            _ => None,
+        };
+        return Ok(Found { entries, again: lists.collect(), root_token, json: true, scheme });
     }
     for name in RECOVERY {
         if filled(name)? {
@@ -103,7 +120,8 @@ fn strings<'a>(
 enum Json<'a> {
     Null,
     Bool,
-    Number,
+    /// Its value, if it is whole and not negative.
+    Number(Option<usize>),
     Text(&'a str),
     List(Vec<Json<'a>>),
     Object(Vec<(&'a str, Json<'a>)>),
@@ -114,7 +132,7 @@ impl Json<'_> {
         match self {
             Self::Null => "null",
             Self::Bool => "true or false",
-            Self::Number => "a number",
+            Self::Number(_) => "a number",
             Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
@@ -147,15 +165,15 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Json::Number)
+        Ok(Json::Number(None))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Json::Number)
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Json::Number(usize::try_from(number).ok()))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Json::Number)
+        Ok(Json::Number(None))
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {

@@ -14,7 +14,7 @@ pub use flaw::Flaw;
 pub use place::{Place, Spot};
 pub use refusal::ContentRefusal;
 
-use super::{Loaded, Notice, Share, Source};
+use super::{Loaded, Notice, Scheme, Share, Source};
 
 /// More shares than a split key can have: x is one byte and never 0.
 const MOST_SHARES: usize = 255;
@@ -39,6 +39,8 @@ struct Found<'a> {
     root_token: bool,
     /// Whether the source is JSON.
     json: bool,
+    /// What it says of the server's scheme.
+    scheme: Option<Scheme>,
 }
 
 /// Finds, decodes and checks the shares in `bytes`, which `origin` gave.
@@ -66,7 +68,7 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
     }
     notices
         .extend(copied.into_iter().map(|positions| Notice::Duplicate { origin: origin.clone(), positions }));
-    Ok(Loaded { shares, notices })
+    Ok(Loaded { shares: shares.of_scheme(found.scheme), notices })
 }
 
 /// The bytes as text without a byte order mark, if they are text.

@@ -23,7 +23,8 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
         return Err(ContentRefusal::Pgp);
     }
     let printed = text.lines().any(|line| matches!(classify(line), Line::Share { labelled: true, .. }));
-    let mut found = Found { entries: Vec::new(), again: Vec::new(), root_token: false, json: false };
+    let mut found =
+        Found { entries: Vec::new(), again: Vec::new(), root_token: false, json: false, scheme: None };
     let mut recovery = false;
     let mut blank = true;
     for line in text.lines() {

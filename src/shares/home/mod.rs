@@ -122,7 +122,7 @@ impl Home {
     pub fn prepare(self, existing: Existing) -> Result<Prepared, HomeError> {
         let reserved = Reserved::beside(self.path(), existing)?;
         let prepared = Prepared { home: self, reserved };
-        prepared.put(&text::of([random().as_slice()].into_iter()))?;
+        prepared.put(&text::of([random().as_slice()].into_iter(), None))?;
         prepared.reserved.keep_room()?;
         Ok(prepared)
     }
@@ -141,7 +141,7 @@ impl Prepared {
         if self.reserved.in_place() {
             return Err(HomeError::Occupied { path: self.home.path().to_owned() });
         }
-        let protection = self.put(&text::of(shares.iter().map(super::Share::bytes)))?;
+        let protection = self.put(&text::of(shares.iter().map(super::Share::bytes), shares.scheme()))?;
         self.reserved.take_place()?;
         Ok(Stored { home: self.home.clone(), count: shares.count(), protection })
     }

@@ -11,6 +11,7 @@ impl Machine {
     /// No answer of the node's own.
     pub(super) fn unreachable(&mut self, now: Moment, cause: Unreachable) -> Step {
         self.wishes.lost();
+        self.unsealed_by_us = false;
         if cause == Unreachable::Refused {
             self.wishes.restarts();
         }
@@ -52,8 +53,12 @@ impl Machine {
             }
             return self.unsealed(State::Unsealed { role: health.role });
         }
+        self.unsealed_by_us = false;
         if let Some(hold) = self.wishes.sealed(now, life) {
             return self.held(hold, false);
+        }
+        if let Some(step) = self.leave_outsider_alone() {
+            return step;
         }
         if let Some(step) = self.still_patient(now).or_else(|| self.still_rejected(now)) {
             return step;
@@ -148,6 +153,12 @@ impl Machine {
         } else {
             None
         }
+    }
+
+    /// A sealed server that is another cluster's: our shares are nothing to it.
+    pub(super) fn leave_outsider_alone(&mut self) -> Option<Step> {
+        let delay = self.outsider.clone()?;
+        Some(self.leave_alone(State::Sealed { delay: Some(delay) }))
     }
 
     pub(super) fn leave_alone(&mut self, state: State) -> Step {

@@ -44,6 +44,10 @@ pub struct Machine {
     offer_again_at: Moment,
     /// What we hold is enough to unseal alone, as far as the last look at the source told.
     full_custody: bool,
+    /// A round of our shares alone unsealed the server, and it was not seen otherwise since.
+    unsealed_by_us: bool,
+    /// Why the node is none of its cluster's: then it gets no shares.
+    outsider: Option<String>,
 }
 
 impl Machine {
@@ -65,6 +69,8 @@ impl Machine {
             fruitless: 0,
             offer_again_at: Moment::ZERO,
             full_custody: true,
+            unsealed_by_us: false,
+            outsider: None,
         }
     }
 
@@ -99,6 +105,16 @@ impl Machine {
                     | State::WaitingForPeers { .. }
             )
         )
+    }
+
+    /// A round of our shares alone unsealed the server: they are its own.
+    pub fn unsealed_by_us(&self) -> bool {
+        self.unsealed_by_us
+    }
+
+    /// Whether the node is no member of its cluster, and why: while this is said, it gets no shares.
+    pub fn set_outsider(&mut self, why: Option<String>) {
+        self.outsider = why;
     }
 
     /// New intervals after a reload.
@@ -141,6 +157,7 @@ impl Machine {
             Observation::Health(health, life) => self.health(now, &health, life),
             Observation::SealStatus(status) => self.seal_status(now, status),
             Observation::Shares(holding) => self.shares(now, holding),
+            Observation::Misfit(misfit) => self.misfit(now, &misfit),
             Observation::SharesUnavailable { kind, text, advice } => {
                 self.abandon();
                 self.state = Some(State::SharesUnavailable { kind, text, advice });

@@ -30,7 +30,7 @@ impl Machine {
                 // Another round may have taken the place of ours unseen; a share that is in does no harm.
                 self.abandon();
                 self.found = Some(status.clone());
-                return Some(self.at_once(Action::LoadShares { threshold: status.threshold }));
+                return Some(self.at_once(Action::LoadShares(status.scheme())));
             }
             return Some(self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus));
         }

@@ -16,9 +16,9 @@ impl Machine {
             return self.submit_next(now);
         }
         self.abandon();
-        let threshold = status.threshold;
+        let scheme = status.scheme();
         self.found = Some(status);
-        self.at_once(Action::LoadShares { threshold })
+        self.at_once(Action::LoadShares(scheme))
     }
 
     /// The source was read.
@@ -30,10 +30,7 @@ impl Machine {
         let round = Round::found(&status);
         let attempt = Attempt::new(status.threshold, holding.candidates, self.fruitless, round);
         if !attempt.possible() {
-            return self.reject(
-                now,
-                "no share of this source can belong to a server with this threshold".to_owned(),
-            );
+            return self.reject(now, "there is no share to submit".to_owned());
         }
         self.full_custody = attempt.full_custody();
         self.attempt = Some(attempt);
@@ -42,6 +39,9 @@ impl Machine {
     }
 
     pub(super) fn submit_next(&mut self, now: Moment) -> Step {
+        if let Some(step) = self.leave_outsider_alone() {
+            return step;
+        }
         let Some(attempt) = self.attempt.as_mut() else {
             return self.at_once(Action::AskHealth);
         };

@@ -1,11 +1,15 @@
 //! The verdict that our shares are not this server's, and when to doubt it.
 
 use super::Machine;
+use crate::explain::Explain;
+use crate::shares::Misfit;
 use crate::unseal::attempt::Doubt;
 use crate::unseal::{Action, Moment, State, Step, pacing};
 use crate::vault::SealStatus;
 use std::time::Duration;
 
+/// What becomes of a share source that was mended.
+const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
 /// How often the server is looked at, a moment apart, before shares are called wrong. A stranger who submits several in
 /// the time of one of ours completes our round with his and has ours complete his, which looks like one of ours alone.
 /// But then nearly every look shows a share of his; one in t shows none, when his round was just completed.
@@ -17,12 +21,20 @@ const DOUBT: Duration = Duration::from_millis(300);
 /// Proof that our shares are not this server's.
 #[derive(Debug)]
 pub(super) struct Rejection {
-    text: String,
+    verdict: Verdict,
     times: u32,
     /// The next try, if nobody asks for one earlier.
     retry_at: Moment,
     /// The earliest try if the server went away: it may have come back with other data.
     retry_after_restart: Moment,
+}
+
+/// What is said of it.
+#[derive(Debug, Clone)]
+struct Verdict {
+    kind: &'static str,
+    text: String,
+    advice: Option<String>,
 }
 
 impl Machine {
@@ -52,17 +64,31 @@ impl Machine {
         Some(self.after(pause, Action::ReadSealStatus))
     }
 
+    /// The server refused them: `text` is its word.
     pub(super) fn reject(&mut self, now: Moment, text: String) -> Step {
-        self.abandon();
         let times = self.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
+        let verdict = Verdict { kind: "shares-refused", text, advice: None };
+        self.give_up(now, verdict, times, pacing::rejected_retry(times))
+    }
+
+    /// They cannot be this server's, so it was not asked: to look again costs nobody anything.
+    pub(super) fn misfit(&mut self, now: Moment, misfit: &Misfit) -> Step {
+        self.pacing.source_is_well();
+        let advice = misfit.advice().map(|advice| format!("{advice} {RETRIED}"));
+        let verdict = Verdict { kind: misfit.kind(), text: misfit.to_string(), advice };
+        self.give_up(now, verdict, 0, self.pacing.pace.slow_interval)
+    }
+
+    fn give_up(&mut self, now: Moment, verdict: Verdict, times: u32, retry: Duration) -> Step {
+        self.abandon();
+        self.state = Some(verdict.state());
         self.rejection = Some(Rejection {
-            text: text.clone(),
+            verdict,
             times,
-            retry_at: now.saturating_add(pacing::rejected_retry(times)),
+            retry_at: now.saturating_add(retry),
             retry_after_restart: now.saturating_add(self.pacing.pace.slow_interval),
         });
         self.fruitless = 0;
-        self.state = Some(State::SharesRejected { text });
         self.after(self.pacing.pace.slow_interval, Action::AskHealth)
     }
 
@@ -73,7 +99,7 @@ impl Machine {
         if left.is_zero() {
             return None;
         }
-        self.state = Some(State::SharesRejected { text: rejection.text.clone() });
+        self.state = Some(rejection.verdict.state());
         Some(self.after(self.pacing.pace.slow_interval.min(left), Action::AskHealth))
     }
 
@@ -82,6 +108,13 @@ impl Machine {
         if let Some(rejection) = &mut self.rejection {
             rejection.retry_at = rejection.retry_at.min(rejection.retry_after_restart);
         }
+    }
+}
+
+impl Verdict {
+    fn state(&self) -> State {
+        let Self { kind, text, advice } = self.clone();
+        State::SharesRejected { kind, text, advice }
     }
 }
 

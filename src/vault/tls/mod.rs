@@ -2,11 +2,13 @@
 
 mod error;
 mod files;
+mod pins;
 mod renewed;
 mod verifier;
 
 pub use error::TlsFileError;
 use files::Stamps;
+pub(super) use pins::AnotherKey;
 pub(super) use renewed::Renewed;
 
 use crate::config::TlsSettings;

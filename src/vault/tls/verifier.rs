@@ -1,7 +1,7 @@
 //! Who is believed to be the server.
 
-use super::{TlsFileError, files};
-use crate::config::TlsSettings;
+use super::{TlsFileError, files, pins};
+use crate::config::{Pin, TlsSettings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -19,15 +19,16 @@ pub(super) fn from_settings(
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsFileError> {
     let trust = if settings.skip_verify { None } else { Some(Trust::new(settings, ahead, &provider)?) };
-    Ok(Arc::new(Verifier { provider, trust }))
+    Ok(Arc::new(Verifier { provider, trust, pins: settings.pin_sha256.clone() }))
 }
 
-/// Checks that the server holds the key of its certificate, and unless `skip_verify` is set that the certificate is
-/// to be trusted.
+/// Checks that the server holds the key of its certificate, unless `skip_verify` is set that the certificate is to be
+/// trusted, and if there are pins that the key is one of them.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
     trust: Option<Trust>,
+    pins: Vec<Pin>,
 }
 
 /// Certificates signed by a trusted authority, or named themselves in the CA file.
@@ -127,10 +128,11 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        match &self.trust {
-            Some(trust) => trust.check(end_entity, intermediates, address, ocsp, now),
-            None => Ok(ServerCertVerified::assertion()),
+        if let Some(trust) = &self.trust {
+            trust.check(end_entity, intermediates, address, ocsp, now)?;
         }
+        pins::check(&self.pins, end_entity)?;
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

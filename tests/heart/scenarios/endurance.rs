@@ -54,7 +54,7 @@ fn days_and_absurd_intervals_do_no_harm() {
                     seen = match step.action {
                         Action::AskHealth => Observation::Health(model.health(), model.life()),
                         Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
-                        Action::LoadShares { .. } => {
+                        Action::LoadShares(_) => {
                             let first = if wrong { 50 } else { 0 };
                             Observation::Shares(Holding { candidates: vec![vec![first, first + 1]] })
                         }

@@ -3,6 +3,8 @@
 mod endurance;
 mod joins;
 mod left_alone;
+mod misfits;
+mod outsiders;
 mod peers;
 mod rounds;
 

@@ -15,7 +15,8 @@ pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
         role: Role::Active,
         removed: false,
         version: None,
-        cluster_name: None,
+        membership: None,
+        secondary: false,
         server_time: None,
     }
 }

@@ -7,6 +7,7 @@ mod situation;
 use answers::{answer, answered, error, gone, health, healthy, page, seal, status, timeout};
 use situation::{When, machine};
 use std::time::Duration;
+use vault_unseal::shares::{Misfit, Scheme};
 use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step, knock_pause};
 use vault_unseal::vault::{Health, Life, Unreachable};
 
@@ -56,7 +57,7 @@ fn each_answer_has_its_consequence() {
     let mac = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: \
                message authentication failed";
     let removed = Observation::Health(Health { removed: true, ..healthy(true, true) }, Life::of(1));
-    let load = LoadShares { threshold: 3 };
+    let load = LoadShares(Scheme { threshold: 3, total: 5 });
     let again = Action::Submit { share: 0, completes: false };
     let table = [
         // sys/health
@@ -93,6 +94,7 @@ fn each_answer_has_its_consequence() {
             AskHealth,
             Slow,
         ),
+        (Looking, Observation::Misfit(Misfit::SplitKey), "shares-rejected", AskHealth, Slow),
         (Looking, seal(|s| s.removed = true), "removed", AskHealth, Slow),
         (Looking, seal(|s| s.threshold = 256), "sealed", AskHealth, Slow),
         (Looking, seal(|s| s.sealed = false), "sealed", AskHealth, Backoff),
@@ -272,7 +274,10 @@ fn a_sealed_status_ends_what_was_shown_before() {
         step(&mut machine, earlier);
         step(&mut machine, health(true, true));
         let outcome = step(&mut machine, seal(|_| {}));
-        assert_eq!(outcome, ("sealed".to_owned(), Action::LoadShares { threshold: 3 }, Pause::None));
+        assert_eq!(
+            outcome,
+            ("sealed".to_owned(), Action::LoadShares(Scheme { threshold: 3, total: 5 }), Pause::None)
+        );
     }
 }
 

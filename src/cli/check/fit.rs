@@ -1,0 +1,133 @@
+//! Whether shares and servers fit together: what the servers say of their key, and what a machine holds of it.
+
+use super::cluster::count as shares;
+use super::finding::{Findings, Severity};
+use crate::cli::look::{Look, Target};
+use crate::config::NodeAddress;
+use crate::shares::{Scheme, ShareSet, Split};
+
+/// What no look at shares can tell: those of another server look the same.
+const UNPROVEN: &str = "whether they open this server shows only when they are submitted";
+
+/// How the key of each server is split that takes shares and says so. Unsealed servers tell it, too.
+pub(super) async fn schemes(targets: &[Target], looks: &[Look]) -> Vec<(NodeAddress, Scheme)> {
+    let mut asked = Vec::new();
+    for (target, look) in targets.iter().zip(looks).filter(|(_, look)| look.health.is_some()) {
+        let (server, seal) = (target.server.clone(), look.seal.clone());
+        let answer = tokio::spawn(async move {
+            match seal {
+                Some(seal) => Some(seal),
+                None => server.seal_status().await.ok(),
+            }
+        });
+        asked.push((target.address.clone(), answer));
+    }
+    let mut schemes = Vec::new();
+    for (address, answer) in asked {
+        let seal = answer.await.ok().flatten();
+        if let Some(seal) = seal.filter(|seal| seal.threshold > 0 && seal.takes_unseal_shares()) {
+            schemes.push((address, seal.scheme()));
+        }
+    }
+    schemes
+}
+
+/// The servers of one cluster have one key, which is split once.
+pub(super) fn differing(schemes: &[(NodeAddress, Scheme)], findings: &mut Findings) {
+    let Some(((first, usual), others)) = schemes.split_first() else { return };
+    for (address, scheme) in others.iter().filter(|(_, scheme)| !scheme.agrees_with(*usual)) {
+        findings.add(
+            Severity::Problem,
+            &address.to_string(),
+            "schemes-differ",
+            format!("it has {scheme}, and {first} has {usual}: they are not servers of one cluster"),
+            Some(
+                "Give each its own [[cluster]] with its own shares; right after a rekey, check once more."
+                    .to_owned(),
+            ),
+        );
+    }
+}
+
+/// Whether the shares can be those of a server with this scheme.
+pub(super) fn fit(held: &ShareSet, scheme: Scheme, subject: &str, findings: &mut Findings) {
+    let (count, threshold) = (held.count(), scheme.threshold);
+    let plan = held.plan(scheme);
+    if let Some(misfit) = &plan.misfit {
+        findings.explain(Severity::Problem, subject, misfit);
+        return;
+    }
+    if count < threshold {
+        findings.good(
+            subject,
+            format!(
+                "{count} of {threshold} needed: the others must come from other machines (split custody)"
+            ),
+        );
+        return;
+    }
+    let list = |indices: &[usize]| {
+        held.positions(indices).iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+    };
+    if !plan.corrupt.is_empty() {
+        findings.add(
+            Severity::Warning,
+            subject,
+            "corrupt-share",
+            format!(
+                "share {} does not fit the others; the server is unsealed without it",
+                list(&plan.corrupt)
+            ),
+            Some("Replace it by a good copy while enough good ones are left.".to_owned()),
+        );
+    } else if plan.ambiguous {
+        findings.add(
+            Severity::Warning,
+            subject,
+            "inconsistent-shares",
+            "the shares do not all belong together, and there are too few to tell which is wrong".to_owned(),
+            Some(
+                "The daemon tries them in turn, and names the wrong one once the server is unsealed."
+                    .to_owned(),
+            ),
+        );
+    } else if count > threshold {
+        findings.good(subject, format!("all {count} belong together, {threshold} are needed; {UNPROVEN}"));
+    } else {
+        let verb = if threshold == 1 { "is" } else { "are" };
+        findings.good(subject, format!("{threshold} {verb} needed; {UNPROVEN}"));
+    }
+}
+
+/// Several servers, and one machine that has enough to open all of them. Each of them may have a daemon with a part.
+pub(super) fn custody(held: &ShareSet, scheme: Scheme, nodes: usize, subject: &str, findings: &mut Findings) {
+    let enough = held.plan(scheme).candidates.first().is_some_and(|set| set.len() >= scheme.threshold);
+    if nodes < 2 || !enough {
+        return;
+    }
+    let command = format!("vault-unseal enroll FILE --split {nodes}");
+    let remedy = match Split::among(nodes, scheme.total.max(held.count()), scheme.threshold) {
+        Ok(split) => format!(
+            "`{command}`, FILE with all shares, writes a part for a daemon on each of {nodes} machines: any {} of them \
+             still bring back every server, and one that is stolen gives nothing away.",
+            split.coalition
+        ),
+        // One share is enough, and there is nothing to split.
+        Err(_) => format!(
+            "Rekey first, so that one share is not enough (`vault operator rekey -init -key-shares={nodes} \
+             -key-threshold=2`), then give a daemon on each of {nodes} machines a part: `{command}`. One that is stolen \
+             gives nothing away then."
+        ),
+    };
+    findings.add(
+        Severity::Warning,
+        subject,
+        "full-custody",
+        format!(
+            "this machine alone can open all {nodes} servers: it holds {}, and {} needed",
+            shares(held.count()),
+            if scheme.threshold == 1 { "1 is".to_owned() } else { format!("{} are", scheme.threshold) }
+        ),
+        Some(remedy),
+    );
+}

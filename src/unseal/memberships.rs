@@ -1,0 +1,248 @@
+//! Who belongs to which cluster, by what unsealed servers say of themselves.
+//!
+//! A sealed server tells nothing of its cluster; an unsealed one tells the id that its storage was given when it was
+//! initialised. Servers with one storage, cloned or replicated, have one id, and servers that were initialised each by
+//! itself never do: shares of one are nothing to the other. What was last seen is kept in memory, and no longer than it
+//! can be true.
+
+mod outsider;
+#[cfg(test)]
+mod tests;
+
+pub use outsider::Outsider;
+
+use crate::config::NodeAddress;
+use crate::vault::Membership;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What all nodes of the configured clusters showed last.
+#[derive(Debug, Default)]
+pub struct Memberships {
+    clusters: BTreeMap<String, Cluster>,
+    /// The clusters whose shares unsealed a server that showed this id, and how many of their nodes did.
+    proofs: BTreeMap<String, BTreeMap<String, usize>>,
+    revision: u64,
+}
+
+#[derive(Debug, Default)]
+struct Cluster {
+    nodes: BTreeMap<NodeAddress, Node>,
+    /// What the cluster itself was when it last changed.
+    own: Option<String>,
+    /// What it was proved to be by our shares, now or earlier.
+    once: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Node {
+    /// The place in the configuration.
+    rank: usize,
+    /// It answered, or it was found that it does not.
+    looked_at: bool,
+    /// What it showed last while it was unsealed.
+    shows: Option<Membership>,
+    /// Our shares alone unsealed it, and it has shown the same ever since.
+    proven: bool,
+}
+
+impl Memberships {
+    /// A node is configured, in this place of its cluster's list.
+    pub fn enter(&mut self, cluster: &str, address: &NodeAddress, rank: usize) {
+        let nodes = &mut self.clusters.entry(cluster.to_owned()).or_default().nodes;
+        nodes.entry(address.clone()).or_default().rank = rank;
+        self.revision += 1;
+    }
+
+    /// A node is configured no longer.
+    pub fn strike(&mut self, cluster: &str, address: &NodeAddress) {
+        self.forget(cluster, address);
+        if let Some(known) = self.clusters.get_mut(cluster) {
+            known.nodes.remove(address);
+            if known.nodes.is_empty() {
+                self.clusters.remove(cluster);
+            }
+        }
+        self.revision += 1;
+    }
+
+    /// A node is unsealed and shows this. `by_us`: a round of our shares alone unsealed it.
+    pub fn unsealed(&mut self, cluster: &str, address: &NodeAddress, shows: &Membership, by_us: bool) {
+        self.change(cluster, address, |node| {
+            let same = node.shows.as_ref().is_some_and(|before| before.id == shows.id);
+            let news = !same || by_us && !node.proven || !node.looked_at;
+            node.proven = by_us || same && node.proven;
+            node.looked_at = true;
+            if !same {
+                node.shows = Some(shows.clone());
+            }
+            news
+        });
+    }
+
+    /// A node showed nothing of its cluster, being sealed or not there: what it showed before stands.
+    ///
+    /// Unless it showed what this cluster was before it was set up anew: then it is as likely the next to be set up, and
+    /// nobody may be looking in the moment in which it has no data.
+    pub fn silent(&mut self, cluster: &str, address: &NodeAddress) {
+        let known = self.clusters.get(cluster);
+        let shows = known.and_then(|known| known.nodes.get(address)?.shows.as_ref());
+        let former = shows.is_some_and(|shows| {
+            let once = known.is_some_and(|known| known.once.contains(&shows.id));
+            once && !self.proofs.contains_key(&shows.id)
+        });
+        if former {
+            self.forget(cluster, address);
+        } else {
+            self.change(cluster, address, |node| !std::mem::replace(&mut node.looked_at, true));
+        }
+    }
+
+    /// A node has no data, or somebody says that what it showed is no longer true: it can become a member of anything.
+    pub fn forget(&mut self, cluster: &str, address: &NodeAddress) {
+        self.change(cluster, address, |node| {
+            let news = !node.looked_at || node.shows.is_some();
+            *node = Node { rank: node.rank, looked_at: true, ..Node::default() };
+            news
+        });
+    }
+
+    /// A round of our shares alone failed at a node: it was not they that unsealed it.
+    pub fn refuted(&mut self, cluster: &str, address: &NodeAddress) {
+        let known = self.clusters.get_mut(cluster);
+        if let Some(Cluster { nodes, once, .. }) = known {
+            if let Some(shows) = nodes.get(address).and_then(|node| node.shows.as_ref()) {
+                once.remove(&shows.id);
+            }
+        }
+        self.change(cluster, address, |node| std::mem::take(&mut node.proven));
+    }
+
+    /// Counts changes: an unchanged record has unchanged verdicts.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Every node of a cluster was looked at once, so that a verdict is not over half of them.
+    pub fn is_complete(&self, cluster: &str) -> bool {
+        self.clusters.get(cluster).is_some_and(|known| known.nodes.values().all(|node| node.looked_at))
+    }
+
+    /// Why a node is no member of its cluster, if it is none. A node that was not seen unsealed is given the benefit of
+    /// the doubt, and so is one that our own shares unsealed.
+    pub fn outsider(&self, cluster: &str, address: &NodeAddress) -> Option<Outsider> {
+        let shows = self.clusters.get(cluster)?.nodes.get(address)?.shows.as_ref()?;
+        let proven = self.proven(&shows.id);
+        if proven == Some(cluster) {
+            return None;
+        }
+        let own = self.own(cluster).filter(|own| own.id != shows.id);
+        if own.is_none() && proven.is_none() {
+            return None;
+        }
+        let others = self.clusters.keys().filter(|name| *name != cluster);
+        let of = others.into_iter().find(|name| self.own(name).is_some_and(|own| own.id == shows.id));
+        Some(Outsider { shows: shows.clone(), own: own.cloned(), of: of.cloned() })
+    }
+
+    /// Pairs of clusters that are one and the same, as far as their nodes show.
+    pub fn twins(&self) -> Vec<(&str, &str, &Membership)> {
+        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut twins = Vec::new();
+        for name in self.clusters.keys() {
+            let Some(own) = self.own(name) else { continue };
+            match seen.get(own.id.as_str()) {
+                Some(first) => twins.push((*first, name.as_str(), own)),
+                None => drop(seen.insert(&own.id, name)),
+            }
+        }
+        twins
+    }
+
+    /// What the cluster itself is: what a node shows that our own shares unsealed; else what most of its nodes show, but
+    /// for what another cluster is proved to be. Of several, what the first of them in the configuration does.
+    fn own(&self, cluster: &str) -> Option<&Membership> {
+        let mut votes: Vec<Vote<'_>> = Vec::new();
+        for node in self.clusters.get(cluster)?.nodes.values() {
+            let Some(shows) = &node.shows else { continue };
+            match votes.iter_mut().find(|vote| vote.shows.id == shows.id) {
+                Some(vote) => {
+                    vote.count += 1;
+                    vote.rank = vote.rank.min(node.rank);
+                }
+                None => votes.push(Vote { shows, count: 1, rank: node.rank }),
+            }
+        }
+        let weight = |vote: &Vote<'_>| match self.proven(&vote.shows.id) {
+            Some(name) if name == cluster => Some((true, 0)),
+            Some(_) => None,
+            None => Some((false, vote.count)),
+        };
+        let weighed = votes.iter().filter_map(|vote| Some((weight(vote)?, vote)));
+        let heaviest = weighed.max_by_key(|(weight, vote)| (*weight, Reverse(vote.rank)));
+        heaviest.map(|(_, vote)| vote.shows)
+    }
+
+    /// The cluster that is proved to have this id. Two at once prove nothing: one server may be configured in both, and
+    /// who comes second is told that it is unsealed, whatever shares he brings.
+    fn proven(&self, id: &str) -> Option<&str> {
+        let mut clusters = self.proofs.get(id)?.keys();
+        let first = clusters.next()?;
+        clusters.next().is_none().then_some(first.as_str())
+    }
+
+    /// Changes what is known of a node. A cluster that turns out to be another than it was, set up anew one node after
+    /// the other, takes with it what the rest showed of the old one: who still is that shows it again.
+    fn change(&mut self, cluster: &str, address: &NodeAddress, change: impl FnOnce(&mut Node) -> bool) {
+        let Some(known) = self.clusters.get_mut(cluster) else { return };
+        let Some(node) = known.nodes.get_mut(address) else { return };
+        let proof = |node: &Node| node.shows.as_ref().filter(|_| node.proven).map(|shows| shows.id.clone());
+        let before = proof(node);
+        if !change(node) {
+            return;
+        }
+        self.revision += 1;
+        let after = proof(node);
+        if before != after {
+            self.book(cluster, before, after);
+        }
+        let own = self.own(cluster).map(|own| own.id.clone());
+        let Some(known) = self.clusters.get_mut(cluster) else { return };
+        let former = std::mem::replace(&mut known.own, own);
+        if let (Some(former), Some(_)) =
+            (&former, known.own.as_ref().filter(|own| Some(*own) != former.as_ref()))
+        {
+            for node in known.nodes.values_mut().filter(|node| !node.proven) {
+                node.shows.take_if(|shows| shows.id == *former);
+            }
+        }
+    }
+
+    /// Books that one proof took the place of another.
+    fn book(&mut self, cluster: &str, before: Option<String>, after: Option<String>) {
+        if let Some(id) = before {
+            if let Some(clusters) = self.proofs.get_mut(&id) {
+                match clusters.get_mut(cluster) {
+                    Some(count) if *count > 1 => *count -= 1,
+                    _ => drop(clusters.remove(cluster)),
+                }
+                if clusters.is_empty() {
+                    self.proofs.remove(&id);
+                }
+            }
+        }
+        if let Some(id) = after {
+            if let Some(known) = self.clusters.get_mut(cluster) {
+                known.once.insert(id.clone());
+            }
+            *self.proofs.entry(id).or_default().entry(cluster.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// How many nodes of a cluster show an id, and which of them stands first.
+struct Vote<'a> {
+    shows: &'a Membership,
+    count: usize,
+    rank: usize,
+}

@@ -1,0 +1,88 @@
+//! What the task of one node tells the others of its server's cluster, and learns from them.
+
+use super::NodeKey;
+use crate::config::Cluster;
+use crate::unseal::{Event, Memberships, Observation, Outsider};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The memberships of all nodes.
+#[derive(Debug, Default)]
+pub(super) struct SharedMemberships(Mutex<Memberships>);
+
+impl SharedMemberships {
+    /// A node is no longer watched.
+    pub(super) fn strike(&self, key: &NodeKey) {
+        self.lock().strike(&key.cluster, &key.address);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memberships> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One node's line in it.
+pub(super) struct Identity {
+    memberships: Arc<SharedMemberships>,
+    key: NodeKey,
+    /// The revision at the last verdict.
+    judged: Option<u64>,
+    outsider: Option<Outsider>,
+    complete: bool,
+}
+
+impl Identity {
+    pub(super) fn new(memberships: Arc<SharedMemberships>, key: NodeKey, cluster: &Cluster) -> Self {
+        let identity = Self { memberships, key, judged: None, outsider: None, complete: false };
+        identity.follow(cluster);
+        identity
+    }
+
+    /// Takes the node's place from the configuration. A node that is found and not named stands behind all.
+    pub(super) fn follow(&self, cluster: &Cluster) {
+        let Self { key, .. } = self;
+        let rank = cluster.nodes.iter().position(|address| *address == key.address).unwrap_or(usize::MAX);
+        self.memberships.lock().enter(&key.cluster, &key.address, rank);
+    }
+
+    /// Takes in what was just seen. `by_us`: a round of our shares alone unsealed the server.
+    pub(super) fn note(&self, seen: &Observation, by_us: bool) {
+        let (cluster, address) = (&self.key.cluster, &self.key.address);
+        let mut memberships = self.memberships.lock();
+        match seen {
+            Observation::Health(health, _) if !health.initialized => memberships.forget(cluster, address),
+            Observation::Health(health, _) => match health.own_membership() {
+                Some(shows) => memberships.unsealed(cluster, address, shows, by_us),
+                None => memberships.silent(cluster, address),
+            },
+            Observation::SealStatus(status) if !status.initialized => memberships.forget(cluster, address),
+            Observation::Unreachable(_) => memberships.silent(cluster, address),
+            // Somebody says that it is to be unsealed all the same.
+            Observation::Resume if self.outsider.is_some() => memberships.forget(cluster, address),
+            _ => {}
+        }
+    }
+
+    /// Takes in what became of our shares.
+    pub(super) fn conclude(&self, events: &[Event]) {
+        if events.iter().any(|event| matches!(event, Event::RoundFailed { ours_alone: true, .. })) {
+            self.memberships.lock().refuted(&self.key.cluster, &self.key.address);
+        }
+    }
+
+    /// Judges anew, if anything changed. Why the node is no member of its cluster, if it is none.
+    pub(super) fn judge(&mut self) -> Option<&Outsider> {
+        let memberships = self.memberships.lock();
+        if self.judged != Some(memberships.revision()) {
+            self.judged = Some(memberships.revision());
+            self.outsider = memberships.outsider(&self.key.cluster, &self.key.address);
+            // A node that is added later does not unsay what was said.
+            self.complete |= memberships.is_complete(&self.key.cluster);
+        }
+        self.outsider.as_ref()
+    }
+
+    /// The verdict to tell people: not before all nodes of the cluster were looked at.
+    pub(super) fn sure(&self) -> Option<&Outsider> {
+        self.outsider.as_ref().filter(|_| self.complete)
+    }
+}
