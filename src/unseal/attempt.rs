@@ -1,5 +1,6 @@
 //! One attempt to unseal: the sets of shares to try, the current round, and what failed rounds have proved.
 
+use super::Moment;
 use super::round::Round;
 
 /// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
@@ -22,8 +23,23 @@ pub(super) struct Attempt {
     failures: u32,
     submissions: usize,
     disturbed: bool,
+    /// Nobody else was seen at work for a while before the round.
+    quiet: bool,
+    /// All sets are proved wrong, unless somebody else is at work.
+    pub(super) doubt: Option<Doubt>,
     /// All that we hold is in, and it is too little.
     pub(super) waiting: bool,
+}
+
+/// A verdict that waits for a few more looks.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    /// The server's words.
+    pub(super) text: String,
+    /// Looks that are left.
+    pub(super) looks: u32,
+    /// When it has waited long enough.
+    pub(super) until: Moment,
 }
 
 /// What is left to submit.
@@ -50,6 +66,8 @@ impl Attempt {
             failures: 0,
             submissions: 0,
             disturbed: false,
+            quiet: false,
+            doubt: None,
             waiting: false,
         }
     }
@@ -88,6 +106,13 @@ impl Attempt {
     /// Somebody else is at work.
     pub(super) fn disturb(&mut self) {
         self.disturbed = true;
+        self.quiet = false;
+    }
+
+    /// Nobody else was seen at work for a while. True when that was so before the last round, too, or always: its
+    /// failure is proof.
+    pub(super) fn calm(&mut self) -> bool {
+        std::mem::replace(&mut self.quiet, true) || !self.disturbed
     }
 
     /// A share that completes the round now completes one of the current set and nothing else.

@@ -27,6 +27,8 @@ pub(super) const REJECTED_RETRY_MAX: Duration = Duration::from_secs(3600);
 const CALM: Duration = Duration::from_secs(60);
 /// Longest pause between two rounds. Where the shares are in several hands, a server waits for whoever pauses last.
 const ROUND_PAUSE_MAX: Duration = Duration::from_secs(2);
+/// Pause between two looks before shares are called wrong.
+const DOUBT_PAUSE: Duration = Duration::from_millis(20);
 /// First pause while a share source cannot be read; doubles to [`SOURCE_PAUSE_MAX`].
 const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest such pause.
@@ -188,6 +190,11 @@ impl Pacing {
         self.last_round = start;
         self.next_round = start.saturating_add(self.jitter(pause));
         start.saturating_sub(now)
+    }
+
+    /// Pause between two looks before shares are called wrong.
+    pub(super) fn doubt(&mut self) -> Duration {
+        self.jitter(DOUBT_PAUSE)
     }
 
     /// Pause before a share source that failed is read again.

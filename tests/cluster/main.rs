@@ -12,7 +12,12 @@ mod accounts;
 mod chaos;
 mod cluster;
 mod custody;
+mod holds;
+mod joins;
 mod network;
+mod presence;
+mod proxied;
+mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
 mod swallowed;

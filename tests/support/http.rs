@@ -96,6 +96,26 @@ impl Client {
         Self { namespace: Some(namespace.clone()), ..self }
     }
 
+    /// A connection of its own, for request after request.
+    pub fn connect(&self) -> io::Result<Session> {
+        Ok(Session { reader: BufReader::new(self.open()?), host: self.address })
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Stream>> {
+        let connect = || TcpStream::connect_timeout(&self.address, self.timeout);
+        let tcp = self.namespace.as_ref().map_or_else(connect, |namespace| namespace.inside(connect))?;
+        tcp.set_read_timeout(Some(self.timeout))?;
+        tcp.set_write_timeout(Some(self.timeout))?;
+        Ok(match &self.tls {
+            None => Box::new(tcp),
+            Some((config, name)) => {
+                let connection =
+                    ClientConnection::new(Arc::clone(config), name.clone()).map_err(io::Error::other)?;
+                Box::new(StreamOwned::new(connection, tcp))
+            }
+        })
+    }
+
     /// GET.
     pub fn get(&self, path: &str) -> io::Result<Answer> {
         self.request("GET", path, &[], b"")
@@ -114,18 +134,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Answer> {
-        let connect = || TcpStream::connect_timeout(&self.address, self.timeout);
-        let tcp = self.namespace.as_ref().map_or_else(connect, |namespace| namespace.inside(connect))?;
-        tcp.set_read_timeout(Some(self.timeout))?;
-        tcp.set_write_timeout(Some(self.timeout))?;
-        let mut stream: Box<dyn Stream> = match &self.tls {
-            None => Box::new(tcp),
-            Some((config, name)) => {
-                let connection =
-                    ClientConnection::new(Arc::clone(config), name.clone()).map_err(io::Error::other)?;
-                Box::new(StreamOwned::new(connection, tcp))
-            }
-        };
+        let mut stream = self.open()?;
         let mut head = vec![
             format!("{method} {path} HTTP/1.1"),
             format!("Host: {}", self.address),
@@ -147,6 +156,28 @@ impl Client {
         let bodiless = method == "HEAD" || status == 204;
         let body = if bodiless { Vec::new() } else { read_body(&mut reader, &headers, true)? };
         Ok(Answer { status, headers, body })
+    }
+}
+
+/// A kept connection to one server.
+pub struct Session {
+    reader: BufReader<Box<dyn Stream>>,
+    host: SocketAddr,
+}
+
+impl Session {
+    /// PUT with a body of JSON. After an error the connection is of no use any more.
+    pub fn put(&mut self, path: &str, body: &serde_json::Value) -> io::Result<Answer> {
+        let (host, body) = (self.host, body.to_string());
+        let length = body.len();
+        let message =
+            format!("PUT {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}");
+        self.reader.get_mut().write_all(message.as_bytes())?;
+        self.reader.get_mut().flush()?;
+        let (first, headers) = read_head(&mut self.reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let status = first.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let body = read_body(&mut self.reader, &headers, false)?;
+        Ok(Answer { status: status.ok_or_else(|| io::Error::other(first))?, headers, body })
     }
 }
 

@@ -23,8 +23,9 @@ impl Machine {
         let Some(attempt) = &self.attempt else { return self.at_once(Action::AskHealth) };
         let patience = match (attempt.full_custody(), completes) {
             // With fewer shares than needed, others' shares belong to the plan.
-            (false, true) => pacing::JOIN_PATIENCE,
-            (false, false) => self.patience_for_peers(),
+            (false, true) if self.newcomer => pacing::JOIN_PATIENCE,
+            // Theirs may also have failed, or been reset, between ours and its answer.
+            (false, _) => self.patience_for_peers(),
             (true, true) if attempt.is_ours_alone() => pacing::JOIN_PATIENCE,
             (true, _) => pacing::JOIN_PATIENCE_DISTURBED,
         };

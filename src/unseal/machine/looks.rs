@@ -93,7 +93,7 @@ impl Machine {
             let pause = self.pacing.settle();
             return self.after(pause, Action::AskHealth);
         }
-        if let Some(step) = self.keep_waiting(now, &status) {
+        if let Some(step) = self.doubt_again(now, &status).or_else(|| self.keep_waiting(now, &status)) {
             return step;
         }
         if !matches!(

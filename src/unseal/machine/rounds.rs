@@ -1,6 +1,7 @@
 //! Rounds: which share goes in next, and when a round begins, ends and is torn.
 
 use super::Machine;
+use super::verdict::failed;
 use crate::unseal::attempt::{Attempt, Next};
 use crate::unseal::round::Round;
 use crate::unseal::{Action, Event, Holding, Moment, State, Step};
@@ -73,13 +74,18 @@ impl Machine {
         }
         self.events.push(Event::RoundFailed { ours_alone, text: text.clone() });
         if ours_alone && !attempt.failed_alone() {
-            return self.reject(now, text);
+            return self.doubt(now, text);
         }
-        let delay = format!("a round failed: {text}");
+        let delay = failed(&text);
         if !full_custody {
             self.abandon();
             return self.again(delay);
         }
+        self.clear_round(now, delay)
+    }
+
+    /// Resets the round when it is our turn, and begins another.
+    pub(super) fn clear_round(&mut self, now: Moment, delay: String) -> Step {
         self.state = Some(State::Sealed { delay: Some(delay) });
         let pause = self.pacing.book(now);
         self.after(pause, Action::Reset)

@@ -3,11 +3,20 @@
 use super::Machine;
 use crate::explain::Explain;
 use crate::shares::Misfit;
+use crate::unseal::attempt::Doubt;
 use crate::unseal::{Action, Moment, State, Step, pacing};
+use crate::vault::SealStatus;
 use std::time::Duration;
 
 /// What becomes of a share source that was mended.
 const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
+/// How often the server is looked at, a moment apart, before shares are called wrong. A stranger who submits several in
+/// the time of one of ours completes our round with his and has ours complete his, which looks like one of ours alone.
+/// But then nearly every look shows a share of his; one in t shows none, when his round was just completed.
+const LOOKS: u32 = 8;
+/// How long that may take where the way to the server is long: it must fit between the rounds of another daemon with
+/// the same wrong shares.
+const DOUBT: Duration = Duration::from_millis(300);
 
 /// Proof that our shares are not this server's.
 #[derive(Debug)]
@@ -29,6 +38,32 @@ struct Verdict {
 }
 
 impl Machine {
+    /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
+    pub(super) fn doubt(&mut self, now: Moment, text: String) -> Step {
+        self.state = Some(State::Sealed { delay: Some(failed(&text)) });
+        if let Some(attempt) = self.attempt.as_mut() {
+            attempt.doubt = Some(Doubt { text, looks: LOOKS, until: now.saturating_add(DOUBT) });
+        }
+        self.at_once(Action::ReadSealStatus)
+    }
+
+    /// A look at the server before the verdict; `None` where none is due.
+    pub(super) fn doubt_again(&mut self, now: Moment, status: &SealStatus) -> Option<Step> {
+        let attempt = self.attempt.as_mut()?;
+        let Doubt { text, looks, until } = attempt.doubt.take()?;
+        if status.progress > 0 || status.threshold != attempt.threshold {
+            attempt.disturb();
+            return Some(self.clear_round(now, failed(&text)));
+        }
+        let Some(looks) = looks.checked_sub(1).filter(|_| now < until) else {
+            let proved = attempt.calm();
+            return Some(if proved { self.reject(now, text) } else { self.clear_round(now, failed(&text)) });
+        };
+        attempt.doubt = Some(Doubt { text, looks, until });
+        let pause = self.pacing.doubt();
+        Some(self.after(pause, Action::ReadSealStatus))
+    }
+
     /// The server refused them: `text` is its word.
     pub(super) fn reject(&mut self, now: Moment, text: String) -> Step {
         let times = self.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
@@ -81,4 +116,9 @@ impl Verdict {
         let Self { kind, text, advice } = self.clone();
         State::SharesRejected { kind, text, advice }
     }
+}
+
+/// Why a server is sealed whose round failed.
+pub(super) fn failed(text: &str) -> String {
+    format!("a round failed: {text}")
 }

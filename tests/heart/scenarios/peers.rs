@@ -5,6 +5,9 @@ use crate::fault::Fault;
 use crate::model::Model;
 use crate::simulation::World;
 use std::time::Duration;
+use vault_unseal::config::Pace;
+use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation};
+use vault_unseal::vault::UnsealAnswer;
 
 #[test]
 fn split_custody_unseals_every_node_through_restarts() {
@@ -56,6 +59,34 @@ fn a_round_that_a_restart_took_is_not_taken_for_complete() {
     world.suffer(Fault::Start);
     pass(&mut world, secs(1));
     assert_eq!((world.submissions(), world.model.seal_status().progress), (4, 2));
+}
+
+#[test]
+fn an_answer_that_came_after_the_round_had_failed_costs_no_more_than_a_lost_round() {
+    // Our share seemed to complete the round; a peer's came before it, and one more between it and its answer.
+    let mut model = Model::new(3, 3);
+    let mut machine = Machine::new(Pace::default(), 1);
+    machine.start();
+    let (mut now, mut submitted) = (Moment::ZERO, Vec::new());
+    model.submit(1, now);
+    model.submit(2, now);
+    let mut seen = Observation::Health(model.health(), model.life());
+    while submitted.len() < 2 {
+        let step = machine.observe(now, seen);
+        now += step.wait;
+        seen = match step.action {
+            Action::AskHealth => Observation::Health(model.health(), model.life()),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::LoadShares { .. } => Observation::Shares(Holding { candidates: vec![vec![0]] }),
+            Action::Submit { .. } => {
+                submitted.push(now);
+                drop(model.reset());
+                Observation::Answer(UnsealAnswer::Status(model.seal_status()))
+            }
+            Action::Reset => panic!("not ours to reset"),
+        };
+    }
+    assert!(submitted[1] <= submitted[0] + secs(3), "{submitted:?}");
 }
 
 #[test]

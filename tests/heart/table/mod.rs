@@ -49,8 +49,8 @@ fn each_answer_has_its_consequence() {
     use Action::{AskHealth, LoadShares, ReadSealStatus, Reset};
     use Pause::{Backoff, Join, None, Poll, Slow};
     use When::{
-        First, Joining, Last, LastAfterStranger, LastOfPeers, Looking, Rejected, Resetting, Started,
-        Unsealed, Waiting,
+        Doubting, First, Joining, Last, LastAfterStranger, LastOfPeers, Looking, Rejected, Resetting,
+        Started, Unsealed, Waiting,
     };
     let closed = || gone(Unreachable::Closed);
     let proxy = |status| gone(Unreachable::NotVault { status, text: "Service Unavailable".to_owned() });
@@ -182,6 +182,10 @@ fn each_answer_has_its_consequence() {
         (Resetting, error(400, "vault is unsealed"), "sealed", AskHealth, None),
         (Resetting, answered(|s| s.threshold = 4), "sealed", ReadSealStatus, None),
         (Resetting, timeout(), "unreachable", AskHealth, Backoff),
+        // Before the verdict.
+        (Doubting, Observation::SealStatus(status(0)), "sealed", ReadSealStatus, Backoff),
+        (Doubting, Observation::SealStatus(status(1)), "sealed", Reset, Backoff),
+        (Doubting, seal(|s| s.sealed = false), "sealed", AskHealth, Backoff),
         // Fewer shares than needed.
         (Waiting, Observation::SealStatus(status(1)), "waiting-for-peers", ReadSealStatus, Poll),
         (Waiting, Observation::SealStatus(status(2)), "waiting-for-peers", ReadSealStatus, Poll),

@@ -27,6 +27,8 @@ pub(super) enum When {
     Waiting,
     /// It holds one share of three, which is on the way after two of its peers'.
     LastOfPeers,
+    /// Its round failed twice, and it looks whether others are at work.
+    Doubting,
     /// It gave its shares up.
     Rejected,
 }
@@ -40,6 +42,7 @@ pub(super) fn machine(when: When) -> Machine {
     let look = || vec![health(true, true), Observation::SealStatus(status(0))];
     let wrong = || error(400, "cipher: message authentication failed");
     let last = || [look(), vec![three(), answer(1), answer(2)]].concat();
+    let doubting = || [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat();
     let seen = match when {
         When::Started => vec![],
         When::Unsealed => vec![health(true, false)],
@@ -53,7 +56,8 @@ pub(super) fn machine(when: When) -> Machine {
         When::Joining => [last(), vec![answer(0)]].concat(),
         When::Waiting => [look(), vec![one(), answer(1)]].concat(),
         When::LastOfPeers => vec![health(true, true), Observation::SealStatus(status(2)), one()],
-        When::Rejected => [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat(),
+        When::Doubting => doubting(),
+        When::Rejected => [doubting(), vec![Observation::SealStatus(status(0)); 9]].concat(),
     };
     for seen in seen {
         machine.observe(Moment::ZERO, seen);
@@ -74,6 +78,7 @@ fn the_situations_are_what_they_claim() {
         (When::Joining, "joining", false),
         (When::Waiting, "waiting-for-peers", false),
         (When::LastOfPeers, "unsealing", true),
+        (When::Doubting, "sealed", true),
         (When::Rejected, "shares-rejected", false),
     ] {
         let machine = machine(when);
