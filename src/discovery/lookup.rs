@@ -38,12 +38,11 @@ impl Refused {
     /// Why, and what to do about it, where `discovery` is what names the target.
     pub fn reason(&self, discovery: &Discovery) -> (String, String) {
         let domain = discovery.domain();
-        let remedy = match discovery.tls() {
-            true => {
-                "set `server_name` in `tls` to a name that the certificates of all servers have, and do not set \
-                 `skip_verify`"
-            }
-            false => "write its address into `nodes`",
+        let remedy = if discovery.tls() {
+            "set `server_name` in `tls` to a name that the certificates of all servers have, and do not set \
+             `skip_verify`"
+        } else {
+            "write its address into `nodes`"
         };
         (
             format!("the target {self} does not lie in the domain {domain} and gets no shares"),

@@ -95,3 +95,19 @@ fn no_service_is_an_answer_and_no_record_is_none() {
     place.dns.services(RECORD, &[(0, ".")]);
     daemon.wait_for_line("https://v1.home.test:8200: no longer in DNS, still watched");
 }
+
+#[test]
+fn only_who_was_asked_and_knows_the_question_is_believed() {
+    let Some(mut place) = Place::new() else { return };
+    let mut server = place.server(1, 8200, "v1.home.test");
+    place.initialise(&mut [&mut server]);
+    place.dns.addresses("v1.home.test", &["127.0.1.1"]);
+    place.dns.services(RECORD, &[(8200, "v1.home.test.")]);
+    place.dns.forge(8200, "forged.home.test.");
+    place.configure(&[NAME], "");
+    let daemon = place.run();
+    server.wait_until(is_active);
+    place.dns.wait_for_more(RECORD, 3);
+    place.notify.wait_for("STATUS=1 node: 1 unsealed");
+    assert!(!daemon.output().contains("forged"), "{}", daemon.output());
+}

@@ -34,6 +34,8 @@ struct Zone {
     stalls: bool,
     /// Over UDP, answers with records are cut short.
     truncates: bool,
+    /// What somebody else says before every answer over UDP.
+    forged: Option<Record>,
     /// The names that were asked for, and whether over TCP.
     asked: Vec<(String, bool)>,
 }
@@ -51,13 +53,20 @@ impl Dns {
     /// Starts one that knows no name.
     pub fn start(namespace: &Namespace) -> Self {
         let address = SocketAddr::new(ADDRESS, 53);
-        let (udp, tcp) =
-            namespace.inside(|| (UdpSocket::bind(address).unwrap(), TcpListener::bind(address).unwrap()));
+        let bind = |port| UdpSocket::bind((ADDRESS, port)).unwrap();
+        let (udp, elsewhere, tcp) =
+            namespace.inside(|| (bind(53), bind(0), TcpListener::bind(address).unwrap()));
         let shared = Arc::new(Shared::default());
         let answering = Arc::clone(&shared);
         thread::spawn(move || {
             let mut query = [0; 512];
             while let Ok((length, from)) = udp.recv_from(&mut query) {
+                if let Some(mut forged) = answering.forged(&query[..length]) {
+                    // From another port; and in the server's name, but without having seen the question.
+                    let _ = elsewhere.send_to(&forged, from);
+                    forged[0] ^= 1;
+                    let _ = udp.send_to(&forged, from);
+                }
                 if let Some(reply) = answering.reply(&query[..length], false) {
                     let _ = udp.send_to(&reply, from);
                 }
@@ -89,13 +98,12 @@ impl Dns {
 
     /// The SRV records of a name from now on: port and target.
     pub fn services(&self, name: &str, targets: &[(u16, &str)]) {
-        let record = |(port, target): &(u16, &str)| {
-            let mut data = vec![0, 1, 0, 1];
-            data.extend(port.to_be_bytes());
-            data.extend(encoded(target));
-            (SRV, data)
-        };
-        self.put(name, Entry::Records(targets.iter().map(record).collect()));
+        self.put(name, Entry::Records(targets.iter().map(|(port, target)| service(*port, target)).collect()));
+    }
+
+    /// Somebody else answers first, as quickly as he can, with this SRV record.
+    pub fn forge(&self, port: u16, target: &str) {
+        self.zone().forged = Some(service(port, target));
     }
 
     /// There is no such name any more: NXDOMAIN.
@@ -165,24 +173,43 @@ impl Shared {
         };
         let cut = zone.truncates && !over_tcp && !records.is_empty();
         let records = if cut { Vec::new() } else { records };
-        let mut reply = query[..2].to_vec();
-        // An answer, authoritative; recursion was asked for and is there.
-        reply.extend([0x85 | if cut { 0x02 } else { 0 }, 0x80 | rcode]);
-        for count in [1, u16::try_from(records.len()).unwrap(), 0, 0] {
-            reply.extend(count.to_be_bytes());
-        }
-        reply.extend(question);
-        for (kind, data) in &records {
-            // The name is the question's; the answer is nobody's to keep.
-            reply.extend([0xc0, 12]);
-            reply.extend(kind.to_be_bytes());
-            reply.extend(INTERNET.to_be_bytes());
-            reply.extend(0_u32.to_be_bytes());
-            reply.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
-            reply.extend(data);
-        }
-        Some(reply)
+        Some(message(query, question, [0x85 | if cut { 0x02 } else { 0 }, 0x80 | rcode], &records))
     }
+
+    fn forged(&self, query: &[u8]) -> Option<Vec<u8>> {
+        let (_, end) = decoded(query, 12)?;
+        let question = query.get(12..end + 4)?;
+        let record = self.zone().forged.clone()?;
+        Some(message(query, question, [0x85, 0x80], &[record]))
+    }
+}
+
+/// An answer, authoritative; recursion was asked for and is there.
+fn message(query: &[u8], question: &[u8], flags: [u8; 2], records: &[Record]) -> Vec<u8> {
+    let mut reply = query[..2].to_vec();
+    reply.extend(flags);
+    for count in [1, u16::try_from(records.len()).unwrap(), 0, 0] {
+        reply.extend(count.to_be_bytes());
+    }
+    reply.extend(question);
+    for (kind, data) in records {
+        // The name is the question's; the answer is nobody's to keep.
+        reply.extend([0xc0, 12]);
+        reply.extend(kind.to_be_bytes());
+        reply.extend(INTERNET.to_be_bytes());
+        reply.extend(0_u32.to_be_bytes());
+        reply.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+        reply.extend(data);
+    }
+    reply
+}
+
+/// An SRV record.
+fn service(port: u16, target: &str) -> Record {
+    let mut data = vec![0, 1, 0, 1];
+    data.extend(port.to_be_bytes());
+    data.extend(encoded(target));
+    (SRV, data)
 }
 
 fn over_tcp(mut stream: TcpStream, shared: &Shared) {
