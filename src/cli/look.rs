@@ -59,8 +59,8 @@ pub(super) fn of_cluster(cluster: &Cluster, names: &[Name]) -> Result<Vec<Target
 
 impl Target {
     /// Whether it is this node of this cluster.
-    pub(super) fn is(&self, cluster: &str, address: &str) -> bool {
-        self.cluster == cluster && self.address.to_string() == address
+    pub(super) fn is(&self, cluster: &str, address: &NodeAddress) -> bool {
+        self.address == *address && self.cluster == cluster
     }
 
     /// A server of a cluster.

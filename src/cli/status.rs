@@ -89,7 +89,7 @@ impl<'a> Scene<'a> {
         let new = Self::of(self.settings).await?;
         (self.names, self.looked_up) = (new.names, new.looked_up);
         for target in new.targets {
-            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address.to_string())) {
+            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address)) {
                 self.targets.push(target);
             }
         }
@@ -103,11 +103,12 @@ impl<'a> Scene<'a> {
     fn add_known(&mut self, told: &Told) {
         for known in told.nodes() {
             let Some(found_by) = &known.found_by else { continue };
-            if self.targets.iter().any(|target| target.is(&known.cluster, &known.address)) {
+            let Ok(address) = known.address.parse() else { continue };
+            if self.targets.iter().any(|target| target.is(&known.cluster, &address)) {
                 continue;
             }
             let cluster = self.settings.clusters.iter().find(|cluster| cluster.name == known.cluster);
-            let (Some(cluster), Ok(address)) = (cluster, known.address.parse()) else { continue };
+            let Some(cluster) = cluster else { continue };
             let found_by = cluster.discoveries.iter().find(|discovery| discovery.to_string() == *found_by);
             let (Some(found_by), Ok(access)) = (found_by, Access::to(cluster)) else { continue };
             let node = Node { address, name: known.tls_name.clone() };

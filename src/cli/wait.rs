@@ -94,7 +94,7 @@ impl Company<'_> {
     /// Follows the servers of a cluster that are not followed yet.
     fn join(&mut self, cluster: &Cluster) -> Result<(), TlsFileError> {
         for target in of_cluster(cluster, &self.names)? {
-            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address.to_string())) {
+            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address)) {
                 tokio::spawn(follow(self.targets.len(), target.clone(), self.sender.clone()));
                 self.targets.push(target);
                 self.states.push(None);
