@@ -77,7 +77,8 @@ pub(super) async fn watch(
             Observation::Unreachable(_) => current.trouble(),
             _ => {}
         }
-        identity.note(&seen, machine.unsealed_by_us());
+        let by_us = matches!(&seen, Observation::Health(_, life) if machine.unsealed_by_us(*life));
+        identity.note(&seen, by_us);
         machine.set_outsider(identity.judge().map(ToString::to_string));
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());

@@ -79,8 +79,7 @@ impl Machine {
             if let Some(shares) = ours.and_then(|attempt| attempt.one_of_several()) {
                 self.events.push(Event::FoundGoodShares { shares: shares.to_vec() });
             }
-            self.unsealed_by_us =
-                self.attempt.as_ref().is_some_and(|attempt| completes && attempt.is_ours_alone());
+            self.unsealed_by_us = self.life.filter(|_| ours.is_some());
             self.events.push(Event::Unsealed);
         }
         self.abandon();

@@ -11,7 +11,7 @@ impl Machine {
     /// No answer of the node's own.
     pub(super) fn unreachable(&mut self, now: Moment, cause: Unreachable) -> Step {
         self.wishes.lost();
-        self.unsealed_by_us = false;
+        self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
             self.wishes.restarts();
         }
@@ -53,7 +53,7 @@ impl Machine {
             }
             return self.unsealed(State::Unsealed { role: health.role });
         }
-        self.unsealed_by_us = false;
+        self.unsealed_by_us = None;
         if let Some(hold) = self.wishes.sealed(now, life) {
             return self.held(hold, false);
         }

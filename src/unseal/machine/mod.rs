@@ -44,8 +44,8 @@ pub struct Machine {
     offer_again_at: Moment,
     /// What we hold is enough to unseal alone, as far as the last look at the source told.
     full_custody: bool,
-    /// A round of our shares alone unsealed the server, and it was not seen otherwise since.
-    unsealed_by_us: bool,
+    /// The life of the server in which a round of our shares alone unsealed it, if it was not seen otherwise since.
+    unsealed_by_us: Option<Life>,
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
 }
@@ -69,7 +69,7 @@ impl Machine {
             fruitless: 0,
             offer_again_at: Moment::ZERO,
             full_custody: true,
-            unsealed_by_us: false,
+            unsealed_by_us: None,
             outsider: None,
         }
     }
@@ -113,9 +113,10 @@ impl Machine {
             || matches!(self.state, Some(State::SharesUnavailable { .. }))
     }
 
-    /// A round of our shares alone unsealed the server: they are its own.
-    pub fn unsealed_by_us(&self) -> bool {
-        self.unsealed_by_us
+    /// A round of our shares alone unsealed the server in this life of it: they are its own. At the other end of a later
+    /// connection there may be another server.
+    pub fn unsealed_by_us(&self, life: Life) -> bool {
+        self.unsealed_by_us == Some(life)
     }
 
     /// Whether the node is no member of its cluster, and why: while this is said, it gets no shares.

@@ -41,7 +41,7 @@ fn they_get_no_shares_until_they_are_none() {
     let step = machine.observe(Moment::ZERO, Observation::Health(model.health(), model.life()));
     let (submitted, _) = follow(&mut machine, &mut model, step);
     assert_eq!(submitted, [0, 1]);
-    assert!(machine.state().is_some_and(State::is_unsealed) && machine.unsealed_by_us());
+    assert!(machine.state().is_some_and(State::is_unsealed) && machine.unsealed_by_us(model.life()));
 }
 
 #[test]
@@ -67,14 +67,24 @@ fn what_others_unsealed_proves_nothing() {
     let step = machine.start();
     let (submitted, _) = follow(&mut machine, &mut model, step);
     assert_eq!(submitted, [0]);
-    assert!(machine.state().is_some_and(State::is_unsealed) && !machine.unsealed_by_us());
+    assert!(machine.state().is_some_and(State::is_unsealed) && !machine.unsealed_by_us(model.life()));
 
     // What we unsealed ourselves is proof until it is sealed again.
     let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
     let step = machine.start();
     follow(&mut machine, &mut model, step);
-    assert!(machine.unsealed_by_us());
+    assert!(machine.unsealed_by_us(model.life()));
     model.sealed = true;
     machine.observe(Moment::ZERO, Observation::Health(model.health(), model.life()));
-    assert!(!machine.unsealed_by_us());
+    assert!(!machine.unsealed_by_us(model.life()));
+
+    // And it says nothing of who is there after the connection ended.
+    let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
+    let step = machine.start();
+    follow(&mut machine, &mut model, step);
+    machine.observe(Moment::ZERO, Observation::Left);
+    let before = model.life();
+    model.restart();
+    assert!(machine.unsealed_by_us(before));
+    assert!(!machine.unsealed_by_us(model.life()));
 }
