@@ -260,8 +260,11 @@ fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style:
                 let _ = writeln!(remarks, "  {advice}");
             }
         }
-        // Reasons are sentences: below the table, where there is room for them.
-        match (reason(&look.state), advice(&look.state)) {
+        // Reasons are sentences: below the table, where there is room for them. What stands there already, the daemon
+        // gives as the reason why an outsider stays sealed.
+        let why = reason(&look.state)
+            .filter(|text| outsider.as_ref().is_none_or(|outsider| outsider.message != *text));
+        match (why, advice(&look.state)) {
             (Some(text), Some(advice)) => {
                 let _ = writeln!(remarks, "\n{}: {text}\n  {advice}", target.address);
             }
