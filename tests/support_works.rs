@@ -125,8 +125,13 @@ fn tls_is_refused_by_who_does_not_know_the_authority_and_renewed_without_a_resta
         (Authority::new("Another CA").issue(&["127.0.0.2"], Validity::Now), "UnknownIssuer"),
     ] {
         server.present(&certificate);
-        let got = asks(server.address(), &authority.pem());
-        assert!(got.contains(outcome), "{got:?} instead of {outcome:?}");
+        // It says that it reloads before it has.
+        let mut got = String::new();
+        let presented = poll(PATIENCE, || {
+            got = asks(server.address(), &authority.pem());
+            got.contains(outcome).then_some(())
+        });
+        assert!(presented.is_some(), "{got:?} instead of {outcome:?}");
     }
 }
 

@@ -232,7 +232,7 @@ proptest! {
         seed: u64,
     ) {
         let every = Duration::from_micros(every);
-        let length = Duration::from_secs(60);
+        let length = Duration::from_secs(20);
         let times = usize::try_from(length.as_micros() / every.as_micros()).unwrap();
         let faults = vec![(Duration::ZERO, Fault::Attack { every, times })];
         let right = vec![(0..threshold).collect()];

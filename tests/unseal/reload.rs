@@ -109,6 +109,7 @@ fn the_log_level_is_reloaded_too() {
     level("info");
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded");
+    notify.wait_for("READY=1");
     level("error");
     daemon.hangup();
     notify.wait_for("READY=1");
