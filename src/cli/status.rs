@@ -19,6 +19,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+/// What may keep a server from being unsealed further.
+const STALLED: &str =
+    "Too few shares are in as yet. If it stays so, see that enough daemons run and reach this server.";
+
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
     with_settings(arguments, async |settings| show(settings, options).await)
@@ -261,8 +265,16 @@ fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style:
                 let _ = writeln!(remarks, "  {advice}");
             }
         }
-        // Reasons are sentences: below the table, where there is room for them.
-        match (reason(&look.state), advice(&look.state)) {
+        // Reasons are sentences: below the table, where there is room for them. What stands there already, the daemon
+        // gives as the reason why an outsider stays sealed.
+        let why = reason(&look.state)
+            .filter(|text| outsider.as_ref().is_none_or(|outsider| outsider.message != *text));
+        let advice = match look.state {
+            // Not for the journal: there it is so for a moment at every restart.
+            State::Unsealing { .. } => Some(STALLED.to_owned()),
+            ref state => advice(state),
+        };
+        match (why, advice) {
             (Some(text), Some(advice)) => {
                 let _ = writeln!(remarks, "\n{}: {text}\n  {advice}", target.address);
             }

@@ -62,7 +62,8 @@ pub fn advice(state: &State) -> Option<String> {
         State::Unreachable { cause } => return cause.advice(),
         State::SharesUnavailable { advice, .. } => return advice.clone(),
         State::Uninitialized => {
-            "Initialise it with `vault-unseal init`, `vault operator init` or `bao operator init`, or let it join its raft cluster."
+            "If others of its cluster are initialised, let it join them (`retry_join`, or `operator raft join`). If none is, \
+             initialise one alone: `vault-unseal init`, `vault operator init` or `bao operator init`."
         }
         State::SharesRejected { advice: Some(advice), .. } => return Some(advice.clone()),
         State::SharesRejected { advice: None, .. } => {
@@ -84,7 +85,10 @@ pub fn advice(state: &State) -> Option<String> {
         State::Removed => {
             "The node was removed from its cluster: wipe its data and let it join again, or retire it."
         }
-        State::WaitingForPeers { .. } => "The missing shares come from the daemons on the other machines.",
+        State::WaitingForPeers { .. } => {
+            "The missing shares come from the daemons on the other machines. If it stays so, see that those run and \
+             reach this server."
+        }
         State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
             return None;
         }

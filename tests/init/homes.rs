@@ -2,13 +2,14 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::needles::Needles;
 use crate::offline::{age_key, decrypted};
 use crate::support::home::Home;
 use crate::support::openbao::Server;
 use crate::support::private::{encrypts, host_key_in, mounted};
+use crate::support::process::run;
 use crate::{
     daemon_unseals, document, files, has, home_of, init, is_as_in, names, shares_in, stored, succeeds, text,
 };
@@ -30,6 +31,14 @@ fn plain_and_the_daemon_unseals_from_it() {
     assert_eq!(crate::looked_up(&server, token), 200);
     let file = fs::read_to_string(home.path("shares.json")).unwrap();
     assert!(!file.contains(token));
+
+    // The file knows whose it is: a server whose key is split otherwise gets nothing of it.
+    let other = Server::start_plain();
+    other.init(3, 3);
+    let check = ["check", "--json", "--nodes", &other.url(), "--shares-file", "shares.json"];
+    let found: Value = serde_json::from_slice(&run(&mut home.command(&check)).stdout).unwrap();
+    let said = found["findings"].to_string();
+    assert!(said.contains("the shares are of a server with 3 shares, threshold 2"), "{said}");
 }
 
 #[test]

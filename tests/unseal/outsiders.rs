@@ -37,6 +37,13 @@ fn status(home: &Home, url: &str) -> Value {
     status["nodes"].as_array().unwrap().iter().find(|node| node["address"] == url).unwrap().clone()
 }
 
+/// `status` as a person reads it.
+fn shown(home: &Home) -> String {
+    let socket = home.path("run/control.sock");
+    let output = run(&mut home.command(&["status", "--socket", socket.to_str().unwrap()]));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 fn findings(home: &Home, kind: &str) -> Vec<Value> {
     let found = json(home, &["check", "--json"]);
     found["findings"].as_array().unwrap().iter().filter(|finding| finding["kind"] == kind).cloned().collect()
@@ -77,6 +84,7 @@ fn a_server_that_was_initialised_by_itself_gets_no_shares_of_the_cluster_it_is_l
     assert_eq!(proxy.submissions(), [] as [String; 0]);
     let node = status(&home, &proxy.url());
     assert!(node["state"] == "sealed" && node["outsider"]["message"].is_string(), "{node}");
+    assert_eq!(shown(&home).matches("it is a member of another cluster").count(), 1, "{}", shown(&home));
     // The cluster's own is unsealed as ever.
     first.seal(&init.root_token);
     first.wait_until(is_active);

@@ -87,7 +87,8 @@ pub(super) fn fit(held: &ShareSet, scheme: Scheme, subject: &str, findings: &mut
             "inconsistent-shares",
             "the shares do not all belong together, and there are too few to tell which is wrong".to_owned(),
             Some(
-                "The daemon tries them in turn, and names the wrong one once the server is unsealed."
+                "If they are another server's, whose key takes more of them, put this one's in their place. Else the \
+                 daemon tries them in turn, and names the wrong one once the server is unsealed."
                     .to_owned(),
             ),
         );

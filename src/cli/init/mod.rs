@@ -36,7 +36,7 @@ use crate::config::Purpose;
 use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
 use crate::shares::offline;
 use crate::shares::rescue::Rescue;
-use crate::shares::{InitAnswer, ShareSet, quote};
+use crate::shares::{InitAnswer, Scheme, ShareSet, quote};
 use crate::vault::InitFailure;
 use crate::{protect, report};
 use ground::Ground;
@@ -167,7 +167,11 @@ impl Work<'_> {
     /// Everything after the answer.
     async fn finish(&self, mut ready: Ready, rescue: Rescue, kept: bool, body: &[u8]) -> Exit {
         let node = &self.ground.target.address;
-        let (answer, done) = match InitAnswer::parse(body) {
+        // Kept with the shares, so that they never go to a server that cannot be theirs. An answer of an earlier process
+        // may be to another question: its options are said once more, and nobody compares them.
+        let (threshold, total) = (self.request.threshold.into(), self.request.shares.into());
+        let asked = (!self.resumed).then_some(Scheme { threshold, total });
+        let (answer, done) = match InitAnswer::parse(body, asked) {
             Ok(answer) => {
                 let done = self.store(&mut ready, &answer).await;
                 (Some(answer), done)

@@ -112,8 +112,8 @@ impl FileRefusal {
         match self {
             Self::Missing => {
                 format!(
-                    "Put the shares there, or correct `shares` in the configuration. See what is there: \
-                     ls -la {}",
+                    "Put the shares there, or correct the path: in the command, or `shares` in the configuration. \
+                     See what is there: ls -la {}",
                     directory_of(path)
                 )
             }
