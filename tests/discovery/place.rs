@@ -10,7 +10,6 @@ use crate::support::dns::Dns;
 use crate::support::home::Home;
 use crate::support::network::Namespace;
 use crate::support::openbao::{Builder, Server, is_sealed};
-use crate::support::private;
 use crate::support::process::{Daemon, Notify, run};
 
 /// Keys of every configuration: names are looked up often.
@@ -28,10 +27,7 @@ pub(crate) struct Place {
 impl Place {
     /// A new one; `None`, having said so, where namespaces cannot be had.
     pub(crate) fn new() -> Option<Self> {
-        if !private::are_root() {
-            return None;
-        }
-        let namespace = Namespace::new();
+        let namespace = Namespace::alone()?;
         let dns = Dns::start(&namespace);
         let home = Home::new();
         home.put("resolv.conf", &Dns::resolv_conf());

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use faults::Faults;
 pub use faults::{Slow, Swallow};
 pub use namespace::Namespace;
+use namespace::works;
 
 /// A switch and nodes `0..`, each with an address.
 pub struct Network {
@@ -47,13 +48,11 @@ impl Network {
 
 /// What network namespaces take and is not there.
 fn missing() -> Option<&'static str> {
-    let works =
-        |command: &[&str]| namespace::tool(command).output().is_ok_and(|output| output.status.success());
-    if !rustix::process::geteuid().is_root() {
-        return Some("network namespaces need root");
+    if let Some(missing) = namespace::missing() {
+        return Some(missing);
     }
-    if !works(&["ip", "-V"]) || !works(&["tc", "-V"]) {
-        return Some("this needs ip and tc (iproute2)");
+    if !works(&["tc", "-V"]) {
+        return Some("this needs tc (iproute2)");
     }
     if !works(&["nft", "--version"]) {
         return Some("this needs nft (nftables)");

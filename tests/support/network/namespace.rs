@@ -22,8 +22,17 @@ struct Held {
 }
 
 impl Namespace {
-    /// A new one, with nothing in it but a loopback device that is up.
-    pub fn new() -> Self {
+    /// A new one, with nothing in it but a loopback device that is up; `None`, having said so, where there can be none.
+    pub fn alone() -> Option<Self> {
+        if let Some(missing) = missing() {
+            eprintln!("NOT TESTED: {missing}");
+            return None;
+        }
+        Some(Self::new())
+    }
+
+    /// The same, where nothing is missing.
+    pub(super) fn new() -> Self {
         let holder = Guarded::spawn(
             Command::new("unshare")
                 .args(["--net", "sleep", "infinity"])
@@ -69,6 +78,25 @@ impl Namespace {
     pub(super) fn holder(&self) -> u32 {
         self.0.holder.pid()
     }
+}
+
+/// What a namespace takes and is not there.
+pub(super) fn missing() -> Option<&'static str> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("network namespaces need root");
+    }
+    if !works(&["ip", "-V"]) {
+        return Some("this needs ip (iproute2)");
+    }
+    if !works(&["unshare", "--net", "ip", "link", "set", "lo", "up"]) {
+        return Some("network namespaces cannot be had here");
+    }
+    None
+}
+
+/// Whether one of the kernel's tools is there and does this.
+pub(super) fn works(command: &[&str]) -> bool {
+    tool(command).output().is_ok_and(|output| output.status.success())
 }
 
 /// One of the kernel's tools, which are in directories that not every `PATH` has.
