@@ -84,6 +84,32 @@ configure
 inside systemctl reload vault-unseal
 check 'no longer in the configuration: no longer counted' summary_is '1 node: 1 unsealed'
 
+part 'servers by their name'
+# From within the sandbox, by the system's resolver: what /etc/hosts says is what it finds.
+configure dns+https://vault.home:8200
+printf 'resolve_interval = "1s"\nforget_after = "1s"\n' >>"$etc/config.toml"
+inside systemctl reload vault-unseal
+check 'the address of the name: unsealed' summary_is '1 node: 1 unsealed'
+check 'the address of the name: the journal tells that it was found' \
+    within 10 quietly says https://10.77.0.1:8200 journal "MESSAGE_ID=$(message_id 'was found in DNS')"
+printf '127.9.9.9 vault.home\n' >>"$root/etc/hosts"
+check 'one address more: watched too' summary_is '2 nodes: 1 unreachable, 1 unsealed'
+sed -i '/^127\.9\.9\.9 /d' "$root/etc/hosts"
+check 'one address less: the journal says so' \
+    within 20 quietly says https://127.9.9.9:8200 journal "MESSAGE_ID=$(message_id 'is no longer in DNS')"
+check 'one address less: forgotten when it has been silent for long enough' summary_is '1 node: 1 unsealed'
+check 'one address less: the journal tells that, too' \
+    says https://127.9.9.9:8200 journal "MESSAGE_ID=$(message_id 'is no longer watched')"
+mv "$root/etc/hosts" "$work/hosts"
+check 'no name any more: the status says so' within 20 quietly says '^1 node: 1 unsealed; .*vault.home' status_text
+check 'no name any more: the journal, too' says vault.home journal "MESSAGE_ID=$(message_id 'cannot be looked up')"
+mv "$work/hosts" "$root/etc/hosts"
+check 'the name is back: nothing was forgotten' summary_is '1 node: 1 unsealed'
+check 'the name is back: the journal says so' says vault.home journal "MESSAGE_ID=$(message_id 'can be looked up again')"
+configure
+inside systemctl reload vault-unseal
+check 'named by its address again: unsealed' summary_is '1 node: 1 unsealed'
+
 part 'another seal'
 openssl rand 32 >"$root/etc/openbao/seal.key"
 chown 990:990 "$root/etc/openbao/seal.key"
