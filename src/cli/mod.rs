@@ -13,6 +13,7 @@ mod outsiders;
 mod prove;
 mod run;
 mod say;
+mod scene;
 mod start;
 mod status;
 mod told;

@@ -1,23 +1,22 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
-use super::look::{Look, Target, look_at_all, targets};
-use super::names::{Name, names};
+use super::look::{Look, Target, look_at_all};
+use super::names::Name;
 use super::say::say;
+use super::scene::Scene;
 use super::start::with_settings;
 use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
 use crate::config::Settings;
 use crate::control::{self, Remark};
-use crate::discovery::Node;
 use crate::explain::Explain;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::unseal::State;
-use crate::vault::{Access, TlsFileError};
+use crate::vault::TlsFileError;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
 
 /// What may keep a server from being unsealed further.
 const STALLED: &str =
@@ -26,14 +25,6 @@ const STALLED: &str =
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
     with_settings(arguments, async |settings| show(settings, options).await)
-}
-
-/// The servers that are shown, and the names that stand for some of them.
-struct Scene<'a> {
-    settings: &'a Settings,
-    names: Vec<Name>,
-    targets: Vec<Target>,
-    looked_up: Instant,
 }
 
 async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, TlsFileError> {
@@ -76,59 +67,6 @@ async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, Tl
         tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
         scene.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
     }
-}
-
-impl<'a> Scene<'a> {
-    async fn of(settings: &'a Settings) -> Result<Self, TlsFileError> {
-        let names = names(settings).await;
-        let targets = targets(settings, &names)?;
-        Ok(Self { settings, names, targets, looked_up: Instant::now() })
-    }
-
-    /// Looks the names up again when it is time. Servers that are no longer found stay, and are shown as such.
-    async fn renew(&mut self, interval: Duration) -> Result<(), TlsFileError> {
-        if self.names.is_empty() || self.looked_up.elapsed() < interval {
-            return Ok(());
-        }
-        let new = Self::of(self.settings).await?;
-        (self.names, self.looked_up) = (new.names, new.looked_up);
-        for target in new.targets {
-            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address)) {
-                self.targets.push(target);
-            }
-        }
-        for target in &mut self.targets {
-            target.in_dns = is_in_dns(&self.names, target).unwrap_or(target.in_dns);
-        }
-        Ok(())
-    }
-
-    /// Puts in the servers that only the daemon still knows: DNS does not have them now.
-    fn add_known(&mut self, told: &Told) {
-        for known in told.nodes() {
-            let Some(found_by) = &known.found_by else { continue };
-            let Ok(address) = known.address.parse() else { continue };
-            if self.targets.iter().any(|target| target.is(&known.cluster, &address)) {
-                continue;
-            }
-            let cluster = self.settings.clusters.iter().find(|cluster| cluster.name == known.cluster);
-            let Some(cluster) = cluster else { continue };
-            let found_by = cluster.discoveries.iter().find(|discovery| discovery.to_string() == *found_by);
-            let (Some(found_by), Ok(access)) = (found_by, Access::to(cluster)) else { continue };
-            let node = Node { address, name: known.tls_name.clone() };
-            let mut target = Target::of(cluster, &access, &node, Some(found_by.clone()));
-            target.in_dns = is_in_dns(&self.names, &target).or(known.in_dns).unwrap_or(true);
-            self.targets.push(target);
-        }
-    }
-}
-
-/// Whether a server that was found is in DNS now; `None` when it cannot be told.
-fn is_in_dns(names: &[Name], target: &Target) -> Option<bool> {
-    let found_by = target.found_by.as_ref()?;
-    let name = names.iter().find(|name| name.cluster == target.cluster && name.discovery == *found_by)?;
-    name.result.as_ref().ok()?;
-    Some(name.nodes().any(|node| node.address == target.address))
 }
 
 /// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,

@@ -95,6 +95,12 @@ check 'held: root sees it' says 'held' inside vault-unseal status
 check 'root resumes' says 'looked after again' inside vault-unseal resume vault.home
 check 'resumed: unsealed' server_unsealed
 check 'resumed: the status line' status_is unsealed
+inside vault-unseal hold --all >"$work/hold"
+check 'held once more' status_is held
+machine_down
+machine_up
+check 'a reboot ends the hold: unsealed' server_unsealed
+check 'a reboot ends the hold: the status line' status_is unsealed
 
 part 'the server comes late'
 inside systemctl --quiet disable vault 2>/dev/null

@@ -113,3 +113,16 @@ pub(crate) fn most_within(moments: impl Iterator<Item = Stamp>, window: Duration
     }
     most
 }
+
+/// How many rounds `unseal/pacing.rs` grants one daemon at one server within any stretch of this length: the first at
+/// once, then after pauses that double from 20 ms to 2 s, each a quarter shorter at the most.
+pub(crate) fn rounds_within(window: Duration) -> usize {
+    let mut pause = Duration::from_millis(20);
+    let (mut at, mut rounds) = (Duration::ZERO, 0);
+    while at <= window {
+        rounds += 1;
+        at += pause.min(Duration::from_secs(2)) * 3 / 4;
+        pause *= 2;
+    }
+    rounds
+}

@@ -1,6 +1,7 @@
 //! `dns+https://`.
 
 use crate::place::Place;
+use crate::support::dns::Dns;
 use crate::support::openbao::is_active;
 
 #[test]
@@ -24,6 +25,20 @@ fn every_address_of_a_name_is_a_node_whose_certificate_is_for_the_name() {
         assert_eq!((&node["in_dns"], &node["tls_verified"]), (&true.into(), &true.into()));
         assert_eq!(node["state"], "unsealed", "{node:#}");
     }
+}
+
+#[test]
+fn a_short_name_is_completed_by_the_search_domain() {
+    let Some(place) = Place::new() else { return };
+    // For TLS the name stays what was written, whatever DNS made of it.
+    let mut server = place.server(1, 8200, "vault");
+    place.initialise(&mut [&mut server]);
+    place.home.put("resolv.conf", &format!("search nowhere.test home.test\n{}", Dns::resolv_conf()));
+    place.dns.addresses("vault.home.test", &["127.0.1.1"]);
+    place.configure(&["dns+https://vault:8200"], "");
+    let mut daemon = place.run();
+    daemon.wait_for_line("https://127.0.1.1:8200: found in DNS by dns+https://vault:8200");
+    server.wait_until(is_active);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use servers::Servers;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
 
@@ -91,44 +92,15 @@ async fn over_udp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure>
 
 async fn over_tcp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure> {
     let exchange = async {
-        let stream = TcpStream::connect(server).await?;
+        let mut stream = TcpStream::connect(server).await?;
         let length = u16::try_from(query.bytes().len()).map_err(io::Error::other)?;
-        let mut sent = length.to_be_bytes().to_vec();
-        sent.extend_from_slice(query.bytes());
-        write(&stream, &sent).await?;
-        let mut length = [0; 2];
-        read(&stream, &mut length).await?;
-        let mut reply = vec![0; usize::from(u16::from_be_bytes(length))];
-        read(&stream, &mut reply).await?;
+        stream.write_all(&[&length.to_be_bytes(), query.bytes()].concat()).await?;
+        let mut reply = vec![0; usize::from(stream.read_u16().await?)];
+        stream.read_exact(&mut reply).await?;
         if !query.is_answered_by(&reply) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to another question"));
         }
         Ok(reply)
     };
     exchange.await.map_err(Failure::Io)
-}
-
-async fn write(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        stream.writable().await?;
-        match stream.try_write(bytes) {
-            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-async fn read(stream: &TcpStream, mut room: &mut [u8]) -> io::Result<()> {
-    while !room.is_empty() {
-        stream.readable().await?;
-        match stream.try_read(room) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(length) => room = room.get_mut(length..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

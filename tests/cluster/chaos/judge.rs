@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::draw::Plan;
 use super::records::Story;
 use super::stranger::Traces;
-use crate::accounts::{Entry, Stamp, entries, late_shares, most_within, now, shares, unsealings};
+use crate::accounts::{
+    Entry, Stamp, entries, late_shares, most_within, now, rounds_within, shares, unsealings,
+};
 use crate::cluster::Cluster;
 
 /// How far a time in a log may be from when the test saw the same.
 const ACCURACY: Duration = Duration::from_millis(20);
 /// How many shares each daemon holds.
 const HELD: usize = 2;
-/// The longest pause between two rounds of too few shares: `unseal/pacing.rs`.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Keeps the books of the whole run.
 pub(crate) struct Judge {
@@ -150,17 +150,4 @@ impl Books {
         }
         ours
     }
-}
-
-/// How many rounds `unseal/pacing.rs` grants one daemon at one server within any stretch of this length: the first at
-/// once, then after pauses that double from 20 ms, each a quarter shorter at the most.
-fn rounds_within(window: Duration) -> usize {
-    let mut pause = Duration::from_millis(20);
-    let (mut at, mut rounds) = (Duration::ZERO, 0);
-    while at <= window {
-        rounds += 1;
-        at += pause.min(LONGEST_PAUSE) * 3 / 4;
-        pause *= 2;
-    }
-    rounds
 }

@@ -4,6 +4,7 @@ mod stranger;
 
 use std::time::{Duration, Instant};
 
+use crate::accounts::rounds_within;
 use crate::cluster::{Cluster, Custody, SPLIT};
 use crate::support::{PATIENCE, poll};
 use stranger::{Count, Habit, Stranger};
@@ -13,9 +14,7 @@ const FULL: Custody =
     Custody { threshold: 3, shares: &[&[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4]] };
 /// The interval that a daemon withstands.
 const EVERY: Duration = Duration::from_millis(50);
-/// The longest pause between two rounds of a full set of shares, and the most shares in one, by `unseal/pacing.rs` and
-/// `unseal/attempt.rs`.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The most shares in a round: `unseal/attempt.rs`.
 const MOST_IN_A_ROUND: u64 = 2 * 3 + 3;
 /// How long a stranger attacks who may be too fast.
 const ATTACK: Duration = Duration::from_secs(8);
@@ -127,7 +126,7 @@ impl Attacked {
 
     /// What the servers were sent beside the stranger's shares is no more than the daemons' pacing allows.
     fn rate_is_bounded(&self, before: &[(u64, Count)], after: &[(u64, Count)], since: Instant) {
-        let bound = self.daemons.len() as u64 * rounds_within(since.elapsed()) * MOST_IN_A_ROUND;
+        let bound = self.daemons.len() as u64 * rounds_within(since.elapsed()) as u64 * MOST_IN_A_ROUND;
         for (node, (before, after)) in before.iter().zip(after).enumerate() {
             // The last share before a server ends may or may not have been logged, and one may be under way.
             let his = (after.1.answered - before.1.answered).saturating_sub(1);
@@ -177,17 +176,4 @@ impl Attacked {
         });
         daemons.collect()
     }
-}
-
-/// How many rounds one daemon is granted at one server within any stretch of this length: the first at once, then after
-/// pauses that double from 20 ms, each a quarter shorter at the most.
-fn rounds_within(window: Duration) -> u64 {
-    let mut pause = Duration::from_millis(20);
-    let (mut at, mut rounds) = (Duration::ZERO, 0);
-    while at <= window {
-        rounds += 1;
-        at += pause.min(LONGEST_PAUSE) * 3 / 4;
-        pause *= 2;
-    }
-    rounds
 }
