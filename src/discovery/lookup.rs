@@ -157,4 +157,28 @@ mod tests {
         assert_eq!(nodes, "http://v1.example:8200", "without TLS nothing binds them");
         assert_eq!(refused, "evil.net:8200 10.0.0.1:8200 a b.example:8200");
     }
+
+    #[test]
+    fn no_label_makes_a_target_of_another_host() {
+        let record: Discovery = "srv+https://_vault._tcp.example".parse().expect("a name");
+        // A label may have any byte in it; what is not printed as it is, the library writes as \\DDD.
+        for host in [
+            "evil.net/.example",
+            "evil\\.net/.example",
+            "evil.net#.example",
+            "evil.net?.example",
+            "evil.net:1#.example",
+            "v1@evil.net#.example",
+            "v1@v2.example",
+            "evil.net%2f.example",
+            "evil.net%00.example",
+            "evil.net\\000.example",
+            "\\027[2j.example",
+            "xexample",
+            "example.evil.net",
+        ] {
+            let found = of_targets(&record, false, &[Target { host: host.to_owned(), port: 8200 }]);
+            assert_eq!(found.nodes, [], "{host}");
+        }
+    }
 }
