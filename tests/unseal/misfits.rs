@@ -109,3 +109,26 @@ fn two_clusters_with_the_same_shares_are_warned_about_at_every_start() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("\"kind\":\"config-shared-source\""), "{text}");
 }
+
+#[test]
+fn servers_of_one_cluster_that_are_split_otherwise_are_found() {
+    let (one, right, _) = watched(3, 2);
+    let (two, _, _) = watched(3, 2);
+    let (other, _, _) = watched(5, 3);
+    // A plain list does not say of how many shares a server needs how many: the servers do.
+    let home = Home::new();
+    home.shares(&lines(&right.keys_hex));
+    home.configure(&[&one.url(), &two.url()], "");
+    let differs = "\"kind\":\"schemes-differ\"";
+    let output = home.command(&["check", "--json"]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(differs), "{output:?}");
+    home.configure(&[&one.url(), &two.url(), &other.url()], "");
+    let found = kinds(&home);
+    assert_eq!(found.matches(differs).count(), 1, "{found}");
+    let words = format!(
+        "it has 5 shares, threshold 3, and {} has 3 shares, threshold 2: they are not servers of one cluster",
+        one.url()
+    );
+    assert!(found.contains(&words), "{found}");
+    assert!(found.contains(&format!("\"subject\":\"{}\"", other.url())), "{found}");
+}
