@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use vault_unseal::accounts::Trusted;
 use vault_unseal::config::{
     self, Environment, Loaded, OnOperatorSeal, Origin, Overrides, Pace, Purpose, TlsSettings, keys,
 };
@@ -87,6 +88,9 @@ fn settings(loaded: &Loaded) -> String {
         let _ = writeln!(out, "read {}", source.display());
     }
     let _ = writeln!(out, "log_level {}", loaded.settings.log_level);
+    if *loaded.settings.trusted != Trusted::default() {
+        let _ = writeln!(out, "trusted: {}", loaded.settings.trusted.as_ref().clone().seen_by(0));
+    }
     for cluster in &loaded.settings.clusters {
         let _ = writeln!(out, "cluster {}", cluster.name);
         for node in cluster

@@ -11,14 +11,17 @@ use super::notice::ConfigNotice;
 use super::place::Place;
 use super::settings::{Cluster, OnOperatorSeal};
 use super::{pace, tls, value};
+use crate::accounts::Trusted;
 use crate::shares::Source;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Checks cluster by cluster; a server may be in one of them only.
 pub(super) struct Clusters<'a> {
     layers: &'a Layers,
     purpose: Purpose,
+    trusted: &'a Arc<Trusted>,
     /// Addresses and names, as they are written when normalised.
     seen: BTreeMap<String, Place>,
     sources: Vec<(Source, String)>,
@@ -27,8 +30,8 @@ pub(super) struct Clusters<'a> {
 
 impl<'a> Clusters<'a> {
     /// Nothing checked so far.
-    pub(super) fn new(layers: &'a Layers, purpose: Purpose) -> Self {
-        Self { layers, purpose, seen: BTreeMap::new(), sources: Vec::new(), notices: Vec::new() }
+    pub(super) fn new(layers: &'a Layers, purpose: Purpose, trusted: &'a Arc<Trusted>) -> Self {
+        Self { layers, purpose, trusted, seen: BTreeMap::new(), sources: Vec::new(), notices: Vec::new() }
     }
 
     /// What is odd about the clusters that were checked.
@@ -51,7 +54,9 @@ impl<'a> Clusters<'a> {
         let tls = tls::check(self.layers, name, &said.tls, &mut self.notices)?;
         let pace = pace::check(self.layers, name, &said.pace, &fragment.pace)?;
         let on_operator_seal = self.on_operator_seal(name, said)?;
-        Ok(Cluster { name: name.to_owned(), nodes, discoveries, shares, tls, pace, on_operator_seal })
+        let trusted = Arc::clone(self.trusted);
+        let name = name.to_owned();
+        Ok(Cluster { name, nodes, discoveries, shares, tls, pace, on_operator_seal, trusted })
     }
 
     fn on_operator_seal(&self, name: &str, said: &ClusterFragment) -> Result<OnOperatorSeal, ConfigError> {

@@ -1,7 +1,7 @@
 //! Opens configuration files: regular, of a bounded size, owned by root or the running user, and written by nobody
 //! else but their group.
 
-use crate::shares::User;
+use crate::accounts::User;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::geteuid;
 use std::ffi::OsStr;

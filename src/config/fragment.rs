@@ -12,6 +12,7 @@ pub(super) type Said<T> = Option<Tagged<T>>;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Fragment {
     pub(super) log_level: Said<String>,
+    pub(super) server_users: Said<Vec<Tagged<String>>>,
     /// The defaults of all clusters.
     pub(super) pace: PaceFragment,
     /// The clusters by name.

@@ -20,7 +20,7 @@ impl Given {
     /// Reads `text` as a value of `key`.
     pub(super) fn read(key: &'static Key, place: Place, text: &str) -> Result<Self, ConfigError> {
         let value = match key.kind {
-            Kind::Texts => {
+            Kind::Texts | Kind::Accounts => {
                 let texts: Vec<&str> =
                     text.split(',').map(str::trim).filter(|text| !text.is_empty()).collect();
                 Value::from(texts)

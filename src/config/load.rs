@@ -12,7 +12,10 @@ use super::notice::ConfigNotice;
 use super::overrides::Overrides;
 use super::settings::Settings;
 use super::value;
+use crate::accounts::Trusted;
+use figment::value::magic::Tagged;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
 /// Which files are read.
@@ -65,11 +68,12 @@ pub fn load(
     fill_silence(&mut layers, environment, &mut notices)?;
     let fragment = layers.fragment()?;
     let log_level = log_level(&layers, &fragment)?;
-    let mut checked = Clusters::new(&layers, purpose);
+    let trusted = Arc::new(server_users(&layers, &fragment, &mut notices)?);
+    let mut checked = Clusters::new(&layers, purpose, &trusted);
     let names = layers.names().iter();
     let clusters = names.map(|name| checked.check(name, &fragment)).collect::<Result<_, _>>()?;
     notices.extend(checked.into_notices());
-    Ok(Loaded { settings: Settings { clusters, log_level }, notices, sources })
+    Ok(Loaded { settings: Settings { clusters, log_level, trusted }, notices, sources })
 }
 
 fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<Document>, ConfigError> {
@@ -163,4 +167,21 @@ fn log_level(layers: &Layers, fragment: &Fragment) -> Result<LevelFilter, Config
             Err(ConfigError::Value { place: layers.place_of_top(text.tag(), &["log_level"]), problem })
         }
     }
+}
+
+fn server_users(
+    layers: &Layers,
+    fragment: &Fragment,
+    notices: &mut Vec<ConfigNotice>,
+) -> Result<Trusted, ConfigError> {
+    let Some(texts) = &fragment.server_users else { return Ok(Trusted::default()) };
+    let place = |tag| layers.place_of_top(tag, &["server_users"]);
+    let user = |text: &Tagged<String>| {
+        value::account(text).map_err(|problem| ConfigError::Value { place: place(text.tag()), problem })
+    };
+    let trusted = Trusted::with(texts.iter().map(user).collect::<Result<_, _>>()?);
+    let unknown =
+        |name: &str| ConfigNotice::UnknownAccount { place: place(texts.tag()), name: name.to_owned() };
+    notices.extend(trusted.unknown_names().into_iter().map(unknown));
+    Ok(trusted)
 }

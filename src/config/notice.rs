@@ -72,6 +72,14 @@ pub enum ConfigNotice {
         /// The file.
         path: PathBuf,
     },
+    /// No account of this machine has this name; there may be one later.
+    #[error("{place}: no account of this machine is called \"{name}\"")]
+    UnknownAccount {
+        /// Where it was said.
+        place: Place,
+        /// The name.
+        name: String,
+    },
     /// A variable of Vault's or OpenBao's client that is overruled.
     #[error("the environment variable {name} is ignored: {reason}")]
     VariableIgnored {
@@ -92,6 +100,7 @@ impl Explain for ConfigNotice {
             Self::TlsWithoutHttps { .. } => "config-tls-without-https",
             Self::SharedSource { .. } => "config-shared-source",
             Self::EmptyFragment { .. } => "config-empty-fragment",
+            Self::UnknownAccount { .. } => "config-unknown-account",
             Self::VariableIgnored { .. } => "config-variable-ignored",
         }
     }
@@ -123,6 +132,11 @@ impl Explain for ConfigNotice {
                     .to_owned()
             }
             Self::EmptyFragment { .. } => "Remove the file, or fill it.".to_owned(),
+            Self::UnknownAccount { .. } => {
+                "Correct the name, or write the number of an account that is not in /etc/passwd: \
+                 `ps -o user:32=,uid= -C vault,bao` shows what the servers run as."
+                    .to_owned()
+            }
             Self::VariableIgnored { .. } => return None,
         })
     }

@@ -3,8 +3,10 @@
 use super::address::NodeAddress;
 use super::discovery::Discovery;
 use super::pin::Pin;
+use crate::accounts::Trusted;
 use crate::shares::Source;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
@@ -15,6 +17,8 @@ pub struct Settings {
     pub clusters: Vec<Cluster>,
     /// The least important events that are logged. Default info.
     pub log_level: LevelFilter,
+    /// Who is trusted with shares, and to say who is. Default: besides root and us, `vault` and `openbao`.
+    pub trusted: Arc<Trusted>,
 }
 
 impl Settings {
@@ -41,6 +45,8 @@ pub struct Cluster {
     pub pace: Pace,
     /// What follows when an operator seals a server on purpose. Default unseal.
     pub on_operator_seal: OnOperatorSeal,
+    /// Who is trusted, as for every cluster.
+    pub trusted: Arc<Trusted>,
 }
 
 /// What to do when an operator seals a server on purpose.

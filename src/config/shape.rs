@@ -79,6 +79,16 @@ impl Shape<'_> {
                 let texts: Option<Vec<&str>> = list.iter().map(toml_edit::Value::as_str).collect();
                 Value::from(texts.ok_or(Problem::Type)?)
             }
+            Kind::Accounts => {
+                let list = item.as_array().ok_or(Problem::Type)?;
+                let account = |value: &toml_edit::Value| {
+                    value
+                        .as_str()
+                        .map(str::to_owned)
+                        .or_else(|| value.as_integer().map(|uid| uid.to_string()))
+                };
+                Value::from(list.iter().map(account).collect::<Option<Vec<_>>>().ok_or(Problem::Type)?)
+            }
             Kind::Boolean => Value::from(item.as_bool().ok_or(Problem::Type)?),
             Kind::Duration(..) if item.is_integer() || item.is_float() => return Err(Problem::BareNumber),
             Kind::Text | Kind::Path | Kind::Word(_) | Kind::Duration(..) => {

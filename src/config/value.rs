@@ -3,6 +3,7 @@
 use super::keys::Key;
 use super::pin::{self, PinError};
 use super::shown::shown;
+use crate::accounts::ServerUser;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +43,12 @@ pub enum ValueError {
         /// What was written.
         written: String,
     },
+    /// Neither the name nor the number of an account.
+    #[error("\"{written}\" is neither the name nor the number of an account")]
+    Account {
+        /// What was written.
+        written: String,
+    },
     /// Not in the words of tpm2-tss.
     #[error("\"{written}\" names no TPM")]
     Tcti {
@@ -69,6 +76,9 @@ impl ValueError {
             }
             Self::Credential { .. } => {
                 "Write the name as LoadCredential= has it, without a path, as in \"shares\".".to_owned()
+            }
+            Self::Account { .. } => {
+                "Write the name as /etc/passwd has it, or its number, as in [\"vault\", 998].".to_owned()
             }
             Self::Tcti { .. } => {
                 "Write it as for tpm2-tools, as in \"device:/dev/tpmrm0\", or leave it out.".to_owned()
@@ -107,6 +117,19 @@ pub(super) fn path(text: &str, directory: Option<&Path>) -> Result<PathBuf, Valu
     }
     let base = directory.unwrap_or(Path::new("."));
     std::path::absolute(base.join(text)).map_err(|_| ValueError::Path)
+}
+
+/// An account by its number, or by a name as useradd(8) accepts it.
+pub(super) fn account(text: &str) -> Result<ServerUser, ValueError> {
+    let refused = || ValueError::Account { written: shown(text) };
+    if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        return text.parse().map(ServerUser::Number).map_err(|_| refused());
+    }
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '$');
+    if text.is_empty() || text.len() > 32 || !text.chars().all(fits) {
+        return Err(refused());
+    }
+    Ok(ServerUser::Name(text.to_owned()))
 }
 
 /// A DNS name (RFC 1123, underscores allowed as resolvers do) or an IP address.

@@ -31,7 +31,7 @@ pub use answer::InitAnswer;
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
-pub use file::{FileRefusal, User};
+pub use file::FileRefusal;
 pub use format::{ContentRefusal, Flaw, Place, Spot};
 pub use notice::Notice;
 pub use scheme::Scheme;

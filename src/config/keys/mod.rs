@@ -52,6 +52,8 @@ pub enum Kind {
     Table(Scope),
     /// A list of strings.
     Texts,
+    /// A list of accounts, each by its name or its number.
+    Accounts,
     /// Any string.
     Text,
     /// The path of a file or directory.
@@ -71,6 +73,7 @@ impl Kind {
             Self::Clusters => "list of tables",
             Self::Table(_) => "table",
             Self::Texts => "list of strings",
+            Self::Accounts => "list of names or numbers",
             Self::Text => "string",
             Self::Path => "path",
             Self::Word(_) => "word",

@@ -20,6 +20,18 @@ pub static KEYS: &[Key] = &[
         variable: Some("VAULT_UNSEAL_LOG_LEVEL"),
     },
     Key {
+        name: "server_users",
+        scope: Scope::Top,
+        kind: Kind::Accounts,
+        default: Some("[\"vault\", \"openbao\"]"),
+        documentation: "The accounts of this machine that servers run as, by name or number. They are trusted as root and \
+                        the account that runs vault-unseal are: share files and certificates of authorities may belong \
+                        to them, and without TLS a server of this machine gets shares only if it runs as one of them. \
+                        Names that no account has do no harm. They may not own the configuration itself.",
+        example: "[\"vault\", 998]",
+        variable: Some("VAULT_UNSEAL_SERVER_USERS"),
+    },
+    Key {
         name: "poll_interval",
         scope: Scope::Everywhere,
         kind: Kind::Duration(Duration::from_millis(100), HOUR),

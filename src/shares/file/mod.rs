@@ -4,12 +4,11 @@ mod refusal;
 #[cfg(test)]
 mod tests;
 mod trust;
-mod user;
 
 pub use refusal::FileRefusal;
-pub use user::User;
 
 use super::bounded;
+use crate::accounts::User;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! Why a share file was refused before a byte of it was believed.
 
-use super::User;
+use crate::accounts::User;
 use crate::shares::bounded::LIMIT;
 use crate::shares::quote;
 use std::io;

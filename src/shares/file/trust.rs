@@ -8,7 +8,8 @@
 //! Directories are judged twice. From the opened one up through `..`, which nobody can exchange under our
 //! hands, and along the path as written, where somebody might exchange a symbolic link.
 
-use super::{FileRefusal, User, open_failed};
+use super::{FileRefusal, open_failed};
+use crate::accounts::User;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::process::geteuid;
 use std::os::fd::{AsRawFd, OwnedFd};

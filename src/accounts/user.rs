@@ -12,8 +12,7 @@ pub struct User {
 impl User {
     /// Looks the number up in `/etc/passwd`; directory services are not asked, they may take their time.
     pub(crate) fn of(uid: u32) -> Self {
-        let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        Self { uid, name: name_in(&accounts, uid) }
+        Self { uid, name: name_in(&super::passwd(), uid) }
     }
 
     /// Whom a share file may belong to when this user runs us.
@@ -37,13 +36,10 @@ impl fmt::Display for User {
 
 /// Finds a user in the text of passwd(5). Names that a shell would not take as one plain word are left out.
 fn name_in(accounts: &str, uid: u32) -> Option<String> {
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        let same = fields.nth(1)?.parse() == Ok(uid);
-        (same && !name.is_empty() && name.chars().all(plain)).then(|| name.to_owned())
-    })
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    super::entries(accounts)
+        .find(|(name, number)| *number == uid && !name.is_empty() && name.chars().all(plain))
+        .map(|(name, _)| name.to_owned())
 }
 
 #[cfg(test)]
