@@ -12,6 +12,7 @@ pub mod control;
 pub mod descriptors;
 pub mod discovery;
 pub mod explain;
+pub mod external;
 pub mod protect;
 pub mod report;
 pub mod shares;

@@ -1,0 +1,133 @@
+//! The type that holds it, and the one way in which it is shown.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// The most that is shown of one text, in characters.
+const SHOWN: usize = 300;
+
+/// Text from outside. `Display` shows it as one line that can do nothing to a terminal, a log or its reader; there is
+/// no other way to what is in it. `Debug` and `Serialize` show the same.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ExternalText(String);
+
+impl ExternalText {
+    /// Takes a text in.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Takes bytes in, whatever they are.
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// Whether there is nothing in it that could be shown.
+    pub fn is_empty(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+
+    /// Whether `part`, in lower case, is in it, in either case of ASCII letters.
+    pub fn has(&self, part: &str) -> bool {
+        self.0.to_ascii_lowercase().contains(part)
+    }
+}
+
+impl PartialEq<str> for ExternalText {
+    fn eq(&self, other: &str) -> bool {
+        self.0 == other
+    }
+}
+
+impl fmt::Display for ExternalText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        let mut shown = 0;
+        for word in
+            self.0.split(|c: char| c.is_whitespace() || is_separator(c)).filter(|word| !word.is_empty())
+        {
+            if shown > 0 {
+                f.write_char(' ')?;
+                shown += 1;
+            }
+            for c in word.chars() {
+                if shown >= SHOWN {
+                    return f.write_char('…');
+                }
+                f.write_char(if is_shown(c) { c } else { char::REPLACEMENT_CHARACTER })?;
+                shown += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ExternalText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl Serialize for ExternalText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ExternalText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Ends a line for some readers (Unicode, section 5.8); the others are white space already.
+fn is_separator(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Not a control character, and none that is invisible or turns the direction of writing: Unicode's category Cf (format),
+/// fillers that have no width, and variation selectors, which can carry hidden text.
+fn is_shown(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+            | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1345f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_shown_as_one_harmless_line() {
+        for (text, shown) in [
+            ("sealed", "sealed"),
+            ("a\nb\r\n\tc", "a b c"),
+            ("a\u{2028}b\u{2029}c\u{85}d", "a b c d"),
+            ("\u{1b}[31mred\u{7}", "\u{fffd}[31mred\u{fffd}"),
+            ("\u{9b}31m", "\u{fffd}31m"),
+            ("user\u{202e}txt.exe", "user\u{fffd}txt.exe"),
+            ("a\u{200b}b\u{feff}c\u{2066}d", "a\u{fffd}b\u{fffd}c\u{fffd}d"),
+            ("x\u{e0041}\u{e0042}\u{e007f}", "x\u{fffd}\u{fffd}\u{fffd}"),
+            ("é 漢字 ñ", "é 漢字 ñ"),
+            ("", ""),
+        ] {
+            assert_eq!(ExternalText::new(text).to_string(), shown);
+            assert_eq!(format!("{:?}", ExternalText::new(text)), format!("{shown:?}"));
+            let json = serde_json::to_string(&ExternalText::new(text)).expect("JSON");
+            assert_eq!(json, serde_json::to_string(shown).expect("JSON"));
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut() {
+        let text = ExternalText::new("é".repeat(1000)).to_string();
+        assert_eq!(text.chars().count(), SHOWN + 1);
+        assert!(text.ends_with('…'), "{text}");
+        assert_eq!(ExternalText::of_bytes(b"not\xffutf8").to_string(), "not\u{fffd}utf8");
+    }
+}
