@@ -9,7 +9,7 @@ foreign_begin() { # qemu's name of the architecture
     [ "$1" != "$(uname -m)" ] || return 0
     # One at a time: the first to end would take the interpreter away from the other.
     exec 8>/run/lock/vault-unseal-binfmt
-    flock 8
+    flock --timeout 1800 8 || { echo "booted: another run holds /run/lock/vault-unseal-binfmt for half an hour" >&2; return 1; }
     mounted=''
     mountpoint --quiet "$interpreters" || { mount -t binfmt_misc binfmt_misc "$interpreters" && mounted=yes; }
     if [ ! -e "$interpreters/qemu-$1" ]; then

@@ -60,7 +60,7 @@ machine_has_bus() {
 }
 
 # Waits for the end of the boot; prints systemd's word for it.
-machine_booted() { inside systemctl is-system-running --wait || true; }
+machine_booted() { inside timeout 180 systemctl is-system-running --wait || true; }
 
 # Runs a command in the machine, as its root.
 inside() {
@@ -90,6 +90,8 @@ machine_power_cut() {
 }
 
 machine_gone() {
+    # A shutdown that hangs is cut short, and what was to be shown after it fails.
+    within 120 not quietly kill -0 "$nspawn" || kill -KILL "$nspawn" || true
     wait "$nspawn" 2>/dev/null || true
     nspawn=''
     local cgroup

@@ -23,6 +23,7 @@ tpm_shutdown() { tpm_tool tpm2_shutdown --clear; }
 tpm_off() {
     [ -n "$tpm" ] || return 0
     kill "$tpm"
+    within 20 not quietly kill -0 "$tpm" || kill -KILL "$tpm" || true
     wait "$tpm" 2>/dev/null || true
     tpm=''
 }
