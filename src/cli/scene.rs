@@ -4,7 +4,7 @@
 use super::look::{Target, targets};
 use super::names::{Name, names};
 use super::told::Told;
-use crate::config::Settings;
+use crate::config::{Discovery, Settings};
 use crate::discovery::Node;
 use crate::vault::{Access, TlsFileError};
 use std::time::{Duration, Instant};
@@ -47,15 +47,20 @@ impl<'a> Scene<'a> {
     pub(super) fn add_known(&mut self, told: &Told) {
         for known in told.nodes() {
             let Some(found_by) = &known.found_by else { continue };
-            let Ok(address) = known.address.parse() else { continue };
-            if self.targets.iter().any(|target| target.is(&known.cluster, &address)) {
+            let Some(address) = known.address.address() else { continue };
+            let cluster = self.settings.clusters.iter().find(|cluster| known.cluster == *cluster.name);
+            let Some(cluster) = cluster else { continue };
+            if self.targets.iter().any(|target| target.is(&cluster.name, &address)) {
                 continue;
             }
-            let cluster = self.settings.clusters.iter().find(|cluster| cluster.name == known.cluster);
-            let Some(cluster) = cluster else { continue };
-            let found_by = cluster.discoveries.iter().find(|discovery| discovery.to_string() == *found_by);
+            let found_by = cluster.discoveries.iter().find(|discovery| *found_by == *discovery.to_string());
             let (Some(found_by), Ok(access)) = (found_by, Access::to(cluster)) else { continue };
-            let node = Node { address, name: known.tls_name.clone() };
+            // The name that its certificate must have is not for the socket to say.
+            let name = match found_by {
+                Discovery::Addresses(address) => Some(address.host.clone()),
+                Discovery::Services { .. } => None,
+            };
+            let node = Node { address, name };
             let mut target = Target::of(cluster, &access, &node, Some(found_by.clone()));
             target.in_dns = is_in_dns(&self.names, &target).or(known.in_dns).unwrap_or(true);
             self.targets.push(target);

@@ -10,12 +10,13 @@ use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
 use crate::config::Settings;
 use crate::control::{self, Remark};
 use crate::explain::Explain;
+use crate::external;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::unseal::State;
 use crate::vault::TlsFileError;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
 
 /// What may keep a server from being unsealed further.
@@ -49,7 +50,7 @@ async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, Tl
         let text = match text {
             Ok(text) => text,
             Err(error) => {
-                say(format_args!("error: cannot write JSON: {error}"));
+                say(format_args!("error: cannot write JSON: {}", external::error::json(&error)));
                 return Ok(Exit::Failed);
             }
         };
@@ -172,7 +173,7 @@ fn row<'a>(target: &'a Target, look: &'a Look, outsider: Option<&'a Remark>) -> 
 
 /// A result as one line of JSON.
 pub(super) fn json(document: &impl Serialize) -> serde_json::Result<String> {
-    serde_json::to_string(document).map(|text| text + "\n")
+    external::json::line(document).map(|text| text + "\n")
 }
 
 /// Prints a result as one line of JSON.
@@ -198,10 +199,7 @@ fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style:
             look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
         rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
         if let Some(Remark { message, advice }) = outsider {
-            let _ = writeln!(remarks, "\n{}: {message}", target.address);
-            if let Some(advice) = advice {
-                let _ = writeln!(remarks, "  {advice}");
-            }
+            remark(&mut remarks, &target.address, message, advice.as_deref());
         }
         // Reasons are sentences: below the table, where there is room for them. What stands there already, the daemon
         // gives as the reason why an outsider stays sealed.
@@ -213,24 +211,25 @@ fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style:
             ref state => advice(state),
         };
         match (why, advice) {
-            (Some(text), Some(advice)) => {
-                let _ = writeln!(remarks, "\n{}: {text}\n  {advice}", target.address);
-            }
-            (Some(text), None) | (None, Some(text)) => {
-                let _ = writeln!(remarks, "\n{}: {text}", target.address);
-            }
+            (Some(text), advice) => remark(&mut remarks, &target.address, &text, advice.as_deref()),
+            (None, Some(text)) => remark(&mut remarks, &target.address, &text, None),
             (None, None) => {}
         }
     }
     for name in &scene.names {
         for problem in name.problems() {
-            let _ = writeln!(remarks, "\n{}: {}", name.discovery, problem.message);
-            if let Some(advice) = problem.advice {
-                let _ = writeln!(remarks, "  {advice}");
-            }
+            remark(&mut remarks, &name.discovery, &problem.message, problem.advice.as_deref());
         }
     }
     columns(&rows, looks, style) + &remarks
+}
+
+/// What is to be said of a server or a name, and below it what to do about it.
+fn remark(remarks: &mut String, whom: &dyn Display, text: &str, advice: Option<&str>) {
+    let _ = writeln!(remarks, "\n{whom}: {text}");
+    for line in advice.into_iter().flat_map(str::lines) {
+        let _ = writeln!(remarks, "  {line}");
+    }
 }
 
 fn columns<const N: usize>(rows: &[[String; N]], looks: &[Look], style: Style) -> String {

@@ -2,8 +2,10 @@
 
 use super::message::{Nodes, Refusal, Request};
 use crate::explain::Explain;
+use crate::external::quote::sentence;
+use crate::external::{ExternalText, error};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
@@ -23,7 +25,7 @@ const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 #[non_exhaustive]
 pub enum ControlError {
     /// There is no socket, or nobody behind it.
-    #[error("no daemon listens at {}: {cause}", .path.display())]
+    #[error("no daemon listens at {}: {}", sentence(path), error::io(cause))]
     Absent {
         /// The socket.
         path: PathBuf,
@@ -31,7 +33,7 @@ pub enum ControlError {
         cause: io::Error,
     },
     /// The socket's mode keeps this user out.
-    #[error("this user may not speak to the daemon: {}: {cause}", .path.display())]
+    #[error("this user may not speak to the daemon: {}: {}", sentence(path), error::io(cause))]
     Forbidden {
         /// The socket.
         path: PathBuf,
@@ -39,7 +41,7 @@ pub enum ControlError {
         cause: io::Error,
     },
     /// It did not answer, or not in a way that can be understood.
-    #[error("the daemon at {} gave no proper answer: {reason}", .path.display())]
+    #[error("the daemon at {} gave no proper answer: {reason}", sentence(path))]
     Answer {
         /// The socket.
         path: PathBuf,
@@ -47,8 +49,8 @@ pub enum ControlError {
         reason: String,
     },
     /// It says no.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{0:.4000}")]
+    Refused(ExternalText),
 }
 
 impl Explain for ControlError {
@@ -72,8 +74,8 @@ impl Explain for ControlError {
     }
 }
 
-/// Asks the daemon behind the socket at `path`.
-pub async fn tell(path: &Path, request: &Request) -> Result<Nodes, ControlError> {
+/// Asks the daemon behind the socket at `path`. Whoever listens there is believed to be one: its texts are from outside.
+pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>, ControlError> {
     let stream = UnixStream::connect(path).await.map_err(|cause| match cause.kind() {
         io::ErrorKind::PermissionDenied => ControlError::Forbidden { path: path.to_owned(), cause },
         _ => ControlError::Absent { path: path.to_owned(), cause },
@@ -82,30 +84,36 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes, ControlError>
     let (status, body) = timeout(LIMIT, exchange(stream, request))
         .await
         .map_err(|_| broken(format!("none within {}", humantime::format_duration(LIMIT))))?
-        .map_err(|error| broken(error.to_string()))?;
+        .map_err(|reason| broken(reason.to_owned()))?;
     if status == 200 {
-        return serde_json::from_slice(&body).map_err(|error| broken(error.to_string()));
+        return serde_json::from_slice(&body).map_err(|error| broken(error::json(&error)));
     }
-    match serde_json::from_slice::<Refusal>(&body) {
+    match serde_json::from_slice::<Refusal<ExternalText>>(&body) {
         Ok(refusal) => Err(ControlError::Refused(refusal.error)),
         Err(_) => Err(broken(format!("HTTP {status}"))),
     }
 }
 
-async fn exchange(
-    stream: UnixStream,
-    request: &Request,
-) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+/// Errors: why there is no answer.
+async fn exchange(stream: UnixStream, request: &Request) -> Result<(u16, Bytes), &'static str> {
+    let failed = |error: hyper::Error| error::http(&error);
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
     tokio::spawn(connection);
+    let unsaid = "the request cannot be written";
     let request = hyper::Request::builder()
         .method(request.method())
         .uri(request.path())
         .header(HOST, "vault-unseal")
         .header(CONTENT_TYPE, "application/json")
-        .body(Full::<Bytes>::from(request.body()?))?;
-    let response = sender.send_request(request).await?;
+        .body(Full::<Bytes>::from(request.body().map_err(|_| unsaid)?))
+        .map_err(|_| unsaid)?;
+    let response = sender.send_request(request).await.map_err(failed)?;
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await?;
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
+    let body = body.map_err(|error| match error.downcast_ref::<hyper::Error>() {
+        Some(error) => error::http(error),
+        None if error.is::<LengthLimitError>() => "it is larger than 8 MiB",
+        None => "the connection failed",
+    })?;
     Ok((status, body.to_bytes()))
 }

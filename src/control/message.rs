@@ -80,43 +80,46 @@ impl Request {
 }
 
 /// The answer: the nodes that were asked about, or that an order is for, as they were before it.
+///
+/// `T` is the text in it: `String` for the daemon who writes it, [`ExternalText`](crate::external::ExternalText) for whoever
+/// reads it from a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Nodes {
+pub struct Nodes<T = String> {
     /// In the order of their clusters and addresses.
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<Node<T>>,
     /// The names that stand for nodes, where all nodes were asked about.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<Name>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<Name<T>>,
 }
 
 /// A name that stands for nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Name {
+pub struct Name<T = String> {
     /// The cluster's name.
-    pub cluster: String,
+    pub cluster: T,
     /// The name, as configured.
-    pub name: String,
+    pub name: T,
     /// How many nodes were found by it, those included that are no longer in DNS.
     pub nodes: usize,
     /// Whether it was ever resolved.
     pub resolved: bool,
     /// Targets that may not be nodes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub refused: Vec<String>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<T>,
     /// Why it cannot be resolved now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Problem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem<T>>,
 }
 
 /// Why a name cannot be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem {
+pub struct Problem<T = String> {
     /// A stable word for machines.
-    pub kind: String,
+    pub kind: T,
     /// What it is.
-    pub message: String,
+    pub message: T,
     /// What to do about it.
-    pub advice: Option<String>,
+    pub advice: Option<T>,
 }
 
 impl Name {
@@ -138,45 +141,45 @@ impl Name {
 
 /// One node as the daemon sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node {
+pub struct Node<T = String> {
     /// The cluster's name.
-    pub cluster: String,
+    pub cluster: T,
     /// The address, as configured or found.
-    pub address: String,
+    pub address: T,
     /// The name that it was found by, as configured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub found_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found_by: Option<T>,
     /// The name that its certificate must have, where it is not the address's host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tls_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_name: Option<T>,
     /// Of a node that was found by a name: whether DNS still has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub in_dns: Option<bool>,
     /// The state's word; none before the first answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
+    pub state: Option<T>,
     /// Why it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Held>,
     /// Why it is in this state, in the words of the server or the system.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub reason: Option<T>,
     /// What a person should do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub advice: Option<String>,
+    pub advice: Option<T>,
     /// Why it is no member of its cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub outsider: Option<Remark>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outsider: Option<Remark<T>>,
 }
 
 /// Something about a node, for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remark {
+pub struct Remark<T = String> {
     /// What is so.
-    pub message: String,
+    pub message: T,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub advice: Option<String>,
+    pub advice: Option<T>,
 }
 
 impl Remark {
@@ -235,6 +238,6 @@ impl Held {
 
 /// An answer that is an error.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Refusal {
-    pub(super) error: String,
+pub(super) struct Refusal<T = String> {
+    pub(super) error: T,
 }

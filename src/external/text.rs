@@ -1,13 +1,19 @@
 //! The type that holds it, and the one way in which it is shown.
 
+use crate::config::NodeAddress;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// The most that is shown of one text, in characters.
 const SHOWN: usize = 300;
+/// The same in JSON.
+const SERIALIZED: usize = 4000;
+/// The most lines of one text.
+const LINES: usize = 40;
 
 /// Text from outside. `Display` shows it as one line that can do nothing to a terminal, a log or its reader; there is
-/// no other way to what is in it. `Debug` and `Serialize` show the same.
+/// no other way to what is in it. A precision, as in `{text:.1000}`, is the most that is shown in place of 300 characters.
+/// `Debug` and `Serialize` show the same.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ExternalText(String);
 
@@ -27,6 +33,16 @@ impl ExternalText {
         self.0.trim().is_empty()
     }
 
+    /// Its first lines, each a text of its own: for what may have several, as advice has.
+    pub fn lines(&self) -> impl Iterator<Item = Self> + '_ {
+        self.0.lines().take(LINES).map(Self::new)
+    }
+
+    /// The server whose address it is, if it is one.
+    pub fn address(&self) -> Option<NodeAddress> {
+        self.0.parse().ok()
+    }
+
     /// Whether `part`, in lower case, is in it, in either case of ASCII letters.
     pub fn has(&self, part: &str) -> bool {
         self.0.to_ascii_lowercase().contains(part)
@@ -42,6 +58,7 @@ impl PartialEq<str> for ExternalText {
 impl fmt::Display for ExternalText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write;
+        let most = f.precision().unwrap_or(SHOWN);
         let mut shown = 0;
         for word in
             self.0.split(|c: char| c.is_whitespace() || is_separator(c)).filter(|word| !word.is_empty())
@@ -51,7 +68,7 @@ impl fmt::Display for ExternalText {
                 shown += 1;
             }
             for c in word.chars() {
-                if shown >= SHOWN {
+                if shown >= most {
                     return f.write_char('…');
                 }
                 f.write_char(if is_shown(c) { c } else { char::REPLACEMENT_CHARACTER })?;
@@ -70,7 +87,7 @@ impl fmt::Debug for ExternalText {
 
 impl Serialize for ExternalText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.collect_str(&format_args!("{self:.SERIALIZED$}"))
     }
 }
 
@@ -78,6 +95,11 @@ impl<'de> Deserialize<'de> for ExternalText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(Self)
     }
+}
+
+/// Can stand in one line of text as it is: see [`is_shown`]; and no white space but a blank.
+pub(super) fn is_plain(c: char) -> bool {
+    is_shown(c) && !is_separator(c) && (c == ' ' || !c.is_whitespace())
 }
 
 /// Ends a line for some readers (Unicode, section 5.8); the others are white space already.
@@ -128,6 +150,8 @@ mod tests {
         let text = ExternalText::new("é".repeat(1000)).to_string();
         assert_eq!(text.chars().count(), SHOWN + 1);
         assert!(text.ends_with('…'), "{text}");
+        assert_eq!(format!("{:.3}", ExternalText::new("abc d")), "abc…");
+        assert_eq!(ExternalText::new("a\n".repeat(1000)).lines().count(), LINES);
         assert_eq!(ExternalText::of_bytes(b"not\xffutf8").to_string(), "not\u{fffd}utf8");
     }
 }

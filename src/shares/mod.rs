@@ -19,7 +19,6 @@ pub mod given;
 pub mod home;
 mod notice;
 pub mod offline;
-pub(crate) mod quote;
 pub mod rescue;
 mod scheme;
 mod share;
@@ -27,6 +26,7 @@ mod source;
 mod split;
 pub mod tpm;
 
+pub(crate) use crate::external::quote;
 pub use answer::InitAnswer;
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;

@@ -1,0 +1,165 @@
+//! What systemd itself reads from a unit that our functions wrote: `systemd-analyze verify`, which at the level "debug" prints
+//! the unit as it was read.
+
+use super::*;
+use crate::external::text::is_plain;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What is printed about a service with these lines; `None`, and said, where there is no systemd-analyze.
+fn verify(lines: &str) -> Option<Vec<u8>> {
+    let directory = tempfile::tempdir().unwrap();
+    let unit = directory.path().join("quoted.service");
+    std::fs::write(&unit, format!("[Service]\n{lines}")).unwrap();
+    let output = Command::new("systemd-analyze")
+        .args(["verify", "--man=no"])
+        .arg(&unit)
+        .env("SYSTEMD_LOG_LEVEL", "debug")
+        .env("LC_ALL", "C.UTF-8")
+        .output();
+    let said = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+    if said.windows(22).any(|part| part == b"-> Unit quoted.service") {
+        return Some(said);
+    }
+    eprintln!("NOT TESTED: this needs a systemd-analyze that prints units");
+    None
+}
+
+/// What stands behind `label` in each line that has it.
+fn behind<'a>(said: &'a [u8], label: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    said.split(|byte| *byte == b'\n').filter_map(move |line| line.trim_ascii_start().strip_prefix(label.as_bytes()))
+}
+
+/// Undoes the C escapes of a quoted word.
+fn unescaped(word: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = word.iter().copied();
+    while let Some(byte) = rest.next() {
+        bytes.push(match (byte, byte == b'\\') {
+            (byte, false) => byte,
+            _ => match rest.next().unwrap() {
+                b'a' => 7,
+                b'b' => 8,
+                b't' => 9,
+                b'n' => 10,
+                b'v' => 11,
+                b'f' => 12,
+                b'r' => 13,
+                digit @ b'0'..=b'3' => {
+                    let octal = [digit, rest.next().unwrap(), rest.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&octal).unwrap(), 8).unwrap()
+                }
+                other => other,
+            },
+        });
+    }
+    bytes
+}
+
+/// Paths with everything in them that means something to any of the grammars.
+fn paths() -> impl proptest::strategy::Strategy<Value = Vec<String>> {
+    let part = "[a-zA-Z%$:;#=~'\"\\\\ é漢,{}\\[\\]*?!&|<>().-]{1,12}";
+    proptest::collection::vec(proptest::collection::vec(part, 1..4), 1..40).prop_map(|paths| {
+        paths.into_iter().map(|parts| parts.into_iter().fold(String::new(), |path, part| path + "/" + &part)).collect()
+    })
+}
+
+use proptest::strategy::Strategy as _;
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(8))]
+
+    #[test]
+    fn bind_paths_are_read_back_by_systemd(paths in paths()) {
+        let expressible: BTreeSet<_> = paths.iter().filter(|path| bind_path("BindPaths=", Path::new(path)).is_ok()).collect();
+        let line = |path: &&String| format!("BindPaths=-{0} {0}:/other\nDeviceAllow={0} rw\n", bind_path("BindPaths=", Path::new(path)).unwrap());
+        let Some(said) = verify(&expressible.iter().map(line).collect::<String>()) else { return Ok(()) };
+        let read: BTreeSet<&[u8]> = behind(&said, "BindPaths: ").collect();
+        for path in expressible {
+            proptest::prop_assert!(read.contains(format!("-{path}:{path}:rbind").as_bytes()), "{path}");
+            proptest::prop_assert!(read.contains(format!("{path}:/other:rbind").as_bytes()), "{path}");
+        }
+    }
+
+    #[test]
+    fn credential_paths_are_read_back_by_systemd(paths in paths()) {
+        let expressible: BTreeSet<_> = paths.iter().filter(|path| load_credential("a", Path::new(path)).is_ok()).collect();
+        // A path with `..` behind it is refused by systemd, with its own words for what it read.
+        let line = |path: &&String| format!("LoadCredential={}/../x\n", load_credential("na%me", Path::new(path)).unwrap());
+        let Some(said) = verify(&expressible.iter().map(line).collect::<String>()) else { return Ok(()) };
+        let said = String::from_utf8(said).unwrap();
+        for path in expressible {
+            proptest::prop_assert!(said.contains(&format!("Credential source \"{path}/../x\" not valid")), "{path}\n{said}");
+        }
+    }
+
+    #[test]
+    fn credential_names_are_read_back_by_systemd(names in proptest::collection::vec("[ -9;-~]{1,20}", 1..30)) {
+        let expressible: BTreeSet<_> = names.iter().filter(|name| credential_name(name).is_ok()).collect();
+        // No name ends in é, so that systemd says what it read.
+        let line = |name: &&String| format!("LoadCredential={}é:/x\n", credential_name(name).unwrap());
+        let Some(said) = verify(&expressible.iter().map(line).collect::<String>()) else { return Ok(()) };
+        let said = String::from_utf8(said).unwrap();
+        for name in expressible {
+            proptest::prop_assert!(said.contains(&format!("Credential name \"{name}é\" not valid")), "{name}\n{said}");
+        }
+    }
+
+    #[test]
+    fn exec_arguments_are_read_back_by_systemd(
+        bytes in proptest::collection::vec(proptest::collection::vec(1_u8.., 0..12), 1..20),
+        texts in paths(),
+    ) {
+        let words: Vec<Vec<u8>> = bytes.into_iter().chain(texts.into_iter().map(String::into_bytes)).collect();
+        let quoted = |word: &Vec<u8>| exec_argument(OsStr::from_bytes(word)).unwrap();
+        let lines: String = words.iter().map(|word| format!("ExecStartPre=/bin/true {}\n", quoted(word))).collect();
+        let Some(said) = verify(&lines) else { return Ok(()) };
+        let read: BTreeSet<Vec<u8>> = behind(&said, "Command Line: /bin/true ")
+            .map(|word| unescaped(word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)))
+            .collect();
+        for word in words {
+            // Variables are put in when it is started: until then `$$` stays.
+            let doubled: Vec<u8> = word.iter().flat_map(|byte| vec![*byte; if *byte == b'$' { 2 } else { 1 }]).collect();
+            proptest::prop_assert!(read.contains(&doubled), "{}", quoted(&word));
+        }
+    }
+
+    #[test]
+    fn device_units_are_named_as_systemd_does(paths in paths()) {
+        let expressible: Vec<_> = paths.iter().filter(|path| device_unit(Path::new(path)).is_ok()).collect();
+        let escaped = Command::new("systemd-escape").args(["--path", "--suffix=device", "--"]).args(&expressible).output();
+        let Ok(escaped) = escaped else { eprintln!("NOT TESTED: this needs systemd-escape"); return Ok(()) };
+        let units: Vec<String> = expressible.iter().map(|path| device_unit(Path::new(path)).unwrap()).collect();
+        proptest::prop_assert_eq!(String::from_utf8(escaped.stdout).unwrap().trim_end(), units.join(" "));
+    }
+}
+
+#[test]
+fn what_a_grammar_cannot_say_is_refused_with_the_reason() {
+    let refused = |path: &[u8]| {
+        let path = PathBuf::from(OsStr::from_bytes(path));
+        let load = load_credential("shares", &path);
+        (load.map_err(|error| error.to_string()), bind_path("BindPaths=", &path).is_err())
+    };
+    for (path, reason, bind) in [
+        (&b"/x/a\nLoadCredential=b:/etc/shadow"[..], "line break", true),
+        (b"/x/\xff", "UTF-8", true),
+        ("/x/\u{202e}y".as_bytes(), "invisible", true),
+        (b"/x/a ", "ends with a blank", false),
+        (b"/x/a\\", "backslash", false),
+        (b"x", "begin with `/`", true),
+        (b"/x/../y", "`..`", true),
+    ] {
+        let (load, refused) = refused(path);
+        let error = load.unwrap_err();
+        assert!(error.contains(reason) && error.chars().all(is_plain), "{error}");
+        assert_eq!(refused, bind, "{error}");
+    }
+    for name in ["", "a:b", "a/b", "é", " a", "a ", "a\nb", ".."] {
+        assert!(credential_name(name).is_err(), "{name}");
+    }
+    assert!(exec_argument("a\0b").is_err());
+}
