@@ -1,5 +1,6 @@
 //! Keeps what is in this process's memory in it: no core dumps, no tracing by others, no swap.
 
+use crate::external::error;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -29,7 +30,7 @@ fn lock_memory() -> Result<(), String> {
     }
     // ONFAULT: pages are locked when they are first touched, so that locking does not load all of the binary.
     mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
-        .map_err(|error| error.to_string())
+        .map_err(|errno| error::io(&errno.into()))
 }
 
 /// `CAP_IPC_LOCK` lifts the limit (mlock(2)).

@@ -21,6 +21,7 @@ use super::start::runtime;
 use super::status::json;
 use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
+use crate::external::{error, quote};
 use crate::report::style::Style;
 use crate::{descriptors, protect};
 use cluster::{Place, Seen};
@@ -45,7 +46,7 @@ pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Ex
             Severity::Warning,
             "this process",
             "memory-unprotected",
-            format!("the kernel does not let this process protect its memory: {error}"),
+            format!("the kernel does not let this process protect its memory: {}", error::io(&error)),
             Some("`run` refuses to start where it is so. Look at what confines it: a container, a seccomp filter.".to_owned()),
         );
     }
@@ -125,7 +126,7 @@ impl Checked {
 }
 
 fn configured(loaded: &Loaded, findings: &mut Findings) {
-    let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<_> = loaded.sources.iter().map(|path| quote::sentence(path)).collect();
     let read = if files.is_empty() { "from the environment and flags".to_owned() } else { files.join(", ") };
     findings.good("configuration", read);
     for notice in &loaded.notices {

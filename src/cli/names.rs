@@ -4,6 +4,7 @@ use crate::config::{Cluster, Discovery, NodeAddress, Settings};
 use crate::control;
 use crate::discovery::{Found, LookupError, Node, look_up};
 use crate::explain::Explain;
+use crate::external::{ExternalText, error};
 use std::collections::BTreeMap;
 
 /// A name of the configuration, and what it stands for.
@@ -102,7 +103,8 @@ pub(super) async fn names(settings: &Settings) -> Vec<Name> {
         .collect();
     let mut names = Vec::with_capacity(tasks.len());
     for (cluster, discovery, task) in tasks {
-        let result = task.await.unwrap_or_else(|error| Err(LookupError::Name(error.to_string())));
+        let result =
+            task.await.unwrap_or_else(|error| Err(LookupError::Name(ExternalText::new(error::task(&error)))));
         names.push(Name { cluster, discovery, result, elsewhere: Vec::new() });
     }
     sort_out(settings, &mut names);

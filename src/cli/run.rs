@@ -7,6 +7,8 @@ use super::{ConfigArguments, Exit};
 use crate::config::{Loaded, Purpose, Settings};
 use crate::descriptors::{self, Shortage};
 use crate::explain::Explain;
+use crate::external::error;
+use crate::external::quote::sentence;
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::systemd::journal::{self, Log};
@@ -26,6 +28,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
     let protection = match protect::this_process() {
         Ok(protection) => protection,
         Err(error) => {
+            let error = error::io(&error);
             say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
             return Exit::Failed;
         }
@@ -93,7 +96,8 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
 fn holds(directory: Option<&Path>) -> Holds {
     let Some(directory) = directory else { return Holds::default() };
     Holds::in_directory(directory).unwrap_or_else(|error| {
-        tracing::warn!("cannot read the holds in {}: {error}; nothing is held", directory.display());
+        let (place, error) = (sentence(directory), error::io(&error));
+        tracing::warn!("cannot read the holds in {place}: {error}; nothing is held");
         Holds::none_in(directory)
     })
 }
@@ -120,7 +124,7 @@ impl Daemon<'_> {
         let mut signals = match signals() {
             Ok(signals) => signals,
             Err(error) => {
-                say(format_args!("error: cannot listen to signals: {error}"));
+                say(format_args!("error: cannot listen to signals: {}", error::io(&error)));
                 return Exit::Failed;
             }
         };
@@ -130,11 +134,8 @@ impl Daemon<'_> {
         started();
         if let Some(directory) = directory {
             if let Err(error) = control::listen(directory, Arc::clone(self.watch.board())) {
-                let socket = control::socket(directory);
-                tracing::warn!(
-                    "cannot listen at {}: {error}; `hold` and `resume` do not work",
-                    socket.display()
-                );
+                let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
+                tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
             }
         }
         notify::ready(&self.watch.board().summary());
@@ -241,7 +242,7 @@ fn extent(loaded: &Loaded) -> String {
         (0, _) => plural(names, "name"),
         _ => format!("{} and {}", plural(nodes, "node"), plural(names, "name")),
     };
-    let files: Vec<_> = loaded.sources.iter().map(|path| path.display().to_string()).collect();
+    let files: Vec<_> = loaded.sources.iter().map(|path| sentence(path)).collect();
     let from = if files.is_empty() { "the environment and flags".to_owned() } else { files.join(", ") };
     format!("{watched} of {}, configured in {from}", plural(clusters.len(), "cluster"))
 }

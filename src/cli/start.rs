@@ -5,6 +5,7 @@ use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Purpose, Settings};
 use crate::descriptors;
 use crate::explain::Explain;
+use crate::external::error;
 use crate::report;
 use crate::report::message::Message;
 use crate::systemd::journal;
@@ -38,7 +39,7 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
         .thread_keep_alive(Duration::from_millis(100))
         .build()
         .map_err(|error| {
-            say(format_args!("error: cannot start the event loop: {error}"));
+            say(format_args!("error: cannot start the event loop: {}", error::io(&error)));
             Exit::Failed
         })
 }

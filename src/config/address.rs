@@ -1,6 +1,7 @@
 //! The address of one server.
 
 use super::shown;
+use crate::external;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -178,7 +179,7 @@ impl NodeAddress {
         if authority(rest).starts_with('[') && authority(rest).contains('%') {
             return Err(AddressError::Zone { shown: shown() });
         }
-        let url = url::Url::parse(text).map_err(|error| unreadable(&error.to_string()))?;
+        let url = url::Url::parse(text).map_err(|error| unreadable(external::error::url(error)))?;
         let surplus = match (url.path(), url.query(), url.fragment()) {
             ("" | "/", None, None) => None,
             (_, _, Some(_)) => Some("a fragment"),

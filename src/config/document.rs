@@ -3,7 +3,8 @@
 use super::error::{ConfigError, SyntaxError};
 use super::place::Place;
 use super::shape;
-use super::shown::{extract, masked};
+use super::shown::extract;
+use crate::external;
 use figment::value::Dict;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -162,8 +163,7 @@ fn syntax_error(path: &Path, text: &str, error: &toml_edit::TomlError) -> Syntax
     let (line, start) = position(&line_starts(text), at);
     // In characters, counted from 1.
     let column = text.char_indices().filter(|(byte, _)| (start..at).contains(byte)).count() + 1;
-    // A heading and, on the next line, what was expected; that of a duplicate key repeats the key.
-    let message = masked(&error.message().lines().collect::<Vec<_>>().join(", "));
+    let message = external::error::toml(error);
     let extract = extract(text.lines().nth(line - 1).unwrap_or_default());
     SyntaxError { path: path.to_owned(), line, column, message, extract }
 }

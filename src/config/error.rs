@@ -6,6 +6,7 @@ use super::file::FileError;
 use super::keys::{Key, Scope};
 use super::place::Place;
 use super::value::ValueError;
+use crate::external::quote::sentence;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -195,14 +196,14 @@ pub enum ConfigError {
     /// The merged layers do not fit together; the checks above leave nothing for this.
     #[error("configuration: {reason}")]
     Inconsistent {
-        /// What figment says.
-        reason: String,
+        /// Why not.
+        reason: &'static str,
     },
 }
 
 /// Where a file stops being TOML.
 #[derive(Debug, thiserror::Error)]
-#[error("{}:{line}:{column}: {message}: {extract}", path.display())]
+#[error("{}:{line}:{column}: {message}: {extract}", sentence(path))]
 pub struct SyntaxError {
     /// The file.
     pub path: PathBuf,

@@ -2,6 +2,8 @@
 //! else but their group.
 
 use crate::accounts::User;
+use crate::external::error;
+use crate::external::quote::{sentence, shell};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::geteuid;
 use std::ffi::OsStr;
@@ -25,25 +27,25 @@ const STICKY: u32 = 0o1000;
 #[non_exhaustive]
 pub enum FileError {
     /// There is none.
-    #[error("{}: there is no such file", path.display())]
+    #[error("{}: there is no such file", sentence(path))]
     Missing {
         /// The file.
         path: PathBuf,
     },
     /// It is a directory.
-    #[error("{}: is a directory, not a file", path.display())]
+    #[error("{}: is a directory, not a file", sentence(path))]
     Directory {
         /// The directory.
         path: PathBuf,
     },
     /// It is a pipe, a device or a socket.
-    #[error("{}: is not a regular file", path.display())]
+    #[error("{}: is not a regular file", sentence(path))]
     NotRegular {
         /// The file.
         path: PathBuf,
     },
     /// The system refuses to read it.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {}", sentence(path), error::io(source))]
     Unreadable {
         /// The file or directory.
         path: PathBuf,
@@ -51,13 +53,13 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is above the limit.
-    #[error("{}: is larger than 1 MiB", path.display())]
+    #[error("{}: is larger than 1 MiB", sentence(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
     },
     /// It is not text.
-    #[error("{}:{line}: is not UTF-8 text", path.display())]
+    #[error("{}:{line}: is not UTF-8 text", sentence(path))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -65,7 +67,7 @@ pub enum FileError {
         line: usize,
     },
     /// Somebody else can change where the shares are sent.
-    #[error("{}: belongs to {owner}, not to {}, and it decides where key shares are sent", path.display(), user.or_root())]
+    #[error("{}: belongs to {owner}, not to {}, and it decides where key shares are sent", sentence(path), user.or_root())]
     Owner {
         /// The file or directory.
         path: PathBuf,
@@ -75,7 +77,10 @@ pub enum FileError {
         user: User,
     },
     /// Anybody can change where the shares are sent.
-    #[error("{}: everybody may write it (mode {mode:04o}), and it decides where key shares are sent", path.display())]
+    #[error(
+        "{}: everybody may write it (mode {mode:04o}), and it decides where key shares are sent",
+        sentence(path)
+    )]
     WorldWritable {
         /// The file or directory.
         path: PathBuf,
@@ -105,29 +110,29 @@ impl FileError {
                  /etc/vault-unseal/config.toml is read."
                 .to_owned(),
             Self::Directory { path } => {
-                format!("Name the file, as in {}.", path.join("config.toml").display())
+                format!("Name the file, as in {}.", sentence(&path.join("config.toml")))
             }
             Self::NotRegular { .. } => {
                 "Write the configuration to a file: it is read again on every reload.".to_owned()
             }
             Self::Unreadable { path, .. } => format!(
                 "Look at it as the user that runs vault-unseal: `namei -l {}` shows every directory on the way.",
-                path.display()
+                shell(path)
             ),
             Self::TooLarge { .. } => "Check that it is the configuration and not some other file.".to_owned(),
             Self::NotUtf8 { path, .. } => format!(
                 "Save it as UTF-8; `iconv -f latin1 -t utf-8 {}` shows it converted from Latin-1.",
-                path.display()
+                shell(path)
             ),
             Self::Owner { path, user, .. } => {
                 format!(
                     "Look whether it says what it should, then run `chown {} {}`.",
                     user.word(),
-                    path.display()
+                    shell(path)
                 )
             }
             Self::WorldWritable { path, .. } => {
-                format!("Look whether somebody changed it, then run `chmod o-w {}`.", path.display())
+                format!("Look whether somebody changed it, then run `chmod o-w {}`.", shell(path))
             }
         }
     }

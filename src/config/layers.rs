@@ -6,6 +6,7 @@ use super::fragment::Fragment;
 use super::given::Given;
 use super::keys::Scope;
 use super::place::Place;
+use crate::external::error;
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider, Source};
 
@@ -57,7 +58,7 @@ impl Layers {
 
     /// What the layers say together.
     pub(super) fn fragment(&self) -> Result<Fragment, ConfigError> {
-        self.figment.extract().map_err(|error| ConfigError::Inconsistent { reason: error.to_string() })
+        self.figment.extract().map_err(|error| ConfigError::Inconsistent { reason: error::figment(&error) })
     }
 
     /// The clusters in the order in which they were first named; `default` when no file has one.

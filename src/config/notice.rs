@@ -3,6 +3,7 @@
 use super::address::NodeAddress;
 use super::place::Place;
 use crate::explain::Explain;
+use crate::external::quote::sentence;
 use crate::shares::Source;
 use std::path::PathBuf;
 
@@ -67,7 +68,7 @@ pub enum ConfigNotice {
         first: String,
     },
     /// A fragment that says nothing.
-    #[error("{}: says nothing", path.display())]
+    #[error("{}: says nothing", sentence(path))]
     EmptyFragment {
         /// The file.
         path: PathBuf,

@@ -1,5 +1,6 @@
 //! Where a value was said.
 
+use crate::external::quote::sentence;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -26,7 +27,7 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, line, key } => write!(f, "{}:{line}: {key}", path.display()),
+            Self::File { path, line, key } => write!(f, "{}:{line}: {key}", sentence(path)),
             Self::Variable(name) => write!(f, "the environment variable {name}"),
             Self::Flag(name) => f.write_str(name),
             Self::Nowhere => f.write_str("configuration"),

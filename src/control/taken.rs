@@ -2,13 +2,14 @@
 
 use super::socket;
 use crate::explain::Explain;
+use crate::external::quote::sentence;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::path::{Path, PathBuf};
 
 /// Somebody listens at the control socket already.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("another daemon listens at {}: `hold` and `resume` reach that one and not this one", path.display())]
+#[error("another daemon listens at {}: `hold` and `resume` reach that one and not this one", sentence(path))]
 pub struct Taken {
     /// The socket.
     path: PathBuf,

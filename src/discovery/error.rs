@@ -1,6 +1,8 @@
 //! Why a name stands for no nodes, or not for all.
 
 use crate::explain::Explain;
+use crate::external::ExternalText;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why a name could not be turned into nodes, or not into all of them. It says nothing about the nodes that were found before.
@@ -9,7 +11,7 @@ use std::time::Duration;
 pub enum LookupError {
     /// The system's resolver has no address for a host, or none that can be used.
     #[error("cannot be resolved: {0}")]
-    Name(String),
+    Name(ExternalText),
     /// A name server says that there is no such name (NXDOMAIN).
     #[error("DNS has no such name")]
     NoSuchName,
@@ -20,13 +22,13 @@ pub enum LookupError {
     #[error("the name server {server} answers {rcode}")]
     Refused {
         /// Which was asked last.
-        server: String,
-        /// The response code, as SERVFAIL (RFC 1035, section 4.1.1).
-        rcode: String,
+        server: IpAddr,
+        /// The response code, as SERVFAIL (RFC 1035, section 4.1.1), or what is wrong with the answer.
+        rcode: ExternalText,
     },
     /// No name server can be asked.
     #[error("no name server can be asked: {0}")]
-    NoServer(String),
+    NoServer(ExternalText),
     /// It stands, and stood, for more nodes than are watched.
     #[error(
         "more than {0} nodes were found by it, those included that DNS had once, and newer ones are not watched"

@@ -5,6 +5,7 @@ use super::names::addresses;
 use super::node::Node;
 use super::service::{self, Target};
 use crate::config::{Discovery, NodeAddress};
+use crate::external::{ExternalText, error};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub struct Found {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Refused {
     /// Its name in DNS.
-    pub target: String,
+    pub target: ExternalText,
     /// Its port.
     pub port: u16,
 }
@@ -70,10 +71,10 @@ pub async fn look_up(discovery: &Discovery, named: bool, limit: Duration) -> Res
 
 async fn of_addresses(name: &NodeAddress) -> Result<Found, LookupError> {
     let all = addresses(&name.host, name.port).await;
-    let all = all.map_err(|error| LookupError::Name(error.to_string()))?;
+    let all = all.map_err(|cause| LookupError::Name(error::resolver(&cause)))?;
     let hosts = one_a_machine(&all);
     if hosts.is_empty() {
-        return Err(LookupError::Name("it has no address that can be a server's".to_owned()));
+        return Err(LookupError::Name(ExternalText::new("it has no address that can be a server's")));
     }
     let node = |host: IpAddr| Node {
         address: NodeAddress { host: host.to_string(), ..name.clone() },
@@ -111,7 +112,7 @@ fn of_targets(discovery: &Discovery, named: bool, targets: &[Target]) -> Found {
                     found.nodes.push(address.into());
                 }
             }
-            _ => found.refused.push(Refused { target: host.clone(), port: *port }),
+            _ => found.refused.push(Refused { target: ExternalText::new(host.as_str()), port: *port }),
         }
     }
     found

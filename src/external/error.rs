@@ -101,7 +101,9 @@ pub fn figment(error: &figment::Error) -> &'static str {
     use figment::error::Kind;
     match &error.kind {
         Kind::Message(_) => "the layers do not fit together",
-        Kind::InvalidType(..) | Kind::Unsupported(_) | Kind::UnsupportedKey(..) => "a value has the wrong type",
+        Kind::InvalidType(..) | Kind::Unsupported(_) | Kind::UnsupportedKey(..) => {
+            "a value has the wrong type"
+        }
         Kind::InvalidValue(..) | Kind::UnknownVariant(..) => "a value cannot be used",
         Kind::InvalidLength(..) => "a list has the wrong length",
         Kind::UnknownField(..) => "a key is not known",
@@ -164,7 +166,8 @@ mod tests {
 
     #[test]
     fn resolver_words_are_those_of_libc() {
-        let error = std::net::ToSocketAddrs::to_socket_addrs(&("no.such.name.invalid", 1)).map(drop).unwrap_err();
+        let error =
+            std::net::ToSocketAddrs::to_socket_addrs(&("no.such.name.invalid", 1)).map(drop).unwrap_err();
         let words = resolver(&error).to_string();
         assert!(!words.contains("lookup") && !words.is_empty(), "{words}");
     }

@@ -150,7 +150,7 @@ mod tests {
         let text = ExternalText::new("é".repeat(1000)).to_string();
         assert_eq!(text.chars().count(), SHOWN + 1);
         assert!(text.ends_with('…'), "{text}");
-        assert_eq!(format!("{:.3}", ExternalText::new("abc d")), "abc…");
+        assert_eq!(format!("{:.2}", ExternalText::new("abc d")), "ab…");
         assert_eq!(ExternalText::new("a\n".repeat(1000)).lines().count(), LINES);
         assert_eq!(ExternalText::of_bytes(b"not\xffutf8").to_string(), "not\u{fffd}utf8");
     }

@@ -2,7 +2,8 @@
 //! not for ever.
 
 use super::conversation::{self, Answer, Pipes};
-use super::quote;
+use crate::external::ExternalText;
+use crate::external::error::OwnWords;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// How often a process whose pipes are closed is asked for its exit status.
 const LOOK_FOR_EXIT: Duration = Duration::from_millis(2);
+/// So many bytes in a row are no chance.
+const REPEATED: usize = 8;
 
 /// The program, without its arguments, with pipes and with nothing of this process's environment.
 pub(super) fn command(program: &Path) -> Command {
@@ -31,7 +34,7 @@ pub(super) fn ask(
     deadline: Instant,
 ) -> io::Result<Option<(ExitStatus, Answer)>> {
     let mut running = Running(command.spawn()?);
-    let pipes = running.pipes().ok_or_else(|| io::Error::other("it has no pipes"))?;
+    let pipes = running.pipes().ok_or_else(|| io::Error::other(OwnWords("it has no pipes")))?;
     let Some(answer) = conversation::hold(pipes, input, most, deadline)? else { return Ok(None) };
     loop {
         if let Some(status) = running.0.try_wait()? {
@@ -44,10 +47,15 @@ pub(super) fn ask(
     }
 }
 
-/// A line of what it complained of, fit for a terminal.
-pub(super) fn sentence(line: &str) -> String {
-    let line: String = line.chars().filter(|c| !c.is_control()).collect();
-    quote::sentence(Path::new(line.trim_end_matches('.')))
+/// A line of what it complained of; nothing of it where it repeats a part of the `secrets` that went in and out.
+pub(super) fn sentence(line: &str, secrets: &[&[u8]]) -> ExternalText {
+    let line = line.trim_end_matches('.');
+    let of = |secret: &[u8], part: &[u8]| secret.windows(REPEATED).any(|of_secret| of_secret == part);
+    let repeated = |part: &[u8]| secrets.iter().any(|secret| of(secret, part));
+    if line.as_bytes().windows(REPEATED).any(repeated) {
+        return ExternalText::new("what it said repeats its input or output, and is not shown");
+    }
+    ExternalText::new(line)
 }
 
 /// The process; killed when dropped before its end was seen.

@@ -4,6 +4,7 @@
 //! belong to root and be readable through an access control list.
 
 use super::bounded::{self, LIMIT};
+use crate::external::{error, quote};
 use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -38,7 +39,7 @@ pub enum CredentialRefusal {
     #[error("it is larger than {LIMIT} bytes")]
     Oversized,
     /// The operating system failed.
-    #[error("{error}")]
+    #[error("{}", error::io(error))]
     Io {
         /// What it said.
         error: io::Error,
@@ -63,7 +64,8 @@ impl CredentialRefusal {
         match self {
             Self::NoDirectory | Self::Missing { .. } => format!(
                 "Give it to the unit: systemctl edit vault-unseal, [Service], \
-                 LoadCredential={name}:/etc/vault-unseal/shares.json"
+                 LoadCredential={}:/etc/vault-unseal/shares.json",
+                quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned())
             ),
             Self::Name => {
                 "Take a name without / such as \"shares\", in the unit and in the configuration.".into()
@@ -71,7 +73,7 @@ impl CredentialRefusal {
             Self::NotRegular | Self::Oversized | Self::Io { .. } => {
                 format!(
                     "See what it is made from: systemctl cat vault-unseal | grep -F {}",
-                    super::quote::shell(Path::new(name))
+                    quote::shell_word(name)
                 )
             }
         }

@@ -1,5 +1,8 @@
 //! The drop-ins that give sealed shares to the service: the examples of the package, fitted to other files and devices.
 
+use crate::external::quote::{
+    Inexpressible, bind_path, credential_name, device_unit, load_credential, shell,
+};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -12,6 +15,7 @@ const TPM2: &str = include_str!("../../systemd/examples/tpm2.conf");
 const TPM2_FILE: &str = "/etc/vault-unseal/shares.tpm2";
 const TPM2_NAME: &str = "shares.tpm2";
 const TPM2_DEVICE: &str = "/dev/tpmrm0";
+const TPM2_UNIT: &str = "dev-tpmrm0.device";
 
 const ENCRYPTED: &str = include_str!("../../systemd/examples/shares-encrypted.conf");
 const ENCRYPTED_LOAD: &str = "shares:/etc/vault-unseal/shares.cred";
@@ -28,35 +32,44 @@ pub struct DropIn {
 
 impl DropIn {
     /// For a file that the TPM sealed, and the device of that TPM; `None` where the kernel has none for it.
-    pub fn tpm2(file: &Path, device: Option<&Path>) -> Self {
+    ///
+    /// Errors: a unit cannot name the file or the device.
+    pub fn tpm2(file: &Path, device: Option<&Path>) -> Result<Self, Inexpressible> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let path = file.display().to_string();
+        let load = load_credential(&name, file)?;
+        let set = credential_name(&name)?;
         let unchanged = file == Path::new(TPM2_FILE) && device == Some(Path::new(TPM2_DEVICE));
         // udev tells systemd of resource managers alone.
         let waits =
             device.and_then(Path::file_name).is_some_and(|name| name.to_string_lossy().starts_with("tpmrm"));
-        let device = device.map(|device| device.display().to_string());
-        let credentials = |line: &str| line.contains("Credential=");
-        let lines =
-            settings(TPM2).filter(|line| device.is_some() || credentials(line) || line.starts_with('['));
-        let lines = lines.map(|line| {
-            if credentials(line) {
-                line.replace(TPM2_FILE, "\0").replace(TPM2_NAME, &name).replace('\0', &path)
-            } else {
-                let device = device.as_deref().unwrap_or_default();
-                let unit = device.trim_start_matches('/').replace('/', "-");
-                line.replace(TPM2_DEVICE, device).replace("dev-tpmrm0", &unit)
+        let device = match device {
+            Some(device) => Some((bind_path("BindPaths=", device)?, device_unit(device)?)),
+            None => None,
+        };
+        let lines = settings(TPM2).filter_map(|line| {
+            if line.starts_with('[') {
+                return Some(line.to_owned());
             }
+            if line.contains("Credential=") {
+                let (key, value) = line.split_once('=')?;
+                let value =
+                    if key == "LoadCredential" { load.clone() } else { value.replace(TPM2_NAME, &set) };
+                return Some(format!("{key}={value}"));
+            }
+            let (device, unit) = device.as_ref()?;
+            Some(line.replace(TPM2_DEVICE, device).replace(TPM2_UNIT, unit))
         });
-        Self { name: "tpm2.conf", unchanged, settings: with_unit_section(lines, waits) }
+        Ok(Self { name: "tpm2.conf", unchanged, settings: with_unit_section(lines, waits) })
     }
 
     /// For a credential of this name in a file that `systemd-creds` encrypted, with a TPM or without.
-    pub fn encrypted(file: &Path, name: &str, tpm: bool) -> Self {
-        let load = format!("{name}:{}", file.display());
+    ///
+    /// Errors: a unit cannot name the file or the credential.
+    pub fn encrypted(file: &Path, name: &str, tpm: bool) -> Result<Self, Inexpressible> {
+        let load = load_credential(name, file)?;
         let unchanged = tpm && load == ENCRYPTED_LOAD;
         let lines = settings(ENCRYPTED).map(|line| line.replace(ENCRYPTED_LOAD, &load));
-        Self { name: "shares-encrypted.conf", unchanged, settings: with_unit_section(lines, tpm) }
+        Ok(Self { name: "shares-encrypted.conf", unchanged, settings: with_unit_section(lines, tpm) })
     }
 
     /// How it is put in place: a command where the example is there and serves as it is, else what to type into an
@@ -64,7 +77,7 @@ impl DropIn {
     pub fn steps(&self, root: &Path, as_whom: &str) -> String {
         let example = Path::new(EXAMPLES).join(self.name);
         if self.unchanged && root.join(example.strip_prefix("/").unwrap_or(&example)).is_file() {
-            return format!("{as_whom}install -D -m 644 {} {OWN}/{}\n", example.display(), self.name);
+            return format!("{as_whom}install -D -m 644 {} {OWN}/{}\n", shell(&example), self.name);
         }
         let mut text = format!("{as_whom}systemctl edit vault-unseal, with\n");
         for line in &self.settings {
@@ -93,7 +106,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let examples = root.path().join(EXAMPLES.trim_start_matches('/'));
         let device = Some(Path::new(TPM2_DEVICE));
-        let tpm2 = DropIn::tpm2(Path::new(TPM2_FILE), device);
+        let tpm2 = DropIn::tpm2(Path::new(TPM2_FILE), device).unwrap();
         let typed = "\
 sudo systemctl edit vault-unseal, with
   [Unit]
@@ -116,7 +129,7 @@ sudo systemctl edit vault-unseal, with
             "sudo install -D -m 644 /usr/share/doc/vault-unseal/examples/tpm2.conf \
              /etc/systemd/system/vault-unseal.service.d/tpm2.conf\n"
         );
-        let steps = |drop_in: DropIn| drop_in.steps(root.path(), "");
+        let steps = |drop_in: Result<DropIn, Inexpressible>| drop_in.unwrap().steps(root.path(), "");
         let elsewhere = Path::new("/srv/keys/of.pi");
         assert_eq!(
             steps(DropIn::tpm2(elsewhere, Some(Path::new("/dev/tpmrm1")))),
@@ -147,5 +160,23 @@ sudo systemctl edit vault-unseal, with
             "systemctl edit vault-unseal, with\n  [Unit]\n  Wants=dev-tpmrm0.device\n  After=dev-tpmrm0.device\n  \
              [Service]\n  LoadCredentialEncrypted=held:/srv/keys/of.pi\n"
         );
+        let odd = steps(DropIn::tpm2(Path::new("/srv/50% off/a b"), Some(Path::new("/dev/tpm-rm 1"))));
+        for line in [
+            "BindPaths=-\"/dev/tpm-rm 1\"",
+            "DeviceAllow=\"/dev/tpm-rm 1\" rw",
+            "LoadCredential=a b:/srv/50%% off/a b",
+            "SetCredential=a b:\\n",
+        ] {
+            assert!(odd.lines().any(|said| said.trim() == line), "{line}\n{odd}");
+        }
+    }
+
+    #[test]
+    fn path_with_a_line_break_is_no_second_directive() {
+        let path = Path::new("/srv/a\nExecStartPre=/bin/sh -c id\nX=b");
+        assert!(DropIn::tpm2(path, None).is_err());
+        assert!(DropIn::tpm2(Path::new(TPM2_FILE), Some(path)).is_err());
+        assert!(DropIn::encrypted(path, "shares", false).is_err());
+        assert!(DropIn::encrypted(Path::new("/srv/a"), "a\nb", false).is_err());
     }
 }

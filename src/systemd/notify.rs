@@ -1,5 +1,6 @@
 //! `sd_notify(3)`: readiness, status line, watchdog.
 
+use crate::external::error;
 use sd_notify::NotifyState;
 use std::time::Duration;
 
@@ -45,6 +46,6 @@ pub fn watchdog_interval() -> Option<Duration> {
 fn send(states: &[NotifyState<'_>]) {
     // Without a supervisor this does nothing. A supervisor that went away is no reason to stop unsealing.
     if let Err(error) = sd_notify::notify(states) {
-        tracing::debug!("cannot notify the service manager: {error}");
+        tracing::debug!("cannot notify the service manager: {}", error::io(&error));
     }
 }

@@ -20,8 +20,9 @@ pub(super) async fn check(
     let mut add = |severity, kind, message: String, remedy: String| {
         findings.add(severity, subject, kind, format!("credential \"{name}\": {message}"), Some(remedy));
     };
+    let unit_name = quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned());
     let drop_in =
-        |path: &str| format!("systemctl edit vault-unseal, [Service], LoadCredential={name}:{path}");
+        |path: &str| format!("systemctl edit vault-unseal, [Service], LoadCredential={unit_name}:{path}");
     match unit.credential(name) {
         None => add(
             Severity::Problem,
@@ -78,8 +79,9 @@ fn file(
         Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
             let advice = format!(
                 "Put the shares there (install -m 600 FILE {}), or name the file that holds them: systemctl edit \
-                 vault-unseal, [Service], LoadCredential={name}:FILE",
-                quote::shell(path)
+                 vault-unseal, [Service], LoadCredential={}:FILE",
+                quote::shell(path),
+                quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned())
             );
             missing(path, name, advice, subject, findings);
             return None;

@@ -105,7 +105,7 @@ pub(super) fn enroll_credential(machine: &Machine, from: &str, path: &Path, name
         command = command + " --output " + &quote::shell(path);
     }
     if name != "shares" {
-        command = command + " --name " + &quote::shell(Path::new(name));
+        command = command + " --name " + &quote::shell_word(name);
     }
     command
 }

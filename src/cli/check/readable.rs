@@ -208,11 +208,15 @@ fn for_a_group(path: &Path, refusal: &Refusal) -> String {
 
 /// Shares, which nobody but root should read: systemd hands them over.
 fn by_credential(path: &Path, _: &Refusal) -> String {
-    let file = quote::sentence(path);
     let drop_in = if path == Path::new("/etc/vault-unseal/shares.json") {
         String::new()
     } else {
-        format!(", and in a drop-in (systemctl edit vault-unseal), [Service]: LoadCredential=shares:{file}")
+        match quote::load_credential("shares", path) {
+            Ok(value) => {
+                format!(", and in a drop-in (systemctl edit vault-unseal), [Service]: LoadCredential={value}")
+            }
+            Err(error) => format!(", from another place: {error}"),
+        }
     };
     format!(
         "Let systemd hand them over: shares = {{ credential = \"shares\" }} in the configuration{drop_in}"

@@ -2,6 +2,7 @@
 
 use super::machine::Machine;
 use super::readable::Access;
+use crate::external::quote::{Inexpressible, bind_path};
 use crate::systemd::units::Unit;
 use std::path::Path;
 
@@ -9,9 +10,15 @@ use std::path::Path;
 const GROUP: &str = "tss";
 
 /// The settings that the unit lacks for using `device`, as a drop-in would have them.
-pub(super) fn device_settings(machine: &Machine, unit: &Unit, device: &Path) -> Vec<String> {
+///
+/// Errors: no unit can name the device.
+pub(super) fn device_settings(
+    machine: &Machine,
+    unit: &Unit,
+    device: &Path,
+) -> Result<Vec<String>, Inexpressible> {
     let mut lacking = Vec::new();
-    let name = device.display();
+    let name = bind_path("BindPaths=", device)?;
     let private = unit.is_on("PrivateDevices");
     if private && !is_bound(unit, device) {
         lacking.push(format!("BindPaths=-{name}"));
@@ -24,7 +31,7 @@ pub(super) fn device_settings(machine: &Machine, unit: &Unit, device: &Path) -> 
     if unit.is_on("DynamicUser") && !is_member(machine, unit, device) {
         lacking.push(format!("SupplementaryGroups={GROUP}"));
     }
-    lacking
+    Ok(lacking)
 }
 
 /// Whether the service can read the file itself, one that is still to be made too: it will be root's alone. With a user

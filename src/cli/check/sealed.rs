@@ -6,8 +6,9 @@ use super::machine::Machine;
 use super::protection;
 use super::sandbox::{device_settings, reads};
 use crate::explain::Explain as _;
+use crate::external::quote::{self, Inexpressible};
 use crate::shares::tpm::{self, SealedFile, TpmRefusal, TpmTrouble};
-use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
+use crate::shares::{FileRefusal, Loaded, ShareError, Source};
 use crate::systemd::drop_in::DropIn;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::{Path, PathBuf};
@@ -55,15 +56,16 @@ impl Sealed<'_> {
     /// What the unit has to say so that the service gets the file and the device.
     fn settings(&self, machine: &Machine, unit: &Unit, file: &Path, handed: bool, findings: &mut Findings) {
         let device = tpm::device(self.tcti);
-        let mut lacking =
-            device.as_deref().map(|device| device_settings(machine, unit, device)).unwrap_or_default();
-        if !handed && !reads(machine, unit, file) {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            lacking.push(format!("LoadCredential={name}:{}", quote::sentence(file)));
-        }
+        let lacking = match lacking(machine, unit, file, device.as_deref(), handed) {
+            Ok(lacking) => lacking,
+            Err(error) => return findings.explain(Severity::Problem, self.subject, &error),
+        };
         let [first @ .., last] = lacking.as_slice() else { return };
         let list = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
-        let steps = DropIn::tpm2(file, device.as_deref()).steps(machine.root(), "");
+        let steps = match DropIn::tpm2(file, device.as_deref()) {
+            Ok(drop_in) => drop_in.steps(machine.root(), ""),
+            Err(error) => return findings.explain(Severity::Problem, self.subject, &error),
+        };
         findings.add(
             Severity::Problem,
             self.subject,
@@ -160,6 +162,25 @@ impl Sealed<'_> {
             }
         }
     }
+}
+
+/// The settings that the unit lacks for this file and this device; `handed` says that it gives the file already.
+fn lacking(
+    machine: &Machine,
+    unit: &Unit,
+    file: &Path,
+    device: Option<&Path>,
+    handed: bool,
+) -> Result<Vec<String>, Inexpressible> {
+    let mut lacking = match device {
+        Some(device) => device_settings(machine, unit, device)?,
+        None => Vec::new(),
+    };
+    if !handed && !reads(machine, unit, file) {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        lacking.push(format!("LoadCredential={}", quote::load_credential(&name, file)?));
+    }
+    Ok(lacking)
 }
 
 /// The file whose copy systemd hands to the service in place of `file`.

@@ -47,7 +47,7 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: 
     let path = old.path.clone();
     let (this, program) = Move::from(machine, old, ours);
     let starts = match program.scripts.as_slice() {
-        [] => program.first.as_deref().unwrap_or("nothing").to_owned(),
+        [] => program.first.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string),
         scripts => scripts.iter().map(|script| quote::sentence(script)).collect::<Vec<_>>().join(", "),
     };
     let place = match ours {
@@ -83,16 +83,17 @@ fn rivals(machine: &Machine, findings: &mut Findings) {
                 Some(script) => format!("by {}", quote::sentence(script)),
                 None => format!("in {setting}="),
             };
+            let word = quote::shell(Path::new(&name));
             let remedy = if setting == "ExecStart" {
                 format!(
-                    "Two do no harm, but one is enough. Once vault-unseal runs: systemctl disable --now {name}"
+                    "Two do no harm, but one is enough. Once vault-unseal runs: systemctl disable --now {word}"
                 )
             } else {
                 format!(
-                    "Two do no harm, but one is enough. Once vault-unseal runs, take its {setting}= out: systemctl cat {name}"
+                    "Two do no harm, but one is enough. Once vault-unseal runs, take its {setting}= out: systemctl cat {word}"
                 )
             };
-            let message = format!("{name} submits shares as well, {by}");
+            let message = format!("{} submits shares as well, {by}", quote::sentence(Path::new(&name)));
             findings.add(Severity::Warning, "service", "unit-rival", message, Some(remedy));
             break;
         }

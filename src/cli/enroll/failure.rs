@@ -4,6 +4,7 @@ use super::fit::Unfit;
 use super::request::Misuse;
 use crate::cli::Exit;
 use crate::explain::Explain;
+use crate::external::quote::Inexpressible;
 use crate::shares::home::HomeError;
 use crate::shares::{ShareError, SplitRefusal};
 
@@ -36,6 +37,12 @@ impl From<HomeError> for Failure {
 impl From<SplitRefusal> for Failure {
     fn from(error: SplitRefusal) -> Self {
         Self::Error(Box::new(error), Exit::Failed)
+    }
+}
+
+impl From<Inexpressible> for Failure {
+    fn from(error: Inexpressible) -> Self {
+        Self::Error(Box::new(error), Exit::Usage)
     }
 }
 

@@ -19,6 +19,7 @@ use super::home_choice::at_configured_tpm;
 use super::start::fail;
 use super::{ConfigArguments, Exit};
 use crate::explain::Explain;
+use crate::external::{error, quote};
 use crate::protect;
 use crate::report::style::Style;
 use crate::shares::home::{Home, Prepared, Protection, Stored};
@@ -34,6 +35,7 @@ use std::io::{self, Write};
 /// Does what the arguments say.
 pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Exit {
     if let Err(error) = protect::this_process() {
+        let error = error::io(&error);
         eprintln!("error: the kernel does not let this process protect its memory: {error}");
         return Exit::Failed;
     }
@@ -48,6 +50,13 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     if let Some(loaded) = fit::configured(arguments) {
         at_configured_tpm(&mut request.home, &loaded.settings);
     }
+    // Before anything is written: what the service could not be told of is no place for its shares.
+    let steps = match &request.parts {
+        Parts::Split { node: None, .. } => {
+            next::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
+        }
+        _ => next::steps(&request.home, &options.home.name, std::path::Path::new("/"))?,
+    };
     let rebound = matches!(request.from, From::Home(_));
     if rebound {
         request.home = request.home.bound_as_before()?;
@@ -81,7 +90,7 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
         warnings: &warnings,
         source: input.given.as_ref().map(crate::shares::given::Given::path),
     };
-    Ok(tell(&request, &input, &done, options))
+    Ok(tell(&steps, &input, &done, options))
 }
 
 fn store_all(
@@ -180,7 +189,7 @@ fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
 }
 
 /// Warnings, what was done, what becomes of the source, what is next.
-fn tell(request: &Request, input: &Input, done: &Done<'_>, options: &EnrollArguments) -> Exit {
+fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) -> Exit {
     let style = Style::of(&io::stdout());
     if !options.json {
         source::warn(done.warnings);
@@ -191,11 +200,13 @@ fn tell(request: &Request, input: &Input, done: &Done<'_>, options: &EnrollArgum
     let (fate, exit) = match shred::settle(input.given.as_ref(), options, lost(input, done).as_deref()) {
         Ok(fate) => (fate, Exit::Done),
         Err(error) => {
-            let path = done.source.map(crate::shares::quote::sentence).unwrap_or_default();
+            let path = done.source.unwrap_or(std::path::Path::new(""));
             eprintln!(
-                "error: the shares are stored, but {path} could not be overwritten and deleted: {error}"
+                "error: the shares are stored, but {} could not be overwritten and deleted: {}",
+                quote::sentence(path),
+                error::io(&error)
             );
-            eprintln!("  Do it yourself: shred -u {path}");
+            eprintln!("  Do it yourself: shred -u {}", quote::shell(path));
             (Fate::Kept, Exit::Failed)
         }
     };
@@ -204,12 +215,7 @@ fn tell(request: &Request, input: &Input, done: &Done<'_>, options: &EnrollArgum
     }
     let source = done.source.filter(|_| exit == Exit::Done);
     let mut text = source.map(|source| show::fate(fate, source)).unwrap_or_default();
-    text.push_str(&match &request.parts {
-        Parts::Split { node: None, .. } => {
-            next::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
-        }
-        _ => next::steps(&request.home, &options.home.name, std::path::Path::new("/")),
-    });
+    text.push_str(steps);
     match write!(io::stdout(), "{text}") {
         Ok(()) => exit,
         Err(_) => Exit::Failed,

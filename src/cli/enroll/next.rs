@@ -1,7 +1,8 @@
 //! What is left to do once shares rest where they should.
 
+use crate::external::quote::{self, Inexpressible};
 use crate::shares::home::Home;
-use crate::shares::{quote, tpm};
+use crate::shares::tpm;
 use crate::systemd::drop_in::DropIn;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,30 +13,33 @@ const DEFAULT_NAME: &str = "shares";
 
 /// The lines of the configuration and of the unit, and the commands, for shares in this home on the machine with this root
 /// directory.
-pub(in crate::cli) fn steps(home: &Home, name: &str, root: &Path) -> String {
+///
+/// Errors: the unit or the configuration cannot name the file.
+pub(in crate::cli) fn steps(home: &Home, name: &str, root: &Path) -> Result<String, Inexpressible> {
     let mut text = String::from("\nNext, in /etc/vault-unseal/config.toml, in its [[cluster]]:\n");
-    let path = quote::sentence(home.path());
     match home {
-        Home::Tpm2 { sealing, .. } => {
-            let tcti = sealing.tcti.as_ref().map(|tcti| format!(", tcti = {tcti:?}")).unwrap_or_default();
-            let _ = writeln!(text, "  shares = {{ tpm2 = \"{path}\"{tcti} }}");
+        // What LoadCredential= below can name is UTF-8.
+        Home::Tpm2 { sealing, path } => {
+            let path = quote::toml(&path.to_string_lossy());
+            let tcti = sealing.tcti.as_ref().map(|tcti| format!(", tcti = {}", quote::toml(tcti)));
+            let _ = writeln!(text, "  shares = {{ tpm2 = {path}{} }}", tcti.unwrap_or_default());
         }
         Home::Plain { .. } | Home::Credential { .. } => {
-            let _ = writeln!(text, "  shares = {{ credential = \"{name}\" }}");
+            let _ = writeln!(text, "  shares = {{ credential = {} }}", quote::toml(name));
         }
     }
     let drop_in = match home {
         Home::Plain { path } if path == Path::new(DEFAULT_PLAIN) && name == DEFAULT_NAME => None,
         Home::Plain { path } => Some(format!(
-            "sudo systemctl edit vault-unseal, with\n  [Service]\n  LoadCredential={name}:{}\n",
-            quote::sentence(path)
+            "sudo systemctl edit vault-unseal, with\n  [Service]\n  LoadCredential={}\n",
+            quote::load_credential(name, path)?
         )),
         Home::Credential { path, sealing } => {
-            Some(DropIn::encrypted(path, name, sealing.key.needs_tpm2()).steps(root, "sudo "))
+            Some(DropIn::encrypted(path, name, sealing.key.needs_tpm2())?.steps(root, "sudo "))
         }
         Home::Tpm2 { path, sealing } => {
             let device = tpm::device(sealing.tcti.as_deref());
-            Some(DropIn::tpm2(path, device.as_deref()).steps(root, "sudo "))
+            Some(DropIn::tpm2(path, device.as_deref())?.steps(root, "sudo "))
         }
     };
     if let Some(drop_in) = drop_in {
@@ -53,7 +57,7 @@ pub(in crate::cli) fn steps(home: &Home, name: &str, root: &Path) -> String {
             "Only this machine opens the file: keep the shares somewhere else too, such as on paper.\n",
         );
     }
-    text
+    Ok(text)
 }
 
 /// The same for parts that go to other machines.
@@ -90,7 +94,7 @@ mod tests {
         };
         let tpm2 =
             Home::Tpm2 { path: "/etc/vault-unseal/shares.tpm2".into(), sealing: tpm::Sealing::default() };
-        let said = |home: &Home| steps(home, "shares", root.path());
+        let said = |home: &Home| steps(home, "shares", root.path()).unwrap();
         let end = "then\n  sudo systemctl daemon-reload\n  sudo vault-unseal check\n  sudo systemctl restart \
                    vault-unseal\n";
         let kept =

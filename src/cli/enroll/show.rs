@@ -160,7 +160,7 @@ struct Warning {
 /// The same for machines.
 pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
     let entry = |(stored, positions): &'a (Stored, Vec<usize>)| Entry {
-        path: stored.home.path().display().to_string(),
+        path: stored.home.path().to_string_lossy().into_owned(),
         home: stored.home.word(),
         keys: stored.protection.kind.as_ref().map(CredentialKind::word),
         pcrs: stored.protection.pcrs.as_deref(),
@@ -177,7 +177,7 @@ pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
         source: done
             .source
             .zip(fate.word())
-            .map(|(path, fate)| Origin { path: path.display().to_string(), fate }),
+            .map(|(path, fate)| Origin { path: path.to_string_lossy().into_owned(), fate }),
         warnings: done
             .warnings
             .iter()

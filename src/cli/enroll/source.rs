@@ -5,6 +5,7 @@ use super::prompt;
 use super::request::From;
 use crate::cli::Exit;
 use crate::explain::Explain;
+use crate::external::error;
 use crate::report;
 use crate::shares::given::{self, Given};
 use crate::shares::home::{Home, HomeError};
@@ -92,7 +93,7 @@ fn typed() -> Result<Input, Failure> {
             Err(Failure::Told(Exit::Failed))
         }
         Err(error) => {
-            eprintln!("error: cannot read from the terminal: {error}");
+            eprintln!("error: cannot read from the terminal: {}", error::io(&error));
             Err(Failure::Told(Exit::Failed))
         }
     }
@@ -100,7 +101,7 @@ fn typed() -> Result<Input, Failure> {
 
 /// The old file does not open, and there is nothing else to seal.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}")]
+#[error(transparent)]
 struct Unopened {
     error: HomeError,
 }

@@ -33,6 +33,7 @@ use super::home_choice::at_configured_tpm;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::config::Purpose;
+use crate::external::error;
 use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
 use crate::shares::offline;
 use crate::shares::rescue::Rescue;
@@ -46,6 +47,7 @@ use request::Request;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::path::Path;
 use terminal::Terminal;
 use trouble::Trouble;
 use zeroize::Zeroizing;
@@ -53,6 +55,7 @@ use zeroize::Zeroizing;
 /// Initialises the server, or finishes an initialisation that was interrupted.
 pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit {
     if let Err(error) = protect::this_process() {
+        let error = error::io(&error);
         eprintln!("error: the kernel does not let this process protect its memory: {error}");
         return Exit::Failed;
     }
@@ -69,6 +72,12 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
         eprintln!("{}", report::error::render_warning(notice));
     }
     at_configured_tpm(&mut request.home, &loaded.settings);
+    // Before anything is done: what the service could not be told of is no place for its shares.
+    if !options.resume {
+        if let Err(error) = super::enroll::steps(&request.home, &request.name, Path::new("/")) {
+            return fail(&error, Exit::Usage);
+        }
+    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

@@ -4,6 +4,7 @@ use super::request::Request;
 use super::terminal::Secret;
 use crate::cli::enroll::{protection, steps};
 use crate::config::NodeAddress;
+use crate::report;
 use crate::shares::home::{CredentialKind, Stored};
 use crate::shares::offline::Copied;
 use crate::shares::{InitAnswer, quote};
@@ -164,7 +165,11 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
              (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
         ),
     }
-    text.push(&steps(home, &request.name, std::path::Path::new("/")));
+    // Refused before anything was done, unless an earlier process began.
+    match steps(home, &request.name, std::path::Path::new("/")) {
+        Ok(steps) => text.push(&steps),
+        Err(error) => text.push(&format!("\n{}\n", report::error::render_warning(&error))),
+    }
     text
 }
 

@@ -3,6 +3,7 @@
 use crate::config::{AddressError, Discovery, NodeAddress};
 use crate::discovery::LookupError;
 use crate::explain::Explain;
+use crate::external::error;
 use crate::shares::home::HomeError;
 use crate::shares::offline::OfflineError;
 use crate::shares::rescue::RescueError;
@@ -43,15 +44,15 @@ pub(super) enum Trouble {
     Unresolved { name: Discovery, meant: Option<NodeAddress>, cause: LookupError },
     #[error("there is no terminal to show the root token on")]
     NoTerminal,
-    #[error("signals cannot be held: {0}")]
+    #[error("signals cannot be held: {}", error::io(.0))]
     Signals(io::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Home(#[from] HomeError),
     #[error("{} was put there by somebody else meanwhile", quote::sentence(path))]
     Meanwhile { path: PathBuf },
-    #[error("{0}")]
+    #[error(transparent)]
     Offline(#[from] OfflineError),
-    #[error("{0}")]
+    #[error(transparent)]
     Rescue(#[from] RescueError),
     #[error("{node} refuses to be initialised: HTTP {}: {}", .refusal.status, .refusal.text)]
     Refused { node: NodeAddress, refusal: Refusal },
@@ -69,7 +70,7 @@ pub(super) enum Trouble {
     Unseal { node: NodeAddress, why: String },
     #[error("the root token cannot be {done} by {node}: {cause}")]
     Token { node: NodeAddress, done: &'static str, cause: TokenFailure },
-    #[error("the result cannot be written: {0}")]
+    #[error("the result cannot be written: {}", error::io(.0))]
     Output(io::Error),
 }
 

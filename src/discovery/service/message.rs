@@ -1,6 +1,8 @@
 //! One question and its answer in the format of DNS (RFC 1035, section 4). The only place that knows the library.
 
 use super::Target;
+use crate::external::ExternalText;
+use crate::external::error::OwnWords;
 use domain::base::iana::Rcode;
 use domain::base::{Message, MessageBuilder, Name, Rtype};
 use domain::dep::octseq::Array;
@@ -29,7 +31,7 @@ impl Query {
     pub(super) fn new(name: &str) -> io::Result<Self> {
         let name: Name<Array<255>> = name.parse().map_err(invalid)?;
         let mut number = [0; 2];
-        SystemRandom::new().fill(&mut number).map_err(|_| io::Error::other("no random numbers"))?;
+        SystemRandom::new().fill(&mut number).map_err(|_| io::Error::other(OwnWords("no random numbers")))?;
         let mut builder = MessageBuilder::from_target(Array::<ROOM>::new()).map_err(invalid)?;
         builder.header_mut().set_id(u16::from_be_bytes(number));
         builder.header_mut().set_rd(true);
@@ -56,13 +58,13 @@ impl Answer {
     /// Reads an answer; `None` when it was cut short.
     ///
     /// Errors: the response code, or what is wrong with the answer.
-    pub(super) fn read(reply: &[u8]) -> Result<Option<Self>, String> {
-        let broken = |_| "what cannot be read".to_owned();
-        let reply = Message::from_octets(reply).map_err(|_| "what cannot be read".to_owned())?;
+    pub(super) fn read(reply: &[u8]) -> Result<Option<Self>, ExternalText> {
+        let broken = |_| ExternalText::new("what cannot be read");
+        let reply = Message::from_octets(reply).map_err(|_| ExternalText::new("what cannot be read"))?;
         match reply.header().rcode() {
             Rcode::NOERROR => {}
             Rcode::NXDOMAIN => return Ok(Some(Answer::NoSuchName)),
-            rcode => return Err(rcode.to_string()),
+            rcode => return Err(ExternalText::new(word(rcode))),
         }
         if reply.header().tc() {
             return Ok(None);
@@ -77,8 +79,20 @@ impl Answer {
     }
 }
 
-fn invalid(error: impl std::fmt::Display) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
+/// The name of a response code (IANA, "DNS RCODEs"), or its number.
+fn word(rcode: Rcode) -> String {
+    match rcode {
+        Rcode::FORMERR => "FORMERR".to_owned(),
+        Rcode::SERVFAIL => "SERVFAIL".to_owned(),
+        Rcode::NOTIMP => "NOTIMP".to_owned(),
+        Rcode::REFUSED => "REFUSED".to_owned(),
+        other => format!("the response code {}", other.to_int()),
+    }
+}
+
+/// What the library does not take as a question; its words may repeat the name.
+fn invalid<E>(_: E) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, OwnWords("no question of DNS can be made of this name"))
 }
 
 #[cfg(test)]

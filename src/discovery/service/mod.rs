@@ -4,6 +4,8 @@ mod message;
 mod servers;
 
 use super::error::LookupError;
+use crate::external::ExternalText;
+use crate::external::error::{self, OwnWords};
 use message::{Answer, Query};
 use servers::Servers;
 use std::io;
@@ -23,7 +25,7 @@ pub(super) struct Target {
 
 /// Why one server's answer is of no use.
 enum Failure {
-    Rcode(String),
+    Rcode(ExternalText),
     Io(io::Error),
     Slow,
 }
@@ -42,10 +44,14 @@ pub(super) async fn targets(name: &str, limit: Duration) -> Result<Vec<Target>, 
                 Ok(Answer::Targets(targets)) => return Ok(targets),
                 Ok(Answer::NoSuchName) => return Err(LookupError::NoSuchName),
                 Err(Failure::Rcode(rcode)) => {
-                    last = LookupError::Refused { server: server.ip().to_string(), rcode };
+                    last = LookupError::Refused { server: server.ip(), rcode };
                 }
                 Err(Failure::Io(error)) => {
-                    last = LookupError::NoServer(format!("{}: {error}", server.ip()));
+                    last = LookupError::NoServer(ExternalText::new(format!(
+                        "{}: {}",
+                        server.ip(),
+                        error::io(&error)
+                    )));
                 }
                 Err(Failure::Slow) => {}
             }
@@ -62,7 +68,8 @@ async fn ask(server: SocketAddr, name: &str, patience: Duration) -> Result<Answe
         None => {
             let reply = timeout(patience, over_tcp(server, &query)).await.unwrap_or(Err(Failure::Slow))?;
             let whole = Answer::read(&reply).map_err(Failure::Rcode)?;
-            whole.ok_or_else(|| Failure::Rcode("an answer that is cut short even over TCP".to_owned()))
+            whole
+                .ok_or_else(|| Failure::Rcode(ExternalText::new("an answer that is cut short even over TCP")))
         }
         Some(answer) => Ok(answer),
     }
@@ -98,7 +105,10 @@ async fn over_tcp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure>
         let mut reply = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut reply).await?;
         if !query.is_answered_by(&reply) {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "an answer to another question"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                OwnWords("an answer to another question"),
+            ));
         }
         Ok(reply)
     };

@@ -17,7 +17,8 @@ pub fn exec_argument(word: impl AsRef<OsStr>) -> Result<String, Inexpressible> {
         return Err(Inexpressible::new("ExecStart=", Path::new(word), "it has a NUL in it"));
     }
     let bare = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+,:@=".contains(byte);
-    if let Some(text) = word.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| bare(&byte))) {
+    if let Some(text) = word.to_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| bare(&byte)))
+    {
         return Ok(text.to_owned());
     }
     let mut quoted = String::from("\"");

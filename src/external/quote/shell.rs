@@ -66,7 +66,8 @@ mod tests {
             b"~root",
             b"x;touch ${HOME}pwned;.service",
         ];
-        let quoted: Vec<String> = paths.iter().map(|path| shell(Path::new(OsStr::from_bytes(path)))).collect();
+        let quoted: Vec<String> =
+            paths.iter().map(|path| shell(Path::new(OsStr::from_bytes(path)))).collect();
         assert_eq!(read_back(&quoted), paths);
         assert!(quoted.iter().all(|word| !word.contains('\n')), "{quoted:?}");
         assert_eq!(shell(Path::new("-rf")), "./-rf");

@@ -30,7 +30,8 @@ fn verify(lines: &str) -> Option<Vec<u8>> {
 
 /// What stands behind `label` in each line that has it.
 fn behind<'a>(said: &'a [u8], label: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    said.split(|byte| *byte == b'\n').filter_map(move |line| line.trim_ascii_start().strip_prefix(label.as_bytes()))
+    said.split(|byte| *byte == b'\n')
+        .filter_map(move |line| line.trim_ascii_start().strip_prefix(label.as_bytes()))
 }
 
 /// Undoes the C escapes of a quoted word.
@@ -63,7 +64,10 @@ fn unescaped(word: &[u8]) -> Vec<u8> {
 fn paths() -> impl proptest::strategy::Strategy<Value = Vec<String>> {
     let part = "[a-zA-Z%$:;#=~'\"\\\\ é漢,{}\\[\\]*?!&|<>().-]{1,12}";
     proptest::collection::vec(proptest::collection::vec(part, 1..4), 1..40).prop_map(|paths| {
-        paths.into_iter().map(|parts| parts.into_iter().fold(String::new(), |path, part| path + "/" + &part)).collect()
+        paths
+            .into_iter()
+            .map(|parts| parts.into_iter().fold(String::new(), |path, part| path + "/" + &part))
+            .collect()
     })
 }
 
@@ -133,7 +137,8 @@ proptest::proptest! {
         let escaped = Command::new("systemd-escape").args(["--path", "--suffix=device", "--"]).args(&expressible).output();
         let Ok(escaped) = escaped else { eprintln!("NOT TESTED: this needs systemd-escape"); return Ok(()) };
         let units: Vec<String> = expressible.iter().map(|path| device_unit(Path::new(path)).unwrap()).collect();
-        proptest::prop_assert_eq!(String::from_utf8(escaped.stdout).unwrap().trim_end(), units.join(" "));
+        let escaped = String::from_utf8(escaped.stdout).unwrap();
+        proptest::prop_assert_eq!(escaped.trim_end(), units.join(" "));
     }
 }
 

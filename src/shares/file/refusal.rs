@@ -1,6 +1,7 @@
 //! Why a share file was refused before a byte of it was believed.
 
 use crate::accounts::User;
+use crate::external::error;
 use crate::shares::bounded::LIMIT;
 use crate::shares::quote;
 use std::io;
@@ -79,7 +80,7 @@ pub enum FileRefusal {
     #[error("it is larger than {LIMIT} bytes")]
     Oversized,
     /// The operating system failed.
-    #[error("{error}")]
+    #[error("{}", error::io(error))]
     Io {
         /// What it said.
         error: io::Error,

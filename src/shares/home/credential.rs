@@ -4,6 +4,7 @@
 //! boards whose firmware does not measure for instance, and say nothing of it.
 
 use super::{CredentialKind, Protection};
+use crate::external::{ExternalText, error};
 use crate::shares::child;
 use crate::shares::tpm::PcrSelection;
 use std::path::Path;
@@ -68,7 +69,7 @@ pub enum CredentialTrouble {
     #[error("there is no {}", PROGRAMS[0])]
     Missing,
     /// It cannot be started, or its pipes failed.
-    #[error("systemd-creds cannot be used: {error}")]
+    #[error("systemd-creds cannot be used: {}", error::io(error))]
     Io {
         /// What the operating system said.
         error: std::io::Error,
@@ -84,7 +85,7 @@ pub enum CredentialTrouble {
         /// Which keys it was told to use.
         key: CredentialKey,
         /// The last line of what it said.
-        said: String,
+        said: ExternalText,
     },
     /// It encrypted with other keys than it was told.
     #[error("systemd-creds was told to use {} and used {got}", wanted.word())]
@@ -190,15 +191,17 @@ fn run(
     let (status, answer) =
         child::ask(command, input, MOST, deadline).map_err(failed)?.ok_or(CredentialTrouble::Timeout)?;
     if !status.success() {
-        let said = last_line(&answer.complaint).unwrap_or_else(|| format!("it ended with {status}"));
+        let output = answer.output.as_ref().map(|output| output.as_slice()).unwrap_or_default();
+        let said = last_line(&answer.complaint, &[input, output])
+            .unwrap_or_else(|| ExternalText::new(format!("it ended with {status}")));
         return Err(CredentialTrouble::Refused { doing, key, said });
     }
     Ok((answer.output.ok_or(CredentialTrouble::Strange)?, answer.complaint))
 }
 
 /// The last line that says something, fit for a terminal.
-fn last_line(complaint: &[u8]) -> Option<String> {
+fn last_line(complaint: &[u8], secrets: &[&[u8]]) -> Option<ExternalText> {
     let text = String::from_utf8_lossy(complaint);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(child::sentence(line))
+    Some(child::sentence(line, secrets))
 }

@@ -2,6 +2,7 @@
 
 use super::CredentialTrouble;
 use crate::explain::Explain;
+use crate::external::error;
 use crate::shares::tpm::TpmRefusal;
 use crate::shares::{FileRefusal, ShareError, quote};
 use std::io;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum HomeError {
     /// The directory is not there and cannot be made.
-    #[error("cannot make the directory {}: {error}", quote::sentence(directory))]
+    #[error("cannot make the directory {}: {}", quote::sentence(directory), error::io(error))]
     NoDirectory {
         /// The directory.
         directory: PathBuf,
@@ -40,7 +41,7 @@ pub enum HomeError {
         path: PathBuf,
     },
     /// The operating system failed.
-    #[error("cannot {doing} {}: {error}", quote::sentence(path))]
+    #[error("cannot {doing} {}: {}", quote::sentence(path), error::io(error))]
     Io {
         /// The file.
         path: PathBuf,

@@ -1,5 +1,6 @@
 //! Runs a program that encrypts, over pipes, with an environment of our own.
 
+use crate::external::{ExternalText, error};
 use crate::shares::{bounded, child};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub enum ProgramTrouble {
     #[error("there is no program {0} here")]
     Missing(&'static str),
     /// It cannot be started, or its pipes failed.
-    #[error("{program} cannot be used: {error}")]
+    #[error("{program} cannot be used: {}", error::io(error))]
     Io {
         /// Which.
         program: &'static str,
@@ -36,7 +37,7 @@ pub enum ProgramTrouble {
         /// Which.
         program: &'static str,
         /// What it said.
-        said: String,
+        said: ExternalText,
     },
     /// It said nothing, and wrote nothing or what it was given.
     #[error("{0} did not encrypt")]
@@ -57,7 +58,8 @@ pub(super) fn encrypt(
         .map_err(failed)?
         .ok_or(ProgramTrouble::Timeout(program))?;
     if !status.success() {
-        let said = first_line(&answer.complaint).unwrap_or_else(|| format!("it ended with {status}"));
+        let said = first_line(&answer.complaint, text)
+            .unwrap_or_else(|| ExternalText::new(format!("it ended with {status}")));
         return Err(ProgramTrouble::Refused { program, said });
     }
     let sealed = answer.output.map(|mut output| std::mem::take(&mut *output)).unwrap_or_default();
@@ -71,11 +73,11 @@ fn find(program: &'static str) -> Result<PathBuf, ProgramTrouble> {
 }
 
 /// The first line that says something, without the program's name, fit for a terminal.
-fn first_line(complaint: &[u8]) -> Option<String> {
+fn first_line(complaint: &[u8], given: &[u8]) -> Option<ExternalText> {
     let text = String::from_utf8_lossy(complaint);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     let line = ["age: ", "gpg: ", "error: "]
         .iter()
         .fold(line, |line, label| line.strip_prefix(label).unwrap_or(line));
-    Some(child::sentence(line))
+    Some(child::sentence(line, &[given]))
 }

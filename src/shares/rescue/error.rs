@@ -1,6 +1,7 @@
 //! Why an answer cannot be kept, or not be had back.
 
 use crate::explain::Explain;
+use crate::external::error;
 use crate::shares::home::HomeError;
 use crate::shares::quote;
 use std::io;
@@ -14,7 +15,7 @@ pub enum RescueError {
     #[error(transparent)]
     Home(#[from] HomeError),
     /// The operating system failed.
-    #[error("cannot {doing} {}: {error}", quote::sentence(path))]
+    #[error("cannot {doing} {}: {}", quote::sentence(path), error::io(error))]
     Io {
         /// The file.
         path: PathBuf,

@@ -31,7 +31,7 @@ pub enum TpmTrouble {
 }
 
 impl TpmTrouble {
-    const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::HelperMissing,
         Self::Absent,
         Self::Permission,

@@ -2,6 +2,7 @@
 
 use super::script::Script;
 use crate::cli::check::machine::Machine;
+use crate::external::ExternalText;
 use crate::systemd::units::{CommandLine, Unit};
 use std::fs::{self, File};
 use std::io::Read;
@@ -16,7 +17,7 @@ const LARGEST: u64 = 64 * 1024;
 #[derive(Default)]
 pub(in crate::cli::check) struct Program {
     /// The first program, which may be the shell of a script.
-    pub(in crate::cli::check) first: Option<String>,
+    pub(in crate::cli::check) first: Option<ExternalText>,
     /// The scripts that were read.
     pub(in crate::cli::check) scripts: Vec<PathBuf>,
     /// What they and the unit say.
@@ -47,7 +48,7 @@ impl Program {
         }
         let mut says = Script::read(&text);
         says.paths.retain(|path| !scripts.contains(path));
-        let first = commands.first().map(|command| command.program.clone());
+        let first = commands.first().map(|command| ExternalText::new(command.program.as_str()));
         Self { first, scripts, says }
     }
 }

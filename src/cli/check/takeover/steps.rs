@@ -3,7 +3,7 @@
 use super::{Authority, Move, SHARES};
 use crate::cli::check::machine::SERVICE;
 use crate::config::NodeAddress;
-use crate::shares::quote;
+use crate::external::quote;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where a copy of an authority goes that the service could not read.
 const COPIED_AUTHORITY: &str = "/etc/vault-unseal/vault-ca.crt";
-/// Where the share file is named.
-const DROP_IN: &str = "/etc/systemd/system/vault-unseal.service.d/shares.conf";
+/// Where the share file is named, in `shares.conf`.
+const DROP_INS: &str = "/etc/systemd/system/vault-unseal.service.d";
 
 /// Everything to do, in order. Begins at the margin: a here-document does not end at an indented word.
 pub(in crate::cli::check) fn steps(this: &Move) -> String {
@@ -73,7 +73,8 @@ fn configuration(this: &Move) -> String {
         );
         text.push_str("nodes  = [\"https://127.0.0.1:8200\"]\n");
     } else {
-        let nodes: Vec<String> = this.addresses.iter().map(|address| quoted(&address.to_string())).collect();
+        let nodes: Vec<String> =
+            this.addresses.iter().map(|address| quote::toml(&address.to_string())).collect();
         let _ = writeln!(text, "nodes  = [{}]", nodes.join(", "));
     }
     text.push_str("shares = { credential = \"shares\" }\n");
@@ -87,8 +88,9 @@ fn configuration(this: &Move) -> String {
             if *guessed {
                 text.push_str("# The script checked no certificate; this file was found on the machine.\n");
             }
-            let path = if *readable { path.display().to_string() } else { COPIED_AUTHORITY.to_owned() };
-            let _ = writeln!(text, "tls    = {{ ca_file = {} }}", quoted(&path));
+            // Words of a script that was text: UTF-8.
+            let path = if *readable { path.to_string_lossy() } else { COPIED_AUTHORITY.into() };
+            let _ = writeln!(text, "tls    = {{ ca_file = {} }}", quote::toml(&path));
         }
     }
     if this.addresses.iter().any(is_plaintext) {
@@ -102,11 +104,6 @@ fn configuration(this: &Move) -> String {
 
 fn is_plaintext(address: &NodeAddress) -> bool {
     !address.tls && !address.is_loopback()
-}
-
-/// A string of TOML.
-fn quoted(text: &str) -> String {
-    toml_edit::Value::from(text).to_string()
 }
 
 fn share_step(this: &Move) -> (String, String) {
@@ -123,14 +120,19 @@ fn share_step(this: &Move) -> (String, String) {
             String::new(),
         );
     }
-    (
-        "The share file stays where it is: systemd reads it and hands it to the service.".to_owned(),
-        format!(
-            "install -d -m 755 {}\ncat >{DROP_IN} <<'END'\n[Service]\nLoadCredential=shares:{}\nEND\n",
-            Path::new(DROP_IN).parent().unwrap_or(Path::new("/")).display(),
-            file.replace('%', "%%")
+    match quote::load_credential("shares", path) {
+        Ok(value) => (
+            "The share file stays where it is: systemd reads it and hands it to the service.".to_owned(),
+            format!(
+                "install -d -m 755 {DROP_INS}\ncat >{DROP_INS}/shares.conf <<'END'\n[Service]\n\
+                 LoadCredential={value}\nEND\n"
+            ),
         ),
-    )
+        Err(error) => (
+            format!("Copy the share file {file} to {SHARES}. {error}."),
+            format!("install -m 600 {} {SHARES}\n", quote::shell(path)),
+        ),
+    }
 }
 
 /// The files that would take the place of ours, or change it; without a link, which `systemctl disable` removes.

@@ -6,6 +6,7 @@ mod slot;
 use super::TEXT_LIMIT;
 use super::pcrs::PcrSelection;
 use super::refusal::{TpmRefusal, TpmTrouble};
+use crate::external::{ExternalText, error};
 use crate::shares::conversation::{self, Pipes};
 use crate::shares::quote;
 pub use place::{INSTALLED, find};
@@ -59,7 +60,7 @@ fn run(
     let late = || TpmRefusal::new(TpmTrouble::Timeout, format!("the TPM did not answer within {limit:?}"));
     let (mut helper, pipes) = Running::start(&program, arguments, slot)?;
     let answer = conversation::hold(pipes, input, most, deadline)
-        .map_err(|error| strange(&format!("its pipes failed: {error}")))?
+        .map_err(|error| strange(&format!("its pipes failed: {}", error::io(&error))))?
         .ok_or_else(late)?;
     let Some(status) = helper.exit(deadline) else { return Err(late()) };
     if !status.success() {
@@ -100,6 +101,7 @@ impl Running {
             .spawn()
             .map_err(|error| {
                 let program = quote::sentence(program);
+                let error = error::io(&error);
                 TpmRefusal::new(TpmTrouble::HelperMissing, format!("{program} cannot be started: {error}"))
             })?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -145,15 +147,17 @@ fn refusal(complaint: &[u8], status: ExitStatus) -> TpmRefusal {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Complaint {
-        kind: String,
-        text: String,
+        kind: ExternalText,
+        text: ExternalText,
     }
     // A library may have had its say before.
     let line = complaint.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let said: Option<Complaint> = serde_json::from_slice(line).ok();
-    let known = said.and_then(|said| Some((TpmTrouble::of_word(&said.kind)?, said.text)));
+    let known = said.and_then(|said| {
+        Some((TpmTrouble::ALL.into_iter().find(|known| said.kind == *known.word())?, said.text))
+    });
     match (known, status.signal()) {
-        (Some((trouble, text)), _) => TpmRefusal::new(trouble, text),
+        (Some((trouble, text)), _) => TpmRefusal::new(trouble, format!("{text:.2000}")),
         (None, Some(signal)) => strange(&format!("it was ended by signal {signal}")),
         // The dynamic linker's exit code when a library is missing.
         (None, None) if status.code() == Some(127) => TpmRefusal::new(
