@@ -19,6 +19,9 @@ pub(super) struct Given {
 impl Given {
     /// Reads `text` as a value of `key`.
     pub(super) fn read(key: &'static Key, place: Place, text: &str) -> Result<Self, ConfigError> {
+        if let Err(problem) = value::no_secret(key, text) {
+            return Err(ConfigError::Value { place, problem });
+        }
         let value = match key.kind {
             Kind::Texts | Kind::Accounts => {
                 let texts: Vec<&str> =

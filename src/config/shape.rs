@@ -5,6 +5,7 @@ use super::error::ConfigError;
 use super::keys::{self, Key, Kind, Scope};
 use super::place::Place;
 use super::shown::shown;
+use super::value::{ValueError, no_secret};
 use figment::value::{Dict, Value};
 use toml_edit::{Item, TableLike};
 
@@ -77,7 +78,11 @@ impl Shape<'_> {
             Kind::Texts => {
                 let list = item.as_array().ok_or(Problem::Type)?;
                 let texts: Option<Vec<&str>> = list.iter().map(toml_edit::Value::as_str).collect();
-                Value::from(texts.ok_or(Problem::Type)?)
+                let texts = texts.ok_or(Problem::Type)?;
+                for text in &texts {
+                    no_secret(key, text).map_err(Problem::Value)?;
+                }
+                Value::from(texts)
             }
             Kind::Accounts => {
                 let list = item.as_array().ok_or(Problem::Type)?;
@@ -92,7 +97,9 @@ impl Shape<'_> {
             Kind::Boolean => Value::from(item.as_bool().ok_or(Problem::Type)?),
             Kind::Duration(..) if item.is_integer() || item.is_float() => return Err(Problem::BareNumber),
             Kind::Text | Kind::Path | Kind::Word(_) | Kind::Duration(..) => {
-                Value::from(item.as_str().ok_or(Problem::Type)?)
+                let text = item.as_str().ok_or(Problem::Type)?;
+                no_secret(key, text).map_err(Problem::Value)?;
+                Value::from(text)
             }
         };
         Ok(Some(value))
@@ -108,6 +115,7 @@ impl Shape<'_> {
 enum Problem {
     Type,
     BareNumber,
+    Value(ValueError),
     Sources { several: bool },
     TctiOfNothing,
     Inside(ConfigError),
@@ -118,9 +126,13 @@ impl Problem {
         match self {
             Self::Type => ConfigError::Type { place, key, found: found(item) },
             Self::BareNumber => {
-                let number = item.as_value().map(|value| shown(&value.to_string())).unwrap_or_default();
+                // Without the comment behind it.
+                let number = item.as_integer().map(|number| number.to_string());
+                let number =
+                    number.or_else(|| item.as_float().map(|number| number.to_string())).unwrap_or_default();
                 ConfigError::BareNumber { place, number }
             }
+            Self::Value(problem) => ConfigError::Value { place, problem },
             Self::Sources { several: true } => ConfigError::SeveralSources { place },
             Self::Sources { several: false } => ConfigError::NoSource { place },
             Self::TctiOfNothing => ConfigError::TctiOfNothing { place },

@@ -3,8 +3,14 @@
 //! People paste shares and passwords into the wrong place, and point `--config` at the share file. No error may
 //! carry them into a log.
 
+use super::keys::KEYS;
+use crate::external::ExternalText;
+
 /// Runs of this many letters and digits can be a share in hex or base64: 16 bytes are 22 characters of base64.
 const LONGEST_WORD: usize = 20;
+
+/// Longest line without a limit of its own.
+const LONGEST_LINE: usize = 1000;
 
 /// Longest text that is repeated, in characters.
 const LONGEST: usize = 60;
@@ -19,9 +25,22 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// `text` in one line of any length, with everything that could be a share replaced by `…`.
-pub(super) fn masked(text: &str) -> String {
+fn masked(text: &str) -> String {
+    if is_dump(text) {
+        return "…".to_owned();
+    }
     let mut out = String::new();
     let mut run = String::new();
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
+        let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
+        if is_token(bare) {
+            out.push('…');
+            out.push_str(word.get(bare.len()..).unwrap_or_default());
+        } else {
+            out.push_str(word);
+        }
+    }
+    let text = std::mem::take(&mut out);
     for character in text.chars().chain(std::iter::once('\n')) {
         if character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=') {
             run.push(character);
@@ -29,25 +48,51 @@ pub(super) fn masked(text: &str) -> String {
         }
         out.push_str(if could_be_share(&run) { "…" } else { &run });
         run.clear();
-        out.push(if character.is_control() { ' ' } else { character });
+        out.push(character);
     }
-    out.trim().to_owned()
+    // Whatever else is in it is text from outside.
+    format!("{:.1$}", ExternalText::new(out), LONGEST_LINE)
 }
 
-/// The line of a file that is not TOML, shown with nothing in its quotes: it may be the share file itself.
+/// The line of a file that is not TOML, with nothing in it but our own keys and TOML's punctuation: it may be the share file
+/// itself, or a line with a password.
 pub(super) fn extract(line: &str) -> String {
     let mut out = String::new();
     let mut parts = line.split(['"', '\'']).enumerate().peekable();
     while let Some((index, part)) = parts.next() {
-        let quoted = index % 2 == 1;
-        // Unquoted TOML is keys and brackets; anything long is another kind of file, of tokens perhaps.
-        let hidden = if quoted { !part.is_empty() } else { part.len() > 2 * LONGEST_WORD };
-        out.push_str(if hidden { "…" } else { part });
+        if index % 2 == 1 {
+            out.push_str(if part.is_empty() { "" } else { "…" });
+        } else {
+            let is_punctuation = |c: char| c.is_whitespace() || "=[]{},.".contains(c);
+            for word in part.split_inclusive(is_punctuation) {
+                let bare = word.trim_end_matches(is_punctuation);
+                let known = bare.is_empty() || KEYS.iter().any(|key| key.name == bare);
+                out.push_str(if known { bare } else { "…" });
+                out.push_str(word.get(bare.len()..).unwrap_or_default());
+            }
+        }
         if parts.peek().is_some() {
             out.push('"');
         }
     }
+    while out.contains("……") || out.contains("… …") {
+        out = out.replace("……", "…").replace("… …", "…");
+    }
     shown(&out)
+}
+
+/// Whether a word of letters, digits, `-` and `_` is a token, an identifier like a UUID, or base64 for URLs, by its digits.
+fn is_token(word: &str) -> bool {
+    word.len() >= LONGEST_WORD && word.bytes().filter(u8::is_ascii_digit).count() >= 6
+}
+
+/// Whether it is bytes in hex, in groups of some.
+fn is_dump(text: &str) -> bool {
+    let groups = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let of_hex = |group: &&str| {
+        matches!(group.len(), 2 | 4 | 6 | 8) && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    groups.filter(of_hex).count() >= 10
 }
 
 /// Whether a run of letters and digits is long enough for a share. A run with slashes and no capital is a path: a
@@ -85,7 +130,14 @@ mod tests {
             ("keys = [\"00112233445566778899aabbccddeeff\"]", "keys = [\"…\"]"),
             ("poll_interval = 3", "poll_interval = 3"),
             ("ca_file = /etc/vault/ca.pem", "ca_file = /etc/vault/ca.pem"),
-            ("a\tb\u{7}", "a b"),
+            ("a\tb\u{202e}\u{7}c", "a b\u{fffd}\u{fffd}c"),
+            ("no 7cb2b140-eb80-9292-0772-3bb0057bea5c", "no …"),
+            ("de ad be ef 01 02 03 04 05 06 07", "…"),
+            ("vault-1.prod.example:8200", "vault-1.prod.example:8200"),
+            (
+                "https://[2001:db8:85a3:1:2:8a2e:370:7334]:8200",
+                "https://[2001:db8:85a3:1:2:8a2e:370:7334]:8200",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(shown(text), expected);
@@ -98,7 +150,10 @@ mod tests {
             ("nodes = [\"https://vault.home:8200\"", "nodes = [\"…\""),
             ("{\"keys\":[\"0011\"],\"root_token\":\"hvs.CAESIJ\"}", "{\"…\":[\"…\"],\"…\":\"…\"}"),
             ("file = 'a", "file = \"…"),
-            ("poll_interval = 1s", "poll_interval = 1s"),
+            ("poll_interval = 1s", "poll_interval = …"),
+            ("token = hunter2", "… = …"),
+            ("password=hunter2 # of the old server", "…=…"),
+            ("30 31 32 33 34 35 36 37 38 39 3a", "…"),
             ("hvb.AAAA-BBBB_CCCC-DDDD_EEEE-FFFF_GGGG-HHHH_IIII", "…"),
         ];
         for (line, expected) in cases {

@@ -4,6 +4,7 @@ use super::keys::Key;
 use super::pin::{self, PinError};
 use super::shown::shown;
 use crate::accounts::ServerUser;
+use crate::external::could_be_secret;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -58,6 +59,9 @@ pub enum ValueError {
     /// Not the hash of a public key.
     #[error("{0}")]
     Pin(PinError),
+    /// A secret where none belongs; it is not repeated.
+    #[error("this could be a key share or a token, and none belongs here")]
+    Secret,
     /// A variable whose value is not text.
     #[error("its value is not UTF-8 text")]
     NotUtf8,
@@ -88,9 +92,17 @@ impl ValueError {
                  s_client -connect HOST:PORT </dev/null | openssl x509 -noout -pubkey | …`, pins whoever answers.",
                 pin::COMPUTE
             ),
+            Self::Secret => "Write the shares to a file that only its owner can read, and name that file. If others could read \
+                             this one: rekey."
+                .to_owned(),
             Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),
         }
     }
+}
+
+/// Refuses what somebody pasted in place of a name or path: it would be shown wherever that is. Pins are of the same form.
+pub(super) fn no_secret(key: &Key, text: &str) -> Result<(), ValueError> {
+    if key.name != "pin_sha256" && could_be_secret(text) { Err(ValueError::Secret) } else { Ok(()) }
 }
 
 /// Refuses a word that `key` does not take.

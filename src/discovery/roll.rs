@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_target_that_may_not_be_a_node_is_said_once_while_it_is_there() {
         let mut roll = Roll::default();
-        let refused = Refused { target: "evil.net".to_owned(), port: 8200 };
+        let refused = Refused { target: crate::external::ExternalText::new("evil.net"), port: 8200 };
         let answer = || Ok(Found { nodes: Vec::new(), refused: vec![refused.clone()] });
         assert_eq!(roll.learn(at(0), answer(), HOUR, |_| SILENT), [Change::Refused(refused.clone())]);
         assert_eq!(roll.learn(at(1), answer(), HOUR, |_| SILENT), []);

@@ -5,6 +5,8 @@
 pub mod error;
 pub mod json;
 pub mod quote;
+mod secret;
 mod text;
 
+pub use secret::could_be_secret;
 pub use text::ExternalText;

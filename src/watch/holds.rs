@@ -1,6 +1,8 @@
 //! The holds of all nodes, kept over a restart of the daemon.
 
 use super::NodeKey;
+use crate::external::error;
+use crate::external::quote::sentence;
 use crate::unseal::Hold;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -96,11 +98,8 @@ impl Holds {
         let Some(directory) = &self.directory else { return };
         let document = Document { held: held.iter().map(|(key, entry)| Line::of(key, *entry)).collect() };
         if let Err(error) = write(directory, &document) {
-            let file = directory.join(FILE);
-            tracing::warn!(
-                "cannot write {}: {error}; a restart of this daemon forgets the hold",
-                file.display()
-            );
+            let (file, error) = (sentence(&directory.join(FILE)), error::io(&error));
+            tracing::warn!("cannot write {file}: {error}; a restart of this daemon forgets the hold");
         }
     }
 }

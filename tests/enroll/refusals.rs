@@ -64,3 +64,27 @@ fn everything_that_is_refused() {
     }
     is_as_in("refusals.txt", &home, &shown);
 }
+
+#[test]
+fn path_or_name_that_no_unit_can_hold_is_refused_before_anything_is_written() {
+    let home = Home::new();
+    home.put("init", &lines(&shares_of_nobody(5, 3)));
+    let before = files(home.directory());
+    let injected = "new\nLoadCredential=x:/etc/shadow";
+    for arguments in [
+        &["init", "--plain", "--output", injected][..],
+        &["init", "--tpm2", "--output", injected],
+        &["init", "--credential", "host", "--output", injected],
+        &["init", "--plain", "--output", "new", "--name", injected],
+        &["init", "--plain", "--output", "new\u{202e}"],
+        &["init", "--plain", "--output", "new "],
+        &["init", "--plain", "--output", "new", "--name", "a:b"],
+    ] {
+        let output = run(&mut enroll(&home, arguments));
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("LoadCredential= cannot name "), "{said}");
+        assert!(!said.lines().any(|line| line.trim_start().starts_with("LoadCredential=x")), "{said}");
+        assert_eq!(files(home.directory()), before, "{arguments:?}");
+    }
+}

@@ -13,6 +13,7 @@ mod closed;
 mod files;
 mod help;
 mod machine;
+mod outside;
 mod refusals;
 mod sealed;
 mod status;

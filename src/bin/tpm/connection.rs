@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use tss_esapi::Context;
 use tss_esapi::tcti_ldr::TctiNameConf;
+use vault_unseal::external::error;
 use vault_unseal::shares::tpm::TpmTrouble;
 
 /// Opens the connection. Dropping the context flushes every session and key that it made.
@@ -21,13 +22,16 @@ pub(crate) fn connect(tcti: &str) -> Result<Context, Failure> {
             Err((ErrorKind::NotFound, _)) => {
                 Failure::new(TpmTrouble::Absent, format!("there is no TPM: {path} does not exist"))
             }
-            Err((ErrorKind::PermissionDenied, error)) => {
-                Failure::new(TpmTrouble::Permission, format!("{path} cannot be opened: {error}"))
-            }
+            Err((ErrorKind::PermissionDenied, error)) => Failure::new(
+                TpmTrouble::Permission,
+                format!("{path} cannot be opened: {}", error::io(&error)),
+            ),
             Err((ErrorKind::ResourceBusy, error)) => {
-                Failure::new(TpmTrouble::Busy, format!("{path} is in use: {error}"))
+                Failure::new(TpmTrouble::Busy, format!("{path} is in use: {}", error::io(&error)))
             }
-            Err((_, error)) => Failure::new(TpmTrouble::Absent, format!("{path} cannot be opened: {error}")),
+            Err((_, error)) => {
+                Failure::new(TpmTrouble::Absent, format!("{path} cannot be opened: {}", error::io(&error)))
+            }
             Ok(_) => Failure::new(TpmTrouble::Absent, format!("there is no TPM at {path}: {}", told(error))),
         }
     })

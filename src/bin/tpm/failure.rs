@@ -1,8 +1,9 @@
 //! Why it failed, told from the codes of libtss2 and the TPM.
 
-use std::fmt::Display;
+use std::io;
 use tss_esapi::Error;
 use tss_esapi::constants::response_code::Tss2ResponseCode;
+use vault_unseal::external::error;
 use vault_unseal::shares::tpm::{TpmRefusal, TpmTrouble};
 
 /// A failure in the words of the library.
@@ -47,8 +48,8 @@ impl Failure {
     }
 
     /// The kernel, not the TPM.
-    pub(crate) fn of_system(what: &str, error: &dyn Display) -> Self {
-        Self::new(TpmTrouble::Failed, format!("{what}: {error}"))
+    pub(crate) fn of_system(what: &str, error: &io::Error) -> Self {
+        Self::new(TpmTrouble::Failed, format!("{what}: {}", error::io(error)))
     }
 
     /// A command of the TPM that failed for no reason that is special to it.

@@ -5,6 +5,7 @@ use super::finding::{Findings, Severity};
 use super::machine::Machine;
 use super::protection;
 use crate::explain::Explain;
+use crate::external::could_be_secret;
 use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
@@ -41,8 +42,11 @@ pub(super) async fn check(
         ),
         Some(CredentialOrigin::File { path, encrypted, .. }) if !path.is_absolute() => {
             let what = if encrypted { "encrypted, " } else { "" };
-            let message =
-                format!("credential \"{name}\" from {}, {what}not looked into", quote::sentence(&path));
+            let from = match path.to_str() {
+                Some(text) if could_be_secret(text) => "…".to_owned(),
+                _ => quote::sentence(&path),
+            };
+            let message = format!("credential \"{name}\" from {from}, {what}not looked into");
             findings.add(Severity::Ok, subject, "credential-store", message, None);
         }
         Some(CredentialOrigin::File { path, encrypted: true, .. }) => {

@@ -148,7 +148,7 @@ mod tests {
         let with = |flags| Answer::read(&answer(&query, flags, b"\x02v1\0"));
         assert!(matches!(with([0x83, 0x80]), Ok(None)), "cut short");
         assert!(matches!(with([0x81, 0x83]), Ok(Some(Answer::NoSuchName))));
-        assert!(matches!(with([0x81, 0x82]), Err(code) if code == "SERVFAIL"));
+        assert!(matches!(with([0x81, 0x82]), Err(code) if code == *"SERVFAIL"));
         assert!(Answer::read(b"nonsense").is_err());
     }
 

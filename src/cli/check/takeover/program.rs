@@ -2,7 +2,7 @@
 
 use super::script::Script;
 use crate::cli::check::machine::Machine;
-use crate::external::ExternalText;
+use crate::external::{ExternalText, could_be_secret};
 use crate::systemd::units::{CommandLine, Unit};
 use std::fs::{self, File};
 use std::io::Read;
@@ -48,7 +48,10 @@ impl Program {
         }
         let mut says = Script::read(&text);
         says.paths.retain(|path| !scripts.contains(path));
-        let first = commands.first().map(|command| ExternalText::new(command.program.as_str()));
+        let first = commands.first().map(|command| {
+            let program = command.program.as_str();
+            ExternalText::new(if could_be_secret(program) { "…" } else { program })
+        });
         Self { first, scripts, says }
     }
 }
