@@ -29,29 +29,22 @@ fn masked(text: &str) -> String {
     if is_dump(text) {
         return "…".to_owned();
     }
-    let mut out = String::new();
-    let mut run = String::new();
-    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
-        let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_'));
-        if is_token(bare) {
-            out.push('…');
-            out.push_str(word.get(bare.len()..).unwrap_or_default());
-        } else {
-            out.push_str(word);
-        }
-    }
-    let text = std::mem::take(&mut out);
-    for character in text.chars().chain(std::iter::once('\n')) {
-        if character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '=') {
-            run.push(character);
-            continue;
-        }
-        out.push_str(if could_be_share(&run) { "…" } else { &run });
-        run.clear();
-        out.push(character);
-    }
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    let text = without(text, is_base64, could_be_share);
+    let text = without(&text, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'), is_token);
     // Whatever else is in it is text from outside.
-    format!("{:.1$}", ExternalText::new(out), LONGEST_LINE)
+    format!("{:.1$}", ExternalText::new(text), LONGEST_LINE)
+}
+
+/// The text with `…` for each run of characters that `is_of_run` which `is_secret`.
+fn without(text: &str, is_of_run: impl Fn(char) -> bool, is_secret: impl Fn(&str) -> bool) -> String {
+    let mut out = String::new();
+    for part in text.split_inclusive(|c| !is_of_run(c)) {
+        let run = part.trim_end_matches(|c| !is_of_run(c));
+        out.push_str(if is_secret(run) { "…" } else { run });
+        out.push_str(part.get(run.len()..).unwrap_or_default());
+    }
+    out
 }
 
 /// The line of a file that is not TOML, with nothing in it but our own keys and TOML's punctuation: it may be the share file
@@ -63,7 +56,7 @@ pub(super) fn extract(line: &str) -> String {
         if index % 2 == 1 {
             out.push_str(if part.is_empty() { "" } else { "…" });
         } else {
-            let is_punctuation = |c: char| c.is_whitespace() || "=[]{},.".contains(c);
+            let is_punctuation = |c: char| c.is_whitespace() || "=[]{},.:".contains(c);
             for word in part.split_inclusive(is_punctuation) {
                 let bare = word.trim_end_matches(is_punctuation);
                 let known = bare.is_empty() || KEYS.iter().any(|key| key.name == bare);
@@ -75,8 +68,12 @@ pub(super) fn extract(line: &str) -> String {
             out.push('"');
         }
     }
-    while out.contains("……") || out.contains("… …") {
-        out = out.replace("……", "…").replace("… …", "…");
+    // What is hidden needs no shape.
+    for between in ["", " ", ".", ":", ". ", ": "] {
+        let two = format!("…{between}…");
+        while out.contains(&two) {
+            out = out.replace(&two, "…");
+        }
     }
     shown(&out)
 }
