@@ -65,6 +65,67 @@ fn damaged(home: &Home, name: &str, base: &str, verbs: &[&[&str]]) {
     }
 }
 
+#[test]
+fn secret_in_place_of_a_value_is_repeated_by_no_verb() {
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(3, 2)));
+    for (index, line) in [
+        "nodes = [\"@\"]",
+        "nodes = [\"https://127.0.0.1:1\", \"@\"]",
+        "nodes = [\"https://127.0.0.1:1/@\"]",
+        "nodes = [\"https://@:x@127.0.0.1:1\"]",
+        "name = \"@\"",
+        "shares = { file = \"@\" }",
+        "shares = { credential = \"@\" }",
+        "shares = { tpm2 = \"@\" }",
+        "shares = { tpm2 = \"a\", tcti = \"@\" }",
+        "shares = { @ = \"a\" }",
+        "shares = \"@\"",
+        "shares = [\"@\"]",
+        "tls = { ca_file = \"@\" }",
+        "tls = { ca_dir = \"@\" }",
+        "tls = { client_cert = \"@\", client_key = \"@\" }",
+        "tls = { server_name = \"@\" }",
+        "tls = { pin_sha256 = [\"@.\"] }",
+        "tls = { skip_verify = \"@\" }",
+        "on_operator_seal = \"@\"",
+        "poll_interval = \"@\"",
+        "poll_interval = 5 # @",
+        "log_level = \"@\"",
+        "\"@\" = 1",
+    ]
+    .iter()
+    .flat_map(|line| [line; 3])
+    .enumerate()
+    {
+        let canary = Canary::new(index);
+        let mut text = String::from("[[cluster]]\n");
+        for default in ["nodes = [\"https://127.0.0.1:1\"]", "shares = { file = \"shares\" }"] {
+            if line.split(' ').next() != default.split(' ').next() {
+                text = text + default + "\n";
+            }
+        }
+        put(&home.path("config.toml"), (text + &line.replace('@', &canary.text) + "\n").as_bytes());
+        for verb in [&["check"][..], &["status"], &["run"]] {
+            let output = run(&mut for_a_moment(&home.command(verb)));
+            let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            canary.assert_absent(&said, line);
+        }
+    }
+    for (index, variable) in
+        ["SHARES_FILE", "SHARES_CREDENTIAL", "NODES", "CA_FILE", "SERVER_NAME", "LOG_LEVEL", "POLL_INTERVAL"]
+            .iter()
+            .enumerate()
+    {
+        let canary = Canary::new(index);
+        home.configure(&[NOBODY], "");
+        let mut command = home.command(&["check"]);
+        let output = run(command.env(format!("VAULT_UNSEAL_{variable}"), &canary.text));
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        canary.assert_absent(&said, variable);
+    }
+}
+
 const ALL: &[&[&str]] = &[&["check"], &["check", "--json"], &["run"], &["status"]];
 
 #[test]

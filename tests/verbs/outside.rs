@@ -10,7 +10,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::files::{Files, OLD, OLD_SCRIPT, shut};
+use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::process::{run, vault_unseal};
+use crate::{health, says, seal};
 
 /// Clears the screen, turns the direction of writing, hides and forges.
 const HOSTILE: &str = "\u{1b}[2J\u{9b}31mred\u{202e}evil\u{2028}x\u{200b}\u{e0041}\u{7f}\rback\nFORGED https://good:8200 unsealed";
@@ -111,6 +113,38 @@ fn hostile_text_of_the_socket_is_shown_harmlessly() {
         }
         let daemon = FakeDaemon::says(409, json!({"error": text}).to_string());
         verbs(&daemon, &url).iter().for_each(|said| assert_harmless(said));
+    }
+}
+
+#[test]
+#[ignore = "until the texts of servers are ExternalText"]
+fn hostile_text_of_a_server_is_shown_harmlessly() {
+    let hostile = json!({"version": HOSTILE, "cluster_name": HOSTILE, "cluster_id": HOSTILE});
+    let servers = [
+        says(&health(true, false, &hostile), &json!({})),
+        says(
+            &health(true, true, &hostile),
+            &seal(&json!({"type": HOSTILE, "version": HOSTILE, "nonce": HOSTILE})),
+        ),
+        says(&health(true, true, &hostile), &json!({"errors": [HOSTILE]})),
+        Hostile::http(),
+    ];
+    servers[3].on(HEALTH, [Behaviour::json(500, &json!({"errors": [HOSTILE, HOSTILE]}))]);
+    for server in &servers {
+        let url = server.url();
+        for arguments in [
+            &["status", "--nodes", &url][..],
+            &["status", "--json", "--nodes", &url],
+            &["check", "--nodes", &url],
+            &["check", "--json", "--nodes", &url],
+            &["wait", "--timeout", "300ms", "--nodes", &url],
+            &["wait", "--json", "--timeout", "300ms", "--nodes", &url],
+        ] {
+            let output = run(&mut vault_unseal(arguments));
+            for stream in [output.stdout, output.stderr] {
+                assert_harmless(&String::from_utf8(stream).unwrap());
+            }
+        }
     }
 }
 

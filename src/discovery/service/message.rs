@@ -110,6 +110,22 @@ mod tests {
         reply
     }
 
+    proptest::proptest! {
+        #[test]
+        fn damaged_answer_is_never_quoted(at: usize, byte: u8, cut: usize, flags: [u8; 2]) {
+            let query = query();
+            let mut reply = answer(&query, [flags[0] | 0x80, flags[1]], b"\x0fcanary-3Nn0dYrJ\x00");
+            let at = at % reply.len();
+            reply[at] = byte;
+            reply.truncate(cut % (reply.len() + 1));
+            if let Err(said) = Answer::read(&reply) {
+                proptest::prop_assert!(!said.to_string().contains("canary"), "{said}");
+            }
+            let said = invalid("canary-3Nn0dYrJ".parse::<Name<Array<255>>>().map(drop));
+            proptest::prop_assert!(!crate::external::error::io(&said).contains("canary"));
+        }
+    }
+
     fn query() -> Query {
         Query::new("_vault._tcp.example").expect("a name")
     }

@@ -20,4 +20,4 @@ pub use shell::{shell, shell_word};
 pub use toml::toml;
 
 #[cfg(test)]
-mod systemd;
+mod tests;
