@@ -140,7 +140,7 @@ fn error_types_never_format_an_error_of_a_library() {
 fn errors_are_formatted_by_name_only_where_they_are_ours() {
     // `{error}` of a text that external::error made, or of an error type of ours: the line, or one of those before it in the
     // same block, shows which.
-    let made = ["error::io(", "error::json(", "error::task(", "error::resolver(", "error::http("];
+    let made = ["error::io(", "error::json(", "error::task(", "error::resolver(", "error::of_exchange("];
     let ours = [
         "labelled(",        // report: `dyn Explain`
         "in_one_line(",     // the same

@@ -5,7 +5,7 @@ use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
@@ -84,7 +84,7 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
     let (status, body) = timeout(LIMIT, exchange(stream, request))
         .await
         .map_err(|_| broken(format!("none within {}", humantime::format_duration(LIMIT))))?
-        .map_err(|reason| broken(reason.to_owned()))?;
+        .map_err(|error| broken(error::of_exchange(error.as_ref()).to_owned()))?;
     if status == 200 {
         return serde_json::from_slice(&body).map_err(|error| broken(error::json(&error)));
     }
@@ -94,26 +94,20 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
     }
 }
 
-/// Errors: why there is no answer.
-async fn exchange(stream: UnixStream, request: &Request) -> Result<(u16, Bytes), &'static str> {
-    let failed = |error: hyper::Error| error::http(&error);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
+async fn exchange(
+    stream: UnixStream,
+    request: &Request,
+) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let unsaid = "the request cannot be written";
     let request = hyper::Request::builder()
         .method(request.method())
         .uri(request.path())
         .header(HOST, "vault-unseal")
         .header(CONTENT_TYPE, "application/json")
-        .body(Full::<Bytes>::from(request.body().map_err(|_| unsaid)?))
-        .map_err(|_| unsaid)?;
-    let response = sender.send_request(request).await.map_err(failed)?;
+        .body(Full::<Bytes>::from(request.body()?))?;
+    let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await;
-    let body = body.map_err(|error| match error.downcast_ref::<hyper::Error>() {
-        Some(error) => error::http(error),
-        None if error.is::<LengthLimitError>() => "it is larger than 8 MiB",
-        None => "the connection failed",
-    })?;
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await?;
     Ok((status, body.to_bytes()))
 }

@@ -127,14 +127,19 @@ pub fn url(error: url::ParseError) -> &'static str {
     }
 }
 
-/// Why HTTP over the control socket failed.
-pub fn http(error: &hyper::Error) -> &'static str {
+/// Why a request over HTTP has no answer that could be used.
+pub fn of_exchange(error: &(dyn std::error::Error + 'static)) -> &'static str {
+    let Some(error) = error.downcast_ref::<hyper::Error>() else {
+        return if error.is::<http_body_util::LengthLimitError>() {
+            "the answer is too large"
+        } else {
+            "the request cannot be made"
+        };
+    };
     if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         "the connection was closed before the end of the answer"
     } else if error.is_parse() {
         "the answer is not HTTP"
-    } else if error.is_timeout() {
-        "no answer in time"
     } else {
         "the connection failed"
     }

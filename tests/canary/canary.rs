@@ -31,12 +31,15 @@ impl Canary {
             secret.as_bytes().windows(PART).map(|part| String::from_utf8(part.to_vec()).unwrap()).collect();
         for bytes in [secret.as_bytes(), &bytes] {
             for part in bytes.windows(6) {
-                let list = |form: fn(&u8) -> String| part.iter().map(form).collect::<Vec<_>>().join(",");
+                let joined = |form: fn(&u8) -> String, between| {
+                    part.iter().map(form).collect::<Vec<_>>().join(between)
+                };
+                let list = |form| joined(form, ",");
                 traces.push(list(|byte| format!("{byte}")));
                 traces.push(list(|byte| format!("{byte:x}")));
                 traces.push(list(|byte| format!("{byte:#x}")));
-                traces.push(part.iter().map(|byte| format!("\\x{byte:02x}")).collect());
-                traces.push(part.iter().map(|byte| format!("{byte:02x}")).collect());
+                traces.push(joined(|byte| format!("\\x{byte:02x}"), ""));
+                traces.push(joined(|byte| format!("{byte:02x}"), ""));
             }
         }
         Self { text, traces }

@@ -102,7 +102,9 @@ fn hostile_text_of_the_socket_is_shown_harmlessly() {
                                 "problem": {"kind": text, "message": text, "advice": text}})];
             let daemon = FakeDaemon::says(200, json!({"nodes": nodes, "names": names}).to_string());
             let said = verbs(&daemon, &url);
-            said.iter().for_each(|said| assert_harmless(said));
+            for said in &said {
+                assert_harmless(said);
+            }
             if state != text && state != "sealed" && text == HOSTILE {
                 assert!(
                     said[0].contains("[2J") && said[0].contains("red"),
@@ -112,7 +114,9 @@ fn hostile_text_of_the_socket_is_shown_harmlessly() {
             }
         }
         let daemon = FakeDaemon::says(409, json!({"error": text}).to_string());
-        verbs(&daemon, &url).iter().for_each(|said| assert_harmless(said));
+        for said in verbs(&daemon, &url) {
+            assert_harmless(&said);
+        }
     }
 }
 

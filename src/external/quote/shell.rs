@@ -45,7 +45,8 @@ mod tests {
 
     /// What bash makes of each line's one word.
     fn read_back(quoted: &[String]) -> Vec<Vec<u8>> {
-        let script: String = quoted.iter().map(|word| format!("printf '%s\\0' {word}\n")).collect();
+        let script =
+            quoted.iter().map(|word| format!("printf '%s\\0' {word}\n")).collect::<Vec<_>>().concat();
         let output = Command::new("bash").args(["-c", &script]).env("LC_ALL", "C.UTF-8").output().unwrap();
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         let mut words: Vec<_> = output.stdout.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();

@@ -119,7 +119,8 @@ proptest::proptest! {
     ) {
         let words: Vec<Vec<u8>> = bytes.into_iter().chain(texts.into_iter().map(String::into_bytes)).collect();
         let quoted = |word: &Vec<u8>| exec_argument(OsStr::from_bytes(word)).unwrap();
-        let lines: String = words.iter().map(|word| format!("ExecStartPre=/bin/true {}\n", quoted(word))).collect();
+        let line = |word| format!("ExecStartPre=/bin/true {}\n", quoted(word));
+        let lines = words.iter().map(line).collect::<Vec<_>>().concat();
         let Some(said) = verify(&lines) else { return Ok(()) };
         let read: BTreeSet<Vec<u8>> = behind(&said, "Command Line: /bin/true ")
             .map(|word| unescaped(word.strip_prefix(b"\"").and_then(|word| word.strip_suffix(b"\"")).unwrap_or(word)))
