@@ -13,7 +13,7 @@ use std::process::Command;
 fn verify(lines: &str) -> Option<Vec<u8>> {
     let directory = tempfile::tempdir().unwrap();
     let unit = directory.path().join("quoted.service");
-    std::fs::write(&unit, format!("[Service]\n{lines}")).unwrap();
+    std::fs::write(&unit, format!("[Service]\nExecStart=/bin/true\n{lines}")).unwrap();
     let output = Command::new("systemd-analyze")
         .args(["verify", "--man=no"])
         .arg(&unit)
