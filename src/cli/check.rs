@@ -29,6 +29,7 @@ use machine::Machine;
 use rustix::process::geteuid;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Checks everything and prints the findings.
 pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Exit {
@@ -73,14 +74,16 @@ impl Checked {
         flags: &Overrides,
         as_root: bool,
     ) -> Result<Self, Exit> {
-        let machine = match origin {
-            Origin::Standard { root } => Machine::new(root, as_root),
-            Origin::File(_) => Machine::new(Path::new("/"), as_root),
+        let loaded = config::load(origin, environment, flags, Purpose::Unseal);
+        let root = match origin {
+            Origin::Standard { root } => root,
+            Origin::File(_) => Path::new("/"),
         };
+        let trusted = loaded.as_ref().map(|loaded| Arc::clone(&loaded.settings.trusted)).unwrap_or_default();
+        let machine = Machine::new(root, as_root, trusted);
         let service = machine.service();
         let standard = matches!(origin, Origin::Standard { .. });
         let place = Place { machine: &machine, service: service.as_ref(), standard };
-        let loaded = config::load(origin, environment, flags, Purpose::Unseal);
         let mut findings = Findings::default();
         match &loaded {
             Ok(loaded) => configured(loaded, &mut findings),

@@ -21,7 +21,7 @@ impl<'a> Scene<'a> {
     /// Looks all names up.
     pub(super) async fn of(settings: &'a Settings) -> Result<Self, TlsFileError> {
         let names = names(settings).await;
-        let targets = targets(settings, &names)?;
+        let targets = targets(settings, &names).await?;
         Ok(Self { settings, names, targets, looked_up: Instant::now() })
     }
 
@@ -44,7 +44,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Puts in the servers that only the daemon still knows: DNS does not have them now.
-    pub(super) fn add_known(&mut self, told: &Told) {
+    pub(super) async fn add_known(&mut self, told: &Told) {
         for known in told.nodes() {
             let Some(found_by) = &known.found_by else { continue };
             let Ok(address) = known.address.parse() else { continue };
@@ -54,7 +54,7 @@ impl<'a> Scene<'a> {
             let cluster = self.settings.clusters.iter().find(|cluster| cluster.name == known.cluster);
             let Some(cluster) = cluster else { continue };
             let found_by = cluster.discoveries.iter().find(|discovery| discovery.to_string() == *found_by);
-            let (Some(found_by), Ok(access)) = (found_by, Access::to(cluster)) else { continue };
+            let (Some(found_by), Ok(access)) = (found_by, Access::read(cluster).await) else { continue };
             let node = Node { address, name: known.tls_name.clone() };
             let mut target = Target::of(cluster, &access, &node, Some(found_by.clone()));
             target.in_dns = is_in_dns(&self.names, &target).or(known.in_dns).unwrap_or(true);

@@ -73,7 +73,7 @@ fn file(
 ) -> Option<Loaded> {
     let at = machine.at(path);
     let source = Source::File(at.clone());
-    let loaded = match source.load() {
+    let loaded = match source.load(&machine.trusted) {
         Ok(loaded) => Ok(loaded),
         Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
             let advice = format!(
