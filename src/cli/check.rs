@@ -16,12 +16,14 @@ mod service;
 mod show;
 mod takeover;
 
+use super::credentials::{self, View};
 use super::names::names;
 use super::start::runtime;
 use super::status::json;
 use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::report::style::Style;
+use crate::systemd::units::Unit;
 use crate::{descriptors, protect};
 use cluster::{Place, Seen};
 use finding::{Findings, Severity};
@@ -95,6 +97,7 @@ impl Checked {
                 if as_root {
                     readable::check(&machine, loaded, &service.unit, &mut findings);
                 }
+                sources(&machine, loaded, &service.unit, &mut findings);
             }
             service::check(&machine, service.as_ref(), &mut findings);
         }
@@ -124,6 +127,16 @@ impl Checked {
     /// For machines: one line.
     pub fn json(&self) -> serde_json::Result<String> {
         json(&self.findings)
+    }
+}
+
+/// Where the service's credentials come from.
+fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
+    let directory = Path::new("/run/credentials").join(machine::SERVICE);
+    let view = View { root: machine.root(), inside: false };
+    for problem in credentials::judge(&loaded.settings, unit, &directory, &view) {
+        let severity = if problem.is_refusal() { Severity::Problem } else { Severity::Warning };
+        findings.explain(severity, "credentials", &problem);
     }
 }
 

@@ -15,6 +15,9 @@ const STORES: [&str; 3] = ["/etc/credstore", "/run/credstore", "/usr/lib/credsto
 const ENCRYPTED_STORES: [&str; 3] =
     ["/etc/credstore.encrypted", "/run/credstore.encrypted", "/usr/lib/credstore.encrypted"];
 
+/// What the service has directories of its own for (`PrivateTmp=`).
+const REPLACED: [&str; 2] = ["/tmp", "/var/tmp"];
+
 /// A credential whose source is not as it must be, or cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CredentialProblem {
@@ -60,18 +63,26 @@ pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
     // systemd names it after the unit.
     let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     match Unit::load(Path::new("/"), name) {
-        Some(unit) => judge(settings, &unit, &directory, Path::new("/")),
+        Some(unit) => judge(settings, &unit, &directory, &View { root: Path::new("/"), inside: true }),
         None => Vec::new(),
     }
 }
 
+/// From where a machine is looked at.
+pub(super) struct View<'a> {
+    /// Its root directory.
+    pub(super) root: &'a Path,
+    /// From inside the service, whose sandbox shows other directories in some places.
+    pub(super) inside: bool,
+}
+
 /// Judges the sources of all credentials that the settings use and the unit loads from files. `directory` is where the
-/// service finds its credentials, `root` the root directory of its machine.
+/// service finds its credentials.
 pub(super) fn judge(
     settings: &Settings,
     unit: &Unit,
     directory: &Path,
-    root: &Path,
+    view: &View<'_>,
 ) -> Vec<CredentialProblem> {
     let judged = uses(settings, directory).into_iter().filter_map(|(name, content)| {
         let Some(CredentialOrigin::File { path, encrypted, .. }) = unit.credential(&name) else {
@@ -79,7 +90,7 @@ pub(super) fn judge(
         };
         // Nobody but this machine can read what is encrypted.
         let content = if encrypted { Content::Authority } else { content };
-        problem(name, &path, encrypted, content, &settings.trusted, root)
+        problem(name, &path, encrypted, content, &settings.trusted, view)
     });
     judged.collect()
 }
@@ -90,7 +101,7 @@ fn problem(
     encrypted: bool,
     content: Content,
     trusted: &Trusted,
-    root: &Path,
+    view: &View<'_>,
 ) -> Option<CredentialProblem> {
     let stores = if encrypted { ENCRYPTED_STORES } else { STORES };
     let candidates: Vec<PathBuf> = if path.is_absolute() {
@@ -103,8 +114,11 @@ fn problem(
         return Some(CredentialProblem::Unseen { name, path: path.to_owned() });
     }
     for path in candidates {
-        let at = root.join(path.strip_prefix("/").unwrap_or(&path));
+        let at = view.root.join(path.strip_prefix("/").unwrap_or(&path));
         return match judge_source(&at, content, trusted) {
+            SourceVerdict::Missing if view.inside && REPLACED.iter().any(|own| path.starts_with(own)) => {
+                Some(CredentialProblem::Unseen { name, path })
+            }
             SourceVerdict::Missing => continue,
             SourceVerdict::Good => None,
             SourceVerdict::Unseen(_) => Some(CredentialProblem::Unseen { name, path }),

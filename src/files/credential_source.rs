@@ -13,8 +13,6 @@ const UNSEEN: u32 = 65534;
 /// Any right of others, and of anybody.
 const OTHERS: u32 = 0o007;
 const ANYBODY: u32 = 0o777;
-/// What a sandbox may have replaced by directories of its own (`PrivateTmp=`).
-const REPLACED: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// What is known of the file behind a credential.
 #[derive(Debug)]
@@ -50,9 +48,7 @@ pub fn judge_source(path: &Path, content: Content, trusted: &Trusted) -> SourceV
         Ok(Found { .. }) => Some(FileRefusal::Directory),
         Err(stop) => match (stop.refused, stop.errno) {
             (Some(refused), _) => Some(refused),
-            (None, Errno::NOENT) if !REPLACED.iter().any(|directory| path.starts_with(directory)) => {
-                return SourceVerdict::Missing;
-            }
+            (None, Errno::NOENT) => return SourceVerdict::Missing,
             // What a sandbox hides has no mode at all.
             (None, Errno::ACCESS) if stop.mode & OTHERS == 0 && stop.mode & ANYBODY != 0 => None,
             (None, _) => return unseen(&stop.at),
