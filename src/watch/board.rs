@@ -192,8 +192,11 @@ impl Board {
 
     /// Replaces what is wrong beside the nodes: it is shown with their states for as long as it lasts.
     pub fn warn(&self, warnings: Vec<String>) {
-        *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings;
-        self.changed.notify_one();
+        let mut current = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if *current != warnings {
+            *current = warnings;
+            self.changed.notify_one();
+        }
     }
 
     /// All states in one line, which names are in trouble, and what is wrong beside them.

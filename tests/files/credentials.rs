@@ -45,8 +45,10 @@ fn source_that_others_can_read_is_told_in_journal_and_status() {
     daemon.wait_for_line(&told);
     let status = notify.wait_for("STATUS=1 node: 1 unsealed; warning: credential");
     assert!(status.text.contains(&told), "{}", status.text);
+    drop(daemon);
 
     mode(&source, 0o600);
-    daemon.hangup();
-    notify.wait_for("STATUS=1 node: 1 unsealed");
+    let mut daemon = Daemon::start(&mut mounted(&setup, &with_environment));
+    daemon.wait_for_line(": unsealed (active)");
+    assert!(!daemon.output().contains("comes from"), "{}", daemon.output());
 }

@@ -132,7 +132,7 @@ fn others_go_on(spoil: impl Fn(&Home) -> Option<Hung>) {
     let hung = spoil(&home);
     // Connections fail, and so the files are looked at again.
     drop(secure);
-    notify.wait_for("STATUS=2 nodes: 1 unsealed, 1 unreachable");
+    notify.wait_for("STATUS=2 nodes: 1 unreachable, 1 unsealed");
     if hung.is_none() {
         daemon.wait_for_line("certificates changed on disk, but");
     } else {
