@@ -89,3 +89,18 @@ pub(super) fn with_settings(
     runtime.shutdown_background();
     Some(exit)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn unit_allows_more_tasks_than_there_are_threads() {
+        for unit in [
+            include_str!("../../systemd/vault-unseal.service"),
+            include_str!("../../systemd/vault-unsealed-wait.service"),
+        ] {
+            let tasks = unit.lines().find_map(|line| line.strip_prefix("TasksMax=")).expect("a limit");
+            let tasks: usize = tasks.parse().expect("a number");
+            assert!(tasks > super::MOST_THREADS + 16, "{tasks}");
+        }
+    }
+}
