@@ -120,6 +120,7 @@ impl<'a> Judge<'a> {
         }
         let strict = self.content == Content::Shares || self.is_foreign(stat.st_gid);
         if mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITES != 0 && strict) {
+            let sticky = sticky && self.content == Content::Shares;
             return Err(FileRefusal::DirectoryMode { directory, mode, sticky });
         }
         self.list(opened, path, Some(path))

@@ -28,6 +28,12 @@ pub(super) fn certificates(
     Ok(certificates)
 }
 
+/// Every certificate of a PEM file that is one; what else is in it is passed over.
+pub(super) fn parsable(path: &Path, trusted: &Trusted) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    let text = read("certificate file", path, Content::Authority, trusted)?;
+    Ok(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect())
+}
+
 /// Every certificate of every file in a directory, with the file. One that cannot be used refuses them all: whom to
 /// trust is not to depend on which of them can be read.
 pub(super) fn directory(

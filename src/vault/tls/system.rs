@@ -3,6 +3,7 @@
 
 use super::{TlsFileError, files};
 use crate::accounts::Trusted;
+use crate::files::FileRefusal;
 use rustls::pki_types::CertificateDer;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -26,20 +27,20 @@ pub(super) fn places() -> Vec<PathBuf> {
     vec![bundle().unwrap_or_else(|| PathBuf::from(DIRECTORY))]
 }
 
-/// Every certificate in them. Ones that somebody else can write are refused; what is no certificate is passed over in a
-/// directory, where only names as openssl-rehash(1ssl) makes them count.
+/// Every certificate in them. Files that somebody else can write are refused. What is no certificate is passed over: the
+/// store is not made for this program, and has more than it needs.
 pub(super) fn certificates(trusted: &Trusted) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let mut found = Vec::new();
     for place in places() {
-        if !place.is_dir() {
-            found.extend(files::certificates(&place, trusted)?);
-            continue;
-        }
-        for file in files::listing(&place, trusted)?.iter().filter(|file| is_rehashed(file)) {
-            match files::certificates(file, trusted) {
-                Err(TlsFileError::Empty { .. }) => {}
-                certificates => found.extend(certificates?),
+        let files = match files::listing(&place, trusted) {
+            Err(TlsFileError::Unreadable { cause: FileRefusal::NotADirectory, .. }) => vec![place],
+            Err(TlsFileError::Unreadable { cause: FileRefusal::Missing, .. }) => {
+                return Err(TlsFileError::NoSystemRoots(format!(": there is no {}", place.display())));
             }
+            listed => listed?.into_iter().filter(|file| is_rehashed(file)).collect(),
+        };
+        for file in files {
+            found.extend(files::parsable(&file, trusted)?);
         }
     }
     Ok(found)
