@@ -13,6 +13,7 @@ pub mod descriptors;
 pub mod discovery;
 pub mod explain;
 pub mod external;
+pub mod files;
 pub mod protect;
 pub mod report;
 pub mod shares;

@@ -8,7 +8,8 @@ pub use user::User;
 
 /// The text of passwd(5). Directory services are not asked: they may take their time.
 fn passwd() -> String {
-    std::fs::read_to_string("/etc/passwd").unwrap_or_default()
+    let text = crate::files::text(std::path::Path::new("/etc/passwd"));
+    text.map(|text| text.to_string()).unwrap_or_default()
 }
 
 /// Name and number of each account in the text of passwd(5).

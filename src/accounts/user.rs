@@ -15,9 +15,9 @@ impl User {
         Self { uid, name: name_in(&super::passwd(), uid) }
     }
 
-    /// Whom a share file may belong to when this user runs us.
-    pub(crate) fn or_root(&self) -> String {
-        if self.uid == 0 { "root".to_owned() } else { format!("root or {self}, who runs this") }
+    /// Its number.
+    pub(crate) fn number(&self) -> u32 {
+        self.uid
     }
 
     /// The word for `chown`.

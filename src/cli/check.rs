@@ -16,6 +16,7 @@ mod service;
 mod show;
 mod takeover;
 
+use super::credentials::{self, View};
 use super::names::names;
 use super::start::runtime;
 use super::status::json;
@@ -23,6 +24,7 @@ use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::external::{error, quote};
 use crate::report::style::Style;
+use crate::systemd::units::Unit;
 use crate::{descriptors, protect};
 use cluster::{Place, Seen};
 use finding::{Findings, Severity};
@@ -30,6 +32,7 @@ use machine::Machine;
 use rustix::process::geteuid;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Checks everything and prints the findings.
 pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Exit {
@@ -74,14 +77,16 @@ impl Checked {
         flags: &Overrides,
         as_root: bool,
     ) -> Result<Self, Exit> {
-        let machine = match origin {
-            Origin::Standard { root } => Machine::new(root, as_root),
-            Origin::File(_) => Machine::new(Path::new("/"), as_root),
+        let loaded = config::load(origin, environment, flags, Purpose::Unseal);
+        let root = match origin {
+            Origin::Standard { root } => root,
+            Origin::File(_) => Path::new("/"),
         };
+        let trusted = loaded.as_ref().map(|loaded| Arc::clone(&loaded.settings.trusted)).unwrap_or_default();
+        let machine = Machine::new(root, as_root, trusted);
         let service = machine.service();
         let standard = matches!(origin, Origin::Standard { .. });
         let place = Place { machine: &machine, service: service.as_ref(), standard };
-        let loaded = config::load(origin, environment, flags, Purpose::Unseal);
         let mut findings = Findings::default();
         match &loaded {
             Ok(loaded) => configured(loaded, &mut findings),
@@ -93,6 +98,7 @@ impl Checked {
                 if as_root {
                     readable::check(&machine, loaded, &service.unit, &mut findings);
                 }
+                sources(&machine, loaded, &service.unit, &mut findings);
             }
             service::check(&machine, service.as_ref(), &mut findings);
         }
@@ -122,6 +128,16 @@ impl Checked {
     /// For machines: one line.
     pub fn json(&self) -> serde_json::Result<String> {
         json(&self.findings)
+    }
+}
+
+/// Where the service's credentials come from.
+fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
+    let directory = Path::new("/run/credentials").join(machine::SERVICE);
+    let view = View { root: machine.root(), inside: false };
+    for problem in credentials::judge(&loaded.settings, unit, &directory, &view) {
+        let severity = if problem.is_refusal() { Severity::Problem } else { Severity::Warning };
+        findings.explain(severity, "credentials", &problem);
     }
 }
 

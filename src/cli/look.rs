@@ -34,17 +34,17 @@ pub(super) struct Look {
 }
 
 /// Every server of `settings`, with those that `names` stand for.
-pub(super) fn targets(settings: &Settings, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
+pub(super) async fn targets(settings: &Settings, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
     let mut targets = Vec::new();
     for cluster in &settings.clusters {
-        targets.extend(of_cluster(cluster, names)?);
+        targets.extend(of_cluster(cluster, names).await?);
     }
     Ok(targets)
 }
 
 /// The servers of one cluster.
-pub(super) fn of_cluster(cluster: &Cluster, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
-    let access = Access::to(cluster)?;
+pub(super) async fn of_cluster(cluster: &Cluster, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
+    let access = Access::read(cluster).await?;
     let mut targets: Vec<Target> = Vec::new();
     let configured = cluster.nodes.iter().map(|address| (Node::from(address.clone()), None));
     let found = names.iter().filter(|name| name.cluster == cluster.name);

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod credentials;
 mod enroll;
 mod exit;
 mod hold;

@@ -1,10 +1,12 @@
 //! Share sources are proved when the daemon starts, so that a broken one is reported then and not at the next outage.
 
+use crate::accounts::Trusted;
 use crate::config::Settings;
 use crate::explain::Explain;
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::shares::{Notice, ShareError, Source};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -16,7 +18,7 @@ const SERVERS_FIRST: Duration = Duration::from_secs(2);
 pub(super) fn sources(settings: &Settings) -> Result<Vec<Notice>, ShareError> {
     let mut oddities = Vec::new();
     for source in of(settings) {
-        oddities.extend(source.prove()?);
+        oddities.extend(source.prove(&settings.trusted)?);
     }
     Ok(oddities)
 }
@@ -29,12 +31,15 @@ pub(super) fn with_the_tpm(settings: &Settings) -> Option<JoinHandle<()>> {
     if sealed.is_empty() {
         return None;
     }
+    let trusted: Arc<Trusted> = Arc::clone(&settings.trusted);
     Some(tokio::spawn(async move {
         sleep(SERVERS_FIRST).await;
         for source in sealed {
             let name = source.to_string();
             // Fails only if the runtime ends.
-            let Ok(loaded) = tokio::task::spawn_blocking(move || source.load()).await else { return };
+            let trusted = Arc::clone(&trusted);
+            let loaded = tokio::task::spawn_blocking(move || source.load(&trusted)).await;
+            let Ok(loaded) = loaded else { return };
             match loaded {
                 Ok(loaded) => {
                     tracing::info!("the TPM opens {name}");

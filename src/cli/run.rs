@@ -3,17 +3,18 @@
 use super::prove::{self, notice};
 use super::say::say;
 use super::start::{fail, load, runtime};
-use super::{ConfigArguments, Exit};
+use super::{ConfigArguments, Exit, credentials};
 use crate::config::{Loaded, Purpose, Settings};
 use crate::descriptors::{self, Shortage};
 use crate::explain::Explain;
 use crate::external::error;
 use crate::external::quote::sentence;
+use crate::files::{self, Slow};
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
-use crate::watch::{Holds, Watch};
+use crate::watch::{ClusterContexts, Holds, Watch};
 use crate::{config, control, protect, shares, vault};
 use std::future::pending;
 use std::path::Path;
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::{Interval, interval};
+use tokio::time::{Interval, interval, timeout_at};
 
 /// Watches and unseals until stopped.
 pub(super) fn run(arguments: &ConfigArguments) -> Exit {
@@ -39,9 +40,12 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
     };
     let log = journal::start(loaded.settings.log_level);
     // Proved now, so that a broken source is reported at boot and not at the next outage.
-    let oddities = match prove::sources(&loaded.settings) {
-        Ok(oddities) => oddities,
-        Err(error) => return fail(&error, Exit::Config),
+    let settings = loaded.settings.clone();
+    let read = files::within(files::READ_LIMIT, move || Files::read(&settings, &ClusterContexts::default()));
+    let Files { oddities, clusters } = match read {
+        Some(Ok(read)) => read,
+        Some(Err(error)) => return fail(error.as_ref(), Exit::Config),
+        None => return fail(&Slow, Exit::Failed),
     };
     let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
     let runtime = match runtime() {
@@ -54,19 +58,20 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
     if taken.is_some() {
         holds = holds.unkept();
     }
-    let exit =
-        runtime.block_on(
-            Daemon { arguments, watch: Watch::new(holds), log, proof: None, shortage: shortage.clone() }
-                .live(&loaded.settings, directory.as_deref().filter(|_| taken.is_none()), || {
-                    started(&loaded, &oddities, &protection);
-                    if let Some(shortage) = &shortage {
-                        notice(shortage);
-                    }
-                    if let Some(taken) = &taken {
-                        notice(taken);
-                    }
-                }),
-        );
+    let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds), log, shortage.clone()).live(
+        &loaded.settings,
+        clusters,
+        directory.as_deref().filter(|_| taken.is_none()),
+        || {
+            started(&loaded, &oddities, &protection);
+            if let Some(shortage) = &shortage {
+                notice(shortage);
+            }
+            if let Some(taken) = &taken {
+                notice(taken);
+            }
+        },
+    ));
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     exit
@@ -110,7 +115,36 @@ struct Daemon<'a> {
     proof: Option<JoinHandle<()>>,
     /// Too few file descriptors, as was said.
     shortage: Option<Shortage>,
+    /// A reload under way.
+    reload: Option<Reload>,
+    /// Another was asked for meanwhile.
+    reload_again: bool,
+    /// The sources of credentials are being judged.
+    judgement: Option<JoinHandle<()>>,
 }
+
+/// What the files that a configuration names say.
+struct Files {
+    oddities: Vec<shares::Notice>,
+    clusters: ClusterContexts,
+}
+
+impl Files {
+    /// Proves the share sources, and reads the TLS files of clusters that changed. Blocks on the file system.
+    fn read(settings: &Settings, earlier: &ClusterContexts) -> Result<Self, Failure> {
+        let oddities = prove::sources(settings).map_err(boxed)?;
+        let clusters = earlier.changed_to(settings).map_err(boxed)?;
+        Ok(Self { oddities, clusters })
+    }
+}
+
+/// Files that are read off the loop.
+struct Reload {
+    files: JoinHandle<Result<(Loaded, Files), Failure>>,
+    deadline: Instant,
+}
+
+type Failure = Box<dyn Explain + Send>;
 
 /// What the signals ask for.
 struct Signals {
@@ -119,8 +153,19 @@ struct Signals {
     hangup: Signal,
 }
 
-impl Daemon<'_> {
-    async fn live(mut self, settings: &Settings, directory: Option<&Path>, started: impl FnOnce()) -> Exit {
+impl<'a> Daemon<'a> {
+    fn new(arguments: &'a ConfigArguments, watch: Watch, log: Log, shortage: Option<Shortage>) -> Self {
+        let (proof, reload, judgement) = (None, None, None);
+        Self { arguments, watch, log, proof, shortage, reload, reload_again: false, judgement }
+    }
+
+    async fn live(
+        mut self,
+        settings: &Settings,
+        clusters: ClusterContexts,
+        directory: Option<&Path>,
+        started: impl FnOnce(),
+    ) -> Exit {
         let mut signals = match signals() {
             Ok(signals) => signals,
             Err(error) => {
@@ -128,9 +173,7 @@ impl Daemon<'_> {
                 return Exit::Failed;
             }
         };
-        if let Err(error) = self.watch.apply(settings) {
-            return fail(&error, Exit::Config);
-        }
+        self.watch.apply(clusters);
         started();
         if let Some(directory) = directory {
             if let Err(error) = control::listen(directory, Arc::clone(self.watch.board())) {
@@ -147,6 +190,7 @@ impl Daemon<'_> {
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
                 _ = signals.hangup.recv() => self.reload(),
+                read = outcome(&mut self.reload) => self.reloaded(read),
                 () = self.watch.discover() => self.suffice(),
                 () = board.changed() => notify::status(&board.summary()),
                 () = tick(&mut watchdog) => {
@@ -172,19 +216,51 @@ impl Daemon<'_> {
         self.shortage = shortage;
     }
 
-    /// Begins to prove with the TPM what can be proved only with it.
+    /// Begins to prove with the TPM what can be proved only with it, and to judge where credentials come from.
     fn prove(&mut self, settings: &Settings) {
         if let Some(earlier) = self.proof.take() {
             earlier.abort();
         }
         self.proof = prove::with_the_tpm(settings);
+        if let Some(earlier) = self.judgement.take() {
+            earlier.abort();
+        }
+        let (settings, board) = (settings.clone(), Arc::clone(self.watch.board()));
+        self.judgement = Some(tokio::spawn(async move {
+            let judged = tokio::task::spawn_blocking(move || credentials::of_this_process(&settings)).await;
+            let Ok(problems) = judged else { return };
+            for problem in &problems {
+                notice(problem);
+            }
+            let refused = problems.iter().filter(|problem| problem.is_refusal());
+            board.warn(refused.map(ToString::to_string).collect());
+        }));
     }
 
-    /// Reads the configuration again. A bad one changes nothing.
+    /// Begins to read the configuration again, and what it names, off the loop.
     fn reload(&mut self) {
+        if self.reload.is_some() {
+            self.reload_again = true;
+            return;
+        }
         notify::reloading();
-        match self.try_reload() {
-            Ok(loaded) => {
+        let (origin, overrides) = (self.arguments.origin(), self.arguments.overrides());
+        let earlier = self.watch.clusters();
+        let files = tokio::task::spawn_blocking(move || {
+            let environment = config::Environment::of_process();
+            let loaded = config::load(&origin, &environment, &overrides, Purpose::Unseal).map_err(boxed)?;
+            let files = Files::read(&loaded.settings, &earlier)?;
+            Ok((loaded, files))
+        });
+        self.reload = Some(Reload { files, deadline: Instant::now() + files::READ_LIMIT });
+    }
+
+    /// Uses what was read. A bad configuration changes nothing.
+    fn reloaded(&mut self, read: Result<(Loaded, Files), Failure>) {
+        self.reload = None;
+        match read {
+            Ok((loaded, files)) => {
+                self.replace(&loaded, files);
                 tracing::info!(
                     message_id = Message::Reloaded.id(),
                     "configuration reloaded: {}",
@@ -198,23 +274,17 @@ impl Daemon<'_> {
             ),
         }
         notify::ready(&self.watch.board().summary());
+        if std::mem::take(&mut self.reload_again) {
+            self.reload();
+        }
     }
 
-    fn try_reload(&mut self) -> Result<Loaded, Box<dyn Explain>> {
-        let environment = config::Environment::of_process();
-        let loaded = config::load(
-            &self.arguments.origin(),
-            &environment,
-            &self.arguments.overrides(),
-            Purpose::Unseal,
-        )
-        .map_err(boxed)?;
-        let oddities = prove::sources(&loaded.settings).map_err(boxed)?;
+    fn replace(&mut self, loaded: &Loaded, files: Files) {
         let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
-        self.watch.apply(&loaded.settings).map_err(boxed)?;
+        self.watch.apply(files.clusters);
         self.log.set_level(loaded.settings.log_level);
         loaded.notices.iter().for_each(|oddity| notice(oddity));
-        for oddity in oddities {
+        for oddity in files.oddities {
             notice(&oddity);
         }
         if let Some(shortage) = &shortage {
@@ -222,11 +292,21 @@ impl Daemon<'_> {
         }
         self.shortage = shortage;
         self.prove(&loaded.settings);
-        Ok(loaded)
     }
 }
 
-fn boxed(error: impl Explain + 'static) -> Box<dyn Explain> {
+/// What came of a reload, at its deadline at the latest; without one, never returns.
+async fn outcome(reload: &mut Option<Reload>) -> Result<(Loaded, Files), Failure> {
+    match reload {
+        Some(Reload { files, deadline }) => match timeout_at((*deadline).into(), files).await {
+            Ok(Ok(read)) => read,
+            _ => Err(boxed(Slow)),
+        },
+        None => pending().await,
+    }
+}
+
+fn boxed(error: impl Explain + Send + 'static) -> Failure {
     Box::new(error)
 }
 

@@ -21,7 +21,7 @@ impl<'a> Scene<'a> {
     /// Looks all names up.
     pub(super) async fn of(settings: &'a Settings) -> Result<Self, TlsFileError> {
         let names = names(settings).await;
-        let targets = targets(settings, &names)?;
+        let targets = targets(settings, &names).await?;
         Ok(Self { settings, names, targets, looked_up: Instant::now() })
     }
 
@@ -44,7 +44,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Puts in the servers that only the daemon still knows: DNS does not have them now.
-    pub(super) fn add_known(&mut self, told: &Told) {
+    pub(super) async fn add_known(&mut self, told: &Told) {
         for known in told.nodes() {
             let Some(found_by) = &known.found_by else { continue };
             let Some(address) = known.address.address() else { continue };
@@ -54,7 +54,7 @@ impl<'a> Scene<'a> {
                 continue;
             }
             let found_by = cluster.discoveries.iter().find(|discovery| *found_by == *discovery.to_string());
-            let (Some(found_by), Ok(access)) = (found_by, Access::to(cluster)) else { continue };
+            let (Some(found_by), Ok(access)) = (found_by, Access::read(cluster).await) else { continue };
             // The name that its certificate must have is not for the socket to say.
             let name = match found_by {
                 Discovery::Addresses(address) => Some(address.host.clone()),

@@ -6,6 +6,7 @@ use crate::config::{self, Environment, Loaded, Purpose, Settings};
 use crate::descriptors;
 use crate::explain::Explain;
 use crate::external::error;
+use crate::files::{self, Slow};
 use crate::report;
 use crate::report::message::Message;
 use crate::systemd::journal;
@@ -13,6 +14,10 @@ use crate::vault::TlsFileError;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tracing::level_filters::LevelFilter;
+
+/// As many threads as there may be beside the loop's own: 32 look names up, and for each cluster two see to its shares
+/// and one to its TLS files. With more clusters whose disks all hang, one waits for another.
+const MOST_THREADS: usize = 256;
 
 /// Says why on standard error, or under systemd as an error in the journal.
 pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
@@ -27,15 +32,28 @@ pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
 
 /// The configuration, or the exit code after having said what is wrong with it.
 pub(super) fn load(arguments: &ConfigArguments, purpose: Purpose) -> Result<Loaded, Exit> {
-    config::load(&arguments.origin(), &Environment::of_process(), &arguments.overrides(), purpose)
-        .map_err(|error| fail(&error, Exit::Config))
+    load_within(files::READ_LIMIT, arguments, purpose).unwrap_or_else(|| Err(fail(&Slow, Exit::Failed)))
+}
+
+/// The same; `None` when the files are not read within `limit`.
+fn load_within(
+    limit: Duration,
+    arguments: &ConfigArguments,
+    purpose: Purpose,
+) -> Option<Result<Loaded, Exit>> {
+    let (origin, overrides) = (arguments.origin(), arguments.overrides());
+    let read = move || config::load(&origin, &Environment::of_process(), &overrides, purpose);
+    let loaded = files::within(limit, read)?;
+    Some(loaded.map_err(|error| fail(&error, Exit::Config)))
 }
 
 /// The loop that everything runs on: one thread, and short-lived ones for names and files.
 pub(super) fn runtime() -> Result<Runtime, Exit> {
     Builder::new_current_thread()
         .enable_all()
-        // Threads that resolve names and read files: made on demand, a bounded number for each purpose.
+        // Threads that resolve names and read files: made on demand, a bounded number for each purpose. TasksMax= in the
+        // unit is above.
+        .max_blocking_threads(MOST_THREADS)
         .thread_keep_alive(Duration::from_millis(100))
         .build()
         .map_err(|error| {
@@ -44,24 +62,46 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
         })
 }
 
-/// Runs a verb that only looks at servers over the configuration.
+/// Runs a verb that only looks at servers over the configuration; `None` when that is not read within `limit`, which
+/// was said.
 pub(super) fn with_settings(
     arguments: &ConfigArguments,
+    limit: Option<Duration>,
     verb: impl AsyncFnOnce(&Settings) -> Result<Exit, TlsFileError>,
-) -> Exit {
-    let loaded = match load(arguments, Purpose::Observe) {
+) -> Option<Exit> {
+    let limit = limit.map_or(files::READ_LIMIT, |limit| limit.min(files::READ_LIMIT));
+    let Some(loaded) = load_within(limit, arguments, Purpose::Observe) else {
+        fail(&Slow, Exit::Failed);
+        return None;
+    };
+    let loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(exit) => return exit,
+        Err(exit) => return Some(exit),
     };
     if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
         say(report::error::render_warning(&shortage));
     }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(exit) => return exit,
+        Err(exit) => return Some(exit),
     };
     let exit = runtime.block_on(verb(&loaded.settings)).unwrap_or_else(|error| fail(&error, Exit::Config));
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
-    exit
+    Some(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn unit_allows_more_tasks_than_there_are_threads() {
+        for unit in [
+            include_str!("../../systemd/vault-unseal.service"),
+            include_str!("../../systemd/vault-unsealed-wait.service"),
+        ] {
+            let tasks = unit.lines().find_map(|line| line.strip_prefix("TasksMax=")).expect("a limit");
+            let tasks: usize = tasks.parse().expect("a number");
+            assert!(tasks > super::MOST_THREADS + 16, "{tasks}");
+        }
+    }
 }

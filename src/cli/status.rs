@@ -25,7 +25,7 @@ const STALLED: &str =
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
-    with_settings(arguments, async |settings| show(settings, options).await)
+    with_settings(arguments, None, async |settings| show(settings, options).await).unwrap_or(Exit::Failed)
 }
 
 async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, TlsFileError> {
@@ -34,7 +34,7 @@ async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, Tl
     let mut last = String::new();
     loop {
         let told = Told::by_daemon_at(&options.socket).await;
-        scene.add_known(&told);
+        scene.add_known(&told).await;
         let mut looks = look_at_all(&scene.targets).await;
         let outsiders = outsiders(&scene.targets, &looks, &told);
         for (target, look) in scene.targets.iter().zip(&mut looks) {

@@ -33,7 +33,12 @@ const EXTEND: Duration = Duration::from_secs(10);
 
 /// Waits as the options say.
 pub(super) fn wait(arguments: &ConfigArguments, options: &WaitArguments) -> Exit {
-    with_settings(arguments, async |settings| wait_for(settings, options).await)
+    let began = Instant::now();
+    let verb = async |settings: &Settings| wait_for(settings, options, began).await;
+    match with_settings(arguments, options.timeout, verb) {
+        Some(exit) => exit,
+        None => Exit::StillSealed,
+    }
 }
 
 /// What is new.
@@ -53,15 +58,21 @@ struct Company<'a> {
     sender: Sender<News>,
 }
 
-async fn wait_for(settings: &Settings, options: &WaitArguments) -> Result<Exit, TlsFileError> {
-    let began = Instant::now();
+async fn wait_for(
+    settings: &Settings,
+    options: &WaitArguments,
+    began: Instant,
+) -> Result<Exit, TlsFileError> {
     // A deadline beyond what the clock can say is none.
     let deadline = options.timeout.and_then(|limit| began.checked_add(limit));
     let (sender, mut news) = channel(16);
     let mut company =
         Company { settings, names: Vec::new(), targets: Vec::new(), states: Vec::new(), sender };
     for (index, cluster) in settings.clusters.iter().enumerate() {
-        company.join(cluster)?;
+        match before(deadline, company.join(cluster)).await {
+            Some(joined) => joined?,
+            None => return Ok(company.end(options, began, Exit::StillSealed)),
+        }
         for discovery in &cluster.discoveries {
             tokio::spawn(search(index, cluster.clone(), discovery.clone(), company.sender.clone()));
         }
@@ -78,7 +89,11 @@ async fn wait_for(settings: &Settings, options: &WaitArguments) -> Result<Exit, 
                 }
             }
             Some(News::Name { cluster, discovery, result }) => {
-                company.learn(cluster, discovery, result, !options.json)?;
+                let learnt = company.learn(cluster, discovery, result, !options.json);
+                match before(deadline, learnt).await {
+                    Some(learnt) => learnt?,
+                    None => return Ok(company.end(options, began, Exit::StillSealed)),
+                }
             }
             None => {
                 company.ask(&Told::by_daemon_at(&options.socket).await);
@@ -92,8 +107,8 @@ async fn wait_for(settings: &Settings, options: &WaitArguments) -> Result<Exit, 
 
 impl Company<'_> {
     /// Follows the servers of a cluster that are not followed yet.
-    fn join(&mut self, cluster: &Cluster) -> Result<(), TlsFileError> {
-        for target in of_cluster(cluster, &self.names)? {
+    async fn join(&mut self, cluster: &Cluster) -> Result<(), TlsFileError> {
+        for target in of_cluster(cluster, &self.names).await? {
             if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address)) {
                 tokio::spawn(follow(self.targets.len(), target.clone(), self.sender.clone()));
                 self.targets.push(target);
@@ -105,7 +120,7 @@ impl Company<'_> {
 
     /// Takes in what a name stands for. A server that it does not stand for any more is still waited for: Kubernetes
     /// takes those that are sealed out of DNS.
-    fn learn(
+    async fn learn(
         &mut self,
         cluster: usize,
         discovery: Discovery,
@@ -130,7 +145,7 @@ impl Company<'_> {
                 say(format_args!("{}: {message}", name.discovery));
             }
         }
-        self.join(cluster)
+        self.join(cluster).await
     }
 
     /// Any server serves, or all do: then every name has to stand for some.
@@ -228,6 +243,14 @@ impl Company<'_> {
 /// unseal, would fail whoever waits for us.
 fn serves(state: &State) -> bool {
     matches!(state, State::Unsealed { role } if *role != Role::StandbyWithoutActive)
+}
+
+/// What comes of reading files, or `None` at the deadline.
+async fn before<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline.into(), work).await.ok(),
+        None => Some(work.await),
+    }
 }
 
 /// The next news, or `None` at the deadline. Tells a waiting service manager to be patient meanwhile.

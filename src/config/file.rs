@@ -1,26 +1,15 @@
-//! Opens configuration files: regular, of a bounded size, owned by root or the running user, and written by nobody
-//! else but their group.
+//! Configuration files. They say who is trusted besides root and the running user, so that nobody but these two may
+//! have written them.
 
-use crate::accounts::User;
-use crate::external::error;
+use crate::accounts::{Trusted, User};
 use crate::external::quote::{sentence, shell};
-use rustix::fs::{Mode, OFlags};
-use rustix::process::geteuid;
+use crate::files::{self, Content, FileRefusal, LARGEST};
 use std::ffi::OsStr;
-use std::fs::{DirEntry, File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-/// No configuration a person writes comes near.
-const LARGEST: u64 = 1024 * 1024;
+use zeroize::Zeroizing;
 
 /// Anybody may write.
 const WORLD_WRITABLE: u32 = 0o002;
-
-/// Of a directory: files are renamed and removed by their owners only.
-const STICKY: u32 = 0o1000;
 
 /// Why a configuration file was not read.
 #[derive(Debug, thiserror::Error)]
@@ -45,12 +34,12 @@ pub enum FileError {
         path: PathBuf,
     },
     /// The system refuses to read it.
-    #[error("{}: cannot be read: {}", sentence(path), error::io(source))]
+    #[error("{}: cannot be read: {cause}", sentence(path))]
     Unreadable {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// Why not.
+        cause: FileRefusal,
     },
     /// It is above the limit.
     #[error("{}: is larger than 1 MiB", sentence(path))]
@@ -67,14 +56,17 @@ pub enum FileError {
         line: usize,
     },
     /// Somebody else can change where the shares are sent.
-    #[error("{}: belongs to {owner}, not to {}, and it decides where key shares are sent", sentence(path), user.or_root())]
+    #[error(
+        "{}: belongs to {owner}, not to {trusted}, and it decides where key shares are sent",
+        sentence(path)
+    )]
     Owner {
         /// The file or directory.
         path: PathBuf,
         /// Its owner.
         owner: User,
-        /// The user we run as.
-        user: User,
+        /// Who may own it.
+        trusted: Box<Trusted>,
     },
     /// Anybody can change where the shares are sent.
     #[error(
@@ -86,6 +78,14 @@ pub enum FileError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// Somebody else can change where the shares are sent, in another way.
+    #[error("{}: {cause}, and it decides where key shares are sent", path.display())]
+    Refused {
+        /// The file or directory.
+        path: PathBuf,
+        /// How.
+        cause: FileRefusal,
     },
 }
 
@@ -100,6 +100,11 @@ impl FileError {
             Self::NotUtf8 { .. } => "config-not-utf8",
             Self::Owner { .. } => "config-owner",
             Self::WorldWritable { .. } => "config-world-writable",
+            Self::Refused { cause, .. } => match cause {
+                FileRefusal::LinkOwner { .. } => "config-link-owner",
+                FileRefusal::AccessList { .. } => "config-access-list",
+                _ => "config-group-writable",
+            },
         }
     }
 
@@ -124,48 +129,32 @@ impl FileError {
                 "Save it as UTF-8; `iconv -f latin1 -t utf-8 {}` shows it converted from Latin-1.",
                 shell(path)
             ),
-            Self::Owner { path, user, .. } => {
+            Self::Owner { path, trusted, .. } => {
                 format!(
                     "Look whether it says what it should, then run `chown {} {}`.",
-                    user.word(),
+                    User::of(trusted.this_process()).word(),
                     shell(path)
                 )
             }
             Self::WorldWritable { path, .. } => {
                 format!("Look whether somebody changed it, then run `chmod o-w {}`.", shell(path))
             }
+            Self::Refused { path, cause } => cause.advice(path),
         }
     }
 }
 
 /// The text of a file; `None` when there is no such file.
-pub(super) fn read(path: &Path) -> Result<Option<String>, FileError> {
-    let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
-    // Non-blocking: opening a pipe must not wait for somebody to write to it.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => File::from(descriptor),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(unreadable(error.into())),
+pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> {
+    let bytes = match files::read(path, Content::Configuration, &Trusted::without_servers(), LARGEST) {
+        Ok(bytes) => bytes,
+        Err(FileRefusal::Missing) => return Ok(None),
+        Err(cause) => return Err(refused(path, cause)),
     };
-    let metadata = file.metadata().map_err(unreadable)?;
-    if metadata.is_dir() {
-        return Err(FileError::Directory { path: path.to_owned() });
-    }
-    if !metadata.is_file() {
-        return Err(FileError::NotRegular { path: path.to_owned() });
-    }
-    refuse_strangers(path, &metadata, geteuid().as_raw())?;
-    refuse_open_directory(path)?;
-    let bytes = read_bounded(file).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(FileError::TooLarge { path: path.to_owned() });
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some(text)),
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
         Err(error) => {
-            let valid = error.utf8_error().valid_up_to();
-            let lines = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
+            let lines = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
             Err(FileError::NotUtf8 { path: path.to_owned(), line: lines + 1 })
         }
     }
@@ -175,68 +164,43 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, FileError> {
 ///
 /// Hidden files do not count, as for a shell's `*.toml`: editors leave them behind.
 pub(super) fn fragments(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
-    let unreadable = |source| FileError::Unreadable { path: directory.to_owned(), source };
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
+    let mut paths = match files::entries(directory, Content::Configuration, &Trusted::without_servers()) {
+        Ok(paths) => paths,
+        Err(FileRefusal::Missing) => return Ok(Vec::new()),
+        Err(cause) => return Err(refused(directory, cause)),
     };
-    let metadata = std::fs::metadata(directory).map_err(unreadable)?;
-    refuse_strangers(directory, &metadata, geteuid().as_raw())?;
-    let entries: Vec<DirEntry> = entries.collect::<Result<_, _>>().map_err(unreadable)?;
-    let mut paths: Vec<PathBuf> =
-        entries.iter().map(DirEntry::path).filter(|path| is_fragment(path)).collect();
-    paths.sort();
+    paths.retain(|path| path.extension() == Some(OsStr::new("toml")));
     Ok(paths)
 }
 
-fn is_fragment(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-    path.extension() == Some(OsStr::new("toml")) && !hidden
-}
-
-fn read_bounded(file: File) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Refuses what somebody else than root and `user`, who runs this, owns or may write.
-///
-/// On the opened file where there is one, so that what is checked is what is read.
-fn refuse_strangers(path: &Path, metadata: &Metadata, user: u32) -> Result<(), FileError> {
-    if metadata.uid() != 0 && metadata.uid() != user {
-        let (owner, user) = (User::of(metadata.uid()), User::of(user));
-        return Err(FileError::Owner { path: path.to_owned(), owner, user });
-    }
-    refuse_world_writable(path, metadata)
-}
-
-fn refuse_world_writable(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
-    if metadata.mode() & WORLD_WRITABLE == 0 {
-        return Ok(());
-    }
-    Err(FileError::WorldWritable { path: path.to_owned(), mode: metadata.mode() & 0o7777 })
-}
-
-/// Refuses a directory in which somebody else can put another file in the place of `path`; `/tmp` is sticky and passes.
-fn refuse_open_directory(path: &Path) -> Result<(), FileError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let unreadable = |source| FileError::Unreadable { path: directory.to_owned(), source };
-    let metadata = std::fs::metadata(directory).map_err(unreadable)?;
-    if metadata.mode() & STICKY != 0 {
-        Ok(())
-    } else {
-        refuse_strangers(directory, &metadata, geteuid().as_raw())
+fn refused(path: &Path, cause: FileRefusal) -> FileError {
+    let path = path.to_owned();
+    match cause {
+        FileRefusal::Missing => FileError::Missing { path },
+        FileRefusal::Directory => FileError::Directory { path },
+        FileRefusal::NotRegular => FileError::NotRegular { path },
+        FileRefusal::Oversized { .. } => FileError::TooLarge { path },
+        FileRefusal::Owner { owner, trusted } => FileError::Owner { path, owner, trusted },
+        FileRefusal::DirectoryOwner { directory, owner, trusted } => {
+            FileError::Owner { path: directory, owner, trusted }
+        }
+        FileRefusal::WorldWritable { mode } => FileError::WorldWritable { path, mode },
+        FileRefusal::DirectoryMode { directory, mode, .. } if mode & WORLD_WRITABLE != 0 => {
+            FileError::WorldWritable { path: directory, mode }
+        }
+        cause @ (FileRefusal::DirectoryMode { .. }
+        | FileRefusal::GroupWritable { .. }
+        | FileRefusal::LinkOwner { .. }
+        | FileRefusal::AccessList { .. }) => FileError::Refused { path, cause },
+        cause => FileError::Unreadable { path, cause },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::geteuid;
+    use std::fs::File;
 
     #[test]
     fn a_pipe_and_a_huge_file_are_refused_without_waiting() {
@@ -247,15 +211,14 @@ mod tests {
         assert_eq!(read(&pipe).expect_err("pipe").kind(), "config-not-a-file");
 
         let huge = directory.path().join("huge.toml");
-        File::create(&huge).and_then(|file| file.set_len(LARGEST + 1)).expect("file");
+        File::create(&huge).and_then(|file| file.set_len(LARGEST as u64 + 1)).expect("file");
         assert_eq!(read(&huge).expect_err("huge").kind(), "config-too-large");
-        File::create(&huge).and_then(|file| file.set_len(LARGEST)).expect("file");
-        assert_eq!(read(&huge).expect("at the limit").map(|text| text.len() as u64), Some(LARGEST));
+        File::create(&huge).and_then(|file| file.set_len(LARGEST as u64)).expect("file");
+        assert_eq!(read(&huge).expect("at the limit").map(|text| text.len()), Some(LARGEST));
     }
 
     #[test]
     fn a_file_of_somebody_else_is_refused() {
-        let file = tempfile::NamedTempFile::new().expect("file");
         // Only root can give a file away, and see it refused.
         if geteuid().is_root() {
             let chown = |path: &Path| std::os::unix::fs::chown(path, Some(4321), None).expect("chown");
@@ -269,15 +232,7 @@ mod tests {
             chown(directory.path());
             assert_eq!(read(&path).expect_err("directory").kind(), "config-owner");
             assert_eq!(fragments(directory.path()).expect_err("fragments").kind(), "config-owner");
-            chown(file.path());
         }
-        let metadata = file.as_file().metadata().expect("metadata");
-        let owner = metadata.uid();
-        assert!(refuse_strangers(file.path(), &metadata, owner).is_ok());
-        let error = refuse_strangers(file.path(), &metadata, owner + 1).expect_err("refused");
-        assert_eq!(error.kind(), "config-owner");
-        let advice = error.advice();
-        assert!(advice.contains(&format!("chown {} ", owner + 1)), "{advice}");
     }
 
     #[test]

@@ -3,12 +3,11 @@
 //! The directory is made by systemd for this process alone, so owner and mode are its business: the files may
 //! belong to root and be readable through an access control list.
 
-use super::bounded::{self, LIMIT};
+use super::LIMIT;
 use crate::external::{error, quote};
-use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
-use rustix::io::Errno;
+use crate::files::{self, FileRefusal};
+use rustix::fs::{AtFlags, CWD, FileType, statat};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -91,18 +90,20 @@ pub(super) fn read(directory: Option<&Path>, name: &str) -> Result<Zeroizing<Vec
         return Err(CredentialRefusal::Name);
     }
     let directory = directory.ok_or(CredentialRefusal::NoDirectory)?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = openat(CWD, directory.join(name), flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT => CredentialRefusal::Missing { present: names(directory) },
-        Errno::LOOP | Errno::NXIO => CredentialRefusal::NotRegular,
-        other => CredentialRefusal::Io { error: other.into() },
-    })?;
-    let failed = |error| CredentialRefusal::Io { error };
-    let stat = fstat(&file).map_err(|errno| failed(errno.into()))?;
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+    let path = directory.join(name);
+    // systemd makes no links there.
+    if statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink)
+    {
         return Err(CredentialRefusal::NotRegular);
     }
-    bounded::read(&File::from(file)).map_err(failed)?.ok_or(CredentialRefusal::Oversized)
+    files::read_unjudged(&path, LIMIT).map_err(|cause| match cause {
+        FileRefusal::Missing => CredentialRefusal::Missing { present: names(directory) },
+        FileRefusal::NotRegular | FileRefusal::Directory => CredentialRefusal::NotRegular,
+        FileRefusal::Oversized { .. } => CredentialRefusal::Oversized,
+        FileRefusal::Io { error } => CredentialRefusal::Io { error },
+        other => CredentialRefusal::Io { error: io::Error::other(other.to_string()) },
+    })
 }
 
 /// What systemd takes as a name (`credential_name_valid`), as far as it matters here.

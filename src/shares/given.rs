@@ -3,7 +3,9 @@
 //! The rules for share files are for what the daemon trusts day after day. What is handed over once may be anybody's
 //! and may lie anywhere; that others could read it is told, not refused, for refusing would not make it unread.
 
-use super::{FileRefusal, Loaded, ShareError, Source, bounded, file, format};
+use super::{FileRefusal, LIMIT, Loaded, ShareError, Source, format};
+use crate::accounts::Trusted;
+use crate::files;
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
 use std::fs::File;
 use std::io;
@@ -29,8 +31,9 @@ impl Given {
         // A file that is a terminal must not become ours.
         let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
         let failed = |cause| ShareError::File { path: path.to_owned(), cause };
-        let file =
-            openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(file::not_opened(errno)))?;
+        // A person waits for it: a fifo's other end may take its time, and nothing else runs here.
+        let file = openat(CWD, path, flags, Mode::empty())
+            .map_err(|errno| failed(files::open_failed(errno, &Trusted::without_servers())))?;
         Self::of(file, path)
     }
 
@@ -58,8 +61,9 @@ impl Given {
     /// Reads to the end and finds the shares.
     pub fn read(&self) -> Result<Loaded, ShareError> {
         let failed = |cause| ShareError::File { path: self.path.clone(), cause };
-        let bytes = bounded::read(&self.file).map_err(|error| failed(FileRefusal::Io { error }))?;
-        text(&bytes.ok_or_else(|| failed(FileRefusal::Oversized))?, &self.path)
+        let bytes =
+            files::read_bounded(&self.file, LIMIT).map_err(|error| failed(FileRefusal::Io { error }))?;
+        text(&bytes.ok_or_else(|| failed(FileRefusal::Oversized { limit: LIMIT }))?, &self.path)
     }
 
     /// The path as it was given.

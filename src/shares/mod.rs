@@ -1,19 +1,17 @@
 //! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves
 //! the machine.
 //!
-//! [`Source::load`] is the way in: `file`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
+//! [`Source::load`] is the way in: `crate::files`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
 //! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
 //! [`given`] reads what a person hands over, [`home`] puts it where a source finds it, [`Split`] says who gets which.
 
 mod answer;
-mod bounded;
 mod child;
 mod consistency;
 mod conversation;
 mod credential;
 mod error;
 mod field;
-mod file;
 mod format;
 pub mod given;
 pub mod home;
@@ -27,14 +25,17 @@ mod split;
 pub mod tpm;
 
 pub(crate) use crate::external::quote;
+pub use crate::files::FileRefusal;
 pub use answer::InitAnswer;
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
-pub use file::FileRefusal;
 pub use format::{ContentRefusal, Flaw, Place, Spot};
 pub use notice::Notice;
 pub use scheme::Scheme;
 pub use share::{Share, ShareSet};
-pub use source::{Loaded, Source, Stamp};
+pub use source::{Loaded, Source};
 pub use split::{Split, SplitRefusal};
+
+/// The largest source that is read, in bytes: 255 shares in hex and base64 are below 32 KiB.
+const LIMIT: usize = 64 * 1024;

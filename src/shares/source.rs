@@ -1,7 +1,8 @@
 //! Where shares come from.
 
-use super::{Notice, ShareError, ShareSet, credential, file, format, quote, tpm};
-use rustix::fs::{AtFlags, CWD, statat};
+use super::{LIMIT, Notice, ShareError, ShareSet, credential, format, quote, tpm};
+use crate::accounts::Trusted;
+use crate::files::{self, Content, FileVersion};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +13,7 @@ const TPM_GRACE: Duration = Duration::from_secs(2);
 /// Where the shares of a cluster are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// A file that is owned and protected as `shares/file` demands.
+    /// A file that is owned and protected as `crate::files` demands of shares.
     File(PathBuf),
     /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
     Credential(String),
@@ -33,28 +34,18 @@ pub struct Loaded {
     pub notices: Vec<Notice>,
 }
 
-/// Identity and time of change of a source: two equal stamps mean that nothing was rewritten between them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp {
-    device: u64,
-    inode: u64,
-    size: u64,
-    /// Seconds and nanoseconds of the last write.
-    modified: (i64, i64),
-    /// Seconds and nanoseconds of the last change of content, owner or mode.
-    changed: (i64, i64),
-}
-
 impl Source {
-    /// Reads, checks and parses the source. Blocks on the file system or the TPM: call it off the loop.
-    pub fn load(&self) -> Result<Loaded, ShareError> {
+    /// Reads, checks and parses the source, which may be those accounts' that are trusted. Blocks on the file system or
+    /// the TPM: call it off the loop.
+    pub fn load(&self, trusted: &Trusted) -> Result<Loaded, ShareError> {
         let bytes = match self {
-            Self::File(path) => {
-                file::read(path).map_err(|cause| ShareError::File { path: path.clone(), cause })?
-            }
+            Self::File(path) => files::read(path, Content::Shares, trusted, LIMIT)
+                .map_err(|cause| ShareError::File { path: path.clone(), cause })?,
             Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
                 .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
-            Self::Tpm2 { path, tcti } => tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref())?,
+            Self::Tpm2 { path, tcti } => {
+                tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref(), trusted)?
+            }
         };
         format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
     }
@@ -63,18 +54,20 @@ impl Source {
     ///
     /// For telling what the service gets; shares to submit come through [`Source::load`].
     pub fn load_unjudged(path: &Path) -> Result<Loaded, ShareError> {
-        let bytes =
-            file::read_unjudged(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+        let bytes = files::read_unjudged(path, LIMIT)
+            .map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
         let origin = Self::File(path.to_owned());
         format::parse(&bytes, &origin).map_err(|cause| ShareError::Content { origin, cause })
     }
 
     /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. The TPM
     /// is not asked: it may be slow, or come later than we do.
-    pub fn prove(&self) -> Result<Vec<Notice>, ShareError> {
+    pub fn prove(&self, trusted: &Trusted) -> Result<Vec<Notice>, ShareError> {
         match self {
-            Self::Tpm2 { path, .. } => tpm::look(&tpm::SealedFile::configured(path)).map(|_| Vec::new()),
-            Self::File(_) | Self::Credential(_) => self.load().map(|loaded| loaded.notices),
+            Self::Tpm2 { path, .. } => {
+                tpm::look(&tpm::SealedFile::configured(path), trusted).map(|_| Vec::new())
+            }
+            Self::File(_) | Self::Credential(_) => self.load(trusted).map(|loaded| loaded.notices),
         }
     }
 
@@ -87,31 +80,15 @@ impl Source {
         }
     }
 
-    /// The source's current stamp; `None` while it cannot be looked at.
-    pub fn stamp(&self) -> Option<Stamp> {
+    /// The source's current version; `None` while it cannot be looked at.
+    pub fn version(&self) -> Option<FileVersion> {
         let path = match self {
             Self::File(path) => path.clone(),
             Self::Credential(name) => credential::directory()?.join(name),
             Self::Tpm2 { path, .. } => tpm::SealedFile::configured(path).location(),
         };
-        let stat = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        // The types of these fields differ between architectures.
-        Some(Stamp {
-            device: wide(stat.st_dev)?,
-            inode: wide(stat.st_ino)?,
-            size: wide(stat.st_size)?,
-            modified: (signed(stat.st_mtime)?, signed(stat.st_mtime_nsec)?),
-            changed: (signed(stat.st_ctime)?, signed(stat.st_ctime_nsec)?),
-        })
+        FileVersion::of(&path)
     }
-}
-
-fn wide<N: TryInto<u64>>(number: N) -> Option<u64> {
-    number.try_into().ok()
-}
-
-fn signed<N: TryInto<i64>>(number: N) -> Option<i64> {
-    number.try_into().ok()
 }
 
 /// As sentences name it: `/etc/vault-unseal/shares.json`, `credential "shares"`.
@@ -130,19 +107,19 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_stamp_changes_with_every_way_to_change_a_file() {
+    fn a_version_changes_with_every_way_to_change_a_file() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("shares");
         let source = Source::File(path.clone());
-        assert_eq!(source.stamp(), None);
+        assert_eq!(source.version(), None);
 
         fs::write(&path, "one").unwrap();
-        let written = source.stamp();
+        let written = source.version();
         assert!(written.is_some());
-        assert_eq!(source.stamp(), written, "nothing changed");
+        assert_eq!(source.version(), written, "nothing changed");
 
         fs::write(&path, "longer").unwrap();
-        let rewritten = source.stamp();
+        let rewritten = source.version();
         assert_ne!(rewritten, written, "another size");
 
         // Same size, same time, another file: what `mv new old` does after `cp -p`.
@@ -151,10 +128,10 @@ mod tests {
         let time = fs::metadata(&path).unwrap().modified().unwrap();
         fs::File::options().write(true).open(&copy).unwrap().set_modified(time).unwrap();
         fs::rename(&copy, &path).unwrap();
-        assert_ne!(source.stamp(), rewritten, "another inode");
+        assert_ne!(source.version(), rewritten, "another inode");
 
         fs::remove_file(&path).unwrap();
-        assert_eq!(source.stamp(), None);
+        assert_eq!(source.version(), None);
     }
 
     #[test]

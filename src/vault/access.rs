@@ -6,8 +6,11 @@ use super::server::Server;
 use super::tls::Renewed;
 use crate::config::{Cluster, Discovery};
 use crate::discovery::Node;
+use crate::files::{READ_LIMIT, Slow};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// How the servers of one cluster are spoken to: over one TLS configuration, which servers that are found later share.
 #[derive(Debug, Clone)]
@@ -19,18 +22,37 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads the cluster's TLS files.
+    /// Reads the cluster's TLS files off the loop, and not for longer than [`READ_LIMIT`].
+    pub async fn read(cluster: &Cluster) -> Result<Self, TlsFileError> {
+        Self::read_at(cluster, Duration::ZERO).await
+    }
+
+    /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
+    pub async fn read_at(cluster: &Cluster, ahead: Duration) -> Result<Self, TlsFileError> {
+        let cluster = cluster.clone();
+        let read = spawn_blocking(move || Self::to_at(&cluster, ahead));
+        match timeout(READ_LIMIT, read).await {
+            Ok(Ok(access)) => access,
+            // Or the runtime ends.
+            _ => Err(Slow.into()),
+        }
+    }
+
+    /// Reads the cluster's TLS files. Blocks on the file system.
     pub fn to(cluster: &Cluster) -> Result<Self, TlsFileError> {
         Self::to_at(cluster, Duration::ZERO)
     }
 
-    /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
-    pub fn to_at(cluster: &Cluster, ahead: Duration) -> Result<Self, TlsFileError> {
+    fn to_at(cluster: &Cluster, ahead: Duration) -> Result<Self, TlsFileError> {
         // The files are not read, nor the system's authorities, where nobody speaks TLS.
         let spoken =
             cluster.nodes.iter().any(|node| node.tls) || cluster.discoveries.iter().any(Discovery::tls);
         Ok(Self {
-            tls: if spoken { Some(Arc::new(Renewed::new(&cluster.tls, ahead)?)) } else { None },
+            tls: if spoken {
+                Some(Arc::new(Renewed::new(&cluster.tls, &cluster.trusted, ahead)?))
+            } else {
+                None
+            },
             server_name: cluster.tls.server_name.clone(),
             limit: cluster.pace.request_timeout,
         })

@@ -146,7 +146,7 @@ impl Line {
 
     async fn connect(&self, state: &mut State) -> Result<Connection, Unreachable> {
         let tls = match &self.tls {
-            Some(tls) => Some((tls.config(), self.server_name()?)),
+            Some(tls) => Some((tls.config().await, self.server_name()?)),
             None => None,
         };
         let stream = if let Some(stream) = state.accepted.take() {

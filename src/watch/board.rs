@@ -66,6 +66,8 @@ pub struct SearchKey {
 pub struct Board {
     entries: Mutex<BTreeMap<NodeKey, Entry>>,
     searches: Mutex<BTreeMap<SearchKey, Roll>>,
+    /// What is wrong beside the nodes.
+    warnings: Mutex<Vec<String>>,
     changed: Notify,
     holds: Arc<Holds>,
 }
@@ -188,13 +190,25 @@ impl Board {
         }
     }
 
-    /// All states in one line, and which names are in trouble.
+    /// Replaces what is wrong beside the nodes: it is shown with their states for as long as it lasts.
+    pub fn warn(&self, warnings: Vec<String>) {
+        let mut current = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if *current != warnings {
+            *current = warnings;
+            self.changed.notify_one();
+        }
+    }
+
+    /// All states in one line, which names are in trouble, and what is wrong beside them.
     pub fn summary(&self) -> String {
         let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
         for (key, roll) in self.rolls().iter() {
             if let Some(words) = report::discovery::brief(roll) {
                 line = format!("{line}; {}: {words}", key.discovery);
             }
+        }
+        for warning in self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            line = format!("{line}; warning: {warning}");
         }
         line
     }

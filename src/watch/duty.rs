@@ -1,9 +1,10 @@
 //! What a node's task is to do.
 
 use super::shares::Shelf;
-use crate::config::Cluster;
+use crate::config::{Cluster, Settings};
 use crate::discovery::Node;
 use crate::vault::{Access, Server, TlsFileError};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -14,6 +15,23 @@ pub(super) struct Ground {
     access: Access,
     /// Where its shares are.
     shelf: Option<Arc<Shelf>>,
+}
+
+/// The clusters of a configuration by their names, with their TLS files read.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterContexts(pub(super) BTreeMap<String, Ground>);
+
+impl ClusterContexts {
+    /// Those of new settings: clusters that did not change stay what they are, the TLS files of others are read.
+    /// Blocks on the file system: call it off the loop.
+    pub fn changed_to(&self, settings: &Settings) -> Result<Self, TlsFileError> {
+        let grounds = settings.clusters.iter().map(|cluster| {
+            let unchanged = self.0.get(&cluster.name).filter(|ground| *ground.cluster == *cluster);
+            let ground = unchanged.cloned().map_or_else(|| Ground::of(cluster), Ok)?;
+            Ok((cluster.name.clone(), ground))
+        });
+        grounds.collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// The duty of one node's task; replaced as a whole by a reload.
@@ -34,7 +52,7 @@ pub struct Duty {
 impl Ground {
     /// Reads the cluster's TLS files.
     pub(super) fn of(cluster: &Cluster) -> Result<Self, TlsFileError> {
-        let shelf = cluster.shares.as_ref().map(|source| Arc::new(Shelf::of(source)));
+        let shelf = cluster.shares.as_ref().map(|source| Arc::new(Shelf::of(source, &cluster.trusted)));
         Ok(Self { cluster: Arc::new(cluster.clone()), access: Access::to(cluster)?, shelf })
     }
 

@@ -14,13 +14,11 @@ mod shares;
 mod wanted;
 
 pub use board::{Board, Finding, NodeKey, Order, SearchKey, Seen};
-pub use duty::Duty;
+pub use duty::{ClusterContexts, Duty};
 pub use holds::Holds;
 
-use crate::config::{NodeAddress, Settings};
+use crate::config::NodeAddress;
 use crate::discovery::{Change, Outcome};
-use crate::vault::TlsFileError;
-use duty::Ground;
 use identity::SharedMemberships;
 use presence::Doorsteps;
 use search::{News, Search, Terms};
@@ -36,7 +34,7 @@ use wanted::Wanted;
 #[derive(Debug)]
 pub struct Watch {
     began: Instant,
-    grounds: BTreeMap<String, Ground>,
+    clusters: ClusterContexts,
     searches: BTreeMap<SearchKey, Search>,
     tasks: BTreeMap<NodeKey, Task>,
     /// Nodes that were found for one cluster and are another's: said once.
@@ -60,7 +58,7 @@ impl Watch {
         let holds = Arc::new(holds);
         Self {
             began: Instant::now(),
-            grounds: BTreeMap::new(),
+            clusters: ClusterContexts::default(),
             searches: BTreeMap::new(),
             tasks: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
@@ -82,27 +80,20 @@ impl Watch {
         self.tasks.len()
     }
 
-    /// Makes the tasks those of `settings`: new nodes are started, missing ones ended, changed ones get their new
+    /// The clusters as they are now.
+    pub fn clusters(&self) -> ClusterContexts {
+        self.clusters.clone()
+    }
+
+    /// Makes the tasks those of these clusters: new nodes are started, missing ones ended, changed ones get their new
     /// duty, and nodes that did not change go on with their connection and what they know. All are woken, so
     /// that shares that were rejected are tried again. Names are looked up at once; nodes that were found by a name
     /// that stays do too.
-    ///
-    /// Errors leave everything as it was.
-    pub fn apply(&mut self, settings: &Settings) -> Result<(), TlsFileError> {
-        let mut grounds = BTreeMap::new();
-        for cluster in &settings.clusters {
-            let unchanged = self.grounds.get(&cluster.name).filter(|ground| *ground.cluster == *cluster);
-            let ground = match unchanged {
-                Some(ground) => ground.clone(),
-                None => Ground::of(cluster)?,
-            };
-            grounds.insert(cluster.name.clone(), ground);
-        }
-        self.grounds = grounds;
+    pub fn apply(&mut self, clusters: ClusterContexts) {
+        self.clusters = clusters;
         self.search();
         self.elsewhere.clear();
         self.assign(true);
-        Ok(())
     }
 
     /// Waits for the next lookup, and makes the tasks those of what it brought. Without names, never returns.
@@ -114,7 +105,7 @@ impl Watch {
     }
 
     fn learn(&mut self, News { key, result, learnt }: News) {
-        let (Some(search), Some(ground)) = (self.searches.get_mut(&key), self.grounds.get(&key.cluster))
+        let (Some(search), Some(ground)) = (self.searches.get_mut(&key), self.clusters.0.get(&key.cluster))
         else {
             return;
         };
@@ -149,7 +140,7 @@ impl Watch {
     /// Makes the tasks of names those of the configuration; what is known of a name that stays is kept.
     fn search(&mut self) {
         let mut earlier = std::mem::take(&mut self.searches);
-        for (name, ground) in &self.grounds {
+        for (name, ground) in &self.clusters.0 {
             let cluster = &ground.cluster;
             let terms = Terms {
                 named: cluster.tls.binds_name(),
@@ -172,7 +163,7 @@ impl Watch {
     /// Makes the tasks of nodes those that are configured and found. `wake` wakes also those that did not change.
     fn assign(&mut self, wake: bool) {
         let is_watched = |key: &NodeKey| self.tasks.contains_key(key);
-        let Wanted { nodes, elsewhere } = Wanted::of(&self.grounds, &self.searches, is_watched);
+        let Wanted { nodes, elsewhere } = Wanted::of(&self.clusters.0, &self.searches, is_watched);
         for (key, (search, owner)) in &elsewhere {
             if !self.elsewhere.contains(key) {
                 search::announce_elsewhere(search, &key.address.to_string(), owner);
@@ -189,7 +180,7 @@ impl Watch {
             stays
         });
         for (key, wanted::Place { node, finding, trouble }) in nodes {
-            let Some(ground) = self.grounds.get(&key.cluster) else { continue };
+            let Some(ground) = self.clusters.0.get(&key.cluster) else { continue };
             if let Some(task) = self.tasks.get(&key) {
                 self.board.found(&key, finding);
                 if wake || task.duty.borrow().node != node {

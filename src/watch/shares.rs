@@ -1,7 +1,9 @@
 //! Reads a node's shares off the loop, so that a slow disk delays nobody.
 
 use super::joint::{Joint, Pending};
-use crate::shares::{Loaded, ShareError, Source, Stamp};
+use crate::accounts::Trusted;
+use crate::files::FileVersion;
+use crate::shares::{Loaded, ShareError, Source};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -14,19 +16,26 @@ const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Shelf {
     source: Source,
+    trusted: Arc<Trusted>,
     reads: Joint<Outcome>,
-    looks: Joint<Option<Stamp>>,
+    looks: Joint<Option<FileVersion>>,
 }
 
 /// What a read of a source gave, and what the source looked like before: a change during the read is then seen as one.
 pub(super) struct Outcome {
-    stamp: Option<Stamp>,
+    version: Option<FileVersion>,
     pub(super) loaded: Result<Loaded, ShareError>,
 }
 
 impl Shelf {
-    pub(super) fn of(source: &Source) -> Self {
-        Self { source: source.clone(), reads: Joint::default(), looks: Joint::default() }
+    /// Of a source that may be those accounts' that are trusted.
+    pub(super) fn of(source: &Source, trusted: &Arc<Trusted>) -> Self {
+        Self {
+            source: source.clone(),
+            trusted: Arc::clone(trusted),
+            reads: Joint::default(),
+            looks: Joint::default(),
+        }
     }
 
     pub(super) fn source(&self) -> &Source {
@@ -34,13 +43,13 @@ impl Shelf {
     }
 
     fn read(&self) -> Pending<Outcome> {
-        let source = self.source.clone();
-        self.reads.join(move || Outcome { stamp: source.stamp(), loaded: source.load() })
+        let (source, trusted) = (self.source.clone(), Arc::clone(&self.trusted));
+        self.reads.join(move || Outcome { version: source.version(), loaded: source.load(&trusted) })
     }
 
-    async fn look(&self) -> Option<Stamp> {
+    async fn look(&self) -> Option<FileVersion> {
         let source = self.source.clone();
-        let now = self.looks.join(move || source.stamp()).outcome().await;
+        let now = self.looks.join(move || source.version()).outcome().await;
         now.as_deref().cloned().flatten()
     }
 }
@@ -50,7 +59,7 @@ impl Shelf {
 pub(super) struct Reader {
     running: Option<(Source, Pending<Outcome>)>,
     /// What the source looked like when it was last read.
-    stamp: Option<Stamp>,
+    version: Option<FileVersion>,
 }
 
 impl Reader {
@@ -63,7 +72,7 @@ impl Reader {
         self.running = None;
         // A read that was cancelled: the runtime ends, and so does this task.
         let outcome = outcome?;
-        self.stamp.clone_from(&outcome.stamp);
+        self.version.clone_from(&outcome.version);
         Some(outcome)
     }
 
@@ -75,7 +84,7 @@ impl Reader {
     /// Returns when the source is not what it was when it was last read.
     pub(super) async fn changed(&self, shelf: &Shelf) {
         // Looks first and sleeps then: whoever waits for less than the pause and asks again would never look.
-        while shelf.look().await == self.stamp {
+        while shelf.look().await == self.version {
             sleep(LOOK_AT_SOURCE).await;
         }
     }

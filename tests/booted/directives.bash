@@ -26,6 +26,7 @@ ProtectKernelTunables||see the symbols of the kernel
 LockPersonality||change the personality
 MemoryDenyWriteExecute||map memory writable and executable
 MemoryDenyWriteExecute||make memory executable
+NoExecPaths||execute a file of its own
 RestrictNamespaces||new user namespace
 RestrictNamespaces||new mount namespace
 RestrictRealtime||real-time scheduling
@@ -39,9 +40,9 @@ SystemCallFilter|--property=SystemCallErrorNumber=EPERM|change its priority
 SystemCallFilter|--property=SystemCallErrorNumber=EPERM|change its root
 LimitCORE||dump core'
 # The rest. Empty is systemd's own setting: AmbientCapabilities. Looked at in the daemon as it runs: DynamicUser,
-# LimitMEMLOCK, MemorySwapMax. Parts of lines above: IPAddressAllow, SystemCallErrorNumber. With DynamicUser= always:
+# LimitMEMLOCK, MemorySwapMax. Parts of lines above: ExecPaths, IPAddressAllow, SystemCallErrorNumber. With DynamicUser= always:
 # RemoveIPC.
-elsewhere='AmbientCapabilities|DynamicUser|LimitMEMLOCK|MemorySwapMax|IPAddressAllow|SystemCallErrorNumber|RemoveIPC'
+elsewhere='AmbientCapabilities|DynamicUser|ExecPaths|LimitMEMLOCK|MemorySwapMax|IPAddressAllow|SystemCallErrorNumber|RemoveIPC'
 
 probed() { inside systemd-run --quiet --wait --pipe "$@" "${probe[@]}" 2>&1; }
 denies() { # DIRECTIVE ELSE WHAT
@@ -49,6 +50,7 @@ denies() { # DIRECTIVE ELSE WHAT
     [ -z "$2" ] || other=("$2")
     mapfile -t lines < <(sed -n "s/^$1=/--property=&/p" "$unit")
     [ "$1" != IPAddressDeny ] || mapfile -t -O "${#lines[@]}" lines < <(sed -n 's/^IPAddressAllow=/--property=&/p' "$unit")
+    [ "$1" != NoExecPaths ] || lines+=("--property=$(grep ^ExecPaths= "$unit") /usr/bin/perl")
     printf '%s\n' "${lines[@]}"
     grep -Fqx "$3: allowed" <<<"${control[_$2]}" || { echo 'denied without it too'; return 1; }
     line=$(probed "${other[@]}" "${lines[@]}" | grep -F "$3: ")

@@ -88,6 +88,11 @@ told('set-user-id file', do {
     my $file = "/tmp/probe-$$";
     open(my $handle, '>', $file) && chmod(04755, $file) && do { unlink $file; 1 };
 });
+told('execute a file of its own', do {
+    my $file = "/tmp/program-$$";
+    open(my $handle, '>', $file) && print($handle "#!/bin/sh\n") && close($handle) && chmod(0700, $file) &&
+        system($file) == 0;
+});
 told('trace the server', apart(sub { call('ptrace', 0x4206, $server, 0, 0) }));
 opendir(my $proc, '/proc') or die;
 told('see other processes', scalar(grep { /^\d+$/ && $_ != $$ } readdir $proc));

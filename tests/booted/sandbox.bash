@@ -3,7 +3,7 @@
 # The probe in place of the daemon, with every other line of the unit that is about what the process is and may do.
 probe_unit() {
     sed -e '/^\(Type\|Watchdog\|Restart\|ExecReload\|OOMScore\|LoadCredential\|SetCredential\|RuntimeDirectory\)/d' \
-        -e "s|^ExecStart=.*|Type=oneshot\nStandardOutput=truncate:/var/log/sandboxed\nExecStart=${probe[*]}|" \
+        -e "s|^ExecStart=.*|Type=oneshot\nStandardOutput=truncate:/var/log/sandboxed\nExecStart=${probe[*]}\nExecPaths=/usr/bin/perl|" \
         -e '/^\[Unit\]/,/^\[Service\]/{/^\[/!d}' "$root/usr/lib/systemd/system/vault-unseal.service" \
         >"$root/etc/systemd/system/probe.service"
 }

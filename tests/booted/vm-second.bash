@@ -29,7 +29,7 @@ probe="/usr/bin/perl /var/given/probe.pl $old $(readlink /proc/1/ns/mnt) $(readl
 install -m 644 probe.pl /usr/lib/probe.pl
 probe=${probe/\/var\/given/\/usr\/lib}
 sed -e '/^\(Type\|Watchdog\|Restart\|ExecReload\|OOMScore\|LoadCredential\|SetCredential\)/d' \
-    -e "s|^ExecStart=.*|Type=oneshot\nStandardOutput=truncate:/var/log/sandboxed\nExecStart=$probe|" \
+    -e "s|^ExecStart=.*|Type=oneshot\nStandardOutput=truncate:/var/log/sandboxed\nExecStart=$probe\nExecPaths=/usr/bin/perl|" \
     -e '/^\[Unit\]/,/^\[Service\]/{/^\[/!d}' "$unit" >/etc/systemd/system/probe.service
 systemctl daemon-reload
 check 'the probe runs in the sandbox' systemctl start probe

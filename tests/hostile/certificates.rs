@@ -101,7 +101,6 @@ fn a_directory_of_authorities_and_an_intermediate_are_enough() {
     let directory = directory();
     let authority = Authority::new("Private CA");
     authority.write(directory.path(), "one.pem");
-    write(&directory, "README", "not a certificate\n");
     let server = Hostile::tls(&authority.intermediate("Issuing CA").issue(&["127.0.0.1"], Validity::Now));
     server.on(HEALTH, [Behaviour::json(200, &health(false))]);
     let node = status_of(&mut status(&server.url(), &["--ca-dir", directory.path().to_str().unwrap()]));

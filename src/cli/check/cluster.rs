@@ -61,7 +61,7 @@ pub(super) async fn check(
         None => None,
     };
     discovery::check(&cluster.name, names, &mut findings);
-    let targets = match of_cluster(cluster, names) {
+    let targets = match of_cluster(cluster, names).await {
         Ok(targets) => targets,
         Err(error) => {
             findings.explain(Severity::Problem, &name("tls"), &error);
@@ -122,7 +122,7 @@ async fn unsealed(
     place: &Place<'_>,
     findings: &mut Findings,
 ) -> Option<Loaded> {
-    match source.load() {
+    match source.load(&place.machine.trusted) {
         Ok(loaded) => {
             findings.good(subject, format!("{} in {source}", count(loaded.shares.count())));
             if let Source::File(path) = source {
@@ -189,7 +189,7 @@ fn node(target: &Target, look: &Look, findings: &mut Findings) {
 
 /// Certificates that are good now and will not be soon: asks again as if it were later.
 async fn expiry(cluster: &Cluster, targets: &[Target], findings: &mut Findings) {
-    let Ok(access) = Access::to_at(cluster, RENEW_BEFORE) else { return };
+    let Ok(access) = Access::read_at(cluster, RENEW_BEFORE).await else { return };
     for target in targets.iter().filter(|target| target.verified) {
         let server = access.server(&target.node);
         let Err(Unreachable::Tls(TlsFailure::Expired(when))) = server.health().await else { continue };

@@ -4,7 +4,6 @@ use super::encrypted;
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
 use super::protection;
-use crate::explain::Explain;
 use crate::external::could_be_secret;
 use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
 use crate::systemd::units::{CredentialOrigin, Unit};
@@ -78,7 +77,7 @@ fn file(
 ) -> Option<Loaded> {
     let at = machine.at(path);
     let source = Source::File(at.clone());
-    let loaded = match source.load() {
+    let loaded = match source.load(&machine.trusted) {
         Ok(loaded) => Ok(loaded),
         Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
             let advice = format!(
@@ -90,15 +89,8 @@ fn file(
             missing(path, name, advice, subject, findings);
             return None;
         }
-        Err(ShareError::File { path: at, cause }) => {
-            let loaded = Source::load_unjudged(&at);
-            if loaded.is_ok() {
-                let message = format!("{}, where the shares are read from: {cause}", quote::sentence(path));
-                let error = ShareError::File { path: at, cause };
-                findings.add(Severity::Warning, subject, error.kind(), message, error.advice());
-            }
-            loaded
-        }
+        // Who else can read or write it is told beside all other credentials.
+        Err(ShareError::File { path: at, .. }) => Source::load_unjudged(&at),
         Err(error) => Err(error),
     };
     match loaded {

@@ -1,8 +1,10 @@
 //! The machine that is checked: its files below a root directory, and who looks at them.
 
+use crate::accounts::Trusted;
 use crate::systemd::units::{Unit, UnitFile};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The service whose files and unit are checked.
 pub(super) const SERVICE: &str = "vault-unseal.service";
@@ -13,12 +15,14 @@ pub(super) struct Machine {
     root: PathBuf,
     /// Whether root looks, who can read what the service cannot.
     pub(super) as_root: bool,
+    /// Who may own what is secret, and what says whom to trust.
+    pub(super) trusted: Arc<Trusted>,
 }
 
 impl Machine {
-    /// The machine whose root directory this is.
-    pub(super) fn new(root: &Path, as_root: bool) -> Self {
-        Self { root: root.to_owned(), as_root }
+    /// The machine whose root directory this is; `trusted` is who is trusted on it.
+    pub(super) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>) -> Self {
+        Self { root: root.to_owned(), as_root, trusted }
     }
 
     /// Whether it is the machine that we run on, whose devices and keys are at hand.

@@ -2,9 +2,9 @@
 
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
+use crate::files;
 use crate::shares::home::{CredentialKind, Protection};
 use crate::shares::{quote, tpm};
-use std::fs;
 use std::path::Path;
 
 /// The TPM as the kernel shares it out; its absence is the absence of a TPM for us and for systemd.
@@ -143,6 +143,6 @@ pub(super) fn tpm2(blob: &tpm::Blob, subject: &str, findings: &mut Findings) {
 
 /// Whether the PCR holds zeros now; one that cannot be read does not.
 fn is_zero(machine: &Machine, pcr: u8) -> bool {
-    let value = fs::read_to_string(machine.at(&Path::new(PCRS).join(pcr.to_string())));
-    value.is_ok_and(|value| !value.trim().is_empty() && value.trim().chars().all(|digit| digit == '0'))
+    let value = files::text(&machine.at(&Path::new(PCRS).join(pcr.to_string())));
+    value.is_some_and(|value| !value.trim().is_empty() && value.trim().chars().all(|digit| digit == '0'))
 }

@@ -3,9 +3,10 @@
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
 use crate::config::Loaded;
+use crate::files;
 use crate::shares::{Source, quote};
 use crate::systemd::units::Unit;
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +64,7 @@ impl<'a> Access<'a> {
             hidden.extend(TEMPORARY.map(|directory| (directory, "PrivateTmp=yes")));
         }
         let named = |key| unit.map(|unit| unit.values(key)).unwrap_or_default();
-        let accounts = fs::read_to_string(machine.at(Path::new("/etc/group"))).unwrap_or_default();
+        let accounts = files::text(&machine.at(Path::new("/etc/group"))).unwrap_or_default();
         let groups = [named("SupplementaryGroups"), named("Group")].concat();
         let groups = groups.iter().flat_map(|names| names.split_whitespace());
         Self { machine, groups: groups.filter_map(|name| number_of(&accounts, name)).collect(), hidden }

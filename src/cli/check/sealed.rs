@@ -12,6 +12,7 @@ use crate::shares::{FileRefusal, Loaded, ShareError, Source};
 use crate::systemd::drop_in::DropIn;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A sealed file as the configuration names it.
 pub(super) struct Sealed<'a> {
@@ -112,7 +113,7 @@ impl Sealed<'_> {
         by_service: bool,
         findings: &mut Findings,
     ) -> Option<tpm::Blob> {
-        let error = match tpm::look(&SealedFile::itself(&machine.at(file))) {
+        let error = match tpm::look(&SealedFile::itself(&machine.at(file)), &machine.trusted) {
             Ok(blob) => return Some(blob),
             Err(error) => error,
         };
@@ -142,8 +143,9 @@ impl Sealed<'_> {
     /// Lets the TPM open the file, off the loop.
     async fn open(&self, machine: &Machine, file: &Path, findings: &mut Findings) -> Option<Loaded> {
         let source = Source::Tpm2 { path: machine.at(file), tcti: self.tcti.map(str::to_owned) };
+        let trusted = Arc::clone(&machine.trusted);
         // Ends by itself: whoever waits for the TPM gives up after a while.
-        let opened = tokio::task::spawn_blocking(move || source.load()).await.ok()?;
+        let opened = tokio::task::spawn_blocking(move || source.load(&trusted)).await.ok()?;
         match opened {
             Ok(loaded) => {
                 let shares = super::cluster::count(loaded.shares.count());

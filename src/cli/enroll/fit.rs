@@ -184,7 +184,7 @@ pub(super) fn ask_servers(arguments: &ConfigArguments) -> Option<Scheme> {
     let runtime = runtime().ok()?;
     let schemes = runtime.block_on(async {
         let names = tokio::time::timeout(PATIENCE, names(&loaded.settings)).await.unwrap_or_default();
-        Some(schemes(&targets(&loaded.settings, &names).ok()?).await)
+        Some(schemes(&targets(&loaded.settings, &names).await.ok()?).await)
     })?;
     runtime.shutdown_background();
     let first = schemes.first().copied()?;

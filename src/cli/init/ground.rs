@@ -19,7 +19,7 @@ impl Ground {
     /// Finds the one server that is meant.
     pub(super) async fn find(settings: &Settings, node: Option<&str>) -> Result<Self, Trouble> {
         let names = names(settings).await;
-        let mut all = targets(settings, &names).map_err(Trouble::TlsFiles)?;
+        let mut all = targets(settings, &names).await.map_err(Trouble::TlsFiles)?;
         let list = all.iter().map(|target| target.address.to_string()).collect::<Vec<_>>().join(", ");
         let wanted: NodeAddress = match (node, all.as_slice()) {
             (Some(text), _) => {

@@ -1,8 +1,10 @@
 //! The name servers of this machine: resolv.conf(5).
 
+use crate::files;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::path::Path;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 
@@ -24,8 +26,8 @@ pub(super) struct Servers {
 impl Servers {
     /// What the file says now.
     pub(super) async fn read() -> Self {
-        let text = spawn_blocking(|| std::fs::read_to_string(FILE)).await;
-        Self::parse(&text.ok().and_then(Result::ok).unwrap_or_default())
+        let text = spawn_blocking(|| files::text(Path::new(FILE))).await;
+        Self::parse(&text.ok().flatten().unwrap_or_default())
     }
 
     fn parse(text: &str) -> Self {

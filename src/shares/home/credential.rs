@@ -17,7 +17,7 @@ const PROGRAMS: [&str; 2] = ["/usr/bin/systemd-creds", "/bin/systemd-creds"];
 /// How long one call may take. A TPM that makes a primary key first takes ten seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The longest text or file that is taken back, in bytes.
-const MOST: usize = crate::shares::bounded::LIMIT;
+const MOST: usize = crate::shares::LIMIT;
 /// What it says of PCRs into which the firmware measures nothing (versions 252 to 257).
 const UNMEASURED: &str = "PCR policy effectively unenforced";
 

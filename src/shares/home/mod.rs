@@ -17,6 +17,7 @@ pub use error::HomeError;
 pub use open::{credential_kind, open_credential};
 
 use super::{ShareSet, tpm};
+use crate::accounts::Trusted;
 use std::path::{Path, PathBuf};
 use write::Reserved;
 
@@ -166,12 +167,12 @@ impl Prepared {
                 let sealed = tpm::seal(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
                 // Read as the daemon will read it.
-                let opened =
-                    tpm::open(&tpm::SealedFile::itself(&self.reserved.path()), sealing.tcti.as_deref())
-                        .map_err(|cause| HomeError::Unopened {
-                            path: path.to_owned(),
-                            cause: Box::new(cause),
-                        })?;
+                let opened = tpm::open(
+                    &tpm::SealedFile::itself(&self.reserved.path()),
+                    sealing.tcti.as_deref(),
+                    &Trusted::default(),
+                )
+                .map_err(|cause| HomeError::Unopened { path: path.to_owned(), cause: Box::new(cause) })?;
                 (Protection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)
             }
         };

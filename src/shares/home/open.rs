@@ -1,8 +1,10 @@
 //! Opens what rests in a home, and finds out what it is bound to: for sealing it anew.
 
 use super::{CredentialKey, CredentialKind, CredentialSealing, Home, HomeError, credential};
+use crate::accounts::Trusted;
+use crate::files::{self, Content};
 use crate::shares::tpm::{self, PcrBank, PcrSelection};
-use crate::shares::{Loaded, ShareError, Source, file, format};
+use crate::shares::{LIMIT, Loaded, ShareError, Source, format};
 use std::path::Path;
 
 impl Home {
@@ -12,9 +14,10 @@ impl Home {
     pub fn open(&self) -> Result<Loaded, HomeError> {
         let closed = |cause| HomeError::Closed { cause: Box::new(cause) };
         match self {
-            Self::Plain { path } => Source::File(path.clone()).load().map_err(closed),
+            Self::Plain { path } => Source::File(path.clone()).load(&Trusted::default()).map_err(closed),
             Self::Tpm2 { path, sealing } => {
-                Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() }.load().map_err(closed)
+                let source = Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() };
+                source.load(&Trusted::default()).map_err(closed)
             }
             Self::Credential { path, sealing } => decrypted(&self.sealed()?, path, sealing),
         }
@@ -24,7 +27,7 @@ impl Home {
     pub fn bound_as_before(mut self) -> Result<Self, HomeError> {
         match &self {
             Self::Tpm2 { path, .. } => {
-                let before = tpm::look(&tpm::SealedFile::itself(path))
+                let before = tpm::look(&tpm::SealedFile::itself(path), &Trusted::default())
                     .map_err(|cause| HomeError::Closed { cause: Box::new(cause) })?
                     .description()
                     .pcrs;
@@ -49,7 +52,9 @@ impl Home {
     /// How many shares rest there, where the file says so without being opened.
     pub fn count(&self) -> Option<usize> {
         match self {
-            Self::Tpm2 { path, .. } => tpm::look(&tpm::SealedFile::itself(path)).ok().map(|blob| blob.shares),
+            Self::Tpm2 { path, .. } => {
+                tpm::look(&tpm::SealedFile::itself(path), &Trusted::default()).ok().map(|blob| blob.shares)
+            }
             Self::Plain { .. } | Self::Credential { .. } => None,
         }
     }
@@ -57,7 +62,7 @@ impl Home {
     /// The file as it is.
     fn sealed(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, HomeError> {
         let path = self.path();
-        file::read(path).map_err(|cause| {
+        files::read(path, Content::Shares, &Trusted::default(), LIMIT).map_err(|cause| {
             let cause = ShareError::File { path: path.to_owned(), cause };
             HomeError::Closed { cause: Box::new(cause) }
         })
@@ -68,8 +73,8 @@ impl Home {
 ///
 /// Errors: [`ShareError::File`].
 pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError> {
-    let bytes =
-        file::read_unjudged(path).map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+    let bytes = files::read_unjudged(path, LIMIT)
+        .map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
     Ok(CredentialKind::of(&bytes))
 }
 
@@ -77,7 +82,7 @@ pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError
 ///
 /// Blocks as [`Home::prepare`] does. Errors: it cannot be read, or it does not open on this machine by this name.
 pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<Loaded, HomeError> {
-    let bytes = file::read_unjudged(path).map_err(|cause| {
+    let bytes = files::read_unjudged(path, LIMIT).map_err(|cause| {
         let cause = ShareError::File { path: path.to_owned(), cause };
         HomeError::Closed { cause: Box::new(cause) }
     })?;

@@ -1,7 +1,9 @@
 //! Writes a file at one stroke: beside it, to the disk, and then in its place.
 
 use super::{Existing, HomeError};
-use crate::shares::{bounded, file};
+use crate::accounts::Trusted;
+use crate::files::{self, Content as Judged};
+use crate::shares::LIMIT;
 use rustix::fs::{
     AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags, fallocate, fchmod,
     flock, fsync, openat, renameat, renameat_with, statat, unlinkat,
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// How much room is reserved, in bytes: more than any file of shares has.
-const ROOM: u64 = bounded::LIMIT as u64;
+const ROOM: u64 = LIMIT as u64;
 /// What the names of files end in that are not in their place yet.
 const UNFINISHED: &str = ".new";
 /// How many names are tried; each is one of two billion.
@@ -61,7 +63,7 @@ impl Reserved {
         };
         make(parent).map_err(|error| HomeError::NoDirectory { directory: parent.to_owned(), error })?;
         let directory = match content {
-            Content::Secret => file::directory(parent)
+            Content::Secret => files::directory(parent, Judged::Shares, &Trusted::default())
                 .map_err(|cause| HomeError::Directory { path: path.to_owned(), cause })?,
             Content::Ciphertext => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -105,7 +107,8 @@ impl Reserved {
     /// What was written.
     pub(super) fn read(&self) -> Result<Zeroizing<Vec<u8>>, HomeError> {
         let again = openat(&self.directory, &self.beside, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-        let bytes = again.map_err(io::Error::from).and_then(|file| bounded::read(&File::from(file)));
+        let bytes =
+            again.map_err(io::Error::from).and_then(|file| files::read_bounded(&File::from(file), LIMIT));
         bytes
             .and_then(|bytes| bytes.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge)))
             .map_err(|error| self.failed("read back", error))

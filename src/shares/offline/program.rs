@@ -1,7 +1,7 @@
 //! Runs a program that encrypts, over pipes, with an environment of our own.
 
 use crate::external::{ExternalText, error};
-use crate::shares::{bounded, child};
+use crate::shares::{self, child};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -54,7 +54,7 @@ pub(super) fn encrypt(
     let failed = |error| ProgramTrouble::Io { program, error };
     let mut command = child::command(&find(program)?);
     command.args(arguments).env("PATH", PATH);
-    let (status, answer) = child::ask(&mut command, text, bounded::LIMIT, deadline)
+    let (status, answer) = child::ask(&mut command, text, shares::LIMIT, deadline)
         .map_err(failed)?
         .ok_or(ProgramTrouble::Timeout(program))?;
     if !status.success() {

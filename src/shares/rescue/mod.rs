@@ -14,7 +14,8 @@ mod error;
 pub use error::RescueError;
 
 use super::home::{Existing, Home};
-use super::{Share, ShareSet, bounded};
+use super::{LIMIT, Share, ShareSet};
+use crate::files;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::{
@@ -68,7 +69,7 @@ impl Rescue {
         if length > 0 {
             return Err(RescueError::Unfinished { path });
         }
-        match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, bounded::LIMIT as u64) {
+        match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, LIMIT as u64) {
             // Not every file system can.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
             Err(errno) => {
@@ -109,7 +110,7 @@ impl Rescue {
             }
             file => file?,
         };
-        let text = bounded::read(&file).map_err(|error| failed(&path, "read", error))?;
+        let text = files::read_bounded(&file, LIMIT).map_err(|error| failed(&path, "read", error))?;
         let damaged = || RescueError::Damaged { path: path.clone() };
         let mut text = text.ok_or_else(damaged)?;
         if text.is_empty() {
@@ -130,7 +131,7 @@ impl Rescue {
             key(sealed.shares.get(0).map(Share::bytes).unwrap_or_default(), &self.path).ok()
         });
         // From the disk, by a descriptor of its own: this one may stand anywhere.
-        let text = File::open(&self.path).and_then(|file| bounded::read(&file)).ok().flatten();
+        let text = files::read_unjudged(&self.path, LIMIT).ok();
         let (Some(key), Some(mut text)) = (key, text) else { return false };
         let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text);
         opened.is_ok_and(|opened| opened == answer)

@@ -18,6 +18,7 @@ pub use sealed_file::SealedFile;
 pub use tcti::device;
 
 use super::{ContentRefusal, ShareError, Source, format};
+use crate::accounts::Trusted;
 use zeroize::Zeroizing;
 
 /// How shares are sealed.
@@ -32,8 +33,12 @@ pub struct Sealing {
 /// Reads the file, and lets the TPM open it: the text with the shares.
 ///
 /// Blocks for up to [`TURN_LIMIT`] and [`OPEN_LIMIT`]. Errors: those of [`SealedFile::read`], and [`ShareError::Tpm`].
-pub fn open(file: &SealedFile, tcti: Option<&str>) -> Result<Zeroizing<Vec<u8>>, ShareError> {
-    let bytes = file.read()?;
+pub fn open(
+    file: &SealedFile,
+    tcti: Option<&str>,
+    trusted: &Trusted,
+) -> Result<Zeroizing<Vec<u8>>, ShareError> {
+    let bytes = file.read(trusted)?;
     let failed = |cause| ShareError::Tpm { file: file.clone(), cause };
     let blob = Blob::parse(&bytes).map_err(failed)?;
     helper::open(&bytes, text_length(&blob), &tcti::resolve(tcti)).map_err(failed)
@@ -42,8 +47,8 @@ pub fn open(file: &SealedFile, tcti: Option<&str>) -> Result<Zeroizing<Vec<u8>>,
 /// What can be known of the file without a TPM: that it may be trusted, and what it says.
 ///
 /// Errors: those of [`SealedFile::read`], and [`ShareError::Tpm`].
-pub fn look(file: &SealedFile) -> Result<Blob, ShareError> {
-    Blob::parse(&file.read()?).map_err(|cause| ShareError::Tpm { file: file.clone(), cause })
+pub fn look(file: &SealedFile, trusted: &Trusted) -> Result<Blob, ShareError> {
+    Blob::parse(&file.read(trusted)?).map_err(|cause| ShareError::Tpm { file: file.clone(), cause })
 }
 
 /// What a sealed file says without a TPM.

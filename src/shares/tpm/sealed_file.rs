@@ -3,7 +3,9 @@
 //! The service runs as a user of its own, who cannot read a file of root's with mode 0600. `LoadCredential=` hands it
 //! over under the file's name, and then the copy counts.
 
-use crate::shares::{FileRefusal, ShareError, credential, file, quote};
+use crate::accounts::Trusted;
+use crate::files::{self, Content};
+use crate::shares::{FileRefusal, LIMIT, ShareError, credential, quote};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -63,10 +65,10 @@ impl SealedFile {
     /// The bytes: of the file by the rules for share files, of a credential as systemd gave it.
     ///
     /// Errors: [`ShareError::File`], [`ShareError::Copy`], and [`ShareError::NotSealed`] where there is none.
-    pub fn read(&self) -> Result<Zeroizing<Vec<u8>>, ShareError> {
+    pub fn read(&self, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, ShareError> {
         let path = &self.path;
         let Some(Copy { directory, name }) = &self.copy else {
-            return file::read(path).map_err(|cause| match cause {
+            return files::read(path, Content::Shares, trusted, LIMIT).map_err(|cause| match cause {
                 FileRefusal::Missing => ShareError::NotSealed { file: self.clone() },
                 cause => ShareError::File { path: path.clone(), cause },
             });
@@ -118,7 +120,7 @@ mod tests {
         let (_root, path, credentials) = machine();
         let read = |directory: Option<&Path>| {
             let file = SealedFile::with_credentials(&path, directory.map(Path::to_owned));
-            (file.read().unwrap().to_vec(), file.location())
+            (file.read(&Trusted::default()).unwrap().to_vec(), file.location())
         };
         let itself = (b"the file".to_vec(), path.clone());
         assert_eq!(read(None), itself);
@@ -136,7 +138,7 @@ mod tests {
     fn a_file_that_is_missing_is_to_be_made() {
         let (_root, path, _) = machine();
         fs::remove_file(&path).unwrap();
-        let error = SealedFile::itself(&path).read().unwrap_err();
+        let error = SealedFile::itself(&path).read(&Trusted::default()).unwrap_err();
         let message = format!("cannot read shares from {}: there is no such file", path.display());
         assert_eq!((error.kind(), error.to_string()), ("sealed-file-missing", message));
         let command = format!("Seal the shares: vault-unseal enroll FILE --tpm2 --output {}", path.display());
@@ -147,7 +149,11 @@ mod tests {
     fn what_is_wrong_with_the_copy_names_both() {
         let (_root, path, credentials) = machine();
         let copy = credentials.join("shares.tpm2");
-        let refusal = || SealedFile::with_credentials(&path, Some(credentials.clone())).read().unwrap_err();
+        let refusal = || {
+            SealedFile::with_credentials(&path, Some(credentials.clone()))
+                .read(&Trusted::default())
+                .unwrap_err()
+        };
         for text in ["", "\n"] {
             fs::write(&copy, text).unwrap();
             let error = refusal();

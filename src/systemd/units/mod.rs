@@ -12,7 +12,7 @@ pub use command::CommandLine;
 pub use credential::CredentialOrigin;
 pub use load_path::resolve;
 
-use std::fs;
+use crate::files;
 use std::path::{Path, PathBuf};
 use syntax::Assignment;
 use zeroize::Zeroizing;
@@ -49,8 +49,7 @@ impl UnitFile {
     fn read(root: &Path, path: &Path) -> Option<Self> {
         let file = resolve(root, path)?;
         let masked = file == Path::new("/dev/null");
-        let text = if masked { String::new() } else { fs::read_to_string(root.join(inside(&file))).ok()? };
-        let text = Zeroizing::new(text);
+        let text = if masked { Zeroizing::default() } else { files::text(&root.join(inside(&file)))? };
         let masked = masked || text.is_empty();
         Some(Self { path: path.to_owned(), masked, assignments: syntax::parse(&text) })
     }

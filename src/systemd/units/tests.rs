@@ -1,4 +1,5 @@
 use super::*;
+use std::fs;
 use std::os::unix::fs::symlink;
 
 /// A root directory with these files.
@@ -93,4 +94,20 @@ fn switches_know_the_words_of_systemd() {
     let root = machine(&[(SHIPPED, "[Service]\nA=yes\nB=On\nC=no\nD=yes\nD=\n")]);
     let unit = Unit::load(root.path(), "a-b.service").unwrap();
     assert_eq!(["A", "B", "C", "D", "E"].map(|key| unit.is_on(key)), [true, true, false, false, false]);
+}
+
+#[test]
+fn unit_file_without_an_end_is_not_read() {
+    let root = machine(&[("etc/systemd/system/a.service", "[Service]\nExecStart=/bin/a\n")]);
+    let drop_ins = root.path().join("etc/systemd/system/a.service.d");
+    fs::create_dir(&drop_ins).unwrap();
+    fs::File::create(drop_ins.join("huge.conf")).and_then(|file| file.set_len(3 << 30)).unwrap();
+    let fifo = drop_ins.join("fifo.conf");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let unit = Unit::load(root.path(), "a.service").expect("the unit itself");
+    assert_eq!(unit.values("ExecStart"), ["/bin/a"]);
+    fs::File::create(root.path().join("etc/systemd/system/a.service"))
+        .and_then(|file| file.set_len(3 << 30))
+        .unwrap();
+    assert!(Unit::load(root.path(), "a.service").is_none());
 }

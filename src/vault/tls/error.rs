@@ -1,6 +1,7 @@
 //! Why a certificate, key or CA that the configuration names cannot be used.
 
 use crate::explain::Explain;
+use crate::files::{FileRefusal, Slow};
 use std::path::PathBuf;
 
 /// Why a TLS file cannot be used.
@@ -15,8 +16,11 @@ pub enum TlsFileError {
         /// Where.
         path: PathBuf,
         /// Why not.
-        cause: std::io::Error,
+        cause: FileRefusal,
     },
+    /// Its file system does not answer.
+    #[error(transparent)]
+    Slow(#[from] Slow),
     /// It is not PEM, or holds nothing of the wanted kind.
     #[error("{} holds no {what} in PEM form{detail}", .path.display())]
     Empty {
@@ -56,7 +60,16 @@ pub enum TlsFileError {
 impl Explain for TlsFileError {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "tls-file-unreadable",
+            Self::Unreadable { cause, .. } => match cause {
+                FileRefusal::Missing
+                | FileRefusal::Denied { .. }
+                | FileRefusal::Directory
+                | FileRefusal::NotADirectory
+                | FileRefusal::Symlink
+                | FileRefusal::Io { .. } => "tls-file-unreadable",
+                cause => cause.kind(),
+            },
+            Self::Slow(slow) => slow.kind(),
             Self::Empty { .. } => "tls-file-empty",
             Self::BadCertificate { .. } => "tls-file-bad-certificate",
             Self::Mismatch { .. } => "tls-key-mismatch",
@@ -67,9 +80,11 @@ impl Explain for TlsFileError {
 
     fn advice(&self) -> Option<String> {
         Some(match self {
-            Self::Unreadable { path, .. } => {
+            Self::Unreadable { path, cause: FileRefusal::Missing, .. } => {
                 format!("Check the path in `tls`, and who may read it: `ls -l {}`.", path.display())
             }
+            Self::Unreadable { path, cause, .. } => cause.advice(path),
+            Self::Slow(slow) => return slow.advice(),
             Self::Empty { path, .. } => {
                 format!(
                     "It must begin with -----BEGIN …-----; `openssl x509 -in {} -noout` shows more.",

@@ -1,17 +1,20 @@
 //! The PEM files of certificates and keys, and noticing that they were renewed.
 
-use super::TlsFileError;
+use super::{TlsFileError, system};
+use crate::accounts::Trusted;
 use crate::config::TlsSettings;
+use crate::files::{self, Content, FileRefusal, FileVersion, LARGEST};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Every certificate of a PEM file, in its order.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let text = read("certificate file", path)?;
+pub(super) fn certificates(
+    path: &Path,
+    trusted: &Trusted,
+) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    let text = read("certificate file", path, Content::Authority, trusted)?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
         .map_err(|cause| empty(path, &cause))?;
@@ -25,12 +28,23 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     Ok(certificates)
 }
 
-/// Every certificate of every file in a directory; files that are not PEM are passed over, as OpenSSL does.
-pub(super) fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+/// Every certificate of a PEM file that is one; what else is in it is passed over.
+pub(super) fn parsable(path: &Path, trusted: &Trusted) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    let text = read("certificate file", path, Content::Authority, trusted)?;
+    Ok(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect())
+}
+
+/// Every certificate of every file in a directory, with the file. One that cannot be used refuses them all: whom to
+/// trust is not to depend on which of them can be read.
+pub(super) fn directory(
+    path: &Path,
+    trusted: &Trusted,
+) -> Result<Vec<(PathBuf, Vec<CertificateDer<'static>>)>, TlsFileError> {
     let mut found = Vec::new();
-    for file in listing(path)? {
-        if let Ok(certificates) = certificates(&file) {
-            found.extend(certificates);
+    for file in listing(path, trusted)? {
+        match certificates(&file, trusted) {
+            Err(TlsFileError::Unreadable { cause: FileRefusal::Directory, .. }) => {}
+            certificates => found.push((file, certificates?)),
         }
     }
     if found.is_empty() {
@@ -44,8 +58,8 @@ pub(super) fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, Tls
 }
 
 /// The first private key of a PEM file: PKCS#8, PKCS#1 or SEC 1.
-pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFileError> {
-    let text = read("private key", path)?;
+pub(super) fn private_key(path: &Path, trusted: &Trusted) -> Result<PrivateKeyDer<'static>, TlsFileError> {
+    let text = read("private key", path, Content::PrivateKey, trusted)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|cause| TlsFileError::Empty {
         what: "private key",
         path: path.to_owned(),
@@ -53,8 +67,13 @@ pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFile
     })
 }
 
-fn read(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsFileError> {
-    fs::read(path).map(Zeroizing::new).map_err(|cause| TlsFileError::Unreadable {
+fn read(
+    what: &'static str,
+    path: &Path,
+    content: Content,
+    trusted: &Trusted,
+) -> Result<Zeroizing<Vec<u8>>, TlsFileError> {
+    files::read(path, content, trusted, LARGEST).map_err(|cause| TlsFileError::Unreadable {
         what,
         path: path.to_owned(),
         cause,
@@ -65,30 +84,21 @@ fn empty(path: &Path, cause: &rustls::pki_types::pem::Error) -> TlsFileError {
     TlsFileError::Empty { what: "certificate", path: path.to_owned(), detail: format!(" ({cause})") }
 }
 
-fn listing(path: &Path) -> Result<Vec<PathBuf>, TlsFileError> {
-    let unreadable = |cause| TlsFileError::Unreadable {
+pub(super) fn listing(path: &Path, trusted: &Trusted) -> Result<Vec<PathBuf>, TlsFileError> {
+    files::entries(path, Content::Authority, trusted).map_err(|cause| TlsFileError::Unreadable {
         what: "directory of CA certificates",
         path: path.to_owned(),
         cause,
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        let file = entry.map_err(unreadable)?.path();
-        if file.is_file() {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
+    })
 }
 
-/// Identity, size and time of change of every file that a configuration names.
+/// What every file that a configuration names looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamps(Vec<(PathBuf, Option<[i64; 5]>)>);
+pub(super) struct Versions(Vec<(PathBuf, Option<FileVersion>)>);
 
-impl Stamps {
-    /// The stamps as they are now.
-    pub(super) fn take(settings: &TlsSettings) -> Self {
+impl Versions {
+    /// As they are now. Blocks on the file system.
+    pub(super) fn take(settings: &TlsSettings, trusted: &Trusted) -> Self {
         let mut files: Vec<PathBuf> = [&settings.ca_file, &settings.client_cert, &settings.client_key]
             .into_iter()
             .flatten()
@@ -96,26 +106,12 @@ impl Stamps {
             .collect();
         if let Some(directory) = &settings.ca_dir {
             files.push(directory.clone());
-            files.extend(listing(directory).unwrap_or_default());
+            files.extend(listing(directory, trusted).unwrap_or_default());
         }
         if settings.ca_file.is_none() && settings.ca_dir.is_none() && !settings.skip_verify {
-            // The system's own authorities, where Debian's update-ca-certificates(8) puts them.
-            let bundle = std::env::var_os("SSL_CERT_FILE");
-            files.push(
-                bundle.map_or_else(|| PathBuf::from("/etc/ssl/certs/ca-certificates.crt"), PathBuf::from),
-            );
+            files.extend(system::places());
         }
-        Self(files.into_iter().map(|file| (stamp(&file), file)).map(|(stamp, file)| (file, stamp)).collect())
+        let version = |file: PathBuf| (FileVersion::of_target(&file), file);
+        Self(files.into_iter().map(version).map(|(version, file)| (file, version)).collect())
     }
-}
-
-fn stamp(path: &Path) -> Option<[i64; 5]> {
-    let data = fs::metadata(path).ok()?;
-    Some([
-        i64::try_from(data.ino()).unwrap_or(-1),
-        i64::try_from(data.size()).unwrap_or(-1),
-        data.mtime(),
-        data.mtime_nsec(),
-        data.ctime_nsec(),
-    ])
 }

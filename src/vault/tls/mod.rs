@@ -4,13 +4,15 @@ mod error;
 mod files;
 mod pins;
 mod renewed;
+mod system;
 mod verifier;
 
 pub use error::TlsFileError;
-use files::Stamps;
+use files::Versions;
 pub(super) use pins::AnotherKey;
 pub(super) use renewed::Renewed;
 
+use crate::accounts::Trusted;
 use crate::config::TlsSettings;
 
 use rustls::ClientConfig;
@@ -21,16 +23,20 @@ use std::time::Duration;
 
 /// Builds the client's side of TLS from the files that `settings` name, as they are now. Certificates are judged
 /// as if it were `ahead` later.
-fn client_config(settings: &TlsSettings, ahead: Duration) -> Result<ClientConfig, TlsFileError> {
+fn client_config(
+    settings: &TlsSettings,
+    trusted: &Trusted,
+    ahead: Duration,
+) -> Result<ClientConfig, TlsFileError> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(TlsFileError::Library)?
         .dangerous()
-        .with_custom_certificate_verifier(verifier::from_settings(settings, ahead, provider)?);
+        .with_custom_certificate_verifier(verifier::from_settings(settings, trusted, ahead, provider)?);
     let mut config = match (&settings.client_cert, &settings.client_key) {
         (Some(cert), Some(key)) => builder
-            .with_client_auth_cert(files::certificates(cert)?, files::private_key(key)?)
+            .with_client_auth_cert(files::certificates(cert, trusted)?, files::private_key(key, trusted)?)
             .map_err(|cause| TlsFileError::Mismatch { cert: cert.clone(), key: key.clone(), cause })?,
         _ => builder.with_no_client_auth(),
     };

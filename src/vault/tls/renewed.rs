@@ -1,20 +1,27 @@
 //! The TLS configuration of one cluster, renewed when its files are.
 
-use super::{Stamps, TlsFileError, client_config};
+use super::{TlsFileError, Versions, client_config};
+use crate::accounts::Trusted;
 use crate::config::TlsSettings;
 use rustls::ClientConfig;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 /// How often the TLS files are looked at while all is well.
 const LOOK_AT_FILES: Duration = Duration::from_secs(10);
 /// How often they are looked at while connections fail.
 const LOOK_AT_FILES_IN_TROUBLE: Duration = Duration::from_secs(1);
+/// How long a connection waits for a look that it began: files of this machine take less. One that takes longer is for
+/// later connections.
+const WAIT_FOR_LOOK: Duration = Duration::from_millis(100);
 
 /// What new connections to the nodes of one cluster use.
 #[derive(Debug)]
 pub(in crate::vault) struct Renewed {
     settings: TlsSettings,
+    trusted: Arc<Trusted>,
     ahead: Duration,
     current: Mutex<Current>,
 }
@@ -22,53 +29,85 @@ pub(in crate::vault) struct Renewed {
 #[derive(Debug)]
 struct Current {
     config: Arc<ClientConfig>,
-    stamps: Stamps,
+    versions: Versions,
     /// Files that could not be used: said once, not at every look.
-    refused: Option<Stamps>,
+    refused: Option<Versions>,
     looked: Instant,
+    /// A look is under way: however long it takes, there is no second one.
+    looking: bool,
     failing: bool,
 }
 
 impl Renewed {
-    /// Reads the TLS files. Certificates are judged as if it were `ahead` later.
-    pub(in crate::vault) fn new(settings: &TlsSettings, ahead: Duration) -> Result<Self, TlsFileError> {
-        let stamps = Stamps::take(settings);
-        let config = Arc::new(client_config(settings, ahead)?);
-        let current = Current { config, stamps, refused: None, looked: Instant::now(), failing: false };
-        Ok(Self { settings: settings.clone(), ahead, current: Mutex::new(current) })
+    /// Reads the TLS files, and blocks on the file system. Certificates are judged as if it were `ahead` later.
+    pub(in crate::vault) fn new(
+        settings: &TlsSettings,
+        trusted: &Arc<Trusted>,
+        ahead: Duration,
+    ) -> Result<Self, TlsFileError> {
+        let versions = Versions::take(settings, trusted);
+        let config = Arc::new(client_config(settings, trusted, ahead)?);
+        let looked = Instant::now();
+        let current = Current { config, versions, refused: None, looked, looking: false, failing: false };
+        let (settings, trusted) = (settings.clone(), Arc::clone(trusted));
+        Ok(Self { settings, trusted, ahead, current: Mutex::new(current) })
     }
 
-    /// The configuration to use now: a new one when the TLS files changed and can be read.
+    /// The configuration to use now: a new one when the TLS files changed and can be used.
     ///
-    /// A renewal in progress (half a file, a key without its certificate) keeps the old one until it is done.
-    pub(in crate::vault) fn config(&self) -> Arc<ClientConfig> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A renewal in progress (half a file, a key without its certificate) keeps the old one until it is done; files that
+    /// somebody else can write, and ones that cannot be read, for as long as they are so.
+    pub(in crate::vault) async fn config(self: &Arc<Self>) -> Arc<ClientConfig> {
+        if let Some(look) = self.look_if_due() {
+            let _ = timeout(WAIT_FOR_LOOK, look).await;
+        }
+        Arc::clone(&self.current().config)
+    }
+
+    /// Begins a look at the files, off the loop, unless there was one or is one.
+    fn look_if_due(self: &Arc<Self>) -> Option<JoinHandle<()>> {
+        let mut current = self.current();
         let pause = if current.failing { LOOK_AT_FILES_IN_TROUBLE } else { LOOK_AT_FILES };
-        if current.looked.elapsed() >= pause {
-            current.looked = Instant::now();
-            let stamps = Stamps::take(&self.settings);
-            if stamps != current.stamps {
-                match client_config(&self.settings, self.ahead) {
-                    Ok(config) => {
-                        current.config = Arc::new(config);
-                        current.stamps = stamps;
-                        current.refused = None;
-                        tracing::info!("certificates changed on disk: new connections use them");
-                    }
-                    Err(error) => {
-                        if current.refused.as_ref() != Some(&stamps) {
-                            tracing::warn!("certificates changed on disk, but {error}; the old ones stay");
-                        }
-                        current.refused = Some(stamps);
-                    }
+        if current.looking || current.looked.elapsed() < pause {
+            return None;
+        }
+        current.looking = true;
+        drop(current);
+        let this = Arc::clone(self);
+        Some(spawn_blocking(move || this.look()))
+    }
+
+    fn look(&self) {
+        let versions = Versions::take(&self.settings, &self.trusted);
+        let changed = versions != self.current().versions;
+        // Not under the lock: the loop takes it too.
+        let renewed = changed.then(|| client_config(&self.settings, &self.trusted, self.ahead));
+        let mut current = self.current();
+        (current.looked, current.looking) = (Instant::now(), false);
+        match renewed {
+            // Back to the files that are in use.
+            None => current.refused = None,
+            Some(Ok(config)) => {
+                current.config = Arc::new(config);
+                current.versions = versions;
+                current.refused = None;
+                tracing::info!("certificates changed on disk: new connections use them");
+            }
+            Some(Err(error)) => {
+                if current.refused.as_ref() != Some(&versions) {
+                    tracing::warn!("certificates changed on disk, but {error}; the old ones stay");
                 }
+                current.refused = Some(versions);
             }
         }
-        Arc::clone(&current.config)
     }
 
     /// Whether connections fail: then renewed files are noticed sooner.
     pub(in crate::vault) fn report(&self, failing: bool) {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).failing = failing;
+        self.current().failing = failing;
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,7 @@
 //! Who is believed to be the server.
 
-use super::{TlsFileError, files, pins};
+use super::{TlsFileError, files, pins, system};
+use crate::accounts::Trusted;
 use crate::config::{Pin, TlsSettings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
@@ -15,10 +16,12 @@ use std::time::Duration;
 /// The verifier that `settings` ask for.
 pub(super) fn from_settings(
     settings: &TlsSettings,
+    trusted: &Trusted,
     ahead: Duration,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsFileError> {
-    let trust = if settings.skip_verify { None } else { Some(Trust::new(settings, ahead, &provider)?) };
+    let trust =
+        if settings.skip_verify { None } else { Some(Trust::new(settings, trusted, ahead, &provider)?) };
     Ok(Arc::new(Verifier { provider, trust, pins: settings.pin_sha256.clone() }))
 }
 
@@ -43,17 +46,16 @@ struct Trust {
 impl Trust {
     fn new(
         settings: &TlsSettings,
+        trusted: &Trusted,
         ahead: Duration,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, TlsFileError> {
         let mut roots = RootCertStore::empty();
-        let named = named(settings, &mut roots)?;
+        let named = named(settings, trusted, &mut roots)?;
         if named.is_empty() {
-            let system = rustls_native_certs::load_native_certs();
-            let (_, _) = roots.add_parsable_certificates(system.certs);
+            let (_, _) = roots.add_parsable_certificates(system::certificates(trusted)?);
             if roots.is_empty() {
-                let detail = system.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
-                return Err(TlsFileError::NoSystemRoots(detail));
+                return Err(TlsFileError::NoSystemRoots(String::new()));
             }
         }
         let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
@@ -98,6 +100,7 @@ impl Trust {
 /// The certificates that the configuration names, added to `roots`.
 fn named(
     settings: &TlsSettings,
+    trusted: &Trusted,
     roots: &mut RootCertStore,
 ) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let mut named = Vec::new();
@@ -108,13 +111,15 @@ fn named(
                 .map_err(|cause| TlsFileError::BadCertificate { path: path.to_owned(), cause })?;
             named.push(certificate);
         }
-        Ok(())
+        Ok::<(), TlsFileError>(())
     };
     if let Some(path) = &settings.ca_file {
-        trust(path, files::certificates(path)?)?;
+        trust(path, files::certificates(path, trusted)?)?;
     }
     if let Some(path) = &settings.ca_dir {
-        trust(path, files::directory(path)?)?;
+        for (path, certificates) in files::directory(path, trusted)? {
+            trust(&path, certificates)?;
+        }
     }
     Ok(named)
 }

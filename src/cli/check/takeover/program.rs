@@ -3,15 +3,14 @@
 use super::script::Script;
 use crate::cli::check::machine::Machine;
 use crate::external::{ExternalText, could_be_secret};
+use crate::files;
 use crate::systemd::units::{CommandLine, Unit};
-use std::fs::{self, File};
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// No script that unseals comes near; larger files are programs.
-const LARGEST: u64 = 64 * 1024;
+const LARGEST: usize = 64 * 1024;
 
 /// What a unit starts, as far as it can be read.
 #[derive(Default)]
@@ -79,11 +78,6 @@ fn read_script(machine: &Machine, path: &Path) -> Option<Zeroizing<String>> {
 }
 
 fn read(path: &Path) -> Option<Zeroizing<String>> {
-    let size = fs::metadata(path).ok().filter(fs::Metadata::is_file)?.len();
-    if size > LARGEST {
-        return None;
-    }
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(size).ok()? + 1));
-    File::open(path).ok()?.take(LARGEST).read_to_string(&mut text).ok()?;
-    Some(text)
+    let bytes = files::read_unjudged(path, LARGEST).ok()?;
+    std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
 }

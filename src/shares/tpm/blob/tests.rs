@@ -97,5 +97,5 @@ fn values_that_cannot_be_are_refused() {
     let mut longest = blob(true);
     longest.ciphertext = vec![0; TEXT_LIMIT + TAG_LENGTH];
     assert!(Blob::parse(&longest.render()).is_ok());
-    assert!(longest.render().len() <= crate::shares::bounded::LIMIT, "as long as a share file may be");
+    assert!(longest.render().len() <= crate::shares::LIMIT, "as long as a share file may be");
 }

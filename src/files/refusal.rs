@@ -1,13 +1,13 @@
-//! Why a share file was refused before a byte of it was believed.
+//! Why a file was refused before a byte of it was believed.
 
-use crate::accounts::User;
+use crate::accounts::{Trusted, User};
 use crate::external::error;
-use crate::shares::bounded::LIMIT;
 use crate::shares::quote;
+use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a share file was refused.
+/// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileRefusal {
@@ -33,12 +33,12 @@ pub enum FileRefusal {
     #[error("it is a fifo, a socket or a device, not a regular file")]
     NotRegular,
     /// Owned by somebody who could change it.
-    #[error("it belongs to {owner}, not to {}", user.or_root())]
+    #[error("it belongs to {owner}, not to {trusted}")]
     Owner {
         /// Its owner.
         owner: User,
-        /// The user we run as.
-        user: User,
+        /// Who may own it.
+        trusted: Box<Trusted>,
     },
     /// Readable or writable by too many.
     #[error("its mode is {mode:04o}; the group may at most read it, others nothing")]
@@ -48,15 +48,39 @@ pub enum FileRefusal {
         /// The permission bits to set.
         mend: u32,
     },
+    /// Everybody can write it.
+    #[error("everybody may write it (mode {mode:04o})")]
+    WorldWritable {
+        /// The permission bits.
+        mode: u32,
+    },
+    /// A group can write it that is not ours alone.
+    #[error("group {group} may write it (mode {mode:04o})")]
+    GroupWritable {
+        /// The permission bits.
+        mode: u32,
+        /// The group.
+        group: u32,
+    },
+    /// An access control list opens it, or a directory above it, to somebody else.
+    #[error("{}", granted(directory.as_deref(), to, *writes))]
+    AccessList {
+        /// The directory; `None` for the file itself.
+        directory: Option<PathBuf>,
+        /// Whom.
+        to: String,
+        /// For writing, and not only for reading.
+        writes: bool,
+    },
     /// A directory above it is owned by somebody who could exchange the file.
-    #[error("the directory {} belongs to {owner}, not to {}", quote::sentence(directory), user.or_root())]
+    #[error("the directory {} belongs to {owner}, not to {trusted}", quote::sentence(directory))]
     DirectoryOwner {
         /// The directory.
         directory: PathBuf,
         /// Its owner.
         owner: User,
-        /// The user we run as.
-        user: User,
+        /// Who may own it.
+        trusted: Box<Trusted>,
     },
     /// A directory above it lets others exchange the file, or put one there first.
     #[error("the directory {} has mode {mode:04o}: others can write to it", quote::sentence(directory))]
@@ -77,8 +101,14 @@ pub enum FileRefusal {
         owner: User,
     },
     /// Larger than any file of shares.
-    #[error("it is larger than {LIMIT} bytes")]
-    Oversized,
+    #[error("it is larger than {limit} bytes")]
+    Oversized {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// An earlier read of it goes on and on.
+    #[error("an earlier read of it has not ended")]
+    Busy,
     /// The operating system failed.
     #[error("{}", error::io(error))]
     Io {
@@ -89,7 +119,7 @@ pub enum FileRefusal {
 
 impl FileRefusal {
     /// A stable word for each refusal.
-    pub(in crate::shares) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Missing => "file-missing",
             Self::Denied { .. } => "file-denied",
@@ -102,13 +132,17 @@ impl FileRefusal {
             Self::DirectoryOwner { .. } => "directory-owner",
             Self::DirectoryMode { .. } => "directory-mode",
             Self::LinkOwner { .. } => "link-owner",
-            Self::Oversized => "oversized",
+            Self::WorldWritable { .. } => "file-world-writable",
+            Self::GroupWritable { .. } => "file-group-writable",
+            Self::AccessList { .. } => "access-list",
+            Self::Oversized { .. } => "oversized",
+            Self::Busy => "file-busy",
             Self::Io { .. } => "file-io",
         }
     }
 
     /// What to do about it; `path` is the file.
-    pub(in crate::shares) fn advice(&self, path: &Path) -> String {
+    pub(crate) fn advice(&self, path: &Path) -> String {
         let file = quote::shell(path);
         match self {
             Self::Missing => {
@@ -129,12 +163,17 @@ impl FileRefusal {
             }
             Self::NotADirectory => format!("Find the part that is not: namei -l {file}"),
             Self::NotRegular => format!("Configure a regular file. See what it is: ls -la {file}"),
-            Self::Owner { user, .. } => {
-                format!("If nobody can have tampered with it: chown {}: {file}", user.word())
+            Self::Owner { trusted, .. } => {
+                format!("If nobody can have tampered with it: chown {}: {file}", us(trusted))
             }
             Self::Mode { mend, .. } => format!("chmod {mend:04o} {file}"),
-            Self::DirectoryOwner { directory, user, .. } => {
-                format!("chown {} {}", user.word(), quote::shell(directory))
+            Self::WorldWritable { .. } => format!("If nobody has changed it: chmod go-w {file}"),
+            Self::GroupWritable { .. } => format!("If nobody has changed it: chmod g-w {file}"),
+            Self::AccessList { directory, .. } => {
+                format!("setfacl -b {}", directory.as_deref().map_or(file, quote::shell))
+            }
+            Self::DirectoryOwner { directory, trusted, .. } => {
+                format!("chown {} {}", us(trusted), quote::shell(directory))
             }
             Self::DirectoryMode { sticky: true, .. } => {
                 format!(
@@ -142,9 +181,13 @@ impl FileRefusal {
                      install -D -m 0600 {file} /etc/vault-unseal/shares"
                 )
             }
-            Self::DirectoryMode { directory, .. } => format!("chmod go-w {}", quote::shell(directory)),
+            Self::DirectoryMode { directory, mode, .. } => {
+                let who = if mode & 0o002 == 0 { "g" } else { "go" };
+                format!("chmod {who}-w {}", quote::shell(directory))
+            }
             Self::LinkOwner { .. } => format!("Configure the path without links: readlink -f {file}"),
-            Self::Oversized => format!("Is it the right file? ls -la {file}"),
+            Self::Oversized { .. } => format!("Is it the right file? ls -la {file}"),
+            Self::Busy => format!("See whether its file system answers: findmnt -T {file}"),
             Self::Io { .. } => format!("See what the kernel says: ls -la {file}; journalctl -k"),
         }
     }
@@ -155,4 +198,31 @@ fn directory_of(path: &Path) -> String {
         Some(parent) if parent != Path::new("") => quote::shell(parent),
         _ => ".".to_owned(),
     }
+}
+
+/// Why a file cannot be opened.
+pub(crate) fn open_failed(errno: Errno, trusted: &Trusted) -> FileRefusal {
+    match errno {
+        Errno::NOENT => FileRefusal::Missing,
+        Errno::LOOP => FileRefusal::Symlink,
+        Errno::NOTDIR => FileRefusal::NotADirectory,
+        Errno::ACCESS | Errno::PERM => FileRefusal::Denied { user: User::of(trusted.this_process()) },
+        // A socket, or a device without a driver.
+        Errno::NXIO | Errno::NODEV => FileRefusal::NotRegular,
+        other => FileRefusal::Io { error: other.into() },
+    }
+}
+
+/// The word for `chown` of the user we run as.
+fn us(trusted: &Trusted) -> String {
+    User::of(trusted.this_process()).word()
+}
+
+fn granted(directory: Option<&Path>, to: &str, writes: bool) -> String {
+    let whose = directory.map_or_else(
+        || "its".to_owned(),
+        |directory| format!("the directory {} has an", quote::sentence(directory)),
+    );
+    let access = if directory.is_some() { "access control list that" } else { "access control list" };
+    format!("{whose} {access} lets {to} {} it", if writes { "write" } else { "read" })
 }

@@ -1,0 +1,159 @@
+//! The files behind the credentials that systemd hands to the service: whoever can read or write them has what the
+//! service trusts. Told, and never fatal: the servers matter more.
+
+use crate::accounts::Trusted;
+use crate::config::{Settings, TlsSettings};
+use crate::explain::Explain;
+use crate::files::{Content, FileRefusal, SourceVerdict, judge_source};
+use crate::shares::{Source, quote};
+use crate::systemd::units::{CredentialOrigin, Unit};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Where systemd looks for a credential that is named without a path (systemd.exec(5)).
+const STORES: [&str; 3] = ["/etc/credstore", "/run/credstore", "/usr/lib/credstore"];
+const ENCRYPTED_STORES: [&str; 3] =
+    ["/etc/credstore.encrypted", "/run/credstore.encrypted", "/usr/lib/credstore.encrypted"];
+
+/// What the service has directories of its own for (`PrivateTmp=`).
+const REPLACED: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// A credential whose source is not as it must be, or cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CredentialProblem {
+    /// Somebody else can read or write it.
+    #[error("credential \"{name}\" comes from {}: {cause}", quote::sentence(path))]
+    Refused { name: String, path: PathBuf, cause: FileRefusal },
+    /// It cannot be told from here.
+    #[error(
+        "whether others can get at {}, where credential \"{name}\" comes from, cannot be seen by the service",
+        quote::sentence(path)
+    )]
+    Unseen { name: String, path: PathBuf },
+}
+
+impl CredentialProblem {
+    /// Whether somebody else can get at it.
+    pub(super) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. })
+    }
+}
+
+impl Explain for CredentialProblem {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused { cause, .. } => cause.kind(),
+            Self::Unseen { .. } => "credential-source-unseen",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Refused { path, cause, .. } => cause.advice(path),
+            Self::Unseen { .. } => "sudo vault-unseal check".to_owned(),
+        })
+    }
+}
+
+/// Judges what this process was given by the unit that it runs in. Blocks on the file system.
+pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
+    let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) else {
+        return Vec::new();
+    };
+    // systemd names it after the unit.
+    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match Unit::load(Path::new("/"), name) {
+        Some(unit) => judge(settings, &unit, &directory, &View { root: Path::new("/"), inside: true }),
+        None => Vec::new(),
+    }
+}
+
+/// From where a machine is looked at.
+pub(super) struct View<'a> {
+    /// Its root directory.
+    pub(super) root: &'a Path,
+    /// From inside the service, whose sandbox shows other directories in some places.
+    pub(super) inside: bool,
+}
+
+/// Judges the sources of all credentials that the settings use and the unit loads from files. `directory` is where the
+/// service finds its credentials.
+pub(super) fn judge(
+    settings: &Settings,
+    unit: &Unit,
+    directory: &Path,
+    view: &View<'_>,
+) -> Vec<CredentialProblem> {
+    let judged = uses(settings, directory).into_iter().filter_map(|(name, content)| {
+        let Some(CredentialOrigin::File { path, encrypted, .. }) = unit.credential(&name) else {
+            return None;
+        };
+        // Nobody but this machine can read what is encrypted.
+        let content = if encrypted { Content::Authority } else { content };
+        problem(name, &path, encrypted, content, &settings.trusted, view)
+    });
+    judged.collect()
+}
+
+fn problem(
+    name: String,
+    path: &Path,
+    encrypted: bool,
+    content: Content,
+    trusted: &Trusted,
+    view: &View<'_>,
+) -> Option<CredentialProblem> {
+    let stores = if encrypted { ENCRYPTED_STORES } else { STORES };
+    let candidates: Vec<PathBuf> = if path.is_absolute() {
+        vec![path.to_owned()]
+    } else {
+        stores.iter().map(|store| Path::new(store).join(path)).collect()
+    };
+    // Only systemd knows what a specifier stands for.
+    if path.as_os_str().as_encoded_bytes().contains(&b'%') {
+        return Some(CredentialProblem::Unseen { name, path: path.to_owned() });
+    }
+    for path in candidates {
+        let at = view.root.join(path.strip_prefix("/").unwrap_or(&path));
+        return match judge_source(&at, content, trusted) {
+            SourceVerdict::Missing if view.inside && REPLACED.iter().any(|own| path.starts_with(own)) => {
+                Some(CredentialProblem::Unseen { name, path })
+            }
+            SourceVerdict::Missing => continue,
+            SourceVerdict::Good => None,
+            SourceVerdict::Unseen(_) => Some(CredentialProblem::Unseen { name, path }),
+            SourceVerdict::Refused(cause) => Some(CredentialProblem::Refused { name, path, cause }),
+        };
+    }
+    // That it is missing is told by whoever needs it.
+    None
+}
+
+/// The names of the credentials that are used, and what they hold; what is used twice is judged by the stricter rule.
+fn uses(settings: &Settings, directory: &Path) -> BTreeMap<String, Content> {
+    let mut uses = BTreeMap::new();
+    let mut add = |path: &Path, content| {
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            uses.entry(name.to_owned()).or_insert(content);
+        }
+    };
+    for cluster in &settings.clusters {
+        match &cluster.shares {
+            Some(Source::Credential(name)) => add(Path::new(name), Content::Shares),
+            Some(Source::Tpm2 { path, .. }) => add(path, Content::Shares),
+            Some(Source::File(_)) | None => {}
+        }
+    }
+    let given = |path: &&PathBuf| path.parent() == Some(directory);
+    for TlsSettings { client_key, ca_file, client_cert, .. } in
+        settings.clusters.iter().map(|cluster| &cluster.tls)
+    {
+        client_key.iter().filter(given).for_each(|path| add(path, Content::PrivateKey));
+        [ca_file, client_cert]
+            .into_iter()
+            .flatten()
+            .filter(given)
+            .for_each(|path| add(path, Content::Authority));
+    }
+    uses
+}

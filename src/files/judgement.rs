@@ -1,0 +1,162 @@
+//! Who may own, write and read a file, and the directories and links on the way to it.
+//!
+//! Shares: somebody trusted owns the file, its group can at most read it, others nothing. Its directory: owned likewise,
+//! writable by nobody else, not even when sticky, since anyone could put a file of that name there first. `sshd` asks
+//! the same of `authorized_keys` (`StrictModes`).
+//!
+//! What says whom to trust (authorities, certificates, configuration) may be read by all. It is written by those who are
+//! trusted, and by the members of group 0 and of this process's own group: where users have a group of their own, as on
+//! Debian, their umask is 0002.
+//!
+//! Directories further up: as the file's own, except that a sticky one (`/tmp`) is good enough, for there nobody can
+//! move what another owns.
+
+use super::acl::{self, Grantee};
+use super::{FileRefusal, open_failed};
+use crate::accounts::{Trusted, User};
+use rustix::fs::{Mode, RawMode, Stat};
+use rustix::process::getegid;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// What a file holds, which decides how it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Key shares: read by nobody else, and never through a link.
+    Shares,
+    /// The private key of a client certificate: read by nobody else.
+    PrivateKey,
+    /// Certificates, our own and those of authorities: written by nobody else.
+    Authority,
+    /// What says which servers and authorities those are: written by nobody else.
+    Configuration,
+}
+
+const STICKY: u32 = 0o1000;
+const OTHERS_WRITE: u32 = 0o002;
+const GROUP_WRITES: u32 = 0o020;
+/// Everything but reading and writing by the owner and reading by the group; the owner may execute it.
+const TOO_OPEN: u32 = 0o037;
+/// Read, write and execute in an access control list.
+const ANYTHING: u16 = 0o7;
+const WRITE: u16 = 0o2;
+
+impl Content {
+    /// Whether nobody else may read it.
+    pub(super) fn is_secret(self) -> bool {
+        matches!(self, Self::Shares | Self::PrivateKey)
+    }
+}
+
+/// The rules for one kind of content, as they are for one process.
+pub(super) struct Judge<'a> {
+    pub(super) content: Content,
+    pub(super) trusted: &'a Trusted,
+    /// The primary group of this process.
+    group: u32,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(content: Content, trusted: &'a Trusted) -> Self {
+        Self { content, trusted, group: getegid().as_raw() }
+    }
+
+    /// As for a process of this group.
+    #[cfg(test)]
+    pub(super) fn in_group(self, group: u32) -> Self {
+        Self { group, ..self }
+    }
+
+    /// Judges a file, open for reading or for its place alone, found at `path`.
+    pub(super) fn file(&self, stat: &Stat, file: &OwnedFd, path: &Path) -> Result<(), FileRefusal> {
+        self.mode(stat)?;
+        self.list(file, path, None)
+    }
+
+    /// By owner and mode alone.
+    pub(super) fn mode(&self, stat: &Stat) -> Result<(), FileRefusal> {
+        if !self.trusted.includes(stat.st_uid) {
+            return Err(FileRefusal::Owner {
+                owner: User::of(stat.st_uid),
+                trusted: Box::new(self.trusted.clone()),
+            });
+        }
+        let mode = permissions(stat.st_mode);
+        if self.content.is_secret() {
+            if mode & TOO_OPEN != 0 {
+                // Where the file is not ours, its group may be what lets us read it.
+                let mend = if stat.st_uid == self.trusted.this_process() { 0o600 } else { 0o640 };
+                return Err(FileRefusal::Mode { mode, mend });
+            }
+        } else if mode & OTHERS_WRITE != 0 {
+            return Err(FileRefusal::WorldWritable { mode });
+        } else if mode & GROUP_WRITES != 0 && self.is_foreign(stat.st_gid) {
+            return Err(FileRefusal::GroupWritable { mode, group: stat.st_gid });
+        }
+        Ok(())
+    }
+
+    /// Judges an opened directory on the way; `direct` if entries of it are what is read.
+    pub(super) fn directory(
+        &self,
+        stat: &Stat,
+        opened: &OwnedFd,
+        path: &Path,
+        direct: bool,
+    ) -> Result<(), FileRefusal> {
+        let directory = path.to_owned();
+        if !self.trusted.includes(stat.st_uid) {
+            let owner = User::of(stat.st_uid);
+            return Err(FileRefusal::DirectoryOwner {
+                directory,
+                owner,
+                trusted: Box::new(self.trusted.clone()),
+            });
+        }
+        let mode = permissions(stat.st_mode);
+        let sticky = mode & STICKY != 0;
+        if sticky && !direct {
+            return Ok(());
+        }
+        let strict = self.content == Content::Shares || self.is_foreign(stat.st_gid);
+        if mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITES != 0 && strict) {
+            let sticky = sticky && self.content == Content::Shares;
+            return Err(FileRefusal::DirectoryMode { directory, mode, sticky });
+        }
+        self.list(opened, path, Some(path))
+    }
+
+    /// Judges a symbolic link on the way.
+    pub(super) fn link(&self, stat: &Stat, path: &Path) -> Result<(), FileRefusal> {
+        if self.trusted.includes(stat.st_uid) {
+            return Ok(());
+        }
+        Err(FileRefusal::LinkOwner { link: path.to_owned(), owner: User::of(stat.st_uid) })
+    }
+
+    fn list(&self, opened: &OwnedFd, path: &Path, directory: Option<&Path>) -> Result<(), FileRefusal> {
+        let wrong = if directory.is_none() && self.content.is_secret() { ANYTHING } else { WRITE };
+        let grants = acl::of(opened, path).map_err(|errno| open_failed(errno, self.trusted))?;
+        for grant in grants.iter().filter(|grant| grant.rights & wrong != 0) {
+            let to = match grant.to {
+                Grantee::User(uid) if !self.trusted.includes(uid) => User::of(uid).to_string(),
+                Grantee::Group(gid) if self.content == Content::Shares || self.is_foreign(gid) => {
+                    format!("group {gid}")
+                }
+                _ => continue,
+            };
+            let directory = directory.map(Path::to_owned);
+            let writes = grant.rights & WRITE != 0;
+            return Err(FileRefusal::AccessList { directory, to, writes });
+        }
+        Ok(())
+    }
+
+    fn is_foreign(&self, group: u32) -> bool {
+        group != 0 && group != self.group
+    }
+}
+
+fn permissions(mode: RawMode) -> u32 {
+    Mode::from_raw_mode(mode).bits() & 0o7777
+}

@@ -1,0 +1,154 @@
+//! Every file of this machine that is read: who may have written it, who may read it, and how it is read so that no
+//! file can stall or starve this process.
+//!
+//! [`read`] is the way in: it follows the path by descriptors ([`path`]), judges each directory, link and the file
+//! itself ([`judgement`], with the access control lists of [`acl`]), and reads what is regular and within a limit
+//! ([`bounded`]). One thread at a time is in a file ([`turn`]). Everything here blocks: the loop calls it through
+//! `tokio::task::spawn_blocking`, what runs before the loop through [`within`].
+
+mod acl;
+mod bounded;
+mod credential_source;
+mod judgement;
+mod path;
+mod refusal;
+mod turn;
+mod version;
+mod within;
+
+pub use credential_source::{SourceVerdict, judge_source};
+pub use judgement::Content;
+pub use refusal::FileRefusal;
+pub use version::FileVersion;
+pub use within::{LIMIT as READ_LIMIT, Slow, within};
+
+pub(crate) use bounded::read as read_bounded;
+pub(crate) use refusal::open_failed;
+
+use crate::accounts::Trusted;
+use judgement::Judge;
+use path::{Found, find};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use turn::Turn;
+use zeroize::Zeroizing;
+
+/// The largest file that is read, in bytes.
+pub(crate) const LARGEST: usize = 1024 * 1024;
+
+/// For reading, without waiting for the other end of a fifo, and without making a terminal ours.
+const READING: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// Reads a file if only those who are trusted can have written it, and if it is secret, can read it.
+///
+/// `limit` is in bytes, at most [`LARGEST`]. What systemd put into `$CREDENTIALS_DIRECTORY` is read as it is.
+pub(crate) fn read(
+    path: &Path,
+    content: Content,
+    trusted: &Trusted,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
+    let path = &absolute(path)?;
+    if is_credential(path) {
+        return read_unjudged(path, limit);
+    }
+    let _turn = Turn::take(path)?;
+    let judge = Judge::new(content, trusted);
+    let Found { directory, name, refused, .. } =
+        find(path, &judge).map_err(|stop| stop.into_refusal(&judge))?;
+    // The directory is open, and its entry is not a link: what is opened is what was judged, or is judged here.
+    let Some(name) = name else { return Err(FileRefusal::Directory) };
+    let file = openat(&directory, &name, READING | OFlags::NOFOLLOW, Mode::empty())
+        .map_err(|errno| open_failed(errno, trusted))?;
+    let stat = regular(&file, trusted)?;
+    judge.file(&stat, &file, path)?;
+    refused.map_or(Ok(()), Err)?;
+    bytes(file, &stat, limit)
+}
+
+/// Reads a file whoever can write or read it, links followed.
+pub(crate) fn read_unjudged(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
+    let trusted = &Trusted::without_servers();
+    let _turn = Turn::take(&absolute(path)?)?;
+    let file = openat(CWD, path, READING, Mode::empty()).map_err(|errno| open_failed(errno, trusted))?;
+    let stat = regular(&file, trusted)?;
+    bytes(file, &stat, limit)
+}
+
+/// The text of a file of the machine itself, such as passwd(5): whoever can change it has the machine.
+///
+/// Errors: it is not there, not regular, above [`LARGEST`], or not UTF-8.
+pub(crate) fn text(path: &Path) -> Option<Zeroizing<String>> {
+    let bytes = read_unjudged(path, LARGEST).ok()?;
+    std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
+}
+
+/// The directory of a file that is to be written, open, if nobody but those who are trusted can exchange one there.
+pub(crate) fn directory(path: &Path, content: Content, trusted: &Trusted) -> Result<OwnedFd, FileRefusal> {
+    let path = &absolute(path)?;
+    let _turn = Turn::take(path)?;
+    let judge = Judge::new(content, trusted);
+    let Found { directory, name, refused, .. } =
+        find(path, &judge).map_err(|stop| stop.into_refusal(&judge))?;
+    if name.is_some() {
+        return Err(FileRefusal::NotADirectory);
+    }
+    refused.map_or(Ok(directory), Err)
+}
+
+/// What is in a directory whose entries are all read, in the order of their names, without hidden entries, which editors
+/// and package tools leave behind. Nobody else may put a file there: a sticky directory will not do.
+pub(crate) fn entries(path: &Path, content: Content, trusted: &Trusted) -> Result<Vec<PathBuf>, FileRefusal> {
+    let io = |error| FileRefusal::Io { error };
+    let absolute = absolute(path)?;
+    if !is_credential(&absolute) {
+        let opened = directory(path, content, trusted)?;
+        let stat = fstat(&opened).map_err(|errno| open_failed(errno, trusted))?;
+        Judge::new(content, trusted).directory(&stat, &opened, path, true)?;
+    }
+    let _turn = Turn::take(&absolute)?;
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(io)? {
+        let name = entry.map_err(io)?.file_name();
+        if !name.as_encoded_bytes().starts_with(b".") {
+            names.push(path.join(name));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Whether a path lies in the directory in which systemd hands its credentials to this process alone (systemd.exec(5)).
+/// systemd grants by access control lists there: owner and mode are its business.
+fn is_credential(path: &Path) -> bool {
+    let upwards = path.components().any(|part| part == std::path::Component::ParentDir);
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|directory| !directory.is_empty());
+    !upwards && directory.is_some_and(|directory| path.starts_with(directory))
+}
+
+fn regular(file: &OwnedFd, trusted: &Trusted) -> Result<Stat, FileRefusal> {
+    let stat = fstat(file).map_err(|errno| open_failed(errno, trusted))?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok(stat),
+        FileType::Directory => Err(FileRefusal::Directory),
+        _ => Err(FileRefusal::NotRegular),
+    }
+}
+
+fn bytes(file: OwnedFd, stat: &Stat, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
+    let oversized = || FileRefusal::Oversized { limit };
+    if usize::try_from(stat.st_size).is_ok_and(|size| size > limit) {
+        return Err(oversized());
+    }
+    let read = bounded::read(&File::from(file), limit).map_err(|error| FileRefusal::Io { error })?;
+    read.ok_or_else(oversized)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, FileRefusal> {
+    std::path::absolute(path).map_err(|error| FileRefusal::Io { error })
+}
+
+#[cfg(test)]
+mod tests;
