@@ -2,6 +2,7 @@
 
 use super::TlsFileError;
 use super::line::Line;
+use super::peer::PeerRule;
 use super::server::Server;
 use super::tls::Renewed;
 use crate::config::{Cluster, Discovery};
@@ -15,6 +16,7 @@ pub struct Access {
     /// `None` where nobody speaks TLS.
     tls: Option<Arc<Renewed>>,
     server_name: Option<String>,
+    rule: PeerRule,
     limit: Duration,
 }
 
@@ -32,12 +34,14 @@ impl Access {
         Ok(Self {
             tls: if spoken { Some(Arc::new(Renewed::new(&cluster.tls, ahead)?)) } else { None },
             server_name: cluster.tls.server_name.clone(),
+            rule: PeerRule::of(cluster),
             limit: cluster.pace.request_timeout,
         })
     }
 
     /// A server of the cluster; nothing is connected yet.
     pub fn server(&self, node: &Node) -> Server {
-        Server::over(Line::new(node, self.server_name.as_deref(), self.tls.clone()), self.limit)
+        let line = Line::new(node, self.server_name.as_deref(), self.tls.clone(), self.rule.clone());
+        Server::over(line, self.limit)
     }
 }
