@@ -5,7 +5,8 @@ use std::process::Command;
 
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile, SEAL_STATUS, Squat, UNSEAL};
-use crate::support::openbao::{Server, is_active, is_sealed};
+use crate::support::network::{Network, address};
+use crate::support::openbao::{API_PORT, Builder, Server, is_active, is_sealed};
 use crate::support::private::{are_root, mounted};
 use crate::support::process::{Daemon, run};
 use crate::{health, problem, sealed, status, unsealed};
@@ -202,6 +203,66 @@ fn account_on_the_other_loopback_address_gets_nothing() {
     let mut daemon = Daemon::start(&mut with_hosts(&home, &home.command(&["run"])));
     gets_nothing(&mut daemon, &thief);
     drop(thief);
+    server.wait_until(is_active);
+}
+
+#[test]
+fn localhost_that_leads_to_another_machine_gets_nothing_in_plaintext() {
+    let Some(network) = Network::of(2) else { return };
+    let server = Builder::new().ip(address(1)).within(network.node(1), API_PORT).start();
+    let init = server.init(1, 1);
+    let home = Home::new();
+    home.shares(&init.json);
+    home.put("hosts", &format!("{} localhost\n", address(1)));
+    home.chmod("hosts", 0o644);
+    home.configure(&["http://localhost:8200"], "");
+    let mut command = with_hosts(&home, &home.command(&["run"]));
+    let mut daemon = network.node(0).inside(|| Daemon::start(&mut command));
+    let line = daemon.wait_for_line("the name leads to 10.77.0.2, which is another machine").text;
+    assert!(line.contains("Nothing was sent"), "{line}");
+    server.wait_until(is_sealed);
+    let mut checked = with_hosts(&home, &home.command(&["status", "--json"]));
+    let checked = network.node(0).inside(|| run(&mut checked));
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("plaintext-elsewhere"), "{checked:?}");
+    daemon.terminate();
+    drop(daemon);
+
+    home.configure(&["http://localhost:8200"], "allow_plaintext = true");
+    let _daemon = network.node(0).inside(|| Daemon::start(&mut command));
+    server.wait_until(is_active);
+}
+
+/// A port of this machine that leads into a container: whose it is cannot be found out here.
+#[test]
+fn server_in_another_network_namespace_needs_allow_plaintext() {
+    let Some(network) = Network::of(2) else { return };
+    let server = Builder::new().ip(address(1)).within(network.node(1), API_PORT).start();
+    let init = server.init(1, 1);
+    let host = network.node(0);
+    host.run(&["ip", "link", "set", "lo", "up"]);
+    host.run(&["sh", "-c", "echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet"]);
+    host.run(&[
+        "nft",
+        "table ip to {
+             chain out {
+                 type nat hook output priority -100
+                 ip daddr 127.0.0.1 tcp dport 8200 dnat to 10.77.0.2
+             }
+             chain post {
+                 type nat hook postrouting priority 100
+                 ip daddr 10.77.0.2 masquerade
+             }
+         }",
+    ]);
+    let home = Home::new();
+    home.shares(&init.json);
+    home.configure(&["http://127.0.0.1:8200"], "");
+    let mut command = home.command(&["run"]);
+    let mut daemon = host.inside(|| Daemon::start(&mut command));
+    daemon.wait_for_line("it is not in this network namespace");
+    server.wait_until(is_sealed);
+    home.configure(&["http://127.0.0.1:8200"], "allow_plaintext = true");
+    daemon.hangup();
     server.wait_until(is_active);
 }
 
