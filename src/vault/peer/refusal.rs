@@ -116,7 +116,8 @@ impl Explain for PeerRefusal {
             Self::Directory(flaw) => flaw.advice(),
             Self::SocketPermission => {
                 "Give the service the socket's group: `systemctl edit vault-unseal`, and in [Service] \
-                 `SupplementaryGroups=GROUP`; in the server's listener `socket_mode = \"0660\"`."
+                 `SupplementaryGroups=GROUP`. The server's listener needs all of socket_mode = \"0660\", socket_user and \
+                 socket_group."
             }
         };
         Some(text.to_owned())

@@ -225,9 +225,7 @@ impl Builder {
             listener.push_str("\n  tls_require_and_verify_client_cert = true");
         }
         let socket = if self.socket {
-            format!(
-                "listener \"unix\" {{\n  address = \"{home}/run/api.sock\"\n  socket_mode = \"0660\"\n}}\n"
-            )
+            format!("listener \"unix\" {{\n  address = \"{home}/run/api.sock\"\n}}\n")
         } else {
             String::new()
         };
