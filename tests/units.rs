@@ -18,6 +18,15 @@ fn the_waiting_service_has_the_daemons_sandbox() {
     assert_eq!(sandbox(SERVICE), sandbox(WAIT));
 }
 
+/// `yes` would show the owner of every server as nobody.
+#[test]
+fn both_services_see_the_accounts_that_servers_run_as() {
+    for unit in [SERVICE, WAIT] {
+        assert!(unit.contains("\nPrivateUsers=identity\n"));
+        assert!(unit.contains("\nRestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK\n"));
+    }
+}
+
 #[test]
 fn the_waiting_service_gets_no_shares() {
     assert!(!WAIT.contains("Credential"));

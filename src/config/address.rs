@@ -4,16 +4,21 @@ use super::shown;
 use crate::external;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
-/// The address of one server: scheme, host and port, nothing behind them.
+/// The longest path of a Unix socket, in bytes (`unix(7)`: 108 with the zero at its end).
+const LONGEST_SOCKET: usize = 107;
+
+/// The address of one server: scheme, host and port, nothing behind them; or a Unix socket on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeAddress {
     /// `true` for `https`.
     pub tls: bool,
-    /// The host in lower case: a name (ASCII), an IPv4 address, or an IPv6 address without brackets.
+    /// The host in lower case: a name (ASCII), an IPv4 address, or an IPv6 address without brackets. Of a Unix socket
+    /// its path, which alone begins with a slash.
     pub host: String,
-    /// The TCP port.
+    /// The TCP port; 0 of a Unix socket.
     pub port: u16,
 }
 
@@ -78,6 +83,14 @@ pub enum AddressError {
         /// The text.
         shown: String,
     },
+    /// `unix://` before something else than the path of a socket.
+    #[error("\"{shown}\" is not the address of a Unix socket: {reason}")]
+    Socket {
+        /// The text.
+        shown: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// No URL at all.
     #[error("\"{shown}\" is not a URL: {reason}")]
     Unreadable {
@@ -94,8 +107,8 @@ impl AddressError {
         match self {
             Self::NoScheme { meant: Some(meant), .. } => format!("Write \"{meant}\"."),
             Self::Scheme { .. } => {
-                "Servers are reached over https, or over http on this machine: write \
-                 \"https://vault.example:8200\"; or \"dns+https://vault.example:8200\" or \
+                "Servers are reached over https, or over http or a Unix socket on this machine: write \
+                 \"https://vault.example:8200\" or \"unix:///run/openbao/api.sock\"; or \"dns+https://vault.example:8200\" or \
                  \"srv+https://_vault._tcp.example\" for a name that stands for several."
                     .to_owned()
             }
@@ -112,6 +125,9 @@ impl AddressError {
                     .to_owned()
             }
             Self::ServicePort { .. } => "Leave the port out.".to_owned(),
+            Self::Socket { .. } => {
+                "Write the absolute path of the server's socket, as in \"unix:///run/openbao/api.sock\".".to_owned()
+            }
             Self::PortZero { .. } => "Write the port on which the server listens, usually 8200.".to_owned(),
             Self::Empty | Self::NoScheme { .. } | Self::Unreadable { .. } => {
                 "Write scheme, host and port, as in \"https://vault.example:8200\"; an IPv6 address stands in \
@@ -123,14 +139,25 @@ impl AddressError {
 }
 
 impl NodeAddress {
-    /// Whether the host is this machine without asking the resolver: 127.0.0.0/8, `::1` or `localhost`.
-    pub fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    /// The path of a Unix socket, as in `unix:///run/openbao/api.sock`.
+    pub fn socket(&self) -> Option<&Path> {
+        self.host.starts_with('/').then(|| Path::new(&self.host))
     }
 
-    /// `https` or `http`.
+    /// Whether the host looks like this machine: a Unix socket, 127.0.0.0/8, `::1` or `localhost`. Where a connection really leads is
+    /// judged when there is one.
+    pub fn is_loopback(&self) -> bool {
+        let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
+        self.socket().is_some() || self.host == "localhost" || self.host.parse().is_ok_and(is_loopback)
+    }
+
+    /// `https`, `http` or `unix`.
     pub fn scheme(&self) -> &'static str {
-        if self.tls { "https" } else { "http" }
+        match (self.socket(), self.tls) {
+            (Some(_), _) => "unix",
+            (None, true) => "https",
+            (None, false) => "http",
+        }
     }
 }
 
@@ -159,6 +186,7 @@ impl NodeAddress {
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
+            "unix" if prefix.is_empty() => return Self::of_socket(rest, &shown),
             _ => {
                 let scheme = format!("{prefix}{}", shown::shown(scheme));
                 return Err(AddressError::Scheme { shown: shown(), scheme });
@@ -196,12 +224,34 @@ impl NodeAddress {
             Some(port) => Ok(Self { tls, host: host.to_owned(), port }),
         }
     }
+
+    fn of_socket(path: &str, shown: &impl Fn() -> String) -> Result<Self, AddressError> {
+        let refuse = |reason| Err(AddressError::Socket { shown: shown(), reason });
+        if !path.starts_with('/') {
+            return refuse("its path does not begin with /");
+        }
+        if path.contains(|c: char| !c.is_ascii_graphic() || "?#%\\".contains(c)) {
+            return refuse("it has a space, one of ? # % \\, or a character that is not of ASCII");
+        }
+        let plain = |part: Component<'_>| matches!(part, Component::RootDir | Component::Normal(_));
+        if path.ends_with('/') || !Path::new(path).components().all(plain) {
+            return refuse("its path is not that of a file");
+        }
+        if path.len() > LONGEST_SOCKET {
+            return refuse("its path is longer than a socket's can be (107 bytes)");
+        }
+        // Of several slashes in a row one counts: the same socket is the same node.
+        let path: PathBuf = Path::new(path).components().collect();
+        Ok(Self { tls: false, host: path.display().to_string(), port: 0 })
+    }
 }
 
 impl fmt::Display for NodeAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, .. } = self;
-        if host.contains(':') {
+        if self.socket().is_some() {
+            write!(f, "unix://{host}")
+        } else if host.contains(':') {
             write!(f, "{}://[{host}]:{port}", self.scheme())
         } else {
             write!(f, "{}://{host}:{port}", self.scheme())
@@ -248,6 +298,8 @@ mod tests {
             ("https://[2001:DB8:0:0::1]:8200", "https://[2001:db8::1]:8200"),
             ("https://tresor.müller.example:8200", "https://tresor.xn--mller-kva.example:8200"),
             ("https://vault_1.home:443", "https://vault_1.home:443"),
+            ("unix:///run/openbao/api.sock", "unix:///run/openbao/api.sock"),
+            ("UNIX:////run//./vault.sock", "unix:///run/vault.sock"),
         ];
         for (text, expected) in cases {
             let address: NodeAddress = text.parse().expect(text);
@@ -259,7 +311,13 @@ mod tests {
     #[test]
     fn loopback_is_known_without_a_resolver() {
         let loopback = |text: &str| text.parse::<NodeAddress>().expect(text).is_loopback();
-        for text in ["http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]:8200", "http://LOCALHOST:8200"] {
+        for text in [
+            "http://127.0.0.1",
+            "http://127.9.9.9:1",
+            "http://[::1]:8200",
+            "http://[::ffff:127.0.0.1]:8200",
+            "http://LOCALHOST:8200",
+        ] {
             assert!(loopback(text), "{text}");
         }
         for text in ["http://128.0.0.1", "http://localhost.example", "http://[::2]", "http://127.example"] {
@@ -284,6 +342,26 @@ mod tests {
         {
             assert!(text.parse::<NodeAddress>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_no_path_of_a_socket_is_refused() {
+        let long = format!("unix:///run/{}", "a/".repeat(50) + "sock");
+        for text in [
+            "unix://",
+            "unix:///",
+            "unix://run/vault.sock",
+            "unix:///run/vault/",
+            "unix:///run/../etc/vault.sock",
+            "unix:///run/vault.sock?x",
+            "unix:///run/va ult.sock",
+            "unix:///run/%76ault.sock",
+            &long,
+        ] {
+            let error = text.parse::<NodeAddress>().expect_err(text);
+            assert!(matches!(error, AddressError::Socket { .. }), "{error:?}");
+        }
+        assert!("dns+unix:///run/vault.sock".parse::<super::super::Discovery>().is_err());
     }
 
     #[test]

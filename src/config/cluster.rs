@@ -45,9 +45,9 @@ impl<'a> Clusters<'a> {
         let said = fragment.cluster.get(name).unwrap_or(&nothing);
         let (nodes, discoveries) = self.nodes(name, said)?;
         let encrypted: Vec<bool> =
-            nodes.iter().map(|node| node.tls).chain(discoveries.iter().map(Discovery::tls)).collect();
+            networked(&nodes).map(|node| node.tls).chain(discoveries.iter().map(Discovery::tls)).collect();
         self.note_mixture(name, &encrypted, said);
-        let plain = nodes.iter().find(|node| !node.tls).map(ToString::to_string);
+        let plain = networked(&nodes).find(|node| !node.tls).map(ToString::to_string);
         let plain = plain.or_else(|| discoveries.iter().find(|found| !found.tls()).map(ToString::to_string));
         self.refuse_pins_of_nothing(name, plain, said)?;
         let shares = self.shares(name, said)?;
@@ -56,7 +56,18 @@ impl<'a> Clusters<'a> {
         let on_operator_seal = self.on_operator_seal(name, said)?;
         let trusted = Arc::clone(self.trusted);
         let name = name.to_owned();
-        Ok(Cluster { name, nodes, discoveries, shares, tls, pace, on_operator_seal, trusted })
+        let allow_plaintext = allows_plaintext(said);
+        Ok(Cluster {
+            name,
+            nodes,
+            discoveries,
+            shares,
+            tls,
+            pace,
+            on_operator_seal,
+            allow_plaintext,
+            trusted,
+        })
     }
 
     fn on_operator_seal(&self, name: &str, said: &ClusterFragment) -> Result<OnOperatorSeal, ConfigError> {
@@ -86,7 +97,7 @@ impl<'a> Clusters<'a> {
         name: &str,
         said: &ClusterFragment,
     ) -> Result<(Vec<NodeAddress>, Vec<Discovery>), ConfigError> {
-        let plaintext = said.allow_plaintext.as_ref().is_some_and(|allowed| **allowed);
+        let plaintext = allows_plaintext(said);
         let (mut nodes, mut discoveries) = (Vec::new(), Vec::new());
         for (index, text) in said.nodes.iter().flatten().enumerate() {
             let place = self.layers.place_in_cluster(text.tag(), name, &["nodes", &index.to_string()]);
@@ -127,7 +138,7 @@ impl<'a> Clusters<'a> {
     }
 
     fn note_port(&mut self, text: &str, place: &Place, node: &NodeAddress, prefix: &'static str) {
-        if !address::names_port(text.trim()) {
+        if node.socket().is_none() && !address::names_port(text.trim()) {
             let notice = ConfigNotice::PortNotNamed { place: place.clone(), node: node.clone(), prefix };
             self.notices.push(notice);
         }
@@ -210,6 +221,15 @@ impl<'a> Clusters<'a> {
             None => self.sources.push((source.clone(), name.to_owned())),
         }
     }
+}
+
+/// Those that are not a Unix socket, which needs no TLS and says nothing about it.
+fn networked(nodes: &[NodeAddress]) -> impl Iterator<Item = &NodeAddress> {
+    nodes.iter().filter(|node| node.socket().is_none())
+}
+
+fn allows_plaintext(said: &ClusterFragment) -> bool {
+    said.allow_plaintext.as_ref().is_some_and(|allowed| **allowed)
 }
 
 /// The path that a text at a place means: relative to the file it stands in.

@@ -45,6 +45,8 @@ pub struct Cluster {
     pub pace: Pace,
     /// What follows when an operator seals a server on purpose. Default unseal.
     pub on_operator_seal: OnOperatorSeal,
+    /// Shares may be sent without TLS to other machines, and to servers whose owner cannot be found. Default no.
+    pub allow_plaintext: bool,
     /// Who is trusted, as for every cluster.
     pub trusted: Arc<Trusted>,
 }

@@ -2,6 +2,7 @@
 
 use super::TlsFileError;
 use super::line::Line;
+use super::peer::PeerRule;
 use super::server::Server;
 use super::tls::Renewed;
 use crate::config::{Cluster, Discovery};
@@ -18,6 +19,7 @@ pub struct Access {
     /// `None` where nobody speaks TLS.
     tls: Option<Arc<Renewed>>,
     server_name: Option<String>,
+    rule: PeerRule,
     limit: Duration,
 }
 
@@ -54,12 +56,14 @@ impl Access {
                 None
             },
             server_name: cluster.tls.server_name.clone(),
+            rule: PeerRule::of(cluster),
             limit: cluster.pace.request_timeout,
         })
     }
 
     /// A server of the cluster; nothing is connected yet.
     pub fn server(&self, node: &Node) -> Server {
-        Server::over(Line::new(node, self.server_name.as_deref(), self.tls.clone()), self.limit)
+        let line = Line::new(node, self.server_name.as_deref(), self.tls.clone(), self.rule.clone());
+        Server::over(line, self.limit)
     }
 }

@@ -64,7 +64,8 @@ impl Connection {
         }
     }
 
-    async fn speaking(
+    /// HTTP over a stream as it is.
+    pub(super) async fn speaking(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<Self, Unreachable> {
         // A wrapper that does not pass vectored writes on would make copies of the shares.

@@ -6,8 +6,9 @@ use crate::discovery;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -22,6 +23,13 @@ const SILENCE: Duration = Duration::from_secs(4);
 const PROBE: Duration = Duration::from_secs(1);
 /// How long an address of several has to itself before the next is tried beside it (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
 
 /// A name has no address.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +110,11 @@ pub(super) async fn knock(address: SocketAddr) -> Option<TcpStream> {
     }
     prepare(&stream).ok()?;
     Some(stream)
+}
+
+/// Tries once whether something listens on a Unix socket.
+pub(super) async fn knock_unix(path: &Path) -> Option<UnixStream> {
+    UnixStream::connect(path).await.ok()
 }
 
 /// Whether an address is this machine's own: the kernel then sends from the very address it sends to.

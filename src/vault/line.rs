@@ -2,7 +2,10 @@
 //! requests.
 
 use super::connection::{Answer, Connection, Failure};
-use super::dial::{addresses, dial, is_own, knock};
+use super::dial::{Accepted, addresses, dial, is_own, knock, knock_unix};
+use super::failure::classify;
+use super::health;
+use super::peer::{Ends, PeerRefusal, PeerRule, unix};
 use super::tls::Renewed;
 use super::unreachable::{TlsFailure, Unreachable};
 use crate::config::NodeAddress;
@@ -17,7 +20,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -29,6 +31,8 @@ pub(super) struct Line {
     /// The host's name, the one it was found under, or the one that is configured: in SNI, the certificate check and
     /// the Host header.
     name: String,
+    /// Whom to believe.
+    rule: PeerRule,
     state: Mutex<State>,
     life: AtomicU64,
 }
@@ -40,7 +44,9 @@ struct State {
     /// The last connection ended with an answer that said so: no sign of a restart.
     parted: bool,
     /// A connection that was accepted, and nothing said over it yet.
-    accepted: Option<TcpStream>,
+    accepted: Option<Accepted>,
+    /// The server ends each connection with its answer: its owner has to be found before that.
+    closes: bool,
     /// Where the node was reached last, or else where it was looked for.
     doors: Vec<SocketAddr>,
 }
@@ -73,7 +79,12 @@ pub(super) struct Question {
 
 impl Line {
     /// A line to `node`; nothing is connected yet.
-    pub(super) fn new(node: &Node, server_name: Option<&str>, tls: Option<Arc<Renewed>>) -> Self {
+    pub(super) fn new(
+        node: &Node,
+        server_name: Option<&str>,
+        tls: Option<Arc<Renewed>>,
+        rule: PeerRule,
+    ) -> Self {
         let Node { address, name: found } = node;
         // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
         let name = server_name.filter(|name| name.parse::<IpAddr>().is_err());
@@ -82,6 +93,7 @@ impl Line {
             tls: tls.filter(|_| address.tls),
             address: address.clone(),
             name,
+            rule,
             state: Mutex::default(),
             life: AtomicU64::new(0),
         }
@@ -117,8 +129,13 @@ impl Line {
                 Err(Failure { cause, .. }) => return Err(cause),
             }
         }
-        let mut connection = self.connect(state).await?;
-        let answer = connection.ask(self.request(question)?).await.map_err(|failure| failure.cause)?;
+        let (connection, answer) = if question.harmless {
+            self.ask_anew(state, question).await?
+        } else {
+            let mut connection = self.proven(state).await?;
+            let answer = connection.ask(self.request(question)?).await.map_err(|failure| failure.cause)?;
+            (connection, answer)
+        };
         if !parted {
             self.life.store(another_life(), Ordering::Relaxed);
         }
@@ -136,7 +153,7 @@ impl Line {
     ) -> Result<(), (Unreachable, bool)> {
         let mut request = self.request(question).map_err(|cause| (cause, false))?;
         request.headers_mut().extend(headers);
-        let mut connection = self.connect(&mut State::default()).await.map_err(|cause| (cause, false))?;
+        let mut connection = self.proven(&mut State::default()).await.map_err(|cause| (cause, false))?;
         match connection.ask_into(request, answer).await {
             Ok(()) => Ok(()),
             Err(Failure { cause: cause @ Unreachable::Redirect { .. }, .. }) => Err((cause, false)),
@@ -144,12 +161,85 @@ impl Line {
         }
     }
 
-    async fn connect(&self, state: &mut State) -> Result<Connection, Unreachable> {
+    /// Asks over a new connection.
+    async fn ask_anew(
+        &self,
+        state: &mut State,
+        question: &Question,
+    ) -> Result<(Connection, Answer), Unreachable> {
+        loop {
+            let (mut connection, unproven) = self.connect(state).await?;
+            if let Some(answer) = self.ask_first(state, &mut connection, unproven, question).await? {
+                return Ok((connection, answer));
+            }
+        }
+    }
+
+    /// Asks the first question over a connection. The answer is believed only when the peer is known to be the server;
+    /// `None` if it had ended the connection by then, which it may not do unnoticed a second time.
+    async fn ask_first(
+        &self,
+        state: &mut State,
+        connection: &mut Connection,
+        mut unproven: Option<Ends>,
+        question: &Question,
+    ) -> Result<Option<Answer>, Unreachable> {
+        if let Some(ends) = unproven.take_if(|_| state.closes) {
+            self.rule.judge_when_accepted(ends).await?;
+        }
+        let outcome = connection.ask(self.request(question)?).await.map_err(|failure| failure.cause);
+        let verdict = match unproven {
+            Some(ends) => self.rule.judge(ends).await,
+            None => Ok(()),
+        };
+        match (outcome, verdict) {
+            (Ok(answer), Ok(())) => {
+                state.closes &= answer.last;
+                Ok(Some(answer))
+            }
+            (Ok(Answer { last: true, .. }), Err(PeerRefusal::Unowned)) => {
+                state.closes = true;
+                Ok(None)
+            }
+            (Ok(_), Err(refusal)) => Err(refusal.into()),
+            (Err(_), Err(refusal)) if refusal.names_owner() => Err(refusal.into()),
+            (Err(cause), _) => Err(cause),
+        }
+    }
+
+    /// A new connection whose peer is known to be the server, for a request that carries a secret: where the owner of
+    /// the peer's end tells, it has answered one that carries none.
+    async fn proven(&self, state: &mut State) -> Result<Connection, Unreachable> {
+        let harmless = Question { method: Method::GET, path: health::PATH, body: None, harmless: true };
+        loop {
+            let (mut connection, unproven) = self.connect(state).await?;
+            let Some(ends) = unproven else { return Ok(connection) };
+            if state.closes {
+                self.rule.judge_when_accepted(ends).await?;
+                return Ok(connection);
+            }
+            match self.ask_first(state, &mut connection, unproven, &harmless).await? {
+                Some(Answer { last: false, .. }) => return Ok(connection),
+                _ => state.closes = true,
+            }
+        }
+    }
+
+    /// A new connection, and what is left to prove about its peer.
+    async fn connect(&self, state: &mut State) -> Result<(Connection, Option<Ends>), Unreachable> {
+        if let Some(path) = self.address.socket() {
+            let accepted = match state.accepted.take() {
+                Some(Accepted::Unix(stream)) => Some(stream),
+                _ => None,
+            };
+            let stream = unix::connect(path, accepted, &self.rule).await?;
+            return Ok((Connection::speaking(stream).await?, None));
+        }
         let tls = match &self.tls {
             Some(tls) => Some((tls.config().await, self.server_name()?)),
             None => None,
         };
-        let stream = if let Some(stream) = state.accepted.take() {
+        let stream = if let Some(Accepted::Tcp(stream)) = state.accepted.take() {
             stream
         } else {
             let addresses = addresses(&self.address.host, self.address.port).await?;
@@ -158,10 +248,10 @@ impl Line {
             }
             dial(&addresses).await?
         };
-        if let Ok(peer) = stream.peer_addr() {
-            state.doors = vec![peer];
-        }
-        Connection::over(stream, tls).await
+        let ends = Ends::of(&stream).map_err(|error| classify(&error))?;
+        state.doors = vec![ends.peer];
+        let unproven = self.rule.admit(ends, tls.is_some())?;
+        Ok((Connection::over(stream, tls).await?, unproven))
     }
 
     /// In which life of the server the last answer came.
@@ -186,15 +276,22 @@ impl Line {
     /// that is accepted serves the next request.
     pub(super) async fn knock(&self) -> bool {
         let mut state = self.state.lock().await;
+        if let Some(path) = self.address.socket() {
+            state.accepted = knock_unix(path).await.map(Accepted::Unix);
+            return state.accepted.is_some();
+        }
         let Some(door) = state.doors.first().copied() else { return false };
         // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
         state.doors.rotate_left(1);
-        state.accepted = knock(door).await;
+        state.accepted = knock(door).await.map(Accepted::Tcp);
         state.accepted.is_some()
     }
 
     /// The node was on this very machine.
     pub(super) async fn is_own(&self) -> bool {
+        if self.address.socket().is_some() {
+            return true;
+        }
         let state = self.state.lock().await;
         !state.doors.is_empty() && state.doors.iter().all(|door| is_own(*door))
     }
@@ -222,6 +319,9 @@ impl Line {
 
     /// The Host header: without the port that the scheme has anyway (RFC 9110, section 7.2).
     fn host(&self) -> String {
+        if self.address.socket().is_some() {
+            return "localhost".to_owned();
+        }
         let host = if self.name.contains(':') { format!("[{}]", self.name) } else { self.name.clone() };
         match (self.address.tls, self.address.port) {
             (true, 443) | (false, 80) => host,
@@ -253,7 +353,8 @@ mod tests {
     async fn the_addresses_of_a_name_are_tried_one_a_knock() {
         let open = TcpListener::bind("127.0.0.1:0").unwrap();
         let address: NodeAddress = "http://localhost:1".parse().unwrap();
-        let line = Line::new(&address.into(), None, None);
+        let rule = PeerRule::for_tests();
+        let line = Line::new(&address.into(), None, None, rule);
         let closed = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
         line.state.lock().await.doors = vec![closed[0], open.local_addr().unwrap(), closed[1]];
         let mut met = Vec::new();

@@ -1,5 +1,6 @@
 //! Why a node could not be asked: told apart, because each has another remedy.
 
+use super::peer::PeerRefusal;
 use crate::config::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub enum Unreachable {
     /// The TLS handshake failed.
     #[error(transparent)]
     Tls(#[from] TlsFailure),
+    /// Whoever answers is not known to be the server.
+    #[error(transparent)]
+    Peer(#[from] PeerRefusal),
     /// A certificate, key or CA that we were told to use cannot be.
     #[error("{0}")]
     Files(String),
@@ -124,6 +128,7 @@ impl Explain for Unreachable {
             Self::Timeout(_) => "timeout",
             Self::Closed => "connection-closed",
             Self::Tls(failure) => failure.kind(),
+            Self::Peer(refusal) => refusal.kind(),
             Self::Files(_) => "tls-files",
             Self::NotVault { .. } => "not-vault",
             Self::ServerError { .. } => "server-error",
@@ -150,6 +155,7 @@ impl Explain for Unreachable {
             }
             Self::Closed => "Look at the server's log; a proxy with a short idle limit does this too.",
             Self::Tls(failure) => return failure.advice(),
+            Self::Peer(refusal) => return refusal.advice(),
             Self::Files(_) => "Repair the file; it is read again by itself.",
             Self::NotVault { .. } => {
                 "A proxy, or another service, answers on this address. Name the nodes themselves, not a load balancer."

@@ -65,9 +65,13 @@ impl Ground {
 }
 
 impl Duty {
-    /// The same duty over the connections of an earlier one, where that one spoke TLS in the same way.
+    /// The same duty over the connections of an earlier one, where that one demanded the same of the server.
     pub(super) fn continuing(self: Arc<Self>, earlier: &Self) -> Arc<Self> {
-        if self.cluster.tls != earlier.cluster.tls || self.node != earlier.node {
+        let demands = |cluster: &Cluster| (cluster.allow_plaintext, Arc::clone(&cluster.trusted));
+        if self.cluster.tls != earlier.cluster.tls
+            || demands(&self.cluster) != demands(&earlier.cluster)
+            || self.node != earlier.node
+        {
             return self;
         }
         let server = earlier.server.clone().with_limit(self.cluster.pace.request_timeout);

@@ -7,16 +7,28 @@ check 'not configured: not started' is inactive inside systemctl is-active vault
 check 'not configured: systemd says why' says 'ConditionPathExists.*config.toml' inside systemctl status vault-unseal
 # What was read before the journal was there is told again.
 inside systemctl daemon-reload
-check 'systemd understands every line of the units' not journal --grep 'vault-unseal.*(Unknown|ignoring|Failed to parse)'
-check 'systemd-analyze verify finds nothing' is '' inside systemd-analyze verify --man=no \
-    vault-unseal.service vault-unsealed-wait.service vault-unsealed.target
+# systemd 252 knows no PrivateUsers=identity, says so, and does without PrivateUsers=.
+odd='vault-unseal.*(Unknown|ignoring|Failed to parse)' exposure=1.0 complaint=''
+if [ "$suite" = bookworm ]; then
+    exposure=1.2
+    complaint='Failed to parse boolean value, ignoring: identity'
+fi
+odd_lines() { journal --grep "$odd" | sed 's/.*service:[0-9]*: //' | sort -u; }
+check "systemd understands every line of the units${complaint:+ but one}" is "$complaint" odd_lines
+verified() {
+    inside systemd-analyze verify --man=no vault-unseal.service vault-unsealed-wait.service vault-unsealed.target 2>&1 |
+        sed 's/.*service:[0-9]*: //' | sort -u
+}
+check "systemd-analyze verify finds nothing${complaint:+ else}" is "$complaint" verified
 for unit in vault-unseal.service vault-unsealed-wait.service; do
     # Threshold and printed exposure differ by a factor of ten.
-    check "exposure by the file of $unit at most 1.0" inside systemd-analyze security --offline=true --threshold=10 \
+    check "exposure by the file of $unit at most $exposure" inside systemd-analyze security --offline=true \
+        --threshold="${exposure/./}" \
         "/usr/lib/systemd/system/$unit"
 done
-check 'exposure of the service at most 1.0' inside systemd-analyze security --threshold=10 vault-unseal.service
-check 'exposure of the waiting service at most 1.0' inside systemd-analyze security --threshold=10 vault-unsealed-wait.service
+for unit in vault-unseal.service vault-unsealed-wait.service; do
+    check "exposure of $unit at most $exposure" inside systemd-analyze security --threshold="${exposure/./}" "$unit"
+done
 check 'not configured: the target is not reached' not inside systemctl start vault-unsealed.target
 
 part 'configured wrongly'

@@ -7,6 +7,7 @@
     clippy::string_slice
 )]
 
+mod accounts;
 mod certificates;
 mod nonsense;
 mod privacy;

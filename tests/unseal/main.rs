@@ -22,6 +22,7 @@ mod reload;
 mod restarts;
 mod rounds;
 mod shares;
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
 mod thousand;

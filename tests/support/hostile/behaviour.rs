@@ -31,6 +31,8 @@ pub enum Behaviour {
     Answer { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
     /// As the behaviour inside, after this long.
     After(Duration, Box<Behaviour>),
+    /// As the behaviour inside, as soon as the gate is open.
+    Held(Gate, Box<Behaviour>),
     /// These bytes as they are; then the connection is cut, over TLS without a goodbye.
     Raw(Vec<u8>),
     /// Closes without an answer.
@@ -76,7 +78,7 @@ impl Gate {
         poll(PATIENCE, || self.reached.load(Ordering::SeqCst).then_some(())).expect("something comes");
     }
 
-    fn pass(&self, shared: &Shared) {
+    pub(super) fn pass(&self, shared: &Shared) {
         self.reached.store(true, Ordering::SeqCst);
         while !self.open.load(Ordering::SeqCst) && !shared.state().ending {
             std::thread::sleep(Duration::from_millis(5));
@@ -94,6 +96,12 @@ impl Behaviour {
     pub fn text(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
         Self::Answer { status, headers, body: body.as_bytes().to_vec() }
+    }
+
+    /// The same, and the connection ends with it.
+    pub fn last(status: u16, body: &serde_json::Value) -> Self {
+        let headers = vec![("Connection".to_owned(), "close".to_owned())];
+        Self::Answer { status, headers, body: body.to_string().into_bytes() }
     }
 
     /// What a load balancer says while the server behind it is down.
@@ -132,6 +140,10 @@ impl Behaviour {
             }
             Self::After(delay, behaviour) => {
                 shared.idle(Some(delay));
+                return behaviour.perform(stream, request, shared);
+            }
+            Self::Held(gate, behaviour) => {
+                gate.pass(shared);
                 return behaviour.perform(stream, request, shared);
             }
             Self::Forward(address) => return pass_on(stream, &ask(address, request)?),

@@ -53,6 +53,17 @@ impl Request {
     }
 }
 
+/// Who listens, and how.
+#[derive(Default)]
+pub struct Squat {
+    /// The account; whoever runs the tests if it is not given.
+    pub uid: Option<u32>,
+    /// Connections wait before this.
+    pub accept: Option<Gate>,
+    /// Is no listener any more once it has accepted its first connection.
+    pub closes_listener: bool,
+}
+
 /// A server on a free loopback port. What is not scripted is answered with 404.
 pub struct Hostile {
     address: SocketAddr,
@@ -77,6 +88,8 @@ struct State {
     sockets: HashMap<usize, TcpStream>,
     threads: Vec<JoinHandle<()>>,
     ending: bool,
+    /// The next connection is the last.
+    leaving: bool,
 }
 
 struct Script {
@@ -108,6 +121,11 @@ impl Hostile {
     /// Plain HTTP.
     pub fn http() -> Self {
         Self::listen("http", None)
+    }
+
+    /// Plain HTTP at this address by another account, as [`Squat`] says. Needs root.
+    pub fn squatting(address: SocketAddr, squat: Squat) -> Self {
+        Self::listen_at(address, "http", None, squat)
     }
 
     /// TLS with this certificate.
@@ -152,12 +170,35 @@ impl Hostile {
     }
 
     fn listen(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::listen_at((IpAddr::V4(Ipv4Addr::LOCALHOST), 0).into(), scheme, tls, Squat::default())
+    }
+
+    fn listen_at(
+        address: SocketAddr,
+        scheme: &'static str,
+        tls: Option<Arc<ServerConfig>>,
+        squat: Squat,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
         let accepting = Arc::clone(&shared);
+        let (bound, address_of) = std::sync::mpsc::channel();
         let acceptor = std::thread::spawn(move || {
-            while let Ok((socket, _)) = listener.accept() {
+            if let Some(uid) = squat.uid {
+                // Of this thread alone, and of those that it starts.
+                let uid = rustix::process::Uid::from_raw(uid);
+                rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
+            }
+            // A server whose connections have not all ended may have been here.
+            let listener = poll(PATIENCE, || TcpListener::bind(address).ok()).expect("a free port");
+            let _ = bound.send(listener.local_addr().unwrap());
+            if let Some(gate) = &squat.accept {
+                gate.pass(&accepting);
+            }
+            let mut listener = Some(listener);
+            while let Some(Ok((socket, _))) = listener.as_ref().map(TcpListener::accept) {
+                if squat.closes_listener || accepting.state().leaving {
+                    listener = None;
+                }
                 let mut state = accepting.state();
                 if state.ending {
                     return;
@@ -179,6 +220,7 @@ impl Hostile {
                 }));
             }
         });
+        let address = address_of.recv().expect("it listens");
         Self { address, scheme, shared, acceptor: Some(acceptor) }
     }
 
@@ -203,6 +245,14 @@ impl Hostile {
     pub fn on_accept(&self, behaviour: OnAccept) -> &Self {
         self.shared.state().on_accept = behaviour;
         self
+    }
+
+    /// Listens no longer; connections that it has stay. Returns when its address is free.
+    pub fn leave(&self) {
+        self.shared.state().leaving = true;
+        // Wakes the acceptor.
+        let _ = TcpStream::connect(self.address);
+        poll(PATIENCE, || TcpListener::bind(self.address).ok()).expect("the port becomes free");
     }
 
     /// Where it listens.
@@ -260,10 +310,16 @@ impl Hostile {
 
 impl Drop for Hostile {
     fn drop(&mut self) {
-        self.shared.state().ending = true;
+        let left = {
+            let mut state = self.shared.state();
+            state.ending = true;
+            state.leaving
+        };
         self.shared.changed.notify_all();
-        // Wakes the acceptor.
-        let _ = TcpStream::connect(self.address);
+        // Wakes the acceptor. Once it has left, another may be there.
+        if !left {
+            let _ = TcpStream::connect(self.address);
+        }
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
         }

@@ -137,6 +137,11 @@ impl Server {
         (process, log_from)
     }
 
+    /// The Unix socket of [`Builder::socket`], in a directory of its own.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("run/api.sock")
+    }
+
     /// Ends it as systemd does: SIGTERM, then waits.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);

@@ -31,6 +31,8 @@ pub struct Builder {
     /// Urls of the other members.
     members: Vec<String>,
     log_level: Option<&'static str>,
+    /// It listens on a Unix socket as well.
+    socket: bool,
 }
 
 #[derive(Clone)]
@@ -67,6 +69,7 @@ impl Builder {
             api_port: API_PORT,
             members: Vec::new(),
             log_level: None,
+            socket: false,
         }
     }
 
@@ -139,6 +142,11 @@ impl Builder {
         self
     }
 
+    /// Listens on [`Server::socket`] as well.
+    pub fn socket(self) -> Self {
+        Self { socket: true, ..self }
+    }
+
     /// Starts it, and waits until it answers.
     pub fn start(self) -> Server {
         Server::create(self)
@@ -187,6 +195,9 @@ impl Builder {
         if let Some((_, authority)) = &self.client {
             fs::write(directory.join("client-ca.crt"), authority).unwrap();
         }
+        if self.socket {
+            fs::create_dir(directory.join("run")).unwrap();
+        }
         if self.static_seal {
             let key: [u8; 32] = std::array::from_fn(|_| fastrand::u8(..));
             fs::write(directory.join("seal.key"), key).unwrap();
@@ -213,6 +224,11 @@ impl Builder {
             write!(listener, "\n  tls_client_ca_file = \"{home}/client-ca.crt\"").unwrap();
             listener.push_str("\n  tls_require_and_verify_client_cert = true");
         }
+        let socket = if self.socket {
+            format!("listener \"unix\" {{\n  address = \"{home}/run/api.sock\"\n}}\n")
+        } else {
+            String::new()
+        };
         let seal = if self.static_seal {
             format!(
                 "seal \"static\" {{\n  current_key_id = \"k1\"\n  current_key = \"file://{home}/seal.key\"\n}}\n"
@@ -236,7 +252,7 @@ listener "tcp" {{
   cluster_address = "{cluster}"
   {listener}
 }}
-{seal}{log_level}"#
+{socket}{seal}{log_level}"#
         )
     }
 }

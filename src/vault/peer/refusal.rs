@@ -1,0 +1,144 @@
+//! Why whoever answers at the address of a server is not believed.
+
+use crate::accounts::User;
+use crate::explain::Explain;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Why whoever answers at the address of a server is not believed. Nothing secret was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PeerRefusal {
+    /// The account that accepted the connection, or listens on the socket, is not trusted.
+    #[error("the server at this address runs as {0}, who is not trusted")]
+    Foreign(User),
+    /// The kernel does not tell the account in this user namespace.
+    #[error("the server at this address runs as uid 65534: its account is not visible to this process")]
+    Hidden,
+    /// The connection is nobody's: not accepted, or closed by the peer.
+    #[error("no process of this machine has the other end of the connection open")]
+    Unowned,
+    /// The peer's end is not in this network namespace.
+    #[error("the owner of the server at this address was not found: it is not in this network namespace")]
+    NotFound,
+    /// The kernel's tables cannot be read.
+    #[error("the owner of the server at this address cannot be looked up: {0}")]
+    NoLookup(String),
+    /// Without TLS, and the peer is on another machine.
+    #[error("the name leads to {0}, which is another machine, and the address says http://")]
+    Elsewhere(IpAddr),
+    /// A Unix socket is in a place where others can put one.
+    #[error("the socket is not trusted: {}", .0)]
+    Directory(Box<DirectoryFlaw>),
+    /// A Unix socket may not be connected to.
+    #[error("permission denied: this process may not connect to the socket")]
+    SocketPermission,
+}
+
+/// What is wrong with a directory above a Unix socket.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryFlaw {
+    /// It belongs to somebody else.
+    #[error("the directory {} belongs to {owner}", .path.display())]
+    Owner {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        owner: User,
+    },
+    /// Others than its owner may write to it.
+    #[error("the directory {} is writable by others than its owner (mode {mode:04o})", .path.display())]
+    Writable {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It cannot be looked at.
+    #[error("the directory {} cannot be examined: {reason}", .path.display())]
+    Unreadable {
+        /// The directory.
+        path: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+}
+
+impl PeerRefusal {
+    /// It names an owner: this says more than how a request failed.
+    pub(in crate::vault) fn names_owner(&self) -> bool {
+        matches!(self, Self::Foreign(_) | Self::Hidden)
+    }
+}
+
+impl Explain for PeerRefusal {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Foreign(_) => "foreign-server",
+            Self::Hidden | Self::Unowned | Self::NotFound | Self::NoLookup(_) => "unknown-server",
+            Self::Elsewhere(_) => "plaintext-elsewhere",
+            Self::Directory(_) => "socket-directory",
+            Self::SocketPermission => "socket-permission",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        let text = match self {
+            Self::Foreign(user) => {
+                return Some(format!(
+                    "No share was sent. If this account runs the server, add it: `server_users = [\"{}\"]`. If not, \
+                     find out what it runs there: any account can listen on a free port. Use TLS or a Unix socket \
+                     (unix:///…), which nobody else can take.",
+                    user.word()
+                ));
+            }
+            Self::Hidden => {
+                "No share was sent. The unit needs `PrivateUsers=identity` (systemd 257), or `PrivateUsers=no` where \
+                 the server's account has a number above 65535. Or use TLS."
+            }
+            Self::Unowned => {
+                "No share was sent. If it stays like this, something between answers in the server's place: use TLS \
+                 or a Unix socket (unix:///…)."
+            }
+            Self::NotFound => {
+                "No share was sent. Where the server runs in a container or another network namespace, use TLS, or \
+                 set `allow_plaintext = true` if nobody else can listen on this port."
+            }
+            Self::NoLookup(_) => {
+                "No share was sent. The process needs AF_NETLINK or /proc/self/net/tcp. Or use TLS, or a Unix socket \
+                 (unix:///…)."
+            }
+            Self::Elsewhere(_) => {
+                "Nothing was sent. Use https://, or correct the name in /etc/hosts or DNS; `allow_plaintext = true` \
+                 sends shares unencrypted to other machines."
+            }
+            Self::Directory(flaw) => flaw.advice(),
+            Self::SocketPermission => {
+                "Give the service the socket's group: `systemctl edit vault-unseal`, and in [Service] \
+                 `SupplementaryGroups=GROUP`. The server's listener needs all of socket_mode = \"0660\", socket_user and \
+                 socket_group."
+            }
+        };
+        Some(text.to_owned())
+    }
+}
+
+impl DirectoryFlaw {
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Owner { .. } => {
+                "Put the socket into a directory of root or of the server's account; name that \
+                                   account in `server_users` if it is neither vault nor openbao."
+            }
+            Self::Writable { .. } => {
+                "Others could put a socket of their own there. Use a directory of the server's \
+                                      own, as `RuntimeDirectory=` makes it, or take the right away: `chmod go-w`."
+            }
+            Self::Unreadable { .. } => {
+                "Every directory above the socket must be open to this process: `chmod o+x`, \
+                                        or `SupplementaryGroups=` with the directory's group."
+            }
+        }
+    }
+}
