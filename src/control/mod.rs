@@ -6,6 +6,8 @@
 
 mod client;
 mod message;
+mod room;
+mod seats;
 mod server;
 mod taken;
 
