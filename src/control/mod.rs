@@ -24,12 +24,6 @@ const SOCKET: &str = "control.sock";
 /// The directory that the unit makes: `RuntimeDirectory=` (systemd.exec(5)).
 pub const DIRECTORY: &str = "/run/vault-unseal";
 
-/// The directory of this process, if it was given one.
-pub fn directory() -> Option<PathBuf> {
-    let all = std::env::var("RUNTIME_DIRECTORY").ok()?;
-    all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
-}
-
 /// The socket in a directory.
 pub fn socket(directory: &Path) -> PathBuf {
     directory.join(SOCKET)

@@ -1,6 +1,5 @@
 //! The control socket while others do their worst to it: whoever may connect, and only hold others up.
 
-use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::chown;
@@ -56,7 +55,7 @@ impl Service {
         let home = Home::new();
         let shares = home.shares(&lines(&SHARES));
         home.configure(&[&fleet.urls()[0]], "");
-        fs::create_dir(home.path("run")).unwrap();
+        home.make_run();
         for path in [home.directory(), &home.path("config.toml"), &shares, &home.path("run")] {
             chown(path, Some(DAEMON), Some(GROUP)).unwrap();
         }
@@ -246,7 +245,7 @@ fn nodes_that_use_up_all_descriptors_leave_those_of_control_socket() {
     home.shares(&lines(&SHARES));
     let urls = fleet.urls();
     home.config(&cluster(&urls.iter().map(String::as_str).collect::<Vec<_>>(), ""));
-    fs::create_dir(home.path("run")).unwrap();
+    home.make_run();
     let mut command = limited("ulimit -Sn 80 && ulimit -Hn 80", &home.command(&["run"]));
     let mut daemon = Daemon::start(command.env("RUNTIME_DIRECTORY", home.path("run")));
     daemon.wait_for_line("Too many open files");
