@@ -1,6 +1,5 @@
 //! Nodes that are members of other clusters than they are configured in.
 
-
 use serde_json::Value;
 
 use crate::support::home::{Home, cluster};
