@@ -48,7 +48,6 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use terminal::Terminal;
 use trouble::Trouble;
-use zeroize::Zeroizing;
 
 /// Initialises the server, or finishes an initialisation that was interrupted.
 pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit {
@@ -207,7 +206,7 @@ impl Work<'_> {
         let copies = ready.copies.store(&answer.shares, &title)?;
         let token = answer.root_token.as_ref().ok_or_else(|| Trouble::NoToken(node.clone()))?;
         let token = match request.root_token {
-            RootToken::Show => Token::Plain(Zeroizing::new(token.to_string())),
+            RootToken::Show => Token::Plain(token.clone()),
             RootToken::Wrap => {
                 Token::Wrapped(root_token::wrap(self.ground, &answer.shares, request.threshold, token).await?)
             }

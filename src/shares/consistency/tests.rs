@@ -29,7 +29,7 @@ fn decoded(shares: &[&str]) -> Vec<Vec<u8>> {
 }
 
 fn set(shares: &[Vec<u8>]) -> ShareSet {
-    let share = |(index, bytes): (usize, &Vec<u8>)| Share::new(Zeroizing::new(bytes.clone()), index + 1);
+    let share = |(index, bytes): (usize, &Vec<u8>)| Share::new(bytes, index + 1).unwrap();
     ShareSet::new(shares.iter().enumerate().map(share).collect())
 }
 
