@@ -2,7 +2,7 @@
 
 use crate::config::{Cluster, Discovery, NodeAddress, Settings};
 use crate::control;
-use crate::discovery::{Found, LookupError, Node, look_up};
+use crate::discovery::{FirstFew, Found, LookupError, Node, look_up};
 use crate::explain::Explain;
 use crate::external::{ExternalText, error};
 use std::collections::BTreeMap;
@@ -33,8 +33,9 @@ impl Name {
             nodes: self.nodes().count(),
             resolved: found.is_some(),
             refused: found
-                .map(|found| found.refused.iter().map(ToString::to_string).collect())
+                .map(|found| found.refused.first().map(ToString::to_string).collect())
                 .unwrap_or_default(),
+            refused_count: found.map_or(0, |found| found.refused.count()),
             problem: self.result.as_ref().err().map(|error| control::Problem {
                 kind: error.kind().to_owned(),
                 message: error.to_string(),
@@ -50,16 +51,26 @@ impl Name {
             Err(error) => return vec![Problem::of(error)],
         };
         let mut problems = Vec::new();
-        for refused in &found.refused {
-            let (message, advice) = refused.reason(&self.discovery);
+        if let Some((message, advice)) = found.refused.reason(&self.discovery) {
             problems.push(Problem { kind: "target-refused", message, advice: Some(advice) });
         }
-        for (address, owner) in &self.elsewhere {
+        let message = match self.elsewhere.as_slice() {
+            [] => None,
+            [(address, owner)] => {
+                Some(format!("it stands for {address}, which is a node of the cluster \"{owner}\""))
+            }
+            many => {
+                let nodes =
+                    FirstFew::of(many.iter().map(|(address, owner)| format!("{address} (\"{owner}\")")));
+                Some(format!("it stands for {} nodes of other clusters: {nodes}", many.len()))
+            }
+        };
+        if let Some(message) = message {
             problems.push(Problem {
                 kind: "node-of-another-cluster",
-                message: format!("it stands for {address}, which is a node of the cluster \"{owner}\""),
+                message,
                 advice: Some(
-                    "It gets no shares of this cluster. Correct the name in DNS, or the configuration."
+                    "Such a node gets no shares of this cluster. Correct the name in DNS, or the configuration."
                         .to_owned(),
                 ),
             });

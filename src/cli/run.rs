@@ -15,7 +15,7 @@ use crate::report::message::Message;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
 use crate::watch::{ClusterContexts, Holds, Watch};
-use crate::{config, control, protect, shares, vault};
+use crate::{config, control, protect, runtime_directory, shares, vault};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -52,7 +52,13 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let directory = control::directory();
+    let (directory, unfit) = match runtime_directory::of_process() {
+        Some(path) => match runtime_directory::open(&path) {
+            Ok(_) => (Some(path), None),
+            Err(error) => (None, Some(error)),
+        },
+        None => (None, None),
+    };
     let taken = directory.as_deref().and_then(control::Taken::of);
     let mut holds = holds(directory.as_deref());
     if taken.is_some() {
@@ -66,6 +72,9 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
             started(&loaded, &oddities, &protection);
             if let Some(shortage) = &shortage {
                 notice(shortage);
+            }
+            if let Some(unfit) = &unfit {
+                notice(unfit);
             }
             if let Some(taken) = &taken {
                 notice(taken);

@@ -9,14 +9,17 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// How long the daemon may take to answer: it never waits for a server before it does.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Between two attempts to connect.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Largest answer that is read: a kilobyte for each of several thousand nodes.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
@@ -48,6 +51,12 @@ pub enum ControlError {
         /// What was wrong.
         reason: String,
     },
+    /// It closes every connection without an answer.
+    #[error("the daemon at {} closes every connection: too many are open", sentence(path))]
+    Busy {
+        /// The socket.
+        path: PathBuf,
+    },
     /// It says no.
     #[error("{0:.4000}")]
     Refused(ExternalText),
@@ -59,6 +68,7 @@ impl Explain for ControlError {
             Self::Absent { .. } => "no-daemon",
             Self::Forbidden { .. } => "control-forbidden",
             Self::Answer { .. } => "control-answer",
+            Self::Busy { .. } => "control-busy",
             Self::Refused(_) => "control-refused",
         }
     }
@@ -68,23 +78,34 @@ impl Explain for ControlError {
             Self::Absent { .. } => "Is the service running? `systemctl status vault-unseal` tells.",
             Self::Forbidden { .. } => "Call it as root: `sudo vault-unseal …`.",
             Self::Answer { .. } => "Look at `journalctl -u vault-unseal`; both must be of the same version.",
+            Self::Busy { .. } => {
+                "Close the connections of this user that do nothing: as root, `ss -xp` lists those of control.sock. \
+                 Root always has connections of its own."
+            }
             Self::Refused(_) => return None,
         };
         Some(text.to_owned())
     }
 }
 
-/// Asks the daemon behind the socket at `path`. Whoever listens there is believed to be one: its texts are from outside.
+/// Asks the daemon behind the socket at `path`. A connection that is closed without an answer, or that the socket's queue
+/// has no room for, is tried again until the limit: then too many others are connected, and each only for a moment.
+/// What is asked may be done twice.
 pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>, ControlError> {
-    let stream = UnixStream::connect(path).await.map_err(|cause| match cause.kind() {
-        io::ErrorKind::PermissionDenied => ControlError::Forbidden { path: path.to_owned(), cause },
-        _ => ControlError::Absent { path: path.to_owned(), cause },
-    })?;
     let broken = |reason: String| ControlError::Answer { path: path.to_owned(), reason };
-    let (status, body) = timeout(LIMIT, exchange(stream, request))
-        .await
-        .map_err(|_| broken(format!("none within {}", humantime::format_duration(LIMIT))))?
-        .map_err(|error| broken(error::of_exchange(error.as_ref()).to_owned()))?;
+    let deadline = Instant::now() + LIMIT;
+    let (status, body) = loop {
+        let again = match timeout_at(deadline, attempt(path, request)).await {
+            Ok(Ok(answer)) => break answer,
+            Ok(Err(Attempt::Failed(error))) => return Err(error),
+            Ok(Err(Attempt::Closed)) => Instant::now() + PAUSE,
+            Err(_) => return Err(broken(format!("none within {}", humantime::format_duration(LIMIT)))),
+        };
+        if again > deadline {
+            return Err(ControlError::Busy { path: path.to_owned() });
+        }
+        sleep_until(again).await;
+    };
     if status == 200 {
         return serde_json::from_slice(&body).map_err(|error| broken(error::json(&error)));
     }
@@ -94,10 +115,46 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
     }
 }
 
+/// Why one attempt has no answer.
+enum Attempt {
+    /// The daemon had no room for this connection.
+    Closed,
+    /// Another attempt would fare no better.
+    Failed(ControlError),
+}
+
+async fn attempt(path: &Path, request: &Request) -> Result<(u16, Bytes), Attempt> {
+    let stream = UnixStream::connect(path).await.map_err(|cause| match cause.kind() {
+        io::ErrorKind::WouldBlock => Attempt::Closed,
+        io::ErrorKind::PermissionDenied => {
+            Attempt::Failed(ControlError::Forbidden { path: path.to_owned(), cause })
+        }
+        _ => Attempt::Failed(ControlError::Absent { path: path.to_owned(), cause }),
+    })?;
+    exchange(stream, request).await.map_err(|error| {
+        if error.downcast_ref::<hyper::Error>().is_some_and(is_closed) {
+            return Attempt::Closed;
+        }
+        Attempt::Failed(ControlError::Answer {
+            path: path.to_owned(),
+            reason: error::of_exchange(error.as_ref()).to_owned(),
+        })
+    })
+}
+
+/// Whether the connection ended before there was an answer.
+fn is_closed(error: &hyper::Error) -> bool {
+    let cause = || error.source()?.downcast_ref::<io::Error>().map(io::Error::kind);
+    error.is_incomplete_message()
+        || error.is_canceled()
+        || error.is_closed()
+        || matches!(cause(), Some(io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset))
+}
+
 async fn exchange(
     stream: UnixStream,
     request: &Request,
-) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(u16, Bytes), Box<dyn Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let request = hyper::Request::builder()

@@ -103,9 +103,12 @@ pub struct Name<T = String> {
     pub nodes: usize,
     /// Whether it was ever resolved.
     pub resolved: bool,
-    /// Targets that may not be nodes.
+    /// Targets that may not be nodes: the first few.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<T>,
+    /// How many such targets there are.
+    #[serde(default)]
+    pub refused_count: usize,
     /// Why it cannot be resolved now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem<T>>,
@@ -129,7 +132,8 @@ impl Name {
             name: key.discovery.to_string(),
             nodes: roll.count(),
             resolved: roll.was_answered(),
-            refused: roll.refused().map(ToString::to_string).collect(),
+            refused: roll.refused().first().map(ToString::to_string).collect(),
+            refused_count: roll.refused().count(),
             problem: roll.trouble().map(|trouble| Problem {
                 kind: trouble.kind().to_owned(),
                 message: trouble.to_string(),

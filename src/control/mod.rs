@@ -6,6 +6,8 @@
 
 mod client;
 mod message;
+mod room;
+mod seats;
 mod server;
 mod taken;
 
@@ -21,12 +23,6 @@ const SOCKET: &str = "control.sock";
 
 /// The directory that the unit makes: `RuntimeDirectory=` (systemd.exec(5)).
 pub const DIRECTORY: &str = "/run/vault-unseal";
-
-/// The directory of this process, if it was given one.
-pub fn directory() -> Option<PathBuf> {
-    let all = std::env::var("RUNTIME_DIRECTORY").ok()?;
-    all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
-}
 
 /// The socket in a directory.
 pub fn socket(directory: &Path) -> PathBuf {

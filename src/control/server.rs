@@ -1,7 +1,10 @@
 //! The daemon's side of the socket.
 
 use super::message::{Name, Node, Nodes, Refusal, Request, Which};
+use super::room::Room;
+use super::seats::{ALL, OF_A_USER};
 use super::socket;
+use crate::accounts::User;
 use crate::report::message::Message;
 use crate::watch::{Board, Order, Seen};
 use bytes::Bytes;
@@ -12,6 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
@@ -19,23 +23,22 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
 /// Who may connect: the daemon's user and group, and root.
 const MODE: u32 = 0o660;
-/// Most visitors at a time; more wait in the socket's queue.
-const VISITORS: usize = 8;
-/// How long a visit may take.
+/// How long a connection may last: to send its request, and to take the answer.
 const VISIT: Duration = Duration::from_secs(2);
 /// Largest request body: the addresses of a thousand nodes.
 const BODY_LIMIT: usize = 64 * 1024;
 /// Largest head of a request, and least buffer that the library takes.
 const HEAD_LIMIT: usize = 8 * 1024;
-/// Pause after a failure to accept, as when no descriptor is left.
-const TROUBLE: Duration = Duration::from_millis(200);
+/// Pause after a failure to accept that a descriptor does not help against.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Between two lines about surplus connections.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Listens in `directory` until the daemon ends. Nobody else may: see [`super::Taken`].
 pub fn listen(directory: &Path, board: Arc<Board>) -> io::Result<()> {
@@ -51,25 +54,62 @@ pub fn listen(directory: &Path, board: Arc<Board>) -> io::Result<()> {
     Ok(())
 }
 
+/// Accepts whoever connects at once, and closes what has no seat: nobody waits behind anybody else's connections.
 async fn serve(listener: UnixListener, board: Arc<Board>) {
-    let room = Arc::new(Semaphore::new(VISITORS));
+    let room = Arc::new(Room::new());
+    let listener = Arc::new(listener);
+    let mut surplus = Surplus::default();
+    room.keep_descriptors(&*listener);
     loop {
-        let Ok(seat) = Arc::clone(&room).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let board = Arc::clone(&board);
-                tokio::spawn(async move {
-                    let _ = timeout(VISIT, visit(stream, &board)).await;
-                    drop(seat);
-                });
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                let is_short = matches!(Errno::from_io_error(&error), Some(Errno::MFILE | Errno::NFILE));
+                if !(is_short && room.give_descriptor()) {
+                    sleep(PAUSE).await;
+                }
+                continue;
             }
-            Err(_) => sleep(TROUBLE).await,
+        };
+        // The kernel's word on who connected (SO_PEERCRED, unix(7)); it has one for every connection.
+        let Ok(uid) = stream.peer_cred().map(|visitor| visitor.uid()) else { continue };
+        let Some(seat) = room.take(uid) else {
+            drop(stream);
+            room.keep_descriptors(&*listener);
+            surplus.report(uid);
+            continue;
+        };
+        room.keep_descriptors(&*listener);
+        let (board, room, listener) = (Arc::clone(&board), Arc::clone(&room), Arc::clone(&listener));
+        tokio::spawn(async move {
+            let _ = timeout(VISIT, visit(stream, uid, &board)).await;
+            drop(seat);
+            room.keep_descriptors(&*listener);
+        });
+    }
+}
+
+/// Reports connections that were closed for want of a seat: one line a while, however many there are.
+#[derive(Default)]
+struct Surplus {
+    reported: Option<Instant>,
+}
+
+impl Surplus {
+    fn report(&mut self, uid: u32) {
+        if self.reported.is_none_or(|reported| reported.elapsed() >= SILENCE) {
+            self.reported = Some(Instant::now());
+            tracing::warn!(
+                message_id = Message::Notice.id(),
+                "connections of {} to the control socket are closed: one user may have {OF_A_USER} at a time, and all \
+                 together {ALL}",
+                User::of(uid)
+            );
         }
     }
 }
 
-async fn visit(stream: UnixStream, board: &Board) -> hyper::Result<()> {
-    let visitor = stream.peer_cred().map(|visitor| visitor.uid()).ok();
+async fn visit(stream: UnixStream, visitor: u32, board: &Board) -> hyper::Result<()> {
     let service = service_fn(async |request: hyper::Request<Incoming>| {
         let (head, body) = request.into_parts();
         let answer = match Limited::new(body, BODY_LIMIT).collect().await {
@@ -94,7 +134,7 @@ async fn visit(stream: UnixStream, board: &Board) -> hyper::Result<()> {
         .await
 }
 
-fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Nodes, (StatusCode, Refusal)> {
+fn follow(request: &Request, board: &Board, visitor: u32) -> Result<Nodes, (StatusCode, Refusal)> {
     let mut nodes = board.nodes();
     let names = match request {
         Request::Nodes => board.searches().iter().map(|(key, roll)| Name::of(key, roll)).collect(),
@@ -115,11 +155,10 @@ fn follow(request: &Request, board: &Board, visitor: Option<u32>) -> Result<Node
             Order::Hold => "held",
             Order::Resume => "resumed",
         };
-        let who = visitor.map_or_else(String::new, |uid| format!(" by user {uid}"));
         for Seen { key, .. } in &nodes {
             tracing::info!(
                 message_id = Message::Ordered.id(),
-                "{}: to be {done}, as asked{who}",
+                "{}: to be {done}, as asked by user {visitor}",
                 key.address
             );
             board.order(key, *order);

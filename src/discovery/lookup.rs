@@ -3,10 +3,11 @@
 use super::error::LookupError;
 use super::names::addresses;
 use super::node::Node;
+use super::refused::{Refused, RefusedTargets};
 use super::service::{self, Target};
 use crate::config::{Discovery, NodeAddress};
 use crate::external::{ExternalText, error};
-use std::fmt;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -17,42 +18,7 @@ pub struct Found {
     /// Its nodes, none of them twice.
     pub nodes: Vec<Node>,
     /// Targets that may not be nodes.
-    pub refused: Vec<Refused>,
-}
-
-/// The target of an SRV record that may not be a node.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Refused {
-    /// Its name in DNS.
-    pub target: ExternalText,
-    /// Its port.
-    pub port: u16,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.target, self.port)
-    }
-}
-
-impl Refused {
-    /// Why, and what to do about it, where `discovery` is what names the target.
-    pub fn reason(&self, discovery: &Discovery) -> (String, String) {
-        let domain = discovery.domain();
-        let remedy = if discovery.tls() {
-            "set `server_name` in `tls` to a name that the certificates of all servers have, and do not set \
-             `skip_verify`"
-        } else {
-            "write its address into `nodes`"
-        };
-        (
-            format!("the target {self} does not lie in the domain {domain} and gets no shares"),
-            format!(
-                "DNS is not authenticated: whoever can change it could name a server of his own. If the target is \
-                 right, {remedy}."
-            ),
-        )
-    }
+    pub refused: RefusedTargets,
 }
 
 /// Looks a name up within `limit`. `named` says that the certificates of servers with TLS must be for a `server_name` of
@@ -80,7 +46,7 @@ async fn of_addresses(name: &NodeAddress) -> Result<Found, LookupError> {
         address: NodeAddress { host: host.to_string(), ..name.clone() },
         name: Some(name.host.clone()),
     };
-    Ok(Found { nodes: hosts.into_iter().map(node).collect(), refused: Vec::new() })
+    Ok(Found { nodes: hosts.into_iter().map(node).collect(), refused: RefusedTargets::default() })
 }
 
 /// The IPv4 addresses, or else the IPv6 ones: a machine that has both would be counted twice.
@@ -99,7 +65,7 @@ fn one_a_machine(all: &[SocketAddr]) -> Vec<IpAddr> {
 }
 
 fn of_targets(discovery: &Discovery, named: bool, targets: &[Target]) -> Found {
-    let mut found = Found::default();
+    let (mut nodes, mut known, mut refused) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     // Without TLS no server proves any name.
     let named = named && discovery.tls();
     // A single "." says that the service is not here (RFC 2782).
@@ -108,14 +74,14 @@ fn of_targets(discovery: &Discovery, named: bool, targets: &[Target]) -> Found {
         let address = format!("{scheme}://{host}:{port}").parse::<NodeAddress>();
         match address {
             Ok(address) if named || discovery.may_be(&address.host) => {
-                if !found.nodes.iter().any(|node| node.address == address) {
-                    found.nodes.push(address.into());
+                if known.insert(address.clone()) {
+                    nodes.push(address.into());
                 }
             }
-            _ => found.refused.push(Refused { target: ExternalText::new(host.as_str()), port: *port }),
+            _ => drop(refused.insert(Refused { target: ExternalText::new(host.as_str()), port: *port })),
         }
     }
-    found
+    Found { nodes, refused: RefusedTargets::of(refused) }
 }
 
 #[cfg(test)]
@@ -144,19 +110,19 @@ mod tests {
         let targets = ["v1.example", "v1.example", "evil.net", "10.0.0.1", "", "a b.example"].map(target);
         let shown = |found: Found| {
             let nodes: Vec<_> = found.nodes.iter().map(|node| node.address.to_string()).collect();
-            let refused: Vec<_> = found.refused.iter().map(ToString::to_string).collect();
+            let refused: Vec<_> = found.refused.first().map(ToString::to_string).collect();
             (nodes.join(" "), refused.join(" "))
         };
         let (nodes, refused) = shown(of_targets(&record, false, &targets));
         assert_eq!(nodes, "https://v1.example:8200");
-        assert_eq!(refused, "evil.net:8200 10.0.0.1:8200 a b.example:8200");
+        assert_eq!(refused, "10.0.0.1:8200 a b.example:8200 evil.net:8200");
         let (nodes, refused) = shown(of_targets(&record, true, &targets));
         assert_eq!(nodes, "https://v1.example:8200 https://evil.net:8200 https://10.0.0.1:8200");
         assert_eq!(refused, "a b.example:8200");
         let record: Discovery = "srv+http://_vault._tcp.example".parse().expect("a name");
         let (nodes, refused) = shown(of_targets(&record, true, &targets));
         assert_eq!(nodes, "http://v1.example:8200", "without TLS nothing binds them");
-        assert_eq!(refused, "evil.net:8200 10.0.0.1:8200 a b.example:8200");
+        assert_eq!(refused, "10.0.0.1:8200 a b.example:8200 evil.net:8200");
     }
 
     #[test]

@@ -2,16 +2,20 @@
 //! rest has no I/O and no clock: `roll` keeps what was found, `schedule` says when to look again.
 
 mod error;
+mod first_few;
 mod lookup;
 mod names;
 mod node;
+mod refused;
 mod roll;
 mod schedule;
 mod service;
 
 pub use error::LookupError;
-pub use lookup::{Found, Refused, look_up};
+pub use first_few::{FEW, FirstFew};
+pub use lookup::{Found, look_up};
 pub(crate) use names::addresses;
 pub use node::Node;
+pub use refused::{Refused, RefusedTargets};
 pub use roll::{Change, Roll};
 pub use schedule::{Outcome, Reason, Schedule, Window};

@@ -1,8 +1,9 @@
 //! Which nodes a name stands for, and stood for.
 
 use super::error::LookupError;
-use super::lookup::{Found, Refused};
+use super::lookup::Found;
 use super::node::Node;
+use super::refused::RefusedTargets;
 use crate::config::NodeAddress;
 use crate::unseal::Moment;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ const MOST: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub struct Roll {
     known: BTreeMap<NodeAddress, Entry>,
-    refused: BTreeSet<Refused>,
+    refused: RefusedTargets,
     trouble: Option<LookupError>,
     /// A lookup succeeded once.
     answered: bool,
@@ -40,8 +41,8 @@ pub enum Change {
     Returned(NodeAddress),
     /// A node that was missing, and silent, for too long.
     Forgotten(NodeAddress),
-    /// A target that may not be a node.
-    Refused(Refused),
+    /// Targets that may not be nodes: all of them, some of them new.
+    Refused(RefusedTargets),
     /// Lookups begin to fail.
     Failing(LookupError),
     /// They work again.
@@ -97,9 +98,10 @@ impl Roll {
                 self.known.insert(address, Entry { name, missing_since: None });
             }
         }
-        let refused: BTreeSet<Refused> = found.refused.into_iter().collect();
-        changes.extend(refused.difference(&self.refused).cloned().map(Change::Refused));
-        self.refused = refused;
+        if found.refused.is_news_after(&self.refused) {
+            changes.push(Change::Refused(found.refused.clone()));
+        }
+        self.refused = found.refused;
         match (std::mem::replace(&mut self.trouble, trouble.clone()), trouble) {
             (None, Some(error)) => changes.push(Change::Failing(error)),
             (Some(_), None) => changes.push(Change::Working),
@@ -127,8 +129,8 @@ impl Roll {
     }
 
     /// Targets that may not be nodes, of the last lookup that succeeded.
-    pub fn refused(&self) -> impl Iterator<Item = &Refused> {
-        self.refused.iter()
+    pub fn refused(&self) -> &RefusedTargets {
+        &self.refused
     }
 
     /// Why lookups fail, while they do.
@@ -144,6 +146,7 @@ impl Roll {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{FEW, Refused};
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -155,7 +158,7 @@ mod tests {
 
     fn found(hosts: &[&str]) -> Found {
         let nodes = hosts.iter().map(|host| Node { address: address(host), name: Some("vault".to_owned()) });
-        Found { nodes: nodes.collect(), refused: Vec::new() }
+        Found { nodes: nodes.collect(), refused: RefusedTargets::default() }
     }
 
     fn at(seconds: u64) -> Moment {
@@ -242,14 +245,44 @@ mod tests {
         assert_eq!(counts(&changes), (1000, false, true));
     }
 
+    fn refusing(targets: &[&str]) -> (Found, Change) {
+        let refused =
+            |target: &&str| Refused { target: crate::external::ExternalText::new(*target), port: 8200 };
+        let refused = RefusedTargets::of(targets.iter().map(refused).collect());
+        (Found { nodes: Vec::new(), refused: refused.clone() }, Change::Refused(refused))
+    }
+
     #[test]
     fn a_target_that_may_not_be_a_node_is_said_once_while_it_is_there() {
         let mut roll = Roll::default();
-        let refused = Refused { target: crate::external::ExternalText::new("evil.net"), port: 8200 };
-        let answer = || Ok(Found { nodes: Vec::new(), refused: vec![refused.clone()] });
-        assert_eq!(roll.learn(at(0), answer(), HOUR, |_| SILENT), [Change::Refused(refused.clone())]);
-        assert_eq!(roll.learn(at(1), answer(), HOUR, |_| SILENT), []);
-        assert_eq!(roll.learn(at(2), Ok(found(&[])), HOUR, |_| SILENT), []);
-        assert_eq!(roll.learn(at(3), answer(), HOUR, |_| SILENT), [Change::Refused(refused.clone())]);
+        let (none, _) = refusing(&[]);
+        let (one, one_is_news) = refusing(&["evil.net"]);
+        let (two, two_are_news) = refusing(&["evil.net", "worse.net"]);
+        let (other, other_is_news) = refusing(&["bad.net"]);
+        for (minute, (found, news)) in [
+            (&one, Some(&one_is_news)),
+            (&one, None),
+            (&none, None),
+            (&one, Some(&one_is_news)),
+            (&two, Some(&two_are_news)),
+            (&one, None),
+            (&other, Some(&other_is_news)),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let changes = roll.learn(at(minute as u64), Ok(found.clone()), HOUR, |_| SILENT);
+            assert_eq!(changes.first(), news, "{minute}");
+        }
+    }
+
+    #[test]
+    fn many_refused_targets_are_one_change() {
+        let mut roll = Roll::default();
+        let names: Vec<String> = (0..1500).map(|number| format!("t{number}.evil.net")).collect();
+        let (found, news) = refusing(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(roll.learn(at(0), Ok(found.clone()), HOUR, |_| SILENT), [news]);
+        assert_eq!(roll.learn(at(1), Ok(found), HOUR, |_| SILENT), []);
+        assert_eq!((roll.refused().count(), roll.refused().first().count()), (1500, FEW));
     }
 }

@@ -1,15 +1,15 @@
 //! The answer to `PUT /v1/sys/init`: the shares of a server that has just got its keys, and its first token.
 
 use super::{ContentRefusal, Scheme, ShareSet, Source, format};
+use secrecy::{SecretBox, SecretString};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 /// What a server hands out once in its life. No Debug, Clone or Serialize.
 pub struct InitAnswer {
     /// All its shares, in its order.
     pub shares: ShareSet,
     /// The root token; `None` from a server that gives none.
-    pub root_token: Option<Zeroizing<String>>,
+    pub root_token: Option<SecretString>,
 }
 
 #[derive(Deserialize)]
@@ -28,13 +28,16 @@ impl InitAnswer {
         let shares = format::parse(body, &origin)?.shares.of_scheme(asked);
         let wire: Option<Wire<'_>> = serde_json::from_slice(body).ok();
         let root_token = wire.and_then(|wire| wire.root_token).filter(|token| !token.is_empty());
-        Ok(Self { shares, root_token: root_token.map(|token| Zeroizing::new(token.to_owned())) })
+        // In a box of its final size: a `String` with more room would be moved into one, and leave a copy behind.
+        let root_token = root_token.map(|token| SecretBox::new(Box::from(token)));
+        Ok(Self { shares, root_token })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use secrecy::ExposeSecret;
 
     #[test]
     fn shares_and_token_of_an_answer() {
@@ -43,7 +46,7 @@ mod tests {
         let answer = InitAnswer::parse(body.as_bytes(), None).unwrap();
         let shares: Vec<_> = answer.shares.iter().map(|share| share.hex().to_string()).collect();
         assert_eq!(shares, [one, two]);
-        assert_eq!(answer.root_token.unwrap().as_str(), "s.abc");
+        assert_eq!(answer.root_token.unwrap().expose_secret(), "s.abc");
         // The shares count more than a token that is not there.
         let body = format!(r#"{{"keys":["{}"]}}"#, "ab".repeat(32));
         assert!(InitAnswer::parse(body.as_bytes(), None).unwrap().root_token.is_none());

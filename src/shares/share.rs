@@ -1,9 +1,11 @@
 //! One share, and the set of all that a source gave.
 
 use super::Scheme;
+use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 use zeroize::Zeroizing;
 
-/// Bytes of a share of a split key: 32 y bytes and one x byte. 1-of-1 servers have a bare key of 32 bytes.
+/// Bytes of a share of a split key, the longest there is: 32 y bytes and one x byte. 1-of-1 servers have a bare key of
+/// 32 bytes.
 const SPLIT_LENGTH: usize = 33;
 
 const REQUEST_HEAD: &[u8] = b"{\"key\":\"";
@@ -14,14 +16,19 @@ const REQUEST_TAIL: &[u8] = b"\"}";
 /// Vault's layout for more than one share: the y bytes, then one x byte. A 1-of-1 "share" is the 32-byte
 /// unseal key itself. No Debug, Display, Clone or Serialize.
 pub struct Share {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: SecretBox<[u8; SPLIT_LENGTH]>,
+    length: usize,
     position: usize,
 }
 
 impl Share {
-    /// Takes the decoded bytes of the share that stood at `position`, counted from 1.
-    pub(super) fn new(bytes: Zeroizing<Vec<u8>>, position: usize) -> Self {
-        Self { bytes, position }
+    /// Copies the decoded bytes of the share that stood at `position`, counted from 1; `None` if they are more than a share
+    /// has.
+    pub(super) fn new(bytes: &[u8], position: usize) -> Option<Self> {
+        // Zeros first, filled where they stay: no copy of the share is on the stack.
+        let mut room = SecretBox::new(Box::new([0; SPLIT_LENGTH]));
+        room.expose_secret_mut().get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Self { bytes: room, length: bytes.len(), position })
     }
 
     /// Where the share stood in its source, counted from 1 as a person would.
@@ -31,13 +38,13 @@ impl Share {
 
     /// The body of `PUT /v1/sys/unseal` that submits this share, in memory that wipes itself.
     pub fn unseal_request(&self) -> Zeroizing<Vec<u8>> {
-        let digits = base16ct::encoded_len(&self.bytes);
+        let digits = base16ct::encoded_len(self.bytes());
         let mut body = Zeroizing::new(Vec::with_capacity(REQUEST_HEAD.len() + digits + REQUEST_TAIL.len()));
         body.extend_from_slice(REQUEST_HEAD);
         body.resize(REQUEST_HEAD.len() + digits, b'0');
         if let Some(hex) = body.get_mut(REQUEST_HEAD.len()..) {
             // Cannot fail: the room was measured by the same crate.
-            let encoded = base16ct::lower::encode(&self.bytes, hex);
+            let encoded = base16ct::lower::encode(self.bytes(), hex);
             debug_assert!(encoded.is_ok());
         }
         body.extend_from_slice(REQUEST_TAIL);
@@ -46,8 +53,8 @@ impl Share {
 
     /// Its bytes in lower-case hex, in memory that wipes itself: for whoever writes it down.
     pub fn hex(&self) -> Zeroizing<String> {
-        let mut digits = Zeroizing::new(String::with_capacity(2 * self.bytes.len()));
-        for byte in self.bytes.iter() {
+        let mut digits = Zeroizing::new(String::with_capacity(2 * self.length));
+        for byte in self.bytes() {
             for nibble in [byte >> 4, byte & 0xf] {
                 digits.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble }));
             }
@@ -57,13 +64,13 @@ impl Share {
 
     /// The decoded bytes.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.expose_secret().get(..self.length).unwrap_or_default()
     }
 
     /// x and the y bytes of a share of a split key; `None` for any other length.
     pub(super) fn point(&self) -> Option<Point<'_>> {
-        match self.bytes.split_last() {
-            Some((&x, y)) if self.bytes.len() == SPLIT_LENGTH => Some(Point { x, y }),
+        match self.bytes().split_last() {
+            Some((&x, y)) if self.length == SPLIT_LENGTH => Some(Point { x, y }),
             _ => None,
         }
     }
@@ -114,8 +121,8 @@ impl ShareSet {
     /// The shares at `indices` as a set of its own, in memory of its own.
     #[must_use]
     pub fn only(&self, indices: &[usize]) -> Self {
-        let copy = |share: &Share| Share::new(Zeroizing::new(share.bytes.to_vec()), share.position);
-        let shares = indices.iter().filter_map(|&index| self.get(index)).map(copy).collect();
+        let copy = |share: &Share| Share::new(share.bytes(), share.position);
+        let shares = indices.iter().filter_map(|&index| self.get(index)).filter_map(copy).collect();
         Self { shares, scheme: self.scheme }
     }
 
@@ -143,6 +150,46 @@ impl<'a> IntoIterator for &'a ShareSet {
 mod tests {
     use super::*;
 
+    fn share(bytes: &[u8]) -> Share {
+        Share::new(bytes, 1).expect("at most 33 bytes")
+    }
+
+    /// Compiles only if the type lacks each of these traits: of one that it has, there are two `check`s.
+    macro_rules! lacks {
+        ($type:ty: $($bound:path),+) => {$({
+            trait Check<Marker> {
+                fn check() {}
+            }
+            struct Has;
+            impl<T> Check<()> for T {}
+            impl<T: $bound> Check<Has> for T {}
+            <$type as Check<_>>::check();
+        })+};
+    }
+
+    #[test]
+    fn types_that_hold_shares_have_no_debug_clone_or_serialize() {
+        lacks!(Share: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
+        lacks!(ShareSet: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
+        lacks!(super::super::Loaded: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
+        lacks!(super::super::InitAnswer: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
+    }
+
+    #[test]
+    fn memory_that_wipes_itself_does_not_show_what_is_in_it() {
+        // Up to zeroize 1.9.0 it did.
+        assert_eq!(format!("{:?}", Zeroizing::new(vec![42_u8; 33])).find("42"), None);
+    }
+
+    #[test]
+    fn share_has_the_bytes_it_was_made_of_and_none_more() {
+        for length in 16..=33 {
+            let bytes: Vec<u8> = (1..=length).collect();
+            assert_eq!(share(&bytes).bytes(), bytes);
+        }
+        assert!(Share::new(&[1; 34], 1).is_none());
+    }
+
     #[test]
     fn the_request_is_the_key_in_lowercase_hex_and_nothing_else() {
         for (bytes, body) in [
@@ -152,7 +199,7 @@ mod tests {
                 "{\"key\":\"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20\"}".into(),
             ),
         ] {
-            let request = Share::new(Zeroizing::new(bytes), 1).unseal_request();
+            let request = share(&bytes).unseal_request();
             assert_eq!(std::str::from_utf8(&request).unwrap(), body);
         }
     }
@@ -161,14 +208,14 @@ mod tests {
     fn the_request_is_written_where_it_stays() {
         // A buffer that had to grow would have left a copy of the share behind.
         for length in 16..=33 {
-            let request = Share::new(Zeroizing::new(vec![1; length]), 1).unseal_request();
+            let request = share(&vec![1; length]).unseal_request();
             assert_eq!(request.capacity(), request.len());
         }
     }
 
     #[test]
     fn only_a_share_of_a_split_key_is_a_point() {
-        let share = |length: u8| Share::new(Zeroizing::new((1..=length).collect()), 1);
+        let share = |length: u8| share(&(1..=length).collect::<Vec<_>>());
         let split = share(33);
         let point = split.point().unwrap();
         assert_eq!((point.x, point.y.len(), point.y[0]), (33, 32, 1));

@@ -3,11 +3,15 @@
 use super::NodeKey;
 use crate::external::error;
 use crate::external::quote::sentence;
+use crate::runtime_directory;
+use crate::unfinished::{Unfinished, WithoutModes};
 use crate::unseal::Hold;
+use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -50,15 +54,11 @@ impl Holds {
     /// The holds that an earlier run left in `directory`; later ones are kept there too. Without a file there are
     /// none.
     pub fn in_directory(directory: &Path) -> io::Result<Self> {
-        let mut text = Vec::new();
-        match File::open(directory.join(FILE)) {
-            Ok(file) => drop(file.take(LIMIT).read_to_end(&mut text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        let opened = runtime_directory::open(directory).map_err(io::Error::other)?;
+        let document = match read(&opened) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Document { held: Vec::new() },
             Err(error) => return Err(error),
-        }
-        let document: Document = match text.as_slice() {
-            [] => Document { held: Vec::new() },
-            text => serde_json::from_slice(text)?,
         };
         let held = document.held.into_iter().filter_map(Line::read).collect();
         Ok(Self { directory: Some(directory.to_owned()), held: Mutex::new(held) })
@@ -108,11 +108,27 @@ fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
+/// The whole file, if it is a regular one of at most [`LIMIT`] bytes.
+fn read(directory: &OwnedFd) -> io::Result<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(openat(directory, FILE, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is no regular file")));
+    }
+    let mut text = Vec::new();
+    file.take(LIMIT + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LIMIT {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is larger than 1 MiB")));
+    }
+    Ok(text)
+}
+
 fn write(directory: &Path, document: &Document) -> io::Result<()> {
-    let new = directory.join(".holds.new");
-    let mut file = File::create(&new)?;
-    file.write_all(&serde_json::to_vec(document)?)?;
-    fs::rename(&new, directory.join(FILE))
+    let directory = runtime_directory::open(directory).map_err(io::Error::other)?;
+    let mut new = Unfinished::beside(directory, FILE.as_ref(), WithoutModes::Refused)?;
+    new.write(&serde_json::to_vec(document)?)?;
+    new.replace()?;
+    new.sync_directory()
 }
 
 impl Line {
@@ -132,3 +148,6 @@ impl Line {
         Some((key, Entry { hold, until: self.until }))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,9 +115,7 @@ impl Watch {
         let failed = result.is_err();
         let forget_after = ground.cluster.pace.forget_after;
         let changes = search.roll.learn(self.began.elapsed(), result, forget_after, silence);
-        for change in &changes {
-            search::announce(&key, change);
-        }
+        search::announce(&key, &changes);
         self.board.search(&key, Some(search.roll.clone()));
         let moved = |change: &Change| {
             matches!(
@@ -164,11 +162,8 @@ impl Watch {
     fn assign(&mut self, wake: bool) {
         let is_watched = |key: &NodeKey| self.tasks.contains_key(key);
         let Wanted { nodes, elsewhere } = Wanted::of(&self.clusters.0, &self.searches, is_watched);
-        for (key, (search, owner)) in &elsewhere {
-            if !self.elsewhere.contains(key) {
-                search::announce_elsewhere(search, &key.address.to_string(), owner);
-            }
-        }
+        let new = elsewhere.iter().filter(|(key, _)| !self.elsewhere.contains(*key));
+        search::announce_elsewhere(new.map(|(key, (search, owner))| (search, &key.address, owner.as_str())));
         self.elsewhere = elsewhere.into_keys().collect();
         self.tasks.retain(|key, task| {
             let stays = nodes.contains_key(key);

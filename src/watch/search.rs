@@ -1,10 +1,11 @@
 //! The task that looks a name up, again and again, and what is said of it.
 
 use super::board::SearchKey;
-use crate::config::Discovery;
-use crate::discovery::{Change, Found, LookupError, Outcome, Reason, Roll, Schedule, look_up};
+use crate::config::NodeAddress;
+use crate::discovery::{Change, FirstFew, Found, LookupError, Outcome, Reason, Roll, Schedule, look_up};
 use crate::explain::Explain;
 use crate::report::message::Message;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -77,56 +78,95 @@ async fn look(key: SearchKey, terms: Terms, trouble: Arc<Notify>, news: mpsc::Se
     }
 }
 
+/// How many nodes have a line each. More of them at once share one: DNS can make up thousands.
+const LINES: usize = 16;
+
 /// Says what a lookup changed.
-pub(super) fn announce(key: &SearchKey, change: &Change) {
+pub(super) fn announce(key: &SearchKey, changes: &[Change]) {
     let name = &key.discovery;
-    match change {
-        Change::Appeared(node) => {
-            say(key, node, Level::INFO, Message::Discovered, &format!("{node}: found in DNS by {name}"));
-        }
-        Change::Returned(node) => {
-            say(
-                key,
-                node,
-                Level::INFO,
-                Message::Discovered,
-                &format!("{node}: in DNS again, found by {name}"),
-            );
-        }
-        Change::Missing(node) => {
-            let text = format!("{node}: no longer in DNS, still watched; {name} does not name it any more");
-            say(key, node, Level::WARN, Message::Missing, &text);
-        }
-        Change::Forgotten(node) => {
-            let text = format!(
+    let nodes = |of: fn(&Change) -> Option<&NodeAddress>| changes.iter().filter_map(of).collect::<Vec<_>>();
+    let missing = nodes(|change| if let Change::Missing(node) = change { Some(node) } else { None });
+    say_all(key, &missing, Level::WARN, Message::Missing, "nodes no longer in DNS, still watched", |node| {
+        format!("{node}: no longer in DNS, still watched; {name} does not name it any more")
+    });
+    let forgotten = nodes(|change| if let Change::Forgotten(node) = change { Some(node) } else { None });
+    say_all(
+        key,
+        &forgotten,
+        Level::WARN,
+        Message::Forgotten,
+        "nodes no longer watched, neither in DNS nor answering for as long as `forget_after` says",
+        |node| {
+            format!(
                 "{node}: no longer watched: neither was it in DNS under {name} nor did it answer for as long as \
                  `forget_after` says"
-            );
-            say(key, node, Level::WARN, Message::Forgotten, &text);
-        }
-        Change::Refused(refused) => {
-            let (reason, advice) = refused.reason(name);
-            say(key, name, Level::ERROR, Message::TargetRefused, &format!("{name}: {reason}. {advice}"));
-        }
-        Change::Failing(error) => {
-            let advice = error.advice().map_or_else(String::new, |advice| format!(". {advice}"));
-            say(key, name, Level::WARN, Message::LookupFailed, &format!("{name}: {error}{advice}"));
-        }
-        Change::Working => {
-            say(key, name, Level::INFO, Message::LookupWorks, &format!("{name}: can be looked up again"));
+            )
+        },
+    );
+    let appeared = nodes(|change| if let Change::Appeared(node) = change { Some(node) } else { None });
+    say_all(key, &appeared, Level::INFO, Message::Discovered, "nodes found in DNS", |node| {
+        format!("{node}: found in DNS by {name}")
+    });
+    let returned = nodes(|change| if let Change::Returned(node) = change { Some(node) } else { None });
+    say_all(key, &returned, Level::INFO, Message::Discovered, "nodes in DNS again", |node| {
+        format!("{node}: in DNS again, found by {name}")
+    });
+    for change in changes {
+        match change {
+            Change::Refused(refused) => {
+                if let Some((reason, advice)) = refused.reason(name) {
+                    let text = format!("{name}: {reason}. {advice}");
+                    say(key, name, Level::ERROR, Message::TargetRefused, &text);
+                }
+            }
+            Change::Failing(error) => {
+                let advice = error.advice().map_or_else(String::new, |advice| format!(". {advice}"));
+                say(key, name, Level::WARN, Message::LookupFailed, &format!("{name}: {error}{advice}"));
+            }
+            Change::Working => {
+                say(key, name, Level::INFO, Message::LookupWorks, &format!("{name}: can be looked up again"));
+            }
+            Change::Appeared(_) | Change::Missing(_) | Change::Returned(_) | Change::Forgotten(_) => {}
         }
     }
 }
 
-/// Says that a node which was found is already another cluster's.
-pub(super) fn announce_elsewhere(key: &SearchKey, node: &str, owner: &str) {
-    let name: &Discovery = &key.discovery;
-    let text = format!(
-        "{node}: found by {name} of the cluster \"{}\", but it is a node of the cluster \"{owner}\": it gets no shares \
-         of \"{}\". Correct the name in DNS, or the configuration",
-        key.cluster, key.cluster
-    );
-    say(key, &node, Level::ERROR, Message::TargetRefused, &text);
+/// Says that nodes which were found are already other clusters': by which name each was found, and whose it is.
+pub(super) fn announce_elsewhere<'a>(found: impl Iterator<Item = (&'a SearchKey, &'a NodeAddress, &'a str)>) {
+    let mut by_name: BTreeMap<(&SearchKey, &str), Vec<&NodeAddress>> = BTreeMap::new();
+    for (key, node, owner) in found {
+        by_name.entry((key, owner)).or_default().push(node);
+    }
+    for ((key, owner), nodes) in by_name {
+        let (name, cluster) = (&key.discovery, &key.cluster);
+        let many = format!("nodes of the cluster \"{owner}\" found, which get no shares of \"{cluster}\"");
+        say_all(key, &nodes, Level::ERROR, Message::TargetRefused, &many, |node| {
+            format!(
+                "{node}: found by {name} of the cluster \"{cluster}\", but it is a node of the cluster \"{owner}\": \
+                 it gets no shares of \"{cluster}\". Correct the name in DNS, or the configuration"
+            )
+        });
+    }
+}
+
+/// Says the same of some nodes: each by itself, or that so many of them are what `many` says.
+fn say_all(
+    key: &SearchKey,
+    nodes: &[&NodeAddress],
+    level: Level,
+    message: Message,
+    many: &str,
+    each: impl Fn(&NodeAddress) -> String,
+) {
+    if nodes.len() > LINES {
+        let name = &key.discovery;
+        let text = format!("{name}: {} {many}: {}", nodes.len(), FirstFew::of(nodes));
+        say(key, name, level, message, &text);
+    } else {
+        for node in nodes {
+            say(key, node, level, message, &each(node));
+        }
+    }
 }
 
 fn say(key: &SearchKey, node: &dyn std::fmt::Display, level: Level, message: Message, text: &str) {
@@ -142,5 +182,73 @@ fn say(key: &SearchKey, node: &dyn std::fmt::Display, level: Level, message: Mes
         Level::ERROR => at!(Level::ERROR),
         Level::WARN => at!(Level::WARN),
         _ => at!(Level::INFO),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Write};
+    use std::sync::{Mutex, PoisonError};
+
+    /// Lines of a log.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(work: impl FnOnce()) -> Vec<String> {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, work);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn key() -> SearchKey {
+        SearchKey { cluster: "home".to_owned(), discovery: "dns+https://vault.test:8200".parse().unwrap() }
+    }
+
+    fn nodes(count: usize) -> Vec<NodeAddress> {
+        (0..count)
+            .map(|number| format!("https://10.0.{}.{}:8200", number / 256, number % 256).parse().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn many_changes_of_one_kind_are_one_line() {
+        for (count, lines) in [(1, 1), (LINES, LINES), (LINES + 1, 1), (4000, 1)] {
+            for (change, words) in [
+                (Change::Appeared as fn(_) -> _, "nodes found in DNS: "),
+                (Change::Missing, "nodes no longer in DNS, still watched: "),
+                (Change::Returned, "nodes in DNS again: "),
+                (Change::Forgotten, "nodes no longer watched, neither in DNS nor answering"),
+            ] {
+                let changes: Vec<Change> = nodes(count).into_iter().map(change).collect();
+                let log = logged(|| announce(&key(), &changes));
+                assert_eq!(log.len(), lines, "{count}: {log:?}");
+                if count > LINES {
+                    assert!(
+                        log[0].contains(&format!("dns+https://vault.test:8200: {count} {words}")),
+                        "{log:?}"
+                    );
+                    assert!(log[0].contains("https://10.0.0.0:8200, ") && log[0].len() < 500, "{log:?}");
+                    assert!(log[0].contains(&format!(" and {} more", count - 5)), "{log:?}");
+                }
+            }
+            let (key, nodes) = (key(), nodes(count));
+            let log = logged(|| announce_elsewhere(nodes.iter().map(|node| (&key, node, "work"))));
+            assert_eq!(log.len(), lines, "{count}: {log:?}");
+            assert!(log.iter().all(|line| line.contains("cluster \"work\"")), "{log:?}");
+        }
     }
 }

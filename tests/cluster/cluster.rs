@@ -112,7 +112,7 @@ impl Node {
             said: Vec::new(),
             environment: Vec::new(),
         };
-        fs::create_dir(node.runtime_directory()).unwrap();
+        node.home.make_run();
         node
     }
 
@@ -129,7 +129,7 @@ impl Node {
     /// What a boot does to it.
     pub(crate) fn empty_runtime_directory(&self) {
         fs::remove_dir_all(self.runtime_directory()).unwrap();
-        fs::create_dir(self.runtime_directory()).unwrap();
+        self.home.make_run();
     }
 
     /// Starts the daemon.

@@ -72,6 +72,35 @@ fn a_target_elsewhere_gets_no_shares_unless_a_name_binds_its_certificate() {
 }
 
 #[test]
+fn many_refused_targets_are_one_line_and_a_count() {
+    let Some(mut place) = Place::new() else { return };
+    place.home.shares(&crate::support::home::lines(&crate::support::home::shares_of_nobody(1, 1)));
+    let names: Vec<String> = (0..1500).map(|number| format!("t{number:04}.evil.test.")).collect();
+    let targets: Vec<(u16, &str)> = names.iter().map(|name| (8200, name.as_str())).collect();
+    // More than fits into an answer over UDP.
+    place.dns.truncate(true);
+    place.dns.services(RECORD, &targets);
+    place.configure(&[NAME], "");
+    let mut daemon = place.run();
+    let said = "1500 targets do not lie in the domain home.test and get no shares: t0000.evil.test:8200, ";
+    let line = daemon.wait_for_line(said).text;
+    assert!(line.contains("t0004.evil.test:8200 and 1495 more. "), "{line}");
+    place.notify.wait_for("STATUS=0 nodes; srv+https://_vault._tcp.home.test: 1500 refused");
+    place.dns.wait_for_more(RECORD, 3);
+    assert_eq!(daemon.output().matches("evil.test").count(), 5, "{}", daemon.output());
+
+    let status = place.status();
+    let name = &status["names"][0];
+    assert_eq!(name["refused"].as_array().unwrap().len(), 5, "{name}");
+    assert_eq!(name["refused_count"], 1500);
+    for verb in ["status", "check"] {
+        let shown = String::from_utf8_lossy(&place.verb(&[verb]).stdout).into_owned();
+        assert!(shown.contains(said), "{shown}");
+        assert_eq!(shown.matches("evil.test").count(), 5, "{shown}");
+    }
+}
+
+#[test]
 fn no_service_is_an_answer_and_no_record_is_none() {
     let Some(mut place) = Place::new() else { return };
     let mut server = place.server(1, 8200, "v1.home.test");

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -83,6 +83,13 @@ impl Home {
         let mut command = vault_unseal(arguments);
         command.arg("--config").arg(self.path("config.toml")).current_dir(self.directory.path());
         command
+    }
+
+    /// Makes `run` if it is not there, with the mode that systemd would give it, whatever the umask.
+    pub fn make_run(&self) -> PathBuf {
+        let run = self.path("run");
+        fs::DirBuilder::new().recursive(true).mode(0o750).create(&run).unwrap();
+        run
     }
 
     /// Starts the daemon.

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 
+use rustix::fs::{CWD, FileType, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ fn unsealed(more: &str) -> (Server, Init, Home, Daemon) {
     let home = Home::new();
     home.shares(&init.json);
     home.configure(&[&server.url()], &format!("{more}\n{}", trusting(&server.ca_file())));
-    fs::create_dir(home.path("run")).unwrap();
+    home.make_run();
     let mut daemon = start(&home);
     daemon.wait_for_line(": unsealed (active)");
     (server, init, home, daemon)
@@ -66,6 +67,11 @@ fn status(home: &Home) -> Value {
     let mut command = home.command(&["status", "--json"]);
     let output = run(command.arg("--socket").arg(home.path("run/control.sock")));
     serde_json::from_slice::<Value>(&output.stdout).unwrap()["nodes"][0].clone()
+}
+
+/// The health of a sealed server.
+fn sealed() -> Behaviour {
+    Behaviour::json(503, &json!({"initialized": true, "sealed": true, "standby": true}))
 }
 
 #[test]
@@ -233,9 +239,9 @@ fn a_hold_on_request_stands_through_restarts_of_server_and_daemon() {
 #[test]
 fn an_order_that_was_confirmed_stands_though_the_daemon_ended_before_it_was_followed() {
     let server = Hostile::http();
-    let sealed = Behaviour::json(503, &json!({"initialized": true, "sealed": true, "standby": true}));
+    let sealed = sealed();
     let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
-    fs::create_dir(home.path("run")).unwrap();
+    home.make_run();
     let mut daemon = start(&home);
     for (order, followed) in [("hold", "held (on request; it is sealed)"), ("resume", ": sealed")] {
         // Orders wait for the request under way.
@@ -264,6 +270,50 @@ fn holds_that_cannot_be_read_are_gone_and_later_ones_are_kept() {
     let mut daemon = start(&home);
     daemon.wait_for_line("held (on request; it is unsealed)");
     assert!(is_active(&server.health()));
+}
+
+#[test]
+fn holds_file_that_would_stall_or_starve_is_said_and_later_holds_are_kept() {
+    let server = Hostile::http();
+    server.on(HEALTH, [sealed()]);
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    let file = home.path("run/holds.json");
+    home.make_run();
+    for (why, fifo) in [("holds.json is no regular file", true), ("holds.json is larger than 1 MiB", false)] {
+        let _ = fs::remove_file(&file);
+        if fifo {
+            mknodat(CWD, &file, FileType::Fifo, 0o600.into(), 0).unwrap();
+        } else {
+            fs::File::create(&file).unwrap().set_len(3 << 30).unwrap();
+        }
+        let mut daemon = start(&home);
+        daemon.wait_for_line(&format!("cannot read the holds in {}: {why}", home.path("run").display()));
+        daemon.wait_for_line(": sealed");
+        told(&home, &["hold", "--all"]);
+        daemon.terminate();
+        assert!(daemon.exit_status(crate::support::PATIENCE).success());
+        start(&home).wait_for_line("held (on request; it is sealed)");
+    }
+}
+
+#[test]
+fn runtime_directory_that_others_can_write_is_said_and_not_used() {
+    let server = Hostile::http();
+    server.on(HEALTH, [sealed()]);
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    let run = home.make_run();
+    home.chmod("run", 0o777);
+    let mut daemon = start(&home);
+    let line = daemon.wait_for_line("others than its owner can write to the runtime directory").text;
+    assert!(line.contains(&format!("Restart the daemon after `chmod go-w {}`", run.display())), "{line}");
+    daemon.wait_for_line(": sealed");
+    assert_eq!(fs::read_dir(&run).unwrap().count(), 0, "nothing is made there");
+    daemon.terminate();
+    assert!(daemon.exit_status(crate::support::PATIENCE).success());
+    home.chmod("run", 0o755);
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": sealed");
+    told(&home, &["hold", "--all"]);
 }
 
 #[test]

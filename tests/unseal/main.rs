@@ -10,6 +10,7 @@
 
 mod addresses;
 mod certificates;
+mod control;
 mod formats;
 mod holds;
 mod misfits;

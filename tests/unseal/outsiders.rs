@@ -1,7 +1,5 @@
 //! Nodes that are members of other clusters than they are configured in.
 
-use std::fs;
-
 use serde_json::Value;
 
 use crate::support::home::{Home, cluster};
@@ -12,7 +10,7 @@ use crate::support::process::{Daemon, run};
 const REPORT: &str = "it is a member of ";
 
 fn start(home: &Home) -> Daemon {
-    fs::create_dir_all(home.path("run")).unwrap();
+    home.make_run();
     Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")))
 }
 

@@ -20,7 +20,7 @@ const FEW: &str = "ulimit -Sn 256";
 const HELPER: &str = "#!/bin/sh\ntouch \"${0%/*}/asked\"\nwhile kill -0 $PPID; do sleep 0.1; done\n";
 
 /// Runs a command after a shell set its limits.
-fn limited(limits: &str, command: &Command) -> Command {
+pub(crate) fn limited(limits: &str, command: &Command) -> Command {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &format!("{limits} && exec \"$@\""), "sh"]).arg(command.get_program());
     shell.args(command.get_args()).env_clear();

@@ -13,7 +13,7 @@ fn sealed(shares: impl Fn(&[String]) -> Vec<String>) -> (Server, Home, Daemon) {
     let server = Server::start_plain();
     let init = server.init(5, 3);
     let home = Home::of(&server, &lines(&shares(&init.keys_hex)));
-    fs::create_dir(home.path("run")).unwrap();
+    home.make_run();
     let daemon = Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")));
     (server, home, daemon)
 }

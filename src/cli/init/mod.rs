@@ -50,7 +50,6 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use terminal::Terminal;
 use trouble::Trouble;
-use zeroize::Zeroizing;
 
 /// Initialises the server, or finishes an initialisation that was interrupted.
 pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit {
@@ -216,7 +215,7 @@ impl Work<'_> {
         let copies = ready.copies.store(&answer.shares, &title)?;
         let token = answer.root_token.as_ref().ok_or_else(|| Trouble::NoToken(node.clone()))?;
         let token = match request.root_token {
-            RootToken::Show => Token::Plain(Zeroizing::new(token.to_string())),
+            RootToken::Show => Token::Plain(token.clone()),
             RootToken::Wrap => {
                 Token::Wrapped(root_token::wrap(self.ground, &answer.shares, request.threshold, token).await?)
             }

@@ -9,6 +9,7 @@ use crate::shares::home::{CredentialKind, Stored};
 use crate::shares::offline::Copied;
 use crate::shares::{InitAnswer, quote};
 use crate::vault::WRAP_TTL;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use std::fmt::Write as _;
 use zeroize::Zeroizing;
@@ -24,9 +25,9 @@ pub(super) struct Outcome {
 /// What became of the root token.
 pub(super) enum Token {
     /// To be shown.
-    Plain(Zeroizing<String>),
+    Plain(SecretString),
     /// The token that gives it out once.
-    Wrapped(Zeroizing<String>),
+    Wrapped(SecretString),
     /// It is worthless.
     Revoked,
 }
@@ -90,8 +91,10 @@ pub(super) fn json(outcome: &Outcome, request: &Request) -> Option<Zeroizing<Vec
             })
             .collect(),
         root_token: match &outcome.token {
-            Token::Plain(token) => DocumentToken::Shown { token },
-            Token::Wrapped(token) => DocumentToken::Wrapped { wrapping_token: token, ttl: WRAP_TTL },
+            Token::Plain(token) => DocumentToken::Shown { token: token.expose_secret() },
+            Token::Wrapped(token) => {
+                DocumentToken::Wrapped { wrapping_token: token.expose_secret(), ttl: WRAP_TTL }
+            }
             Token::Revoked => DocumentToken::Revoked {},
         },
     };
@@ -157,7 +160,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
             text.push("  the root token, once and within ");
             text.push(WRAP_TTL);
             text.push(": bao unwrap ");
-            text.push(token);
+            text.push(token.expose_secret());
             text.push("\n");
         }
         Token::Revoked => text.push(
@@ -187,7 +190,8 @@ fn whole_keys(outcome: &Outcome, request: &Request) -> Vec<(String, usize)> {
 }
 
 /// The root token, shown once.
-pub(super) fn root_token(token: &str) -> Secret {
+pub(super) fn root_token(token: &SecretString) -> Secret {
+    let token = token.expose_secret();
     let mut text = Secret::with_room(token.len() + 200);
     text.push("Root token: ");
     text.push(token);
@@ -209,7 +213,7 @@ pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> Sec
         }
         if let Some(token) = &answer.root_token {
             text.push("  Initial Root Token: ");
-            text.push(token);
+            text.push(token.expose_secret());
             text.push("\n");
         }
     } else {

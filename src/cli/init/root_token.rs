@@ -5,9 +5,9 @@ use super::trouble::Trouble;
 use crate::shares::{Share, ShareSet};
 use crate::unseal::State;
 use crate::vault::{Role, TokenFailure, UnsealAnswer};
+use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use zeroize::Zeroizing;
 
 /// Between two looks at a server that is about to become active.
 const LOOK: Duration = Duration::from_millis(100);
@@ -17,11 +17,11 @@ pub(super) async fn wrap(
     ground: &Ground,
     shares: &ShareSet,
     threshold: u8,
-    token: &str,
-) -> Result<Zeroizing<String>, Trouble> {
+    token: &SecretString,
+) -> Result<SecretString, Trouble> {
     unseal(ground, shares, threshold).await?;
     let node = ground.target.address.clone();
-    let wrapped = ground.target.server.wrap_token(token).await;
+    let wrapped = ground.target.server.wrap_token(token.expose_secret()).await;
     wrapped.map_err(|cause| Trouble::Token { node, done: "wrapped", cause })
 }
 
@@ -30,12 +30,12 @@ pub(super) async fn revoke(
     ground: &Ground,
     shares: &ShareSet,
     threshold: u8,
-    token: &str,
+    token: &SecretString,
     resumed: bool,
 ) -> Result<(), Trouble> {
     unseal(ground, shares, threshold).await?;
     let node = ground.target.address.clone();
-    match ground.target.server.revoke(token).await {
+    match ground.target.server.revoke(token.expose_secret()).await {
         // A root token may do everything while it lives: an active server that forbids it this does not know it any more.
         Err(TokenFailure::Refused(refusal)) if resumed && refusal.status == 403 && refusal.from_server => {
             Ok(())

@@ -3,7 +3,6 @@
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
-use zeroize::Zeroizing;
 
 /// The three shares of a 2-of-3 server, OpenBao 2.7.2: any two of them unsealed it.
 const TWO_OF_THREE: [&str; 3] = [
@@ -29,7 +28,7 @@ fn decoded(shares: &[&str]) -> Vec<Vec<u8>> {
 }
 
 fn set(shares: &[Vec<u8>]) -> ShareSet {
-    let share = |(index, bytes): (usize, &Vec<u8>)| Share::new(Zeroizing::new(bytes.clone()), index + 1);
+    let share = |(index, bytes): (usize, &Vec<u8>)| Share::new(bytes, index + 1).unwrap();
     ShareSet::new(shares.iter().enumerate().map(share).collect())
 }
 

@@ -53,7 +53,9 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
     }
     let decode = |entry: &Entry<'_>| {
         encoding::decode(entry.text)
-            .map(|bytes| Share::new(bytes, entry.place.position))
+            .and_then(|bytes| {
+                Share::new(&bytes, entry.place.position).ok_or(Flaw::TooLong { bytes: bytes.len() })
+            })
             .map_err(|flaw| ContentRefusal::Share { place: entry.place, flaw })
     };
     let shares = found.entries.iter().map(decode).collect::<Result<Vec<_>, _>>()?;

@@ -182,7 +182,7 @@ mod tests {
             .map(|position| {
                 let mut bytes = vec![7; 32];
                 bytes.push(u8::try_from(position).unwrap());
-                Share::new(Zeroizing::new(bytes), position)
+                Share::new(&bytes, position).unwrap()
             })
             .collect();
         let chosen: Vec<&Share> = shares.iter().collect();

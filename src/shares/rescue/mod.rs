@@ -84,7 +84,9 @@ impl Rescue {
         let rescue = Self { key_path: beside(home.path(), ".rescue-key"), path, file, key, wanted: false };
         // The directory reaches the disk with the key, and both names with it.
         let sealed = home.clone().at(rescue.key_path.clone());
-        sealed.prepare(Existing::Replace)?.store(&ShareSet::new(vec![Share::new(bytes, 1)]))?;
+        sealed
+            .prepare(Existing::Replace)?
+            .store(&ShareSet::new(Share::new(&bytes, 1).into_iter().collect()))?;
         Ok(rescue)
     }
 

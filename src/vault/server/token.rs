@@ -4,6 +4,7 @@ use super::Server;
 use super::secret::Question;
 use crate::vault::{Refusal, Unreachable};
 use hyper::Method;
+use secrecy::{SecretBox, SecretString};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -37,7 +38,7 @@ struct WrapInfo<'a> {
 
 impl Server {
     /// Puts `token` into a response-wrapping token that opens once, within [`WRAP_TTL`].
-    pub async fn wrap_token(&self, token: &str) -> Result<Zeroizing<String>, TokenFailure> {
+    pub async fn wrap_token(&self, token: &str) -> Result<SecretString, TokenFailure> {
         let (head, tail) = (br#"{"token":""#, br#""}"#);
         let mut body = Zeroizing::new(Vec::with_capacity(head.len() + token.len() + tail.len()));
         for part in [&head[..], token.as_bytes(), tail] {
@@ -47,7 +48,8 @@ impl Server {
         let answer = self.with_token(WRAP, token, headers, body).await?;
         let wrapped: Option<Wrapped<'_>> = serde_json::from_slice(&answer).ok();
         match wrapped {
-            Some(wrapped) => Ok(Zeroizing::new(wrapped.wrap_info.token.to_owned())),
+            // In a box of its final size, which is not moved.
+            Some(wrapped) => Ok(SecretBox::new(Box::from(wrapped.wrap_info.token))),
             None => Err(TokenFailure::Refused(Refusal::parse(200, b"an answer without a wrapping token"))),
         }
     }

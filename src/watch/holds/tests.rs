@@ -1,0 +1,105 @@
+use super::*;
+use rustix::fs::{CWD, FileType, mknodat};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+
+fn key() -> NodeKey {
+    NodeKey { cluster: "c".to_owned(), address: "http://v:8200".parse().unwrap() }
+}
+
+/// A directory as systemd makes it.
+fn directory() -> tempfile::TempDir {
+    tempfile::Builder::new().permissions(Permissions::from_mode(0o750)).tempdir().unwrap()
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// What a later run finds.
+fn kept(directory: &Path) -> Option<Hold> {
+    Holds::in_directory(directory).unwrap().of(&key()).map(|(hold, _)| hold)
+}
+
+#[test]
+fn leftovers_of_crash_neither_stop_later_writes_nor_are_followed() {
+    let (directory, elsewhere) = (directory(), tempfile::NamedTempFile::new().unwrap());
+    let path = directory.path();
+    fs::write(elsewhere.path(), "untouched").unwrap();
+    fs::write(path.join(".holds.json.0123abcd.new"), "{\"held\":[{\"clus").unwrap();
+    mknodat(CWD, path.join(".holds.json.00000000.new"), FileType::Fifo, 0o600.into(), 0).unwrap();
+    symlink(elsewhere.path(), path.join(".holds.json.ffffffff.new")).unwrap();
+    // The one name of earlier releases.
+    symlink(elsewhere.path(), path.join(".holds.new")).unwrap();
+
+    let holds = Holds::in_directory(path).unwrap();
+    for hold in [Hold::Request, Hold::Seal] {
+        holds.book(&key(), Some((hold, None)));
+        assert_eq!(kept(path), Some(hold));
+    }
+    assert_eq!(fs::read_to_string(elsewhere.path()).unwrap(), "untouched");
+    assert_eq!(names(path), [".holds.json.ffffffff.new", ".holds.new", FILE], "what was no link is removed");
+    let file = fs::symlink_metadata(path.join(FILE)).unwrap();
+    assert!(file.is_file() && file.mode() & 0o7777 == 0o600);
+}
+
+#[test]
+fn file_that_is_none_or_too_large_is_refused_and_replaced() {
+    let sparse = |path: &Path| File::create(path).unwrap().set_len(3 << 30).unwrap();
+    let fifo = |path: &Path| mknodat(CWD, path, FileType::Fifo, 0o600.into(), 0).unwrap();
+    let link = |path: &Path| symlink("/dev/zero", path).unwrap();
+    let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+    let makers: [(&str, &dyn Fn(&Path)); 4] =
+        [("larger than 1 MiB", &sparse), ("no regular file", &fifo), ("", &link), ("", &socket)];
+    for (why, make) in makers {
+        let directory = directory();
+        make(&directory.path().join(FILE));
+        let error = Holds::in_directory(directory.path()).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        Holds::none_in(directory.path()).book(&key(), Some((Hold::Request, None)));
+        assert_eq!(kept(directory.path()), Some(Hold::Request));
+    }
+}
+
+#[test]
+fn directory_that_others_can_write_is_neither_read_nor_written() {
+    let fit = directory();
+    Holds::in_directory(fit.path()).unwrap().book(&key(), Some((Hold::Request, None)));
+    let text = fs::read(fit.path().join(FILE)).unwrap();
+    let unfit = |change: &dyn Fn(&Path)| {
+        let directory = directory();
+        fs::write(directory.path().join(FILE), &text).unwrap();
+        change(directory.path());
+        let error = Holds::in_directory(directory.path()).unwrap_err().to_string();
+        let holds = Holds::none_in(directory.path());
+        holds.book(&key(), Some((Hold::Seal, None)));
+        assert_eq!(holds.of(&key()), Some((Hold::Seal, None)), "in memory it holds");
+        assert_eq!(fs::read(directory.path().join(FILE)).unwrap(), text);
+        assert_eq!(names(directory.path()), [FILE]);
+        error
+    };
+    for mode in [0o770, 0o777, 0o1777, 0o752] {
+        let error = unfit(&|path| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap());
+        assert!(error.contains("can write to the runtime directory"), "{error}");
+    }
+    if rustix::process::geteuid().is_root() {
+        let error = unfit(&|path| chown(path, Some(64_001), None).unwrap());
+        assert!(error.ends_with("belongs to uid 64001"), "{error}");
+    } else {
+        eprintln!("a directory of somebody else is skipped: only root can give one away");
+    }
+}
+
+#[test]
+fn directory_of_dynamic_user_is_found_through_the_link_that_systemd_makes() {
+    let (private, links) = (directory(), directory());
+    let link = links.path().join("vault-unseal");
+    symlink(private.path(), &link).unwrap();
+    Holds::in_directory(&link).unwrap().book(&key(), Some((Hold::Request, None)));
+    assert_eq!(kept(private.path()), Some(Hold::Request));
+}
