@@ -8,6 +8,7 @@
 )]
 
 mod certificates;
+mod echoes;
 mod nonsense;
 mod privacy;
 mod recorded;

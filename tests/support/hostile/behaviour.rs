@@ -33,6 +33,8 @@ pub enum Behaviour {
     After(Duration, Box<Behaviour>),
     /// These bytes as they are; then the connection is cut, over TLS without a goodbye.
     Raw(Vec<u8>),
+    /// These bytes as they are, and then nothing more.
+    RawThenStall(Vec<u8>),
     /// Closes without an answer.
     Close,
     /// Never answers.
@@ -142,6 +144,10 @@ impl Behaviour {
             }
             Self::ForwardLost(address) => drop(ask(address, request)?),
             Self::Raw(bytes) => send(stream, &bytes)?,
+            Self::RawThenStall(bytes) => {
+                send(stream, &bytes)?;
+                shared.idle(None);
+            }
             Self::Close => {}
             Self::Stall => shared.idle(None),
             Self::StallAfterHeaders => {
