@@ -69,6 +69,15 @@ pub(super) struct Question {
     pub(super) body: Option<Bytes>,
     /// It changes nothing: it may be asked again when its answer got lost.
     pub(super) harmless: bool,
+    /// It carries a secret, or follows one that did: nothing of its answer is told, nor kept where that can be helped.
+    pub(super) secret: bool,
+}
+
+impl Question {
+    /// A cause as it may be told.
+    fn told(&self, cause: Unreachable) -> Unreachable {
+        if self.secret { cause.without_text() } else { cause }
+    }
 }
 
 impl Line {
@@ -87,12 +96,14 @@ impl Line {
         }
     }
 
-    /// Asks over the kept connection, or over a new one which is then kept.
-    pub(super) async fn ask(
+    /// Asks over the kept connection, or over a new one. `read` makes of the answer what is wanted, and says whether the
+    /// connection is then kept.
+    pub(super) async fn ask<T>(
         &self,
         question: &Question,
         limit: Duration,
-    ) -> Result<(u16, Vec<u8>), Unreachable> {
+        read: impl FnOnce(&Answer) -> (T, bool),
+    ) -> Result<T, Unreachable> {
         let mut state = self.state.lock().await;
         // On the heap while it lasts: what waits between two polls would carry the room for a handshake with it.
         let outcome = timeout(limit, Box::pin(self.exchange(&mut state, question))).await;
@@ -100,16 +111,28 @@ impl Line {
         if let Some(tls) = &self.tls {
             tls.report(outcome.is_err());
         }
-        let answer = outcome?;
-        Ok((answer.status, answer.body))
+        let (connection, answer) = outcome.map_err(|cause| question.told(cause))?;
+        let (value, keep) = read(&answer);
+        // Ended by the server's word or ours: no sign of a restart.
+        state.parted = answer.last || !keep;
+        if state.parted {
+            connection.close().await;
+        } else {
+            state.connection = Some(connection);
+        }
+        Ok(value)
     }
 
-    async fn exchange(&self, state: &mut State, question: &Question) -> Result<Answer, Unreachable> {
+    async fn exchange(
+        &self,
+        state: &mut State,
+        question: &Question,
+    ) -> Result<(Connection, Answer), Unreachable> {
         let parted = std::mem::take(&mut state.parted);
         // Out of its place while it is in use: whatever cuts the exchange short ends the connection.
         if let Some(mut connection) = state.connection.take().filter(|kept| !kept.is_over()) {
             match connection.ask(self.request(question)?).await {
-                Ok(answer) => return Ok(state.keep(connection, answer)),
+                Ok(answer) => return Ok((connection, answer)),
                 // A connection that a stopping server closes under a question says only that it is gone; a new one
                 // tells whether the server is.
                 Err(Failure { unsent: true, .. }) => {}
@@ -122,7 +145,7 @@ impl Line {
         if !parted {
             self.life.store(another_life(), Ordering::Relaxed);
         }
-        Ok(state.keep(connection, answer))
+        Ok((connection, answer))
     }
 
     /// Asks over a connection of its own that ends with the answer, once, with these headers beside the usual ones.
@@ -136,12 +159,14 @@ impl Line {
     ) -> Result<(), (Unreachable, bool)> {
         let mut request = self.request(question).map_err(|cause| (cause, false))?;
         request.headers_mut().extend(headers);
-        let mut connection = self.connect(&mut State::default()).await.map_err(|cause| (cause, false))?;
-        match connection.ask_into(request, answer).await {
-            Ok(()) => Ok(()),
-            Err(Failure { cause: cause @ Unreachable::Redirect { .. }, .. }) => Err((cause, false)),
-            Err(Failure { cause, unsent }) => Err((cause, !unsent)),
-        }
+        let connected = self.connect(&mut State::default()).await;
+        let mut connection = connected.map_err(|cause| (question.told(cause), false))?;
+        let outcome = connection.ask_into(request, answer).await;
+        connection.close().await;
+        outcome.map_err(|Failure { cause, unsent }| {
+            let redirect = matches!(cause, Unreachable::Redirect { .. });
+            (question.told(cause), !unsent && !redirect)
+        })
     }
 
     async fn connect(&self, state: &mut State) -> Result<Connection, Unreachable> {
@@ -200,7 +225,8 @@ impl Line {
     }
 
     fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
-        ServerName::try_from(self.name.clone()).map_err(|error| TlsFailure::Other(error.to_string()).into())
+        let name = ServerName::try_from(self.name.clone());
+        name.map_err(|_| TlsFailure::Other("the name cannot be a server's").into())
     }
 
     fn request(&self, question: &Question) -> Result<Request<Full<Bytes>>, Unreachable> {
@@ -217,7 +243,7 @@ impl Line {
         }
         request
             .body(Full::new(question.body.clone().unwrap_or_default()))
-            .map_err(|error| Unreachable::NotHttp(error.to_string()))
+            .map_err(|_| Unreachable::NotHttp("the name of the host cannot be sent to it"))
     }
 
     /// The Host header: without the port that the scheme has anyway (RFC 9110, section 7.2).
@@ -227,15 +253,6 @@ impl Line {
             (true, 443) | (false, 80) => host,
             (_, port) => format!("{host}:{port}"),
         }
-    }
-}
-
-impl State {
-    /// Keeps the connection for the next request, unless the answer was its last.
-    fn keep(&mut self, connection: Connection, answer: Answer) -> Answer {
-        self.parted = answer.last;
-        self.connection = (!answer.last).then_some(connection);
-        answer
     }
 }
 

@@ -45,7 +45,7 @@ fn forms(share: &str) -> Vec<(&'static str, String)> {
         text.chunks(size).map(|part| String::from_utf8_lossy(part)).collect::<Vec<_>>().join(between)
     };
     let hexdump = raw.chunks(8).enumerate().fold(String::new(), |mut dump, (number, row)| {
-        let _ = write!(dump, "{:08x}  {}\n", number * 8, each(row, |byte| format!("{byte:02x}"), " "));
+        let _ = writeln!(dump, "{:08x}  {}", number * 8, each(row, |byte| format!("{byte:02x}"), " "));
         dump
     });
     vec![
@@ -70,7 +70,7 @@ fn forms(share: &str) -> Vec<(&'static str, String)> {
         ("octal escapes", each(&raw, |byte| format!("\\{byte:03o}"), "")),
         ("hex escapes", each(&raw, |byte| format!("\\x{byte:02x}"), "")),
         ("quoted-printable", each(&raw, |byte| format!("={byte:02X}"), "")),
-        ("UTF-16", share.chars().map(|c| format!("{c}\0")).collect()),
+        ("UTF-16", each(text, |byte| format!("{}\0", char::from(byte)), "")),
     ]
 }
 
@@ -129,12 +129,17 @@ fn errors(status: &str, echo: &str) -> Behaviour {
 
 /// A seal status with a text of the server's choice in these members.
 fn seal(members: &[&str], echo: &str) -> Behaviour {
-    let mut body = json!({"type": "shamir", "initialized": true, "sealed": true, "t": 1, "n": 1, "progress": 0,
+    let mut body =
+        json!({"type": "shamir", "initialized": true, "sealed": true, "t": 1, "n": 1, "progress": 0,
                           "nonce": "", "migration": false, "recovery_seal": false, "version": "2.7.2"})
-    .to_string();
+        .to_string();
     for member in members {
         body = body.replacen('{', &format!("{{{}:{},", Value::from(*member), quoted(echo)), 1);
-        let own = [format!(",\"{member}\":\"shamir\""), format!(",\"{member}\":\"\""), format!(",\"{member}\":\"2.7.2\"")];
+        let own = [
+            format!(",\"{member}\":\"shamir\""),
+            format!(",\"{member}\":\"\""),
+            format!(",\"{member}\":\"2.7.2\""),
+        ];
         for own in own {
             body = body.replace(&own, "");
         }
@@ -161,7 +166,11 @@ const PLACES: &[Place] = &[
         |echo| with_length(&format!("HTTP/1.1 400 Bad\r\n{}: 1", line(echo)), "<html>"),
         "unreachable (",
     ),
-    ("the length", |echo| raw(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}", line(echo)), b""), "unreachable ("),
+    (
+        "the length",
+        |echo| raw(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}", line(echo)), b""),
+        "unreachable (",
+    ),
     ("no HTTP at all", |echo| Behaviour::Raw(echo.as_bytes().to_vec()), "unreachable ("),
     ("an error", |echo| errors("500 Oops", echo), "HTTP 500: unknown text: see the server's log at 20"),
     (
@@ -181,7 +190,12 @@ const PLACES: &[Place] = &[
     ),
     (
         "a page of TLS",
-        |echo| with_length("HTTP/1.1 400 Bad", &format!("Client sent an HTTP request to an HTTPS server. {echo}")),
+        |echo| {
+            with_length(
+                "HTTP/1.1 400 Bad",
+                &format!("Client sent an HTTP request to an HTTPS server. {echo}"),
+            )
+        },
         "HTTP 400, but not an answer of Vault or OpenBao itself (unknown text",
     ),
     ("a page with code 200", |echo| with_length("HTTP/1.1 200 OK", echo), "HTTP 200, but not an answer of"),
@@ -214,7 +228,9 @@ const PLACES: &[Place] = &[
     ),
     (
         "the size of a chunk",
-        |echo| raw("HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked", format!("{}\r\n", line(echo)).as_bytes()),
+        |echo| {
+            raw("HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked", format!("{}\r\n", line(echo)).as_bytes())
+        },
         "",
     ),
     (
@@ -242,7 +258,9 @@ const PLACES: &[Place] = &[
     ),
     (
         "an answer without an end",
-        |echo| Behaviour::RawThenStall(format!("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n{echo}").into()),
+        |echo| {
+            Behaviour::RawThenStall(format!("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n{echo}").into())
+        },
         "joining",
     ),
     (
@@ -263,21 +281,27 @@ fn nodes(home: &Home) -> String {
 }
 
 /// Runs a daemon over servers that answer a share with these, one each, and sees that nothing of it is shown.
-fn nothing_is_shown(what: &str, share: &str, sentinel: &str, answers: Vec<(String, Behaviour)>, expected: &str) {
-    let forbidden = Forbidden::of(share, sentinel);
+fn nothing_is_shown(
+    what: &str,
+    shares: &[String],
+    sentinel: &str,
+    answers: Vec<(String, Behaviour)>,
+    expected: &str,
+) {
+    let (forbidden, threshold) = (Forbidden::of(&shares[0], sentinel), shares.len());
     let servers: Vec<(String, Hostile)> = answers
         .into_iter()
         .map(|(name, answer)| {
             let server = Hostile::http();
             // There is one attempt: what comes of it stays for as long as the second question waits.
             server.on(HEALTH, [Behaviour::json(299, &health(true)), Behaviour::Stall]);
-            server.on(SEAL_STATUS, [Behaviour::json(200, &sealed(1, 0, ""))]);
+            server.on(SEAL_STATUS, [Behaviour::json(200, &sealed(threshold, 0, ""))]);
             server.on(UNSEAL, [answer]);
             (name, server)
         })
         .collect();
     let home = Home::new();
-    home.shares(&lines(&[share]));
+    home.shares(&lines(shares));
     let urls: Vec<String> = servers.iter().map(|(_, server)| server.url()).collect();
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     home.put(
@@ -321,15 +345,15 @@ fn nothing_is_shown(what: &str, share: &str, sentinel: &str, answers: Vec<(Strin
 }
 
 fn in_place(name: &str) {
-    let share = shares_of_nobody(1, 1).remove(0);
+    let shares = shares_of_nobody(1, 1);
     let sentinel = format!("zq{}", hex(&std::array::from_fn::<u8, 8, _>(|_| fastrand::u8(..))));
     let (what, answer, expected) =
         PLACES.iter().find(|place| place.0 == name).unwrap_or_else(|| panic!("{name}"));
-    let answers = forms(&share)
+    let answers = forms(&shares[0])
         .into_iter()
         .map(|(form, text)| (form.to_owned(), answer(&format!("{sentinel} {text} {sentinel}"))))
         .collect();
-    nothing_is_shown(what, &share, &sentinel, answers, expected);
+    nothing_is_shown(what, &shares, &sentinel, answers, expected);
 }
 
 /// A test for each place, so that they run beside each other and each is seen to fail.
@@ -373,12 +397,10 @@ places! {
 
 #[test]
 fn redirect_to_a_host_made_of_the_share_is_not_shown() {
-    let share = shares_of_nobody(3, 2).remove(0);
-    assert_eq!(share.len(), 66);
-    let sentinel = "zq-sentinel";
-    let host = format!("{}.{}.example", &share[..33], &share[33..]);
+    let (shares, sentinel) = (shares_of_nobody(2, 2), "zq-sentinel");
+    let host = format!("{}.{}.example", &shares[0][..33], &shares[0][33..]);
     let location = format!("https://{host}:8200/{sentinel}");
     let answers = vec![("two labels".to_owned(), Behaviour::redirect(307, &location))];
     let expected = "unreachable (HTTP 307 redirect, not followed: shares go only to the node itself)";
-    nothing_is_shown("a redirect", &share, sentinel, answers, expected);
+    nothing_is_shown("a redirect", &shares, sentinel, answers, expected);
 }

@@ -81,7 +81,7 @@ fn an_answer_that_came_after_the_round_had_failed_costs_no_more_than_a_lost_roun
             Action::Submit { .. } => {
                 submitted.push(now);
                 drop(model.reset());
-                Observation::Answer(UnsealAnswer::Status(model.seal_status()))
+                Observation::Answer(UnsealAnswer::Status(model.seal_status().state))
             }
             Action::Reset => panic!("not ours to reset"),
         };
