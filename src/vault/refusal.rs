@@ -53,6 +53,10 @@ pub enum Meaning {
     Migrating,
     /// The server has no usable keyring: in mid-join, or restoring a snapshot.
     NoKeyring,
+    /// The token that was shown may not do that, or is none.
+    PermissionDenied,
+    /// The server has keys already: only `init` asks for some.
+    Initialized,
     /// An overload, a quota, a proxy's 502/503, an internal error: says nothing of our shares.
     Transient,
 }
@@ -72,6 +76,8 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("must be a valid hex or base64 string", Meaning::Malformed),
     ("shorter than minimum", Meaning::Malformed),
     ("longer than maximum", Meaning::Malformed),
+    ("permission denied", Meaning::PermissionDenied),
+    ("already initialized", Meaning::Initialized),
 ];
 
 /// The API's own form of an error.
@@ -144,6 +150,8 @@ impl Meaning {
             Self::NoKeyring => {
                 "the server has no keyring: it is joining a cluster, or a snapshot is being restored"
             }
+            Self::PermissionDenied => "permission denied",
+            Self::Initialized => "the server is initialised already",
             Self::Transient => return None,
         })
     }

@@ -49,7 +49,9 @@ impl Machine {
             Meaning::NotInitialized => self.uninitialized(),
             Meaning::AlreadyUnsealed => self.done(),
             Meaning::Migrating => self.leave_alone(State::Migrating),
-            Meaning::NoKeyring | Meaning::Transient => self.trouble(now, refusal),
+            Meaning::NoKeyring | Meaning::PermissionDenied | Meaning::Initialized | Meaning::Transient => {
+                self.trouble(now, refusal)
+            }
         }
     }
 
