@@ -7,6 +7,7 @@ use super::tls::Renewed;
 use super::unreachable::{TlsFailure, Unreachable};
 use crate::config::NodeAddress;
 use crate::discovery::Node;
+use crate::protect::wipe_stack;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
@@ -111,16 +112,24 @@ impl Line {
         if let Some(tls) = &self.tls {
             tls.report(outcome.is_err());
         }
-        let (connection, answer) = outcome.map_err(|cause| question.told(cause))?;
-        let (value, keep) = read(&answer);
-        // Ended by the server's word or ours: no sign of a restart.
-        state.parted = answer.last || !keep;
-        if state.parted {
-            connection.close().await;
-        } else {
-            state.connection = Some(connection);
+        let value = match outcome {
+            Ok((connection, answer)) => {
+                let (value, keep) = read(&answer);
+                // Ended by the server's word or ours: no sign of a restart.
+                state.parted = answer.last || !keep;
+                if state.parted {
+                    connection.close().await;
+                } else {
+                    state.connection = Some(connection);
+                }
+                Ok(value)
+            }
+            Err(cause) => Err(question.told(cause)),
+        };
+        if question.secret {
+            wipe_stack().await;
         }
-        Ok(value)
+        value
     }
 
     async fn exchange(
@@ -163,6 +172,7 @@ impl Line {
         let mut connection = connected.map_err(|cause| (question.told(cause), false))?;
         let outcome = connection.ask_into(request, answer).await;
         connection.close().await;
+        wipe_stack().await;
         outcome.map_err(|Failure { cause, unsent }| {
             let redirect = matches!(cause, Unreachable::Redirect { .. });
             (question.told(cause), !unsent && !redirect)

@@ -172,7 +172,7 @@ fn echoes(share: &str) -> Vec<(&'static str, Behaviour)> {
     let errors = json!({"errors": [format!("no such key: {share}")]}).to_string();
     let status = json!({"type": share, "initialized": true, "sealed": false, "t": 3, "n": 5, "progress": 0,
                         "nonce": share, "version": share, "cluster_name": upper});
-    let (length, long) = (page.len(), [&page[..], &[b' '; 70_000], &page].concat());
+    let (length, long) = (page.len(), [&page[..], &vec![b' '; 70_000], &page].concat());
     let chunked = "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked";
     vec![
         (
