@@ -37,13 +37,29 @@ fn may_lock_anyway() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK))
 }
 
-/// Overwrites what functions left on the stack that have returned.
+/// Overwrites, when it is dropped, what functions left on the stack that have returned.
 ///
 /// A parser works on 16 and 32 bytes at a time, and parts of a share that an answer repeats stay where its registers were
 /// spilled to; a later value that is moved to the heap takes its gaps along, with what is in them.
-pub async fn wipe_stack() {
-    // From a task of its own: there the stack is as short as anywhere.
-    let _ = tokio::spawn(async { overwrite(STACK_PIECES) }).await;
+#[derive(Debug)]
+pub struct StackWipe;
+
+impl StackWipe {
+    /// Does it now.
+    pub async fn now(self) {
+        drop(self);
+        // The task of the drop is the next.
+        tokio::task::yield_now().await;
+    }
+}
+
+impl Drop for StackWipe {
+    fn drop(&mut self) {
+        // From a task of its own: there the stack is as short as anywhere. Without a loop nothing follows.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async { overwrite(STACK_PIECES) });
+        }
+    }
 }
 
 /// Pieces of 4 KiB: as deep as HTTP and TLS go, and not so deep that it shows in the memory at rest.

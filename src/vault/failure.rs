@@ -230,3 +230,39 @@ fn date(unix_seconds: u64) -> String {
     let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(unix_seconds));
     time.map_or_else(String::new, |time| humantime::format_rfc3339_seconds(time).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::OtherError;
+    use std::sync::Arc;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("canary")]
+    struct Canary;
+
+    /// Whatever a library puts into its errors, and however it wraps them.
+    #[test]
+    fn text_of_a_library_is_not_told() {
+        let tls = [
+            Tls::General("canary".to_owned()),
+            Tls::Other(OtherError(Arc::new(Canary))),
+            Tls::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Canary)))),
+            Tls::InvalidMessage(InvalidMessage::MissingData("canary")),
+        ];
+        let mut causes: Vec<Unreachable> = tls.iter().map(|error| classify(error)).collect();
+        causes.extend(tls.into_iter().map(|error| classify(&io::Error::other(io::Error::other(error)))));
+        causes.push(classify(&io::Error::other(Canary)));
+        causes.push(classify(&io::Error::new(ErrorKind::InvalidData, "canary")));
+        for cause in causes {
+            let told = format!("{cause} {cause:?}");
+            assert!(!told.contains("canary"), "{told}");
+        }
+    }
+
+    #[test]
+    fn error_of_the_system_is_told_in_its_words() {
+        let told = classify(&io::Error::from_raw_os_error(28)).to_string();
+        assert!(told.starts_with("No space left on device"), "{told}");
+    }
+}

@@ -7,7 +7,7 @@ use super::tls::Renewed;
 use super::unreachable::{TlsFailure, Unreachable};
 use crate::config::NodeAddress;
 use crate::discovery::Node;
-use crate::protect::wipe_stack;
+use crate::protect::StackWipe;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
@@ -106,6 +106,8 @@ impl Line {
         read: impl FnOnce(&Answer) -> (T, bool),
     ) -> Result<T, Unreachable> {
         let mut state = self.state.lock().await;
+        // Dropped after the exchange, also where somebody cuts that short.
+        let wipe = question.secret.then_some(StackWipe);
         // On the heap while it lasts: what waits between two polls would carry the room for a handshake with it.
         let outcome = timeout(limit, Box::pin(self.exchange(&mut state, question))).await;
         let outcome = outcome.unwrap_or(Err(Unreachable::Timeout(limit)));
@@ -126,8 +128,8 @@ impl Line {
             }
             Err(cause) => Err(question.told(cause)),
         };
-        if question.secret {
-            wipe_stack().await;
+        if let Some(wipe) = wipe {
+            wipe.now().await;
         }
         value
     }
@@ -166,13 +168,14 @@ impl Line {
         headers: HeaderMap,
         answer: &mut Answer,
     ) -> Result<(), (Unreachable, bool)> {
+        let wipe = StackWipe;
         let mut request = self.request(question).map_err(|cause| (cause, false))?;
         request.headers_mut().extend(headers);
         let connected = self.connect(&mut State::default()).await;
         let mut connection = connected.map_err(|cause| (question.told(cause), false))?;
         let outcome = connection.ask_into(request, answer).await;
         connection.close().await;
-        wipe_stack().await;
+        wipe.now().await;
         outcome.map_err(|Failure { cause, unsent }| {
             let redirect = matches!(cause, Unreachable::Redirect { .. });
             (question.told(cause), !unsent && !redirect)

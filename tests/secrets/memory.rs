@@ -10,7 +10,8 @@ use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines, shares_of_nobody, trusting, unhex};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
 use crate::support::openbao::{Builder, Server, is_active};
-use crate::support::process::Daemon;
+use crate::support::process::{Daemon, run};
+use crate::support::{PATIENCE, poll};
 
 fn nothing() -> BTreeSet<String> {
     BTreeSet::new()
@@ -264,4 +265,25 @@ fn buffers_of_the_answer_to_init_are_wiped() {
     server.wait_for(UNSEAL, 1);
     assert_ne!(Needles::of_hex(&shares).find_in_process(process.pid()), nothing(), "the shares are in use");
     assert_eq!(Needles::of_hex(&needle).find_in_process(process.pid()), nothing());
+}
+
+#[test]
+fn answer_that_repeats_the_share_is_forgotten_when_somebody_cuts_it_short() {
+    if !are_root() {
+        return;
+    }
+    let shares = shares_of_nobody(5, 3);
+    let half = format!("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n<pre>{}", shares[0].to_uppercase());
+    let server = sealed_server([Behaviour::RawThenStall(half.into_bytes())]);
+    let home = Home::of_hostile(&server, &lines(&shares));
+    std::fs::create_dir(home.path("run")).unwrap();
+    let daemon = Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")));
+    let needles = Needles::of_hex(&shares);
+    let echo = |found: &String| found.starts_with("share 1 in upper-case hex");
+    let arrived = || needles.find_in_process(daemon.pid()).iter().any(echo).then_some(());
+    assert!(poll(PATIENCE, arrived).is_some(), "half an answer arrives");
+    let hold = run(home.command(&["hold", "--all"]).arg("--socket").arg(home.path("run/control.sock")));
+    assert!(hold.status.success(), "{}", String::from_utf8_lossy(&hold.stderr));
+    server.wait_for(HEALTH, 2);
+    assert_eq!(needles.find_in_process(daemon.pid()), nothing());
 }
