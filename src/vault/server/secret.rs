@@ -40,7 +40,7 @@ impl From<NoAnswer> for Unreachable {
 
 impl Server {
     /// Asks once, and never again by itself. The answer is in memory that wipes itself and never had to grow; what the
-    /// HTTP and TLS libraries read it through is theirs, and goes with the process.
+    /// HTTP and TLS libraries read it through is freed with the connection, which wipes it (`main.rs`).
     pub(super) async fn ask_once(&self, question: Question<'_>, limit: Duration) -> Result<Answer, NoAnswer> {
         let mut headers = HeaderMap::new();
         for (name, value) in question.headers {
