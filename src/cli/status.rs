@@ -10,7 +10,7 @@ use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
 use crate::config::Settings;
 use crate::control::{self, Remark};
 use crate::explain::Explain;
-use crate::external;
+use crate::external::{self, ExternalText};
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::unseal::State;
@@ -107,13 +107,13 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     shares: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    seal_type: Option<&'a str>,
+    seal_type: Option<&'a ExternalText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<&'a str>,
+    version: Option<&'a ExternalText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cluster_name: Option<&'a str>,
+    cluster_name: Option<&'a ExternalText>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cluster_id: Option<&'a str>,
+    cluster_id: Option<&'a ExternalText>,
     tls_verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     outsider: Option<&'a Remark>,
@@ -152,10 +152,10 @@ fn row<'a>(target: &'a Target, look: &'a Look, outsider: Option<&'a Remark>) -> 
         progress: seal.map(|seal| seal.progress),
         threshold: seal.map(|seal| seal.threshold),
         shares: seal.map(|seal| seal.total),
-        seal_type: seal.map(|seal| seal.seal_type.as_str()),
-        version: health.and_then(|health| health.version.as_deref()),
-        cluster_id: health.and_then(|health| Some(health.membership.as_ref()?.id.as_str())),
-        cluster_name: health.and_then(|health| health.membership.as_ref()?.name.as_deref()),
+        seal_type: seal.map(|seal| &seal.seal_type),
+        version: health.and_then(|health| health.version.as_ref()),
+        cluster_id: health.and_then(|health| Some(&health.membership.as_ref()?.id)),
+        cluster_name: health.and_then(|health| health.membership.as_ref()?.name.as_ref()),
         tls_verified: target.verified,
         outsider,
         problem: match &look.state {
@@ -195,8 +195,8 @@ fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style:
         if target.address.tls && !target.verified {
             state.push_str(", certificate not verified");
         }
-        let version =
-            look.health.as_ref().and_then(|health| health.version.clone()).unwrap_or_else(|| "-".to_owned());
+        let version = look.health.as_ref().and_then(|health| health.version.as_ref());
+        let version = version.map_or_else(|| "-".to_owned(), ToString::to_string);
         rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
         if let Some(Remark { message, advice }) = outsider {
             remark(&mut remarks, &target.address, message, advice.as_deref());

@@ -3,7 +3,7 @@
 use super::look::Target;
 use crate::control::{Node, Remark, Request, tell};
 use crate::external::ExternalText;
-use crate::unseal::State;
+use crate::unseal::{Delay, State};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -66,7 +66,7 @@ impl Told {
                 Some(State::SharesUnavailable { kind, text: text?, advice })
             }
             (State::Sealed { .. }, "joining") => Some(State::Joining),
-            (State::Sealed { .. }, "sealed") => Some(State::Sealed { delay: Some(text?) }),
+            (State::Sealed { .. }, "sealed") => Some(State::Sealed { delay: Some(Delay::Because(text?)) }),
             _ => None,
         }
     }

@@ -15,16 +15,16 @@ pub fn phrase(state: &State) -> String {
 pub fn brief(state: &State) -> String {
     match state {
         State::Unsealed { role } => format!("{} ({})", state.word(), role.word()),
-        State::ForeignSeal { seal_type } => format!("{} ({seal_type})", state.word()),
+        State::ForeignSeal { seal_type: Some(seal_type) } => format!("{} ({seal_type})", state.word()),
         _ => short(state),
     }
 }
 
-/// Why it is so, in the words of the server or the system.
+/// Why it is so, in our own words, the system's, or the server's where it was sent no secret.
 pub fn reason(state: &State) -> Option<String> {
     match state {
         State::Unreachable { cause } => Some(cause.to_string()),
-        State::Sealed { delay } => delay.clone(),
+        State::Sealed { delay } => delay.as_ref().map(ToString::to_string),
         State::SharesRejected { text, .. } | State::SharesUnavailable { text, .. } => Some(text.clone()),
         State::Held { hold, unsealed } => Some(
             match (hold, unsealed) {

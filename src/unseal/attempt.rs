@@ -2,6 +2,7 @@
 
 use super::Moment;
 use super::round::Round;
+use crate::vault::Refusal;
 
 /// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
 const PROOF: u32 = 2;
@@ -34,8 +35,8 @@ pub(super) struct Attempt {
 /// A verdict that waits for a few more looks.
 #[derive(Debug)]
 pub(super) struct Doubt {
-    /// The server's words.
-    pub(super) text: String,
+    /// What the server said to the last round.
+    pub(super) refusal: Refusal,
     /// Looks that are left.
     pub(super) looks: u32,
     /// When it has waited long enough.

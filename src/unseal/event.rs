@@ -1,5 +1,7 @@
 //! What happened beside a change of state, worth telling a person.
 
+use crate::vault::Refusal;
+
 /// An occurrence within the work on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -17,8 +19,8 @@ pub enum Event {
     RoundFailed {
         /// No share but ours was in it, as far as can be seen.
         ours_alone: bool,
-        /// The server's words.
-        text: String,
+        /// What the server said.
+        refusal: Refusal,
     },
     /// One of several sets of shares unsealed the server.
     ///

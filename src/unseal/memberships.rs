@@ -12,6 +12,7 @@ mod tests;
 pub use outsider::Outsider;
 
 use crate::config::NodeAddress;
+use crate::external::ExternalText;
 use crate::vault::Membership;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +22,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Memberships {
     clusters: BTreeMap<String, Cluster>,
     /// The clusters whose shares unsealed a server that showed this id, and how many of their nodes did.
-    proofs: BTreeMap<String, BTreeMap<String, usize>>,
+    proofs: BTreeMap<ExternalText, BTreeMap<String, usize>>,
     /// Ids and clusters in `proofs` of which several nodes of another cluster showed the id before.
-    contested: BTreeSet<(String, String)>,
+    contested: BTreeSet<(ExternalText, String)>,
     revision: u64,
 }
 
@@ -31,9 +32,9 @@ pub struct Memberships {
 struct Cluster {
     nodes: BTreeMap<NodeAddress, Node>,
     /// What the cluster itself was when it last changed.
-    own: Option<String>,
+    own: Option<ExternalText>,
     /// What it was proved to be by our shares, now or earlier.
-    once: BTreeSet<String>,
+    once: BTreeSet<ExternalText>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -149,11 +150,11 @@ impl Memberships {
 
     /// Pairs of clusters that are one and the same, as far as their nodes show.
     pub fn twins(&self) -> Vec<(&str, &str, &Membership)> {
-        let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut seen: BTreeMap<&ExternalText, &str> = BTreeMap::new();
         let mut twins = Vec::new();
         for name in self.clusters.keys() {
             let Some(own) = self.own(name) else { continue };
-            match seen.get(own.id.as_str()) {
+            match seen.get(&own.id) {
                 Some(first) => twins.push((*first, name.as_str(), own)),
                 None => drop(seen.insert(&own.id, name)),
             }
@@ -164,7 +165,7 @@ impl Memberships {
     /// What the cluster itself is: what a node shows that our own shares unsealed; else what most of its nodes show, but
     /// for what another cluster is proved to be. Of several, what the first of them in the configuration does.
     fn own(&self, cluster: &str) -> Option<&Membership> {
-        let mut votes: BTreeMap<&str, Vote<'_>> = BTreeMap::new();
+        let mut votes: BTreeMap<&ExternalText, Vote<'_>> = BTreeMap::new();
         for node in self.clusters.get(cluster)?.nodes.values() {
             let Some(shows) = &node.shows else { continue };
             let vote = votes.entry(&shows.id).or_insert(Vote { shows, count: 0, rank: node.rank });
@@ -184,11 +185,11 @@ impl Memberships {
     /// The cluster that is proved to have this id. Two at once prove nothing: one server may be configured in both, and
     /// who comes second is told that it is unsealed, whatever shares he brings. Nor does one server, which may lie, take
     /// from several of another cluster what they are.
-    fn proven(&self, id: &str) -> Option<&str> {
+    fn proven(&self, id: &ExternalText) -> Option<&str> {
         let mut clusters = self.proofs.get(id)?.keys();
         let first = clusters.next()?;
         let alone = clusters.next().is_none();
-        (alone && !self.contested.contains(&(id.to_owned(), first.clone()))).then_some(first.as_str())
+        (alone && !self.contested.contains(&(id.clone(), first.clone()))).then_some(first.as_str())
     }
 
     /// Changes what is known of a node. A cluster that turns out to be another than it was, set up anew one node after
@@ -219,7 +220,7 @@ impl Memberships {
     }
 
     /// Books that one proof took the place of another.
-    fn book(&mut self, cluster: &str, before: Option<String>, after: Option<String>) {
+    fn book(&mut self, cluster: &str, before: Option<ExternalText>, after: Option<ExternalText>) {
         if let Some(id) = before {
             if let Some(clusters) = self.proofs.get_mut(&id) {
                 match clusters.get_mut(cluster) {
@@ -248,9 +249,9 @@ impl Memberships {
 
 impl Cluster {
     /// The cluster itself is this, and more than one of its nodes shows it.
-    fn is_held_by_several(&self, id: &str) -> bool {
-        let shows = |node: &&Node| node.shows.as_ref().is_some_and(|shows| shows.id == id);
-        self.own.as_deref() == Some(id) && self.nodes.values().filter(shows).count() > 1
+    fn is_held_by_several(&self, id: &ExternalText) -> bool {
+        let shows = |node: &&Node| node.shows.as_ref().is_some_and(|shows| shows.id == *id);
+        self.own.as_ref() == Some(id) && self.nodes.values().filter(shows).count() > 1
     }
 }
 

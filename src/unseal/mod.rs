@@ -19,4 +19,4 @@ pub use machine::Machine;
 pub use memberships::{Memberships, Outsider};
 pub use observation::{Action, Holding, Moment, Observation, Step};
 pub use pacing::knock_pause;
-pub use state::State;
+pub use state::{Delay, State};

@@ -1,11 +1,11 @@
 //! The server's current unseal round as far as we can see it: which of our shares are in, and how many more.
 
-use crate::vault::SealStatus;
+use crate::vault::{Nonce, SealState};
 
 /// What we know of one round. A round lives from its first share to its threshold, its reset, or a restart.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Round {
-    nonce: String,
+    nonce: Nonce,
     submitted: Vec<usize>,
     progress: usize,
 }
@@ -15,15 +15,15 @@ impl Round {
     ///
     /// Whose shares are in it shows as we go: one of ours that does not raise the progress was there before,
     /// from a second daemon or an earlier run of this one.
-    pub(super) fn found(status: &SealStatus) -> Self {
-        Self { nonce: status.nonce.clone(), submitted: Vec::new(), progress: status.progress }
+    pub(super) fn found(status: &SealState) -> Self {
+        Self { nonce: status.nonce, submitted: Vec::new(), progress: status.progress }
     }
 
     /// Books an accepted share. True when our earlier shares turn out to be gone: this is another round.
     ///
     /// The nonce tells, and where a server gives none (`RustyVault`), the progress: it never falls within a round,
     /// and never below the number of our own shares.
-    pub(super) fn accepted(&mut self, share: usize, status: &SealStatus) -> bool {
+    pub(super) fn accepted(&mut self, share: usize, status: &SealState) -> bool {
         let lost = !self.submitted.is_empty()
             && (status.nonce != self.nonce
                 || status.progress < self.progress
@@ -31,7 +31,7 @@ impl Round {
         if lost {
             self.submitted.clear();
         }
-        self.nonce.clone_from(&status.nonce);
+        self.nonce = status.nonce;
         self.submitted.push(share);
         self.progress = status.progress;
         lost
@@ -63,7 +63,7 @@ impl Round {
     }
 
     /// The round that `status` shows is this one, and no share of it was lost.
-    pub(super) fn goes_on(&self, status: &SealStatus) -> bool {
+    pub(super) fn goes_on(&self, status: &SealState) -> bool {
         status.nonce == self.nonce && status.progress >= self.progress
     }
 
@@ -73,7 +73,7 @@ impl Round {
     }
 
     /// Others' shares came in while we waited.
-    pub(super) fn grew(&mut self, status: &SealStatus) {
+    pub(super) fn grew(&mut self, status: &SealState) {
         self.progress = status.progress;
     }
 }

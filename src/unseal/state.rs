@@ -1,7 +1,9 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
 use super::Hold;
-use crate::vault::{Health, Role, SealStatus, Unreachable};
+use crate::external::ExternalText;
+use crate::vault::{Health, Refusal, Role, SealStatus, Unreachable};
+use std::fmt;
 
 /// The state of one node. One word each ([`State::word`]), with the data that makes the word useful.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +19,8 @@ pub enum State {
     Joining,
     /// Sealed, and not (yet) being unsealed.
     Sealed {
-        /// What keeps us from submitting right now, in the server's words; `None` for the instant before we do.
-        delay: Option<String>,
+        /// What keeps us from submitting right now; `None` for the instant before we do.
+        delay: Option<Delay>,
     },
     /// Our shares are going in.
     Unsealing {
@@ -51,7 +53,7 @@ pub enum State {
     SharesRejected {
         /// The error's kind.
         kind: &'static str,
-        /// The server's words, or why the shares cannot be this server's.
+        /// What the server said to them, or why the shares cannot be this server's.
         text: String,
         /// What to do about it, where more is known than that they are not the right ones.
         advice: Option<String>,
@@ -67,13 +69,41 @@ pub enum State {
     },
     /// Not sealed by Shamir shares of its own: auto-unseal, or a recovery seal. We must not touch it.
     ForeignSeal {
-        /// `type` of the seal status.
-        seal_type: String,
+        /// `type` of the seal status; not known from the answer to a share, of which no text is kept.
+        seal_type: Option<ExternalText>,
     },
     /// An operator is moving it to another seal.
     Migrating,
     /// An operator removed it from its raft cluster.
     Removed,
+}
+
+/// What keeps us from submitting shares to a sealed server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delay {
+    /// This.
+    Because(String),
+    /// A round of shares was refused.
+    RoundFailed(Refusal),
+    /// The server refused a share or a reset for a reason that lies with itself.
+    Refused(Refusal),
+}
+
+impl Delay {
+    /// A reason in our own words.
+    pub(crate) fn because(why: impl Into<String>) -> Self {
+        Self::Because(why.into())
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(why) => f.write_str(why),
+            Self::RoundFailed(refusal) => write!(f, "a round failed: {refusal}"),
+            Self::Refused(refusal) => refusal.fmt(f),
+        }
+    }
 }
 
 impl State {
@@ -141,7 +171,7 @@ impl State {
             // First: a move away from Shamir has the new seal's type already.
             Self::Migrating
         } else if !status.takes_unseal_shares() {
-            Self::ForeignSeal { seal_type: status.seal_type.clone() }
+            Self::ForeignSeal { seal_type: Some(status.seal_type.clone()) }
         } else if status.progress > 0 {
             Self::Unsealing { progress: status.progress, threshold: status.threshold }
         } else {

@@ -1,8 +1,9 @@
 //! One HTTP/1.1 connection, over TLS or not.
 
 use super::failure::classify;
-use super::refusal::printable;
+use super::refusal::LogHint;
 use super::unreachable::Unreachable;
+use crate::external::ExternalText;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -17,12 +18,40 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
+use url::Url;
+use zeroize::Zeroizing;
 
 /// An answer, and whether it is the last one over its connection, as the server says.
 pub(super) struct Answer {
     pub(super) status: u16,
-    pub(super) body: Vec<u8>,
+    /// Wiped when it is dropped, and wherever it grew out of.
+    pub(super) body: Zeroizing<Vec<u8>>,
     pub(super) last: bool,
+    /// Finds it in the server's log.
+    pub(super) hint: LogHint,
+}
+
+impl Answer {
+    /// One that is still to come, with room for so many bytes.
+    pub(super) fn with_capacity(room: usize) -> Self {
+        let body = Zeroizing::new(Vec::with_capacity(room));
+        Self { status: 0, body, last: false, hint: LogHint::default() }
+    }
+
+    /// Appends to the body; errors when it gets longer than [`BODY_LIMIT`].
+    fn append(&mut self, chunk: &[u8]) -> Result<(), Unreachable> {
+        let length = self.body.len().saturating_add(chunk.len());
+        if length > BODY_LIMIT {
+            return Err(Unreachable::TooLarge { limit: BODY_LIMIT });
+        }
+        if length > self.body.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * self.body.capacity())));
+            larger.extend_from_slice(&self.body);
+            self.body = larger;
+        }
+        self.body.extend_from_slice(chunk);
+        Ok(())
+    }
 }
 
 /// Largest body that is read. The API's answers are below 2 KiB.
@@ -34,6 +63,8 @@ pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// Reads and writes, and ends when the connection does.
     task: JoinHandle<()>,
+    /// Our end's port.
+    port: Option<u16>,
 }
 
 /// Why a request over a connection got no answer.
@@ -55,18 +86,20 @@ impl Connection {
         stream: TcpStream,
         tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     ) -> Result<Self, Unreachable> {
+        let port = stream.local_addr().ok().map(|address| address.port());
         match tls {
             Some((config, name)) => {
                 let handshake = TlsConnector::from(config).connect(name, stream);
-                Self::speaking(handshake.await.map_err(|error| classify(&error))?).await
+                Self::speaking(handshake.await.map_err(|error| classify(&error))?, port).await
             }
-            None => Self::speaking(stream).await,
+            None => Self::speaking(stream, port).await,
         }
     }
 
     /// HTTP over a stream as it is.
     pub(super) async fn speaking(
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        port: Option<u16>,
     ) -> Result<Self, Unreachable> {
         // A wrapper that does not pass vectored writes on would make copies of the shares.
         let (sender, connection) = http1::Builder::new()
@@ -76,7 +109,7 @@ impl Connection {
             .map_err(|error| classify(&error))?;
         // What went wrong is told to the request under way; without one, the end is all there is to know.
         let task = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, task })
+        Ok(Self { sender, task, port })
     }
 
     /// It has ended: no request can go through.
@@ -89,9 +122,15 @@ impl Connection {
         let _ = (&mut self.task).await;
     }
 
+    /// Ends it, and returns when it is gone: what the libraries read through it is then freed.
+    pub(super) async fn close(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+
     /// Sends a request and reads the answer. After an error the connection is of no use.
     pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-        let mut answer = Answer { status: 0, body: Vec::with_capacity(1024), last: false };
+        let mut answer = Answer::with_capacity(1024);
         self.ask_into(request, &mut answer).await?;
         Ok(answer)
     }
@@ -112,18 +151,15 @@ impl Connection {
         };
         let status = response.status();
         answer.status = status.as_u16();
+        answer.hint = LogHint::now(self.port);
         if status.is_redirection() {
-            return Err(
-                Unreachable::Redirect { status: status.as_u16(), location: location(&response) }.into()
-            );
+            return Err(Unreachable::Redirect { status: status.as_u16(), to: origin(&response) }.into());
         }
         answer.last = says_goodbye(&response);
         while let Some(frame) = response.frame().await {
+            // Not trailers.
             let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
-            if answer.body.len() + chunk.len() > BODY_LIMIT {
-                return Err(Unreachable::TooLarge { limit: BODY_LIMIT }.into());
-            }
-            answer.body.extend_from_slice(&chunk);
+            answer.append(&chunk)?;
         }
         Ok(())
     }
@@ -145,7 +181,9 @@ fn says_goodbye(response: &Response<Incoming>) -> bool {
     says("close") || response.version() < Version::HTTP_11 && !says("keep-alive")
 }
 
-fn location(response: &Response<Incoming>) -> String {
-    let value = response.headers().get(LOCATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    printable(&String::from_utf8_lossy(value))
+/// Scheme and host of where an answer sends us; `None` when it names no other server.
+fn origin(response: &Response<Incoming>) -> Option<ExternalText> {
+    let location = response.headers().get(LOCATION).map(HeaderValue::to_str)?.ok()?;
+    let origin = Url::parse(location).ok()?.origin();
+    origin.is_tuple().then(|| ExternalText::new(origin.ascii_serialization()))
 }

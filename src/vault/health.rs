@@ -1,6 +1,6 @@
 //! `GET /v1/sys/health`: what a server says of itself without a login.
 
-use super::refusal::printable;
+use crate::external::ExternalText;
 use serde::Deserialize;
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub struct Health {
     /// `removed_from_cluster` (Vault 1.19): an operator took this raft node out of its cluster.
     pub removed: bool,
     /// `version`, as the server writes it.
-    pub version: Option<String>,
+    pub version: Option<ExternalText>,
     /// `cluster_id` and `cluster_name`; absent while sealed.
     pub membership: Option<Membership>,
     /// `replication_performance_mode` or `replication_dr_mode` is `secondary` (Vault Enterprise): it has the shares of its
@@ -39,9 +39,9 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// `cluster_id`.
-    pub id: String,
+    pub id: ExternalText,
     /// `cluster_name`: made by the server unless its configuration has one.
-    pub name: Option<String>,
+    pub name: Option<ExternalText>,
 }
 
 /// `cluster_id 7cb2b140-… (vault-cluster-d039ae0a)`.
@@ -135,10 +135,10 @@ impl Health {
             role,
             secondary,
             removed: wire.removed_from_cluster == Some(true),
-            version: wire.version.as_deref().map(printable),
+            version: wire.version.map(ExternalText::new),
             membership: wire.cluster_id.filter(|id| !id.is_empty()).map(|id| Membership {
-                id: printable(&id),
-                name: wire.cluster_name.as_deref().map(printable),
+                id: ExternalText::new(id),
+                name: wire.cluster_name.map(ExternalText::new),
             }),
             server_time: wire.server_time_utc,
         })

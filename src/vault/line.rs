@@ -10,6 +10,7 @@ use super::tls::Renewed;
 use super::unreachable::{TlsFailure, Unreachable};
 use crate::config::NodeAddress;
 use crate::discovery::Node;
+use crate::protect::StackWipe;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
@@ -75,6 +76,15 @@ pub(super) struct Question {
     pub(super) body: Option<Bytes>,
     /// It changes nothing: it may be asked again when its answer got lost.
     pub(super) harmless: bool,
+    /// It carries a secret, or follows one that did: nothing of its answer is told, nor kept where that can be helped.
+    pub(super) secret: bool,
+}
+
+impl Question {
+    /// A cause as it may be told.
+    fn told(&self, cause: Unreachable) -> Unreachable {
+        if self.secret { cause.without_text() } else { cause }
+    }
 }
 
 impl Line {
@@ -99,29 +109,53 @@ impl Line {
         }
     }
 
-    /// Asks over the kept connection, or over a new one which is then kept.
-    pub(super) async fn ask(
+    /// Asks over the kept connection, or over a new one. `read` makes of the answer what is wanted, and says whether the
+    /// connection is then kept.
+    pub(super) async fn ask<T>(
         &self,
         question: &Question,
         limit: Duration,
-    ) -> Result<(u16, Vec<u8>), Unreachable> {
+        read: impl FnOnce(&Answer) -> (T, bool),
+    ) -> Result<T, Unreachable> {
         let mut state = self.state.lock().await;
+        // Dropped after the exchange, also where somebody cuts that short.
+        let wipe = question.secret.then_some(StackWipe);
         // On the heap while it lasts: what waits between two polls would carry the room for a handshake with it.
         let outcome = timeout(limit, Box::pin(self.exchange(&mut state, question))).await;
         let outcome = outcome.unwrap_or(Err(Unreachable::Timeout(limit)));
         if let Some(tls) = &self.tls {
             tls.report(outcome.is_err());
         }
-        let answer = outcome?;
-        Ok((answer.status, answer.body))
+        let value = match outcome {
+            Ok((connection, answer)) => {
+                let (value, keep) = read(&answer);
+                // Ended by the server's word or ours: no sign of a restart.
+                state.parted = answer.last || !keep;
+                if state.parted {
+                    connection.close().await;
+                } else {
+                    state.connection = Some(connection);
+                }
+                Ok(value)
+            }
+            Err(cause) => Err(question.told(cause)),
+        };
+        if let Some(wipe) = wipe {
+            wipe.now().await;
+        }
+        value
     }
 
-    async fn exchange(&self, state: &mut State, question: &Question) -> Result<Answer, Unreachable> {
+    async fn exchange(
+        &self,
+        state: &mut State,
+        question: &Question,
+    ) -> Result<(Connection, Answer), Unreachable> {
         let parted = std::mem::take(&mut state.parted);
         // Out of its place while it is in use: whatever cuts the exchange short ends the connection.
         if let Some(mut connection) = state.connection.take().filter(|kept| !kept.is_over()) {
             match connection.ask(self.request(question)?).await {
-                Ok(answer) => return Ok(state.keep(connection, answer)),
+                Ok(answer) => return Ok((connection, answer)),
                 // A connection that a stopping server closes under a question says only that it is gone; a new one
                 // tells whether the server is.
                 Err(Failure { unsent: true, .. }) => {}
@@ -139,7 +173,7 @@ impl Line {
         if !parted {
             self.life.store(another_life(), Ordering::Relaxed);
         }
-        Ok(state.keep(connection, answer))
+        Ok((connection, answer))
     }
 
     /// Asks over a connection of its own that ends with the answer, once, with these headers beside the usual ones.
@@ -151,14 +185,18 @@ impl Line {
         headers: HeaderMap,
         answer: &mut Answer,
     ) -> Result<(), (Unreachable, bool)> {
+        let wipe = StackWipe;
         let mut request = self.request(question).map_err(|cause| (cause, false))?;
         request.headers_mut().extend(headers);
-        let mut connection = self.proven(&mut State::default()).await.map_err(|cause| (cause, false))?;
-        match connection.ask_into(request, answer).await {
-            Ok(()) => Ok(()),
-            Err(Failure { cause: cause @ Unreachable::Redirect { .. }, .. }) => Err((cause, false)),
-            Err(Failure { cause, unsent }) => Err((cause, !unsent)),
-        }
+        let connected = self.proven(&mut State::default()).await;
+        let mut connection = connected.map_err(|cause| (question.told(cause), false))?;
+        let outcome = connection.ask_into(request, answer).await;
+        connection.close().await;
+        wipe.now().await;
+        outcome.map_err(|Failure { cause, unsent }| {
+            let redirect = matches!(cause, Unreachable::Redirect { .. });
+            (question.told(cause), !unsent && !redirect)
+        })
     }
 
     /// Asks over a new connection.
@@ -210,7 +248,8 @@ impl Line {
     /// A new connection whose peer is known to be the server, for a request that carries a secret: where the owner of
     /// the peer's end tells, it has answered one that carries none.
     async fn proven(&self, state: &mut State) -> Result<Connection, Unreachable> {
-        let harmless = Question { method: Method::GET, path: health::PATH, body: None, harmless: true };
+        let harmless =
+            Question { method: Method::GET, path: health::PATH, body: None, harmless: true, secret: false };
         loop {
             let (mut connection, unproven) = self.connect(state).await?;
             let Some(ends) = unproven else { return Ok(connection) };
@@ -233,7 +272,7 @@ impl Line {
                 _ => None,
             };
             let stream = unix::connect(path, accepted, &self.rule).await?;
-            return Ok((Connection::speaking(stream).await?, None));
+            return Ok((Connection::speaking(stream, None).await?, None));
         }
         let tls = match &self.tls {
             Some(tls) => Some((tls.config().await, self.server_name()?)),
@@ -297,7 +336,8 @@ impl Line {
     }
 
     fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
-        ServerName::try_from(self.name.clone()).map_err(|error| TlsFailure::Other(error.to_string()).into())
+        let name = ServerName::try_from(self.name.clone());
+        name.map_err(|_| TlsFailure::Other("the name cannot be a server's").into())
     }
 
     fn request(&self, question: &Question) -> Result<Request<Full<Bytes>>, Unreachable> {
@@ -314,7 +354,7 @@ impl Line {
         }
         request
             .body(Full::new(question.body.clone().unwrap_or_default()))
-            .map_err(|error| Unreachable::NotHttp(error.to_string()))
+            .map_err(|_| Unreachable::NotHttp("the name of the host cannot be sent to it"))
     }
 
     /// The Host header: without the port that the scheme has anyway (RFC 9110, section 7.2).
@@ -327,15 +367,6 @@ impl Line {
             (true, 443) | (false, 80) => host,
             (_, port) => format!("{host}:{port}"),
         }
-    }
-}
-
-impl State {
-    /// Keeps the connection for the next request, unless the answer was its last.
-    fn keep(&mut self, connection: Connection, answer: Answer) -> Answer {
-        self.parted = answer.last;
-        self.connection = (!answer.last).then_some(connection);
-        answer
     }
 }
 

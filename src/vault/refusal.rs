@@ -1,21 +1,44 @@
-//! The error answers of `PUT /v1/sys/unseal`, sorted by what they mean for an unseal.
+//! The error answers to a request that carried a secret, sorted by what they mean. Nothing of their text is kept.
 
+use super::unreachable::{Said, Unreachable};
 use serde::Deserialize;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// An answer that is not a seal status: the status code, what it means, and the server's own words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An error answer to a request that carried a share, a token or keys. It may repeat what was sent, in any encoding, so that
+/// no text of it is kept: a `Copy` type has no room for one.
+#[derive(Debug, Clone, Copy)]
 pub struct Refusal {
     /// The HTTP status code.
     pub status: u16,
     /// What it means.
     pub meaning: Meaning,
-    /// The server's text, shortened; servers never repeat a share in it.
-    pub text: String,
-    /// The text came in the API's own JSON form, not from a proxy or another service.
+    /// It came in the API's own JSON form, not from a proxy or another service.
     pub from_server: bool,
+    /// Finds it in the server's log.
+    pub hint: LogHint,
 }
 
-/// What a refused share or reset means.
+/// The same answer at another time is the same: what is repeated is no news.
+impl PartialEq for Refusal {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |refusal: &Self| (refusal.status, refusal.meaning, refusal.from_server);
+        told(self) == told(other)
+    }
+}
+
+impl Eq for Refusal {}
+
+/// When an answer came, and over which of our ports: what we know ourselves that finds it in the server's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogHint {
+    /// Time since 1970, UTC.
+    at: Duration,
+    /// The port of our end; a Unix socket has none.
+    port: Option<u16>,
+}
+
+/// What a refused request means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Meaning {
     /// The round was complete and its shares are not this server's: ours are wrong, or a stranger's was among them.
@@ -30,12 +53,13 @@ pub enum Meaning {
     Migrating,
     /// The server has no usable keyring: in mid-join, or restoring a snapshot.
     NoKeyring,
-    /// Overload, a quota, a proxy's 502/503, an internal error: says nothing of our shares.
+    /// The token that was shown may not do that, or is none.
+    PermissionDenied,
+    /// The server has keys already: only `init` asks for some.
+    Initialized,
+    /// An overload, a quota, a proxy's 502/503, an internal error: says nothing of our shares.
     Transient,
 }
-
-/// Longest text of a server that is kept, in bytes.
-const TEXT_LIMIT: usize = 300;
 
 /// Substrings of server texts and what they mean, most telling first. From Vault and OpenBao, old and new.
 const MEANINGS: &[(&str, Meaning)] = &[
@@ -52,46 +76,129 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("must be a valid hex or base64 string", Meaning::Malformed),
     ("shorter than minimum", Meaning::Malformed),
     ("longer than maximum", Meaning::Malformed),
+    ("permission denied", Meaning::PermissionDenied),
+    ("already initialized", Meaning::Initialized),
 ];
 
+/// The API's own form of an error.
 #[derive(Deserialize)]
-struct Wire {
+pub(super) struct Errors {
     errors: Vec<String>,
+}
+
+impl Errors {
+    /// Reads a body; `None` when it is no error of the API.
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        serde_json::from_slice(body).ok()
+    }
+
+    /// All of them in one text.
+    pub(super) fn text(&self) -> String {
+        if self.errors.is_empty() { "no reason given".to_owned() } else { self.errors.join("; ") }
+    }
+
+    fn meaning(&self) -> Meaning {
+        let lower = self.text().to_ascii_lowercase();
+        MEANINGS
+            .iter()
+            .find(|(part, _)| lower.contains(part))
+            .map_or(Meaning::Transient, |(_, meaning)| *meaning)
+    }
 }
 
 impl Refusal {
     /// Sorts an answer by its text; the status code alone decides nothing.
-    pub fn parse(status: u16, body: &[u8]) -> Self {
-        let (text, from_server) = match serde_json::from_slice::<Wire>(body) {
-            Ok(wire) if !wire.errors.is_empty() => (wire.errors.join("; "), true),
-            Ok(_) => ("no reason given".to_owned(), true),
-            Err(_) => (String::from_utf8_lossy(body).into_owned(), false),
-        };
-        let lower = text.to_ascii_lowercase();
-        let meaning = MEANINGS
-            .iter()
-            // An HTML page may contain any words: only the server's own JSON is believed.
-            .filter(|_| from_server)
-            .find(|(part, _)| lower.contains(part))
-            .map_or(Meaning::Transient, |(_, meaning)| *meaning);
-        Self { status, meaning, text: printable(&text), from_server }
+    pub fn parse(status: u16, body: &[u8], hint: LogHint) -> Self {
+        // An HTML page may contain any words: only the server's own JSON is believed.
+        let errors = Errors::parse(body);
+        let meaning = errors.as_ref().map_or(Meaning::Transient, Errors::meaning);
+        Self { status, meaning, from_server: errors.is_some(), hint }
+    }
+
+    /// The same as a reason why the node has no answer of its own.
+    pub(crate) fn unreachable(self) -> Unreachable {
+        let Self { status, from_server, hint, .. } = self;
+        let text = Said::Withheld(hint);
+        if from_server {
+            Unreachable::ServerError { status, text }
+        } else {
+            Unreachable::NotVault { status, text }
+        }
     }
 }
 
-/// One line of at most [`TEXT_LIMIT`] bytes, control characters replaced: it goes to terminals and the journal.
-pub(super) fn printable(text: &str) -> String {
-    let mut line = String::with_capacity(TEXT_LIMIT.min(text.len()) + 4);
-    for word in text.split_whitespace() {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.extend(word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }));
-        if line.len() > TEXT_LIMIT {
-            let end = (0..=TEXT_LIMIT).rev().find(|&i| line.is_char_boundary(i)).unwrap_or(0);
-            line.truncate(end);
-            line.push('…');
-            break;
+/// `HTTP 400: the shares do not make this server's key`.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP {}: ", self.status)?;
+        match self.meaning.words() {
+            Some(words) => f.write_str(words),
+            None => self.hint.fmt(f),
         }
     }
-    line
+}
+
+impl Meaning {
+    /// Our own words for it; `None` when the text said nothing that we know.
+    fn words(self) -> Option<&'static str> {
+        Some(match self {
+            Self::RoundFailed => "the shares do not make this server's key",
+            Self::Malformed => "the server cannot read the share",
+            Self::NotInitialized => "the server is not initialised",
+            Self::AlreadyUnsealed => "the server is unsealed",
+            Self::Migrating => "the server is being moved to another seal",
+            Self::NoKeyring => {
+                "the server has no keyring: it is joining a cluster, or a snapshot is being restored"
+            }
+            Self::PermissionDenied => "permission denied",
+            Self::Initialized => "the server is initialised already",
+            Self::Transient => return None,
+        })
+    }
+}
+
+impl LogHint {
+    /// An answer that came just now to this port of ours.
+    pub(super) fn now(port: Option<u16>) -> Self {
+        Self { at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), port }
+    }
+}
+
+/// `unknown text: see the server's log at 2026-11-27T08:00:00.123Z (our port 40001)`.
+impl fmt::Display for LogHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = humantime::format_rfc3339_millis(UNIX_EPOCH + self.at);
+        write!(f, "unknown text: see the server's log at {at}")?;
+        match self.port {
+            Some(port) => write!(f, " (our port {port})"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is `Copy` owns no text, and what is `'static` borrows none but ours.
+    #[test]
+    fn refusal_has_no_room_for_text() {
+        fn holds_no_text<T: Copy + 'static>() {}
+        holds_no_text::<Refusal>();
+    }
+
+    #[test]
+    fn refusal_says_when_and_where_to_look() {
+        let hint = LogHint { at: Duration::from_millis(1_764_230_400_123), port: Some(40001) };
+        let said = |body: &[u8]| Refusal::parse(500, body, hint).to_string();
+        let unknown =
+            "HTTP 500: unknown text: see the server's log at 2025-11-27T08:00:00.123Z (our port 40001)";
+        assert_eq!(said(br#"{"errors":["rate limit quota exceeded: s.abcdef"]}"#), unknown);
+        assert_eq!(
+            said(br#"{"errors":["failed to compute combined key: s.abcdef"]}"#),
+            "HTTP 500: the shares do not make this server's key"
+        );
+        let nowhere = Refusal { hint: LogHint::default(), ..Refusal::parse(500, b"", hint) };
+        assert!(nowhere.to_string().ends_with("see the server's log at 1970-01-01T00:00:00.000Z"));
+    }
 }

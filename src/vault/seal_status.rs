@@ -1,8 +1,10 @@
 //! `GET /v1/sys/seal-status`, and the same body as the answer to a submitted share.
 
-use super::refusal::printable;
+use crate::external::ExternalText;
 use crate::shares::Scheme;
+use ring::digest;
 use serde::Deserialize;
+use std::ops::Deref;
 
 /// The one seal that shares open.
 const SHAMIR: &str = "shamir";
@@ -10,12 +12,23 @@ const SHAMIR: &str = "shamir";
 /// The path of the seal status.
 pub const PATH: &str = "/v1/sys/seal-status";
 
-#[expect(clippy::struct_excessive_bools, reason = "the API's own independent flags")]
 /// How a server is sealed, and how far its current unseal round has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealStatus {
+    /// What is decided by.
+    pub state: SealState,
     /// `type`: `shamir`, or the name of an auto-unseal mechanism (`static`, `awskms`, `transit`, …).
-    pub seal_type: String,
+    pub seal_type: ExternalText,
+    /// `version`.
+    pub version: Option<ExternalText>,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "the API's own independent flags")]
+/// The numbers and flags of a seal status. No text of the server's is in it: the answer to a share is kept as this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SealState {
+    /// `type` is `shamir`.
+    pub shamir: bool,
     /// `initialized`: there is a seal configuration.
     pub initialized: bool,
     /// `sealed`.
@@ -26,52 +39,75 @@ pub struct SealStatus {
     pub total: usize,
     /// `progress`: different shares in the current round.
     pub progress: usize,
-    /// `nonce`: names the current round; empty while `progress` is 0.
-    pub nonce: String,
+    /// `nonce`: names the current round; none while `progress` is 0.
+    pub nonce: Nonce,
     /// `recovery_seal`: `t` and `n` speak of recovery keys, which never unseal.
     pub recovery_seal: bool,
     /// `migration`: an operator is moving the server to another seal.
     pub migration: bool,
     /// `removed_from_cluster` (Vault 1.19).
     pub removed: bool,
-    /// `version`.
-    pub version: Option<String>,
 }
 
-impl SealStatus {
+impl Deref for SealStatus {
+    type Target = SealState;
+
+    fn deref(&self) -> &SealState {
+        &self.state
+    }
+}
+
+/// Tells the rounds of one server apart: the digest of the name that it gives one. The name itself is text from an answer to
+/// a share, and may be anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Nonce(Option<[u8; digest::SHA256_OUTPUT_LEN]>);
+
+impl Nonce {
+    /// The nonce of this text; an empty one is none.
+    pub fn of(text: &str) -> Self {
+        let digest = digest::digest(&digest::SHA256, text.as_bytes());
+        Self(digest.as_ref().try_into().ok().filter(|_| !text.is_empty()))
+    }
+
+    /// The server does not name the round, or there is none.
+    pub fn is_empty(self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl SealState {
     /// True for the seal that we can open: Shamir shares of the unseal key itself.
     pub fn takes_unseal_shares(&self) -> bool {
-        self.seal_type == SHAMIR && !self.recovery_seal
+        self.shamir && !self.recovery_seal
     }
 
     /// How its key is split.
     pub fn scheme(&self) -> Scheme {
         Scheme { threshold: self.threshold, total: self.total }
     }
+}
 
+impl SealStatus {
     /// Reads a body; `None` when it is not a seal status.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let wire: Wire = serde_json::from_slice(body).ok()?;
-        Some(Self {
+        // Servers before 0.10 name no type; all of them were Shamir.
+        let seal_type = wire.seal_type.unwrap_or_else(|| SHAMIR.to_owned());
+        let state = SealState {
             sealed: wire.sealed?,
-            // Servers before 0.10 name no type; all of them were Shamir.
-            seal_type: match wire.seal_type {
-                None => SHAMIR.to_owned(),
-                Some(word) if word == SHAMIR => word,
-                // It is shown to people; escaped, so that nothing becomes `shamir` by being cleaned.
-                Some(word) => word.escape_debug().take(40).collect(),
-            },
+            shamir: seal_type == SHAMIR,
             // Absent in servers before 1.0: they answered this path only when initialized.
             initialized: wire.initialized.unwrap_or(true),
             threshold: wire.t.unwrap_or(0),
             total: wire.n.unwrap_or(0),
             progress: wire.progress.unwrap_or(0),
-            nonce: wire.nonce.unwrap_or_default(),
+            nonce: wire.nonce.as_deref().map(Nonce::of).unwrap_or_default(),
             recovery_seal: wire.recovery_seal == Some(true),
             migration: wire.migration == Some(true),
             removed: wire.removed_from_cluster == Some(true),
-            version: wire.version.as_deref().map(printable),
-        })
+        };
+        let version = wire.version.map(ExternalText::new);
+        Some(Self { state, seal_type: ExternalText::new(seal_type), version })
     }
 }
 
@@ -95,6 +131,13 @@ struct Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is `Copy` owns no text, and what is `'static` borrows none but ours.
+    #[test]
+    fn answer_to_a_share_has_no_room_for_text() {
+        fn holds_no_text<T: Copy + 'static>() {}
+        holds_no_text::<crate::vault::UnsealAnswer>();
+    }
 
     #[test]
     fn what_a_server_calls_itself_cannot_write_to_a_terminal() {

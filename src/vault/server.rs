@@ -4,9 +4,13 @@ pub(super) mod init;
 mod secret;
 pub(super) mod token;
 
+use super::connection::Answer;
 use super::line::{Life, Line, Question};
-use super::{Health, Refusal, SealStatus, Unreachable, UnsealAnswer};
+use super::refusal::Errors;
+use super::unreachable::Said;
+use super::{Health, SealStatus, Unreachable, UnsealAnswer};
 use super::{health, seal_status, unseal_answer};
+use crate::external::ExternalText;
 use bytes::Bytes;
 use hyper::Method;
 use std::sync::Arc;
@@ -34,14 +38,15 @@ impl Server {
 
     /// `GET sys/health`: the body is believed, whatever the status code.
     pub async fn health(&self) -> Result<Health, Unreachable> {
-        let (status, body) = self.read(health::PATH).await?;
-        Health::parse(&body).ok_or_else(|| not_an_answer(status, &body))
+        self.read(health::PATH, |answer| Health::parse(&answer.body)).await
     }
 
     /// `GET sys/seal-status`.
     pub async fn seal_status(&self) -> Result<SealStatus, Unreachable> {
-        let (status, body) = self.read(seal_status::PATH).await?;
-        SealStatus::parse(&body).filter(|_| status == 200).ok_or_else(|| not_an_answer(status, &body))
+        self.read(seal_status::PATH, |answer| {
+            SealStatus::parse(&answer.body).filter(|_| answer.status == 200)
+        })
+        .await
     }
 
     /// `PUT sys/unseal` with a share's request body. `limit` bounds it: a joining server holds its answer.
@@ -52,22 +57,12 @@ impl Server {
     ) -> Result<UnsealAnswer, Unreachable> {
         // Owned bytes are written from where they are and wiped when the request is done; anything else leaves
         // a copy behind.
-        let body = Bytes::from_owner(body);
-        let sent = body.clone();
-        let (status, answer) = self.put(body, limit).await?;
-        let answer = Zeroizing::new(answer);
-        // Servers do not repeat a share; an error page of something between might, and its text goes to the log.
-        if repeats(&answer, &sent) {
-            return Ok(UnsealAnswer::parse(status, b"an answer that repeats the request"));
-        }
-        Ok(UnsealAnswer::parse(status, &answer))
+        self.put(Bytes::from_owner(body), limit).await
     }
 
-    /// `PUT sys/unseal` with a reset: drops all shares of the current round.
+    /// `PUT sys/unseal` with a reset: drops all shares of the current round. Its answer may repeat them as well.
     pub async fn reset(&self) -> Result<UnsealAnswer, Unreachable> {
-        let body = Bytes::from_static(br#"{"reset":true}"#);
-        let (status, body) = self.put(body, self.limit).await?;
-        Ok(UnsealAnswer::parse(status, &body))
+        self.put(Bytes::from_static(br#"{"reset":true}"#), self.limit).await
     }
 
     /// The life of the server that the last answer came from: the same as before if it cannot have restarted since.
@@ -91,15 +86,26 @@ impl Server {
         self.line.is_own().await
     }
 
-    async fn read(&self, path: &'static str) -> Result<(u16, Vec<u8>), Unreachable> {
-        let question = Question { method: Method::GET, path, body: None, harmless: true };
-        self.line.ask(&question, self.limit).await
+    async fn read<T>(
+        &self,
+        path: &'static str,
+        parse: impl Fn(&Answer) -> Option<T>,
+    ) -> Result<T, Unreachable> {
+        let question = Question { method: Method::GET, path, body: None, harmless: true, secret: false };
+        let read = |answer: &Answer| (parse(answer).ok_or_else(|| not_an_answer(answer)), true);
+        self.line.ask(&question, self.limit, read).await?
     }
 
-    async fn put(&self, body: Bytes, limit: Duration) -> Result<(u16, Vec<u8>), Unreachable> {
-        let path = unseal_answer::PATH;
-        let question = Question { method: Method::PUT, path, body: Some(body), harmless: false };
-        self.line.ask(&question, limit).await
+    async fn put(&self, body: Bytes, limit: Duration) -> Result<UnsealAnswer, Unreachable> {
+        let (path, sent) = (unseal_answer::PATH, body.clone());
+        let question =
+            Question { method: Method::PUT, path, body: Some(body), harmless: false, secret: true };
+        let read = |answer: &Answer| {
+            let parsed = UnsealAnswer::parse(answer.status, &answer.body, answer.hint);
+            // The libraries' buffers go with the connection: it is kept after an answer that is as it should be.
+            (parsed, matches!(parsed, UnsealAnswer::Status(_)) && !repeats(&answer.body, &sent))
+        };
+        self.line.ask(&question, limit, read).await
     }
 }
 
@@ -119,26 +125,18 @@ fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| !byte.is_ascii_hexdigit())
 }
 
-/// What an answer that is neither health nor seal status tells.
-fn not_an_answer(status: u16, body: &[u8]) -> Unreachable {
-    let refusal = Refusal::parse(status, body);
+/// What an answer tells that is neither health nor seal status, to a question that carried no secret.
+fn not_an_answer(answer: &Answer) -> Unreachable {
+    let status = answer.status;
+    if let Some(errors) = Errors::parse(&answer.body) {
+        return Unreachable::ServerError { status, text: Said::Text(ExternalText::new(errors.text())) };
+    }
+    let text = ExternalText::of_bytes(&answer.body);
     // Go's TLS listener says so in plain text; nginx and HAProxy in their own pages.
-    if status == 400 && refusal.text.contains("HTTP request") && refusal.text.contains("HTTPS") {
+    if status == 400 && text.has("http request") && text.has("https") {
         return Unreachable::HttpOnTlsPort;
     }
-    if refusal.from_server {
-        return Unreachable::ServerError { status, text: refusal.text };
-    }
-    Unreachable::NotVault { status, text: shorten(&refusal.text) }
-}
-
-/// Enough of a page to recognise it by.
-fn shorten(text: &str) -> String {
-    const ENOUGH: usize = 80;
-    match text.char_indices().nth(ENOUGH) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    Unreachable::NotVault { status, text: Said::Text(text) }
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! Why a node could not be asked: told apart, because each has another remedy.
 
 use super::peer::PeerRefusal;
+use super::refusal::LogHint;
 use crate::config::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
+use crate::external::ExternalText;
+use std::fmt;
 use std::time::Duration;
 
 /// Why no answer of the node's own came back.
@@ -17,7 +20,7 @@ pub enum Unreachable {
     Network(String),
     /// The name has no address.
     #[error("cannot resolve the name: {0}")]
-    Name(String),
+    Name(ExternalText),
     /// No answer within the limit.
     #[error("no answer within {}", humantime::format_duration(*.0))]
     Timeout(Duration),
@@ -38,24 +41,24 @@ pub enum Unreachable {
     NotVault {
         /// The status code.
         status: u16,
-        /// The beginning of what it said.
-        text: String,
+        /// What it said.
+        text: Said,
     },
     /// The server itself reports an error instead of its health.
     #[error("HTTP {status}: {text}")]
     ServerError {
         /// The status code.
         status: u16,
-        /// The server's words.
-        text: String,
+        /// What it said.
+        text: Said,
     },
     /// The answer was a redirect, which is never followed.
-    #[error("HTTP {status} redirect to {location}, not followed: shares go only to the node itself")]
+    #[error("HTTP {status} redirect{}, not followed: shares go only to the node itself", towards(.to.as_ref()))]
     Redirect {
         /// The status code.
         status: u16,
-        /// Where to.
-        location: String,
+        /// Scheme and host that it names. Never known where a secret was sent: 66 hex digits fit into two labels.
+        to: Option<ExternalText>,
     },
     /// The answer is larger than any of the API's.
     #[error("the answer is larger than {limit} bytes")]
@@ -68,7 +71,7 @@ pub enum Unreachable {
     HttpOnTlsPort,
     /// Bytes that are not HTTP came back.
     #[error("the port does not speak HTTP: {0}")]
-    NotHttp(String),
+    NotHttp(&'static str),
 }
 
 /// Why a TLS handshake failed.
@@ -82,14 +85,14 @@ pub enum TlsFailure {
     #[error("the server's certificate is not valid yet{0}")]
     NotYetValid(String),
     /// It is for other names.
-    #[error("the server's certificate is not for this name {0}")]
-    WrongName(String),
+    #[error("the server's certificate is not for this name{}", of_names(.0.as_ref()))]
+    WrongName(Option<ExternalText>),
     /// No authority that we trust signed it.
     #[error("the server's certificate is not signed by a CA that is trusted here")]
     UnknownCa,
     /// It is broken or forbidden in another way.
     #[error("the server's certificate was refused: {0}")]
-    BadCertificate(String),
+    BadCertificate(&'static str),
     /// It may be good, but its key is none of `pin_sha256`.
     #[error("the server's key is not one of pin_sha256: it is {found}")]
     PinMismatch {
@@ -103,20 +106,75 @@ pub enum TlsFailure {
     ClientCertificateWanted,
     /// The server does not accept the certificate that we showed.
     #[error("the server does not accept our client certificate: {0}")]
-    ClientCertificateRefused(String),
+    ClientCertificateRefused(&'static str),
     /// The port answers in plain HTTP (or another protocol): no TLS there.
     #[error("the port does not speak TLS")]
     NotTls,
     /// No TLS version or cipher in common.
     #[error("no TLS version or cipher suite in common: {0}")]
-    Incompatible(String),
+    Incompatible(&'static str),
     /// Anything else.
     #[error("TLS handshake failed: {0}")]
-    Other(String),
+    Other(&'static str),
 }
 
-fn excerpt(text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!(" ({text})") }
+/// What an answer said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// This.
+    Text(ExternalText),
+    /// It answered a request that carried a secret, which it may repeat: its text was dropped.
+    Withheld(LogHint),
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => text.fmt(f),
+            Self::Withheld(hint) => hint.fmt(f),
+        }
+    }
+}
+
+/// Enough of a page to recognise it by.
+fn excerpt(text: &Said) -> String {
+    const ENOUGH: usize = 80;
+    match text {
+        Said::Text(text) if text.is_empty() => String::new(),
+        Said::Text(text) => {
+            let text = text.to_string();
+            match text.char_indices().nth(ENOUGH) {
+                Some((end, _)) => format!(" ({}…)", text.get(..end).unwrap_or_default()),
+                None => format!(" ({text})"),
+            }
+        }
+        Said::Withheld(hint) => format!(" ({hint})"),
+    }
+}
+
+fn towards(to: Option<&ExternalText>) -> String {
+    to.map(|to| format!(" to {to}")).unwrap_or_default()
+}
+
+fn of_names(names: Option<&ExternalText>) -> String {
+    names.map(|names| format!(" {names}")).unwrap_or_default()
+}
+
+impl Unreachable {
+    /// The same without any text that the other end may have chosen: after a request that carried a secret.
+    #[must_use]
+    pub(super) fn without_text(self) -> Self {
+        match self {
+            Self::Redirect { status, .. } => Self::Redirect { status, to: None },
+            Self::Tls(TlsFailure::WrongName(_)) => TlsFailure::WrongName(None).into(),
+            // These are read from answers to questions without a secret alone.
+            Self::NotVault { status, text: Said::Text(_) }
+            | Self::ServerError { status, text: Said::Text(_) } => {
+                Self::NotVault { status, text: Said::Withheld(LogHint::now(None)) }
+            }
+            other => other,
+        }
+    }
 }
 
 impl Explain for Unreachable {

@@ -105,13 +105,14 @@ impl Announcer {
                 );
                 self.disturbance(Message::RoundDisturbed, &text);
             }
-            Event::RoundFailed { ours_alone: true, text } => {
-                let text = format!("{node}: the server refused a round of shares from here: {text}");
+            Event::RoundFailed { ours_alone: true, refusal } => {
+                let text = format!("{node}: the server refused a round of shares from here: {refusal}");
                 self.log(Level::WARN, Message::RoundDisturbed, None, &text);
             }
-            Event::RoundFailed { ours_alone: false, text } => {
-                let text =
-                    format!("{node}: an unseal round with others' shares in it failed: {text}; trying again");
+            Event::RoundFailed { ours_alone: false, refusal } => {
+                let text = format!(
+                    "{node}: an unseal round with others' shares in it failed: {refusal}; trying again"
+                );
                 self.disturbance(Message::RoundDisturbed, &text);
             }
             Event::FoundGoodShares { shares } => {

@@ -164,8 +164,14 @@ impl Daemon {
             Observation::Unreachable(_) => self.connected = false,
             _ => {}
         }
+        let state = match seen {
+            Observation::SealStatus(status) => Some(&status.state),
+            Observation::Answer(UnsealAnswer::Status(state)) => Some(state),
+            _ => None,
+        };
         match seen {
-            Observation::SealStatus(s) | Observation::Answer(UnsealAnswer::Status(s)) => {
+            Observation::SealStatus(_) | Observation::Answer(UnsealAnswer::Status(_)) => {
+                let s = state.unwrap();
                 self.may_submit =
                     s.sealed && s.initialized && s.takes_unseal_shares() && !s.migration && !s.removed;
                 self.seen_threshold = s.threshold;

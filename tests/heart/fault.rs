@@ -68,7 +68,7 @@ impl Fault {
             Self::Share(share) if model.up => drop(model.submit(share, now)),
             Self::RightShare(i) if model.up => {
                 let right = model.right();
-                drop(model.submit(right[i % right.len()], now));
+                let _ = model.submit(right[i % right.len()], now);
             }
             Self::StrangerReset if model.up => drop(model.reset()),
             Self::OperatorSeal => model.seal(),

@@ -4,7 +4,10 @@
 //! Shares are numbers: those of [`Model::right`] belong to the server, all others are somebody's garbage.
 
 use std::time::Duration;
-use vault_unseal::vault::{Health, Life, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
+use vault_unseal::external::ExternalText;
+use vault_unseal::vault::{
+    Health, Life, LogHint, Meaning, Nonce, Refusal, Role, SealState, SealStatus, UnsealAnswer,
+};
 
 /// What a raft join does to the server and its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -129,19 +132,19 @@ impl Model {
 
     pub(crate) fn seal_status(&self) -> SealStatus {
         let named = self.names_rounds && !self.parts.is_empty();
-        SealStatus {
-            seal_type: self.seal_type.to_owned(),
+        let state = SealState {
+            shamir: self.seal_type == "shamir",
             initialized: self.initialized,
             sealed: self.sealed,
             threshold: if self.initialized { self.threshold } else { 0 },
             total: if self.initialized { self.total } else { 0 },
             progress: self.parts.len(),
-            nonce: if named { format!("round-{}", self.rounds) } else { String::new() },
+            nonce: if named { Nonce::of(&format!("round-{}", self.rounds)) } else { Nonce::default() },
             recovery_seal: self.seal_type != "shamir",
             migration: self.migration,
             removed: self.removed,
-            version: None,
-        }
+        };
+        SealStatus { state, seal_type: ExternalText::new(self.seal_type), version: None }
     }
 
     pub(crate) fn submit(&mut self, share: usize, now: Duration) -> UnsealAnswer {
@@ -152,11 +155,11 @@ impl Model {
             return refused(Meaning::NotInitialized);
         }
         if !self.sealed {
-            return UnsealAnswer::Status(self.seal_status());
+            return UnsealAnswer::Status(self.seal_status().state);
         }
         if self.joining.is_some() {
             self.disturbed_joins += 1;
-            return UnsealAnswer::Status(self.seal_status());
+            return UnsealAnswer::Status(self.seal_status().state);
         }
         if self.migration {
             return refused(Meaning::Migrating);
@@ -179,7 +182,7 @@ impl Model {
                 None => self.sealed = false,
             }
         }
-        UnsealAnswer::Status(self.seal_status())
+        UnsealAnswer::Status(self.seal_status().state)
     }
 
     pub(crate) fn reset(&mut self) -> UnsealAnswer {
@@ -187,19 +190,15 @@ impl Model {
             return refused(Meaning::AlreadyUnsealed);
         }
         self.parts.clear();
-        UnsealAnswer::Status(self.seal_status())
+        UnsealAnswer::Status(self.seal_status().state)
     }
 }
 
 pub(crate) fn refused(meaning: Meaning) -> UnsealAnswer {
-    let (status, text) = match meaning {
-        Meaning::RoundFailed => (400, "cipher: message authentication failed"),
-        Meaning::NotInitialized => (400, "Vault is not initialized"),
-        Meaning::AlreadyUnsealed => (400, "vault is unsealed"),
-        Meaning::Migrating => (500, "migrate option not provided and seal migration is pending"),
-        Meaning::NoKeyring => (500, "crypto/aes: invalid key size 0"),
-        Meaning::Malformed => (400, "'key' must be a valid hex or base64 string"),
-        Meaning::Transient => (503, "overloaded"),
+    let status = match meaning {
+        Meaning::Migrating | Meaning::NoKeyring => 500,
+        Meaning::Transient => 503,
+        _ => 400,
     };
-    UnsealAnswer::Refused(Refusal { status, meaning, text: text.to_owned(), from_server: true })
+    UnsealAnswer::Refused(Refusal { status, meaning, from_server: true, hint: LogHint::default() })
 }

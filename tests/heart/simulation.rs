@@ -169,7 +169,7 @@ impl World {
             Phase::Asking { gives_up, served: false, .. } => self.arrive(who, gives_up),
             Phase::Asking { served: true, .. } => {
                 // The answer is written when the lock is free, and says what is true then.
-                let seen = Observation::Answer(UnsealAnswer::Status(self.model.seal_status()));
+                let seen = Observation::Answer(UnsealAnswer::Status(self.model.seal_status().state));
                 self.answer(who, self.now, seen);
             }
             Phase::Waiting(_) if daemon.told.is_some() => {

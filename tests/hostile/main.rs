@@ -9,6 +9,7 @@
 
 mod accounts;
 mod certificates;
+mod echoes;
 mod nonsense;
 mod privacy;
 mod recorded;

@@ -162,7 +162,7 @@ fn failures() -> Vec<Row> {
         Row::sealed(
             "wrong shares",
             fails(&error(400, DECRYPT)),
-            &["shares-rejected (unable to retrieve"],
+            &["shares-rejected (HTTP 400: the shares do not make this server's key)"],
             both,
         ),
         Row::sealed(
@@ -171,25 +171,25 @@ fn failures() -> Vec<Row> {
                 500,
                 "failed to decrypt encrypted stored keys: cipher: message authentication failed",
             )),
-            &["shares-rejected (failed to decrypt"],
+            &["shares-rejected (HTTP 500: the shares do not make this server's key)"],
             both,
         ),
         Row::sealed(
             "wrong shares, of old",
             fails(&error(500, "Unseal failed, invalid key")),
-            &["shares-rejected (Unseal failed"],
+            &["shares-rejected (HTTP 500: the shares do not make this server's key)"],
             both,
         ),
         Row::sealed(
             "shares that cannot be combined",
             fails(&error(400, "invalid key: failed to compute combined key: duplicate part detected")),
-            &["shares-rejected (invalid key: failed to compute"],
+            &["shares-rejected (HTTP 400: the shares do not make this server's key)"],
             both,
         ),
         Row::sealed(
             "a share that the server cannot read",
             vec![error(400, "'key' must be a valid hex or base64 string")],
-            &["shares-rejected ('key' must be"],
+            &["shares-rejected (HTTP 400: the server cannot read the share)"],
             "1",
         ),
         Row::sealed(
@@ -224,12 +224,12 @@ fn back_offs() -> Vec<Row> {
         row(
             "no keyring",
             error(500, "failed to create cipher: crypto/aes: invalid key size 0"),
-            &["sealed (HTTP 500: failed to create cipher", "unsealed (active)"],
+            &["sealed (HTTP 500: the server has no keyring", "unsealed (active)"],
         ),
         row(
             "sealed, it says",
             error(503, "Vault is sealed"),
-            &["sealed (HTTP 503: Vault is sealed)", "unsealed (active)"],
+            &["sealed (HTTP 503: unknown text: see the server's log at 20", "unsealed (active)"],
         ),
         row(
             "a proxy's page",
@@ -244,12 +244,12 @@ fn back_offs() -> Vec<Row> {
         row(
             "no reason given",
             Behaviour::json(502, &json!({"errors": []})),
-            &["sealed (HTTP 502: no reason given)", "unsealed (active)"],
+            &["sealed (HTTP 502: unknown text: see the server's log at 20", "unsealed (active)"],
         ),
         row(
             "an agent's listener",
             error(412, "missing \"X-Vault-Request\" header"),
-            &["sealed (HTTP 412: missing \"X-Vault-Request\" header)", "unsealed (active)"],
+            &["sealed (HTTP 412: unknown text: see the server's log at 20", "unsealed (active)"],
         ),
         row(
             "a closed connection",
@@ -336,7 +336,7 @@ fn who_holds_too_few_shares_does_not_reset_a_round_that_failed() {
     let shares = shares_of_nobody(2, 3);
     let home = Home::of_hostile(&server, &lines(&shares));
     let mut daemon = home.run();
-    daemon.wait_for_line("an unseal round with others' shares in it failed: unable to retrieve");
+    daemon.wait_for_line("an unseal round with others' shares in it failed: HTTP 400: the shares do not");
     daemon.wait_for_line("waiting-for-peers (2/3)");
     server.wait_for_more(SEAL_STATUS, 3);
     assert_eq!(server.submissions(), [shares.clone(), shares].concat(), "{}", daemon.output());

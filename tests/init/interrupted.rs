@@ -163,7 +163,7 @@ fn a_lost_answer_is_told_with_what_to_do() {
 }
 
 #[test]
-fn a_server_that_refuses_is_told_in_its_words() {
+fn server_that_refuses_is_told_without_its_words() {
     let server = crate::says(false, "shamir");
     let refusal = serde_json::json!({"errors": ["invalid seal configuration: threshold too large"]});
     server.on(INIT, [Behaviour::json(400, &refusal)]);

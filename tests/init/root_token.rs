@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use crate::support::hostile::{Behaviour, HEALTH};
 use crate::support::openbao::{Server, is_active};
-use crate::{document, home_of, init, is_as_in, looked_up, on_a_terminal, succeeds, text};
+use crate::{document, home_of, init, is_as_in, looked_up, on_a_terminal, run, says, succeeds, text};
 
 const PLAIN: [&str; 3] = ["--plain", "--output", "shares.json"];
 
@@ -63,4 +64,36 @@ fn revoked_it_is_dead_and_nothing_says_what_it_was() {
     assert_eq!(looked_up(&server, token), 403);
     assert!(!text(&output).contains(token));
     assert_eq!(proxy.submissions().len(), 3, "no more than needed");
+}
+
+#[test]
+fn server_that_repeats_the_token_in_its_refusal_is_not_quoted() {
+    let proxy = says(false, "shamir");
+    let keys = crate::support::home::shares_of_nobody(5, 3);
+    proxy.on(
+        crate::INIT,
+        [Behaviour::json(200, &serde_json::json!({"keys": keys, "root_token": "s.canary"}))],
+    );
+    let health = |sealed: bool| {
+        let known = serde_json::json!({"initialized": !sealed, "sealed": sealed, "standby": false});
+        Behaviour::json(299, &known)
+    };
+    for (path, verb) in [("PUT /v1/auth/token/revoke-self", "revoke"), ("PUT /v1/sys/wrapping/wrap", "wrap")]
+    {
+        for answer in [
+            Behaviour::json(500, &serde_json::json!({"errors": ["no such token: s.canary"]})),
+            Behaviour::json(299, &serde_json::json!({"data": "s.canary"})),
+            Behaviour::text(502, "text/html", "<html>s.canary</html>"),
+            Behaviour::redirect(307, "https://s.canary/s.canary"),
+            Behaviour::Raw(b"s.canary".to_vec()),
+        ] {
+            proxy.on(path, [answer]);
+            // Twice looked at before it is asked, unsealed afterwards.
+            proxy.on(HEALTH, [health(true), health(true), health(false)]);
+            let home = home_of(&proxy.url());
+            let document = [&PLAIN[..], &["--root-token", verb]].concat();
+            let said = text(&run(&mut init(&home, &document)));
+            assert!(said.starts_with("exit 1") && !said.contains("canary"), "{said}");
+        }
+    }
 }

@@ -6,11 +6,12 @@ use serde_json::json;
 
 use crate::are_root;
 use crate::needles::Needles;
-use crate::support::certs::Authority;
-use crate::support::home::{Home, lines, shares_of_nobody};
+use crate::support::certs::{Authority, Validity};
+use crate::support::home::{Home, lines, shares_of_nobody, trusting, unhex};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
 use crate::support::openbao::{Builder, Server, is_active};
-use crate::support::process::Daemon;
+use crate::support::process::{Daemon, run};
+use crate::support::{PATIENCE, poll};
 
 fn nothing() -> BTreeSet<String> {
     BTreeSet::new()
@@ -18,7 +19,10 @@ fn nothing() -> BTreeSet<String> {
 
 /// A sealed server of three shares that answers each like this. It tells its health once: there is one attempt.
 fn sealed_server(answer: impl IntoIterator<Item = Behaviour>) -> Hostile {
-    let server = Hostile::http();
+    sealed(Hostile::http(), answer)
+}
+
+fn sealed(server: Hostile, answer: impl IntoIterator<Item = Behaviour>) -> Hostile {
     let health = json!({"initialized": true, "sealed": true, "standby": true});
     let status = json!({"type": "shamir", "initialized": true, "sealed": true, "t": 3, "n": 5, "progress": 0,
                         "nonce": ""});
@@ -158,5 +162,128 @@ fn a_file_that_was_proved_at_the_start_or_at_a_reload_is_forgotten() {
     assert_eq!(needles.find_in_process(daemon.pid()), nothing());
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded");
+    assert_eq!(needles.find_in_process(daemon.pid()), nothing());
+}
+
+/// Answers that repeat what was sent, wherever there is room.
+fn echoes(share: &str) -> Vec<(&'static str, Behaviour)> {
+    let (upper, raw) = (share.to_uppercase(), unhex(share));
+    let answer = |head: String, body: &[u8]| Behaviour::Raw([head.as_bytes(), b"\r\n\r\n", body].concat());
+    let page = [format!("<pre>{share} {upper} ").as_bytes(), &raw[..]].concat();
+    let errors = json!({"errors": [format!("no such key: {share}")]}).to_string();
+    let status = json!({"type": share, "initialized": true, "sealed": false, "t": 3, "n": 5, "progress": 0,
+                        "nonce": share, "version": share, "cluster_name": upper});
+    let (length, long) = (page.len(), [&page[..], &vec![b' '; 70_000], &page].concat());
+    let chunked = "HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked";
+    vec![
+        (
+            "an error",
+            answer(format!("HTTP/1.1 500 Oops\r\nContent-Length: {}", errors.len()), errors.as_bytes()),
+        ),
+        (
+            "a page, without the end of the connection",
+            Behaviour::text(502, "text/html", &format!("{share} {upper}")),
+        ),
+        (
+            "a header and a page",
+            answer(format!("HTTP/1.1 500 {share}\r\nX: {upper}\r\nContent-Length: {length}"), &page),
+        ),
+        (
+            "trailers",
+            answer(chunked.to_owned(), format!("1;x={upper}\r\n \r\n0\r\nX: {share}\r\n\r\n").as_bytes()),
+        ),
+        ("early hints", answer(format!("HTTP/1.1 103 Early\r\nLink: {share}"), b"HTTP/1.1 500 Oops\r\n\r\n")),
+        ("a redirect", Behaviour::redirect(307, &format!("https://{share}.example/{upper}"))),
+        ("half an answer", answer("HTTP/1.1 200 OK\r\nContent-Length: 60000".to_owned(), &page)),
+        ("too long an answer", answer(format!("HTTP/1.1 200 OK\r\nContent-Length: {}", long.len()), &long)),
+        ("no header", answer(format!("HTTP/1.1 200 OK\r\n{share}\0: {upper}"), b"")),
+        ("no HTTP", Behaviour::Raw(page.clone())),
+        ("a seal status", Behaviour::json(200, &status)),
+        (
+            "an answer without an end",
+            Behaviour::RawThenStall(
+                [b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", &page[..]].concat(),
+            ),
+        ),
+    ]
+}
+
+fn forgets_echoes(server: impl Fn() -> Hostile, tls: &str) {
+    if !are_root() {
+        return;
+    }
+    let shares = shares_of_nobody(5, 3);
+    for (what, answer) in echoes(&shares[0]) {
+        let server = sealed(server(), [answer]);
+        let home = Home::new();
+        home.shares(&lines(&shares));
+        home.configure(&[&server.url()], &format!("request_timeout = \"1s\"\n{tls}"));
+        let daemon = home.run();
+        server.wait_for(UNSEAL, 1);
+        // Asked again: the answer was dealt with.
+        server.wait_for(HEALTH, 2);
+        assert_eq!(Needles::of_hex(&shares).find_in_process(daemon.pid()), nothing(), "{what}");
+    }
+}
+
+#[test]
+fn answer_that_repeats_the_share_is_forgotten() {
+    forgets_echoes(Hostile::http, "");
+}
+
+#[test]
+fn answer_that_repeats_the_share_over_tls_is_forgotten() {
+    let authority = Authority::new("Private CA");
+    let directory = tempfile::tempdir().unwrap();
+    let ca = authority.write(directory.path(), "ca.crt");
+    let certificate = authority.issue(&["127.0.0.1"], Validity::Now);
+    forgets_echoes(|| Hostile::tls(&certificate), &trusting(&ca));
+}
+
+/// Its own body is in use until the shares are stored; a header that came with it is in the libraries' buffers alone.
+#[test]
+fn buffers_of_the_answer_to_init_are_wiped() {
+    if !are_root() {
+        return;
+    }
+    let (shares, needle) = (shares_of_nobody(5, 3), shares_of_nobody(1, 1));
+    let server = Hostile::http();
+    let status = json!({"type": "shamir", "initialized": false, "sealed": true, "t": 0, "n": 0, "progress": 0,
+                        "nonce": ""});
+    server
+        .on(HEALTH, [Behaviour::json(299, &json!({"initialized": false, "sealed": true, "standby": true}))]);
+    server.on(SEAL_STATUS, [Behaviour::json(200, &status)]);
+    let body = json!({"keys": shares, "root_token": "s.abcdefghijklmnop"}).to_string().into_bytes();
+    let headers = vec![("X-Echo".to_owned(), needle[0].clone())];
+    server.on("PUT /v1/sys/init", [Behaviour::Answer { status: 200, headers, body }]);
+    // The first share for the revocation of the token: there it waits.
+    server.on(UNSEAL, [Behaviour::Stall]);
+    let home = Home::new();
+    home.configure(&[&server.url()], "");
+    let arguments = ["init", "--plain", "--output", "out.json", "--root-token", "revoke"];
+    let process = Daemon::start(&mut home.command(&arguments));
+    server.wait_for(UNSEAL, 1);
+    assert_ne!(Needles::of_hex(&shares).find_in_process(process.pid()), nothing(), "the shares are in use");
+    assert_eq!(Needles::of_hex(&needle).find_in_process(process.pid()), nothing());
+}
+
+#[test]
+fn answer_that_repeats_the_share_is_forgotten_when_somebody_cuts_it_short() {
+    if !are_root() {
+        return;
+    }
+    let shares = shares_of_nobody(5, 3);
+    let half = format!("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n<pre>{}", shares[0].to_uppercase());
+    let server = sealed_server([Behaviour::RawThenStall(half.into_bytes())]);
+    let home = Home::of_hostile(&server, &lines(&shares));
+    std::fs::create_dir(home.path("run")).unwrap();
+    let daemon = Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")));
+    let needles = Needles::of_hex(&shares);
+    let echo = |found: &String| found.starts_with("share 1 in upper-case hex");
+    let arrived = || needles.find_in_process(daemon.pid()).iter().any(echo).then_some(());
+    assert!(poll(PATIENCE, arrived).is_some(), "half an answer arrives");
+    let hold = run(home.command(&["hold", "--all"]).arg("--socket").arg(home.path("run/control.sock")));
+    assert!(hold.status.success(), "{}", String::from_utf8_lossy(&hold.stderr));
+    server.wait_for(HEALTH, 2);
     assert_eq!(needles.find_in_process(daemon.pid()), nothing());
 }

@@ -18,7 +18,7 @@ fn with_wrong_shares() -> (Server, Vec<String>, Hostile, Home) {
 fn shares_of_another_server_are_tried_twice_and_replaced_without_a_restart() {
     let (server, right, proxy, home) = with_wrong_shares();
     let mut daemon = home.run();
-    daemon.wait_for_line("shares-rejected (unable to retrieve stored keys");
+    daemon.wait_for_line("shares-rejected (HTTP 400: the shares do not make this server's key");
     proxy.wait_for_more(HEALTH, 3);
     let sent = proxy.submissions();
     let (resets, keys) = (sent.iter().filter(|sent| *sent == "reset").count(), sent.len());

@@ -35,7 +35,7 @@ fn rejected_shares() {
     daemon.wait_for_line("shares-rejected (");
     let url = server.url();
     let (reason, advice) =
-        ("unable to retrieve stored keys: invalid key: ", "These shares belong to another server, or ");
+        ("HTTP 400: the shares do not make this server's key", "These shares belong to another server, or ");
     let shown = told(&home, &["status"]).1;
     assert!(shown.contains(&format!("{url}   shares-rejected")), "{shown}");
     assert!(shown.contains(&format!("\n{url}: {reason}")), "{shown}");

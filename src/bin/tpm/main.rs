@@ -22,6 +22,7 @@ mod structures;
 
 use arguments::{Arguments, Verb};
 use failure::Failure;
+use std::alloc::System;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -29,6 +30,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use vault_unseal::shares::tpm::{TEXT_LIMIT, TpmTrouble};
 use zeroize::Zeroizing;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Wipes what is freed. What libtss2 frees is its own affair.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// How long a TPM may say that it is busy, or full of others' sessions and keys, before that is the answer.
 const PATIENCE: Duration = Duration::from_secs(4);

@@ -165,7 +165,7 @@ fn node(target: &Target, look: &Look, findings: &mut Findings) {
         State::Unreachable { cause } => (Severity::Problem, cause.kind()),
         _ => (Severity::Problem, look.state.word()),
     };
-    let version = look.health.as_ref().and_then(|health| health.version.as_deref());
+    let version = look.health.as_ref().and_then(|health| health.version.as_ref());
     let message = match version {
         Some(version) => format!("{}, version {version}", phrase(&look.state)),
         None => phrase(&look.state),

@@ -89,7 +89,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
             Err(trouble) => return fail(&trouble, Exit::Usage),
         };
         let work = Work { request: &request, ground: &ground, json: options.json, resumed: options.resume };
-        let done = if options.resume { work.resume().await } else { work.begin().await };
+        let done = if options.resume { work.resume().await } else { Box::pin(work.begin()).await };
         done.unwrap_or_else(|trouble| fail(&trouble, Exit::Failed))
     });
     runtime.shutdown_background();

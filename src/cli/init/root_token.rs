@@ -56,7 +56,7 @@ async fn unseal(ground: &Ground, shares: &ShareSet, threshold: u8) -> Result<(),
         match server.submit(body, limit).await {
             Ok(UnsealAnswer::Status(status)) if !status.sealed => break,
             Ok(UnsealAnswer::Status(_)) => {}
-            Ok(UnsealAnswer::Refused(refusal)) => return Err(failed(refusal.text)),
+            Ok(UnsealAnswer::Refused(refusal)) => return Err(failed(refusal.to_string())),
             Err(cause) => return Err(failed(cause.to_string())),
         }
     }

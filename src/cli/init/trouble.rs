@@ -3,7 +3,7 @@
 use crate::config::{AddressError, Discovery, NodeAddress};
 use crate::discovery::LookupError;
 use crate::explain::Explain;
-use crate::external::error;
+use crate::external::{ExternalText, error};
 use crate::shares::home::HomeError;
 use crate::shares::offline::OfflineError;
 use crate::shares::rescue::RescueError;
@@ -35,7 +35,7 @@ pub(super) enum Trouble {
     #[error("{node} is initialised already")]
     Initialised { node: NodeAddress },
     #[error("{node} unseals itself ({seal_type}): it has no shares to give")]
-    ForeignSeal { node: NodeAddress, seal_type: String },
+    ForeignSeal { node: NodeAddress, seal_type: ExternalText },
     #[error("{node}, of the same cluster, is initialised already (it is {state}): {meant} must join it")]
     InitialisedPeer { node: NodeAddress, meant: NodeAddress, state: &'static str },
     #[error("{node}, of the same cluster, cannot be asked whether it is initialised already: {cause}")]
@@ -54,7 +54,7 @@ pub(super) enum Trouble {
     Offline(#[from] OfflineError),
     #[error(transparent)]
     Rescue(#[from] RescueError),
-    #[error("{node} refuses to be initialised: HTTP {}: {}", .refusal.status, .refusal.text)]
+    #[error("{node} refuses to be initialised: {refusal}")]
     Refused { node: NodeAddress, refusal: Refusal },
     #[error("the answer of {node} is lost ({cause}); {}", now(.initialised.as_ref()))]
     Lost { node: NodeAddress, cause: Unreachable, initialised: Option<bool> },

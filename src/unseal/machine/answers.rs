@@ -2,15 +2,15 @@
 
 use super::Machine;
 use crate::unseal::round::Round;
-use crate::unseal::{Action, Event, Moment, State, Step};
-use crate::vault::{Meaning, Refusal, SealStatus, Unreachable};
+use crate::unseal::{Action, Delay, Event, Moment, State, Step};
+use crate::vault::{Meaning, Refusal, SealState};
 
 impl Machine {
     /// An answer 200.
-    pub(super) fn accepted(&mut self, now: Moment, status: &SealStatus) -> Step {
+    pub(super) fn accepted(&mut self, now: Moment, status: &SealState) -> Step {
         self.pacing.answered();
         self.pacing.server_is_well();
-        if let Some(step) = self.hands_off(status) {
+        if let Some(step) = self.hands_off(status, None) {
             return step;
         }
         if !status.sealed {
@@ -22,7 +22,7 @@ impl Machine {
         if status.threshold != attempt.threshold {
             // Rekeyed, or another server: our plan is for another threshold.
             self.abandon();
-            return self.again("the server changed its threshold".to_owned());
+            return self.again(Delay::because("the server changed its threshold"));
         }
         if let Action::Submit { share, .. } = self.last {
             if status.progress == 0 {
@@ -44,20 +44,21 @@ impl Machine {
     pub(super) fn refused(&mut self, now: Moment, refusal: Refusal) -> Step {
         self.pacing.answered();
         match refusal.meaning {
-            Meaning::RoundFailed => self.round_failed(now, refusal.text),
-            Meaning::Malformed => self.reject(now, refusal.text),
+            Meaning::RoundFailed => self.round_failed(now, refusal),
+            Meaning::Malformed => self.reject(now, refusal.to_string()),
             Meaning::NotInitialized => self.uninitialized(),
             Meaning::AlreadyUnsealed => self.done(),
             Meaning::Migrating => self.leave_alone(State::Migrating),
-            Meaning::NoKeyring | Meaning::Transient => self.trouble(now, refusal),
+            Meaning::NoKeyring | Meaning::PermissionDenied | Meaning::Initialized | Meaning::Transient => {
+                self.trouble(now, refusal)
+            }
         }
     }
 
     /// An error that says nothing of our shares and that only time can mend.
     fn trouble(&mut self, now: Moment, refusal: Refusal) -> Step {
-        let Refusal { status, text, from_server, .. } = refusal;
         // What a proxy says is no word of the server's.
-        let proxy = (!from_server).then(|| Unreachable::NotVault { status, text: text.clone() });
+        let proxy = (!refusal.from_server).then(|| refusal.unreachable());
         if let Some(step) = proxy.as_ref().and_then(|cause| self.silence(now, cause)) {
             return step;
         }
@@ -65,7 +66,7 @@ impl Machine {
         self.abandon();
         self.state = Some(match proxy {
             Some(cause) => State::Unreachable { cause },
-            None => State::Sealed { delay: Some(format!("HTTP {status}: {text}")) },
+            None => State::Sealed { delay: Some(Delay::Refused(refusal)) },
         });
         let pause = self.pacing.server();
         self.after(pause, Action::AskHealth)

@@ -3,7 +3,7 @@
 
 use super::Machine;
 use crate::unseal::attempt::Attempt;
-use crate::unseal::{Action, Moment, State, Step, pacing};
+use crate::unseal::{Action, Delay, Moment, State, Step, pacing};
 use crate::vault::{Life, Unreachable};
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ impl Machine {
             return None;
         }
         if !matches!(self.state, Some(State::Joining)) {
-            let delay = "the answer to the last share was lost, its outcome is awaited".to_owned();
+            let delay = Delay::because("the answer to the last share was lost, its outcome is awaited");
             self.state = Some(State::Sealed { delay: Some(delay) });
         }
         Some(self.after(self.pacing.joining().min(until.saturating_sub(now)), Action::AskHealth))

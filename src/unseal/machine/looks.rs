@@ -1,8 +1,9 @@
 //! What looking at the server shows: its health, its seal status, or nothing.
 
 use super::Machine;
-use crate::unseal::{Action, Hold, Moment, State, Step};
-use crate::vault::{Health, Life, SealStatus, Unreachable};
+use crate::external::ExternalText;
+use crate::unseal::{Action, Delay, Hold, Moment, State, Step};
+use crate::vault::{Health, Life, SealState, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
 const MOST_SHARES: usize = 255;
@@ -78,9 +79,9 @@ impl Machine {
         self.at_once(Action::ReadSealStatus)
     }
 
-    pub(super) fn seal_status(&mut self, now: Moment, status: SealStatus) -> Step {
+    pub(super) fn seal_status(&mut self, now: Moment, status: &SealStatus) -> Step {
         self.pacing.answered();
-        if let Some(step) = self.hands_off(&status) {
+        if let Some(step) = self.hands_off(status, Some(&status.seal_type)) {
             return step;
         }
         if !status.sealed {
@@ -93,7 +94,7 @@ impl Machine {
             let pause = self.pacing.settle();
             return self.after(pause, Action::AskHealth);
         }
-        if let Some(step) = self.doubt_again(now, &status).or_else(|| self.keep_waiting(now, &status)) {
+        if let Some(step) = self.doubt_again(now, status).or_else(|| self.keep_waiting(now, status)) {
             return step;
         }
         if !matches!(
@@ -107,7 +108,7 @@ impl Machine {
             // Read again after it: what a round looked like before the pause says nothing of it then.
             return self.after(pause, Action::ReadSealStatus);
         }
-        self.begin_round(now, status)
+        self.begin_round(now, status.state)
     }
 
     fn held(&mut self, hold: Hold, unsealed: bool) -> Step {
@@ -134,8 +135,8 @@ impl Machine {
         self.after(self.pacing.pace.poll_interval, Action::AskHealth)
     }
 
-    /// States in which a server is none of our business, from a seal status.
-    pub(super) fn hands_off(&mut self, status: &SealStatus) -> Option<Step> {
+    /// States in which a server is none of our business, from a seal status and the type that it names.
+    pub(super) fn hands_off(&mut self, status: &SealState, seal_type: Option<&ExternalText>) -> Option<Step> {
         if status.removed {
             Some(self.leave_alone(State::Removed))
         } else if !status.initialized || (status.sealed && status.threshold == 0) {
@@ -146,10 +147,10 @@ impl Machine {
             // First: a move away from Shamir has the new seal's type already.
             Some(self.leave_alone(State::Migrating))
         } else if !status.takes_unseal_shares() {
-            Some(self.leave_alone(State::ForeignSeal { seal_type: status.seal_type.clone() }))
+            Some(self.leave_alone(State::ForeignSeal { seal_type: seal_type.cloned() }))
         } else if status.threshold > MOST_SHARES {
-            let delay = format!("the server asks for {} shares, more than can exist", status.threshold);
-            Some(self.leave_alone(State::Sealed { delay: Some(delay) }))
+            let why = format!("the server asks for {} shares, more than can exist", status.threshold);
+            Some(self.leave_alone(State::Sealed { delay: Some(Delay::because(why)) }))
         } else {
             None
         }
@@ -157,8 +158,8 @@ impl Machine {
 
     /// A sealed server that is another cluster's: our shares are nothing to it.
     pub(super) fn leave_outsider_alone(&mut self) -> Option<Step> {
-        let delay = self.outsider.clone()?;
-        Some(self.leave_alone(State::Sealed { delay: Some(delay) }))
+        let why = self.outsider.clone()?;
+        Some(self.leave_alone(State::Sealed { delay: Some(Delay::because(why)) }))
     }
 
     pub(super) fn leave_alone(&mut self, state: State) -> Step {

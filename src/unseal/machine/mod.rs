@@ -12,7 +12,7 @@ use super::hold::Wishes;
 use super::pacing::Pacing;
 use super::{Action, Event, Hold, Moment, Observation, State, Step};
 use crate::config::{OnOperatorSeal, Pace};
-use crate::vault::{Life, SealStatus, UnsealAnswer};
+use crate::vault::{Life, SealState, UnsealAnswer};
 use joining::Patience;
 use std::time::Duration;
 use verdict::Rejection;
@@ -27,7 +27,7 @@ pub struct Machine {
     /// When it is carried out.
     due: Moment,
     /// The seal status that the next attempt builds on.
-    found: Option<SealStatus>,
+    found: Option<SealState>,
     attempt: Option<Attempt>,
     /// While it lasts nothing is submitted: a complete round may still bear fruit.
     patience: Option<Patience>,
@@ -162,7 +162,7 @@ impl Machine {
         match seen {
             Observation::Unreachable(cause) => self.unreachable(now, cause),
             Observation::Health(health, life) => self.health(now, &health, life),
-            Observation::SealStatus(status) => self.seal_status(now, status),
+            Observation::SealStatus(status) => self.seal_status(now, &status),
             Observation::Shares(holding) => self.shares(now, holding),
             Observation::Misfit(misfit) => self.misfit(now, &misfit),
             Observation::SharesUnavailable { kind, text, advice } => {

@@ -1,8 +1,8 @@
 //! Fewer shares than needed: ours are in, the rest is for others to give.
 
 use super::Machine;
-use crate::unseal::{Action, Event, Moment, State, Step};
-use crate::vault::SealStatus;
+use crate::unseal::{Action, Delay, Event, Moment, State, Step};
+use crate::vault::SealState;
 
 impl Machine {
     /// All that we hold is in.
@@ -18,7 +18,7 @@ impl Machine {
     }
 
     /// Follows the round that our shares wait in; `None` when we do not wait, or wait no longer.
-    pub(super) fn keep_waiting(&mut self, now: Moment, status: &SealStatus) -> Option<Step> {
+    pub(super) fn keep_waiting(&mut self, now: Moment, status: &SealState) -> Option<Step> {
         let attempt = self.attempt.as_mut().filter(|attempt| attempt.waiting)?;
         let same_plan = status.threshold == attempt.threshold;
         if same_plan && attempt.round.goes_on(status) {
@@ -29,7 +29,7 @@ impl Machine {
             if nameless && now >= self.offer_again_at {
                 // Another round may have taken the place of ours unseen; a share that is in does no harm.
                 self.abandon();
-                self.found = Some(status.clone());
+                self.found = Some(*status);
                 return Some(self.at_once(Action::LoadShares(status.scheme())));
             }
             return Some(self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus));
@@ -41,7 +41,7 @@ impl Machine {
         }
         self.abandon();
         self.events.push(Event::RoundLost);
-        self.state = Some(State::Sealed { delay: Some("the unseal round was lost".to_owned()) });
+        self.state = Some(State::Sealed { delay: Some(Delay::because("the unseal round was lost")) });
         None
     }
 

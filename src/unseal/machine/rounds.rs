@@ -1,15 +1,14 @@
 //! Rounds: which share goes in next, and when a round begins, ends and is torn.
 
 use super::Machine;
-use super::verdict::failed;
 use crate::unseal::attempt::{Attempt, Next};
 use crate::unseal::round::Round;
-use crate::unseal::{Action, Event, Holding, Moment, State, Step};
-use crate::vault::SealStatus;
+use crate::unseal::{Action, Delay, Event, Holding, Moment, State, Step};
+use crate::vault::{Refusal, SealState};
 
 impl Machine {
     /// A turn was granted: a round on top of `status`, with the shares in hand or those of the source.
-    pub(super) fn begin_round(&mut self, now: Moment, status: SealStatus) -> Step {
+    pub(super) fn begin_round(&mut self, now: Moment, status: SealState) -> Step {
         if let Some(attempt) = self.attempt.as_mut().filter(|a| a.threshold == status.threshold) {
             attempt.begin(Round::found(&status));
             self.show_progress(status.progress, status.threshold);
@@ -53,13 +52,13 @@ impl Machine {
             Next::AllIn if !attempt.full_custody() => self.wait_for_peers(now),
             Next::AllIn | Next::TornTooOften => {
                 attempt.disturb();
-                self.again("others disturb the unseal round".to_owned())
+                self.again(Delay::because("others disturb the unseal round"))
             }
         }
     }
 
     /// A complete round was refused: all its shares are gone, whoever's they were.
-    pub(super) fn round_failed(&mut self, now: Moment, text: String) -> Step {
+    pub(super) fn round_failed(&mut self, now: Moment, refusal: Refusal) -> Step {
         let Some(attempt) = self.attempt.as_mut() else {
             return self.at_once(Action::AskHealth);
         };
@@ -72,11 +71,11 @@ impl Machine {
                 ours: attempt.round.ours().saturating_add(1),
             });
         }
-        self.events.push(Event::RoundFailed { ours_alone, text: text.clone() });
+        self.events.push(Event::RoundFailed { ours_alone, refusal });
         if ours_alone && !attempt.failed_alone() {
-            return self.doubt(now, text);
+            return self.doubt(now, refusal);
         }
-        let delay = failed(&text);
+        let delay = Delay::RoundFailed(refusal);
         if !full_custody {
             self.abandon();
             return self.again(delay);
@@ -85,14 +84,14 @@ impl Machine {
     }
 
     /// Resets the round when it is our turn, and begins another.
-    pub(super) fn clear_round(&mut self, now: Moment, delay: String) -> Step {
+    pub(super) fn clear_round(&mut self, now: Moment, delay: Delay) -> Step {
         self.state = Some(State::Sealed { delay: Some(delay) });
         let pause = self.pacing.book(now);
         self.after(pause, Action::Reset)
     }
 
     /// The round came to nothing, through no proven fault of our shares: look again, then start over.
-    pub(super) fn again(&mut self, delay: String) -> Step {
+    pub(super) fn again(&mut self, delay: Delay) -> Step {
         self.state = Some(State::Sealed { delay: Some(delay) });
         self.at_once(Action::ReadSealStatus)
     }

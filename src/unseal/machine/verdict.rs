@@ -4,8 +4,8 @@ use super::Machine;
 use crate::explain::Explain;
 use crate::shares::Misfit;
 use crate::unseal::attempt::Doubt;
-use crate::unseal::{Action, Moment, State, Step, pacing};
-use crate::vault::SealStatus;
+use crate::unseal::{Action, Delay, Moment, State, Step, pacing};
+use crate::vault::{Refusal, SealState};
 use std::time::Duration;
 
 /// What becomes of a share source that was mended.
@@ -39,32 +39,36 @@ struct Verdict {
 
 impl Machine {
     /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
-    pub(super) fn doubt(&mut self, now: Moment, text: String) -> Step {
-        self.state = Some(State::Sealed { delay: Some(failed(&text)) });
+    pub(super) fn doubt(&mut self, now: Moment, refusal: Refusal) -> Step {
+        self.state = Some(State::Sealed { delay: Some(Delay::RoundFailed(refusal)) });
         if let Some(attempt) = self.attempt.as_mut() {
-            attempt.doubt = Some(Doubt { text, looks: LOOKS, until: now.saturating_add(DOUBT) });
+            attempt.doubt = Some(Doubt { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) });
         }
         self.at_once(Action::ReadSealStatus)
     }
 
     /// A look at the server before the verdict; `None` where none is due.
-    pub(super) fn doubt_again(&mut self, now: Moment, status: &SealStatus) -> Option<Step> {
+    pub(super) fn doubt_again(&mut self, now: Moment, status: &SealState) -> Option<Step> {
         let attempt = self.attempt.as_mut()?;
-        let Doubt { text, looks, until } = attempt.doubt.take()?;
+        let Doubt { refusal, looks, until } = attempt.doubt.take()?;
         if status.progress > 0 || status.threshold != attempt.threshold {
             attempt.disturb();
-            return Some(self.clear_round(now, failed(&text)));
+            return Some(self.clear_round(now, Delay::RoundFailed(refusal)));
         }
         let Some(looks) = looks.checked_sub(1).filter(|_| now < until) else {
             let proved = attempt.calm();
-            return Some(if proved { self.reject(now, text) } else { self.clear_round(now, failed(&text)) });
+            return Some(if proved {
+                self.reject(now, refusal.to_string())
+            } else {
+                self.clear_round(now, Delay::RoundFailed(refusal))
+            });
         };
-        attempt.doubt = Some(Doubt { text, looks, until });
+        attempt.doubt = Some(Doubt { refusal, looks, until });
         let pause = self.pacing.doubt();
         Some(self.after(pause, Action::ReadSealStatus))
     }
 
-    /// The server refused them: `text` is its word.
+    /// The server refused them: `text` is what it said.
     pub(super) fn reject(&mut self, now: Moment, text: String) -> Step {
         let times = self.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
         let verdict = Verdict { kind: "shares-refused", text, advice: None };
@@ -116,9 +120,4 @@ impl Verdict {
         let Self { kind, text, advice } = self.clone();
         State::SharesRejected { kind, text, advice }
     }
-}
-
-/// Why a server is sealed whose round failed.
-pub(super) fn failed(text: &str) -> String {
-    format!("a round failed: {text}")
 }

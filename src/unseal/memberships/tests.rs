@@ -24,7 +24,7 @@ fn address(node: char) -> NodeAddress {
 }
 
 fn shows(id: &str) -> Membership {
-    Membership { id: id.to_owned(), name: None }
+    Membership { id: ExternalText::new(id), name: None }
 }
 
 /// Clusters `home` with the nodes a, b and c in this order, and `cabin` with n.
@@ -53,7 +53,7 @@ fn outsiders(memberships: &Memberships) -> Vec<String> {
     let nodes = [("home", 'a'), ("home", 'b'), ("home", 'c'), ("cabin", 'n')];
     let found = nodes.into_iter().filter_map(|(cluster, node)| {
         let Outsider { shows, own, of } = memberships.outsider(cluster, &address(node))?;
-        let own = own.map_or("-".to_owned(), |own| own.id);
+        let own = own.map_or("-".to_owned(), |own| own.id.to_string());
         Some(format!("{node} {} {own} {}", shows.id, of.as_deref().unwrap_or("-")))
     });
     found.collect()

@@ -74,7 +74,8 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 // The recorded tables are of machines with the usual byte order.
-#[cfg(all(test, target_endian = "little"))]
+#[cfg(test)]
+#[cfg(target_endian = "little")]
 mod tests {
     use super::*;
 

@@ -1,7 +1,8 @@
 //! `PUT /v1/sys/init`: gives a server its keys, once in its life.
 
+use super::Server;
 use super::secret::{NoAnswer, Question};
-use super::{Server, not_an_answer};
+use crate::vault::connection::Answer;
 use crate::vault::{Refusal, Unreachable};
 use hyper::Method;
 use std::time::Duration;
@@ -38,17 +39,14 @@ impl Server {
         let body = Zeroizing::new(body.into_bytes());
         let question = Question { method: Method::PUT, path: PATH, token: None, headers: &[], body };
         match self.ask_once(question, limit).await {
-            Ok((200, answer)) => Ok(answer),
-            Ok((status, answer)) => {
-                let refusal = Refusal::parse(status, &answer);
+            Ok(Answer { status: 200, body, .. }) => Ok(body),
+            Ok(Answer { status, body, hint, .. }) => {
+                let refusal = Refusal::parse(status, &body, hint);
                 // An error page of something between, or of a server that failed on the way, says little.
                 if refusal.from_server && (400..500).contains(&status) {
                     return Err(InitFailure::Refused(refusal));
                 }
-                Err(InitFailure::Lost {
-                    cause: not_an_answer(status, &answer),
-                    partial: Zeroizing::default(),
-                })
+                Err(InitFailure::Lost { cause: refusal.unreachable(), partial: Zeroizing::default() })
             }
             Err(NoAnswer::NotSent(cause)) => Err(InitFailure::NotSent(cause)),
             Err(NoAnswer::Lost { cause, partial }) => Err(InitFailure::Lost { cause, partial }),

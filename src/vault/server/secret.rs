@@ -40,12 +40,8 @@ impl From<NoAnswer> for Unreachable {
 
 impl Server {
     /// Asks once, and never again by itself. The answer is in memory that wipes itself and never had to grow; what the
-    /// HTTP and TLS libraries read it through is theirs, and goes with the process.
-    pub(super) async fn ask_once(
-        &self,
-        question: Question<'_>,
-        limit: Duration,
-    ) -> Result<(u16, Zeroizing<Vec<u8>>), NoAnswer> {
+    /// HTTP and TLS libraries read it through is freed with the connection, which wipes it (`main.rs`).
+    pub(super) async fn ask_once(&self, question: Question<'_>, limit: Duration) -> Result<Answer, NoAnswer> {
         let mut headers = HeaderMap::new();
         for (name, value) in question.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -59,19 +55,17 @@ impl Server {
             }
         }
         let body = Some(Bytes::from_owner(question.body));
-        let asked = line::Question { method: question.method, path: question.path, body, harmless: false };
-        let mut answer = Answer { status: 0, body: Vec::with_capacity(BODY_LIMIT), last: false };
+        let Question { method, path, .. } = question;
+        let asked = line::Question { method, path, body, harmless: false, secret: true };
+        let mut answer = Answer::with_capacity(BODY_LIMIT);
         let outcome = tokio::time::timeout(limit, self.line.ask_once(&asked, headers, &mut answer)).await;
         let outcome = outcome.unwrap_or(Err((Unreachable::Timeout(limit), true)));
-        let (status, mut body) = (answer.status, Zeroizing::new(answer.body));
         match outcome {
-            Ok(()) => Ok((status, body)),
+            Ok(()) => Ok(answer),
             Err((cause, false)) => Err(NoAnswer::NotSent(cause)),
             Err((cause, true)) => {
-                if status != 200 {
-                    body.clear();
-                }
-                Err(NoAnswer::Lost { cause, partial: body })
+                let partial = if answer.status == 200 { answer.body } else { Zeroizing::default() };
+                Err(NoAnswer::Lost { cause, partial })
             }
         }
     }

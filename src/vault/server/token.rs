@@ -2,6 +2,7 @@
 
 use super::Server;
 use super::secret::Question;
+use crate::vault::connection::Answer;
 use crate::vault::{Refusal, Unreachable};
 use hyper::Method;
 use secrecy::{SecretBox, SecretString};
@@ -20,8 +21,11 @@ pub enum TokenFailure {
     #[error("{0}")]
     Unreachable(Unreachable),
     /// It refused.
-    #[error("the server refuses: HTTP {}: {}", .0.status, .0.text)]
+    #[error("the server refuses: {0}")]
     Refused(Refusal),
+    /// It was to wrap the token.
+    #[error("no wrapping token is in the server's answer")]
+    NotWrapped,
 }
 
 #[derive(Deserialize)]
@@ -50,7 +54,7 @@ impl Server {
         match wrapped {
             // In a box of its final size, which is not moved.
             Some(wrapped) => Ok(SecretBox::new(Box::from(wrapped.wrap_info.token))),
-            None => Err(TokenFailure::Refused(Refusal::parse(200, b"an answer without a wrapping token"))),
+            None => Err(TokenFailure::NotWrapped),
         }
     }
 
@@ -68,8 +72,10 @@ impl Server {
     ) -> Result<Zeroizing<Vec<u8>>, TokenFailure> {
         let question = Question { method: Method::PUT, path, token: Some(token), headers, body };
         match self.ask_once(question, self.limit).await {
-            Ok((200 | 204, answer)) => Ok(answer),
-            Ok((status, answer)) => Err(TokenFailure::Refused(Refusal::parse(status, &answer))),
+            Ok(Answer { status: 200 | 204, body, .. }) => Ok(body),
+            Ok(Answer { status, body, hint, .. }) => {
+                Err(TokenFailure::Refused(Refusal::parse(status, &body, hint)))
+            }
             Err(no_answer) => Err(TokenFailure::Unreachable(no_answer.into())),
         }
     }

@@ -54,7 +54,8 @@ fn file_that_is_none_or_too_large_is_refused_and_replaced() {
     let fifo = |path: &Path| mknodat(CWD, path, FileType::Fifo, 0o600.into(), 0).unwrap();
     let link = |path: &Path| symlink("/dev/zero", path).unwrap();
     let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
-    let makers: [(&str, &dyn Fn(&Path)); 4] =
+    type Maker<'a> = &'a dyn Fn(&Path);
+    let makers: [(&str, Maker<'_>); 4] =
         [("larger than 1 MiB", &sparse), ("no regular file", &fifo), ("", &link), ("", &socket)];
     for (why, make) in makers {
         let directory = directory();

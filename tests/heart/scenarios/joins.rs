@@ -57,7 +57,7 @@ fn a_join_with_the_wrong_set_leads_to_the_next_set() {
             Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0], vec![1]] }),
             Action::Submit { share, .. } => {
                 tried.push(share);
-                Observation::Answer(UnsealAnswer::Status(model.seal_status()))
+                Observation::Answer(UnsealAnswer::Status(model.seal_status().state))
             }
             Action::Reset => panic!("nothing failed"),
         };

@@ -64,7 +64,7 @@ fn the_right_ones_are_tried_as_soon_as_they_are_there() {
             Action::LoadShares(_) if mended => Observation::Shares(Holding { candidates: vec![vec![0]] }),
             Action::LoadShares(_) => Observation::Misfit(Misfit::SplitKey),
             Action::Submit { share, .. } => Observation::Answer(model.submit(share, Moment::ZERO)),
-            Action::Reset => Observation::Answer(UnsealAnswer::Status(model.seal_status())),
+            Action::Reset => Observation::Answer(UnsealAnswer::Status(model.seal_status().state)),
         };
     }
     assert!(mended && machine.state().is_some_and(State::is_unsealed), "{:?}", machine.state());

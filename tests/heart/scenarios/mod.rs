@@ -9,10 +9,11 @@ mod peers;
 mod rounds;
 
 use crate::fault::Fault;
-use crate::model::Model;
+use crate::model::{Model, refused};
 use crate::simulation::World;
 use std::time::Duration;
 use vault_unseal::unseal::{Event, Moment};
+use vault_unseal::vault::{Meaning, UnsealAnswer};
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -24,8 +25,8 @@ fn world(threshold: usize, faults: Vec<(Moment, Fault)>) -> World {
 }
 
 fn failed(ours_alone: bool) -> Event {
-    let text = "cipher: message authentication failed".to_owned();
-    Event::RoundFailed { ours_alone, text }
+    let UnsealAnswer::Refused(refusal) = refused(Meaning::RoundFailed) else { unreachable!() };
+    Event::RoundFailed { ours_alone, refusal }
 }
 
 #[track_caller]

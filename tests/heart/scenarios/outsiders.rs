@@ -1,7 +1,7 @@
 //! Nodes that are members of other clusters.
 
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation, State, Step};
+use vault_unseal::unseal::{Action, Delay, Holding, Machine, Moment, Observation, State, Step};
 
 use crate::model::Model;
 
@@ -34,7 +34,7 @@ fn they_get_no_shares_until_they_are_none() {
     let (submitted, longest) = follow(&mut machine, &mut model, step);
     assert_eq!(submitted, [] as [usize; 0]);
     assert_eq!(longest, Pace::default().slow_interval);
-    let delay = Some("it is a member of another cluster".to_owned());
+    let delay = Some(Delay::Because("it is a member of another cluster".to_owned()));
     assert_eq!(machine.state(), Some(&State::Sealed { delay }));
 
     machine.set_outsider(None);

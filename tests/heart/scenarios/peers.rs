@@ -80,8 +80,8 @@ fn an_answer_that_came_after_the_round_had_failed_costs_no_more_than_a_lost_roun
             Action::LoadShares { .. } => Observation::Shares(Holding { candidates: vec![vec![0]] }),
             Action::Submit { .. } => {
                 submitted.push(now);
-                drop(model.reset());
-                Observation::Answer(UnsealAnswer::Status(model.seal_status()))
+                let _ = model.reset();
+                Observation::Answer(UnsealAnswer::Status(model.seal_status().state))
             }
             Action::Reset => panic!("not ours to reset"),
         };

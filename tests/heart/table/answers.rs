@@ -1,8 +1,11 @@
 //! Answers of servers, proxies and networks.
 
 use std::time::Duration;
+use vault_unseal::external::ExternalText;
 use vault_unseal::unseal::Observation;
-use vault_unseal::vault::{Health, Life, Role, SealStatus, Unreachable, UnsealAnswer};
+use vault_unseal::vault::{
+    Health, Life, LogHint, Nonce, Role, SealState, SealStatus, Unreachable, UnsealAnswer,
+};
 
 pub(super) fn health(initialized: bool, sealed: bool) -> Observation {
     Observation::Health(healthy(initialized, sealed), Life::of(1))
@@ -22,44 +25,47 @@ pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
 }
 
 pub(super) fn status(progress: usize) -> SealStatus {
-    SealStatus {
-        seal_type: "shamir".to_owned(),
+    let state = SealState {
+        shamir: true,
         initialized: true,
         sealed: true,
         threshold: 3,
         total: 5,
         progress,
-        nonce: if progress > 0 { "one".to_owned() } else { String::new() },
+        nonce: if progress > 0 { Nonce::of("one") } else { Nonce::default() },
         recovery_seal: false,
         migration: false,
         removed: false,
-        version: None,
-    }
+    };
+    SealStatus { state, seal_type: ExternalText::new("shamir"), version: None }
 }
 
-pub(super) fn seal(change: impl Fn(&mut SealStatus)) -> Observation {
+pub(super) fn seal(change: impl Fn(&mut SealState)) -> Observation {
     let mut status = status(0);
-    change(&mut status);
+    change(&mut status.state);
+    if !status.shamir {
+        status.seal_type = ExternalText::new("static");
+    }
     Observation::SealStatus(status)
 }
 
 pub(super) fn answer(progress: usize) -> Observation {
-    Observation::Answer(UnsealAnswer::Status(status(progress)))
+    Observation::Answer(UnsealAnswer::Status(status(progress).state))
 }
 
-pub(super) fn answered(change: impl Fn(&mut SealStatus)) -> Observation {
-    let mut status = status(0);
+pub(super) fn answered(change: impl Fn(&mut SealState)) -> Observation {
+    let mut status = status(0).state;
     change(&mut status);
     Observation::Answer(UnsealAnswer::Status(status))
 }
 
 pub(super) fn error(code: u16, text: &str) -> Observation {
     let body = format!("{{\"errors\":[\"{text}\"]}}");
-    Observation::Answer(UnsealAnswer::parse(code, body.as_bytes()))
+    Observation::Answer(UnsealAnswer::parse(code, body.as_bytes(), LogHint::default()))
 }
 
 pub(super) fn page(code: u16) -> Observation {
-    Observation::Answer(UnsealAnswer::parse(code, b"<html><h1>Service Unavailable</h1></html>"))
+    Observation::Answer(UnsealAnswer::parse(code, b"<html></html>", LogHint::default()))
 }
 
 pub(super) fn gone(cause: Unreachable) -> Observation {

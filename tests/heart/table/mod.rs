@@ -7,9 +7,10 @@ mod situation;
 use answers::{answer, answered, error, gone, health, healthy, page, seal, status, timeout};
 use situation::{When, machine};
 use std::time::Duration;
+use vault_unseal::external::ExternalText;
 use vault_unseal::shares::{Misfit, Scheme};
 use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step, knock_pause};
-use vault_unseal::vault::{Health, Life, Unreachable};
+use vault_unseal::vault::{Health, Life, Nonce, Said, Unreachable};
 
 /// How long a step waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,9 @@ fn each_answer_has_its_consequence() {
         Started, Unsealed, Waiting,
     };
     let closed = || gone(Unreachable::Closed);
-    let proxy = |status| gone(Unreachable::NotVault { status, text: "Service Unavailable".to_owned() });
+    let proxy = |status| {
+        gone(Unreachable::NotVault { status, text: Said::Text(ExternalText::new("Service Unavailable")) })
+    };
     let mac = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: \
                message authentication failed";
     let removed = Observation::Health(Health { removed: true, ..healthy(true, true) }, Life::of(1));
@@ -84,12 +87,12 @@ fn each_answer_has_its_consequence() {
         (Looking, seal(|s| s.progress = usize::MAX), "sealed", load, None),
         (Looking, seal(|s| s.initialized = false), "uninitialized", AskHealth, Poll),
         (Looking, seal(|s| (s.threshold, s.total) = (0, 0)), "uninitialized", AskHealth, Poll),
-        (Looking, seal(|s| s.seal_type = "static".into()), "foreign-seal", AskHealth, Slow),
+        (Looking, seal(|s| s.shamir = false), "foreign-seal", AskHealth, Slow),
         (Looking, seal(|s| s.recovery_seal = true), "foreign-seal", AskHealth, Slow),
         (Looking, seal(|s| s.migration = true), "migrating", AskHealth, Slow),
         (
             Looking,
-            seal(|s| (s.seal_type, s.recovery_seal, s.migration) = ("static".into(), true, true)),
+            seal(|s| (s.shamir, s.recovery_seal, s.migration) = (false, true, true)),
             "migrating",
             AskHealth,
             Slow,
@@ -109,7 +112,7 @@ fn each_answer_has_its_consequence() {
         (First, answer(0), "joining", AskHealth, Join),
         (First, answered(|s| (s.threshold, s.progress) = (2, 1)), "sealed", ReadSealStatus, None),
         (First, answered(|s| s.migration = true), "migrating", AskHealth, Slow),
-        (First, answered(|s| s.seal_type = "transit".into()), "foreign-seal", AskHealth, Slow),
+        (First, answered(|s| s.shamir = false), "foreign-seal", AskHealth, Slow),
         (First, error(400, "'key' must be a valid hex or base64 string"), "shares-rejected", AskHealth, Slow),
         (
             First,
@@ -169,8 +172,8 @@ fn each_answer_has_its_consequence() {
             Backoff,
         ),
         // Our first two shares are gone: the third opened another round.
-        (Last, answered(|s| (s.progress, s.nonce) = (1, "two".into())), "unsealing", again, None),
-        (Last, answered(|s| (s.progress, s.nonce) = (1, "one".into())), "unsealing", again, None),
+        (Last, answered(|s| (s.progress, s.nonce) = (1, Nonce::of("two"))), "unsealing", again, None),
+        (Last, answered(|s| (s.progress, s.nonce) = (1, Nonce::of("one"))), "unsealing", again, None),
         (LastAfterStranger, error(400, mac), "sealed", Reset, Backoff),
         (LastAfterStranger, answered(|s| s.sealed = false), "unsealing", AskHealth, None),
         // It was there before: from a second daemon with our shares.
@@ -190,10 +193,10 @@ fn each_answer_has_its_consequence() {
         (Waiting, Observation::SealStatus(status(1)), "waiting-for-peers", ReadSealStatus, Poll),
         (Waiting, Observation::SealStatus(status(2)), "waiting-for-peers", ReadSealStatus, Poll),
         (Waiting, seal(|s| s.sealed = false), "waiting-for-peers", AskHealth, Backoff),
-        (Waiting, seal(|s| (s.progress, s.nonce) = (1, "two".into())), "sealed", ReadSealStatus, Backoff),
+        (Waiting, seal(|s| (s.progress, s.nonce) = (1, Nonce::of("two"))), "sealed", ReadSealStatus, Backoff),
         (
             Waiting,
-            seal(|s| (s.threshold, s.progress, s.nonce) = (2, 1, "one".into())),
+            seal(|s| (s.threshold, s.progress, s.nonce) = (2, 1, Nonce::of("one"))),
             "sealed",
             ReadSealStatus,
             Backoff,
@@ -222,7 +225,7 @@ fn another_round_is_known_by_its_name() {
     // Ours was reset, a stranger's share is in the next: two shares in a row look like progress.
     let mut machine = machine(When::First);
     step(&mut machine, answer(1));
-    let outcome = step(&mut machine, answered(|s| (s.progress, s.nonce) = (2, "two".into())));
+    let outcome = step(&mut machine, answered(|s| (s.progress, s.nonce) = (2, Nonce::of("two"))));
     assert_eq!(outcome.1, Action::Submit { share: 0, completes: true }, "the first one is missing");
 }
 
@@ -233,8 +236,8 @@ fn a_round_torn_again_and_again_is_left_and_begun_anew() {
     let mut next = SUBMIT_FIRST;
     while matches!(next, Action::Submit { .. }) && submissions < 100 {
         // Whatever goes in, somebody resets the round before the next.
-        let nonce = format!("round {submissions}");
-        next = step(&mut machine, answered(|s| (s.progress, s.nonce) = (1, nonce.clone()))).1;
+        let nonce = Nonce::of(&format!("round {submissions}"));
+        next = step(&mut machine, answered(|s| (s.progress, s.nonce) = (1, nonce))).1;
         submissions += 1;
     }
     assert_eq!((next, submissions), (Action::ReadSealStatus, 10), "nine shares, then a look and its pause");

@@ -35,6 +35,8 @@ pub enum Behaviour {
     Held(Gate, Box<Behaviour>),
     /// These bytes as they are; then the connection is cut, over TLS without a goodbye.
     Raw(Vec<u8>),
+    /// These bytes as they are, and then nothing more.
+    RawThenStall(Vec<u8>),
     /// Closes without an answer.
     Close,
     /// Never answers.
@@ -154,6 +156,10 @@ impl Behaviour {
             }
             Self::ForwardLost(address) => drop(ask(address, request)?),
             Self::Raw(bytes) => send(stream, &bytes)?,
+            Self::RawThenStall(bytes) => {
+                send(stream, &bytes)?;
+                shared.idle(None);
+            }
             Self::Close => {}
             Self::Stall => shared.idle(None),
             Self::StallAfterHeaders => {
