@@ -3,7 +3,7 @@
 use super::TlsFileError;
 use super::line::Line;
 use super::server::Server;
-use super::tls::Renewed;
+use super::tls::{Inspection, Renewed};
 use crate::config::{Cluster, Discovery};
 use crate::discovery::Node;
 use std::sync::Arc;
@@ -21,16 +21,25 @@ pub struct Access {
 impl Access {
     /// Reads the cluster's TLS files.
     pub fn to(cluster: &Cluster) -> Result<Self, TlsFileError> {
-        Self::to_at(cluster, Duration::ZERO)
+        Self::with(cluster, None)
     }
 
-    /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
-    pub fn to_at(cluster: &Cluster, ahead: Duration) -> Result<Self, TlsFileError> {
+    /// The same, and what tells how long the certificate of the last server stays good: an issuer that ends within
+    /// `ahead`, too.
+    pub(crate) fn inspecting(
+        cluster: &Cluster,
+        ahead: Duration,
+    ) -> Result<(Self, Arc<Inspection>), TlsFileError> {
+        let inspection = Arc::new(Inspection::new(ahead));
+        Ok((Self::with(cluster, Some(Arc::clone(&inspection)))?, inspection))
+    }
+
+    fn with(cluster: &Cluster, inspection: Option<Arc<Inspection>>) -> Result<Self, TlsFileError> {
         // The files are not read, nor the system's authorities, where nobody speaks TLS.
         let spoken =
             cluster.nodes.iter().any(|node| node.tls) || cluster.discoveries.iter().any(Discovery::tls);
         Ok(Self {
-            tls: if spoken { Some(Arc::new(Renewed::new(&cluster.tls, ahead)?)) } else { None },
+            tls: if spoken { Some(Arc::new(Renewed::new(&cluster.tls, inspection)?)) } else { None },
             server_name: cluster.tls.server_name.clone(),
             limit: cluster.pace.request_timeout,
         })

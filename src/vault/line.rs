@@ -200,7 +200,8 @@ impl Line {
     }
 
     fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
-        ServerName::try_from(self.name.clone()).map_err(|error| TlsFailure::Other(error.to_string()).into())
+        ServerName::try_from(self.name.clone())
+            .map_err(|_| TlsFailure::Other("the node's name cannot stand in a certificate".to_owned()).into())
     }
 
     fn request(&self, question: &Question) -> Result<Request<Full<Bytes>>, Unreachable> {

@@ -1,5 +1,7 @@
-//! Why a certificate, key or CA that the configuration names cannot be used.
+//! Why a certificate, key or CA that the configuration names cannot be used. Nothing that such a file holds is in it, and
+//! no word of the libraries, which repeat lines of a private key.
 
+use super::pem::{Fault, Flaw};
 use crate::explain::Explain;
 use std::path::PathBuf;
 
@@ -18,22 +20,29 @@ pub enum TlsFileError {
         cause: std::io::Error,
     },
     /// It is not PEM, or holds nothing of the wanted kind.
-    #[error("{} holds no {what} in PEM form{detail}", .path.display())]
-    Empty {
-        /// What was wanted.
+    #[error("cannot use {what} {}{}: {flaw}", .path.display(), in_line(*.line))]
+    Malformed {
+        /// What it was to be.
         what: &'static str,
         /// Where.
         path: PathBuf,
-        /// The parser's word, if it had one.
-        detail: String,
+        /// In which line, from 1.
+        line: Option<usize>,
+        /// What is wrong with it.
+        flaw: Flaw,
     },
+    /// A directory has no certificate in PEM form.
+    #[error("no file in {} holds a certificate in PEM form", .0.display())]
+    EmptyDirectory(PathBuf),
     /// A certificate in it is not X.509.
-    #[error("a certificate in {} cannot be used: {cause}", .path.display())]
+    #[error("cannot use the certificate in {}{}: {cause}", .path.display(), in_line(Some(*.line)))]
     BadCertificate {
         /// Where.
         path: PathBuf,
+        /// In which line it begins, from 1.
+        line: usize,
         /// Why not.
-        cause: rustls::Error,
+        cause: &'static str,
     },
     /// Certificate and key do not belong together.
     #[error("client_cert {} and client_key {} cannot be used together: {cause}", .cert.display(), .key.display())]
@@ -42,22 +51,34 @@ pub enum TlsFileError {
         cert: PathBuf,
         /// The key.
         key: PathBuf,
-        /// The library's word.
-        cause: rustls::Error,
+        /// Why not.
+        cause: &'static str,
     },
     /// The machine trusts nobody.
     #[error("this machine's certificate store is empty{0}")]
     NoSystemRoots(String),
     /// The TLS library refused its own settings.
     #[error("the TLS library cannot be set up: {0}")]
-    Library(rustls::Error),
+    Library(&'static str),
+}
+
+fn in_line(line: Option<usize>) -> String {
+    line.map(|line| format!(", line {line}")).unwrap_or_default()
+}
+
+impl TlsFileError {
+    /// A flaw in the file that was to be `what`.
+    pub(super) fn malformed(what: &'static str, path: PathBuf, Fault { line, flaw }: Fault) -> Self {
+        Self::Malformed { what, path, line, flaw }
+    }
 }
 
 impl Explain for TlsFileError {
     fn kind(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "tls-file-unreadable",
-            Self::Empty { .. } => "tls-file-empty",
+            Self::Malformed { flaw, .. } => flaw.kind(),
+            Self::EmptyDirectory(_) => "tls-file-empty",
             Self::BadCertificate { .. } => "tls-file-bad-certificate",
             Self::Mismatch { .. } => "tls-key-mismatch",
             Self::NoSystemRoots(_) => "no-system-roots",
@@ -70,12 +91,8 @@ impl Explain for TlsFileError {
             Self::Unreadable { path, .. } => {
                 format!("Check the path in `tls`, and who may read it: `ls -l {}`.", path.display())
             }
-            Self::Empty { path, .. } => {
-                format!(
-                    "It must begin with -----BEGIN …-----; `openssl x509 -in {} -noout` shows more.",
-                    path.display()
-                )
-            }
+            Self::Malformed { what, path, flaw, .. } => flaw.advice(path, *what == PRIVATE_KEY),
+            Self::EmptyDirectory(_) => "Check `ca_dir` in `tls`.".to_owned(),
             Self::BadCertificate { path, .. } => {
                 format!("Inspect it: `openssl x509 -in {} -text`.", path.display())
             }
@@ -89,3 +106,6 @@ impl Explain for TlsFileError {
         })
     }
 }
+
+/// What the file of `client_key` is called.
+pub(super) const PRIVATE_KEY: &str = "private key";

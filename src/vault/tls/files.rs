@@ -1,56 +1,58 @@
 //! The PEM files of certificates and keys, and noticing that they were renewed.
 
-use super::TlsFileError;
+use super::error::{PRIVATE_KEY, TlsFileError};
+use super::pem;
 use crate::config::TlsSettings;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Every certificate of a PEM file, in its order.
-pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let text = read("certificate file", path)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|cause| empty(path, &cause))?;
-    if certificates.is_empty() {
-        return Err(TlsFileError::Empty {
-            what: "certificate",
-            path: path.to_owned(),
-            detail: String::new(),
-        });
-    }
-    Ok(certificates)
+const CERTIFICATE: &str = "certificate file";
+
+/// The certificates of one PEM file in its order, each with the line that it begins in.
+pub(super) struct Certificates {
+    pub(super) path: PathBuf,
+    pub(super) found: Vec<(usize, CertificateDer<'static>)>,
 }
 
-/// Every certificate of every file in a directory; files that are not PEM are passed over, as OpenSSL does.
-pub(super) fn directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let mut found = Vec::new();
-    for file in listing(path)? {
-        if let Ok(certificates) = certificates(&file) {
-            found.extend(certificates);
+impl Certificates {
+    /// The certificates alone: a chain.
+    pub(super) fn chain(self) -> Vec<CertificateDer<'static>> {
+        self.found.into_iter().map(|(_, certificate)| certificate).collect()
+    }
+}
+
+/// Every certificate of a PEM file.
+pub(super) fn certificates(path: &Path) -> Result<Certificates, TlsFileError> {
+    let text = read(CERTIFICATE, path)?;
+    let found = pem::certificates(&text)
+        .map_err(|fault| TlsFileError::malformed(CERTIFICATE, path.to_owned(), fault))?;
+    Ok(Certificates { path: path.to_owned(), found })
+}
+
+/// Every certificate of every file in a directory. Files that hold none are passed over, as OpenSSL does; one that says
+/// it does and is flawed is an error.
+pub(super) fn directory(path: &Path) -> Result<Vec<Certificates>, TlsFileError> {
+    let mut files = Vec::new();
+    for path in listing(path)? {
+        let Ok(text) = read(CERTIFICATE, &path) else { continue };
+        match pem::certificates(&text) {
+            Ok(found) => files.push(Certificates { path, found }),
+            Err(fault) if fault.flaw.is_of_certificates(&text) => {
+                return Err(TlsFileError::malformed(CERTIFICATE, path, fault));
+            }
+            Err(_) => {}
         }
     }
-    if found.is_empty() {
-        return Err(TlsFileError::Empty {
-            what: "certificate",
-            path: path.to_owned(),
-            detail: String::new(),
-        });
-    }
-    Ok(found)
+    if files.is_empty() { Err(TlsFileError::EmptyDirectory(path.to_owned())) } else { Ok(files) }
 }
 
 /// The first private key of a PEM file: PKCS#8, PKCS#1 or SEC 1.
 pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsFileError> {
-    let text = read("private key", path)?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|cause| TlsFileError::Empty {
-        what: "private key",
-        path: path.to_owned(),
-        detail: format!(" ({cause})"),
-    })
+    let text = read(PRIVATE_KEY, path)?;
+    pem::private_key(&text).map_err(|fault| TlsFileError::malformed(PRIVATE_KEY, path.to_owned(), fault))
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsFileError> {
@@ -59,10 +61,6 @@ fn read(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsFileEr
         path: path.to_owned(),
         cause,
     })
-}
-
-fn empty(path: &Path, cause: &rustls::pki_types::pem::Error) -> TlsFileError {
-    TlsFileError::Empty { what: "certificate", path: path.to_owned(), detail: format!(" ({cause})") }
 }
 
 fn listing(path: &Path) -> Result<Vec<PathBuf>, TlsFileError> {

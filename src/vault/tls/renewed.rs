@@ -1,6 +1,6 @@
 //! The TLS configuration of one cluster, renewed when its files are.
 
-use super::{Stamps, TlsFileError, client_config};
+use super::{Inspection, Stamps, TlsFileError, client_config};
 use crate::config::TlsSettings;
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ const LOOK_AT_FILES_IN_TROUBLE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(in crate::vault) struct Renewed {
     settings: TlsSettings,
-    ahead: Duration,
+    inspection: Option<Arc<Inspection>>,
     current: Mutex<Current>,
 }
 
@@ -30,12 +30,15 @@ struct Current {
 }
 
 impl Renewed {
-    /// Reads the TLS files. Certificates are judged as if it were `ahead` later.
-    pub(in crate::vault) fn new(settings: &TlsSettings, ahead: Duration) -> Result<Self, TlsFileError> {
+    /// Reads the TLS files. `inspection` is told of every certificate that is verified.
+    pub(in crate::vault) fn new(
+        settings: &TlsSettings,
+        inspection: Option<Arc<Inspection>>,
+    ) -> Result<Self, TlsFileError> {
         let stamps = Stamps::take(settings);
-        let config = Arc::new(client_config(settings, ahead)?);
+        let config = Arc::new(client_config(settings, inspection.as_ref())?);
         let current = Current { config, stamps, refused: None, looked: Instant::now(), failing: false };
-        Ok(Self { settings: settings.clone(), ahead, current: Mutex::new(current) })
+        Ok(Self { settings: settings.clone(), inspection, current: Mutex::new(current) })
     }
 
     /// The configuration to use now: a new one when the TLS files changed and can be read.
@@ -48,7 +51,7 @@ impl Renewed {
             current.looked = Instant::now();
             let stamps = Stamps::take(&self.settings);
             if stamps != current.stamps {
-                match client_config(&self.settings, self.ahead) {
+                match client_config(&self.settings, self.inspection.as_ref()) {
                     Ok(config) => {
                         current.config = Arc::new(config);
                         current.stamps = stamps;
