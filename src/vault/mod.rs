@@ -21,6 +21,7 @@ pub use seal_status::SealStatus;
 pub use server::Server;
 pub use server::init::InitFailure;
 pub use server::token::{TokenFailure, WRAP_TTL};
+pub(crate) use tls::Lifetimes;
 pub use tls::TlsFileError;
 pub use unreachable::{TlsFailure, Unreachable};
 pub use unseal_answer::UnsealAnswer;

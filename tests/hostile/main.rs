@@ -8,6 +8,7 @@
 )]
 
 mod certificates;
+mod issuers;
 mod nonsense;
 mod privacy;
 mod recorded;
@@ -15,6 +16,7 @@ mod results;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls_files;
 
 use std::process::Command;
 

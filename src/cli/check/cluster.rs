@@ -13,7 +13,7 @@ use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
 use crate::unseal::State;
-use crate::vault::Access;
+use crate::vault::{Access, Lifetimes};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An issuer that ends sooner than this is worth a warning.
@@ -194,34 +194,33 @@ async fn expiry(cluster: &Cluster, targets: &[Target], subject: &str, findings: 
     for target in targets.iter().filter(|target| target.verified) {
         // Whatever it answers: its certificate was good, or nothing is noted.
         let _ = access.server(&target.node).health().await;
-        let Some(lifetimes) = inspection.take() else { continue };
-        if lifetimes.server.is_in_last_quarter(SystemTime::now()) {
+        let Some(Lifetimes { server, issuer }) = inspection.take() else { continue };
+        if server.is_in_last_quarter(SystemTime::now()) {
             findings.add(
                 Severity::Warning,
                 &target.address.to_string(),
                 "certificate-expires-soon",
                 format!(
-                    "its certificate expires on {}: less than a quarter of its lifetime is left",
-                    lifetimes.server.end()
+                    "its certificate is in the last quarter of its lifetime: it expires on {}",
+                    server.end()
                 ),
                 Some("Renew it before: an expired certificate keeps this machine from unsealing.".to_owned()),
             );
         }
         // One CA vouches for many servers.
-        let issuer = lifetimes.issuer.map(|issuer| format!("{issuer} expires on {}", issuer.validity.end()));
-        if let Some(message) = issuer.filter(|message| !told.contains(message)) {
-            findings.add(
-                Severity::Warning,
-                subject,
-                "issuer-expires-soon",
-                format!("{message}; it vouches for {}", target.address),
-                Some(
-                    "Renew it before, where the server has it and where `tls` names it: then no server that it vouches \
-                     for is unsealed any more."
-                        .to_owned(),
-                ),
-            );
-            told.push(message);
-        }
+        let name = issuer.as_ref().map(ToString::to_string);
+        let Some(issuer) = issuer.filter(|_| !told.contains(&name)) else { continue };
+        told.push(name);
+        findings.add(
+            Severity::Warning,
+            subject,
+            "issuer-expires-soon",
+            format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()),
+            Some(
+                "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that \
+                 it vouches for is unsealed."
+                    .to_owned(),
+            ),
+        );
     }
 }

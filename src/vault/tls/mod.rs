@@ -15,7 +15,7 @@ mod x509;
 pub use error::TlsFileError;
 pub(super) use failure::handshake;
 use files::Stamps;
-pub(crate) use inspection::Inspection;
+pub(crate) use inspection::{Inspection, Lifetimes};
 pub(super) use renewed::Renewed;
 
 use crate::config::TlsSettings;

@@ -2,6 +2,7 @@
 
 use super::{Inspection, Stamps, TlsFileError, client_config};
 use crate::config::TlsSettings;
+use crate::explain::Explain;
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,7 +61,10 @@ impl Renewed {
                     }
                     Err(error) => {
                         if current.refused.as_ref() != Some(&stamps) {
-                            tracing::warn!("certificates changed on disk, but {error}; the old ones stay");
+                            let advice = error.advice().unwrap_or_default();
+                            tracing::warn!(
+                                "certificates changed on disk, but {error}; the old ones stay. {advice}"
+                            );
                         }
                         current.refused = Some(stamps);
                     }

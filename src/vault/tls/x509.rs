@@ -163,3 +163,96 @@ fn read_attributes<'a>(subject: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::tls::pem;
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose};
+    use std::process::Command;
+    use time::OffsetDateTime;
+
+    fn certificate(usages: &[KeyUsagePurpose], ends: i64) -> Vec<u8> {
+        let mut params = CertificateParams::new(["vault.example".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::OrganizationName, "Example Ltd");
+        params.distinguished_name.push(DnType::CommonName, "Private\u{202e} CA");
+        params.key_usages = usages.to_vec();
+        params.not_before = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
+        params.not_after = OffsetDateTime::from_unix_timestamp(ends).unwrap();
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn certificate_has_its_validity_and_its_use() {
+        use KeyUsagePurpose::{DecipherOnly, DigitalSignature, KeyCertSign};
+        // The second is after 2049, which has another form (RFC 5280, section 4.1.2.5).
+        for ends in [1_800_000_000, 3_000_000_000] {
+            for (usages, signs) in [
+                (&[][..], true),
+                (&[KeyCertSign], true),
+                (&[DigitalSignature, KeyCertSign, DecipherOnly], true),
+                (&[DigitalSignature], false),
+                (&[DecipherOnly], false),
+            ] {
+                let facts = Facts::of(&certificate(usages, ends)).unwrap();
+                assert_eq!(facts.signs, signs, "{usages:?}");
+                assert_eq!(facts.validity.begins.as_secs(), 1_700_000_000);
+                assert_eq!(facts.validity.ends.as_secs(), u64::try_from(ends).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn certificate_of_version_1_has_facts_too() {
+        let key = tempfile::NamedTempFile::new().unwrap();
+        let line = format!(
+            "openssl genrsa -out {0} 2048 2>/dev/null; openssl req -new -key {0} -subj /CN=old | openssl x509 -req -days 30 \
+             -signkey {0} -extfile /dev/null 2>/dev/null",
+            key.path().display()
+        );
+        let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+        let (_, certificate) = pem::certificates(&output.stdout).unwrap().remove(0);
+        let error = webpki::EndEntityCert::try_from(&certificate).err();
+        assert_eq!(error, Some(webpki::Error::UnsupportedCertVersion));
+        assert!(Facts::of(&certificate).unwrap().signs);
+    }
+
+    #[test]
+    fn system_s_authorities_all_have_facts() {
+        let Ok(text) = std::fs::read("/etc/ssl/certs/ca-certificates.crt") else {
+            println!("NOT TESTED: no ca-certificates here");
+            return;
+        };
+        for (line, certificate) in pem::certificates(&text).unwrap() {
+            assert!(Facts::of(&certificate).is_some_and(|facts| facts.signs), "line {line}");
+            let subject = webpki::anchor_from_trusted_cert(&certificate).unwrap().subject.to_vec();
+            assert!(!name(&subject).is_empty(), "line {line}");
+        }
+    }
+
+    #[test]
+    fn subject_is_called_by_its_common_name() {
+        let certificate = certificate(&[], 1_800_000_000).into();
+        let anchor = webpki::anchor_from_trusted_cert(&certificate).unwrap();
+        assert_eq!(name(&anchor.subject).to_string(), "Private\u{fffd} CA");
+        assert_eq!(name(b"\x31\xff").to_string(), "");
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_certificate_is_no_panic(at in 0..400_usize, byte: u8, end in 0..400_usize) {
+            let mut damaged = certificate(&[KeyUsagePurpose::KeyCertSign], 1_800_000_000);
+            let at = at % damaged.len();
+            damaged[at] = byte;
+            let _ = (Facts::of(&damaged), name(&damaged));
+            damaged.truncate(end);
+            let _ = (Facts::of(&damaged), name(&damaged));
+        }
+
+        #[test]
+        fn any_text_is_no_panic(text in r"(-----(BEGIN|END) |CERTIFICATE-----|PRIVATE KEY-----|\n|\\n|[A-Za-z0-9+/=]{0,9}| )*") {
+            let _ = (pem::certificates(text.as_bytes()), pem::private_key(text.as_bytes()).is_ok());
+        }
+    }
+}
