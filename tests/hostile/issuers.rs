@@ -108,13 +108,23 @@ fn certificate_named_itself_needs_no_key_for_signing() {
     for authority in [true, false] {
         let own = |names, validity| self_signed_made(names, validity, authority, &[DigitalSignature]);
         let good = own(HOST, Validity::Now);
-        assert_eq!(verdict(&good, &[good.chain_pem.clone()], &[]), Ok(()), "CA: {authority}");
+        assert_eq!(verdict(&good, std::slice::from_ref(&good.chain_pem), &[]), Ok(()), "CA: {authority}");
         let ended = own(HOST, Validity::Expired);
-        refused(&ended, &[ended.chain_pem.clone()], "certificate-expired", &[]);
+        refused(&ended, std::slice::from_ref(&ended.chain_pem), "certificate-expired", &[]);
         let named = own(&["vault.example"], Validity::Now);
-        refused(&named, &[named.chain_pem.clone()], "certificate-wrong-name", &["it is for vault.example"]);
+        refused(
+            &named,
+            std::slice::from_ref(&named.chain_pem),
+            "certificate-wrong-name",
+            &["it is for vault.example"],
+        );
         // And signs for nobody else.
-        refused(&own(HOST, Validity::Now), &[good.chain_pem.clone()], "certificate-unknown-ca", &[]);
+        refused(
+            &own(HOST, Validity::Now),
+            std::slice::from_ref(&good.chain_pem),
+            "certificate-unknown-ca",
+            &[],
+        );
     }
 }
 

@@ -185,7 +185,7 @@ fn certificate_in_the_last_quarter_of_its_lifetime_is_a_warning() {
         assert_eq!(kinds(&signed, &[authority.pem()]), expected, "{validity:?}");
         // Nobody vouches for one that is named itself.
         let own = self_signed(&["127.0.0.1"], validity);
-        assert_eq!(kinds(&own, &[own.chain_pem.clone()]), expected, "{validity:?}");
+        assert_eq!(kinds(&own, std::slice::from_ref(&own.chain_pem)), expected, "{validity:?}");
     }
 }
 

@@ -43,7 +43,10 @@ pub enum Flaw {
     Indented,
     /// `\n` in two characters.
     #[error("its line breaks are lost: they are written out as \\n")]
-    WrittenOut,
+    WrittenOut {
+        /// As a string of JSON or YAML, with quotes or `\r`.
+        quoted: bool,
+    },
     /// Spaces or nothing in their place.
     #[error("its line breaks are lost")]
     BreaksLost,
@@ -297,7 +300,8 @@ fn begin(line: &[u8]) -> Result<Option<&[u8]>, Flaw> {
 }
 
 fn lost(line: &[u8]) -> Flaw {
-    if find(line, b"\\n").is_some() { Flaw::WrittenOut } else { Flaw::BreaksLost }
+    let has = |part| find(line, part).is_some();
+    if has(b"\\n") { Flaw::WrittenOut { quoted: has(b"\\r") || has(b"\"") } } else { Flaw::BreaksLost }
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
@@ -326,7 +330,8 @@ impl Flaw {
     pub(super) fn advice(self, path: &Path, key: bool) -> String {
         let program = if key { "pkey" } else { "x509" };
         let command = match self {
-            Self::WrittenOut => remedy::sed(r#"s/"//g; s/\\r//g; s/\\n/\n/g"#, path),
+            Self::WrittenOut { quoted: false } => remedy::sed(r"s/\\n/\n/g", path),
+            Self::WrittenOut { quoted: true } => remedy::sed(r#"s/"//g; s/\\r//g; s/\\n/\n/g"#, path),
             Self::BreaksLost => remedy::sed(
                 r"s/[[:space:]]*\(-----\(BEGIN\|END\) [A-Z0-9 ]*-----\)[[:space:]]*/\n\1\n/g",
                 path,
@@ -362,6 +367,6 @@ impl Flaw {
                     .to_owned();
             }
         };
-        format!("Its owner, group and mode stay as they are: `{command}`")
+        format!("This fixes it, and keeps its owner, group and mode: `{command}`")
     }
 }
