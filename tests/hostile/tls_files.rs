@@ -378,6 +378,21 @@ fn ca_dir_with_a_spoilt_certificate_is_refused_and_other_files_are_passed_over()
 }
 
 #[test]
+fn key_in_the_place_of_the_system_s_store_is_refused_without_its_content() {
+    let client = Client::new();
+    let canary = Canary::of(&client.key);
+    client.home.configure(&["https://127.0.0.1:1"], "");
+    for (form, text) in [("as it is", client.key.clone()), ("spoilt", client.key.replace('\n', "\\n"))] {
+        client.home.put("store", &text);
+        for verb in [&["check", "--json"][..], &["run"], &["status"]] {
+            let output = run(client.home.command(verb).env("SSL_CERT_FILE", client.home.path("store")));
+            canary.is_not_in(&output, form);
+            assert!(!output.status.success(), "{form}: {verb:?}: {output:?}");
+        }
+    }
+}
+
+#[test]
 fn key_that_is_spoilt_while_the_daemon_runs_is_named_without_its_content() {
     let client = Client::new();
     let canary = Canary::of(&client.key);
