@@ -94,6 +94,11 @@ fn issuer_whose_key_is_not_for_signing_is_refused() {
         let what = ["\"Private CA\", trusted here", "keyCertSign"];
         refused(&anchor.issue(HOST, Validity::Now), &[anchor.pem()], kind, &what);
     }
+    // That one has ended as well is not the reason.
+    let anchor = Authority::made("Private CA", Validity::Now, &[CrlSign]);
+    let own = anchor.issue(HOST, Validity::Now);
+    let ended = anchor.renewed("Private CA", Validity::Expired).pem();
+    refused(&own, &[ended, anchor.pem()], kind, &[]);
     // Without keyUsage a key is for everything (RFC 5280, section 4.2.1.3).
     for usages in [&[][..], &[KeyCertSign], SIGNS] {
         let sent = root.intermediate_made("Issuing CA", Validity::Now, usages);

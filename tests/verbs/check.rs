@@ -223,9 +223,16 @@ fn issuer_of_several_servers_is_told_once() {
     }
     let home = Home::new();
     home.shares(&lines(&shares_of_nobody(1, 3)));
-    home.put("ca.crt", &authority.pem());
+    // One that has ended already, or ends sooner, is not what they are believed for.
+    let ended = authority.renewed("Private CA", Validity::Expired).pem();
+    let sooner = authority.renewed("Private CA", Validity::Hours(24, 24)).pem();
+    home.put("ca.crt", &(ended + &authority.pem() + &sooner));
     home.configure(&[&servers[0].url(), &servers[1].url()], "tls = { ca_file = \"ca.crt\" }");
     finds("check-issuer-ends-soon.txt", &home, &[&servers[0], &servers[1]], 0);
+    let said = String::from_utf8(run(&mut home.command(&["check"])).stdout).unwrap();
+    let week = std::time::Duration::from_secs(7 * 24 * 3600);
+    let day = humantime::format_rfc3339_seconds(SystemTime::now() + week).to_string();
+    assert!(said.contains(&day[..10]), "{said}");
 }
 
 #[test]

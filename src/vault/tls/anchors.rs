@@ -103,11 +103,16 @@ impl Anchors {
             // `openssl req -x509` makes self-signed server certificates that call themselves a CA, and Vault's own
             // packages use it. Being named in the CA file is as good as a signature by a CA in it. The validity period
             // was checked before this error arose.
-            Err((None, webpki::Error::CaUsedAsEndEntity)) if self.is_named(presented.end_entity) => {}
-            Err((None, error)) => {
-                return Err(above(presented, &error).map_or_else(|| rejected(error), Into::into));
+            Err((_, webpki::Error::CaUsedAsEndEntity)) if self.is_named(presented.end_entity) => {}
+            Err((mut refusals, error)) => {
+                // One that would be good but for a flaw tells more than those whose time is over.
+                let flawed = refusals.iter().position(|refusal| !matches!(refusal, Refusal::Ended(_)));
+                let refusal = match flawed {
+                    Some(flawed) => Some(refusals.swap_remove(flawed)),
+                    None => last_ended(refusals).map(Refusal::Ended).or_else(|| above(presented, &error)),
+                };
+                return Err(refusal.map_or_else(|| rejected(error), Into::into));
             }
-            Err((Some(refusal), _)) => return Err(refusal.into()),
             Ok(()) => {}
         }
         certificate.verify_is_valid_for_subject_name(presented.name).map_err(rejected)
@@ -121,25 +126,23 @@ impl Anchors {
         ahead: Duration,
     ) -> Option<Issuer> {
         let certificate = EndEntityCert::try_from(presented.end_entity).ok()?;
-        match self.search(algorithms, &certificate, presented, ahead) {
-            Err((Some(Refusal::Ended(issuer)), _)) => Some(issuer),
-            _ => None,
-        }
+        self.search(algorithms, &certificate, presented, ahead)
+            .err()
+            .and_then(|(refusals, _)| last_ended(refusals))
     }
 
-    /// Looks for a path whose issuers last for `ahead`.
+    /// Looks for a path whose issuers last for `ahead`; without one, says why each was not taken.
     fn search(
         &self,
         algorithms: &WebPkiSupportedAlgorithms,
         certificate: &EndEntityCert<'_>,
         presented: &Presented<'_>,
         ahead: Duration,
-    ) -> Result<(), (Option<Refusal>, webpki::Error)> {
-        // The first refusal is told: webpki tries the anchors in their order.
-        let refusal = RefCell::new(None);
+    ) -> Result<(), (Vec<Refusal>, webpki::Error)> {
+        let refusals = RefCell::new(Vec::new());
         let judge = |path: &VerifiedPath<'_>| {
             self.judge(path, presented, ahead).map_err(|reason| {
-                refusal.borrow_mut().get_or_insert(reason);
+                refusals.borrow_mut().push(reason);
                 // The lowest of its ranks: other paths are tried.
                 webpki::Error::UnknownIssuer
             })
@@ -155,7 +158,7 @@ impl Anchors {
                 Some(&judge),
             )
             .map(drop)
-            .map_err(|error| (refusal.take(), error))
+            .map_err(|error| (refusals.take(), error))
     }
 
     /// webpki does not check when an anchor is valid, nor what the key of any issuer is for.
@@ -173,6 +176,7 @@ impl Anchors {
             anchor.subject.as_ref() == path.end_entity().subject() && self.is_named(presented.end_entity);
         let own = self.trusted.iter().zip(&self.facts).find(|(known, _)| std::ptr::eq(*known, anchor));
         let trusted = (!itself).then(|| (own.map(|(_, facts)| *facts), name(&anchor.subject), true));
+        let mut ended: Option<Issuer> = None;
         for (facts, name, anchor) in sent.chain(trusted) {
             let Facts { validity, signs } = facts.ok_or(Refusal::Malformed)?;
             let issuer = Issuer { anchor, name, validity };
@@ -182,16 +186,26 @@ impl Anchors {
             if !validity.has_begun(presented.now) {
                 return Err(Refusal::NotYetValid(issuer));
             }
-            if validity.has_ended(later(presented.now, ahead)) {
-                return Err(Refusal::Ended(issuer));
+            let earliest = ended.as_ref().is_none_or(|other| validity.ends < other.validity.ends);
+            if validity.has_ended(later(presented.now, ahead)) && earliest {
+                ended = Some(issuer);
             }
         }
-        Ok(())
+        ended.map_or(Ok(()), |issuer| Err(Refusal::Ended(issuer)))
     }
 
     fn is_named(&self, certificate: &CertificateDer<'_>) -> bool {
         self.named.iter().any(|named| named.as_ref() == certificate.as_ref())
     }
+}
+
+/// Of the issuers that end the paths, the one of the path that lasts longest.
+fn last_ended(refusals: Vec<Refusal>) -> Option<Issuer> {
+    let issuers = refusals.into_iter().filter_map(|refusal| match refusal {
+        Refusal::Ended(issuer) => Some(issuer),
+        _ => None,
+    });
+    issuers.max_by_key(|issuer| issuer.validity.ends)
 }
 
 /// The certificate above the server's that webpki found ended, or not begun. Its error does not tell whose it is.

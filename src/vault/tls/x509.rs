@@ -18,7 +18,7 @@ const KEY_CERT_SIGN: usize = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validity {
     begins: UnixTime,
-    ends: UnixTime,
+    pub(super) ends: UnixTime,
 }
 
 impl Validity {
