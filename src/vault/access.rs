@@ -4,7 +4,7 @@ use super::TlsFileError;
 use super::line::Line;
 use super::peer::PeerRule;
 use super::server::Server;
-use super::tls::Renewed;
+use super::tls::{Inspection, Renewed};
 use crate::config::{Cluster, Discovery};
 use crate::discovery::Node;
 use crate::files::{READ_LIMIT, Slow};
@@ -26,13 +26,27 @@ pub struct Access {
 impl Access {
     /// Reads the cluster's TLS files off the loop, and not for longer than [`READ_LIMIT`].
     pub async fn read(cluster: &Cluster) -> Result<Self, TlsFileError> {
-        Self::read_at(cluster, Duration::ZERO).await
+        Self::read_with(cluster, None).await
     }
 
-    /// The same, judging certificates as if it were `ahead` later: shows which expire until then.
-    pub async fn read_at(cluster: &Cluster, ahead: Duration) -> Result<Self, TlsFileError> {
+    /// Reads the cluster's TLS files. Blocks on the file system.
+    pub fn to(cluster: &Cluster) -> Result<Self, TlsFileError> {
+        Self::with(cluster, None)
+    }
+
+    /// The same, and what tells how long the certificate of the last server stays good: an issuer that ends within
+    /// `ahead`, too.
+    pub(crate) async fn inspecting(
+        cluster: &Cluster,
+        ahead: Duration,
+    ) -> Result<(Self, Arc<Inspection>), TlsFileError> {
+        let inspection = Arc::new(Inspection::new(ahead));
+        Ok((Self::read_with(cluster, Some(Arc::clone(&inspection))).await?, inspection))
+    }
+
+    async fn read_with(cluster: &Cluster, inspection: Option<Arc<Inspection>>) -> Result<Self, TlsFileError> {
         let cluster = cluster.clone();
-        let read = spawn_blocking(move || Self::to_at(&cluster, ahead));
+        let read = spawn_blocking(move || Self::with(&cluster, inspection));
         match timeout(READ_LIMIT, read).await {
             Ok(Ok(access)) => access,
             // Or the runtime ends.
@@ -40,18 +54,13 @@ impl Access {
         }
     }
 
-    /// Reads the cluster's TLS files. Blocks on the file system.
-    pub fn to(cluster: &Cluster) -> Result<Self, TlsFileError> {
-        Self::to_at(cluster, Duration::ZERO)
-    }
-
-    fn to_at(cluster: &Cluster, ahead: Duration) -> Result<Self, TlsFileError> {
+    fn with(cluster: &Cluster, inspection: Option<Arc<Inspection>>) -> Result<Self, TlsFileError> {
         // The files are not read, nor the system's authorities, where nobody speaks TLS.
         let spoken =
             cluster.nodes.iter().any(|node| node.tls) || cluster.discoveries.iter().any(Discovery::tls);
         Ok(Self {
             tls: if spoken {
-                Some(Arc::new(Renewed::new(&cluster.tls, &cluster.trusted, ahead)?))
+                Some(Arc::new(Renewed::new(&cluster.tls, &cluster.trusted, inspection)?))
             } else {
                 None
             },

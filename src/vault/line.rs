@@ -337,7 +337,7 @@ impl Line {
 
     fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
         let name = ServerName::try_from(self.name.clone());
-        name.map_err(|_| TlsFailure::Other("the name cannot be a server's").into())
+        name.map_err(|_| TlsFailure::Other("the node's name cannot stand in a certificate").into())
     }
 
     fn request(&self, question: &Question) -> Result<Request<Full<Bytes>>, Unreachable> {

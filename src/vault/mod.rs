@@ -23,6 +23,7 @@ pub use seal_status::{Nonce, SealState, SealStatus};
 pub use server::Server;
 pub use server::init::InitFailure;
 pub use server::token::{TokenFailure, WRAP_TTL};
+pub(crate) use tls::Lifetimes;
 pub use tls::TlsFileError;
 pub use unreachable::{Said, TlsFailure, Unreachable};
 pub use unseal_answer::UnsealAnswer;

@@ -90,6 +90,15 @@ pub enum TlsFailure {
     /// No authority that we trust signed it.
     #[error("the server's certificate is not signed by a CA that is trusted here")]
     UnknownCa,
+    /// A certificate above it has run out, and no other path leads to a CA that is trusted.
+    #[error("the server's certificate is no longer vouched for: {0}")]
+    IssuerExpired(String),
+    /// A certificate above it is not valid yet.
+    #[error("the server's certificate is not vouched for yet: {0}")]
+    IssuerNotYetValid(String),
+    /// The key of a certificate above it is not for signing certificates.
+    #[error("the server's certificate is refused: {0} may not sign it: its keyUsage lacks keyCertSign")]
+    IssuerMayNotSign(String),
     /// It is broken or forbidden in another way.
     #[error("the server's certificate was refused: {0}")]
     BadCertificate(&'static str),
@@ -234,6 +243,9 @@ impl Explain for TlsFailure {
             Self::NotYetValid(_) => "certificate-not-yet-valid",
             Self::WrongName(_) => "certificate-wrong-name",
             Self::UnknownCa => "certificate-unknown-ca",
+            Self::IssuerExpired(_) => "issuer-expired",
+            Self::IssuerNotYetValid(_) => "issuer-not-yet-valid",
+            Self::IssuerMayNotSign(_) => "issuer-may-not-sign",
             Self::BadCertificate(_) => "certificate-bad",
             Self::PinMismatch { .. } => "pin-mismatch",
             Self::ClientCertificateWanted => "client-certificate-wanted",
@@ -249,7 +261,14 @@ impl Explain for TlsFailure {
             Self::Expired(_) => {
                 "Renew the server's certificate. If it is new, this machine's clock is wrong: see `timedatectl`."
             }
-            Self::NotYetValid(_) => {
+            Self::IssuerExpired(_) => {
+                "Renew that CA certificate, where the server has it and where `tls` names it. If it is new, this \
+                 machine's clock is wrong: see `timedatectl`."
+            }
+            Self::IssuerMayNotSign(_) => {
+                "Make that CA certificate anew with keyUsage keyCertSign, and sign the server's with it."
+            }
+            Self::NotYetValid(_) | Self::IssuerNotYetValid(_) => {
                 "Set this machine's clock (`timedatectl`): a board without a battery starts in the past."
             }
             Self::WrongName(_) => {

@@ -92,7 +92,7 @@ helper_install() {
 
 certificates() {
     local tls=$root/etc/vault/tls
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj '/CN=Private CA' \
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 365 -subj '/CN=Private CA' \
         -keyout "$work/ca.key" -out "$tls/vault-ca.crt" 2>/dev/null
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=vault' \
         -keyout "$tls/vault.key" -out "$work/vault.csr" 2>/dev/null

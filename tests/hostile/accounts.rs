@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::process::Command;
 
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile, SEAL_STATUS, Squat, UNSEAL};
+use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile, Request, SEAL_STATUS, Squat, UNSEAL};
 use crate::support::network::{Network, address};
 use crate::support::openbao::{API_PORT, Builder, Server, is_active, is_sealed};
 use crate::support::private::{are_root, mounted};
@@ -39,7 +39,7 @@ fn home(url: &str, more: &str) -> Home {
 fn gets_nothing(daemon: &mut Daemon, server: &Hostile) {
     daemon.wait_for_line(TOLD);
     server.wait_for_more(HEALTH, 2);
-    let asked: Vec<String> = server.requests().iter().map(|request| request.line()).collect();
+    let asked: Vec<String> = server.requests().iter().map(Request::line).collect();
     assert!(asked.iter().all(|line| line == HEALTH), "{asked:?}");
 }
 
@@ -288,6 +288,6 @@ fn every_verb_that_believes_a_server_refuses_a_foreign_one() {
     let new = home.path("new-shares").display().to_string();
     let init = run(&mut home.command(&["init", "--plain", "--output", &new]));
     assert_ne!(init.status.code(), Some(0));
-    let asked: Vec<String> = server.requests().iter().map(|request| request.line()).collect();
+    let asked: Vec<String> = server.requests().iter().map(Request::line).collect();
     assert!(!asked.is_empty() && asked.iter().all(|line| line.starts_with("GET ")), "{asked:?}");
 }

@@ -10,6 +10,7 @@
 mod accounts;
 mod certificates;
 mod echoes;
+mod issuers;
 mod nonsense;
 mod privacy;
 mod recorded;
@@ -17,6 +18,7 @@ mod results;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls_files;
 
 use std::process::Command;
 

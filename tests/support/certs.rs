@@ -6,9 +6,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+pub use rcgen::KeyUsagePurpose;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
@@ -24,6 +24,10 @@ pub enum Validity {
     NotYet,
     /// For a week yet.
     EndsSoon,
+    /// Since so many hours, for so many more.
+    Hours(i64, i64),
+    /// Since an hour, for so many seconds more.
+    Seconds(i64),
 }
 
 impl Validity {
@@ -33,10 +37,15 @@ impl Validity {
             Self::Now => (now - Duration::HOUR, now + Duration::days(90)),
             Self::Expired => (now - Duration::days(30), now - Duration::DAY),
             Self::EndsSoon => (now - Duration::days(30), now + Duration::days(7)),
+            Self::Hours(since, left) => (now - Duration::hours(since), now + Duration::hours(left)),
+            Self::Seconds(left) => (now - Duration::HOUR, now + Duration::seconds(left)),
             Self::NotYet => (now + Duration::DAY, now + Duration::days(90)),
         }
     }
 }
+
+/// What an authority's key is for.
+pub const SIGNS: &[KeyUsagePurpose] = &[KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
 
 /// A certificate authority: a root, or an intermediate under one.
 pub struct Authority {
@@ -49,25 +58,56 @@ pub struct Authority {
 impl Authority {
     /// A root nobody knows.
     pub fn new(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let certificate = Self::params(name).self_signed(&key).unwrap();
-        Self { certificate, key, chain: String::new() }
+        Self::made(name, Validity::Now, SIGNS)
+    }
+
+    /// A root that is valid then, with a key for this; a key for nothing has no keyUsage at all.
+    pub fn made(name: &str, validity: Validity, usages: &[KeyUsagePurpose]) -> Self {
+        Self::itself(name, KeyPair::generate().unwrap(), validity, usages)
     }
 
     /// An authority under this one. What it issues carries the chain; clients need the root alone.
     pub fn intermediate(&self, name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let certificate = Self::params(name).signed_by(&key, &self.certificate, &self.key).unwrap();
+        self.intermediate_made(name, Validity::Now, SIGNS)
+    }
+
+    /// The same, valid then, with a key for this.
+    pub fn intermediate_made(&self, name: &str, validity: Validity, usages: &[KeyUsagePurpose]) -> Self {
+        self.certify(name, KeyPair::generate().unwrap(), validity, usages)
+    }
+
+    /// Another certificate for its name and key, valid then.
+    pub fn renewed(&self, name: &str, validity: Validity) -> Self {
+        Self::itself(name, self.key_again(), validity, SIGNS)
+    }
+
+    /// Another certificate for its name and key, from another authority.
+    pub fn cross_signed(&self, name: &str, by: &Self) -> Self {
+        by.certify(name, self.key_again(), Validity::Now, SIGNS)
+    }
+
+    fn key_again(&self) -> KeyPair {
+        KeyPair::from_pem(&self.key.serialize_pem()).unwrap()
+    }
+
+    fn itself(name: &str, key: KeyPair, validity: Validity, usages: &[KeyUsagePurpose]) -> Self {
+        let certificate = Self::params(name, validity, usages).self_signed(&key).unwrap();
+        Self { certificate, key, chain: String::new() }
+    }
+
+    fn certify(&self, name: &str, key: KeyPair, validity: Validity, usages: &[KeyUsagePurpose]) -> Self {
+        let params = Self::params(name, validity, usages);
+        let certificate = params.signed_by(&key, &self.certificate, &self.key).unwrap();
         let chain = certificate.pem() + &self.chain;
         Self { certificate, key, chain }
     }
 
-    fn params(name: &str) -> CertificateParams {
+    fn params(name: &str, validity: Validity, usages: &[KeyUsagePurpose]) -> CertificateParams {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        (params.not_before, params.not_after) = Validity::Now.bounds();
+        params.key_usages = usages.to_vec();
+        (params.not_before, params.not_after) = validity.bounds();
         params
     }
 
@@ -125,11 +165,24 @@ impl Authority {
 
 /// A certificate that signed itself and calls itself an authority, for these names: what `openssl req -x509` makes.
 pub fn self_signed(names: &[&str], validity: Validity) -> Issued {
+    self_signed_made(names, validity, true, &[])
+}
+
+/// The same, which calls itself an authority or not, with a key for this.
+pub fn self_signed_made(
+    names: &[&str],
+    validity: Validity,
+    authority: bool,
+    usages: &[KeyUsagePurpose],
+) -> Issued {
     let key = KeyPair::generate().unwrap();
     let mut params =
         CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
     params.distinguished_name.push(DnType::CommonName, "self-signed");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    if authority {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
+    params.key_usages = usages.to_vec();
     (params.not_before, params.not_after) = validity.bounds();
     let certificate = params.self_signed(&key).unwrap();
     Issued { chain_pem: certificate.pem(), key_pem: key.serialize_pem() }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::certs::{Authority, Validity};
+use crate::support::certs::{Authority, Issued, SIGNS, Validity, self_signed};
 use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::{Builder, is_active};
@@ -145,6 +145,94 @@ fn a_certificate_that_ends_soon() {
     home.put("ca.crt", &authority.pem());
     home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
     finds("check-certificate-ends-soon.txt", &home, &[&server], 0);
+}
+
+/// The kinds that `check` finds of a server with this certificate where these authorities are trusted.
+fn kinds(certificate: &Issued, trusted: &[String]) -> Vec<(String, String)> {
+    let server = Hostile::tls(certificate);
+    script(&server, &health(true, true, &json!({})), &seal(&json!({})));
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(5, 3)));
+    home.put("ca.crt", &trusted.concat());
+    home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
+    let output = run(&mut home.command(&["check", "--json"]));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let word = |finding: &Value, member: &str| finding[member].as_str().unwrap().to_owned();
+    let findings = document["findings"].as_array().unwrap().iter();
+    let told = findings.filter(|finding| finding["severity"] != "ok");
+    told.map(|finding| (word(finding, "severity"), word(finding, "kind"))).collect()
+}
+
+fn warning(kind: &str) -> Vec<(String, String)> {
+    vec![("warning".to_owned(), kind.to_owned())]
+}
+
+#[test]
+fn certificate_in_the_last_quarter_of_its_lifetime_is_a_warning() {
+    let authority = Authority::new("Private CA");
+    // Of 72 hours, renewed 24 before the end.
+    for (validity, warned) in [
+        (Validity::Hours(0, 72), false),
+        (Validity::Hours(48, 24), false),
+        (Validity::Hours(53, 19), false),
+        (Validity::Hours(55, 17), true),
+        (Validity::Hours(71, 1), true),
+        (Validity::Hours(75 * 24, 26 * 24), false),
+        (Validity::Hours(77 * 24, 24 * 24), true),
+    ] {
+        let expected = if warned { warning("certificate-expires-soon") } else { Vec::new() };
+        let signed = authority.issue(&["127.0.0.1"], validity);
+        assert_eq!(kinds(&signed, &[authority.pem()]), expected, "{validity:?}");
+        // Nobody vouches for one that is named itself.
+        let own = self_signed(&["127.0.0.1"], validity);
+        assert_eq!(kinds(&own, std::slice::from_ref(&own.chain_pem)), expected, "{validity:?}");
+    }
+}
+
+#[test]
+fn issuer_that_ends_within_30_days_is_a_warning() {
+    let (soon, later) = (Validity::Hours(24, 29 * 24), Validity::Hours(24, 31 * 24));
+    let host = &["127.0.0.1"];
+    let root = Authority::new("Root");
+    let sent = |validity| root.intermediate_made("Issuing CA", validity, SIGNS).issue(host, Validity::Now);
+    assert_eq!(kinds(&sent(soon), &[root.pem()]), warning("issuer-expires-soon"));
+    assert_eq!(kinds(&sent(later), &[root.pem()]), []);
+    let own = root.issue(host, Validity::Now);
+    let anchor = |validity| root.renewed("Root", validity).pem();
+    assert_eq!(kinds(&own, &[anchor(soon)]), warning("issuer-expires-soon"));
+    assert_eq!(kinds(&own, &[anchor(later)]), []);
+    // One that takes its place is there already.
+    assert_eq!(kinds(&own, &[anchor(soon), anchor(later)]), []);
+    assert_eq!(kinds(&own, &[anchor(Validity::Expired), anchor(later)]), []);
+    // What has ended is a problem, and is not told twice.
+    let ended = vec![("problem".to_owned(), "issuer-expired".to_owned())];
+    let found = kinds(&own, &[anchor(Validity::Expired)]);
+    assert_eq!(found.iter().filter(|(_, kind)| kind.contains("expire")).cloned().collect::<Vec<_>>(), ended);
+    let own = root.issue(host, Validity::Expired);
+    let found = kinds(&own, &[anchor(soon)]);
+    let ended = vec![("problem".to_owned(), "certificate-expired".to_owned())];
+    assert_eq!(found.iter().filter(|(_, kind)| kind.contains("expire")).cloned().collect::<Vec<_>>(), ended);
+}
+
+#[test]
+fn issuer_of_several_servers_is_told_once() {
+    let authority = Authority::made("Private CA", Validity::EndsSoon, SIGNS);
+    let servers = [(); 2].map(|()| Hostile::tls(&authority.issue(&["127.0.0.1"], Validity::Now)));
+    for server in &servers {
+        script(server, &health(true, true, &json!({})), &seal(&json!({})));
+    }
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(1, 3)));
+    // One that has ended already, or ends sooner, is not what they are believed for.
+    let ended = authority.renewed("Private CA", Validity::Expired).pem();
+    let sooner = authority.renewed("Private CA", Validity::Hours(24, 24)).pem();
+    home.put("ca.crt", &(ended + &authority.pem() + &sooner));
+    home.configure(&[&servers[0].url(), &servers[1].url()], "tls = { ca_file = \"ca.crt\" }");
+    finds("check-issuer-ends-soon.txt", &home, &[&servers[0], &servers[1]], 0);
+    let said = String::from_utf8(run(&mut home.command(&["check"])).stdout).unwrap();
+    let week = std::time::Duration::from_secs(7 * 24 * 3600);
+    let day = humantime::format_rfc3339_seconds(SystemTime::now() + week).to_string();
+    assert!(said.contains(&day[..10]), "{said}");
 }
 
 #[test]

@@ -13,11 +13,11 @@ use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
 use crate::unseal::State;
-use crate::vault::{Access, TlsFailure, Unreachable};
-use std::time::{Duration, UNIX_EPOCH};
+use crate::vault::{Access, Lifetimes};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A certificate that ends sooner than this is worth a warning.
-const RENEW_BEFORE: Duration = Duration::from_secs(14 * 24 * 3600);
+/// An issuer that ends sooner than this is worth a warning.
+const ISSUER_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Clocks that differ by more than this make certificates fail at the worst time.
 const CLOCK_TOLERANCE: u64 = 60;
 /// Where the service lives whose credentials are looked at.
@@ -89,7 +89,7 @@ pub(super) async fn check(
         }
     }
     differing(&schemes, &mut findings);
-    expiry(cluster, &targets, &mut findings).await;
+    expiry(cluster, &targets, &name("tls"), &mut findings).await;
     seen.targets.extend(targets);
     seen.looks.extend(looks);
     findings
@@ -187,21 +187,40 @@ fn node(target: &Target, look: &Look, findings: &mut Findings) {
     }
 }
 
-/// Certificates that are good now and will not be soon: asks again as if it were later.
-async fn expiry(cluster: &Cluster, targets: &[Target], findings: &mut Findings) {
-    let Ok(access) = Access::read_at(cluster, RENEW_BEFORE).await else { return };
+/// Certificates that are good now and will not be soon.
+async fn expiry(cluster: &Cluster, targets: &[Target], subject: &str, findings: &mut Findings) {
+    let Ok((access, inspection)) = Access::inspecting(cluster, ISSUER_RENEWAL).await else { return };
+    let mut told = Vec::new();
     for target in targets.iter().filter(|target| target.verified) {
-        let server = access.server(&target.node);
-        let Err(Unreachable::Tls(TlsFailure::Expired(when))) = server.health().await else { continue };
-        let valid_now = target.server.health().await.is_ok();
-        if valid_now {
+        // Whatever it answers: its certificate was good, or nothing is noted.
+        let _ = access.server(&target.node).health().await;
+        let Some(Lifetimes { server, issuer }) = inspection.take() else { continue };
+        if server.is_in_last_quarter(SystemTime::now()) {
             findings.add(
                 Severity::Warning,
                 &target.address.to_string(),
                 "certificate-expires-soon",
-                format!("its certificate expires{when}"),
+                format!(
+                    "its certificate is in the last quarter of its lifetime: it expires on {}",
+                    server.end()
+                ),
                 Some("Renew it before: an expired certificate keeps this machine from unsealing.".to_owned()),
             );
         }
+        // One CA vouches for many servers.
+        let name = issuer.as_ref().map(ToString::to_string);
+        let Some(issuer) = issuer.filter(|_| !told.contains(&name)) else { continue };
+        told.push(name);
+        findings.add(
+            Severity::Warning,
+            subject,
+            "issuer-expires-soon",
+            format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()),
+            Some(
+                "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that \
+                 it vouches for is unsealed."
+                    .to_owned(),
+            ),
+        );
     }
 }

@@ -1,5 +1,7 @@
-//! Why a certificate, key or CA that the configuration names cannot be used.
+//! Why a certificate, key or CA that the configuration names cannot be used. Nothing that such a file holds is in it, and
+//! no word of the libraries, which repeat lines of a private key.
 
+use super::pem::{Fault, Flaw};
 use crate::explain::Explain;
 use crate::files::{FileRefusal, Slow};
 use std::path::PathBuf;
@@ -22,22 +24,29 @@ pub enum TlsFileError {
     #[error(transparent)]
     Slow(#[from] Slow),
     /// It is not PEM, or holds nothing of the wanted kind.
-    #[error("{} holds no {what} in PEM form{detail}", .path.display())]
-    Empty {
-        /// What was wanted.
+    #[error("cannot use {what} {}{}: {flaw}", .path.display(), in_line(*.line))]
+    Malformed {
+        /// What it was to be.
         what: &'static str,
         /// Where.
         path: PathBuf,
-        /// The parser's word, if it had one.
-        detail: String,
+        /// In which line, from 1.
+        line: Option<usize>,
+        /// What is wrong with it.
+        flaw: Flaw,
     },
+    /// A directory has no certificate in PEM form.
+    #[error("no file in {} holds a certificate in PEM form", .0.display())]
+    EmptyDirectory(PathBuf),
     /// A certificate in it is not X.509.
-    #[error("a certificate in {} cannot be used: {cause}", .path.display())]
+    #[error("cannot use the certificate in {}{}: {cause}", .path.display(), in_line(Some(*.line)))]
     BadCertificate {
         /// Where.
         path: PathBuf,
+        /// In which line it begins, from 1.
+        line: usize,
         /// Why not.
-        cause: rustls::Error,
+        cause: &'static str,
     },
     /// Certificate and key do not belong together.
     #[error("client_cert {} and client_key {} cannot be used together: {cause}", .cert.display(), .key.display())]
@@ -46,15 +55,26 @@ pub enum TlsFileError {
         cert: PathBuf,
         /// The key.
         key: PathBuf,
-        /// The library's word.
-        cause: rustls::Error,
+        /// Why not.
+        cause: &'static str,
     },
     /// The machine trusts nobody.
     #[error("this machine's certificate store is empty{0}")]
     NoSystemRoots(String),
     /// The TLS library refused its own settings.
     #[error("the TLS library cannot be set up: {0}")]
-    Library(rustls::Error),
+    Library(&'static str),
+}
+
+fn in_line(line: Option<usize>) -> String {
+    line.map(|line| format!(", line {line}")).unwrap_or_default()
+}
+
+impl TlsFileError {
+    /// A flaw in the file that was to be `what`.
+    pub(super) fn malformed(what: &'static str, path: PathBuf, Fault { line, flaw }: Fault) -> Self {
+        Self::Malformed { what, path, line, flaw }
+    }
 }
 
 impl Explain for TlsFileError {
@@ -70,7 +90,8 @@ impl Explain for TlsFileError {
                 cause => cause.kind(),
             },
             Self::Slow(slow) => slow.kind(),
-            Self::Empty { .. } => "tls-file-empty",
+            Self::Malformed { flaw, .. } => flaw.kind(),
+            Self::EmptyDirectory(_) => "tls-file-empty",
             Self::BadCertificate { .. } => "tls-file-bad-certificate",
             Self::Mismatch { .. } => "tls-key-mismatch",
             Self::NoSystemRoots(_) => "no-system-roots",
@@ -85,12 +106,8 @@ impl Explain for TlsFileError {
             }
             Self::Unreadable { path, cause, .. } => cause.advice(path),
             Self::Slow(slow) => return slow.advice(),
-            Self::Empty { path, .. } => {
-                format!(
-                    "It must begin with -----BEGIN …-----; `openssl x509 -in {} -noout` shows more.",
-                    path.display()
-                )
-            }
+            Self::Malformed { what, path, flaw, .. } => flaw.advice(path, *what == PRIVATE_KEY),
+            Self::EmptyDirectory(_) => "Check `ca_dir` in `tls`.".to_owned(),
             Self::BadCertificate { path, .. } => {
                 format!("Inspect it: `openssl x509 -in {} -text`.", path.display())
             }
@@ -104,3 +121,6 @@ impl Explain for TlsFileError {
         })
     }
 }
+
+/// What the file of `client_key` is called.
+pub(super) const PRIVATE_KEY: &str = "private key";

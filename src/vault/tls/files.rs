@@ -1,6 +1,7 @@
 //! The PEM files of certificates and keys, and noticing that they were renewed.
 
-use super::{TlsFileError, system};
+use super::error::{PRIVATE_KEY, TlsFileError};
+use super::{pem, system};
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;
 use crate::files::{self, Content, FileRefusal, FileVersion, LARGEST};
@@ -9,62 +10,52 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Every certificate of a PEM file, in its order.
-pub(super) fn certificates(
-    path: &Path,
-    trusted: &Trusted,
-) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let text = read("certificate file", path, Content::Authority, trusted)?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
-        .collect::<Result<_, _>>()
-        .map_err(|cause| empty(path, &cause))?;
-    if certificates.is_empty() {
-        return Err(TlsFileError::Empty {
-            what: "certificate",
-            path: path.to_owned(),
-            detail: String::new(),
-        });
+const CERTIFICATE: &str = "certificate file";
+
+/// The certificates of one PEM file in its order, each with the line that it begins in.
+pub(super) struct Certificates {
+    pub(super) path: PathBuf,
+    pub(super) found: Vec<(usize, CertificateDer<'static>)>,
+}
+
+impl Certificates {
+    /// The certificates alone: a chain.
+    pub(super) fn chain(self) -> Vec<CertificateDer<'static>> {
+        self.found.into_iter().map(|(_, certificate)| certificate).collect()
     }
-    Ok(certificates)
+}
+
+/// Every certificate of a PEM file.
+pub(super) fn certificates(path: &Path, trusted: &Trusted) -> Result<Certificates, TlsFileError> {
+    let text = read(CERTIFICATE, path, Content::Authority, trusted)?;
+    let found = pem::certificates(&text)
+        .map_err(|fault| TlsFileError::malformed(CERTIFICATE, path.to_owned(), fault))?;
+    Ok(Certificates { path: path.to_owned(), found })
 }
 
 /// Every certificate of a PEM file that is one; what else is in it is passed over.
 pub(super) fn parsable(path: &Path, trusted: &Trusted) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let text = read("certificate file", path, Content::Authority, trusted)?;
+    let text = read(CERTIFICATE, path, Content::Authority, trusted)?;
     Ok(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect())
 }
 
-/// Every certificate of every file in a directory, with the file. One that cannot be used refuses them all: whom to
-/// trust is not to depend on which of them can be read.
-pub(super) fn directory(
-    path: &Path,
-    trusted: &Trusted,
-) -> Result<Vec<(PathBuf, Vec<CertificateDer<'static>>)>, TlsFileError> {
+/// Every certificate of every file in a directory. One that cannot be used refuses them all: whom to trust is not to
+/// depend on which of them can be read.
+pub(super) fn directory(path: &Path, trusted: &Trusted) -> Result<Vec<Certificates>, TlsFileError> {
     let mut found = Vec::new();
     for file in listing(path, trusted)? {
         match certificates(&file, trusted) {
             Err(TlsFileError::Unreadable { cause: FileRefusal::Directory, .. }) => {}
-            certificates => found.push((file, certificates?)),
+            certificates => found.push(certificates?),
         }
     }
-    if found.is_empty() {
-        return Err(TlsFileError::Empty {
-            what: "certificate",
-            path: path.to_owned(),
-            detail: String::new(),
-        });
-    }
-    Ok(found)
+    if found.is_empty() { Err(TlsFileError::EmptyDirectory(path.to_owned())) } else { Ok(found) }
 }
 
 /// The first private key of a PEM file: PKCS#8, PKCS#1 or SEC 1.
 pub(super) fn private_key(path: &Path, trusted: &Trusted) -> Result<PrivateKeyDer<'static>, TlsFileError> {
-    let text = read("private key", path, Content::PrivateKey, trusted)?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|cause| TlsFileError::Empty {
-        what: "private key",
-        path: path.to_owned(),
-        detail: format!(" ({cause})"),
-    })
+    let text = read(PRIVATE_KEY, path, Content::PrivateKey, trusted)?;
+    pem::private_key(&text).map_err(|fault| TlsFileError::malformed(PRIVATE_KEY, path.to_owned(), fault))
 }
 
 fn read(
@@ -78,10 +69,6 @@ fn read(
         path: path.to_owned(),
         cause,
     })
-}
-
-fn empty(path: &Path, cause: &rustls::pki_types::pem::Error) -> TlsFileError {
-    TlsFileError::Empty { what: "certificate", path: path.to_owned(), detail: format!(" ({cause})") }
 }
 
 pub(super) fn listing(path: &Path, trusted: &Trusted) -> Result<Vec<PathBuf>, TlsFileError> {

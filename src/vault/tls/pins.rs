@@ -1,21 +1,12 @@
 //! Keys that servers may have, whoever signed their certificates.
 
+use super::failure::{refused, rejected};
 use crate::config::Pin;
+use crate::vault::unreachable::TlsFailure;
 use ring::digest;
+use rustls::Error;
 use rustls::pki_types::CertificateDer;
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, Error, OtherError};
-use std::sync::Arc;
-
-/// A server has a key that is not among the pinned ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the key {found} is not pinned")]
-pub(in crate::vault) struct AnotherKey {
-    /// The pin of the key it has.
-    pub(in crate::vault) found: Pin,
-    /// One of the pins is the hash of its whole certificate: a slip of whoever computed it.
-    pub(in crate::vault) certificate_pinned: bool,
-}
+use webpki::EndEntityCert;
 
 /// Refuses a certificate whose key is none of `pins`; no pins allow every key. That the server holds the key shows in
 /// the signature of the handshake, which is checked in any case.
@@ -23,13 +14,13 @@ pub(super) fn check(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<()
     if pins.is_empty() {
         return Ok(());
     }
-    let found = hash(&ParsedCertificate::try_from(certificate)?.subject_public_key_info())?;
+    let parsed = EndEntityCert::try_from(certificate).map_err(rejected)?;
+    let found = hash(&parsed.subject_public_key_info())?;
     if pins.contains(&found) {
         return Ok(());
     }
     let certificate_pinned = pins.contains(&hash(certificate)?);
-    let error = OtherError(Arc::new(AnotherKey { found, certificate_pinned }));
-    Err(Error::InvalidCertificate(CertificateError::Other(error)))
+    Err(refused(TlsFailure::PinMismatch { found, certificate_pinned }))
 }
 
 fn hash(bytes: &[u8]) -> Result<Pin, Error> {

@@ -1,8 +1,9 @@
 //! The TLS configuration of one cluster, renewed when its files are.
 
-use super::{TlsFileError, Versions, client_config};
+use super::{Inspection, TlsFileError, Versions, client_config};
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;
+use crate::explain::Explain;
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ const WAIT_FOR_LOOK: Duration = Duration::from_millis(100);
 pub(in crate::vault) struct Renewed {
     settings: TlsSettings,
     trusted: Arc<Trusted>,
-    ahead: Duration,
+    inspection: Option<Arc<Inspection>>,
     current: Mutex<Current>,
 }
 
@@ -39,18 +40,19 @@ struct Current {
 }
 
 impl Renewed {
-    /// Reads the TLS files, and blocks on the file system. Certificates are judged as if it were `ahead` later.
+    /// Reads the TLS files, and blocks on the file system. `inspection` is told of every
+    /// certificate that is verified.
     pub(in crate::vault) fn new(
         settings: &TlsSettings,
         trusted: &Arc<Trusted>,
-        ahead: Duration,
+        inspection: Option<Arc<Inspection>>,
     ) -> Result<Self, TlsFileError> {
         let versions = Versions::take(settings, trusted);
-        let config = Arc::new(client_config(settings, trusted, ahead)?);
+        let config = Arc::new(client_config(settings, trusted, inspection.as_ref())?);
         let looked = Instant::now();
         let current = Current { config, versions, refused: None, looked, looking: false, failing: false };
         let (settings, trusted) = (settings.clone(), Arc::clone(trusted));
-        Ok(Self { settings, trusted, ahead, current: Mutex::new(current) })
+        Ok(Self { settings, trusted, inspection, current: Mutex::new(current) })
     }
 
     /// The configuration to use now: a new one when the TLS files changed and can be used.
@@ -81,7 +83,7 @@ impl Renewed {
         let versions = Versions::take(&self.settings, &self.trusted);
         let changed = versions != self.current().versions;
         // Not under the lock: the loop takes it too.
-        let renewed = changed.then(|| client_config(&self.settings, &self.trusted, self.ahead));
+        let renewed = changed.then(|| client_config(&self.settings, &self.trusted, self.inspection.as_ref()));
         let mut current = self.current();
         (current.looked, current.looking) = (Instant::now(), false);
         match renewed {
@@ -95,7 +97,8 @@ impl Renewed {
             }
             Some(Err(error)) => {
                 if current.refused.as_ref() != Some(&versions) {
-                    tracing::warn!("certificates changed on disk, but {error}; the old ones stay");
+                    let advice = error.advice().unwrap_or_default();
+                    tracing::warn!("certificates changed on disk, but {error}; the old ones stay. {advice}");
                 }
                 current.refused = Some(versions);
             }

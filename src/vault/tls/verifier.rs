@@ -1,27 +1,25 @@
 //! Who is believed to be the server.
 
+use super::anchors::{Anchors, Presented};
+use super::inspection::{Inspection, Lifetimes};
+use super::x509::Facts;
 use super::{TlsFileError, files, pins, system};
 use crate::accounts::Trusted;
 use crate::config::{Pin, TlsSettings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
-use std::path::Path;
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// The verifier that `settings` ask for.
 pub(super) fn from_settings(
     settings: &TlsSettings,
     trusted: &Trusted,
-    ahead: Duration,
+    inspection: Option<&Arc<Inspection>>,
     provider: Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsFileError> {
-    let trust =
-        if settings.skip_verify { None } else { Some(Trust::new(settings, trusted, ahead, &provider)?) };
+    let trust = if settings.skip_verify { None } else { Some(Trust::new(settings, trusted, inspection)?) };
     Ok(Arc::new(Verifier { provider, trust, pins: settings.pin_sha256.clone() }))
 }
 
@@ -37,91 +35,76 @@ struct Verifier {
 /// Certificates signed by a trusted authority, or named themselves in the CA file.
 #[derive(Debug)]
 struct Trust {
-    chain: Arc<WebPkiServerVerifier>,
-    named: Vec<CertificateDer<'static>>,
+    anchors: Anchors,
     fixed_name: Option<ServerName<'static>>,
-    ahead: Duration,
+    inspection: Option<Arc<Inspection>>,
 }
 
 impl Trust {
     fn new(
         settings: &TlsSettings,
         trusted: &Trusted,
-        ahead: Duration,
-        provider: &Arc<CryptoProvider>,
+        inspection: Option<&Arc<Inspection>>,
     ) -> Result<Self, TlsFileError> {
-        let mut roots = RootCertStore::empty();
-        let named = named(settings, trusted, &mut roots)?;
-        if named.is_empty() {
-            let (_, _) = roots.add_parsable_certificates(system::certificates(trusted)?);
-            if roots.is_empty() {
+        let mut anchors = Anchors::default();
+        named(settings, trusted, &mut anchors)?;
+        if anchors.is_empty() {
+            for certificate in system::certificates(trusted)? {
+                // One that cannot be used trusts nobody; the others do as well without it.
+                let _ = anchors.add(&certificate);
+            }
+            if anchors.is_empty() {
                 return Err(TlsFileError::NoSystemRoots(String::new()));
             }
         }
-        let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-            .build()
-            .map_err(|error| TlsFileError::Library(Error::General(error.to_string())))?;
         let fixed_name = settings
             .server_name
             .clone()
             .map(ServerName::try_from)
             .transpose()
-            .map_err(|error| TlsFileError::Library(Error::General(error.to_string())))?;
-        Ok(Self { chain, named, fixed_name, ahead })
+            .map_err(|_| TlsFileError::Library("server_name is no name of a host"))?;
+        Ok(Self { anchors, fixed_name, inspection: inspection.cloned() })
     }
 
     fn check(
         &self,
+        provider: &CryptoProvider,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         address: &ServerName<'_>,
-        ocsp: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         let name = self.fixed_name.as_ref().unwrap_or(address);
-        let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()).saturating_add(self.ahead));
-        let verdict = self.chain.verify_server_cert(end_entity, intermediates, name, ocsp, now);
-        match verdict {
-            // `openssl req -x509` makes self-signed server certificates that call themselves a CA, and Vault's
-            // own packages use it. Being named in the CA file is as good as a signature by a CA in it. The
-            // validity period was checked before this error arose.
-            Err(Error::InvalidCertificate(CertificateError::Other(other)))
-                if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
-                    && self.named.iter().any(|known| known.as_ref() == end_entity.as_ref()) =>
-            {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            verdict => verdict,
+        let algorithms = &provider.signature_verification_algorithms;
+        let presented = Presented { end_entity, intermediates, name, now };
+        self.anchors.verify(algorithms, &presented)?;
+        if let (Some(inspection), Some(facts)) = (&self.inspection, Facts::of(end_entity)) {
+            let issuer = self.anchors.ending(algorithms, &presented, inspection.ahead);
+            inspection.note(Lifetimes { server: facts.validity, issuer });
         }
+        Ok(())
     }
 }
 
-/// The certificates that the configuration names, added to `roots`.
-fn named(
-    settings: &TlsSettings,
-    trusted: &Trusted,
-    roots: &mut RootCertStore,
-) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
-    let mut named = Vec::new();
-    let mut trust = |path: &Path, certificates: Vec<CertificateDer<'static>>| {
-        for certificate in certificates {
-            roots
-                .add(certificate.clone())
-                .map_err(|cause| TlsFileError::BadCertificate { path: path.to_owned(), cause })?;
-            named.push(certificate);
-        }
-        Ok::<(), TlsFileError>(())
-    };
+/// Trusts the certificates that the configuration names.
+fn named(settings: &TlsSettings, trusted: &Trusted, anchors: &mut Anchors) -> Result<(), TlsFileError> {
+    let mut files = Vec::new();
     if let Some(path) = &settings.ca_file {
-        trust(path, files::certificates(path, trusted)?)?;
+        files.push(files::certificates(path, trusted)?);
     }
     if let Some(path) = &settings.ca_dir {
-        for (path, certificates) in files::directory(path, trusted)? {
-            trust(&path, certificates)?;
+        files.extend(files::directory(path, trusted)?);
+    }
+    for file in files {
+        for (line, certificate) in file.found {
+            anchors.add_named(certificate).map_err(|cause| TlsFileError::BadCertificate {
+                path: file.path.clone(),
+                line,
+                cause,
+            })?;
         }
     }
-    Ok(named)
+    Ok(())
 }
 
 impl ServerCertVerifier for Verifier {
@@ -130,11 +113,11 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         address: &ServerName<'_>,
-        ocsp: &[u8],
+        _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         if let Some(trust) = &self.trust {
-            trust.check(end_entity, intermediates, address, ocsp, now)?;
+            trust.check(&self.provider, end_entity, intermediates, address, now)?;
         }
         pins::check(&self.pins, end_entity)?;
         Ok(ServerCertVerified::assertion())

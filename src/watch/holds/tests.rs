@@ -48,13 +48,16 @@ fn leftovers_of_crash_neither_stop_later_writes_nor_are_followed() {
     assert!(file.is_file() && file.mode() & 0o7777 == 0o600);
 }
 
+/// Puts something in the place of the file.
+type Maker<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn file_that_is_none_or_too_large_is_refused_and_replaced() {
     let sparse = |path: &Path| File::create(path).unwrap().set_len(3 << 30).unwrap();
     let fifo = |path: &Path| mknodat(CWD, path, FileType::Fifo, 0o600.into(), 0).unwrap();
     let link = |path: &Path| symlink("/dev/zero", path).unwrap();
     let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
-    type Maker<'a> = &'a dyn Fn(&Path);
+
     let makers: [(&str, Maker<'_>); 4] =
         [("larger than 1 MiB", &sparse), ("no regular file", &fifo), ("", &link), ("", &socket)];
     for (why, make) in makers {

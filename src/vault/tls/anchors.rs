@@ -1,0 +1,232 @@
+//! The certificates that the configuration or the machine trusts, and the path from one of them to a server's.
+
+use super::failure::{flaw, refused, rejected};
+use super::x509::{Facts, Validity, name};
+use crate::external::ExternalText;
+use crate::vault::unreachable::TlsFailure;
+use rustls::Error;
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
+use std::cell::RefCell;
+use std::fmt;
+use std::time::Duration;
+use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
+
+/// Trust anchors. To webpki they are names and keys; when they are valid and what their keys are for is kept here.
+#[derive(Debug, Default)]
+pub(super) struct Anchors {
+    trusted: Vec<TrustAnchor<'static>>,
+    /// Those of each anchor, in the same order.
+    facts: Vec<Facts>,
+    /// The certificates that the configuration names.
+    named: Vec<CertificateDer<'static>>,
+}
+
+/// What a server shows of itself, and when.
+pub(super) struct Presented<'a> {
+    pub(super) end_entity: &'a CertificateDer<'a>,
+    pub(super) intermediates: &'a [CertificateDer<'a>],
+    /// The name that it must have.
+    pub(super) name: &'a ServerName<'a>,
+    pub(super) now: UnixTime,
+}
+
+/// A certificate that vouches for the server's.
+#[derive(Debug, Clone)]
+pub(crate) struct Issuer {
+    anchor: bool,
+    name: ExternalText,
+    /// When it is valid.
+    pub(crate) validity: Validity,
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, of) = (&self.name, if self.anchor { "trusted here" } else { "sent by the server" });
+        write!(f, "the CA certificate \"{name}\", {of},")
+    }
+}
+
+/// Why a path is not taken.
+enum Refusal {
+    Malformed,
+    MayNotSign(Issuer),
+    NotYetValid(Issuer),
+    Ended(Issuer),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Malformed => rejected(webpki::Error::BadDer),
+            Refusal::MayNotSign(issuer) => refused(TlsFailure::IssuerMayNotSign(issuer.to_string())),
+            Refusal::NotYetValid(issuer) => refused(TlsFailure::IssuerNotYetValid(format!(
+                "{issuer} begins on {}",
+                issuer.validity.begin()
+            ))),
+            Refusal::Ended(issuer) => {
+                refused(TlsFailure::IssuerExpired(format!("{issuer} ended on {}", issuer.validity.end())))
+            }
+        }
+    }
+}
+
+impl Anchors {
+    /// Trusts a certificate, or says what is wrong with it.
+    pub(super) fn add(&mut self, certificate: &CertificateDer<'_>) -> Result<(), &'static str> {
+        let anchor = webpki::anchor_from_trusted_cert(certificate).map_err(|error| flaw(&error))?;
+        self.facts.push(Facts::of(certificate).ok_or_else(|| flaw(&webpki::Error::BadDer))?);
+        self.trusted.push(anchor.to_owned());
+        Ok(())
+    }
+
+    /// Trusts a certificate that the configuration names: as a server's own, too, if it signed itself.
+    pub(super) fn add_named(&mut self, certificate: CertificateDer<'static>) -> Result<(), &'static str> {
+        self.add(&certificate)?;
+        self.named.push(certificate);
+        Ok(())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.trusted.is_empty()
+    }
+
+    /// Whether the server's certificate is for its name, valid now, and signed on a path of issuers that are valid now
+    /// and may sign.
+    pub(super) fn verify(
+        &self,
+        algorithms: &WebPkiSupportedAlgorithms,
+        presented: &Presented<'_>,
+    ) -> Result<(), Error> {
+        let certificate = EndEntityCert::try_from(presented.end_entity).map_err(rejected)?;
+        match self.search(algorithms, &certificate, presented, Duration::ZERO) {
+            // `openssl req -x509` makes self-signed server certificates that call themselves a CA, and Vault's own
+            // packages use it. Being named in the CA file is as good as a signature by a CA in it. The validity period
+            // was checked before this error arose.
+            Err((_, webpki::Error::CaUsedAsEndEntity)) if self.is_named(presented.end_entity) => {}
+            Err((mut refusals, error)) => {
+                // One that would be good but for a flaw tells more than those whose time is over.
+                let flawed = refusals.iter().position(|refusal| !matches!(refusal, Refusal::Ended(_)));
+                let refusal = match flawed {
+                    Some(flawed) => Some(refusals.swap_remove(flawed)),
+                    None => last_ended(refusals).map(Refusal::Ended).or_else(|| above(presented, &error)),
+                };
+                return Err(refusal.map_or_else(|| rejected(error), Into::into));
+            }
+            Ok(()) => {}
+        }
+        certificate.verify_is_valid_for_subject_name(presented.name).map_err(rejected)
+    }
+
+    /// The issuer that ends within `ahead`, if there is no path that lasts longer. Of a server that is verified now.
+    pub(super) fn ending(
+        &self,
+        algorithms: &WebPkiSupportedAlgorithms,
+        presented: &Presented<'_>,
+        ahead: Duration,
+    ) -> Option<Issuer> {
+        let certificate = EndEntityCert::try_from(presented.end_entity).ok()?;
+        self.search(algorithms, &certificate, presented, ahead)
+            .err()
+            .and_then(|(refusals, _)| last_ended(refusals))
+    }
+
+    /// Looks for a path whose issuers last for `ahead`; without one, says why each was not taken.
+    fn search(
+        &self,
+        algorithms: &WebPkiSupportedAlgorithms,
+        certificate: &EndEntityCert<'_>,
+        presented: &Presented<'_>,
+        ahead: Duration,
+    ) -> Result<(), (Vec<Refusal>, webpki::Error)> {
+        let refusals = RefCell::new(Vec::new());
+        let judge = |path: &VerifiedPath<'_>| {
+            self.judge(path, presented, ahead).map_err(|reason| {
+                refusals.borrow_mut().push(reason);
+                // The lowest of its ranks: other paths are tried.
+                webpki::Error::UnknownIssuer
+            })
+        };
+        certificate
+            .verify_for_usage(
+                algorithms.all,
+                &self.trusted,
+                presented.intermediates,
+                presented.now,
+                KeyUsage::server_auth(),
+                None,
+                Some(&judge),
+            )
+            .map(drop)
+            .map_err(|error| (refusals.take(), error))
+    }
+
+    /// webpki does not check when an anchor is valid, nor what the key of any issuer is for.
+    fn judge(
+        &self,
+        path: &VerifiedPath<'_>,
+        presented: &Presented<'_>,
+        ahead: Duration,
+    ) -> Result<(), Refusal> {
+        let sent = path
+            .intermediate_certificates()
+            .map(|certificate| (Facts::of(&certificate.der()), name(certificate.subject()), false));
+        let anchor = path.anchor();
+        let itself =
+            anchor.subject.as_ref() == path.end_entity().subject() && self.is_named(presented.end_entity);
+        let own = self.trusted.iter().zip(&self.facts).find(|(known, _)| std::ptr::eq(*known, anchor));
+        let trusted = (!itself).then(|| (own.map(|(_, facts)| *facts), name(&anchor.subject), true));
+        let mut ended: Option<Issuer> = None;
+        for (facts, name, anchor) in sent.chain(trusted) {
+            let Facts { validity, signs } = facts.ok_or(Refusal::Malformed)?;
+            let issuer = Issuer { anchor, name, validity };
+            if !signs {
+                return Err(Refusal::MayNotSign(issuer));
+            }
+            if !validity.has_begun(presented.now) {
+                return Err(Refusal::NotYetValid(issuer));
+            }
+            let earliest = ended.as_ref().is_none_or(|other| validity.ends < other.validity.ends);
+            if validity.has_ended(later(presented.now, ahead)) && earliest {
+                ended = Some(issuer);
+            }
+        }
+        ended.map_or(Ok(()), |issuer| Err(Refusal::Ended(issuer)))
+    }
+
+    fn is_named(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.named.iter().any(|named| named.as_ref() == certificate.as_ref())
+    }
+}
+
+/// Of the issuers that end the paths, the one of the path that lasts longest.
+fn last_ended(refusals: Vec<Refusal>) -> Option<Issuer> {
+    let issuers = refusals.into_iter().filter_map(|refusal| match refusal {
+        Refusal::Ended(issuer) => Some(issuer),
+        _ => None,
+    });
+    issuers.max_by_key(|issuer| issuer.validity.ends)
+}
+
+/// The certificate above the server's that webpki found ended, or not begun. Its error does not tell whose it is.
+fn above(presented: &Presented<'_>, error: &webpki::Error) -> Option<Refusal> {
+    let now = presented.now;
+    let reason: fn(Issuer) -> Refusal = match error {
+        webpki::Error::CertExpired { .. } => Refusal::Ended,
+        webpki::Error::CertNotValidYet { .. } => Refusal::NotYetValid,
+        _ => return None,
+    };
+    let is_out = |validity: Validity| validity.has_ended(now) || !validity.has_begun(now);
+    if is_out(Facts::of(presented.end_entity)?.validity) {
+        return None;
+    }
+    presented.intermediates.iter().find_map(|sent| {
+        let validity = Facts::of(sent)?.validity;
+        let name = EndEntityCert::try_from(sent).map(|certificate| name(certificate.subject())).ok()?;
+        is_out(validity).then(|| reason(Issuer { anchor: false, name, validity }))
+    })
+}
+
+fn later(now: UnixTime, ahead: Duration) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()).saturating_add(ahead))
+}

@@ -1,0 +1,209 @@
+//! The one place that reads errors of rustls and webpki, and says them in words of ours. Their own
+//! texts are never shown: they repeat what is in files and in certificates.
+
+use super::x509::date;
+use crate::external::ExternalText;
+use crate::vault::unreachable::TlsFailure;
+use rustls::{
+    AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, OtherError, PeerIncompatible,
+};
+use std::sync::Arc;
+
+/// Why a handshake failed.
+pub(in crate::vault) fn handshake(error: &Error) -> TlsFailure {
+    let other = TlsFailure::Other;
+    match error {
+        Error::InvalidCertificate(certificate) => certificate_failure(certificate),
+        // rustls takes the first byte of "HTTP/1.1" for a record type it has never heard of.
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsFailure::NotTls,
+        Error::AlertReceived(AlertDescription::CertificateRequired) => TlsFailure::ClientCertificateWanted,
+        // TLS 1.2 has no alert of its own for a missing client certificate; servers send one of these.
+        Error::AlertReceived(
+            alert @ (AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::AccessDenied),
+        ) => TlsFailure::ClientCertificateRefused(alert_words(*alert)),
+        Error::AlertReceived(
+            alert @ (AlertDescription::HandshakeFailure
+            | AlertDescription::ProtocolVersion
+            | AlertDescription::InsufficientSecurity),
+        ) => TlsFailure::Incompatible(alert_words(*alert)),
+        Error::AlertReceived(alert) => TlsFailure::Other(alert_words(*alert)),
+        Error::PeerIncompatible(detail) => TlsFailure::Incompatible(incompatible(detail)),
+        Error::InvalidMessage(_)
+        | Error::InappropriateMessage { .. }
+        | Error::InappropriateHandshakeMessage { .. }
+        | Error::PeerMisbehaved(_) => other("the server's messages break the TLS protocol"),
+        Error::PeerSentOversizedRecord => other("the server sent a record larger than TLS allows"),
+        Error::DecryptError => {
+            other("a message of the server cannot be decrypted: it was changed on its way")
+        }
+        Error::NoCertificatesPresented => other("the server has no certificate"),
+        Error::NoApplicationProtocol => other("the server speaks no HTTP/1.1 in TLS"),
+        Error::UnsupportedNameType => other("the node's name cannot stand in a certificate"),
+        Error::FailedToGetCurrentTime => other("this machine's clock is before 1970"),
+        Error::FailedToGetRandomBytes => other("the kernel gives no random numbers"),
+        _ => other("the TLS library refused it"),
+    }
+}
+
+fn certificate_failure(error: &CertificateError) -> TlsFailure {
+    let bad = TlsFailure::BadCertificate;
+    match error {
+        // Our own verifier's, in words already.
+        CertificateError::Other(OtherError(other)) => match other.downcast_ref::<TlsFailure>() {
+            Some(failure) => failure.clone(),
+            None => bad("it breaks a rule of X.509"),
+        },
+        CertificateError::Expired => TlsFailure::Expired(String::new()),
+        CertificateError::ExpiredContext { not_after, .. } => {
+            TlsFailure::Expired(format!(" on {}", date(*not_after)))
+        }
+        CertificateError::NotValidYet => TlsFailure::NotYetValid(String::new()),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            TlsFailure::NotYetValid(format!(": it begins on {}", date(*not_before)))
+        }
+        CertificateError::NotValidForName => TlsFailure::WrongName(None),
+        CertificateError::NotValidForNameContext { expected, presented } => TlsFailure::WrongName(Some(
+            ExternalText::new(format!("({}): {}", expected.to_str(), names(presented))),
+        )),
+        // A bad signature is what another CA of the same name leaves.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFailure::UnknownCa,
+        CertificateError::BadEncoding => bad(MALFORMED),
+        CertificateError::Revoked => bad("it is revoked"),
+        CertificateError::UnhandledCriticalExtension => bad(CRITICAL),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => bad(PURPOSE),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => bad(ALGORITHM),
+        _ => bad("it breaks a rule of X.509"),
+    }
+}
+
+const MALFORMED: &str = "it is malformed";
+const CRITICAL: &str = "it has a critical extension that is not known here";
+const PURPOSE: &str = "its extended key usage does not allow a server";
+const ALGORITHM: &str = "it is signed with an algorithm that is not accepted here";
+const COMPLEX: &str = "the chain of certificates is too complex";
+
+/// The names in a certificate: what the server says.
+fn names(presented: &[String]) -> String {
+    // webpki writes DnsName("a.example") and IpAddress(10.0.0.1).
+    let plain = |name: &String| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
+        inner.trim_matches(['(', ')', '"']).to_owned()
+    };
+    if presented.is_empty() {
+        return "it names no host at all: it needs a subjectAltName".to_owned();
+    }
+    let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
+    format!("it is for {names}")
+}
+
+/// A certificate that webpki refuses, as an error of the handshake. rustls tells the server those that it knows itself
+/// by the alert that fits.
+pub(super) fn rejected(error: webpki::Error) -> Error {
+    Error::InvalidCertificate(match error {
+        webpki::Error::CertExpired { time, not_after } => {
+            CertificateError::ExpiredContext { time, not_after }
+        }
+        webpki::Error::CertNotValidYet { time, not_before } => {
+            CertificateError::NotValidYetContext { time, not_before }
+        }
+        webpki::Error::CertNotValidForName(context) => CertificateError::NotValidForNameContext {
+            expected: context.expected,
+            presented: context.presented,
+        },
+        // A self-signed one with CA:TRUE that is not named itself.
+        webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity => CertificateError::UnknownIssuer,
+        webpki::Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,
+        other => return refused(TlsFailure::BadCertificate(flaw(&other))),
+    })
+}
+
+/// A refusal of our own, as an error of the handshake.
+pub(super) fn refused(failure: TlsFailure) -> Error {
+    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(failure))))
+}
+
+/// What is wrong with a certificate.
+pub(super) fn flaw(error: &webpki::Error) -> &'static str {
+    use webpki::Error as E;
+    match error {
+        E::BadDer
+        | E::BadDerTime
+        | E::TrailingData(_)
+        | E::MalformedExtensions
+        | E::ExtensionValueInvalid => MALFORMED,
+        E::InvalidSerialNumber => "its serial number is malformed",
+        E::MalformedDnsIdentifier => "it has a malformed host name",
+        E::CaUsedAsEndEntity => "it is a CA's own certificate",
+        E::EndEntityUsedAsCa => "it is signed by a certificate that is not a CA's",
+        E::CertDistrusted => "its key is known to be compromised",
+        E::CertRevoked => "it is revoked",
+        E::EmptyEkuExtension | E::RequiredEkuNotFoundContext(_) => PURPOSE,
+        E::InvalidCertValidity => "it ends before it begins",
+        E::NameConstraintViolation => "its CA may not sign for this name",
+        E::MalformedNameConstraint | E::InvalidNetworkMaskConstraint => {
+            "its CA's name constraints are malformed"
+        }
+        E::PathLenConstraintViolated => "its CA may not have so many CAs below it",
+        E::SignatureAlgorithmMismatch
+        | E::UnsupportedSignatureAlgorithmContext(_)
+        | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ALGORITHM,
+        E::UnsupportedCertVersion => "it is not an X.509 certificate of version 3",
+        E::UnsupportedCriticalExtension => CRITICAL,
+        E::MaximumNameConstraintComparisonsExceeded
+        | E::MaximumPathBuildCallsExceeded
+        | E::MaximumPathDepthExceeded
+        | E::MaximumSignatureChecksExceeded => COMPLEX,
+        _ => "it breaks a rule of X.509",
+    }
+}
+
+/// Why certificate and key do not go together.
+pub(super) fn mismatch(error: &Error) -> &'static str {
+    match error {
+        Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => "the key is another certificate's",
+        Error::InvalidCertificate(_) => "the certificate is malformed",
+        // rustls has no type of its own for a key that it cannot read.
+        Error::General(_) => "the key is malformed, or of a kind that is not supported (RSA, ECDSA, Ed25519)",
+        _ => "the TLS library refuses them",
+    }
+}
+
+fn alert_words(alert: AlertDescription) -> &'static str {
+    match alert {
+        AlertDescription::BadCertificate => "it says that the certificate is bad or missing",
+        AlertDescription::UnknownCA => "it does not know the CA that signed it",
+        AlertDescription::CertificateExpired => "it says that the certificate has expired",
+        AlertDescription::CertificateRevoked => "it says that the certificate is revoked",
+        AlertDescription::CertificateUnknown => "it cannot use the certificate",
+        AlertDescription::UnsupportedCertificate => "it does not support this kind of certificate",
+        AlertDescription::AccessDenied => "it denies access",
+        AlertDescription::HandshakeFailure => "the server accepts nothing that is offered",
+        AlertDescription::ProtocolVersion => "the server does not speak TLS 1.2 or 1.3",
+        AlertDescription::InsufficientSecurity => "the server wants stronger ciphers",
+        AlertDescription::InternalError => "the server reports an error of its own",
+        AlertDescription::UnrecognisedName => "the server does not know this name",
+        AlertDescription::CloseNotify | AlertDescription::UserCanceled => "the server ended it",
+        _ => "the server refused it with another alert",
+    }
+}
+
+fn incompatible(detail: &PeerIncompatible) -> &'static str {
+    match detail {
+        PeerIncompatible::ServerDoesNotSupportTls12Or13
+        | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => {
+            "the server offers neither TLS 1.2 nor 1.3"
+        }
+        PeerIncompatible::NoCipherSuitesInCommon => "no cipher suite in common",
+        PeerIncompatible::NoKxGroupsInCommon => "no key exchange in common",
+        PeerIncompatible::NoSignatureSchemesInCommon
+        | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => "no signature scheme in common",
+        _ => "the server lacks what TLS 1.2 and 1.3 need",
+    }
+}

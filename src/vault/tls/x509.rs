@@ -1,0 +1,258 @@
+//! What webpki does not tell of a certificate: from when until when it is valid, whether its key may sign others, and
+//! what it is called (RFC 5280). Only of certificates that webpki has parsed.
+
+use crate::external::ExternalText;
+use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, OctetStringRef, UtcTime};
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use rustls::pki_types::UnixTime;
+use std::time::{Duration, SystemTime};
+
+/// id-at-commonName, 2.5.4.3.
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+/// id-ce-keyUsage, 2.5.29.15.
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+/// The bit of `KeyUsage` that lets a key sign certificates (section 4.2.1.3).
+const KEY_CERT_SIGN: usize = 5;
+
+/// From when until when a certificate is valid, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Validity {
+    begins: UnixTime,
+    pub(super) ends: UnixTime,
+}
+
+impl Validity {
+    pub(super) fn has_begun(self, at: UnixTime) -> bool {
+        self.begins <= at
+    }
+
+    pub(super) fn has_ended(self, at: UnixTime) -> bool {
+        at > self.ends
+    }
+
+    /// Its first moment, as RFC 3339 writes it.
+    pub(super) fn begin(self) -> String {
+        date(self.begins)
+    }
+
+    /// Its last moment, as RFC 3339 writes it.
+    pub(crate) fn end(self) -> String {
+        date(self.ends)
+    }
+
+    /// Less than a quarter of it is left.
+    pub(crate) fn is_in_last_quarter(self, now: SystemTime) -> bool {
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let whole = self.ends.as_secs().saturating_sub(self.begins.as_secs());
+        self.ends.as_secs().saturating_sub(now).saturating_mul(4) < whole
+    }
+}
+
+pub(in crate::vault) fn date(time: UnixTime) -> String {
+    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
+    time.map_or_else(String::new, |time| humantime::format_rfc3339_seconds(time).to_string())
+}
+
+/// What concerns a certificate as the issuer of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) validity: Validity,
+    /// Its key may sign certificates: it says so, or does not say what its key is for.
+    pub(super) signs: bool,
+}
+
+impl Facts {
+    /// Those of a certificate in DER; `None` if it is malformed.
+    pub(super) fn of(certificate: &[u8]) -> Option<Self> {
+        let certificate = AnyRef::from_der(certificate).ok()?;
+        certificate
+            .sequence(|certificate| {
+                let facts = certificate.decode::<AnyRef<'_>>()?.sequence(Self::of_tbs)?;
+                skip(certificate, 2)?;
+                Ok::<_, der::Error>(facts)
+            })
+            .ok()
+    }
+
+    /// Those of a `TBSCertificate` (section 4.1).
+    fn of_tbs(tbs: &mut SliceReader<'_>) -> der::Result<Self> {
+        // Version 1 is the default and is left out.
+        if Tag::peek(tbs)? == (Tag::ContextSpecific { constructed: true, number: TagNumber(0) }) {
+            skip(tbs, 1)?;
+        }
+        // Serial number, signature, issuer.
+        skip(tbs, 3)?;
+        let validity = tbs
+            .decode::<AnyRef<'_>>()?
+            .sequence(|times| Ok::<_, der::Error>(Validity { begins: time(times)?, ends: time(times)? }))?;
+        // Subject, key.
+        skip(tbs, 2)?;
+        let mut signs = true;
+        while !tbs.is_finished() {
+            let field: AnyRef<'_> = tbs.decode()?;
+            // Before the extensions, [3], are the identifiers that nobody uses.
+            if field.tag() == (Tag::ContextSpecific { constructed: true, number: TagNumber(3) }) {
+                signs = SliceReader::new(field.value())?.decode::<AnyRef<'_>>()?.sequence(signs_by)?;
+            }
+        }
+        Ok(Self { validity, signs })
+    }
+}
+
+/// Whether these extensions let the key sign certificates.
+fn signs_by(extensions: &mut SliceReader<'_>) -> der::Result<bool> {
+    let mut signs = true;
+    while !extensions.is_finished() {
+        extensions.decode::<AnyRef<'_>>()?.sequence(|extension| {
+            let id: AnyRef<'_> = extension.decode()?;
+            if Tag::peek(extension)? == Tag::Boolean {
+                skip(extension, 1)?;
+            }
+            let value: &OctetStringRef = extension.decode()?;
+            if id.value() == KEY_USAGE {
+                signs &= BitStringRef::from_der(value.as_bytes())?.get(KEY_CERT_SIGN).unwrap_or(false);
+            }
+            Ok::<_, der::Error>(())
+        })?;
+    }
+    Ok(signs)
+}
+
+fn time(times: &mut SliceReader<'_>) -> der::Result<UnixTime> {
+    let time: AnyRef<'_> = times.decode()?;
+    let since = if time.tag() == Tag::UtcTime {
+        time.decode_as::<UtcTime>()?.to_unix_duration()
+    } else {
+        time.decode_as::<GeneralizedTime>()?.to_unix_duration()
+    };
+    Ok(UnixTime::since_unix_epoch(since))
+}
+
+fn skip(reader: &mut SliceReader<'_>, fields: usize) -> der::Result<()> {
+    for _ in 0..fields {
+        reader.tlv_bytes()?;
+    }
+    Ok(())
+}
+
+/// What a subject, without its tag and length, is called: its common name, else its last attribute.
+pub(super) fn name(subject: &[u8]) -> ExternalText {
+    let mut name = None;
+    let mut common = None;
+    let _ = read_attributes(subject, |kind, value| {
+        name = Some(value);
+        if kind == COMMON_NAME {
+            common = Some(value);
+        }
+    });
+    ExternalText::of_bytes(common.or(name).unwrap_or_default())
+}
+
+fn read_attributes<'a>(subject: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) -> der::Result<()> {
+    let mut sets = SliceReader::new(subject)?;
+    while !sets.is_finished() {
+        let set: AnyRef<'a> = sets.decode()?;
+        let mut attributes = SliceReader::new(set.value())?;
+        while !attributes.is_finished() {
+            attributes.decode::<AnyRef<'a>>()?.sequence(|attribute| {
+                let (kind, value): (AnyRef<'a>, AnyRef<'a>) = (attribute.decode()?, attribute.decode()?);
+                each(kind.value(), value.value());
+                Ok::<_, der::Error>(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::tls::pem;
+    use proptest::prelude::*;
+    use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose};
+    use std::process::Command;
+    use time::OffsetDateTime;
+
+    fn certificate(usages: &[KeyUsagePurpose], ends: i64) -> Vec<u8> {
+        let mut params = CertificateParams::new(["vault.example".to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::OrganizationName, "Example Ltd");
+        params.distinguished_name.push(DnType::CommonName, "Private\u{202e} CA");
+        params.key_usages = usages.to_vec();
+        params.not_before = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
+        params.not_after = OffsetDateTime::from_unix_timestamp(ends).unwrap();
+        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn certificate_has_its_validity_and_its_use() {
+        use KeyUsagePurpose::{DecipherOnly, DigitalSignature, KeyCertSign};
+        // The second is after 2049, which has another form (RFC 5280, section 4.1.2.5).
+        for ends in [1_800_000_000, 3_000_000_000] {
+            for (usages, signs) in [
+                (&[][..], true),
+                (&[KeyCertSign], true),
+                (&[DigitalSignature, KeyCertSign, DecipherOnly], true),
+                (&[DigitalSignature], false),
+                (&[DecipherOnly], false),
+            ] {
+                let facts = Facts::of(&certificate(usages, ends)).unwrap();
+                assert_eq!(facts.signs, signs, "{usages:?}");
+                assert_eq!(facts.validity.begins.as_secs(), 1_700_000_000);
+                assert_eq!(facts.validity.ends.as_secs(), u64::try_from(ends).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn certificate_of_version_1_has_facts_too() {
+        let key = tempfile::NamedTempFile::new().unwrap();
+        let line = format!(
+            "openssl genrsa -out {0} 2048 2>/dev/null; openssl req -new -key {0} -subj /CN=old | openssl x509 -req -days 30 \
+             -signkey {0} -extfile /dev/null 2>/dev/null",
+            key.path().display()
+        );
+        let output = Command::new("bash").args(["-c", &line]).output().unwrap();
+        let (_, certificate) = pem::certificates(&output.stdout).unwrap().remove(0);
+        let error = webpki::EndEntityCert::try_from(&certificate).err();
+        assert_eq!(error, Some(webpki::Error::UnsupportedCertVersion));
+        assert!(Facts::of(&certificate).unwrap().signs);
+    }
+
+    #[test]
+    fn system_s_authorities_all_have_facts() {
+        let Ok(text) = std::fs::read("/etc/ssl/certs/ca-certificates.crt") else {
+            println!("NOT TESTED: no ca-certificates here");
+            return;
+        };
+        for (line, certificate) in pem::certificates(&text).unwrap() {
+            assert!(Facts::of(&certificate).is_some_and(|facts| facts.signs), "line {line}");
+            let subject = webpki::anchor_from_trusted_cert(&certificate).unwrap().subject.to_vec();
+            assert!(!name(&subject).is_empty(), "line {line}");
+        }
+    }
+
+    #[test]
+    fn subject_is_called_by_its_common_name() {
+        let certificate = certificate(&[], 1_800_000_000).into();
+        let anchor = webpki::anchor_from_trusted_cert(&certificate).unwrap();
+        assert_eq!(name(&anchor.subject).to_string(), "Private\u{fffd} CA");
+        assert_eq!(name(b"\x31\xff").to_string(), "");
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_certificate_is_no_panic(at in 0..400_usize, byte: u8, end in 0..400_usize) {
+            let mut damaged = certificate(&[KeyUsagePurpose::KeyCertSign], 1_800_000_000);
+            let at = at % damaged.len();
+            damaged[at] = byte;
+            let _ = (Facts::of(&damaged), name(&damaged));
+            damaged.truncate(end);
+            let _ = (Facts::of(&damaged), name(&damaged));
+        }
+
+        #[test]
+        fn any_text_is_no_panic(text in r"(-----(BEGIN|END) |CERTIFICATE-----|PRIVATE KEY-----|\n|\\n|[A-Za-z0-9+/=]{0,9}| )*") {
+            let _ = (pem::certificates(text.as_bytes()), pem::private_key(text.as_bytes()).is_ok());
+        }
+    }
+}
