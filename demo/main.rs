@@ -54,7 +54,7 @@ fn main() {
     let mut probe = Probe::of_sealed(&server);
     let daemon = Daemon::start(&mut command(&vault_unseal, &configuration, &["run"]));
     timeline.event("vault-unseal started");
-    wait(&vault_unseal, &configuration);
+    wait(&vault_unseal, &configuration, &daemon);
     timeline.unsealed(&probe.unsealed());
 
     server.stop();
@@ -116,7 +116,14 @@ fn command(vault_unseal: &Path, configuration: &Path, arguments: &[&str]) -> Com
 }
 
 /// As a script would wait: `vault-unseal wait` ends with 0 once all servers are unsealed.
-fn wait(vault_unseal: &Path, configuration: &Path) {
+fn wait(vault_unseal: &Path, configuration: &Path, daemon: &Daemon) {
     let waited = command(vault_unseal, configuration, &["wait", "--timeout", "60s"]).output().unwrap();
-    assert!(waited.status.success(), "vault-unseal wait: {}", String::from_utf8_lossy(&waited.stderr));
+    let output = daemon.lines();
+    let last: String =
+        output.iter().rev().take(10).rev().map(|line| format!("\n  {}", line.text)).collect();
+    assert!(
+        waited.status.success(),
+        "vault-unseal wait: {}\nThe last lines of vault-unseal run:{last}",
+        String::from_utf8_lossy(&waited.stderr)
+    );
 }

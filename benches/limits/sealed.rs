@@ -65,7 +65,8 @@ pub(crate) fn measure(table: &mut Table) {
 
 /// What this machine or this build lacks.
 fn missing() -> Option<String> {
-    if option_env!("CARGO_BIN_EXE_vault-unseal-tpm").is_none() {
+    // Cargo names an executable whether its features are on or not.
+    if !option_env!("CARGO_BIN_EXE_vault-unseal-tpm").is_some_and(|helper| Path::new(helper).is_file()) {
         return Some("the helper is not built: --features tpm".to_owned());
     }
     let lacking = ["swtpm", "tpm2_pcrextend"]
