@@ -19,6 +19,8 @@ pub mod report;
 pub mod runtime_directory;
 pub mod shares;
 pub mod systemd;
+#[cfg(test)]
+mod testing;
 mod unfinished;
 pub mod unseal;
 pub mod vault;

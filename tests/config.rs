@@ -5,6 +5,9 @@
 //! the answer. `UPDATE_EXPECT=1 cargo test --test config` writes the answers anew.
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "support/directory.rs"]
+mod directory;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -39,7 +42,7 @@ fn every_case_gets_its_answer() {
 
 /// What the case's configuration leads to, its root directory left out of the paths.
 fn answer(case: &Path) -> String {
-    let root = tempfile::tempdir().expect("root");
+    let root = directory::directory();
     fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).expect("mode");
     copy(case, root.path());
     for line in lines(case, "modes") {
@@ -196,7 +199,7 @@ fn the_example_says_the_defaults() {
         })
         .collect();
     let load = |text: &str| {
-        let root = tempfile::tempdir().expect("root");
+        let root = directory::directory();
         let path = root.path().join("config.toml");
         fs::write(&path, text).expect("write");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("mode");

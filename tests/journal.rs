@@ -37,7 +37,7 @@ fn the_journal_knows_node_state_and_kind_of_every_message() {
     let init = server.init(3, 2);
     server.stop();
     server.start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let shares = directory.path().join("shares.json");
     fs::write(&shares, &init.json).unwrap();
     assert!(Command::new("chmod").arg("0600").arg(&shares).status().unwrap().success());

@@ -22,7 +22,7 @@ impl Ground {
         let authority = Authority::new("Benchmark CA");
         let server = Builder::new().tls(&authority).start();
         let init = server.init(5, 3);
-        let files = tempfile::Builder::new().prefix("limits-").tempdir().unwrap();
+        let files = crate::support::directory::named("limits-");
         fs::set_permissions(files.path(), fs::Permissions::from_mode(0o700)).unwrap();
         write(files.path().join("shares.json"), &init.json);
         write(files.path().join("ca.crt"), &authority.pem());

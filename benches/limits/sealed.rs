@@ -97,7 +97,7 @@ impl Homes {
         let ground = Ground::new();
         ground.server.unseal(&ground.init);
         ground.wait_until_unsealed();
-        let files = tempfile::Builder::new().prefix("limits-sealed-").tempdir().unwrap();
+        let files = crate::support::directory::named("limits-sealed-");
         fs::set_permissions(files.path(), fs::Permissions::from_mode(0o700)).unwrap();
         write(files.path().join("ca.crt"), &ground.authority.pem());
         let plain = files.path().join("shares.json");

@@ -44,7 +44,7 @@ impl Thousand {
     fn new() -> Self {
         let authority = Authority::new("Benchmark CA");
         let fleet = Fleet::tls(NODES, &authority);
-        let files = tempfile::Builder::new().prefix("limits-").tempdir().unwrap();
+        let files = crate::support::directory::named("limits-");
         write(files.path().join("shares"), &lines(&SHARES));
         write(files.path().join("ca.crt"), &authority.pem());
         Self { fleet, authority, files }

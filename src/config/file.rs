@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_pipe_and_a_huge_file_are_refused_without_waiting() {
-        let directory = tempfile::tempdir().expect("directory");
+        let directory = crate::testing::directory();
         let pipe = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
         assert!(made.success());
@@ -222,7 +222,7 @@ mod tests {
         // Only root can give a file away, and see it refused.
         if geteuid().is_root() {
             let chown = |path: &Path| std::os::unix::fs::chown(path, Some(4321), None).expect("chown");
-            let directory = tempfile::tempdir().expect("directory");
+            let directory = crate::testing::directory();
             let path = directory.path().join("config.toml");
             std::fs::write(&path, "").expect("write");
             assert!(read(&path).is_ok() && fragments(directory.path()).is_ok());

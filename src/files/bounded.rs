@@ -49,7 +49,7 @@ mod tests {
         let grown = read(&File::open("/proc/self/status").unwrap(), LIMIT).unwrap().expect("below the limit");
         assert!(grown.starts_with(b"Name:") && grown.ends_with(b"\n"), "{}", String::from_utf8_lossy(&grown));
 
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::testing::directory();
         let path = directory.path().join("shares");
         for (size, fits) in [(0, true), (1, true), (LIMIT, true), (LIMIT + 1, false)] {
             fs::write(&path, vec![b'x'; size]).unwrap();

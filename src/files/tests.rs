@@ -33,7 +33,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let place = Self { directory: tempfile::tempdir().unwrap() };
+        let place = Self { directory: crate::testing::directory() };
         place.write("shares.json");
         place
     }

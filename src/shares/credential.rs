@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_systemd_hands_over_is_read_whatever_its_mode() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::testing::directory();
         let path = directory.path().join("shares");
         fs::write(&path, "share").unwrap();
         // With an access control list for the service's user, the mask shows as group bits.
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_missing_credential_is_told_beside_those_that_are_there() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::testing::directory();
         let error = refusal(Some(directory.path()), "shares");
         assert_eq!(error.kind(), "credential-missing");
         assert!(error.to_string().ends_with("there is no such credential; there are none"), "{error}");
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_other_refusal_has_its_word() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::testing::directory();
         fs::write(directory.path().join("large"), vec![b'#'; LIMIT + 1]).unwrap();
         fs::create_dir(directory.path().join("directory")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", directory.path().join("link")).unwrap();

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_version_changes_with_every_way_to_change_a_file() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::testing::directory();
         let path = directory.path().join("shares");
         let source = Source::File(path.clone());
         assert_eq!(source.version(), None);

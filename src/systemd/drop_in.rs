@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn an_example_that_serves_is_installed_and_any_other_is_typed() {
-        let root = tempfile::tempdir().unwrap();
+        let root = crate::testing::directory();
         let examples = root.path().join(EXAMPLES.trim_start_matches('/'));
         let device = Some(Path::new(TPM2_DEVICE));
         let tpm2 = DropIn::tpm2(Path::new(TPM2_FILE), device).unwrap();

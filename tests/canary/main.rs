@@ -165,7 +165,6 @@ fn sealed_file_repeats_no_secret() {
 }
 
 #[test]
-#[ignore = "until the errors of vault/tls are mapped"]
 fn keys_and_certificates_repeat_no_secret() {
     let home = Home::new();
     home.shares(&lines(&shares_of_nobody(3, 2)));
@@ -219,7 +218,7 @@ fn holds_file_repeats_no_secret() {
 
 #[test]
 fn unit_files_repeat_no_secret() {
-    let root = tempfile::tempdir().unwrap();
+    let root = crate::support::directory::directory();
     let at = |path: &str| {
         let path = root.path().join(path.trim_start_matches('/'));
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -8,7 +8,7 @@ use crate::support::openbao::Builder;
 use crate::{health, problem, status, status_of};
 
 fn directory() -> tempfile::TempDir {
-    tempfile::tempdir().unwrap()
+    crate::support::directory::directory()
 }
 
 fn write(directory: &tempfile::TempDir, name: &str, pem: &str) -> PathBuf {

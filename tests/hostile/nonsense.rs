@@ -46,7 +46,7 @@ fn ways() -> Vec<(&'static str, Behaviour, &'static str)> {
 #[test]
 fn each_is_called_by_its_name_over_http_and_over_tls() {
     let authority = Authority::new("Private CA");
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let ca = authority.write(directory.path(), "ca.crt");
     let certificate = authority.issue(&["127.0.0.1"], Validity::Now);
     for (name, behaviour, kind) in ways() {

@@ -98,7 +98,7 @@ fn a_credential_with_the_host_key() {
     }
     let server = Server::start_plain();
     let home = home_of(&server.url());
-    let keys = tempfile::tempdir().unwrap();
+    let keys = crate::support::directory::directory();
     let (identity, recipient) = age_key(&home, "anna");
     let arguments = [
         "--credential",

@@ -30,7 +30,7 @@ struct Gpg(tempfile::TempDir);
 
 impl Gpg {
     fn new() -> Self {
-        let gpg = Self(tempfile::Builder::new().prefix("gnupg-").tempdir().unwrap());
+        let gpg = Self(crate::support::directory::named("gnupg-"));
         let generate =
             ["--pinentry-mode", "loopback", "--passphrase", "", "--quick-gen-key", "anna <anna@example.org>"];
         succeeds(gpg.command().args(generate).args(["default", "default", "never"]));

@@ -234,7 +234,7 @@ fn answer_that_repeats_the_share_is_forgotten() {
 #[test]
 fn answer_that_repeats_the_share_over_tls_is_forgotten() {
     let authority = Authority::new("Private CA");
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let ca = authority.write(directory.path(), "ca.crt");
     let certificate = authority.issue(&["127.0.0.1"], Validity::Now);
     forgets_echoes(|| Hostile::tls(&certificate), &trusting(&ca));

@@ -28,7 +28,7 @@ impl Default for Home {
 impl Home {
     /// An empty one.
     pub fn new() -> Self {
-        Self { directory: tempfile::Builder::new().prefix("vault-unseal-").tempdir().unwrap() }
+        Self { directory: super::directory::named("vault-unseal-") }
     }
 
     /// One for a real server, with these shares. Its authority is trusted if it has one.

@@ -24,7 +24,7 @@ pub fn host_key_in(keys: &Path) -> String {
 
 /// Whether systemd-creds encrypts here: it needs root, mounts of our own, and a machine that has an identity.
 pub fn encrypts() -> bool {
-    let keys = tempfile::tempdir().unwrap();
+    let keys = super::directory::directory();
     let mut command = Command::new("systemd-creds");
     command.args(["encrypt", "--with-key=host", "--name=probe", "-", "-"]);
     let works = rustix::process::geteuid().is_root()

@@ -180,7 +180,7 @@ const END: &[u8] = b"";
 impl Notify {
     /// Listens.
     pub fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("notify-").tempdir().unwrap();
+        let directory = super::directory::named("notify-");
         let socket = UnixDatagram::bind(socket_in(directory.path())).unwrap();
         let lines = Arc::new(Lines::default());
         let kept = Arc::clone(&lines);

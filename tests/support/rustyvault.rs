@@ -48,7 +48,7 @@ pub struct Init {
 impl RustyVault {
     /// Starts one, and waits until it answers.
     pub fn start_plain() -> Self {
-        let directory = tempfile::Builder::new().prefix("rustyvault-").tempdir().unwrap();
+        let directory = super::directory::named("rustyvault-");
         for name in ["data", "work"] {
             fs::create_dir(directory.path().join(name)).unwrap();
         }

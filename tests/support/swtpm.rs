@@ -27,7 +27,7 @@ impl Swtpm {
 
     /// A new one that nobody switched on yet.
     pub fn switched_off() -> Self {
-        let directory = tempfile::Builder::new().prefix("swtpm-").tempdir().unwrap();
+        let directory = super::directory::named("swtpm-");
         Self { directory, ports: Port::reserve_pair(IpAddr::V4(Ipv4Addr::LOCALHOST)), process: None }
     }
 

@@ -74,7 +74,7 @@ fn contains(hay: &[u8], needle: &[u8]) -> bool {
 #[test]
 fn whoever_listens_learns_neither_the_key_nor_a_share() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let here = directory.path();
     let shares = shares_of_nobody(5, 3);
     let text = lines(&shares);
@@ -97,7 +97,7 @@ fn whoever_listens_learns_neither_the_key_nor_a_share() {
 #[test]
 fn whoever_puts_a_key_of_his_own_in_place_of_the_tpms_is_noticed() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let text = lines(&shares_of_nobody(5, 3));
     let file = seal_at(&tpm.tcti(), &text, None).unwrap();
     tools::primary(&tpm, directory.path());
@@ -115,7 +115,7 @@ fn whoever_puts_a_key_of_his_own_in_place_of_the_tpms_is_noticed() {
 #[test]
 fn whoever_shows_a_key_of_his_own_once_and_the_tpms_ever_after_is_noticed() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let here = directory.path();
     let text = lines(&shares_of_nobody(5, 3));
     let file = seal_at(&tpm.tcti(), &text, None).unwrap();

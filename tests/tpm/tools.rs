@@ -59,7 +59,7 @@ pub(crate) fn key(tpm: &Swtpm, directory: &Path, pcrs: Option<&str>) -> Vec<u8> 
 #[test]
 fn tpm2_tools_make_the_same_primary_key_and_load_and_unseal_the_sealed_one() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let here = directory.path();
     for pcrs in [Some("sha256:7+16"), None] {
         let file = sealed(&tpm, &lines(&shares_of_nobody(5, 3)), pcrs);

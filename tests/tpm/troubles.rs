@@ -10,7 +10,7 @@ use crate::tools;
 #[test]
 fn a_tpm_full_of_others_sessions_or_keys_is_busy_until_they_go() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let text = lines(&shares_of_nobody(3, 2));
     let file = sealed(&tpm, &text, Some("7"));
     let fill: [&[&str]; 2] = [
@@ -30,7 +30,7 @@ fn a_tpm_full_of_others_sessions_or_keys_is_busy_until_they_go() {
 #[test]
 fn a_lockout_concerns_only_others() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let here = directory.path();
     let text = lines(&shares_of_nobody(3, 2));
     let files = [sealed(&tpm, &text, Some("7")), sealed(&tpm, &text, None)];
@@ -61,7 +61,7 @@ const PROTECTED: &str = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|r
 #[test]
 fn an_owner_with_a_password_needs_a_storage_root_key_that_is_kept() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let here = directory.path();
     let text = lines(&shares_of_nobody(3, 2));
     let before = sealed(&tpm, &text, Some("7"));
@@ -88,7 +88,7 @@ fn an_owner_with_a_password_needs_a_storage_root_key_that_is_kept() {
 #[test]
 fn a_storage_root_key_with_a_password_of_its_own_is_not_the_owners_password() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let here = directory.path();
     let file = sealed(&tpm, &lines(&shares_of_nobody(3, 2)), None);
     tools::primary(&tpm, here);
@@ -106,7 +106,7 @@ fn a_storage_root_key_with_a_password_of_its_own_is_not_the_owners_password() {
 #[test]
 fn another_key_at_the_customary_handle_is_passed_over() {
     let tpm = Swtpm::start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::support::directory::directory();
     let here = directory.path();
     let text = lines(&shares_of_nobody(3, 2));
     let before = sealed(&tpm, &text, None);

@@ -62,7 +62,7 @@ pub(crate) struct Files {
 impl Files {
     /// One with our unit where a package puts it.
     pub(crate) fn new() -> Self {
-        let files = Self { root: tempfile::Builder::new().prefix("vault-unseal-").tempdir().unwrap() };
+        let files = Self { root: crate::support::directory::named("vault-unseal-") };
         files.put(SHIPPED, include_str!("../../systemd/vault-unseal.service"), 0o644);
         files
     }

@@ -36,7 +36,7 @@ struct FakeDaemon {
 
 impl FakeDaemon {
     fn says(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::support::directory::directory();
         let path = directory.path().join("control.sock");
         let listener = UnixListener::bind(&path).unwrap();
         let body = body.into();
@@ -121,7 +121,6 @@ fn hostile_text_of_the_socket_is_shown_harmlessly() {
 }
 
 #[test]
-#[ignore = "until the texts of servers are ExternalText"]
 fn hostile_text_of_a_server_is_shown_harmlessly() {
     let hostile = json!({"version": HOSTILE, "cluster_name": HOSTILE, "cluster_id": HOSTILE});
     let servers = [
@@ -200,7 +199,7 @@ fn unit_name_with_shell_syntax_is_pasted_as_one_word() {
         assert_harmless(&said);
         let (_, command) = said.split_once("Once vault-unseal runs: ").expect(&said);
         let command = command.lines().next().unwrap();
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::support::directory::directory();
         assert_eq!(pasted(command, &home.path().join("")), format!("<disable><--now><{name}>"), "{command}");
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0, "{command}");
     }

@@ -76,7 +76,7 @@ mod tests {
 
     /// A machine with the package's examples.
     fn machine() -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
+        let root = crate::testing::directory();
         let examples = root.path().join("usr/share/doc/vault-unseal/examples");
         std::fs::create_dir_all(&examples).unwrap();
         for name in ["tpm2.conf", "shares-encrypted.conf"] {

@@ -11,7 +11,7 @@ use std::process::Command;
 
 /// What is printed about a service with these lines; `None`, and said, where there is no systemd-analyze.
 fn verify(lines: &str) -> Option<Vec<u8>> {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::testing::directory();
     let unit = directory.path().join("quoted.service");
     std::fs::write(&unit, format!("[Service]\nExecStart=/bin/true\n{lines}")).unwrap();
     let output = Command::new("systemd-analyze")

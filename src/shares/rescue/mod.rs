@@ -216,7 +216,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     fn home() -> (tempfile::TempDir, Home) {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::testing::directory();
         let home = Home::Plain { path: directory.path().join("shares.json") };
         (directory, home)
     }

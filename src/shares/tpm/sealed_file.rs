@@ -105,7 +105,7 @@ mod tests {
 
     /// A sealed file at `files/shares.tpm2`, and a directory for credentials beside it.
     fn machine() -> (tempfile::TempDir, PathBuf, PathBuf) {
-        let root = tempfile::tempdir().unwrap();
+        let root = crate::testing::directory();
         let [files, credentials] = ["files", "credentials"].map(|name| root.path().join(name));
         fs::create_dir(&files).unwrap();
         fs::create_dir(&credentials).unwrap();

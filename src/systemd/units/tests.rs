@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 /// A root directory with these files.
 fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let root = tempfile::tempdir().unwrap();
+    let root = crate::testing::directory();
     for (path, text) in files {
         let path = root.path().join(inside(Path::new(path)));
         fs::create_dir_all(path.parent().unwrap()).unwrap();

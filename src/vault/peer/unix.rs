@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn directories_that_others_can_write_to_are_refused() {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::testing::directory();
         let (outer, inner) = (home.path().join("outer"), home.path().join("outer/inner"));
         fs::create_dir_all(&inner).unwrap();
         let chmod = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn directories_are_judged_where_a_link_leads_to() {
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::testing::directory();
         let (real, link) = (home.path().join("real"), home.path().join("link"));
         fs::create_dir(&real).unwrap();
         symlink(&real, &link).unwrap();
@@ -131,7 +131,7 @@ mod tests {
             eprintln!("NOT TESTED: this needs root");
             return;
         }
-        let home = tempfile::tempdir().unwrap();
+        let home = crate::testing::directory();
         let (real, link) = (home.path().join("real"), home.path().join("link"));
         fs::create_dir(&real).unwrap();
         symlink(&real, &link).unwrap();

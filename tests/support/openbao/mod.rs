@@ -58,7 +58,7 @@ impl Server {
     }
 
     fn create(settings: Builder) -> Self {
-        let directory = tempfile::Builder::new().prefix("openbao-").tempdir().unwrap();
+        let directory = crate::support::directory::named("openbao-");
         fs::create_dir(directory.path().join("data")).unwrap();
         let (api, cluster) = settings.ports();
         let client = settings.client(api.address());

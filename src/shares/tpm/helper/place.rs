@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_helper_beside_the_executable_is_used_unless_others_can_write_it() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = crate::testing::directory();
         let [running, helper] = ["vault-unseal", NAME].map(|name| directory.path().join(name));
         let user = geteuid().as_raw();
         let write = |path: &Path, mode| {
