@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "support/directory.rs"]
+#[allow(unreachable_pub, dead_code, reason = "the other tests use more of it")]
 mod directory;
 
 use std::fmt::Write as _;

@@ -16,5 +16,9 @@ pub fn directory() -> TempDir {
 /// The same, whose name begins so.
 pub fn named(prefix: &str) -> TempDir {
     umask(Mode::from_raw_mode(0o022));
-    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir()
+        .expect("a directory")
 }
