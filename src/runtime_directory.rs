@@ -5,6 +5,8 @@
 
 use crate::accounts::User;
 use crate::explain::Explain;
+use crate::external::error;
+use crate::external::quote::sentence;
 use crate::shares::quote;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::process::geteuid;
@@ -44,7 +46,7 @@ pub fn open(path: &Path) -> Result<OwnedFd, DirectoryError> {
 #[non_exhaustive]
 pub enum DirectoryError {
     /// Somebody else's.
-    #[error("the runtime directory {} belongs to {owner}", path.display())]
+    #[error("the runtime directory {} belongs to {owner}", sentence(path))]
     Owner {
         /// The directory.
         path: PathBuf,
@@ -54,7 +56,7 @@ pub enum DirectoryError {
         user: User,
     },
     /// Others can write to it.
-    #[error("others than its owner can write to the runtime directory {} (mode {mode:04o})", path.display())]
+    #[error("others than its owner can write to the runtime directory {} (mode {mode:04o})", sentence(path))]
     Mode {
         /// The directory.
         path: PathBuf,
@@ -62,7 +64,7 @@ pub enum DirectoryError {
         mode: u32,
     },
     /// It cannot be opened.
-    #[error("cannot open the runtime directory {}: {error}", path.display())]
+    #[error("cannot open the runtime directory {}: {}", sentence(path), error::io(error))]
     Io {
         /// The directory.
         path: PathBuf,

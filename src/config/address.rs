@@ -242,7 +242,7 @@ impl NodeAddress {
         }
         // Of several slashes in a row one counts: the same socket is the same node.
         let path: PathBuf = Path::new(path).components().collect();
-        Ok(Self { tls: false, host: path.display().to_string(), port: 0 })
+        Ok(Self { tls: false, host: path.to_string_lossy().into_owned(), port: 0 })
     }
 }
 

@@ -80,7 +80,7 @@ pub enum FileError {
         mode: u32,
     },
     /// Somebody else can change where the shares are sent, in another way.
-    #[error("{}: {cause}, and it decides where key shares are sent", path.display())]
+    #[error("{}: {cause}, and it decides where key shares are sent", sentence(path))]
     Refused {
         /// The file or directory.
         path: PathBuf,

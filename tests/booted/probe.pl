@@ -90,8 +90,10 @@ told('set-user-id file', do {
 });
 told('execute a file of its own', do {
     my $file = "/tmp/program-$$";
-    open(my $handle, '>', $file) && print($handle "#!/bin/sh\n") && close($handle) && chmod(0700, $file) &&
-        system($file) == 0;
+    open(my $handle, '>', $file) or die;
+    print {$handle} "#!/bin/sh\n";
+    close($handle);
+    chmod(0700, $file) && system($file) == 0;
 });
 told('trace the server', apart(sub { call('ptrace', 0x4206, $server, 0, 0) }));
 opendir(my $proc, '/proc') or die;

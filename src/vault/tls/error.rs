@@ -3,6 +3,7 @@
 
 use super::pem::{Fault, Flaw};
 use crate::explain::Explain;
+use crate::external::quote::{sentence, shell};
 use crate::files::{FileRefusal, Slow};
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum TlsFileError {
     /// It cannot be read.
-    #[error("cannot read {what} {}: {cause}", .path.display())]
+    #[error("cannot read {what} {}: {cause}", sentence(path))]
     Unreadable {
         /// What it was to be.
         what: &'static str,
@@ -24,7 +25,7 @@ pub enum TlsFileError {
     #[error(transparent)]
     Slow(#[from] Slow),
     /// It is not PEM, or holds nothing of the wanted kind.
-    #[error("cannot use {what} {}{}: {flaw}", .path.display(), in_line(*.line))]
+    #[error("cannot use {what} {}{}: {flaw}", sentence(path), in_line(*.line))]
     Malformed {
         /// What it was to be.
         what: &'static str,
@@ -36,10 +37,10 @@ pub enum TlsFileError {
         flaw: Flaw,
     },
     /// A directory has no certificate in PEM form.
-    #[error("no file in {} holds a certificate in PEM form", .0.display())]
+    #[error("no file in {} holds a certificate in PEM form", sentence(.0))]
     EmptyDirectory(PathBuf),
     /// A certificate in it is not X.509.
-    #[error("cannot use the certificate in {}{}: {cause}", .path.display(), in_line(Some(*.line)))]
+    #[error("cannot use the certificate in {}{}: {cause}", sentence(path), in_line(Some(*.line)))]
     BadCertificate {
         /// Where.
         path: PathBuf,
@@ -49,7 +50,11 @@ pub enum TlsFileError {
         cause: &'static str,
     },
     /// Certificate and key do not belong together.
-    #[error("client_cert {} and client_key {} cannot be used together: {cause}", .cert.display(), .key.display())]
+    #[error(
+        "client_cert {} and client_key {} cannot be used together: {cause}",
+        sentence(cert),
+        sentence(key)
+    )]
     Mismatch {
         /// The certificate.
         cert: PathBuf,
@@ -102,14 +107,14 @@ impl Explain for TlsFileError {
     fn advice(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { path, cause: FileRefusal::Missing, .. } => {
-                format!("Check the path in `tls`, and who may read it: `ls -l {}`.", path.display())
+                format!("Check the path in `tls`, and who may read it: `ls -l {}`.", shell(path))
             }
             Self::Unreadable { path, cause, .. } => cause.advice(path),
             Self::Slow(slow) => return slow.advice(),
             Self::Malformed { what, path, flaw, .. } => flaw.advice(path, *what == PRIVATE_KEY),
             Self::EmptyDirectory(_) => "Check `ca_dir` in `tls`.".to_owned(),
             Self::BadCertificate { path, .. } => {
-                format!("Inspect it: `openssl x509 -in {} -text`.", path.display())
+                format!("Inspect it: `openssl x509 -in {} -text`.", shell(path))
             }
             Self::Mismatch { .. } => {
                 "The key must be the one that the certificate was issued for.".to_owned()

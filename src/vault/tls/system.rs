@@ -3,6 +3,7 @@
 
 use super::{TlsFileError, files};
 use crate::accounts::Trusted;
+use crate::external::quote::sentence;
 use crate::files::FileRefusal;
 use rustls::pki_types::CertificateDer;
 use std::env;
@@ -35,7 +36,7 @@ pub(super) fn certificates(trusted: &Trusted) -> Result<Vec<CertificateDer<'stat
         let files = match files::listing(&place, trusted) {
             Err(TlsFileError::Unreadable { cause: FileRefusal::NotADirectory, .. }) => vec![place],
             Err(TlsFileError::Unreadable { cause: FileRefusal::Missing, .. }) => {
-                return Err(TlsFileError::NoSystemRoots(format!(": there is no {}", place.display())));
+                return Err(TlsFileError::NoSystemRoots(format!(": there is no {}", sentence(&place))));
             }
             listed => listed?.into_iter().filter(|file| is_rehashed(file)).collect(),
         };
