@@ -62,6 +62,10 @@ declare -A control
 control[_]=$(probed)
 for other in --property=User=somebody --property=SystemCallErrorNumber=EPERM; do control[_$other]=$(probed "$other"); done
 while IFS='|' read -r directive other what; do
+    if [ "$suite:$directive" = bookworm:PrivateUsers ]; then
+        skip "$directive= denies: $what" 'systemd 252 does not know identity'
+        continue
+    fi
     check "$directive= denies: $what" denies "$directive" "$other" "$what"
 done <<<"$proofs"
 unproved() {

@@ -22,9 +22,13 @@ check 'the probe runs in the sandbox' inside systemctl start probe
 inside systemd-run --quiet --wait --pipe "${probe[@]}" >"$work/free" 2>&1 || true
 # Needed by the daemon: the servers, systemd and the journal, names, locked memory.
 needed='socket AF_INET|socket AF_INET6|socket AF_UNIX|socket AF_NETLINK|resolve a name of /etc/hosts|resolve the name of the machine|send to an address of this machine|lock all memory'
+# Without PrivateUsers=, and without any capability, the user namespace is the machine's.
+no_private_users='systemd 252 does not know PrivateUsers=identity'
 while IFS= read -r line; do
     what=${line%: *} got=${line##*: }
-    if grep -Eqx -- "$needed" <<<"$what"; then
+    if [ "$suite:$what" = 'bookworm:be root of the machine' ]; then
+        skip "denied: $what" "$no_private_users"
+    elif grep -Eqx -- "$needed" <<<"$what"; then
         check "left: $what" is allowed echo "$got"
     else
         check "denied: $what" is denied echo "$got"

@@ -148,6 +148,9 @@ pub static KEYS: &[Key] = &[
         default: None,
         documentation: "The addresses of all servers of the cluster, each as a URL with its port. Not the \
                         address of a load balancer: every server is unsealed by itself. \
+                        `unix:///run/openbao/api.sock` is a server on a Unix socket of this machine, whose directory \
+                        nobody else may write to. Without TLS a server of this machine must run as somebody trusted \
+                        (`server_users`). \
                         `dns+https://vault.example:8200` stands for all addresses of the name, each a server whose \
                         certificate is for the name; only the IPv4 addresses if there are any. \
                         `srv+https://_vault._tcp.example` stands for all targets of the SRV record with their ports. \
@@ -297,7 +300,9 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Boolean,
         default: Some("false"),
         documentation: "Accept `http://` addresses off this machine, and `dns+http://` and `srv+http://` names. \
-                        Whoever can listen on the network gets the key shares.",
+                        Whoever can listen on the network gets the key shares. Also accept a server of this machine \
+                        whose owner cannot be found because it is in another network namespace, as a container is; \
+                        one that runs as an account that is not trusted is never accepted.",
         example: "true",
         variable: Some("VAULT_UNSEAL_ALLOW_PLAINTEXT"),
     },

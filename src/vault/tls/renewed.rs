@@ -95,10 +95,12 @@ impl Renewed {
                 current.refused = None;
                 tracing::info!("certificates changed on disk: new connections use them");
             }
-            Some(Err(error)) => {
+            Some(Err(refusal)) => {
                 if current.refused.as_ref() != Some(&versions) {
-                    let advice = error.advice().unwrap_or_default();
-                    tracing::warn!("certificates changed on disk, but {error}; the old ones stay. {advice}");
+                    let advice = refusal.advice().unwrap_or_default();
+                    tracing::warn!(
+                        "certificates changed on disk, but {refusal}; the old ones stay. {advice}"
+                    );
                 }
                 current.refused = Some(versions);
             }
