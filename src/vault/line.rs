@@ -231,11 +231,9 @@ impl Line {
             None => Ok(()),
         };
         match (outcome, verdict) {
-            (Ok(answer), Ok(())) => {
-                state.closes &= answer.last;
-                Ok(Some(answer))
-            }
-            (Ok(Answer { last: true, .. }), Err(PeerRefusal::Unowned)) => {
+            (Ok(answer), Ok(())) => Ok(Some(answer)),
+            // With a word or without one, it ended the connection with its answer.
+            (Ok(_), Err(PeerRefusal::Unowned)) if !state.closes => {
                 state.closes = true;
                 Ok(None)
             }

@@ -113,12 +113,18 @@ fn read(directory: &OwnedFd) -> io::Result<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = File::from(openat(directory, FILE, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is no regular file")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            error::OwnWords("holds.json is no regular file"),
+        ));
     }
     let mut text = Vec::new();
     file.take(LIMIT + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LIMIT {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{FILE} is larger than 1 MiB")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            error::OwnWords("holds.json is larger than 1 MiB"),
+        ));
     }
     Ok(text)
 }

@@ -13,7 +13,6 @@ PrivateTmp||see /tmp of the machine
 PrivateMounts||share mounts with the machine
 PrivateDevices||see the console
 DevicePolicy||open any device
-PrivateUsers||be root of the machine
 PrivateIPC||share memory with the machine
 ProtectProc|--property=User=somebody|see other processes
 ProcSubset||see what the kernel tells in /proc
@@ -40,9 +39,9 @@ SystemCallFilter|--property=SystemCallErrorNumber=EPERM|change its priority
 SystemCallFilter|--property=SystemCallErrorNumber=EPERM|change its root
 LimitCORE||dump core'
 # The rest. Empty is systemd's own setting: AmbientCapabilities. Looked at in the daemon as it runs: DynamicUser,
-# LimitMEMLOCK, MemorySwapMax. Parts of lines above: ExecPaths, IPAddressAllow, SystemCallErrorNumber. With DynamicUser= always:
+# LimitMEMLOCK, MemorySwapMax, PrivateUsers (identity maps root, too; 252 does not know it). Parts of lines above: ExecPaths, IPAddressAllow, SystemCallErrorNumber. With DynamicUser= always:
 # RemoveIPC.
-elsewhere='AmbientCapabilities|DynamicUser|ExecPaths|LimitMEMLOCK|MemorySwapMax|IPAddressAllow|SystemCallErrorNumber|RemoveIPC'
+elsewhere='AmbientCapabilities|PrivateUsers|DynamicUser|ExecPaths|LimitMEMLOCK|MemorySwapMax|IPAddressAllow|SystemCallErrorNumber|RemoveIPC'
 
 probed() { inside systemd-run --quiet --wait --pipe "$@" "${probe[@]}" 2>&1; }
 denies() { # DIRECTIVE ELSE WHAT

@@ -139,6 +139,13 @@ fn shares_that_came_to_nothing_are_forgotten() {
         ("sent into silence", vec![Behaviour::Stall], "unreachable (no answer within 300ms)"),
     ] {
         let server = sealed_server(answers);
+        if what == "rejected" {
+            // Each connection that had a bad answer is ended, and the next one proves itself by its health.
+            server.on(
+                HEALTH,
+                [Behaviour::json(299, &json!({"initialized": true, "sealed": true, "standby": true}))],
+            );
+        }
         let shares = shares_of_nobody(5, 3);
         let home = Home::of_hostile(&server, &lines(&shares));
         home.configure(&[&server.url()], "request_timeout = \"300ms\"\nunseal_timeout = \"300ms\"");

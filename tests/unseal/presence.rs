@@ -71,7 +71,8 @@ fn connections_that_are_cut_whenever_idle_are_no_storm_and_may_be_ignored() {
     assert!(asked[29].at - asked[9].at >= Duration::from_millis(20 * 90), "more often than polls");
     // At once, then after 20 ms, 40 ms, ...: far from an hour.
     watched.wait_for(HEALTH, 4);
-    assert_eq!(polled.requests().len(), 1, "asked before its time");
+    // Once more where the first connection was gone before its owner could be found.
+    assert!(polled.requests().len() <= 2, "asked before its time");
 }
 
 #[test]
