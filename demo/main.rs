@@ -119,7 +119,8 @@ fn command(vault_unseal: &Path, configuration: &Path, arguments: &[&str]) -> Com
 fn wait(vault_unseal: &Path, configuration: &Path, daemon: &Daemon) {
     let waited = command(vault_unseal, configuration, &["wait", "--timeout", "60s"]).output().unwrap();
     let output = daemon.lines();
-    let last: String = output.iter().rev().take(10).rev().map(|line| format!("\n  {}", line.text)).collect();
+    let last = output.iter().skip(output.len().saturating_sub(10));
+    let last = last.fold(String::new(), |text, line| text + "\n  " + &line.text);
     assert!(
         waited.status.success(),
         "vault-unseal wait: {}\nThe last lines of vault-unseal run:{last}",

@@ -1,10 +1,10 @@
 //! Every file of this machine that is read: who may have written it, who may read it, and how it is read so that no
 //! file can stall or starve this process.
 //!
-//! [`read`] is the way in: it follows the path by descriptors ([`path`]), judges each directory, link and the file
-//! itself ([`judgement`], with the access control lists of [`acl`]), and reads what is regular and within a limit
-//! ([`bounded`]). One thread at a time is in a file ([`turn`]). Everything here blocks: the loop calls it through
-//! `tokio::task::spawn_blocking`, what runs before the loop through [`within`].
+//! `read` is the way in: it follows the path by descriptors (`path`), judges each directory, link and the file
+//! itself (`judgement`, with the access control lists of `acl`), and reads what is regular and within a limit
+//! (`bounded`). One thread at a time is in a file (`turn`). Everything here blocks: the loop calls it through
+//! `tokio::task::spawn_blocking`, what runs before the loop through `within`.
 
 mod acl;
 mod bounded;
