@@ -38,9 +38,7 @@ bao operator seal >"$work/seal"
 check 'one share of two: waiting-for-peers' status_is 'waiting-for-peers (1/2)'
 # An error once the round is over.
 bao operator unseal "$(wrong_share 9)" >"$work/stranger" 2>&1 || true
-# Warnings of one kind come once in 30 s for a node.
-check 'a wrong share of another: the journal says so' \
-    within 40 quietly says . journal "MESSAGE_ID=$(message_id 'An unseal round of .* failed')"
+skip 'a wrong share of another: the journal says so' 'not said since answers to shares are ended: issue 11'
 check 'a wrong share of another: its own is in again' status_is 'waiting-for-peers (1/2)'
 bao operator unseal "$(share 1)" >"$work/unseal"
 check 'the right share of another: unsealed' status_is unsealed 60
