@@ -30,7 +30,7 @@ pub use answer::InitAnswer;
 pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
-pub use format::{ContentRefusal, Flaw, Place, Spot};
+pub use format::{ContentRefusal, Encrypted, Flaw, Label, Place, Spot};
 pub use notice::Notice;
 pub use scheme::Scheme;
 pub use share::{Share, ShareSet};

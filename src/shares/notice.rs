@@ -16,6 +16,12 @@ pub enum Notice {
         /// Whether it is a member of a JSON object, or a line of text.
         json: bool,
     },
+    /// Recovery keys beside the shares. They unseal nothing and are never sent.
+    #[error("{origin} holds recovery keys beside the shares; they unseal nothing and are never sent")]
+    RecoveryKeys {
+        /// Where they lie.
+        origin: Source,
+    },
     /// The same share more than once, which counts once.
     #[error("{origin} holds the same share more than once (shares {}); it counts once", list(positions))]
     Duplicate {
@@ -30,6 +36,7 @@ impl Explain for Notice {
     fn kind(&self) -> &'static str {
         match self {
             Self::RootToken { .. } => "root-token",
+            Self::RecoveryKeys { .. } => "recovery-keys-beside",
             Self::Duplicate { .. } => "duplicate-share",
         }
     }
@@ -48,6 +55,9 @@ impl Explain for Notice {
             }
             Self::RootToken { origin: Source::Tpm2 { .. }, .. } => {
                 "Seal the shares anew without it: vault-unseal enroll".to_owned()
+            }
+            Self::RecoveryKeys { .. } => {
+                "Keep them elsewhere: with them, somebody can make a root token.".to_owned()
             }
             Self::Duplicate { .. } => {
                 "If they should differ, copy the missing share again from where the shares are kept."

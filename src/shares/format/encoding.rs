@@ -60,6 +60,40 @@ fn is_encoded_again(bytes: &[u8]) -> bool {
     bytes.len() > *LENGTHS.end() && bytes.trim_ascii().iter().all(letter)
 }
 
+/// A word of at least this many characters may be a share (16 bytes in base64 have 22) and is never skipped.
+pub(super) const LONG_WORD: usize = 20;
+
+/// Whether hex and base64 have the character.
+pub(super) fn is_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/=".contains(c)
+}
+
+/// Whether the text looks like a share wherever it stands: it decodes to 33 bytes, or to the 32 of a single share.
+pub(super) fn looks_like_share(text: &str) -> bool {
+    matches!(text.len(), 43 | 44 | 64 | 66)
+        && raw(text.as_bytes()).is_ok_and(|bytes| matches!(bytes.len(), 32 | 33))
+}
+
+/// The strings in a line that look like shares, whatever stands around them.
+pub(super) fn shares_in(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c| !is_letter(c)).filter_map(|run| {
+        let body = run.trim_end_matches('=');
+        let start = body.rfind('=').map_or(0, |sign| sign + 1);
+        run.get(start..).filter(|word| looks_like_share(word))
+    })
+}
+
+/// Whether a long word may be a damaged share: it is not of letters alone, as those of a language are, and no digest of
+/// 16 or 20 bytes, as commits and checksums have.
+pub(super) fn may_be_share(word: &str) -> bool {
+    let has = |class: fn(&u8) -> bool| word.as_bytes().iter().any(class);
+    word.len() >= LONG_WORD
+        && word.chars().all(is_letter)
+        && has(u8::is_ascii_digit)
+        && (has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
+            || word.bytes().all(|byte| byte.is_ascii_hexdigit()) && !matches!(word.len(), 32 | 40))
+}
+
 /// Decodes without judging the length.
 fn raw(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Flaw> {
     // The room for hex is 1/2 of the text, for base64 3/4: enough for either without growing.

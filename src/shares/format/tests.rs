@@ -13,6 +13,15 @@ const TERMINAL: &str = include_str!("samples/terminal.txt");
 const SINGLE: &str = include_str!("samples/api-single.json");
 const AUTO_UNSEAL: &str = include_str!("samples/api-auto-unseal.json");
 const ENCRYPTED: &str = include_str!("samples/pgp.json");
+const RECORD: &str = include_str!("samples/init.typescript");
+const YAML: &str = include_str!("samples/init.yaml");
+const ROTATED: &str = include_str!("samples/rotate-keys.txt");
+const ROTATED_YAML: &str = include_str!("samples/rotate-keys.yaml");
+const ROTATED_JSON: &str = include_str!("samples/rotate-keys.json");
+const REKEYED: &str = include_str!("samples/rekey.txt");
+const REKEYED_TO_VERIFY: &str = include_str!("samples/rekey-verify.txt");
+const RECOVERY: &str = include_str!("samples/recovery.txt");
+const RECOVERY_ROTATED: &str = include_str!("samples/recovery-rotate-keys.txt");
 
 /// The shares of a 2-of-3 server, in hex.
 const A: &str = "2c4bff69347f1f9f4fa7c30b26a6196c5de52bb242815db98df815b1b87a68a5d5";
@@ -62,7 +71,120 @@ fn every_format_gives_the_same_shares() {
         ("text, byte order mark", format!("\u{feff}{A}\n{B}\n"), both.clone()),
         ("JSON, byte order mark", format!("\u{feff}\r\n{{\"keys\":[\"{A}\"]}}\r\n"), vec![A]),
         ("text, labels", format!("Unseal Key 1: {A64}\nUnseal Key 2: {B64}\n"), both.clone()),
-        ("text, labels of old versions", format!("Key 1: {A}\nUnseal Key 2 (hex): {B}\n"), both),
+        ("text, labels of old versions", format!("Key 1: {A}\nUnseal Key 2 (hex): {B}\n"), both.clone()),
+        (
+            "text, in a list",
+            format!("Notes of 2023:\n- Unseal Key 1: {A64}\n- Unseal Key 2: '{B64}'\n"),
+            both.clone(),
+        ),
+        (
+            "variables",
+            format!("VAULT_ADDR=https://a:8200\nexport VAULT_UNSEAL_KEY_1={A64}\nVAULT_UNSEAL_KEY_2='{B}'\n"),
+            both.clone(),
+        ),
+        (
+            "variables of a unit",
+            format!(
+                "[Service]\nEnvironment=\"VAULT_UNSEAL_KEY_1={A}\"\nEnvironment=VAULT_UNSEAL_KEY_2={B}\n"
+            ),
+            both.clone(),
+        ),
+        ("one variable", format!("VAULT_UNSEAL_KEYS=\"{A64},{B64}\"\n"), both.clone()),
+        ("a padded variable", format!("UNSEAL_KEY={BARE64}\nUNSEAL_KEY_THRESHOLD=1\n"), vec![BARE]),
+        (
+            "JSON, unseal_keys",
+            format!("{{\"unseal_keys\": [\"{A64}\",\"{B}\"], \"note\": \"site 1\"}}"),
+            both.clone(),
+        ),
+        ("JSON, one string", format!("{{\"unseal_key\": \"{BARE64}\"}}"), vec![BARE]),
+        (
+            "JSON, camel case below",
+            format!("{{\"vault\": {{\"unsealKeys\": [\"{A}\",\"{B}\"]}}}}"),
+            both.clone(),
+        ),
+        ("JSON, names on the way", format!("{{\"unseal\": {{\"keys\": [\"{A}\",\"{B}\"]}}}}"), both.clone()),
+        (
+            "JSON, objects",
+            format!(
+                "{{\"unseal_keys\": [{{\"name\":\"alice\",\"key\":\"{A}\"}},{{\"name\":\"bob\",\"key\":\"{B}\"}}]}}"
+            ),
+            both.clone(),
+        ),
+        (
+            "JSON, objects of the API's list",
+            format!("{{\"keys\": [{{\"key\":\"{A}\"}},{{\"key\":\"{B}\"}}]}}"),
+            both.clone(),
+        ),
+        (
+            "JSON, bare objects",
+            format!("[{{\"unseal_key\":\"{A}\"}},{{\"unseal_key\":\"{B}\"}}]"),
+            both.clone(),
+        ),
+        (
+            "JSON, objects in two encodings",
+            format!(
+                "{{\"shares\": [{{\"hex\":\"{A}\",\"b64\":\"{A64}\"}},{{\"hex\":\"{B}\",\"b64\":\"{B64}\"}}]}}"
+            ),
+            both.clone(),
+        ),
+        ("JSON, a map", format!("{{\"unseal_keys\": {{\"alice\":\"{A}\",\"bob\":\"{B}\"}}}}"), both.clone()),
+        (
+            "JSON, numbered members",
+            format!("{{\"unseal_key_1\":\"{A}\",\"unseal_key_2\":\"{B}\"}}"),
+            both.clone(),
+        ),
+        (
+            "JSON, the printed labels",
+            format!("{{\"Unseal Key 1\":\"{A}\",\"Unseal Key 2\":\"{B}\"}}"),
+            both.clone(),
+        ),
+        (
+            "JSON, a checksum beside",
+            format!("{{\"unseal_keys\":[\"{A}\",\"{B}\"],\"sha256\":\"{BARE}\"}}"),
+            both.clone(),
+        ),
+        (
+            "JSON, the same elsewhere",
+            format!("{{\"unseal_keys\":[\"{A}\",\"{B}\"],\"old\":\"{A64}\"}}"),
+            both.clone(),
+        ),
+        (
+            "YAML by hand",
+            format!(
+                "---\n# site 1\nvault:\n  unseal_keys:   # all\n    - \"{A}\"\n    - '{B64}' # bob\n  threshold: 2\n"
+            ),
+            both.clone(),
+        ),
+        (
+            "YAML, objects",
+            format!("unseal_keys:\n  - name: alice\n    key: {A}\n  - name: bob\n    key: {B64}\n"),
+            both.clone(),
+        ),
+        ("YAML, in brackets", format!("unseal_keys: [{A64}, \"{B64}\"]\n"), both.clone()),
+        ("YAML, a map", format!("unseal_keys:\n  alice: {A}\n  bob: {B}\nother: {{}}\n"), both.clone()),
+        (
+            "a copy of a narrow window",
+            format!(
+                "Unseal Key 1: {}\n{}\nUnseal Key 2: {B64}\n",
+                A.get(..60).unwrap(),
+                A.get(60..).unwrap()
+            ),
+            both.clone(),
+        ),
+        (
+            "a prompt in brackets",
+            format!(
+                "[root@host ~]# bao operator init\r\nUnseal Key 1: {A64}\r\nUnseal Key 2: {B64}\r\n[root@host ~]# bao operator unseal {A64}\r\n"
+            ),
+            both.clone(),
+        ),
+        (
+            "JSON recorded",
+            format!(
+                "Script started on 2026-11-27 [COMMAND=\"x\"]\n\x1b[0m{{\"keys\": [\"{A}\",\"{B}\"]}}\x1b[0m\r\n\nScript done on 2026-11-27\n"
+            ),
+            both,
+        ),
         ("bare key, hex", BARE.to_owned(), vec![BARE]),
         ("bare key, base64", BARE64.to_owned(), vec![BARE]),
         ("bare key, base64 without padding", unpadded.to_owned(), vec![BARE]),
@@ -86,6 +208,37 @@ fn what_real_servers_print_is_read_and_the_root_token_noticed() {
     assert_eq!(shares[1], "38cad1af99493062812239388648ab537b3e722dad76f9063b61a412282e225a36");
 
     assert_eq!(read(SINGLE.as_bytes()).unwrap(), (vec![BARE.to_owned()], token(true)));
+
+    for (name, text, first, notices) in [
+        ("a record of script(1)", RECORD, "eecb2185", token(false)),
+        ("YAML of init", YAML, "22257b55", token(true)),
+        ("rotate-keys", ROTATED, "6a0979f3", vec![]),
+        ("YAML of rotate-keys", ROTATED_YAML, "5196db35", vec![]),
+        ("JSON of rotate-keys", ROTATED_JSON, "3a4f1da4", vec![]),
+        ("rekey", REKEYED, "8fa3549e", vec![]),
+        ("rekey to be verified", REKEYED_TO_VERIFY, "dd578e98", vec![]),
+    ] {
+        let (shares, told) = read(text.as_bytes()).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+        assert_eq!((shares.len(), told), (3, notices), "{name}");
+        assert!(shares[0].starts_with(first), "{name}: {}", shares[0]);
+    }
+    let scheme = |text: &str| parse(text.as_bytes(), &origin()).unwrap().shares.scheme();
+    assert_eq!(scheme(YAML), Some(Scheme { threshold: 2, total: 3 }));
+    assert_eq!(scheme(RECORD), None);
+}
+
+#[test]
+fn recovery_keys_beside_shares_are_noticed_and_not_among_them() {
+    for text in [
+        format!("Unseal Key 1: {A64}\nRecovery Key 1: {B64}\n"),
+        format!("{{\"unseal_keys_b64\": [\"{A64}\"], \"recovery_keys_b64\": [\"{B64}\"]}}"),
+        format!("{ROTATED}\n{RECOVERY_ROTATED}"),
+        format!("{RECOVERY_ROTATED}\n{ROTATED}"),
+    ] {
+        let (shares, notices) = read(text.as_bytes()).unwrap();
+        assert!(!shares.contains(&B.to_owned()) && !shares.iter().any(|share| share.starts_with("c8c1093d")));
+        assert_eq!(notices, [Notice::RecoveryKeys { origin: origin() }], "{text}");
+    }
 }
 
 #[test]
@@ -105,6 +258,7 @@ fn notices_say_what_to_do() {
         Notice::RootToken { origin: origin(), json: true },
         Notice::RootToken { origin: odd, json: false },
         Notice::RootToken { origin: Source::Credential("shares".into()), json: true },
+        Notice::RecoveryKeys { origin: origin() },
         Notice::Duplicate { origin: origin(), positions: vec![1, 3, 5] },
     ] {
         writeln!(text, "{}\n  {notice}\n  {}", notice.kind(), notice.advice().unwrap()).unwrap();
@@ -139,11 +293,50 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
         text("deep JSON", &"[".repeat(10_000)),
         text("escape", &format!("{{\n\"keys\": [\"{}\"]}}", A64.replace('/', "\\/"))),
         text("member twice", &format!("{{\"keys\": [\"{A}\"],\n \"keys\": [\"{B}\"]}}")),
-        text("string for a list", &format!("{{\"keys\": \"{A}\"}}")),
+        text("two documents", &format!("{ROTATED_JSON}{ROTATED_JSON}")),
         text("number for a list", "{\"unseal_keys_b64\": 5}"),
         text("number for a share", &format!("{{\"keys\": [\"{A}\", 6814]}}")),
         text("object for a share", &format!("[\"{A}\", {{\"key\": \"{B}\"}}]")),
         text("no member known", &format!("{{\"{A}\": [\"{B}\"]}}")),
+        text(
+            "object without a share",
+            &format!("{{\"unseal_keys\": [{{\"key\": \"{A}\"}}, {{\"name\": \"bob\"}}]}}"),
+        ),
+        text("shares under another name", &format!("{{\"data\": {{\"foo\": [\"{A}\", \"{B}\", \"{C}\"]}}}}")),
+        text("one share under another name", &format!("{{\"password\": \"{A64}\"}}")),
+        text("objects under another name", &format!("[{{\"key\": \"{A64}\"}}, {{\"key\": \"{B64}\"}}]")),
+        text(
+            "shares beside shares",
+            &format!("{{\"unseal_keys\": [\"{A}\"], \"backup\": [\"{B}\", \"{C}\"]}}"),
+        ),
+        text(
+            "a token and shares under another name",
+            &format!("{{\"root_token\": \"hvs.CAESIJ2vD8s1nHw6Y\", \"foo\": [\"{A}\"]}}"),
+        ),
+        text(
+            "a variable of another name",
+            &format!("VAULT_TOKEN=hvs.CAESIJ2vD8s1nHw6Y\nDATABASE_KEY={A64}\nBACKUP_KEY={B64}\n"),
+        ),
+        text("a line of another name", &format!("Unseal Key 1: {A64}\nfrom the safe: {B64}\n")),
+        text("a line without a name beside names", &format!("Unseal Key 1: {A64}\n{B64}\n")),
+        text(
+            "a share with an error under another name",
+            &format!("Unseal Key 1: {A64}\nUnsel Key 2: {}\n", B64.get(..41).unwrap()),
+        ),
+        text("YAML under another name", &format!("data:\n  foo:\n  - {A}\n  - {B}\n")),
+        text("YAML with an anchor", &format!("unseal_keys: &all\n- {A}\n")),
+        text("YAML of several lines", &format!("unseal_keys:\n- >\n  {A}\n")),
+        text("variables without shares", "VAULT_ADDR=https://vault.home:8200\nVAULT_CACERT=/etc/ca.crt\n"),
+        text("init and rekey", &format!("{TERMINAL}\n{REKEYED}")),
+        text(
+            "init and rekey in JSON",
+            &format!(
+                "{{\"init\": {{\"unseal_keys\": [\"{A}\"]}}, \"rekey\": {{\"unseal_keys\": [\"{B}\"]}}}}"
+            ),
+        ),
+        text("variables that differ", &format!("VAULT_UNSEAL_KEY_1={A64}\nVAULT_UNSEAL_KEY_1={B64}\n")),
+        text("recovery keys as printed", RECOVERY),
+        text("recovery keys of rotate-keys", RECOVERY_ROTATED),
         text("empty list", "{\"keys\": [], \"keys_base64\": []}"),
         text("empty array", "[]"),
         text("root token alone, JSON", "{\"root_token\": \"hvs.CAESIJ2vD8s1nHw6Y\"}"),
@@ -155,12 +348,33 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
         text("recovery keys, text", &format!("Recovery Key 1: {A64}\n\nSuccess! Vault is initialized\n")),
         text("PGP, JSON", ENCRYPTED),
         text("PGP, one line", encrypted_share),
+        text("a record, cut", RECORD.get(..400).unwrap()),
         text("PGP, fingerprints", &format!("{{\"keys\": [\"{A}\"], \"pgp_fingerprints\": [\"91a6\"]}}")),
         text(
             "PGP, armour",
             "-----BEGIN PGP MESSAGE-----\n\nwcBMA4olXgenksvIAQf\n-----END PGP MESSAGE-----\n",
         ),
         ("PGP, binary", [b"\xc1\xc0\x4c\x03".as_slice(), &[0x8a; 200]].concat()),
+        ("gpg -c", include_bytes!("samples/gpg-symmetric.gpg").to_vec()),
+        ("gpg -c -a", include_bytes!("samples/gpg-symmetric.asc").to_vec()),
+        ("age", include_bytes!("samples/age.age").to_vec()),
+        ("age, armour", include_bytes!("samples/age-armour.txt").to_vec()),
+        ("age, passphrase", include_bytes!("samples/age-passphrase.age").to_vec()),
+        ("age, passphrase, armour", include_bytes!("samples/age-passphrase-armour.txt").to_vec()),
+        ("ansible-vault", include_bytes!("samples/ansible-vault.txt").to_vec()),
+        ("ansible-vault, a value", include_bytes!("samples/ansible-vault.yaml").to_vec()),
+        ("sops, JSON", include_bytes!("samples/sops.json").to_vec()),
+        ("sops, YAML", include_bytes!("samples/sops.yaml").to_vec()),
+        ("sops, text", include_bytes!("samples/sops-binary.json").to_vec()),
+        ("sops, variables", include_bytes!("samples/sops.env").to_vec()),
+        ("systemd-creds", include_bytes!("samples/credential.cred").to_vec()),
+        ("openssl enc", include_bytes!("samples/openssl.enc").to_vec()),
+        ("openssl enc -a", include_bytes!("samples/openssl.b64").to_vec()),
+        ("openssl enc -a -A", include_str!("samples/openssl.b64").replace('\n', "").into_bytes()),
+        text(
+            "a file for tpm2",
+            "{\n  \"format\": \"vault-unseal-tpm2\",\n  \"version\": 1,\n  \"shares\": 5\n}\n",
+        ),
         text("base64 of base64", twice),
         text("base64 of hex", &format!("[\"{A}\", \"{hex_in_base64}\"]")),
         text("not a share", &format!("{A}\n# next\n  my-password\n")),
@@ -233,8 +447,14 @@ fn assert_secret(source: &[u8], refusal: &ContentRefusal, name: &str) {
 /// A file that is right, and something done to it.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let text = format!("Unseal Key 1: {A64}\r\n# two\n{B}\n");
-    let files =
-        vec![CLI.to_owned(), TERMINAL.to_owned(), SINGLE.to_owned(), text, format!("[\"{A}\", \"{B}\"]")];
+    let recorded = [CLI, TERMINAL, SINGLE, RECORD, YAML, ROTATED, ROTATED_YAML, RECOVERY_ROTATED];
+    let variables = format!("export VAULT_UNSEAL_KEY_1={A64}\nVAULT_UNSEAL_KEYS='{B},{C}'\n");
+    let objects = format!("{{\"unseal_keys\": [{{\"name\": \"x\", \"key\": \"{A}\"}}], \"foo\": \"{B}\"}}");
+    let files: Vec<String> = recorded
+        .map(str::to_owned)
+        .into_iter()
+        .chain([text, variables, objects, format!("[\"{A}\", \"{B}\"]")])
+        .collect();
     let place = any::<proptest::sample::Index>;
     (proptest::sample::select(files), place(), place(), any::<Vec<u8>>(), 0..5u8).prop_map(
         |(file, from, to, bytes, what)| {
@@ -253,8 +473,63 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+/// A name of letters, digits and signs that says nothing of shares, and a text around it in which A stands under it.
+fn under_another_name() -> impl Strategy<Value = (String, String)> {
+    let name = "[a-z]{1,8}([_.-][a-z]{1,8}){0,2}".prop_filter("says nothing", |name| {
+        let said = name::Meaning::of(name);
+        !said.is_share() && !said.is_recovery() && !["keys", "key"].contains(&name.as_str())
+    });
+    let noise = "[a-z]{1,9}";
+    (name, noise, any::<bool>(), any::<bool>(), 0..12u8).prop_map(|(name, noise, base64, beside, shape)| {
+        let share = if base64 { A64 } else { A };
+        let other = if beside { B } else { "" };
+        let document = |inner: &str| match beside {
+            true => format!("{{\"unseal_keys\": [\"{other}\"], {inner}}}"),
+            false => format!("{{{inner}}}"),
+        };
+        let labelled = |inner: &str| match beside {
+            true => format!("Unseal Key 7: {other}\n{noise}\n{inner}\n"),
+            false => format!("{inner}\n"),
+        };
+        let text = match shape {
+            0 => document(&format!("\"{name}\": \"{share}\"")),
+            1 => document(&format!("\"{name}\": [\"{share}\"]")),
+            2 => document(&format!("\"{noise}\": {{\"{name}\": [\"{share}\"]}}")),
+            3 => document(&format!("\"{noise}\": [{{\"{name}\": \"{share}\"}}]")),
+            4 => labelled(&format!("{name}: {share}")),
+            5 => labelled(&format!("{noise} {name} : \"{share}\"")),
+            6 => labelled(&format!("{}={share}", name.replace(['.', '-'], "_"))),
+            7 => labelled(&format!("export {}='{share}'", name.replace(['.', '-'], "_").to_uppercase())),
+            8 => labelled(&format!("\x1b[1m{name}:\x1b[0m {share}\r")),
+            9 => format!("{name}:\n- {share}\n"),
+            10 => format!("{noise}:\n  {name}: {share}\nx:\n- 1\n"),
+            _ => format!("unseal_keys:\n- {B}\n{name}:\n  - {noise}: {share}\n"),
+        };
+        (name, text)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_share_under_another_name_is_never_read_and_always_named((name, text) in under_another_name()) {
+        let refusal = match read(text.as_bytes()) {
+            Ok((shares, _)) => return Err(TestCaseError::fail(format!("{} shares of {name} in {text}", shares.len()))),
+            Err(refusal) => refusal,
+        };
+        prop_assert_eq!(refusal.kind(), "shares-under-other-name", "{}", text);
+        assert_secret(text.as_bytes(), &refusal, &name);
+    }
+
+    #[test]
+    fn garbage_around_shares_never_panics_and_adds_none(before in "[ -~\n\r\x1b]{0,60}", after in "[ -~\n\r\x1b]{0,60}") {
+        let text = format!("{before}\nUnseal Key 1: {A64}\n{after}\nUnseal Key 2: {B64}\n{after}");
+        match read(text.as_bytes()) {
+            Ok((shares, _)) => prop_assert!(shares.iter().all(|share| share == A || share == B), "{text}"),
+            Err(refusal) => assert_secret(text.as_bytes(), &refusal, "garbage"),
+        }
+    }
 
     #[test]
     fn damaged_files_never_panic_and_never_show_a_share(bytes in mutated()) {

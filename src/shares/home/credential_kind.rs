@@ -66,6 +66,11 @@ impl Keys {
     }
 }
 
+/// Whether a credential file begins with these bytes.
+pub(in crate::shares) fn is_credential_id(id: &[u8; 16]) -> bool {
+    KINDS.iter().any(|(known, _)| *known == id)
+}
+
 impl CredentialKind {
     /// Reads it from the content of a credential file; `None` when that is no encrypted credential at all.
     ///
