@@ -9,6 +9,7 @@
 )]
 
 mod credentials;
+mod formats;
 #[allow(dead_code, reason = "files are searched here, and no processes")]
 #[path = "../secrets/needles.rs"]
 mod needles;

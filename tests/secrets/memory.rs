@@ -96,6 +96,38 @@ fn three_of_five_over_http_from_lines_of_hex_are_forgotten() {
     forgets(Server::start_plain(), 5, 3, |init| lines(&init.keys_hex));
 }
 
+/// The forms whose reading needs more than the buffer of the file: what a terminal was sent, a document of names.
+#[test]
+fn shares_of_a_record_of_yaml_and_of_objects_are_forgotten() {
+    let numbered = |line: fn(usize, &str) -> String, keys: &[String]| -> String {
+        keys.iter().enumerate().map(|(index, key)| line(index + 1, key)).collect()
+    };
+    forgets(Server::start_plain(), 5, 3, |init| {
+        numbered(
+            |number, key| format!("\x1b[0mUnseal Key {number}: \x1b[1m{key}\x1b[0m\r\n"),
+            &init.keys_base64,
+        )
+    });
+    forgets(Server::start_plain(), 5, 3, |init| {
+        let cut = |number, key: &str| format!("Unseal Key {number}: {}\n{}\n", &key[..50], &key[50..]);
+        numbered(cut, &init.keys_hex)
+    });
+    forgets(Server::start_plain(), 5, 3, |init| {
+        let list = numbered(|_, key| format!("- {key}\n"), &init.keys_base64);
+        format!("unseal_keys_b64:\n{list}unseal_shares: 5\nunseal_threshold: 3\n")
+    });
+    forgets(Server::start_plain(), 5, 3, |init| {
+        let list = numbered(
+            |number, key| format!("{{\"name\": \"n{number}\", \"key\": \"{key}\"}},"),
+            &init.keys_hex,
+        );
+        format!("{{\"unseal_keys\": [{}]}}", list.trim_end_matches(','))
+    });
+    forgets(Server::start_plain(), 5, 3, |init| {
+        numbered(|number, key| format!("export VAULT_UNSEAL_KEY_{number}='{key}'\n"), &init.keys_base64)
+    });
+}
+
 #[test]
 fn one_of_one_over_tls_is_forgotten() {
     forgets(over_tls(), 1, 1, |init| init.json.clone());

@@ -95,13 +95,13 @@ impl Encrypted {
         let (before, command) = match self {
             Self::Age { passphrase: true } => ("", format!("age --decrypt {file}")),
             Self::Age { passphrase: false } => {
-                ("With the identity it was made for: ", format!("age --decrypt --identity KEYFILE {file}"))
+                ("With the identity it was made for:\n", format!("age --decrypt --identity KEYFILE {file}"))
             }
             Self::AnsibleVault => ("", format!("ansible-vault decrypt --output - {file}")),
             Self::AnsibleValue => (
                 "",
                 format!(
-                    "sed -n 's/^ *//; s/^.*\\$ANSIBLE_VAULT/$ANSIBLE_VAULT/p; /^[0-9a-f][0-9a-f]*$/p' {file} | \
+                    "sed -n 's/^ *//; s/^.*[$]ANSIBLE_VAULT/$ANSIBLE_VAULT/p; /^[0-9a-f][0-9a-f]*$/p' {file} | \
                      ansible-vault decrypt --output -"
                 ),
             ),
@@ -110,12 +110,12 @@ impl Encrypted {
             }
             Self::OpenPgp => ("", format!("gpg --decrypt {file}")),
             Self::Credential => (
-                "As it is, the service takes it with shares = { credential = \"NAME\" } and \
-                 LoadCredentialEncrypted=NAME:FILE. Or anew: ",
+                "The service takes it as it is, with shares = { credential = \"NAME\" } and a drop-in with \
+                 LoadCredentialEncrypted=NAME:FILE. Or make a new one of it:\n",
                 format!("systemd-creds decrypt --name= {file} -"),
             ),
             Self::OpensslEnc { base64 } => (
-                "The file does not say which cipher and options it was made with; with those of: ",
+                "The file does not say which cipher and options it was made with. With these, for example:\n",
                 format!("openssl enc -d -aes-256-cbc -pbkdf2{base64} -in {file}"),
             ),
             Self::Tpm2 => return format!("Configure it as what it is: shares = {{ tpm2 = \"{file}\" }}"),

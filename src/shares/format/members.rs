@@ -1,6 +1,6 @@
 //! The shares in a document of JSON or YAML, by the names of its members.
 
-use super::name::{Label, Meaning};
+use super::name::{Label, Meaning, says};
 use super::value::Value;
 use super::{ContentRefusal, Entry, Found, List, MOST_SHARES, Place, Scheme, Spot, Stray, encoding, split};
 
@@ -173,13 +173,10 @@ impl<'a> Walk<'a> {
             }
             Step::Item => key + "[]",
         });
-        let names = below.iter().filter_map(|step| match step {
-            Step::Name(name) => Some(name.to_ascii_lowercase()),
-            Step::Item => None,
-        });
-        for name in names {
-            key.push_str(if name.contains("64") { " base64" } else { "" });
-            key.push_str(if name.contains("hex") { " hex" } else { "" });
+        for step in below {
+            let Step::Name(name) = step else { continue };
+            key.push_str(if says(name, "64") { " base64" } else { "" });
+            key.push_str(if says(name, "hex") { " hex" } else { "" });
         }
         key
     }

@@ -127,6 +127,11 @@ fn hump(text: &str) -> usize {
     text.len()
 }
 
+/// Whether `part` is in a text, in either case, without a copy of the text.
+pub(super) fn says(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
+
 /// The number of a name: of `Unseal Key 2 (hex)`, `VAULT_UNSEAL_KEY_2`, `key2`.
 pub(super) fn number(name: &str) -> Option<usize> {
     let parts = || name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());

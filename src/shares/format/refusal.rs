@@ -237,7 +237,8 @@ impl ContentRefusal {
             }
             Self::ListsDiffer { .. } | Self::TwoSets { .. } => {
                 "Only the newest unseals: a rekey or rotate-keys puts an end to the shares before it. Keep that in the \
-                 file, and what is older elsewhere until the server has been unsealed with the newest."
+                 file, and what is older elsewhere until the server has been unsealed with the newest. If they should \
+                 be the same, one is damaged."
             }
             Self::JsonTruncated { .. } => {
                 "It was not written to its end. Copy it again from where the shares are kept."

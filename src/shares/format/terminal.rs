@@ -151,11 +151,11 @@ mod tests {
     #[test]
     fn shares_that_a_window_cut_are_joined_and_lines_keep_their_numbers() {
         let (one, two) = ("a".repeat(66), "b".repeat(66));
-        let text =
-            |end: &str| format!("Unseal Key 1: {}{end}{}{end}Key 2: {two}{end}x", &one[..60], &one[60..]);
+        let (head, tail) = one.split_at(60);
+        let text = |end: &str| format!("Unseal Key 1: {head}{end}{tail}{end}Key 2: {two}{end}x");
         assert_eq!(shown(text("\n").as_bytes()), format!("Unseal Key 1: {one}\n\nKey 2: {two}\nx"));
         assert_eq!(shown(text("\r\n").as_bytes()), format!("Unseal Key 1: {one}\r\n\r\nKey 2: {two}\r\nx"));
-        for whole in [format!("Key 1: {one}\n{two}\n"), format!("foo: {}\n{}\n", &one[..60], &one[60..])] {
+        for whole in [format!("Key 1: {one}\n{two}\n"), format!("foo: {head}\n{tail}\n")] {
             assert!(cleaned(whole.as_bytes()).is_none(), "{whole}");
         }
     }

@@ -50,6 +50,7 @@ fn read(bytes: &[u8]) -> Result<(Vec<String>, Vec<Notice>), ContentRefusal> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_format_gives_the_same_shares() {
     let (upper, unpadded) = (A.to_uppercase(), BARE64.trim_end_matches('='));
     let both = vec![A, B];
@@ -267,6 +268,7 @@ fn notices_say_what_to_do() {
 }
 
 /// What is refused: a name, and the bytes.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn refused() -> Vec<(&'static str, Vec<u8>)> {
     let zero = format!("{}00", A.get(..64).unwrap());
     let clash = format!("{}d5", B.get(..64).unwrap());
@@ -483,13 +485,15 @@ fn under_another_name() -> impl Strategy<Value = (String, String)> {
     (name, noise, any::<bool>(), any::<bool>(), 0..12u8).prop_map(|(name, noise, base64, beside, shape)| {
         let share = if base64 { A64 } else { A };
         let other = if beside { B } else { "" };
-        let document = |inner: &str| match beside {
-            true => format!("{{\"unseal_keys\": [\"{other}\"], {inner}}}"),
-            false => format!("{{{inner}}}"),
+        let document = |inner: &str| {
+            if beside {
+                format!("{{\"unseal_keys\": [\"{other}\"], {inner}}}")
+            } else {
+                format!("{{{inner}}}")
+            }
         };
-        let labelled = |inner: &str| match beside {
-            true => format!("Unseal Key 7: {other}\n{noise}\n{inner}\n"),
-            false => format!("{inner}\n"),
+        let labelled = |inner: &str| {
+            if beside { format!("Unseal Key 7: {other}\n{noise}\n{inner}\n") } else { format!("{inner}\n") }
         };
         let text = match shape {
             0 => document(&format!("\"{name}\": \"{share}\"")),

@@ -63,12 +63,11 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
                 }
             }
             Line::Bare => {
-                let lower = line.to_ascii_lowercase();
-                if RECOVERY_PRINTED.iter().any(|said| lower.contains(said)) {
+                if RECOVERY_PRINTED.iter().any(|said| name::says(line, said)) {
                     // Those of this run of the command: what stood above an earlier sentence was told there.
                     found.recovery |= found.entries.len() > printed;
                     found.entries.truncate(printed);
-                } else if lower.contains("key shares") {
+                } else if name::says(line, "key shares") {
                     printed = found.entries.len();
                 }
                 let before = found.strays.len();

@@ -23,6 +23,7 @@ pub struct Builder {
     /// What the tests show to a server that wants client certificates, and the authority it checks them with.
     client: Option<(Issued, String)>,
     static_seal: bool,
+    rekey: bool,
     leaders: Vec<Leader>,
     /// Where it runs, if not on the host's loopback.
     pub(super) namespace: Option<Namespace>,
@@ -64,6 +65,7 @@ impl Builder {
             tls: None,
             client: None,
             static_seal: false,
+            rekey: false,
             leaders: Vec::new(),
             namespace: None,
             api_port: API_PORT,
@@ -130,6 +132,11 @@ impl Builder {
     /// Unseals itself with a key from a file, as servers with a KMS do. See [`Server::init_recovery`].
     pub fn static_seal(self) -> Self {
         Self { static_seal: true, ..self }
+    }
+
+    /// Still has the endpoints of `operator rekey`, in whose place later versions want `rotate-keys`.
+    pub fn with_rekey(self) -> Self {
+        Self { rekey: true, ..self }
     }
 
     /// A raft node that joins this server's cluster by itself (`retry_join`); `node` is its name there.
@@ -223,6 +230,9 @@ impl Builder {
         if self.client.is_some() {
             write!(listener, "\n  tls_client_ca_file = \"{home}/client-ca.crt\"").unwrap();
             listener.push_str("\n  tls_require_and_verify_client_cert = true");
+        }
+        if self.rekey {
+            listener.push_str("\n  disable_unauthed_rekey_endpoints = false");
         }
         let socket = if self.socket {
             format!("listener \"unix\" {{\n  address = \"{home}/run/api.sock\"\n}}\n")
