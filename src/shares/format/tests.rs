@@ -226,6 +226,8 @@ fn what_real_servers_print_is_read_and_the_root_token_noticed() {
     let scheme = |text: &str| parse(text.as_bytes(), &origin()).unwrap().shares.scheme();
     assert_eq!(scheme(YAML), Some(Scheme { threshold: 2, total: 3 }));
     assert_eq!(scheme(RECORD), None);
+    let beside = format!("Initial Root Token: s.wiqHOI19eqSAuSbnY3D2O7pd\n{A}\n");
+    assert_eq!(read(beside.as_bytes()).unwrap(), (vec![A.to_owned()], token(false)));
 }
 
 #[test]

@@ -29,8 +29,7 @@ enum Line<'a> {
 /// Finds the strings that should be shares.
 pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
     let lines = || text.split(['\n', '\r']).map(str::trim);
-    let named = lines()
-        .any(|line| matches!(classify(line), Line::Share { .. } | Line::RecoveryKey | Line::RootToken));
+    let named = lines().any(|line| matches!(classify(line), Line::Share { .. } | Line::RecoveryKey));
     let mut found = Found::default();
     let (mut blank, mut printed) = (true, 0);
     for line in lines() {
