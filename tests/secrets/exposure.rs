@@ -62,7 +62,7 @@ fn nothing_of_a_share_is_in_the_refusal_of_its_file() {
         ("on one line", shares.join(" ")),
         ("twice on a line", format!("{0}{0}\n", shares[0])),
         ("with a name", format!("Unseal Key 1: {}x\n", shares[0])),
-        ("in another key", format!("{{\"shares\": \"{}\"}}", shares[0])),
+        ("in another key", format!("{{\"password\": \"{}\"}}", shares[0])),
         ("conflicting", lines(&[shares[0].clone(), corrupt(&shares[0])])),
         ("with rubbish behind", format!("{}\nrubbish\n", shares[0])),
     ] {

@@ -1,5 +1,6 @@
 //! Files that hold shares under a key of somebody else's: told from each other by how they begin, never opened here.
 
+use crate::external::quote;
 use crate::shares::home;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
@@ -90,7 +91,7 @@ impl Encrypted {
         }
     }
 
-    /// What to do about it, where `file` is the file for a shell, or for a sentence with [`Encrypted::Tpm2`].
+    /// What to do about it, where `file` is the file for a shell, or its path with [`Encrypted::Tpm2`].
     pub(super) fn advice(self, file: &str) -> String {
         let (before, command) = match self {
             Self::Age { passphrase: true } => ("", format!("age --decrypt {file}")),
@@ -118,7 +119,9 @@ impl Encrypted {
                 "The file does not say which cipher and options it was made with. With these, for example:\n",
                 format!("openssl enc -d -aes-256-cbc -pbkdf2{base64} -in {file}"),
             ),
-            Self::Tpm2 => return format!("Configure it as what it is: shares = {{ tpm2 = \"{file}\" }}"),
+            Self::Tpm2 => {
+                return format!("Configure it as what it is: shares = {{ tpm2 = {} }}", quote::toml(file));
+            }
         };
         format!(
             "{before}{command} | vault-unseal enroll - --credential host\n\

@@ -211,7 +211,7 @@ impl ContentRefusal {
             Self::JsonTwice { name, .. } => return format!("Leave only one {name} in it."),
             Self::Encrypted { by } => {
                 let path = match origin {
-                    Source::File(path) if *by == Encrypted::Tpm2 => quote::sentence(path),
+                    Source::File(path) if *by == Encrypted::Tpm2 => path.display().to_string(),
                     _ => file,
                 };
                 return by.advice(&path);
