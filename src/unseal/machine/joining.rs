@@ -3,7 +3,7 @@
 
 use super::Machine;
 use crate::unseal::attempt::Attempt;
-use crate::unseal::{Action, Delay, Moment, State, Step, pacing};
+use crate::unseal::{Action, Delay, Event, Moment, State, Step, pacing};
 use crate::vault::{Life, Unreachable};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ pub(super) struct Patience {
     /// The life of the server in which the round was completed; `None` if the connection may have been lost since.
     /// In another life nothing is left of the round.
     life: Option<Life>,
+    /// A peer's share completed the round, if anybody's did: what is still sealed at the end lost it.
+    peers: bool,
 }
 
 impl Machine {
@@ -40,9 +42,18 @@ impl Machine {
 
     pub(super) fn wait_for_outcome(&mut self, until: Moment) -> Step {
         self.abandon();
-        self.patience = Some(Patience { until, life: self.life });
+        self.patience = Some(Patience { until, life: self.life, peers: false });
         self.state = Some(State::Joining);
         self.after(self.pacing.joining(), Action::AskHealth)
+    }
+
+    /// The same for a round that waited for peers and is over.
+    pub(super) fn wait_for_outcome_of_peers(&mut self, now: Moment) -> Step {
+        let step = self.wait_for_outcome(now.saturating_add(self.patience_for_peers()));
+        if let Some(patience) = &mut self.patience {
+            patience.peers = true;
+        }
+        step
     }
 
     /// A whole set of ours is in, and nothing shows whether it was the right one: next time another goes first.
@@ -64,9 +75,12 @@ impl Machine {
 
     /// The server is sealed while an outcome is awaited.
     pub(super) fn still_patient(&mut self, now: Moment) -> Option<Step> {
-        let Patience { until, .. } = self.patience?;
+        let Patience { until, peers, .. } = self.patience?;
         if now >= until {
             self.patience = None;
+            if peers {
+                self.events.push(Event::RoundLost);
+            }
             return None;
         }
         if !matches!(self.state, Some(State::Joining)) {
@@ -107,8 +121,11 @@ impl Machine {
     pub(super) fn doubt_lost_answer(&mut self, now: Moment, cause: &Unreachable) {
         let lost = matches!(self.last, Action::Submit { completes: true, .. })
             && matches!(cause, Unreachable::Closed | Unreachable::Network(_));
-        self.patience =
-            lost.then(|| Patience { until: now.saturating_add(pacing::LOST_ANSWER_PATIENCE), life: None });
+        self.patience = lost.then(|| Patience {
+            until: now.saturating_add(pacing::LOST_ANSWER_PATIENCE),
+            life: None,
+            peers: false,
+        });
     }
 }
 

@@ -37,7 +37,7 @@ impl Machine {
         let completed = same_plan && status.progress == 0 && attempt.round.next_completes(attempt.threshold);
         if completed {
             // A peer's share may have completed the round and set off a raft join.
-            return Some(self.wait_for_outcome(now.saturating_add(self.patience_for_peers())));
+            return Some(self.wait_for_outcome_of_peers(now));
         }
         self.abandon();
         self.events.push(Event::RoundLost);

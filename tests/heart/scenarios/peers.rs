@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::simulation::World;
 use std::time::Duration;
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation};
+use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation};
 use vault_unseal::vault::UnsealAnswer;
 
 #[test]
@@ -48,6 +48,18 @@ fn a_peer_alone_waits_and_says_so() {
     let now = world.now;
     world.daemons[0].change_source(now);
     becomes(&mut world, "unsealed", secs(3));
+}
+
+#[test]
+fn round_that_a_wrong_share_completed_is_said_to_be_lost() {
+    let mut world = World::new(Model::new(2, 3), vec![vec![0]], 1, vec![]);
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    let before = world.events().len();
+    // What a wrong share of somebody else leaves: the last one of the round, so that it may have unsealed the server.
+    world.suffer(Fault::StrangerReset);
+    pass(&mut world, secs(10));
+    assert!(world.all("waiting-for-peers"));
+    assert_eq!(world.events()[before..], [Event::RoundLost]);
 }
 
 #[test]
