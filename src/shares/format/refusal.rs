@@ -211,7 +211,7 @@ impl ContentRefusal {
             Self::JsonTwice { name, .. } => return format!("Leave only one {name} in it."),
             Self::Encrypted { by } => {
                 let path = match origin {
-                    Source::File(path) if *by == Encrypted::Tpm2 => path.display().to_string(),
+                    Source::File(path) if *by == Encrypted::Tpm2 => path.to_string_lossy().into_owned(),
                     _ => file,
                 };
                 return by.advice(&path);
