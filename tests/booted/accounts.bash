@@ -148,3 +148,5 @@ configure
 inside systemctl restart vault
 check 'back over TLS: unsealed' status_is unsealed
 check 'back over TLS: the server says so too' server_unsealed
+# What waited while somebody else listened was stopped with the server, which counts as a failure.
+inside systemctl reset-failed vault-unsealed-wait.service

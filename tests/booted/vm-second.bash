@@ -13,7 +13,12 @@ check 'after a reboot: the server says so too' says 'Sealed +false' bao status
 check 'after a reboot: the status line' within 10 quietly says '^1 node: 1 unsealed$' show vault-unseal.service StatusText
 check 'after a reboot: the target is reached' timeout 60 systemctl start vault-unsealed.target
 check 'the unit is as it was shipped' is '' show vault-unseal.service DropInPaths
-check 'systemd understands every line of it' not journalctl --boot --quiet --grep 'vault-unseal.*(Unknown|ignoring|Failed to parse)'
+# But PrivateUsers=identity, which systemd 252 does not know.
+odd_lines() {
+    journalctl --boot --quiet --output=cat --grep 'vault-unseal.*(Unknown|ignoring|Failed to parse)' |
+        sed '/ignoring: identity$/d'
+}
+check 'systemd understands every line of it but one' is '' odd_lines
 old=$(show vault-unseal.service MainPID)
 check 'it is its own executable that runs, not an emulator' is /usr/bin/vault-unseal readlink "/proc/$old/exe"
 check 'its memory is locked' test "$(sed -n 's/^VmLck:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$old/status")" -gt 0
