@@ -37,7 +37,7 @@ refused() { # WORDS
 # The devices that the daemon finds: those of anybody with PrivateDevices=yes, and the ones named.
 devices_are() { # NAME…
     is "$({ systemd-run --quiet --wait --pipe --property=PrivateDevices=yes ls /dev && printf '%s\n' "$@"; } | grep . | sort)" \
-        eval 'nsenter --target "$(show vault-unseal.service MainPID)" --mount ls /dev | sort'
+        eval 'ls "/proc/$(show vault-unseal.service MainPID)/root/dev" | sort'
 }
 # Opens a device as root, where nothing but DevicePolicy= is in the way: among the service's processes.
 group_opens() { # DEVICE
