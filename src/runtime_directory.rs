@@ -6,8 +6,8 @@
 use crate::accounts::User;
 use crate::explain::Explain;
 use crate::external::error;
+use crate::external::quote;
 use crate::external::quote::sentence;
-use crate::shares::quote;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::process::geteuid;
 use std::io;

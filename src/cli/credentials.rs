@@ -4,8 +4,9 @@
 use crate::accounts::Trusted;
 use crate::config::{Settings, TlsSettings};
 use crate::explain::Explain;
+use crate::external::quote;
 use crate::files::{Content, FileRefusal, SourceVerdict, judge_source};
-use crate::shares::{Source, quote};
+use crate::shares::Source;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use crate::accounts::{Trusted, User};
 use crate::external::error;
-use crate::shares::quote;
+use crate::external::quote;
 use rustix::io::Errno;
 use std::io;
 use std::path::{Path, PathBuf};

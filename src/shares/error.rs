@@ -1,8 +1,9 @@
 //! Why a share source was refused.
 
 use super::tpm::{SealedFile, TpmRefusal};
-use super::{ContentRefusal, CredentialRefusal, FileRefusal, Source, quote};
+use super::{ContentRefusal, CredentialRefusal, FileRefusal, Source};
 use crate::explain::Explain;
+use crate::external::quote;
 use std::path::PathBuf;
 
 /// Why shares could not be read. Never carries a byte of a share.

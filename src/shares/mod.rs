@@ -24,7 +24,6 @@ mod source;
 mod split;
 pub mod tpm;
 
-pub(crate) use crate::external::quote;
 pub use crate::files::FileRefusal;
 pub use answer::InitAnswer;
 pub use consistency::{Misfit, Plan};

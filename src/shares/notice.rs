@@ -1,7 +1,8 @@
 //! What is odd about shares that were accepted.
 
-use super::{Source, quote};
+use super::Source;
 use crate::explain::Explain;
+use crate::external::quote;
 use std::path::Path;
 
 /// Something a careful owner wants to know about shares that were accepted. Never carries a byte of a share.

@@ -1,7 +1,8 @@
 //! Where shares come from.
 
-use super::{LIMIT, Notice, ShareError, ShareSet, credential, format, quote, tpm};
+use super::{LIMIT, Notice, ShareError, ShareSet, credential, format, tpm};
 use crate::accounts::Trusted;
+use crate::external::quote;
 use crate::files::{self, Content, FileVersion};
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -121,3 +121,22 @@ fn killed_at_any_point_it_leaves_the_old_file_and_the_next_run_cleans_up() {
     assert_eq!(files(home.directory()), ["keys", "shares", "source", "tools"]);
     assert_ne!(fs::read_to_string(home.path("shares")).unwrap(), OLD);
 }
+
+#[test]
+fn directory_of_a_server_user_is_used_as_the_configuration_says() {
+    if !are_root() {
+        return;
+    }
+    let home = Home::new();
+    home.put("init", &lines(&shares_of_nobody(3, 2)));
+    std::fs::create_dir(home.path("keys")).unwrap();
+    std::os::unix::fs::chown(home.path("keys"), Some(4_000_001), None).unwrap();
+    for (users, code) in [("[]", 1), ("[4000001]", 0)] {
+        let clusters = crate::support::home::cluster(&["http://127.0.0.1:1"], "");
+        home.put("config.toml", &format!("server_users = {users}\n{clusters}"));
+        let mut command =
+            enroll(&home, &["init", "--plain", "--threshold", "2", "--output", "keys/shares", "--keep"]);
+        let output = run(command.arg("--config").arg(home.path("config.toml")));
+        assert_eq!(output.status.code(), Some(code), "{users}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

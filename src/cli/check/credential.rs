@@ -5,7 +5,8 @@ use super::finding::{Findings, Severity};
 use super::machine::Machine;
 use super::protection;
 use crate::external::could_be_secret;
-use crate::shares::{FileRefusal, Loaded, ShareError, Source, quote};
+use crate::external::quote;
+use crate::shares::{FileRefusal, Loaded, ShareError, Source};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
 

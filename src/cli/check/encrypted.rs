@@ -4,8 +4,9 @@ use super::credential::missing;
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
 use super::protection::{self, enroll_credential};
+use crate::external::quote;
 use crate::shares::home::{self, CredentialKind};
-use crate::shares::{FileRefusal, Loaded, ShareError, quote};
+use crate::shares::{FileRefusal, Loaded, ShareError};
 use std::path::Path;
 
 /// The shares in it, if they can be had from here.

@@ -2,9 +2,10 @@
 
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
+use crate::external::quote;
 use crate::files;
 use crate::shares::home::{CredentialKind, Protection};
-use crate::shares::{quote, tpm};
+use crate::shares::tpm;
 use std::path::Path;
 
 /// The TPM as the kernel shares it out; its absence is the absence of a TPM for us and for systemd.

@@ -3,8 +3,9 @@
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
 use crate::config::Loaded;
+use crate::external::quote;
 use crate::files;
-use crate::shares::{Source, quote};
+use crate::shares::Source;
 use crate::systemd::units::Unit;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;

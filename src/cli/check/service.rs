@@ -3,7 +3,7 @@
 use super::finding::{Findings, Severity};
 use super::machine::{Machine, SERVICE, Service, is_ours};
 use super::takeover::{Move, Program, steps};
-use crate::shares::quote;
+use crate::external::quote;
 use crate::systemd::units::{Unit, UnitFile};
 use std::collections::BTreeSet;
 use std::fs;

@@ -31,6 +31,7 @@ use show::Done;
 use shred::Fate;
 use source::Input;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Does what the arguments say.
 pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Exit {
@@ -47,9 +48,11 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
 
 fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Failure> {
     let mut request = Request::of(options)?;
-    if let Some(loaded) = fit::configured(arguments) {
+    let configured = fit::configured(arguments);
+    if let Some(loaded) = &configured {
         at_configured_tpm(&mut request.home, &loaded.settings);
     }
+    let trusted = configured.map_or_else(Arc::default, |loaded| loaded.settings.trusted);
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
         Parts::Split { node: None, .. } => {
@@ -59,17 +62,17 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     };
     let rebound = matches!(request.from, From::Home(_));
     if rebound {
-        request.home = request.home.bound_as_before()?;
+        request.home = request.home.bound_as_before(&trusted)?;
     }
     // A file can be judged before anything is touched; whoever types is asked once it is sure that it can be kept.
     let named = source::named(&request.from)?;
     let mut homes = Vec::new();
     for home in request.homes() {
-        homes.push(home.prepare(request.existing)?);
+        homes.push(home.prepare(request.existing, &trusted)?);
     }
     let input = match named {
         Some(input) => input,
-        None => source::read(&request.from, &request.home)?,
+        None => source::read(&request.from, &request.home, &trusted)?,
     };
     let said = options.threshold.map(|threshold| Scheme::needing(threshold.into()));
     let server = said.or_else(|| fit::ask_servers(arguments));
@@ -77,7 +80,7 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     let (distribution, doubt) = fit::distribute(&input.loaded.shares, parts, server)?;
     if rebound && !input.chosen {
         let count = distribution.parts.iter().map(Vec::len).sum();
-        fit::as_many_as(request.home.count(), parts, count)?;
+        fit::as_many_as(request.home.count(&trusted), parts, count)?;
     }
     let stored = store_all(&input, &mut homes, &distribution)?;
     let warnings = warnings(&input, doubt, &stored);

@@ -3,9 +3,9 @@
 use super::fit::list;
 use super::shred::{Fate, WORTH};
 use crate::explain::Explain;
+use crate::external::quote;
 use crate::report::style::Style;
 use crate::shares::home::{CredentialKind, Home, Stored};
-use crate::shares::quote;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;

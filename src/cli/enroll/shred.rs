@@ -1,8 +1,8 @@
 //! Gets rid of the plain file that shares came from, as far as that can be done.
 
 use crate::cli::EnrollArguments;
+use crate::external::quote;
 use crate::shares::given::Given;
-use crate::shares::quote;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat, unlink};
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};

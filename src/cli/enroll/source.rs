@@ -3,13 +3,15 @@
 use super::failure::Failure;
 use super::prompt;
 use super::request::From;
+use crate::accounts::Trusted;
 use crate::cli::Exit;
 use crate::explain::Explain;
 use crate::external::error;
+use crate::external::quote;
 use crate::report;
+use crate::shares::Loaded;
 use crate::shares::given::{self, Given};
 use crate::shares::home::{Home, HomeError};
-use crate::shares::{Loaded, quote};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -59,7 +61,7 @@ pub(super) fn named(from: &From) -> Result<Option<Input>, Failure> {
 }
 
 /// Reads from wherever it is.
-pub(super) fn read(from: &From, home: &Home) -> Result<Input, Failure> {
+pub(super) fn read(from: &From, home: &Home, trusted: &Trusted) -> Result<Input, Failure> {
     match from {
         From::File(path) => file(path),
         From::StandardInput if io::stdin().is_terminal() => typed(),
@@ -67,9 +69,9 @@ pub(super) fn read(from: &From, home: &Home) -> Result<Input, Failure> {
             let given = Given::standard_input()?;
             Ok(Input { loaded: given.read()?, given: None, chosen: false })
         }
-        From::Home(otherwise) => match (home.open(), otherwise) {
+        From::Home(otherwise) => match (home.open(trusted), otherwise) {
             (Ok(loaded), _) => Ok(Input { loaded, given: None, chosen: true }),
-            (Err(_), Some(path)) if path.as_os_str() == "-" => read(&From::StandardInput, home),
+            (Err(_), Some(path)) if path.as_os_str() == "-" => read(&From::StandardInput, home, trusted),
             (Err(_), Some(path)) => file(path),
             (Err(error), None) => Err(Failure::from(Unopened { error })),
         },

@@ -32,12 +32,14 @@ use super::enroll::Unmeasured;
 use super::home_choice::at_configured_tpm;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
+use crate::accounts::Trusted;
 use crate::config::Purpose;
 use crate::external::error;
+use crate::external::quote;
 use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
 use crate::shares::offline;
 use crate::shares::rescue::Rescue;
-use crate::shares::{InitAnswer, Scheme, ShareSet, quote};
+use crate::shares::{InitAnswer, Scheme, ShareSet};
 use crate::vault::InitFailure;
 use crate::{protect, report};
 use ground::Ground;
@@ -88,7 +90,9 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
             Err(trouble @ Trouble::TlsFiles(_)) => return fail(&trouble, Exit::Config),
             Err(trouble) => return fail(&trouble, Exit::Usage),
         };
-        let work = Work { request: &request, ground: &ground, json: options.json, resumed: options.resume };
+        let trusted = &loaded.settings.trusted;
+        let work =
+            Work { request: &request, ground: &ground, trusted, json: options.json, resumed: options.resume };
         let done = if options.resume { work.resume().await } else { Box::pin(work.begin()).await };
         done.unwrap_or_else(|trouble| fail(&trouble, Exit::Failed))
     });
@@ -99,6 +103,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
 struct Work<'a> {
     request: &'a Request,
     ground: &'a Ground,
+    trusted: &'a Trusted,
     json: bool,
     /// Whether an earlier process has done a part of it.
     resumed: bool,
@@ -116,9 +121,9 @@ impl Work<'_> {
     async fn begin(&self) -> Result<Exit, Trouble> {
         Rescue::is_free(&self.request.home)?;
         self.ground.is_bare().await?;
-        let home = Some(self.request.home.clone().prepare(self.request.existing)?);
+        let home = Some(self.request.home.clone().prepare(self.request.existing, self.trusted)?);
         let ready = self.ready(home, Existing::Keep)?;
-        let mut rescue = Rescue::prepare(&self.request.home)?;
+        let mut rescue = Rescue::prepare(&self.request.home, self.trusted)?;
         let mut held = Held::begin().map_err(Trouble::Signals)?;
         // All this may have taken a while.
         self.ground.is_bare().await?;
@@ -150,8 +155,8 @@ impl Work<'_> {
 
     /// Everything from the answer on, with one that an earlier process kept.
     async fn resume(&self) -> Result<Exit, Trouble> {
-        let (rescue, body) = Rescue::open(&self.request.home)?;
-        let home = match self.request.home.clone().prepare(self.request.existing) {
+        let (rescue, body) = Rescue::open(&self.request.home, self.trusted)?;
+        let home = match self.request.home.clone().prepare(self.request.existing, self.trusted) {
             Ok(home) => Some(home),
             // As far as that it came.
             Err(HomeError::Occupied { .. }) => None,
@@ -231,7 +236,7 @@ impl Work<'_> {
     /// A file that an interrupted init had put in its place already.
     fn stored_before(&self, mine: &ShareSet) -> Result<Stored, Trouble> {
         let home = &self.request.home;
-        let Ok(there) = home.open() else {
+        let Ok(there) = home.open(self.trusted) else {
             return Err(Trouble::Meanwhile { path: home.path().to_owned() });
         };
         let there = there.shares;
@@ -277,7 +282,7 @@ impl Work<'_> {
         let exit = fail(trouble, Exit::Failed);
         let path = quote::sentence(rescue.path());
         // A TPM that fails now may have failed the rescue's key too.
-        let kept = kept && rescue.gives(&self.request.home, body);
+        let kept = kept && rescue.gives(&self.request.home, body, self.trusted);
         let said = if kept {
             let advice = "Mend what failed, and give the same command with --resume: it finishes the work.";
             format!("{} is initialised. Its answer is kept, encrypted, in {path}\n  {advice}", self.node())

@@ -3,11 +3,12 @@
 use crate::config::{AddressError, Discovery, NodeAddress};
 use crate::discovery::LookupError;
 use crate::explain::Explain;
+use crate::external::quote;
 use crate::external::{ExternalText, error};
+use crate::shares::ContentRefusal;
 use crate::shares::home::HomeError;
 use crate::shares::offline::OfflineError;
 use crate::shares::rescue::RescueError;
-use crate::shares::{ContentRefusal, quote};
 use crate::vault::{Refusal, TlsFileError, TokenFailure, Unreachable};
 use std::io;
 use std::path::PathBuf;

@@ -1,7 +1,8 @@
 //! Why the content of a source was refused.
 
 use super::{Encrypted, Flaw, Label, MOST_SHARES, Place, Spot};
-use crate::shares::{Source, given, quote};
+use crate::external::quote;
+use crate::shares::{Source, given};
 use std::path::Path;
 
 /// Why what a source holds cannot be used. Names places and positions, never a value.

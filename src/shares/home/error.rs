@@ -3,8 +3,9 @@
 use super::CredentialTrouble;
 use crate::explain::Explain;
 use crate::external::error;
+use crate::external::quote;
 use crate::shares::tpm::TpmRefusal;
-use crate::shares::{FileRefusal, ShareError, quote};
+use crate::shares::{FileRefusal, ShareError};
 use std::io;
 use std::path::PathBuf;
 

@@ -62,6 +62,8 @@ pub enum Existing {
 pub struct Prepared {
     home: Home,
     reserved: Reserved,
+    /// Who may own the file and its directory.
+    trusted: Trusted,
 }
 
 /// Shares that were stored.
@@ -121,9 +123,9 @@ impl Home {
     /// judges it, writes beside the file and opens again. Disk space stays reserved.
     ///
     /// Blocks, with a slow TPM for seconds. Errors: the directory, the disk, `systemd-creds` or the TPM.
-    pub fn prepare(self, existing: Existing) -> Result<Prepared, HomeError> {
-        let reserved = Reserved::beside(self.path(), existing)?;
-        let prepared = Prepared { home: self, reserved };
+    pub fn prepare(self, existing: Existing, trusted: &Trusted) -> Result<Prepared, HomeError> {
+        let reserved = Reserved::beside(self.path(), existing, trusted)?;
+        let prepared = Prepared { home: self, reserved, trusted: trusted.clone() };
         prepared.put(&text::of([random().as_slice()].into_iter(), None))?;
         prepared.reserved.keep_room()?;
         Ok(prepared)
@@ -171,7 +173,7 @@ impl Prepared {
                 let opened = tpm::open(
                     &tpm::SealedFile::itself(&self.reserved.path()),
                     sealing.tcti.as_deref(),
-                    &Trusted::default(),
+                    &self.trusted,
                 )
                 .map_err(|cause| HomeError::Unopened { path: path.to_owned(), cause: Box::new(cause) })?;
                 (Protection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)

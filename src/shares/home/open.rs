@@ -11,23 +11,23 @@ impl Home {
     /// The shares that rest there. Blocks as [`Home::prepare`] does.
     ///
     /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
-    pub fn open(&self) -> Result<Loaded, HomeError> {
+    pub fn open(&self, trusted: &Trusted) -> Result<Loaded, HomeError> {
         let closed = |cause| HomeError::Closed { cause: Box::new(cause) };
         match self {
-            Self::Plain { path } => Source::File(path.clone()).load(&Trusted::default()).map_err(closed),
+            Self::Plain { path } => Source::File(path.clone()).load(trusted).map_err(closed),
             Self::Tpm2 { path, sealing } => {
                 let source = Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() };
-                source.load(&Trusted::default()).map_err(closed)
+                source.load(trusted).map_err(closed)
             }
-            Self::Credential { path, sealing } => decrypted(&self.sealed()?, path, sealing),
+            Self::Credential { path, sealing } => decrypted(&self.sealed(trusted)?, path, sealing),
         }
     }
 
     /// The same home, bound to the same PCRs as the file that is there, unless others are named already.
-    pub fn bound_as_before(mut self) -> Result<Self, HomeError> {
+    pub fn bound_as_before(mut self, trusted: &Trusted) -> Result<Self, HomeError> {
         match &self {
             Self::Tpm2 { path, .. } => {
-                let before = tpm::look(&tpm::SealedFile::itself(path), &Trusted::default())
+                let before = tpm::look(&tpm::SealedFile::itself(path), trusted)
                     .map_err(|cause| HomeError::Closed { cause: Box::new(cause) })?
                     .description()
                     .pcrs;
@@ -36,7 +36,7 @@ impl Home {
                 }
             }
             Self::Credential { .. } => {
-                let kind = CredentialKind::of(&self.sealed()?);
+                let kind = CredentialKind::of(&self.sealed(trusted)?);
                 let numbers =
                     kind.as_ref().and_then(CredentialKind::tpm2).map(|binding| binding.pcrs.clone());
                 if let Self::Credential { sealing, .. } = &mut self {
@@ -50,19 +50,19 @@ impl Home {
     }
 
     /// How many shares rest there, where the file says so without being opened.
-    pub fn count(&self) -> Option<usize> {
+    pub fn count(&self, trusted: &Trusted) -> Option<usize> {
         match self {
             Self::Tpm2 { path, .. } => {
-                tpm::look(&tpm::SealedFile::itself(path), &Trusted::default()).ok().map(|blob| blob.shares)
+                tpm::look(&tpm::SealedFile::itself(path), trusted).ok().map(|blob| blob.shares)
             }
             Self::Plain { .. } | Self::Credential { .. } => None,
         }
     }
 
     /// The file as it is.
-    fn sealed(&self) -> Result<zeroize::Zeroizing<Vec<u8>>, HomeError> {
+    fn sealed(&self, trusted: &Trusted) -> Result<zeroize::Zeroizing<Vec<u8>>, HomeError> {
         let path = self.path();
-        files::read(path, Content::Shares, &Trusted::default(), LIMIT).map_err(|cause| {
+        files::read(path, Content::Shares, trusted, LIMIT).map_err(|cause| {
             let cause = ShareError::File { path: path.to_owned(), cause };
             HomeError::Closed { cause: Box::new(cause) }
         })

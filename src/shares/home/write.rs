@@ -17,9 +17,9 @@ use zeroize::Zeroizing;
 const ROOM: u64 = LIMIT as u64;
 
 /// Whether what is written needs its file's mode and directory for protection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Content {
-    Secret,
+enum Content<'a> {
+    /// In a directory that these alone may have.
+    Secret(&'a Trusted),
     Ciphertext,
 }
 
@@ -32,17 +32,17 @@ pub(in crate::shares) struct Reserved {
 
 impl Reserved {
     /// Judges the directory by the rules for share files, and makes the file in it.
-    pub(super) fn beside(path: &Path, existing: Existing) -> Result<Self, HomeError> {
-        Self::make(path, existing, Content::Secret)
+    pub(super) fn beside(path: &Path, existing: Existing, trusted: &Trusted) -> Result<Self, HomeError> {
+        Self::make(path, existing, &Content::Secret(trusted))
     }
 
     /// The same for what is no secret, being encrypted already: in any directory, such as that of a stick that belongs
     /// to somebody and whose file system knows no modes.
     pub(in crate::shares) fn for_ciphertext(path: &Path, existing: Existing) -> Result<Self, HomeError> {
-        Self::make(path, existing, Content::Ciphertext)
+        Self::make(path, existing, &Content::Ciphertext)
     }
 
-    fn make(path: &Path, existing: Existing, content: Content) -> Result<Self, HomeError> {
+    fn make(path: &Path, existing: Existing, content: &Content<'_>) -> Result<Self, HomeError> {
         let failed = |doing, error: io::Error| HomeError::Io { path: path.to_owned(), doing, error };
         let absolute = std::path::absolute(path).map_err(|error| failed("find", error))?;
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
@@ -50,7 +50,7 @@ impl Reserved {
         };
         make(parent).map_err(|error| HomeError::NoDirectory { directory: parent.to_owned(), error })?;
         let directory = match content {
-            Content::Secret => files::directory(parent, Judged::Shares, &Trusted::default())
+            Content::Secret(trusted) => files::directory(parent, Judged::Shares, trusted)
                 .map_err(|cause| HomeError::Directory { path: path.to_owned(), cause })?,
             Content::Ciphertext => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -68,7 +68,7 @@ impl Reserved {
             Err(errno) => return Err(failed("look at", errno.into())),
         }
         let without_modes = match content {
-            Content::Secret => WithoutModes::Refused,
+            Content::Secret(_) => WithoutModes::Refused,
             Content::Ciphertext => WithoutModes::Allowed,
         };
         let unfinished = Unfinished::beside(directory, name, without_modes)

@@ -1,7 +1,7 @@
 //! To whom a copy is encrypted.
 
 use super::program::{self, ProgramTrouble};
-use crate::shares::quote;
+use crate::external::quote;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};

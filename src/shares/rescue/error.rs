@@ -2,8 +2,8 @@
 
 use crate::explain::Explain;
 use crate::external::error;
+use crate::external::quote;
 use crate::shares::home::HomeError;
-use crate::shares::quote;
 use std::io;
 use std::path::PathBuf;
 

@@ -15,6 +15,7 @@ pub use error::RescueError;
 
 use super::home::{Existing, Home};
 use super::{LIMIT, Share, ShareSet};
+use crate::accounts::Trusted;
 use crate::files;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -62,7 +63,7 @@ impl Rescue {
     /// Seals a key and reserves the room. The home's directory must be there, and have been judged ([`Home::prepare`]).
     ///
     /// Blocks as that does. Errors: as there; and a file of an earlier init that was not finished.
-    pub fn prepare(home: &Home) -> Result<Self, RescueError> {
+    pub fn prepare(home: &Home, trusted: &Trusted) -> Result<Self, RescueError> {
         let path = Self::path_for(home);
         let file = open(&path, OFlags::CREATE)?;
         let length = file.metadata().map_err(|error| failed(&path, "look at", error))?.len();
@@ -85,7 +86,7 @@ impl Rescue {
         // The directory reaches the disk with the key, and both names with it.
         let sealed = home.clone().at(rescue.key_path.clone());
         sealed
-            .prepare(Existing::Replace)?
+            .prepare(Existing::Replace, trusted)?
             .store(&ShareSet::new(Share::new(&bytes, 1).into_iter().collect()))?;
         Ok(rescue)
     }
@@ -103,7 +104,7 @@ impl Rescue {
     }
 
     /// The answer that an interrupted init left. Blocks as the home's opening does.
-    pub fn open(home: &Home) -> Result<(Self, Zeroizing<Vec<u8>>), RescueError> {
+    pub fn open(home: &Home, trusted: &Trusted) -> Result<(Self, Zeroizing<Vec<u8>>), RescueError> {
         let (path, key_path) = (Self::path_for(home), beside(home.path(), ".rescue-key"));
         let nothing = || RescueError::Nothing { path: path.clone() };
         let file = match open(&path, OFlags::empty()) {
@@ -118,7 +119,7 @@ impl Rescue {
         if text.is_empty() {
             return Err(nothing());
         }
-        let sealed = home.clone().at(key_path.clone()).open()?.shares;
+        let sealed = home.clone().at(key_path.clone()).open(trusted)?.shares;
         let key = key(sealed.get(0).map(Share::bytes).unwrap_or_default(), &path)?;
         let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text).map_err(|_| damaged())?;
         let length = opened.len();
@@ -127,8 +128,8 @@ impl Rescue {
     }
 
     /// Whether `answer` can really be had back: a key that no longer opens would make the file worthless.
-    pub fn gives(&self, home: &Home, answer: &[u8]) -> bool {
-        let sealed = home.clone().at(self.key_path.clone()).open();
+    pub fn gives(&self, home: &Home, answer: &[u8], trusted: &Trusted) -> bool {
+        let sealed = home.clone().at(self.key_path.clone()).open(trusted);
         let key = sealed.ok().and_then(|sealed| {
             key(sealed.shares.get(0).map(Share::bytes).unwrap_or_default(), &self.path).ok()
         });
@@ -233,33 +234,36 @@ mod tests {
     #[test]
     fn an_answer_is_had_back_until_all_is_done() {
         let (directory, home) = home();
-        let mut rescue = Rescue::prepare(&home).unwrap();
-        assert!(!rescue.gives(&home, b"the only answer"));
+        let mut rescue = Rescue::prepare(&home, &Trusted::default()).unwrap();
+        assert!(!rescue.gives(&home, b"the only answer", &Trusted::default()));
         rescue.keep(b"the only answer").unwrap();
-        assert!(rescue.gives(&home, b"the only answer") && !rescue.gives(&home, b"another"));
-        assert!(matches!(Rescue::open(&home), Err(RescueError::Busy { .. })));
+        assert!(
+            rescue.gives(&home, b"the only answer", &Trusted::default())
+                && !rescue.gives(&home, b"another", &Trusted::default())
+        );
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Busy { .. })));
         assert!(matches!(Rescue::is_free(&home), Err(RescueError::Unfinished { .. })));
         drop(rescue);
         let kept = fs::read(Rescue::path_for(&home)).unwrap();
         assert!(!String::from_utf8_lossy(&kept).contains("answer"), "it is encrypted");
-        assert!(matches!(Rescue::prepare(&home), Err(RescueError::Unfinished { .. })));
-        let (rescue, answer) = Rescue::open(&home).unwrap();
+        assert!(matches!(Rescue::prepare(&home, &Trusted::default()), Err(RescueError::Unfinished { .. })));
+        let (rescue, answer) = Rescue::open(&home, &Trusted::default()).unwrap();
         assert_eq!(answer.as_slice(), b"the only answer");
         rescue.finish();
         assert_eq!(names(&directory), [""; 0]);
         assert!(Rescue::is_free(&home).is_ok());
-        assert!(matches!(Rescue::open(&home), Err(RescueError::Nothing { .. })));
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing { .. })));
     }
 
     #[test]
     fn without_an_answer_nothing_stays_and_a_killed_process_is_in_nobodys_way() {
         let (directory, home) = home();
-        drop(Rescue::prepare(&home).unwrap());
+        drop(Rescue::prepare(&home, &Trusted::default()).unwrap());
         assert_eq!(names(&directory), [""; 0]);
-        std::mem::forget(Rescue::prepare(&home).map(|rescue| rescue.file.set_len(0)));
+        std::mem::forget(Rescue::prepare(&home, &Trusted::default()).map(|rescue| rescue.file.set_len(0)));
         fs::write(Rescue::path_for(&home), "").unwrap();
-        assert!(matches!(Rescue::open(&home), Err(RescueError::Nothing { .. })));
-        drop(Rescue::prepare(&home).unwrap());
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing { .. })));
+        drop(Rescue::prepare(&home, &Trusted::default()).unwrap());
         assert_eq!(names(&directory), [""; 0]);
     }
 
@@ -289,13 +293,13 @@ mod tests {
     #[test]
     fn a_changed_file_is_not_believed() {
         let (_directory, home) = home();
-        let mut rescue = Rescue::prepare(&home).unwrap();
+        let mut rescue = Rescue::prepare(&home, &Trusted::default()).unwrap();
         rescue.keep(b"the only answer").unwrap();
         drop(rescue);
         let path = Rescue::path_for(&home);
         let mut bytes = fs::read(&path).unwrap();
         bytes[0] ^= 1;
         fs::write(&path, bytes).unwrap();
-        assert!(matches!(Rescue::open(&home), Err(RescueError::Damaged { .. })));
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Damaged { .. })));
     }
 }

@@ -1,6 +1,6 @@
 //! Why shares could not be sealed to a TPM, or opened by it.
 
-use crate::shares::quote;
+use crate::external::quote;
 use std::path::Path;
 
 /// What stands between us and the shares.

@@ -4,8 +4,9 @@
 //! over under the file's name, and then the copy counts.
 
 use crate::accounts::Trusted;
+use crate::external::quote;
 use crate::files::{self, Content};
-use crate::shares::{FileRefusal, LIMIT, ShareError, credential, quote};
+use crate::shares::{FileRefusal, LIMIT, ShareError, credential};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;

@@ -1,6 +1,6 @@
 //! Commands that mend a file and leave it to whom it belongs: owner, group, mode and ACL stay.
 
-use crate::shares::quote;
+use crate::external::quote;
 use std::path::{Path, PathBuf};
 
 /// GNU sed gives the file that it writes the rights of the old one. It would put a file in the place of a symbolic link,

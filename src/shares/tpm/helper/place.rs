@@ -1,7 +1,7 @@
 //! Where the helper is.
 
 use super::super::refusal::{TpmRefusal, TpmTrouble};
-use crate::shares::quote;
+use crate::external::quote;
 use rustix::fs::{AtFlags, CWD, FileType, Stat, statat};
 use rustix::process::geteuid;
 use std::path::{Path, PathBuf};
