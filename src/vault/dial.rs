@@ -5,7 +5,7 @@ use super::unreachable::Unreachable;
 use crate::discovery;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
@@ -115,19 +115,4 @@ pub(super) async fn knock(address: SocketAddr) -> Option<TcpStream> {
 /// Tries once whether something listens on a Unix socket.
 pub(super) async fn knock_unix(path: &Path) -> Option<UnixStream> {
     UnixStream::connect(path).await.ok()
-}
-
-/// Whether an address is this machine's own: the kernel then sends from the very address it sends to.
-pub(super) fn is_own(address: SocketAddr) -> bool {
-    let any: SocketAddr = match address {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    // Choosing a UDP socket's peer sends nothing.
-    let route = || -> io::Result<SocketAddr> {
-        let socket = UdpSocket::bind(any)?;
-        socket.connect(address)?;
-        socket.local_addr()
-    };
-    address.ip().is_loopback() || route().is_ok_and(|local| local.ip() == address.ip())
 }

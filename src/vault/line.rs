@@ -2,10 +2,10 @@
 //! requests.
 
 use super::connection::{Answer, Connection, Failure};
-use super::dial::{Accepted, addresses, dial, is_own, knock, knock_unix};
+use super::dial::{Accepted, addresses, dial, knock, knock_unix};
 use super::failure::classify;
 use super::health;
-use super::peer::{Ends, PeerRefusal, PeerRule, unix};
+use super::peer::{Ends, PeerRefusal, PeerRule, is_own, unix};
 use super::tls::Renewed;
 use super::unreachable::{TlsFailure, Unreachable};
 use crate::config::NodeAddress;

@@ -232,6 +232,28 @@ fn localhost_that_leads_to_another_machine_gets_nothing_in_plaintext() {
     server.wait_until(is_active);
 }
 
+/// An interface can have several addresses, and the machine sends from the first of them.
+#[test]
+fn foreign_account_on_a_second_address_of_this_machine_is_believed_nothing() {
+    let Some(network) = Network::of(1) else { return };
+    let host = network.node(0);
+    for address in ["10.9.0.1/24", "10.9.0.2/24"] {
+        host.run(&["ip", "address", "add", address, "dev", "lo"]);
+    }
+    host.run(&["ip", "link", "set", "lo", "up"]);
+    let squat = Squat { resets: true, ..somebody() };
+    let server = host.inside(|| Hostile::squatting(([10, 9, 0, 2], 0).into(), squat));
+    let body = health(false).to_string();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    server.on(HEALTH, [Behaviour::Raw(answer.into_bytes())]);
+    let home = home(&server.url(), "allow_plaintext = true");
+    let wait = host.inside(|| run(&mut home.command(&["wait", "--timeout", "2s"])));
+    assert_eq!(wait.status.code(), Some(3), "{}", String::from_utf8_lossy(&wait.stdout));
+    let mut daemon = host.inside(|| Daemon::start(&mut home.command(&["run"])));
+    daemon.wait_for_line(TOLD);
+    assert_eq!(server.submissions(), Vec::<String>::new());
+}
+
 /// A port of this machine that leads into a container: whose it is cannot be found out here.
 #[test]
 fn server_in_another_network_namespace_needs_allow_plaintext() {

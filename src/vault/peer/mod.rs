@@ -3,8 +3,10 @@
 //! While a server is down, any account of this machine can listen on its port. So the owner of the peer's socket is looked
 //! up once a connection, by the exact four addresses and ports, after the first answer: only then has it been accepted.
 
+mod netlink;
 mod proc_net;
 mod refusal;
+mod route;
 mod sock_diag;
 pub(super) mod unix;
 
@@ -74,9 +76,9 @@ impl Ends {
         Self { peer: canonical(peer), own: canonical(own) }
     }
 
-    /// The peer is on this machine: on loopback, or at the address that we send from.
+    /// The peer is on this machine.
     pub(super) fn on_this_machine(&self) -> bool {
-        self.peer.ip().is_loopback() || self.peer.ip() == self.own.ip()
+        self.peer.ip() == self.own.ip() || is_own(self.peer)
     }
 
     /// The peer's socket. That it is not there means something only while our own end lasts.
@@ -98,8 +100,7 @@ impl Ends {
         let asked = sock_diag::look_up(&self);
         match asked {
             Ok(Some(socket)) => Lookup::Found(socket),
-            // Not even another address of this machine than the one that we send from.
-            Ok(None) if !self.on_this_machine() && !may_bind(self.peer) => Lookup::NotFound,
+            Ok(None) if !self.on_this_machine() => Lookup::NotFound,
             // The query fails in the same way where the kernel has no module for it.
             asked => match (spawn_blocking(move || proc_net::look_up(&self)).await, asked) {
                 (Ok(Ok(Some(socket))), _) => Lookup::Found(socket),
@@ -111,11 +112,15 @@ impl Ends {
     }
 }
 
-/// The address is one of this machine, unless `net.ipv4.ip_nonlocal_bind` is set. Binding sends nothing.
-fn may_bind(address: SocketAddr) -> bool {
-    let mut free = address;
-    free.set_port(0);
-    UdpSocket::bind(free).is_ok()
+/// The address is one of this machine's, whatever it sends from.
+pub(super) fn is_own(address: SocketAddr) -> bool {
+    // Where the kernel may not be asked: binding sends nothing, and says yes too often with `net.ipv4.ip_nonlocal_bind`.
+    let may_bind = |_| {
+        let mut free = address;
+        free.set_port(0);
+        UdpSocket::bind(free).is_ok()
+    };
+    address.ip().is_loopback() || route::is_to_ourselves(address).unwrap_or_else(may_bind)
 }
 
 /// What a cluster demands of whoever answers at the address of a server.
@@ -270,7 +275,7 @@ mod tests {
         assert!(here("192.0.2.7:8200", "192.0.2.7:40000"));
         assert!(here("[::ffff:192.0.2.7]:8200", "192.0.2.7:40000"));
         assert!(!here("192.0.2.8:8200", "192.0.2.7:40000"));
-        assert!(!here("[fd00::2]:8200", "[fd00::1]:40000"));
+        assert!(!here("[2001:db8::2]:8200", "[2001:db8::1]:40000"));
     }
 
     #[test]

@@ -1,50 +1,26 @@
 //! Asks the kernel for one TCP socket: `sock_diag(7)`, the exact query of `inet_diag_req_v2`.
 
+use super::netlink::{AF_INET, AF_INET6, ask, content, family, octets, question, scope, take};
 use super::{Ends, PeerSocket};
 use rustix::io::Errno;
-use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
-use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
+use rustix::net::netlink::SOCK_DIAG;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Types of messages and a flag: `linux/netlink.h`, `linux/sock_diag.h`.
-const NLMSG_ERROR: u16 = 2;
+/// The type of the question and of its answer: `linux/sock_diag.h`.
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLM_F_REQUEST: u16 = 1;
 const IPPROTO_TCP: u8 = 6;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-/// Lengths: `nlmsghdr`, `inet_diag_req_v2`.
-const HEADER: usize = 16;
-const REQUEST: usize = 56;
 
 /// The peer's socket; `None` when there is no such connection in this network namespace, or the kernel has no module
 /// for the question.
 pub(super) fn look_up(ends: &Ends) -> io::Result<Option<PeerSocket>> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = net::socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, Some(SOCK_DIAG))?;
-    let kernel = SocketAddrNetlink::new(0, 0);
-    net::sendto(&socket, &request(ends), SendFlags::empty(), &kernel)?;
-    // The kernel has answered by the time it has taken the request.
-    let mut buffer = [0; 1024];
-    let (_, length, from) = net::recvfrom(&socket, &mut buffer[..], RecvFlags::empty())?;
-    let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
-    if from.is_none_or(|from| from.pid() != 0) {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    answer(buffer.get(..length).unwrap_or_default(), ends)
+    answer(&ask(Some(SOCK_DIAG), &request(ends))?, ends)
 }
 
 /// The question: which socket has the peer's end as its own and ours as its peer?
 fn request(ends: &Ends) -> Vec<u8> {
-    let mut message = Vec::with_capacity(HEADER + REQUEST);
-    message.extend_from_slice(&u32::try_from(HEADER + REQUEST).unwrap_or_default().to_ne_bytes());
-    message.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-    message.extend_from_slice(&NLM_F_REQUEST.to_ne_bytes());
-    // Sequence number and sender: one question a socket.
-    message.extend_from_slice(&[0; 8]);
-    let family = if ends.peer.is_ipv4() { AF_INET } else { AF_INET6 };
-    message.extend_from_slice(&[family, IPPROTO_TCP, 0, 0]);
+    let mut message = question(SOCK_DIAG_BY_FAMILY);
+    message.extend_from_slice(&[family(ends.peer), IPPROTO_TCP, 0, 0]);
     // In any state; the answer is judged.
     message.extend_from_slice(&u32::MAX.to_ne_bytes());
     message.extend_from_slice(&ends.peer.port().to_be_bytes());
@@ -57,42 +33,19 @@ fn request(ends: &Ends) -> Vec<u8> {
     message
 }
 
-fn octets(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-        }
-        IpAddr::V6(address) => address.octets(),
-    }
-}
-
-/// The interface of a link-local address.
-fn scope(address: SocketAddr) -> u32 {
-    match address {
-        SocketAddr::V4(_) => 0,
-        SocketAddr::V6(address) => address.scope_id(),
-    }
-}
-
 /// Reads the answer, an `inet_diag_msg`. Where no connection matches, the kernel answers with a listener: it counts only
 /// if it has both ends.
 fn answer(message: &[u8], ends: &Ends) -> io::Result<Option<PeerSocket>> {
     let bad = || io::Error::from(io::ErrorKind::InvalidData);
-    match u16::from_ne_bytes(take(message, 4).ok_or_else(bad)?) {
-        SOCK_DIAG_BY_FAMILY => {}
-        NLMSG_ERROR => {
-            let code = i32::from_ne_bytes(take(message, HEADER).ok_or_else(bad)?);
-            let error = io::Error::from_raw_os_error(code.saturating_neg());
-            return if Errno::from_io_error(&error) == Some(Errno::NOENT) { Ok(None) } else { Err(error) };
-        }
-        _ => return Err(bad()),
-    }
+    let content = match content(message, SOCK_DIAG_BY_FAMILY) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOENT) => return Ok(None),
+        content => content?,
+    };
     let parse = || -> Option<(Ends, PeerSocket)> {
-        let [family, state] = take(message, HEADER)?;
-        let port = |at| take(message, HEADER + at).map(u16::from_be_bytes);
-        let address = |at| ip(family, take(message, HEADER + at)?);
-        let number = |at| take(message, HEADER + at).map(u32::from_ne_bytes);
+        let [family, state] = take(content, 0)?;
+        let port = |at| take(content, at).map(u16::from_be_bytes);
+        let address = |at| ip(family, take(content, at)?);
+        let number = |at| take(content, at).map(u32::from_ne_bytes);
         let found = Ends::between((address(8)?, port(4)?).into(), (address(24)?, port(6)?).into());
         Some((found, PeerSocket { state, uid: number(64)?, inode: number(68)? }))
     };
@@ -108,10 +61,6 @@ fn ip(family: u8, octets: [u8; 16]) -> Option<IpAddr> {
         AF_INET6 => Some(Ipv6Addr::from(octets).into()),
         _ => None,
     }
-}
-
-fn take<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
 }
 
 #[cfg(test)]

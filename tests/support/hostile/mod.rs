@@ -62,6 +62,8 @@ pub struct Squat {
     pub accept: Option<Gate>,
     /// Is no listener any more once it has accepted its first connection.
     pub closes_listener: bool,
+    /// Ends its connections by a reset, of which nothing stays behind in the kernel.
+    pub resets: bool,
 }
 
 /// A server on a free loopback port. What is not scripted is answered with 404.
@@ -88,6 +90,8 @@ struct State {
     sockets: HashMap<usize, TcpStream>,
     threads: Vec<JoinHandle<()>>,
     ending: bool,
+    /// To end it from wherever we are: it may be in another network namespace.
+    listener: Option<TcpListener>,
     /// The next connection is the last.
     leaving: bool,
 }
@@ -190,6 +194,7 @@ impl Hostile {
             }
             // A server whose connections have not all ended may have been here.
             let listener = poll(PATIENCE, || TcpListener::bind(address).ok()).expect("a free port");
+            accepting.state().listener = listener.try_clone().ok();
             let _ = bound.send(listener.local_addr().unwrap());
             if let Some(gate) = &squat.accept {
                 gate.pass(&accepting);
@@ -198,6 +203,7 @@ impl Hostile {
             while let Some(Ok((socket, _))) = listener.as_ref().map(TcpListener::accept) {
                 if squat.closes_listener || accepting.state().leaving {
                     listener = None;
+                    accepting.state().listener = None;
                 }
                 let mut state = accepting.state();
                 if state.ending {
@@ -215,7 +221,12 @@ impl Hostile {
                     // The client may be gone at any moment, and that is its right.
                     let _ = serve(socket, number, tls, &shared);
                     if let Some(cut) = shared.state().sockets.remove(&number) {
-                        let _ = cut.shutdown(Shutdown::Both);
+                        let _ = if squat.resets {
+                            rustix::net::sockopt::set_socket_linger(&cut, Some(Duration::ZERO))
+                                .map_err(Into::into)
+                        } else {
+                            cut.shutdown(Shutdown::Both)
+                        };
                     }
                 }));
             }
@@ -310,15 +321,15 @@ impl Hostile {
 
 impl Drop for Hostile {
     fn drop(&mut self) {
-        let left = {
+        let listener = {
             let mut state = self.shared.state();
             state.ending = true;
-            state.leaving
+            state.listener.take()
         };
         self.shared.changed.notify_all();
-        // Wakes the acceptor. Once it has left, another may be there.
-        if !left {
-            let _ = TcpStream::connect(self.address);
+        // Wakes the acceptor.
+        if let Some(listener) = listener {
+            let _ = rustix::net::shutdown(listener, rustix::net::Shutdown::Both);
         }
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
