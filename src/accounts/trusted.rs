@@ -62,6 +62,17 @@ impl Trusted {
         entries(accounts).any(|(name, number)| number == uid && is_named(name))
     }
 
+    /// The value of `server_users` that has this account in it too: a list of one's own takes the place of the default.
+    pub fn server_users_with(&self, account: &super::User) -> String {
+        let mut words: Vec<String> = self.servers.iter().map(ToString::to_string).collect();
+        // By its number, a name can be given to another account: the name is what people mean.
+        words.push(match account.word() {
+            word if word.chars().all(|c| c.is_ascii_digit()) => word,
+            word => format!("\"{word}\""),
+        });
+        format!("[{}]", words.join(", "))
+    }
+
     /// The names among `server_users` that no account of this machine has; those that are there by default do not count.
     pub fn unknown_names(&self) -> Vec<&str> {
         let accounts = passwd();
@@ -73,6 +84,16 @@ impl Trusted {
             !DEFAULT_SERVER_USERS.contains(name) && !entries(&accounts).any(|(known, _)| known == *name)
         };
         names.filter(unknown).collect()
+    }
+}
+
+/// As in the configuration: `"vault"` or `997`.
+impl fmt::Display for ServerUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "\"{name}\""),
+            Self::Number(number) => number.fmt(f),
+        }
     }
 }
 

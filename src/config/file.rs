@@ -101,6 +101,7 @@ impl FileError {
             Self::Owner { .. } => "config-owner",
             Self::WorldWritable { .. } => "config-world-writable",
             Self::Refused { cause, .. } => match cause {
+                FileRefusal::DirectoryOwner { .. } => "config-owner",
                 FileRefusal::LinkOwner { .. } => "config-link-owner",
                 FileRefusal::AccessList { .. } => "config-access-list",
                 _ => "config-group-writable",
@@ -181,14 +182,12 @@ fn refused(path: &Path, cause: FileRefusal) -> FileError {
         FileRefusal::NotRegular => FileError::NotRegular { path },
         FileRefusal::Oversized { .. } => FileError::TooLarge { path },
         FileRefusal::Owner { owner, trusted } => FileError::Owner { path, owner, trusted },
-        FileRefusal::DirectoryOwner { directory, owner, trusted } => {
-            FileError::Owner { path: directory, owner, trusted }
-        }
         FileRefusal::WorldWritable { mode } => FileError::WorldWritable { path, mode },
         FileRefusal::DirectoryMode { directory, mode, .. } if mode & WORLD_WRITABLE != 0 => {
             FileError::WorldWritable { path: directory, mode }
         }
-        cause @ (FileRefusal::DirectoryMode { .. }
+        cause @ (FileRefusal::DirectoryOwner { .. }
+        | FileRefusal::DirectoryMode { .. }
         | FileRefusal::GroupWritable { .. }
         | FileRefusal::LinkOwner { .. }
         | FileRefusal::AccessList { .. }) => FileError::Refused { path, cause },

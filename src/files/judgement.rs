@@ -30,6 +30,8 @@ pub enum Content {
     Authority,
     /// What says which servers and authorities those are: written by nobody else.
     Configuration,
+    /// The Unix socket of a server: nobody else can put one there.
+    Socket,
 }
 
 const STICKY: u32 = 0o1000;
@@ -42,6 +44,11 @@ const ANYTHING: u16 = 0o7;
 const WRITE: u16 = 0o2;
 
 impl Content {
+    /// Whether its directory must be writable by its owner alone, and be no place for everybody.
+    pub(super) fn needs_own_directory(self) -> bool {
+        matches!(self, Self::Shares | Self::Socket)
+    }
+
     /// Whether nobody else may read it.
     pub(super) fn is_secret(self) -> bool {
         matches!(self, Self::Shares | Self::PrivateKey)
@@ -111,6 +118,7 @@ impl<'a> Judge<'a> {
                 directory,
                 owner,
                 trusted: Box::new(self.trusted.clone()),
+                secret: self.content.is_secret(),
             });
         }
         let mode = permissions(stat.st_mode);
@@ -118,9 +126,9 @@ impl<'a> Judge<'a> {
         if sticky && !direct {
             return Ok(());
         }
-        let strict = self.content == Content::Shares || self.is_foreign(stat.st_gid);
+        let strict = self.content.needs_own_directory() || self.is_foreign(stat.st_gid);
         if mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITES != 0 && strict) {
-            let sticky = sticky && self.content == Content::Shares;
+            let sticky = sticky && self.content.needs_own_directory();
             return Err(FileRefusal::DirectoryMode { directory, mode, sticky });
         }
         self.list(opened, path, Some(path))
@@ -140,7 +148,7 @@ impl<'a> Judge<'a> {
         for grant in grants.iter().filter(|grant| grant.rights & wrong != 0) {
             let to = match grant.to {
                 Grantee::User(uid) if !self.trusted.includes(uid) => User::of(uid).to_string(),
-                Grantee::Group(gid) if self.content == Content::Shares || self.is_foreign(gid) => {
+                Grantee::Group(gid) if self.content.needs_own_directory() || self.is_foreign(gid) => {
                     format!("group {gid}")
                 }
                 _ => continue,

@@ -60,11 +60,12 @@ pub(crate) fn read(
         find(path, &judge).map_err(|stop| stop.into_refusal(&judge))?;
     // The directory is open, and its entry is not a link: what is opened is what was judged, or is judged here.
     let Some(name) = name else { return Err(FileRefusal::Directory) };
+    // First: whoever can exchange the file is not kept from it by what is mended about the file itself.
+    refused.map_or(Ok(()), Err)?;
     let file = openat(&directory, &name, READING | OFlags::NOFOLLOW, Mode::empty())
         .map_err(|errno| open_failed(errno, trusted))?;
     let stat = regular(&file, trusted)?;
     judge.file(&stat, &file, path)?;
-    refused.map_or(Ok(()), Err)?;
     bytes(file, &stat, limit)
 }
 

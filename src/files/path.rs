@@ -161,7 +161,7 @@ impl<'a> Walk<'a> {
     fn judge(&mut self, last: bool) {
         // A file is its owner's in a sticky directory; that of shares must not be put there first, and of a directory
         // all entries are read.
-        let direct = last && self.judge.content == Content::Shares;
+        let direct = last && self.judge.content.needs_own_directory();
         let refused = self.judge.directory(&self.stat, &self.directory, &self.at, direct).err();
         self.refuse(refused);
     }

@@ -81,6 +81,8 @@ pub enum FileRefusal {
         owner: User,
         /// Who may own it.
         trusted: Box<Trusted>,
+        /// Nobody else may read the file.
+        secret: bool,
     },
     /// A directory above it lets others exchange the file, or put one there first.
     #[error("the directory {} has mode {mode:04o}: others can write to it", quote::sentence(directory))]
@@ -172,8 +174,14 @@ impl FileRefusal {
             Self::AccessList { directory, .. } => {
                 format!("setfacl -b {}", directory.as_deref().map_or(file, quote::shell))
             }
-            Self::DirectoryOwner { directory, trusted, .. } => {
-                format!("chown {} {}", us(trusted), quote::shell(directory))
+            // To take the directory away from its owner, who may live in it, is no remedy.
+            Self::DirectoryOwner { secret, .. } => {
+                let mode = if *secret { "0600" } else { "0644" };
+                format!(
+                    "The owner of that directory can exchange the file. If that has not happened, configure a copy where only \
+                     root writes: install -m {mode} {file} /etc/vault-unseal/. If a server runs as that owner, name \
+                     it in `server_users`."
+                )
             }
             Self::DirectoryMode { sticky: true, .. } => {
                 format!(

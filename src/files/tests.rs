@@ -193,15 +193,17 @@ fn a_file_of_somebody_else_is_refused() {
         mended_by_its_advice(&path);
 
         chown(place.directory.path(), Some(1), None).unwrap();
-        assert_eq!(refusal(&path).kind(), "directory-owner");
-        mended_by_its_advice(&path);
+        let error = refusal(&path);
+        assert_eq!(error.kind(), "directory-owner");
+        let advice = error.advice().unwrap();
+        assert!(advice.contains("install -m 0600") && !advice.contains("chown"), "somebody's home: {advice}");
 
         // For that user itself both are fine.
         chown(&path, Some(1), None).unwrap();
         chown(place.directory.path(), Some(1), None).unwrap();
         assert!(read_as(&path, 1).is_ok());
     } else {
-        assert!(matches!(read_as(&path, us + 1), Err(FileRefusal::Owner { .. })));
+        assert!(matches!(read_as(&path, us + 1), Err(FileRefusal::DirectoryOwner { .. })));
     }
 }
 
@@ -435,6 +437,8 @@ fn files_of_server_users_are_theirs_to_own() {
     chown(&path, Some(998), Some(998)).unwrap();
     let read = |users| super::read(&path, Content::Shares, &Trusted::with(users), LIMIT);
     assert!(read(vec![crate::accounts::ServerUser::Number(998)]).is_ok());
+    assert_eq!(read(Vec::new()).unwrap_err().kind(), "directory-owner");
+    chown(place.path("vault"), Some(0), Some(0)).unwrap();
     assert_eq!(read(Vec::new()).unwrap_err().kind(), "file-owner");
 }
 

@@ -4,11 +4,10 @@
 //! belong to root and be readable through an access control list.
 
 use super::LIMIT;
-use crate::external::{error, quote};
+use crate::external::quote;
 use crate::files::{self, FileRefusal};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
 use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -37,11 +36,11 @@ pub enum CredentialRefusal {
     /// Larger than any file of shares.
     #[error("it is larger than {LIMIT} bytes")]
     Oversized,
-    /// The operating system failed.
-    #[error("{}", error::io(error))]
-    Io {
-        /// What it said.
-        error: io::Error,
+    /// It cannot be read for another reason.
+    #[error(transparent)]
+    File {
+        /// The reason.
+        cause: FileRefusal,
     },
 }
 
@@ -54,7 +53,7 @@ impl CredentialRefusal {
             Self::Missing { .. } => "credential-missing",
             Self::NotRegular => "credential-not-regular",
             Self::Oversized => "oversized",
-            Self::Io { .. } => "credential-io",
+            Self::File { .. } => "credential-io",
         }
     }
 
@@ -69,7 +68,7 @@ impl CredentialRefusal {
             Self::Name => {
                 "Take a name without / such as \"shares\", in the unit and in the configuration.".into()
             }
-            Self::NotRegular | Self::Oversized | Self::Io { .. } => {
+            Self::NotRegular | Self::Oversized | Self::File { .. } => {
                 format!(
                     "See what it is made from: systemctl cat vault-unseal | grep -F {}",
                     quote::shell_word(name)
@@ -101,8 +100,7 @@ pub(super) fn read(directory: Option<&Path>, name: &str) -> Result<Zeroizing<Vec
         FileRefusal::Missing => CredentialRefusal::Missing { present: names(directory) },
         FileRefusal::NotRegular | FileRefusal::Directory => CredentialRefusal::NotRegular,
         FileRefusal::Oversized { .. } => CredentialRefusal::Oversized,
-        FileRefusal::Io { error } => CredentialRefusal::Io { error },
-        other => CredentialRefusal::Io { error: io::Error::other(other.to_string()) },
+        cause => CredentialRefusal::File { cause },
     })
 }
 

@@ -209,7 +209,7 @@ impl Explain for Unreachable {
     fn advice(&self) -> Option<String> {
         let text = match self {
             Self::Refused => {
-                "Is the server running, and is this its port? `systemctl status vault openbao` tells."
+                "Is the server running, and does it listen there? `systemctl status vault openbao` tells."
             }
             Self::Network(_) => {
                 "Check the address, the cable and the firewall between this machine and the node."

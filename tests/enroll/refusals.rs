@@ -20,6 +20,8 @@ fn everything_that_is_refused() {
     home.put("doubt", &lines(&bad[..4]));
     home.put("there", "something");
     std::fs::create_dir(home.path("directory")).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, home.path("fifo"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+        .unwrap();
     let before = files(home.directory());
     let mut shown = String::new();
     for arguments in [
@@ -50,6 +52,7 @@ fn everything_that_is_refused() {
         &["missing", "--plain", "--output", "new"],
         &["init", "--plain", "--output", "there"],
         &["init", "--plain", "--output", "directory"],
+        &["init", "--plain", "--force", "--output", "fifo"],
         &["init", "--plain", "--output", "/tmp/new"],
         &["init", "--plain", "--output", "no/where/new"],
         &["init", "--plain", "--output", "new", "--shred", "--keep"],

@@ -35,6 +35,15 @@ pub enum HomeError {
         /// The path.
         path: PathBuf,
     },
+    /// A device, a fifo or a socket is there.
+    #[error(
+        "cannot write shares to {}: it is a fifo, a socket or a device, not a regular file",
+        quote::sentence(path)
+    )]
+    NotRegular {
+        /// The path.
+        path: PathBuf,
+    },
     /// There is a file already.
     #[error("{} is there already, and may hold the only copy of its shares", quote::sentence(path))]
     Occupied {
@@ -103,6 +112,7 @@ impl Explain for HomeError {
             Self::NoDirectory { .. } => "home-directory-missing",
             Self::Directory { cause, .. } => cause.kind(),
             Self::NotAFile { .. } => "home-is-directory",
+            Self::NotRegular { .. } => "home-not-regular",
             Self::Occupied { .. } => "home-occupied",
             Self::Io { .. } => "home-io",
             Self::Credential { cause, .. } | Self::CredentialUnopened { cause, .. } => cause.kind(),
@@ -123,6 +133,7 @@ impl Explain for HomeError {
             }
             Self::Directory { path, cause } => cause.advice(path),
             Self::NotAFile { .. } => "Name a file in it with --output.".to_owned(),
+            Self::NotRegular { .. } => "Nothing was changed. Name another file with --output.".to_owned(),
             Self::Occupied { .. } => {
                 "If its shares are kept elsewhere too, --force replaces it once the new file was opened and \
                  compared. Or name another with --output."

@@ -58,13 +58,16 @@ impl Reserved {
             }
         };
         match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Directory => {
-                return Err(HomeError::NotAFile { path: path.to_owned() });
-            }
-            Ok(_) if existing == Existing::Keep => {
-                return Err(HomeError::Occupied { path: path.to_owned() });
-            }
-            Ok(_) | Err(Errno::NOENT) => {}
+            Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => return Err(HomeError::NotAFile { path: path.to_owned() }),
+                FileType::RegularFile | FileType::Symlink if existing == Existing::Keep => {
+                    return Err(HomeError::Occupied { path: path.to_owned() });
+                }
+                FileType::RegularFile | FileType::Symlink => {}
+                // A device in whose place a file was put would be everybody's loss.
+                _ => return Err(HomeError::NotRegular { path: path.to_owned() }),
+            },
+            Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed("look at", errno.into())),
         }
         let without_modes = match content {

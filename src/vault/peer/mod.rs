@@ -11,9 +11,11 @@ mod sock_diag;
 pub(super) mod unix;
 
 pub use refusal::PeerRefusal;
+use refusal::Stranger;
 
 use crate::accounts::{Trusted, User};
 use crate::config::Cluster;
+use crate::external::error;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -105,8 +107,8 @@ impl Ends {
             asked => match (spawn_blocking(move || proc_net::look_up(&self)).await, asked) {
                 (Ok(Ok(Some(socket))), _) => Lookup::Found(socket),
                 (Ok(Ok(None)), _) | (_, Ok(_)) => Lookup::NotFound,
-                (Ok(Err(error)), Err(_)) => Lookup::Failed(error.to_string()),
-                (Err(error), Err(_)) => Lookup::Failed(error.to_string()),
+                (Ok(Err(cause)), Err(_)) => Lookup::Failed(error::io(&cause)),
+                (Err(cause), Err(_)) => Lookup::Failed(error::task(&cause).to_owned()),
             },
         }
     }
@@ -197,7 +199,11 @@ impl PeerRule {
         match uid {
             OVERFLOW => Err(PeerRefusal::Hidden),
             uid if self.trusted.includes(uid) => Ok(()),
-            uid => Err(PeerRefusal::Foreign(User::of(uid))),
+            uid => {
+                let account = User::of(uid);
+                let server_users = self.trusted.server_users_with(&account);
+                Err(PeerRefusal::Foreign(Box::new(Stranger { account, server_users, on_socket: false })))
+            }
         }
     }
 }
@@ -232,7 +238,12 @@ mod tests {
         for allow_plaintext in [false, true] {
             for here in [false, true] {
                 let verdict = rule(allow_plaintext).verdict(&found(ESTABLISHED, 7, 4_000_000), here);
-                assert_eq!(verdict, Err(PeerRefusal::Foreign(User::of(4_000_000))));
+                let stranger = Stranger {
+                    account: User::of(4_000_000),
+                    server_users: "[990, 65534, 4000000]".to_owned(),
+                    on_socket: false,
+                };
+                assert_eq!(verdict, Err(PeerRefusal::Foreign(Box::new(stranger))));
                 let verdict = rule(allow_plaintext).verdict(&found(ESTABLISHED, 7, OVERFLOW), here);
                 assert_eq!(verdict, Err(PeerRefusal::Hidden), "whatever server_users says");
             }

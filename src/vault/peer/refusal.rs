@@ -2,17 +2,18 @@
 
 use crate::accounts::User;
 use crate::explain::Explain;
-use crate::external::quote::sentence;
+use crate::external::quote;
+use crate::files::FileRefusal;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Why whoever answers at the address of a server is not believed. Nothing secret was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PeerRefusal {
     /// The account that accepted the connection, or listens on the socket, is not trusted.
-    #[error("the server at this address runs as {0}, who is not trusted")]
-    Foreign(User),
+    #[error("the server {} runs as {}, who is not trusted", if .0.on_socket { "on this socket" } else { "at this address" }, .0.account)]
+    Foreign(Box<Stranger>),
     /// The kernel does not tell the account in this user namespace.
     #[error("the server at this address runs as uid 65534: its account is not visible to this process")]
     Hidden,
@@ -29,47 +30,63 @@ pub enum PeerRefusal {
     #[error("the name leads to {0}, which is another machine, and the address says http://")]
     Elsewhere(IpAddr),
     /// A Unix socket is in a place where others can put one.
-    #[error("the socket is not trusted: {}", .0)]
+    #[error("the socket is not trusted: {}", .0.why)]
     Directory(Box<DirectoryFlaw>),
     /// A Unix socket may not be connected to.
     #[error("permission denied: this process may not connect to the socket")]
     SocketPermission,
 }
 
-/// What is wrong with a directory above a Unix socket.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum DirectoryFlaw {
-    /// It belongs to somebody else.
-    #[error("the directory {} belongs to {owner}", sentence(path))]
-    Owner {
-        /// The directory.
-        path: PathBuf,
-        /// Its owner.
-        owner: User,
-    },
-    /// Others than its owner may write to it.
-    #[error("the directory {} is writable by others than its owner (mode {mode:04o})", sentence(path))]
-    Writable {
-        /// The directory.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It cannot be looked at.
-    #[error("the directory {} cannot be examined: {reason}", sentence(path))]
-    Unreadable {
-        /// The directory.
-        path: PathBuf,
-        /// The system's words.
-        reason: String,
-    },
+/// Who is not trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// The account.
+    pub account: User,
+    /// The value of `server_users` with that account in it.
+    pub server_users: String,
+    /// It listens on a Unix socket.
+    pub on_socket: bool,
+}
+
+/// A directory or link on the way to a Unix socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectoryFlaw {
+    /// What is wrong with it.
+    pub why: String,
+    /// What to do about it.
+    pub advice: String,
 }
 
 impl PeerRefusal {
     /// It names an owner: this says more than how a request failed.
     pub(in crate::vault) fn names_owner(&self) -> bool {
         matches!(self, Self::Foreign(_) | Self::Hidden)
+    }
+
+    /// The same of whoever listens on a Unix socket.
+    pub(super) fn on_socket(self) -> Self {
+        match self {
+            Self::Foreign(stranger) => Self::Foreign(Box::new(Stranger { on_socket: true, ..*stranger })),
+            other => other,
+        }
+    }
+
+    /// A directory of sockets that cannot be used.
+    pub(super) fn directory(cause: &FileRefusal, directory: &Path) -> Self {
+        let advice = match cause {
+            FileRefusal::DirectoryMode { sticky: true, .. } | FileRefusal::DirectoryOwner { .. } => {
+                "Put the socket into a directory of root or of the server's account, as `RuntimeDirectory=` in the server's \
+                 unit makes it. An account other than vault and openbao must be in `server_users`."
+                    .to_owned()
+            }
+            FileRefusal::Denied { .. } => format!(
+                "Every directory above the socket must be open to this process: namei -l {} shows them. Give it \
+                 `SupplementaryGroups=` with the directory's group, or `chmod o+x` the directory.",
+                quote::shell(directory)
+            ),
+            cause => format!("Others could put a socket of their own there. {}", cause.advice(directory)),
+        };
+        Self::Directory(Box::new(DirectoryFlaw { why: cause.to_string(), advice }))
     }
 }
 
@@ -86,12 +103,17 @@ impl Explain for PeerRefusal {
 
     fn advice(&self) -> Option<String> {
         let text = match self {
-            Self::Foreign(user) => {
+            Self::Foreign(stranger) => {
+                let Stranger { server_users, on_socket, .. } = &**stranger;
+                let rest = if *on_socket {
+                    "."
+                } else {
+                    ": any account can listen on a free port. Use TLS or a Unix socket (unix:///…), which nobody else can \
+                     take."
+                };
                 return Some(format!(
-                    "No share was sent. If this account runs the server, add it: `server_users = [\"{}\"]`. If not, \
-                     find out what it runs there: any account can listen on a free port. Use TLS or a Unix socket \
-                     (unix:///…), which nobody else can take.",
-                    user.word()
+                    "No share was sent. If this account runs the server, write above the first [[cluster]]: \
+                     `server_users = {server_users}`. If not, find out what it runs there{rest}"
                 ));
             }
             Self::Hidden => {
@@ -114,7 +136,7 @@ impl Explain for PeerRefusal {
                 "Nothing was sent. Use https://, or correct the name in /etc/hosts or DNS; `allow_plaintext = true` \
                  sends shares unencrypted to other machines."
             }
-            Self::Directory(flaw) => flaw.advice(),
+            Self::Directory(flaw) => &flaw.advice,
             Self::SocketPermission => {
                 "Give the service the socket's group: `systemctl edit vault-unseal`, and in [Service] \
                  `SupplementaryGroups=GROUP`. The server's listener needs all of socket_mode = \"0660\", socket_user and \
@@ -122,24 +144,5 @@ impl Explain for PeerRefusal {
             }
         };
         Some(text.to_owned())
-    }
-}
-
-impl DirectoryFlaw {
-    fn advice(&self) -> &'static str {
-        match self {
-            Self::Owner { .. } => {
-                "Put the socket into a directory of root or of the server's account; name that \
-                                   account in `server_users` if it is neither vault nor openbao."
-            }
-            Self::Writable { .. } => {
-                "Others could put a socket of their own there. Use a directory of the server's \
-                                      own, as `RuntimeDirectory=` makes it, or take the right away: `chmod go-w`."
-            }
-            Self::Unreadable { .. } => {
-                "Every directory above the socket must be open to this process: `chmod o+x`, \
-                                        or `SupplementaryGroups=` with the directory's group."
-            }
-        }
     }
 }

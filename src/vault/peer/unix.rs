@@ -1,12 +1,11 @@
 //! Unix sockets of servers: where they may be, and who listens there.
 
-use super::refusal::DirectoryFlaw;
-use super::{OVERFLOW, PeerRefusal, PeerRule};
-use crate::accounts::{Trusted, User};
+use super::{PeerRefusal, PeerRule};
+use crate::accounts::Trusted;
+use crate::external::error;
+use crate::files::{self, Content, FileRefusal};
 use crate::vault::Unreachable;
-use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::UnixStream;
@@ -24,70 +23,51 @@ pub(in crate::vault) async fn connect(
     let owned = path.to_owned();
     // Looking at directories can take its time, as with a network's file system.
     let judged = spawn_blocking(move || judge_directories(&owned, &trusted)).await;
-    judged
-        .map_err(|error| PeerRefusal::NoLookup(error.to_string()))?
-        .map_err(|flaw| PeerRefusal::Directory(Box::new(flaw)))?;
+    judged.map_err(|cause| PeerRefusal::NoLookup(error::task(&cause).to_owned()))??;
     let stream = match accepted {
         Some(stream) => stream,
-        None => UnixStream::connect(path).await.map_err(|error| match error.kind() {
+        None => UnixStream::connect(path).await.map_err(|cause| match cause.kind() {
             // As with a port on which nothing listens.
             ErrorKind::NotFound | ErrorKind::ConnectionRefused => Unreachable::Refused,
             ErrorKind::PermissionDenied => PeerRefusal::SocketPermission.into(),
-            _ => Unreachable::Network(error.to_string()),
+            _ => Unreachable::Network(error::io(&cause)),
         })?,
     };
     // SO_PEERCRED, unix(7): the credentials of whoever called listen(2).
     match stream.peer_cred() {
-        Ok(listener) => rule.owner(listener.uid())?,
-        Err(error) => return Err(PeerRefusal::NoLookup(error.to_string()).into()),
+        Ok(listener) => rule.owner(listener.uid()).map_err(PeerRefusal::on_socket)?,
+        Err(cause) => return Err(PeerRefusal::NoLookup(error::io(&cause)).into()),
     }
     Ok(stream)
 }
 
-/// Every directory above the socket, as written and as it is behind symbolic links: somebody trusted's, and writable by
-/// nobody else. An ACL that lets others write shows in the group's bits (`acl(5)`).
-fn judge_directories(socket: &Path, trusted: &Trusted) -> Result<(), DirectoryFlaw> {
+/// Every directory and link on the way to the socket: somebody trusted's, and its directory writable by nobody else.
+fn judge_directories(socket: &Path, trusted: &Trusted) -> Result<(), PeerRefusal> {
     let Some(directory) = socket.parent() else { return Ok(()) };
-    // What is not there is not wrong: the server makes it when it starts.
-    let real = match fs::canonicalize(directory) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        real => real.map_err(|error| unreadable(directory, &error))?,
-    };
-    let judge = |path: &Path| judge(path, path == directory || path == real, trusted);
-    directory.ancestors().chain(real.ancestors()).try_for_each(judge)
-}
-
-/// `last`: the directory that the socket is in. Above it, others may have entries beside the one that leads there, as in
-/// /tmp, if they cannot take its place.
-fn judge(path: &Path, last: bool, trusted: &Trusted) -> Result<(), DirectoryFlaw> {
-    let metadata = fs::symlink_metadata(path).map_err(|error| unreadable(path, &error))?;
-    if metadata.uid() == OVERFLOW || !trusted.includes(metadata.uid()) {
-        return Err(DirectoryFlaw::Owner { path: path.to_owned(), owner: User::of(metadata.uid()) });
+    match files::directory(directory, Content::Socket, trusted) {
+        // What is not there is not wrong: the server makes it when it starts.
+        Ok(_) | Err(FileRefusal::Missing) => Ok(()),
+        Err(cause) => Err(PeerRefusal::directory(&cause, directory)),
     }
-    let mode = metadata.mode() & 0o7777;
-    let sticky = mode & 0o1000 != 0 && !last;
-    if mode & 0o022 != 0 && !sticky && !metadata.is_symlink() {
-        return Err(DirectoryFlaw::Writable { path: path.to_owned(), mode });
-    }
-    Ok(())
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> DirectoryFlaw {
-    DirectoryFlaw::Unreadable { path: path.to_owned(), reason: error.kind().to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explain::Explain;
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    fn verdict(socket: &Path) -> &'static str {
+    fn verdict(socket: &Path) -> String {
         match judge_directories(socket, &Trusted::without_servers()) {
-            Ok(()) => "good",
-            Err(DirectoryFlaw::Owner { .. }) => "owner",
-            Err(DirectoryFlaw::Writable { .. }) => "writable",
-            Err(DirectoryFlaw::Unreadable { .. }) => "unreadable",
+            Ok(()) => "good".to_owned(),
+            Err(refusal) => refusal.to_string(),
         }
+    }
+
+    fn is(socket: &Path, expected: &str) {
+        let verdict = verdict(socket);
+        assert!(verdict.contains(expected), "{verdict} instead of {expected}");
     }
 
     #[test]
@@ -100,18 +80,19 @@ mod tests {
         for (outer_mode, inner_mode, expected) in [
             (0o755, 0o755, "good"),
             (0o755, 0o750, "good"),
-            (0o755, 0o770, "writable"),
-            (0o755, 0o757, "writable"),
-            (0o755, 0o1777, "writable"),
-            (0o775, 0o755, "writable"),
-            (0o777, 0o755, "writable"),
+            (0o755, 0o770, "can write"),
+            (0o755, 0o757, "can write"),
+            (0o755, 0o1777, "can write"),
+            (0o775, 0o755, "can write"),
+            (0o777, 0o755, "can write"),
             (0o1777, 0o755, "good"),
         ] {
             chmod(&outer, outer_mode);
             chmod(&inner, inner_mode);
-            assert_eq!(verdict(&socket), expected, "{outer_mode:o} {inner_mode:o}");
+            let verdict = verdict(&socket);
+            assert!(verdict.contains(expected), "{outer_mode:o} {inner_mode:o}: {verdict}");
         }
-        assert_eq!(verdict(&outer.join("not-there/api.sock")), "good");
+        is(&outer.join("not-there/api.sock"), "good");
     }
 
     #[test]
@@ -120,9 +101,9 @@ mod tests {
         let (real, link) = (home.path().join("real"), home.path().join("link"));
         fs::create_dir(&real).unwrap();
         symlink(&real, &link).unwrap();
-        assert_eq!(verdict(&link.join("api.sock")), "good");
+        is(&link.join("api.sock"), "good");
         fs::set_permissions(&real, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(verdict(&link.join("api.sock")), "writable");
+        is(&link.join("api.sock"), "can write");
     }
 
     #[test]
@@ -136,9 +117,35 @@ mod tests {
         fs::create_dir(&real).unwrap();
         symlink(&real, &link).unwrap();
         std::os::unix::fs::lchown(&link, Some(4_000_000), None).unwrap();
-        assert_eq!(verdict(&link.join("api.sock")), "owner");
-        assert_eq!(verdict(&real.join("api.sock")), "good");
+        is(&link.join("api.sock"), "belongs to uid 4000000");
+        is(&real.join("api.sock"), "good");
         std::os::unix::fs::chown(&real, Some(4_000_000), None).unwrap();
-        assert_eq!(verdict(&real.join("api.sock")), "owner");
+        is(&real.join("api.sock"), "belongs to uid 4000000");
+    }
+
+    /// `api.sock` could be made another server's by whoever owns what lies between.
+    #[test]
+    fn directory_of_another_between_two_links_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("NOT TESTED: this needs root");
+            return;
+        }
+        let home = crate::testing::directory();
+        let (real, between, link) =
+            (home.path().join("real"), home.path().join("between"), home.path().join("link"));
+        fs::create_dir(&real).unwrap();
+        fs::create_dir(&between).unwrap();
+        symlink(&real, between.join("hop")).unwrap();
+        symlink(between.join("hop"), &link).unwrap();
+        is(&link.join("api.sock"), "good");
+        std::os::unix::fs::chown(&between, Some(4_000_000), None).unwrap();
+        is(&link.join("api.sock"), "belongs to uid 4000000");
+    }
+
+    #[test]
+    fn advice_for_a_place_for_everybody_leaves_its_mode_alone() {
+        let refusal = judge_directories(Path::new("/tmp/api.sock"), &Trusted::without_servers()).unwrap_err();
+        let advice = refusal.advice().unwrap();
+        assert!(advice.contains("RuntimeDirectory=") && !advice.contains("chmod"), "{advice}");
     }
 }
