@@ -69,7 +69,7 @@ fn directory_that_others_can_write_to_is_refused_until_it_is_closed() {
     let directory = server.socket().parent().unwrap().to_owned();
     fs::set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
     let mut daemon = home.run();
-    let line = daemon.wait_for_line("is writable by others than its owner (mode 0777)").text;
+    let line = daemon.wait_for_line("has mode 0777: others can write to it").text;
     assert!(line.contains("chmod go-w"), "{line}");
     server.wait_until(is_sealed);
     fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
