@@ -2,10 +2,12 @@
 
 use super::peer::PeerRefusal;
 use super::refusal::LogHint;
+use super::tls::Unsupported;
 use crate::config::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why no answer of the node's own came back.
@@ -87,6 +89,9 @@ pub enum TlsFailure {
     /// It is for other names.
     #[error("the server's certificate is not for this name{}", of_names(.0.as_ref()))]
     WrongName(Option<ExternalText>),
+    /// It has the node's address as the name of a host, where no address is looked for (RFC 9525, section 6.5).
+    #[error("the server's certificate has {0} as a DNS name, and an address must be in it as an IP address")]
+    AddressAsName(IpAddr),
     /// No authority that we trust signed it.
     #[error("the server's certificate is not signed by a CA that is trusted here")]
     UnknownCa,
@@ -99,6 +104,17 @@ pub enum TlsFailure {
     /// The key of a certificate above it is not for signing certificates.
     #[error("the server's certificate is refused: {0} may not sign it: its keyUsage lacks keyCertSign")]
     IssuerMayNotSign(String),
+    /// It, or one above it, is of a form that is not accepted.
+    #[error("{whose} {what}")]
+    Unsupported {
+        /// The certificate.
+        whose: String,
+        /// What is not accepted of it.
+        what: Unsupported,
+    },
+    /// The handshake is signed with another key than the certificate's.
+    #[error("the server does not prove that it holds the key of its certificate: its signature is wrong")]
+    KeyNotProven,
     /// It is broken or forbidden in another way.
     #[error("the server's certificate was refused: {0}")]
     BadCertificate(&'static str),
@@ -241,7 +257,9 @@ impl Explain for TlsFailure {
         match self {
             Self::Expired(_) => "certificate-expired",
             Self::NotYetValid(_) => "certificate-not-yet-valid",
-            Self::WrongName(_) => "certificate-wrong-name",
+            Self::WrongName(_) | Self::AddressAsName(_) => "certificate-wrong-name",
+            Self::Unsupported { .. } => "certificate-unsupported",
+            Self::KeyNotProven => "certificate-key-not-proven",
             Self::UnknownCa => "certificate-unknown-ca",
             Self::IssuerExpired(_) => "issuer-expired",
             Self::IssuerNotYetValid(_) => "issuer-not-yet-valid",
@@ -273,6 +291,17 @@ impl Explain for TlsFailure {
             }
             Self::WrongName(_) => {
                 "Use a name that is in the certificate, or set `tls = { server_name = \"…\" }`."
+            }
+            Self::AddressAsName(ip) => {
+                return Some(format!(
+                    "Make it anew with `subjectAltName = IP:{ip}` in place of `DNS:{ip}`. Until then a host name that is \
+                     in it can be asked for: `tls = {{ server_name = \"…\" }}`."
+                ));
+            }
+            Self::Unsupported { what, .. } => what.advice(),
+            Self::KeyNotProven => {
+                "No shares go there. Anybody can show the server's certificate, which is public. Find out who answers at \
+                 this address before you change anything."
             }
             Self::UnknownCa => "Set `tls = { ca_file = \"…\" }` to the PEM file of the CA that signed it.",
             Self::BadCertificate(_) => "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.",

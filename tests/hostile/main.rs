@@ -11,6 +11,7 @@ mod accounts;
 mod certificates;
 mod echoes;
 mod issuers;
+mod keys;
 mod nonsense;
 mod privacy;
 mod recorded;

@@ -10,6 +10,7 @@ pub use rcgen::KeyUsagePurpose;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::{Duration, OffsetDateTime};
 
@@ -150,6 +151,11 @@ impl Authority {
         self.certificate.pem()
     }
 
+    /// Its key, PKCS#8.
+    pub fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
     /// Its own certificate as rustls takes it.
     pub fn der(&self) -> CertificateDer<'static> {
         self.certificate.der().clone()
@@ -227,6 +233,11 @@ impl Issued {
         let output = shell.wait_with_output().unwrap();
         assert!(output.status.success(), "{line}");
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// The chain as rustls takes it: what anybody can copy who connects.
+    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        CertificateDer::pem_slice_iter(self.chain_pem.as_bytes()).map(Result::unwrap).collect()
     }
 
     /// The chain and the key as rustls takes them.

@@ -29,6 +29,7 @@ pub mod hostile;
 pub mod http;
 pub mod network;
 pub mod openbao;
+pub mod openssl;
 pub mod output;
 pub mod ports;
 pub mod private;

@@ -1,6 +1,7 @@
 //! The certificates that the configuration or the machine trusts, and the path from one of them to a server's.
 
 use super::failure::{flaw, refused, rejected};
+use super::unsupported::Unsupported;
 use super::x509::{Facts, Validity, name};
 use crate::external::ExternalText;
 use crate::vault::unreachable::TlsFailure;
@@ -98,7 +99,14 @@ impl Anchors {
         algorithms: &WebPkiSupportedAlgorithms,
         presented: &Presented<'_>,
     ) -> Result<(), Error> {
-        let certificate = EndEntityCert::try_from(presented.end_entity).map_err(rejected)?;
+        let certificate = EndEntityCert::try_from(presented.end_entity).map_err(|error| {
+            let facts =
+                Facts::of(presented.end_entity).filter(|_| error == webpki::Error::UnsupportedCertVersion);
+            facts.map_or_else(
+                || rejected(error),
+                |facts| refused(Unsupported::Version(facts.version).of_server()),
+            )
+        })?;
         match self.search(algorithms, &certificate, presented, Duration::ZERO) {
             // `openssl req -x509` makes self-signed server certificates that call themselves a CA, and Vault's own
             // packages use it. Being named in the CA file is as good as a signature by a CA in it. The validity period
@@ -111,6 +119,9 @@ impl Anchors {
                     Some(flawed) => Some(refusals.swap_remove(flawed)),
                     None => last_ended(refusals).map(Refusal::Ended).or_else(|| above(presented, &error)),
                 };
+                if let Some(failure) = self.unsupported(presented, &error).filter(|_| refusal.is_none()) {
+                    return Err(refused(failure));
+                }
                 return Err(refusal.map_or_else(|| rejected(error), Into::into));
             }
             Ok(()) => {}
@@ -178,7 +189,7 @@ impl Anchors {
         let trusted = (!itself).then(|| (own.map(|(_, facts)| *facts), name(&anchor.subject), true));
         let mut ended: Option<Issuer> = None;
         for (facts, name, anchor) in sent.chain(trusted) {
-            let Facts { validity, signs } = facts.ok_or(Refusal::Malformed)?;
+            let Facts { validity, signs, .. } = facts.ok_or(Refusal::Malformed)?;
             let issuer = Issuer { anchor, name, validity };
             if !signs {
                 return Err(Refusal::MayNotSign(issuer));
@@ -192,6 +203,42 @@ impl Anchors {
             }
         }
         ended.map_or(Ok(()), |issuer| Err(Refusal::Ended(issuer)))
+    }
+
+    /// The certificate, and what of it, that keeps webpki from verifying the path. Its error names neither.
+    fn unsupported(&self, presented: &Presented<'_>, error: &webpki::Error) -> Option<TlsFailure> {
+        use webpki::Error as E;
+        let signature = matches!(
+            error,
+            E::InvalidSignatureForPublicKey
+                | E::UnsupportedSignatureAlgorithmContext(_)
+                | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
+        );
+        if !signature && *error != E::UnsupportedCertVersion {
+            return None;
+        }
+        let own = Facts::of(presented.end_entity)?;
+        if let Some(what) = own.as_issuer().or(own.as_signed()) {
+            return Some(what.of_server());
+        }
+        let mut issuers = vec![EndEntityCert::try_from(presented.end_entity).ok()?.issuer().to_vec()];
+        for sent in presented.intermediates {
+            let facts = Facts::of(sent)?;
+            if let Some(what) = facts.as_issuer().or(facts.as_signed()) {
+                return Some(what.of_sent());
+            }
+            match EndEntityCert::try_from(sent) {
+                Ok(certificate) => issuers.push(certificate.issuer().to_vec()),
+                Err(_) => return Some(Unsupported::Version(facts.version).of_sent()),
+            }
+        }
+        self.trusted.iter().zip(&self.facts).find_map(|(anchor, facts)| {
+            let issuer = Issuer { anchor: true, name: name(&anchor.subject), validity: facts.validity };
+            let what = facts
+                .as_issuer()
+                .filter(|_| issuers.iter().any(|name| name.as_slice() == anchor.subject.as_ref()));
+            Some(what?.of_issuer(&issuer))
+        })
     }
 
     fn is_named(&self, certificate: &CertificateDer<'_>) -> bool {

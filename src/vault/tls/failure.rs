@@ -4,10 +4,13 @@
 use super::x509::date;
 use crate::external::ExternalText;
 use crate::vault::unreachable::TlsFailure;
+use rustls::pki_types::ServerName;
 use rustls::{
     AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, OtherError, PeerIncompatible,
 };
+use std::net::IpAddr;
 use std::sync::Arc;
+use webpki::InvalidNameContext;
 
 /// Why a handshake failed.
 pub(in crate::vault) fn handshake(error: &Error) -> TlsFailure {
@@ -103,6 +106,17 @@ fn names(presented: &[String]) -> String {
     format!("it is for {names}")
 }
 
+/// The address that a certificate is to be for, if it has that as the name of a host.
+fn address_as_name(expected: &ServerName<'_>, presented: &[String]) -> Option<IpAddr> {
+    let ServerName::IpAddress(address) = expected else { return None };
+    let address = IpAddr::from(*address);
+    let is_it = |name: &String| {
+        let name = name.strip_prefix("DnsName(\"").and_then(|name| name.strip_suffix("\")"));
+        name.and_then(|name| name.parse().ok()) == Some(address)
+    };
+    presented.iter().any(is_it).then_some(address)
+}
+
 /// A certificate that webpki refuses, as an error of the handshake. rustls tells the server those that it knows itself
 /// by the alert that fits.
 pub(super) fn rejected(error: webpki::Error) -> Error {
@@ -113,10 +127,12 @@ pub(super) fn rejected(error: webpki::Error) -> Error {
         webpki::Error::CertNotValidYet { time, not_before } => {
             CertificateError::NotValidYetContext { time, not_before }
         }
-        webpki::Error::CertNotValidForName(context) => CertificateError::NotValidForNameContext {
-            expected: context.expected,
-            presented: context.presented,
-        },
+        webpki::Error::CertNotValidForName(InvalidNameContext { expected, presented }) => {
+            if let Some(address) = address_as_name(&expected, &presented) {
+                return refused(TlsFailure::AddressAsName(address));
+            }
+            CertificateError::NotValidForNameContext { expected, presented }
+        }
         // A self-signed one with CA:TRUE that is not named itself.
         webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity => CertificateError::UnknownIssuer,
         webpki::Error::InvalidSignatureForPublicKey => CertificateError::BadSignature,

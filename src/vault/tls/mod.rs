@@ -10,6 +10,7 @@ mod pins;
 mod remedy;
 mod renewed;
 mod system;
+mod unsupported;
 mod verifier;
 mod x509;
 
@@ -18,6 +19,7 @@ pub(super) use failure::handshake;
 use files::Versions;
 pub(crate) use inspection::{Inspection, Lifetimes};
 pub(super) use renewed::Renewed;
+pub use unsupported::{Unsupported, UnsupportedKey};
 
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;

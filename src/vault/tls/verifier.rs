@@ -7,7 +7,7 @@ use super::{TlsFileError, files, pins, system};
 use crate::accounts::Trusted;
 use crate::config::{Pin, TlsSettings};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 use std::sync::Arc;
@@ -23,8 +23,9 @@ pub(super) fn from_settings(
     Ok(Arc::new(Verifier { provider, trust, pins: settings.pin_sha256.clone() }))
 }
 
-/// Checks that the server holds the key of its certificate, unless `skip_verify` is set that the certificate is to be
-/// trusted, and if there are pins that the key is one of them.
+/// Checks that the certificate is to be trusted unless `skip_verify` is set, that the key is one of the pins if there are
+/// any, and with either that the server holds the key. With neither whoever answers is believed: a certificate that
+/// cannot be used here proves no less than one that anybody can make.
 #[derive(Debug)]
 struct Verifier {
     provider: Arc<CryptoProvider>,
@@ -107,6 +108,12 @@ fn named(settings: &TlsSettings, trusted: &Trusted, anchors: &mut Anchors) -> Re
     Ok(())
 }
 
+impl Verifier {
+    fn believes_anybody(&self) -> bool {
+        self.trust.is_none() && self.pins.is_empty()
+    }
+}
+
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
@@ -119,6 +126,9 @@ impl ServerCertVerifier for Verifier {
         if let Some(trust) = &self.trust {
             trust.check(&self.provider, end_entity, intermediates, address, now)?;
         }
+        if !self.believes_anybody() {
+            pins::usable(end_entity)?;
+        }
         pins::check(&self.pins, end_entity)?;
         Ok(ServerCertVerified::assertion())
     }
@@ -129,12 +139,11 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        if self.believes_anybody() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        pins::verify_tls12(algorithms, message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -143,15 +152,18 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
+        if self.believes_anybody() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        pins::verify_tls13(algorithms, message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        let mut schemes = self.provider.signature_verification_algorithms.supported_schemes();
+        // Cannot be verified. But a server that has no other key ends the handshake where this is not offered, with an
+        // alert that does not say why.
+        schemes.push(SignatureScheme::ECDSA_NISTP521_SHA512);
+        schemes
     }
 }

@@ -1,10 +1,11 @@
 //! What webpki does not tell of a certificate: from when until when it is valid, whether its key may sign others, and
-//! what it is called (RFC 5280). Only of certificates that webpki has parsed.
+//! what it is called (RFC 5280). And of those that webpki does not read, their key.
 
+use super::unsupported::{Unsupported, UnsupportedKey, is_sha1};
 use crate::external::ExternalText;
 use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, OctetStringRef, UtcTime};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
-use rustls::pki_types::UnixTime;
+use rustls::pki_types::{SubjectPublicKeyInfoDer, UnixTime};
 use std::time::{Duration, SystemTime};
 
 /// id-at-commonName, 2.5.4.3.
@@ -53,40 +54,98 @@ pub(in crate::vault) fn date(time: UnixTime) -> String {
     time.map_or_else(String::new, |time| humantime::format_rfc3339_seconds(time).to_string())
 }
 
-/// What concerns a certificate as the issuer of another.
+/// What concerns a certificate as the issuer of another, and what is not accepted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) validity: Validity,
     /// Its key may sign certificates: it says so, or does not say what its key is for.
     pub(super) signs: bool,
+    /// 1 to 3.
+    pub(super) version: u8,
+    pub(super) unsupported_key: Option<UnsupportedKey>,
+    sha1: bool,
+    /// Subject and issuer are the same.
+    self_issued: bool,
+}
+
+/// A `TBSCertificate` (section 4.1), by the fields that are used.
+struct Tbs<'a> {
+    version: u8,
+    signature: &'a [u8],
+    issuer: &'a [u8],
+    validity: Validity,
+    subject: &'a [u8],
+    /// With tag and length.
+    key: &'a [u8],
+    signs: bool,
 }
 
 impl Facts {
     /// Those of a certificate in DER; `None` if it is malformed.
     pub(super) fn of(certificate: &[u8]) -> Option<Self> {
+        let tbs = Tbs::of(certificate)?;
+        let unsupported_key = SliceReader::new(tbs.key)
+            .and_then(|mut key| key.decode::<AnyRef<'_>>()?.sequence(key_problem))
+            .unwrap_or(Some(UnsupportedKey::Other));
+        Some(Self {
+            validity: tbs.validity,
+            signs: tbs.signs,
+            version: tbs.version,
+            unsupported_key,
+            sha1: is_sha1(tbs.signature).unwrap_or(false),
+            self_issued: tbs.issuer == tbs.subject,
+        })
+    }
+
+    /// Why this one's signature on others cannot be verified.
+    pub(super) fn as_issuer(&self) -> Option<Unsupported> {
+        self.unsupported_key.map(Unsupported::Key)
+    }
+
+    /// Why the signature on this one cannot be verified. That on one that signed itself says nothing.
+    pub(super) fn as_signed(&self) -> Option<Unsupported> {
+        (self.sha1 && !self.self_issued).then_some(Unsupported::Sha1)
+    }
+}
+
+/// The key of a certificate in DER, whatever its version; `None` if it is malformed.
+pub(super) fn public_key(certificate: &[u8]) -> Option<SubjectPublicKeyInfoDer<'_>> {
+    Some(Tbs::of(certificate)?.key.into())
+}
+
+/// What is wrong with a `SubjectPublicKeyInfo`.
+fn key_problem(key: &mut SliceReader<'_>) -> der::Result<Option<UnsupportedKey>> {
+    let algorithm: AnyRef<'_> = key.decode()?;
+    let bits: BitStringRef<'_> = key.decode()?;
+    UnsupportedKey::of(algorithm.value(), bits.raw_bytes())
+}
+
+impl<'a> Tbs<'a> {
+    fn of(certificate: &'a [u8]) -> Option<Self> {
         let certificate = AnyRef::from_der(certificate).ok()?;
         certificate
             .sequence(|certificate| {
-                let facts = certificate.decode::<AnyRef<'_>>()?.sequence(Self::of_tbs)?;
+                let tbs = certificate.decode::<AnyRef<'a>>()?.sequence(Self::read)?;
                 skip(certificate, 2)?;
-                Ok::<_, der::Error>(facts)
+                Ok::<_, der::Error>(tbs)
             })
             .ok()
     }
 
-    /// Those of a `TBSCertificate` (section 4.1).
-    fn of_tbs(tbs: &mut SliceReader<'_>) -> der::Result<Self> {
+    fn read(tbs: &mut SliceReader<'a>) -> der::Result<Self> {
         // Version 1 is the default and is left out.
+        let mut version = 1;
         if Tag::peek(tbs)? == (Tag::ContextSpecific { constructed: true, number: TagNumber(0) }) {
-            skip(tbs, 1)?;
+            let field: AnyRef<'_> = tbs.decode()?;
+            version = u8::from_der(field.value())?.saturating_add(1);
         }
-        // Serial number, signature, issuer.
-        skip(tbs, 3)?;
+        // Serial number.
+        skip(tbs, 1)?;
+        let (signature, issuer) = (tbs.decode::<AnyRef<'a>>()?.value(), tbs.tlv_bytes()?);
         let validity = tbs
             .decode::<AnyRef<'_>>()?
             .sequence(|times| Ok::<_, der::Error>(Validity { begins: time(times)?, ends: time(times)? }))?;
-        // Subject, key.
-        skip(tbs, 2)?;
+        let (subject, key) = (tbs.tlv_bytes()?, tbs.tlv_bytes()?);
         let mut signs = true;
         while !tbs.is_finished() {
             let field: AnyRef<'_> = tbs.decode()?;
@@ -95,7 +154,7 @@ impl Facts {
                 signs = SliceReader::new(field.value())?.decode::<AnyRef<'_>>()?.sequence(signs_by)?;
             }
         }
-        Ok(Self { validity, signs })
+        Ok(Self { version, signature, issuer, validity, subject, key, signs })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A server that misbehaves on purpose, for what a real one cannot be made to do.
 
 mod behaviour;
+mod forger;
 
 use std::collections::HashMap;
 use std::io::{BufReader, Write};
@@ -10,9 +11,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 pub use behaviour::{Behaviour, Gate, OnAccept};
+pub use forger::Forger;
 
 use super::certs::{Authority, Issued};
 use super::http::{Headers, Stream, header, read_body, read_head};
@@ -150,6 +153,20 @@ impl Hostile {
         Self::tls_with(certificate, None, versions)
     }
 
+    /// TLS in one version, with this certificate and no key of it: a man in the middle.
+    pub fn forged(
+        certificate: &Issued,
+        version: &'static rustls::SupportedProtocolVersion,
+        forger: Forger,
+    ) -> Self {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]);
+        let config = config.expect("versions that ring has").with_no_client_auth();
+        let key = CertifiedKey::new(certificate.certificates(), Arc::new(forger));
+        let config = config.with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+        Self::listen("https", Some(Arc::new(config)))
+    }
+
     fn tls_with(
         certificate: &Issued,
         clients: Option<&Authority>,
@@ -170,7 +187,10 @@ impl Hostile {
             }
         };
         let (chain, key) = certificate.parts();
-        Self::listen("https", Some(Arc::new(config.with_single_cert(chain, key).expect("a certificate"))))
+        // Not with_single_cert: it takes none of version 1.
+        let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key that ring has");
+        let key = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+        Self::listen("https", Some(Arc::new(config.with_cert_resolver(Arc::new(key)))))
     }
 
     fn listen(scheme: &'static str, tls: Option<Arc<ServerConfig>>) -> Self {
