@@ -2,9 +2,14 @@
 
 use crate::support::certs::{Authority, Issued, Validity, self_signed};
 use crate::support::home::Home;
+use crate::support::hostile::{Forger, Hostile};
 use crate::support::openbao::{Builder, Init, Server, is_active, is_sealed};
+use crate::support::openssl::{key, version_1};
+use crate::support::{PATIENCE, poll};
+use rustls::version::{TLS12, TLS13};
 
 const NAMES: &[&str] = &["localhost", "127.0.0.1"];
+const NOT_PROVEN: &str = "does not prove that it holds the key of its certificate";
 const REFUSED: &str = "the server's key is not one of pin_sha256: it is ";
 
 /// A server with this certificate, sealed.
@@ -114,4 +119,32 @@ fn without_an_authority_the_key_alone_says_who_the_server_is() {
     let status = home.command(&["status"]).output().unwrap();
     let text = String::from_utf8(status.stdout).unwrap();
     assert!(!text.contains("not verified"), "{text}");
+}
+
+#[test]
+fn a_certificate_of_version_1_is_known_by_its_key_and_who_has_only_the_certificate_gets_nothing() {
+    let authority = Authority::new("Private CA");
+    for kind in ["2048", "P-256"] {
+        let (mut server, init) = sealed(&authority, &authority.issue(NAMES, Validity::Now));
+        let old = version_1(&key(kind));
+        server.present(&old);
+        server.kill();
+        server.launch();
+        let home = Home::new();
+        home.shares(&init.json);
+        let tls = format!("tls = {{ skip_verify = true, pin_sha256 = [\"{}\"] }}", old.pin());
+        let between = [&TLS12, &TLS13]
+            .map(|version| Hostile::forged(&old, version, Forger::with_key(&rcgen::PKCS_ECDSA_P256_SHA256)));
+        let urls = [between[0].url(), between[1].url(), server.url()];
+        home.configure(&[&urls[0], &urls[1], &urls[2]], &tls);
+        let mut daemon = home.run();
+        daemon.wait_for_line(": unsealed (active)");
+        for (one, url) in between.iter().zip(&urls) {
+            let told = |line: &str| line.contains(url.as_str()) && line.contains(NOT_PROVEN);
+            let told = poll(PATIENCE, || daemon.output().lines().any(told).then_some(()));
+            assert!(told.is_some(), "{}", daemon.output());
+            assert!(one.requests().is_empty(), "{kind}");
+        }
+        daemon.terminate();
+    }
 }

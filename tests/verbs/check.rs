@@ -168,7 +168,7 @@ fn warning(kind: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn certificate_in_the_last_quarter_of_its_lifetime_is_a_warning() {
+fn certificate_in_the_last_quarter_of_its_lifetime_and_its_last_60_days_is_a_warning() {
     let authority = Authority::new("Private CA");
     // Of 72 hours, renewed 24 before the end.
     for (validity, warned) in [
@@ -179,6 +179,10 @@ fn certificate_in_the_last_quarter_of_its_lifetime_is_a_warning() {
         (Validity::Hours(71, 1), true),
         (Validity::Hours(75 * 24, 26 * 24), false),
         (Validity::Hours(77 * 24, 24 * 24), true),
+        // Of ten years.
+        (Validity::Hours(9 * 365 * 24, 365 * 24), false),
+        (Validity::Hours(3589 * 24, 61 * 24), false),
+        (Validity::Hours(3591 * 24, 59 * 24), true),
     ] {
         let expected = if warned { warning("certificate-expires-soon") } else { Vec::new() };
         let signed = authority.issue(&["127.0.0.1"], validity);

@@ -195,15 +195,12 @@ async fn expiry(cluster: &Cluster, targets: &[Target], subject: &str, findings: 
         // Whatever it answers: its certificate was good, or nothing is noted.
         let _ = access.server(&target.node).health().await;
         let Some(Lifetimes { server, issuer }) = inspection.take() else { continue };
-        if server.is_in_last_quarter(SystemTime::now()) {
+        if server.ends_soon(SystemTime::now()) {
             findings.add(
                 Severity::Warning,
                 &target.address.to_string(),
                 "certificate-expires-soon",
-                format!(
-                    "its certificate is in the last quarter of its lifetime: it expires on {}",
-                    server.end()
-                ),
+                format!("its certificate expires soon, on {}", server.end()),
                 Some("Renew it before: an expired certificate keeps this machine from unsealing.".to_owned()),
             );
         }

@@ -288,8 +288,10 @@ pub static KEYS: &[Key] = &[
                         whoever signed its certificate. Each is the SHA-256 hash of the certificate's \
                         SubjectPublicKeyInfo (RFC 7469) in base64, which may start with curl's `sha256//`, or in hex: \
                         `openssl x509 -in FILE -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst \
-                        -sha256 -binary | base64`. Certificate and name are checked as well, unless `skip_verify` is \
-                        `true`. A renewed certificate needs a new pin only if its key is new; list both before a \
+                        -sha256 -binary | base64`. A pin does not replace the CA: the certificate, its names and its \
+                        dates are checked as well, unless `skip_verify` is `true`. The server proves in each handshake \
+                        that it holds the key, which works for RSA of 2048 to 8192 bits, P-256, P-384 and Ed25519; any \
+                        other is refused. With `skip_verify` the certificate may be of X.509 version 1. A renewed certificate needs a new pin only if its key is new; list both before a \
                         change. Only for https addresses.",
         example: "[\"sha256//Fy4bpqgTxsDDWNGWTaDCWm3tyYGDb6wcjhHJmnrqJvQ=\"]",
         variable: Some("VAULT_UNSEAL_TLS_PIN_SHA256"),

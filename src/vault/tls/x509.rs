@@ -15,6 +15,9 @@ const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
 /// The bit of `KeyUsage` that lets a key sign certificates (section 4.2.1.3).
 const KEY_CERT_SIGN: usize = 5;
 
+/// Seconds of the longest time in which an end is called near: 60 days. A quarter of ten years is no warning.
+const ENDS_SOON: u64 = 60 * 24 * 60 * 60;
+
 /// From when until when a certificate is valid, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validity {
@@ -41,11 +44,11 @@ impl Validity {
         date(self.ends)
     }
 
-    /// Less than a quarter of it is left.
-    pub(crate) fn is_in_last_quarter(self, now: SystemTime) -> bool {
+    /// Less than a quarter of it is left, and less than 60 days.
+    pub(crate) fn ends_soon(self, now: SystemTime) -> bool {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let whole = self.ends.as_secs().saturating_sub(self.begins.as_secs());
-        self.ends.as_secs().saturating_sub(now).saturating_mul(4) < whole
+        self.ends.as_secs().saturating_sub(now).saturating_mul(4) < whole.min(4 * ENDS_SOON)
     }
 }
 
