@@ -23,6 +23,14 @@ pub enum Notice {
         /// Where they lie.
         origin: Source,
     },
+    /// The shares that a rekey printed which waits for its verification: the server still has the old ones.
+    #[error(
+        "{origin} holds the shares of a rekey that is to be verified: until then the old shares unseal, not these"
+    )]
+    Unverified {
+        /// Where they lie.
+        origin: Source,
+    },
     /// The same share more than once, which counts once.
     #[error("{origin} holds the same share more than once (shares {}); it counts once", list(positions))]
     Duplicate {
@@ -38,6 +46,7 @@ impl Explain for Notice {
         match self {
             Self::RootToken { .. } => "root-token",
             Self::RecoveryKeys { .. } => "recovery-keys-beside",
+            Self::Unverified { .. } => "rekey-not-verified",
             Self::Duplicate { .. } => "duplicate-share",
         }
     }
@@ -59,6 +68,11 @@ impl Explain for Notice {
             }
             Self::RecoveryKeys { .. } => {
                 "Keep them elsewhere: with them, somebody can make a root token.".to_owned()
+            }
+            Self::Unverified { .. } => {
+                "Keep the old shares until the server accepts the new ones: vault operator rekey -verify, or bao operator \
+                 rotate-keys -verify. If that is done, all is well."
+                    .to_owned()
             }
             Self::Duplicate { .. } => {
                 "If they should differ, copy the missing share again from where the shares are kept."

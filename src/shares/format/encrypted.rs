@@ -143,16 +143,25 @@ fn has_scrypt_below(head: &[u8]) -> bool {
         .is_some_and(|text| contains(text, b"-> scrypt"))
 }
 
-/// As which type sops is to read it.
+/// As which type sops is to read it, by where its own part stands.
 fn sops_format(text: &[u8]) -> &'static str {
-    if !text.starts_with(b"{") {
-        let variables = text.starts_with(b"sops_") || contains(text, b"\nsops_");
-        return if variables { "dotenv" } else { "yaml" };
+    if text.starts_with(b"{") {
+        return if is_sops_binary(text) { "binary" } else { "json" };
     }
-    // What is no JSON of its own, sops puts into a single member.
-    let names = |name: &[u8]| contains(text, name);
-    let first = text.iter().skip(1).skip_while(|byte| byte.is_ascii_whitespace()).take(6).copied();
-    if first.eq(*b"\"data\"") && !names(b"keys") { "binary" } else { "json" }
+    let begins = |mark: &[u8]| text.split(|byte| *byte == b'\n').any(|line| line.starts_with(mark));
+    match () {
+        () if begins(b"[sops]") => "ini",
+        () if begins(b"sops_") => "dotenv",
+        () => "yaml",
+    }
+}
+
+/// What is no JSON of its own, sops puts into the only member beside its own.
+fn is_sops_binary(text: &[u8]) -> bool {
+    let compact: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let Some(value) = compact.strip_prefix(b"{\"data\":\"") else { return false };
+    let end = value.iter().position(|byte| *byte == b'"').unwrap_or_default();
+    value.get(end..).is_some_and(|rest| rest.starts_with(b"\",\"sops\":"))
 }
 
 /// Whether a file is an OpenPGP message: its first packet holds a session key, for a passphrase (tag 3) or a public key

@@ -9,6 +9,8 @@ const API: [&str; 2] = ["keys", "keys_base64"];
 /// Members that say of how many shares the server needs how many: of the command line.
 const THRESHOLD: &str = "unseal_threshold";
 const TOTAL: &str = "unseal_shares";
+/// Of a rekey whose shares wait for `-verify`.
+const VERIFICATION: &str = "verification_nonce";
 const FINGERPRINTS: &str = "pgp_fingerprints";
 
 /// Finds the strings that should be shares.
@@ -127,6 +129,9 @@ impl<'a> Walk<'a> {
             }
             if let (true, Value::Text(text)) = (below.is_root_token(), value) {
                 self.found.root_token |= !text.is_empty();
+            }
+            if let (VERIFICATION, Value::Text(text)) = (*name, value) {
+                self.found.unverified |= !text.is_empty();
             }
             self.value(value, below, inside)?;
             self.path.pop();

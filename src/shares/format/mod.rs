@@ -72,6 +72,8 @@ struct Found<'a> {
     recovery: bool,
     /// Whether there is a root token.
     root_token: bool,
+    /// Whether they are of a rekey that takes effect only when it is verified.
+    unverified: bool,
     /// Whether the source has members, as JSON and YAML do.
     json: bool,
     /// What it says of the server's scheme.
@@ -117,6 +119,9 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
     }
     if found.recovery {
         notices.push(Notice::RecoveryKeys { origin: origin.clone() });
+    }
+    if found.unverified {
+        notices.push(Notice::Unverified { origin: origin.clone() });
     }
     notices
         .extend(copied.into_iter().map(|positions| Notice::Duplicate { origin: origin.clone(), positions }));

@@ -20,6 +20,11 @@ const ROTATED_YAML: &str = include_str!("samples/rotate-keys.yaml");
 const ROTATED_JSON: &str = include_str!("samples/rotate-keys.json");
 const REKEYED: &str = include_str!("samples/rekey.txt");
 const REKEYED_TO_VERIFY: &str = include_str!("samples/rekey-verify.txt");
+const REKEYED_TO_VERIFY_JSON: &str = include_str!("samples/rekey-verify.json");
+const REKEYED_TO_VERIFY_YAML: &str = include_str!("samples/rekey-verify.yaml");
+/// What OpenBao 2.7.2 answers to the last share of `rekey -verify`.
+const VERIFIED: &str =
+    "Rekey verification successful. The rekey operation is complete and the new\nkeys are now active.\n";
 const RECOVERY: &str = include_str!("samples/recovery.txt");
 const RECOVERY_ROTATED: &str = include_str!("samples/recovery-rotate-keys.txt");
 
@@ -210,6 +215,8 @@ fn what_real_servers_print_is_read_and_the_root_token_noticed() {
 
     assert_eq!(read(SINGLE.as_bytes()).unwrap(), (vec![BARE.to_owned()], token(true)));
 
+    let unverified = || vec![Notice::Unverified { origin: origin() }];
+    let verified = format!("{REKEYED_TO_VERIFY}\n{VERIFIED}");
     for (name, text, first, notices) in [
         ("a record of script(1)", RECORD, "eecb2176", token(false)),
         ("YAML of init", YAML, "22257b55", token(true)),
@@ -217,7 +224,10 @@ fn what_real_servers_print_is_read_and_the_root_token_noticed() {
         ("YAML of rotate-keys", ROTATED_YAML, "5196db35", vec![]),
         ("JSON of rotate-keys", ROTATED_JSON, "3a4f1da4", vec![]),
         ("rekey", REKEYED, "8fa3549e", vec![]),
-        ("rekey to be verified", REKEYED_TO_VERIFY, "dd578e98", vec![]),
+        ("rekey to be verified", REKEYED_TO_VERIFY, "dd578e98", unverified()),
+        ("rekey to be verified, JSON", REKEYED_TO_VERIFY_JSON, "68d5c10f", unverified()),
+        ("rekey to be verified, YAML", REKEYED_TO_VERIFY_YAML, "5ff54359", unverified()),
+        ("rekey that was verified", &verified, "dd578e98", vec![]),
     ] {
         let (shares, told) = read(text.as_bytes()).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
         assert_eq!((shares.len(), told), (3, notices), "{name}");
@@ -262,6 +272,7 @@ fn notices_say_what_to_do() {
         Notice::RootToken { origin: odd, json: false },
         Notice::RootToken { origin: Source::Credential("shares".into()), json: true },
         Notice::RecoveryKeys { origin: origin() },
+        Notice::Unverified { origin: origin() },
         Notice::Duplicate { origin: origin(), positions: vec![1, 3, 5] },
     ] {
         writeln!(text, "{}\n  {notice}\n  {}", notice.kind(), notice.advice().unwrap()).unwrap();
@@ -371,6 +382,8 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
         ("sops, YAML", include_bytes!("samples/sops.yaml").to_vec()),
         ("sops, text", include_bytes!("samples/sops-binary.json").to_vec()),
         ("sops, variables", include_bytes!("samples/sops.env").to_vec()),
+        ("sops, sections", include_bytes!("samples/sops.ini").to_vec()),
+        ("sops, JSON with a member data", include_bytes!("samples/sops-data.json").to_vec()),
         ("systemd-creds", include_bytes!("samples/credential.cred").to_vec()),
         ("openssl enc", include_bytes!("samples/openssl.enc").to_vec()),
         ("openssl enc -a", include_bytes!("samples/openssl.b64").to_vec()),

@@ -10,6 +10,10 @@ const BEFORE_VARIABLES: [&str; 4] = ["export ", "Environment=", "- ", "-e "];
 /// How the servers tell that what they have printed above are recovery keys.
 const RECOVERY_PRINTED: [&str; 2] = ["recovery keys r", "a new recovery key"];
 
+/// A row that is printed of a rekey whose shares wait for `-verify`, and how the last of them is answered.
+const VERIFICATION: &str = "Verification Nonce ";
+const VERIFIED: &str = " verification successful";
+
 /// What a line is.
 enum Line<'a> {
     /// Nothing, or a comment.
@@ -62,6 +66,8 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
                 }
             }
             Line::Bare => {
+                found.unverified |= line.starts_with(VERIFICATION);
+                found.unverified &= !line.contains(VERIFIED);
                 if RECOVERY_PRINTED.iter().any(|said| name::says(line, said)) {
                     // Those of this run of the command: what stood above an earlier sentence was told there.
                     found.recovery |= found.entries.len() > printed;
