@@ -93,6 +93,45 @@ fn every_format_of_init_rotate_keys_and_rekey_unseals_its_server() {
     }
 }
 
+#[test]
+fn shares_of_a_rekey_that_is_to_be_verified_are_warned_about_until_then() {
+    for verb in ["rekey", "rotate-keys"] {
+        let server = Builder::new().with_rekey().start();
+        let home = Home::new();
+        let init = server.init(3, 2);
+        unseals(&server, &init.keys_hex, verb);
+        let command = |arguments: &[&str]| {
+            let mut command = Command::new(bao());
+            command.args(["operator", verb]).args(arguments).env_clear().env("HOME", server.directory());
+            command.env("BAO_ADDR", server.url()).env("BAO_TOKEN", &init.root_token);
+            words(&run(command.stdin(std::process::Stdio::null())))
+        };
+        let start = ["-init", "-verify", "-key-shares=3", "-key-threshold=2", "-format=json"];
+        let started: Value = serde_json::from_str(&command(&start)).unwrap();
+        let nonce = format!("-nonce={}", started["nonce"].as_str().unwrap());
+        command(&[&nonce, "-format=json", &init.keys_hex[0]]);
+        let printed = command(&[&nonce, &init.keys_hex[1]]);
+        let nonce = format!("-nonce={}", behind(&printed, "Verification Nonce"));
+        let told = |form: &str, printed: &str| {
+            home.put(form, printed);
+            let output = format!("{form}.shares");
+            let document = document(&mut enroll(&home, &[form, "--plain", "--output", &output]));
+            let shares: Vec<String> = stored(&home.path(&output)).iter().map(|share| hex(share)).collect();
+            let warnings = document["warnings"].as_array().unwrap();
+            (shares, warnings.iter().any(|warning| warning["kind"] == "rekey-not-verified"))
+        };
+        let (shares, warned) = told("before", &printed);
+        assert!(warned, "{printed}");
+        command(&["-verify", &nonce, &shares[0]]);
+        let verified = command(&["-verify", &nonce, &shares[1]]);
+        let (shares, warned) = told("after", &format!("{printed}\n{verified}"));
+        assert!(!warned, "{verified}");
+        server.seal(&init.root_token);
+        server.wait_until(is_sealed);
+        unseals(&server, &shares, verb);
+    }
+}
+
 /// New shares for a server: what the last step of the command printed.
 fn renewed(server: &Server, verb: &str, format: &str, token: &str, shares: &[String]) -> String {
     let command = |arguments: &[&str]| {
@@ -139,7 +178,7 @@ struct Tool {
     says: &'static str,
 }
 
-const TOOLS: [Tool; 10] = [
+const TOOLS: [Tool; 15] = [
     Tool {
         program: "age",
         seals: "age-keygen -o KEYFILE 2>/dev/null; age -r $(age-keygen -y KEYFILE) -o sealed source",
@@ -182,6 +221,36 @@ const TOOLS: [Tool; 10] = [
         seals: "(ansible-vault encrypt_string --stdin-name shares < source; echo 'facade: x') > sealed",
         says: "a value in it is encrypted with ansible-vault",
     },
+    Tool {
+        program: "sops",
+        seals: r#"age-keygen -o KEYFILE 2>/dev/null; (printf '{"unseal_keys": ['; sed 's/.*/"&"/' source | paste -s -d,; echo ]}) |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.json > sealed"#,
+        says: "it is encrypted with sops",
+    },
+    Tool {
+        program: "sops",
+        seals: r#"age-keygen -o KEYFILE 2>/dev/null; (echo unseal_keys:; sed 's/^/- /' source) |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.yaml > sealed"#,
+        says: "it is encrypted with sops",
+    },
+    Tool {
+        program: "sops",
+        seals: r#"age-keygen -o KEYFILE 2>/dev/null; sed = source | paste -d= - - | sed 's/^/UNSEAL_KEY_/' |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.env > sealed"#,
+        says: "it is encrypted with sops",
+    },
+    Tool {
+        program: "sops",
+        seals: r#"age-keygen -o KEYFILE 2>/dev/null; (echo [vault]; sed = source | paste -d= - - | sed 's/^/UNSEAL_KEY_/') |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.ini > sealed"#,
+        says: "it is encrypted with sops",
+    },
+    Tool {
+        program: "sops",
+        seals: r#"age-keygen -o KEYFILE 2>/dev/null; cat source |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.txt > sealed"#,
+        says: "it is encrypted with sops",
+    },
 ];
 
 /// The command that is printed opens what the tool made, and no file in plain text comes of it.
@@ -207,7 +276,8 @@ fn the_printed_command_opens_what_a_tool_encrypted() {
         home.put("gnupg/gpg.conf", &answers);
         // Tools that ask find nobody but the password.
         let private = format!(
-            "{}; export PATH='{}' HOME=. GNUPGHOME='{}' ANSIBLE_VAULT_PASSWORD_FILE='{}'; exec < password",
+            "{}; export PATH='{}' HOME=. GNUPGHOME='{}' ANSIBLE_VAULT_PASSWORD_FILE='{}' \
+             SOPS_AGE_KEY_FILE=KEYFILE; exec < password",
             host_key_in(&home.path("keys")),
             std::env::var("PATH").unwrap(),
             home.path("gnupg").display(),
@@ -237,6 +307,21 @@ fn the_printed_command_opens_what_a_tool_encrypted() {
             .map(|share| share.as_str().unwrap().to_owned())
             .collect();
         assert_eq!(bytes(&opened), bytes(&shares), "{printed}");
+        #[cfg(feature = "tpm")]
+        {
+            assert!(refused.contains("With a TPM, --tpm2 in place of --credential host"), "{refused}");
+            let tpm = crate::support::swtpm::Swtpm::start();
+            let command = command.replace("--credential host", "--tpm2");
+            let tcti = tpm.tcti();
+            let stored = in_private(&format!("{command} --output shares.tpm2 --tcti {tcti} --json"));
+            assert!(stored.status.success(), "{command}: {}", text(&stored));
+            let document: Value = serde_json::from_slice(&stored.stdout).unwrap();
+            let stored = &document["stored"][0];
+            assert_eq!((&stored["home"], &stored["count"]), (&"tpm2".into(), &3.into()), "{document}");
+            // It opens, and only there.
+            let rebind = ["--rebind", "--output", "shares.tpm2", "--tcti", &tcti];
+            assert!(run(&mut enroll(&home, &rebind)).status.success(), "{command}");
+        }
         let plain = crate::needles::Needles::of_hex(&shares);
         for file in crate::files(home.directory()).iter().filter(|file| *file != "source") {
             let content = fs::read(home.path(file)).unwrap_or_default();
