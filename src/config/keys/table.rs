@@ -173,9 +173,9 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Shares,
         kind: Kind::Path,
         default: None,
-        documentation: "A file with key shares: the JSON of `vault operator init` or plain text, one share a \
-                        line. Only root or the running user may be able to write it, and others must not read \
-                        it. A relative path starts at the configuration file's directory.",
+        documentation: "A file with key shares: what `vault operator init` printed, or plain text, one share a \
+                        line; WHAT SHARES LOOK LIKE has every form. Only root or the running user may be able to \
+                        write it, and others must not read it. A relative path starts at the configuration file's directory.",
         example: "\"/etc/vault-unseal/shares.json\"",
         variable: Some("VAULT_UNSEAL_SHARES_FILE"),
     },
