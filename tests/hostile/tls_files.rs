@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines, shares_of_nobody};
+use crate::support::openssl::{key, self_signed, version_1};
 use crate::support::process::run;
 
 /// What is looked for in an output: eight bytes in a row of a key, or of what its file says, in any form.
@@ -291,7 +292,11 @@ fn key_that_no_command_mends_is_refused_without_its_content() {
             [("key", client.key.clone()), ("key without line breaks", client.key.replace('\n', "\\n"))]
         {
             client.put(name, text.as_bytes());
-            client.refused(&canary, &format!("{form} in {name}"));
+            let finding = client.refused(&canary, &format!("{form} in {name}"));
+            let message = finding["message"].as_str().unwrap();
+            let what =
+                if form == "key" { "it holds a private key, not a certificate" } else { "line breaks" };
+            assert!(message.contains(what), "{form} in {name}: {message}");
         }
     }
     // A good file with a key that is no key, and one of another certificate.
@@ -305,6 +310,28 @@ fn key_that_no_command_mends_is_refused_without_its_content() {
         let finding = client.refused(&Canary(vec![text.into_bytes()]), form);
         assert_eq!(finding["kind"], "tls-key-mismatch", "{form}");
         assert!(finding["message"].as_str().unwrap().contains(what), "{form}: {finding}");
+    }
+}
+
+#[test]
+fn client_certificate_and_key_of_forms_that_are_not_accepted_are_named() {
+    for (certificate, what) in [
+        (version_1(&key("2048")), "the certificate is not of X.509 version 3"),
+        (
+            self_signed(&key("1024"), "DNS:client"),
+            "not supported (RSA from 2048 bits, P-256, P-384, Ed25519)",
+        ),
+        (
+            self_signed(&key("P-521"), "DNS:client"),
+            "not supported (RSA from 2048 bits, P-256, P-384, Ed25519)",
+        ),
+    ] {
+        let client = Client::new();
+        client.put("client.crt", certificate.chain_pem.as_bytes());
+        client.put("client.key", certificate.key_pem.as_bytes());
+        let finding = client.refused(&Canary::of(&certificate.key_pem), what);
+        assert_eq!(finding["kind"], "tls-key-mismatch", "{finding}");
+        assert!(finding["message"].as_str().unwrap().ends_with(what), "{finding}");
     }
 }
 

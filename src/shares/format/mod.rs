@@ -59,6 +59,7 @@ struct Stray<'a> {
 
 /// What was found in a source before any share was decoded.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 struct Found<'a> {
     /// The shares.
     entries: Vec<Entry<'a>>,

@@ -117,7 +117,9 @@ impl Explain for TlsFileError {
                 format!("Inspect it: `openssl x509 -in {} -text`.", shell(path))
             }
             Self::Mismatch { .. } => {
-                "The key must be the one that the certificate was issued for.".to_owned()
+                "The key must be the one that the certificate was issued for (RSA from 2048 bits, P-256, P-384 or Ed25519), \
+                 and the certificate of version 3."
+                    .to_owned()
             }
             Self::NoSystemRoots(_) => {
                 "Set `tls = { ca_file = \"…\" }`, or `apt install ca-certificates`.".to_owned()

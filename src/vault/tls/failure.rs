@@ -184,9 +184,16 @@ pub(super) fn flaw(error: &webpki::Error) -> &'static str {
 pub(super) fn mismatch(error: &Error) -> &'static str {
     match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => "the key is another certificate's",
+        Error::InvalidCertificate(CertificateError::Other(OtherError(error)))
+            if error.downcast_ref() == Some(&webpki::Error::UnsupportedCertVersion) =>
+        {
+            "the certificate is not of X.509 version 3"
+        }
         Error::InvalidCertificate(_) => "the certificate is malformed",
         // rustls has no type of its own for a key that it cannot read.
-        Error::General(_) => "the key is malformed, or of a kind that is not supported (RSA, ECDSA, Ed25519)",
+        Error::General(_) => {
+            "the key is malformed, or of a kind that is not supported (RSA from 2048 bits, P-256, P-384, Ed25519)"
+        }
         _ => "the TLS library refuses them",
     }
 }
