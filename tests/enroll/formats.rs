@@ -229,26 +229,26 @@ const TOOLS: [Tool; 15] = [
     },
     Tool {
         program: "sops",
-        seals: r#"age-keygen -o KEYFILE 2>/dev/null; (echo unseal_keys:; sed 's/^/- /' source) |
-            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.yaml > sealed"#,
+        seals: r"age-keygen -o KEYFILE 2>/dev/null; (echo unseal_keys:; sed 's/^/- /' source) |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.yaml > sealed",
         says: "it is encrypted with sops",
     },
     Tool {
         program: "sops",
-        seals: r#"age-keygen -o KEYFILE 2>/dev/null; sed = source | paste -d= - - | sed 's/^/UNSEAL_KEY_/' |
-            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.env > sealed"#,
+        seals: r"age-keygen -o KEYFILE 2>/dev/null; sed = source | paste -d= - - | sed 's/^/UNSEAL_KEY_/' |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.env > sealed",
         says: "it is encrypted with sops",
     },
     Tool {
         program: "sops",
-        seals: r#"age-keygen -o KEYFILE 2>/dev/null; (echo [vault]; sed = source | paste -d= - - | sed 's/^/UNSEAL_KEY_/') |
-            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.ini > sealed"#,
+        seals: r"age-keygen -o KEYFILE 2>/dev/null; (echo [vault]; sed = source | paste -d= - - | sed 's/^/UNSEAL_KEY_/') |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.ini > sealed",
         says: "it is encrypted with sops",
     },
     Tool {
         program: "sops",
-        seals: r#"age-keygen -o KEYFILE 2>/dev/null; cat source |
-            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.txt > sealed"#,
+        seals: r"age-keygen -o KEYFILE 2>/dev/null; cat source |
+            sops encrypt --age $(age-keygen -y KEYFILE) --filename-override a.txt > sealed",
         says: "it is encrypted with sops",
     },
 ];
