@@ -105,10 +105,10 @@ pub enum TlsFailure {
     #[error("the server's certificate is refused: {0} may not sign it: its keyUsage lacks keyCertSign")]
     IssuerMayNotSign(String),
     /// It, or one above it, is of a form that is not accepted.
-    #[error("{whose} {what}")]
+    #[error("{} {what}", .issuer.as_deref().unwrap_or("the server's certificate"))]
     Unsupported {
-        /// The certificate.
-        whose: String,
+        /// The certificate above the server's; `None` for the server's own.
+        issuer: Option<String>,
         /// What is not accepted of it.
         what: Unsupported,
     },
@@ -298,7 +298,7 @@ impl Explain for TlsFailure {
                      in it can be asked for: `tls = {{ server_name = \"…\" }}`."
                 ));
             }
-            Self::Unsupported { what, .. } => what.advice(),
+            Self::Unsupported { issuer, what } => what.advice(issuer.is_none()),
             Self::KeyNotProven => {
                 "No shares go there. Anybody can show the server's certificate, which is public. Find out who answers at \
                  this address before you change anything."

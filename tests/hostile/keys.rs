@@ -10,6 +10,7 @@ use crate::support::certs::{Authority, Issued, Validity};
 use crate::support::hostile::{Behaviour, Forger, HEALTH, Hostile};
 use crate::support::openbao::{Builder, Server};
 use crate::support::openssl::{key, self_signed, signed, signed_by, version_1};
+use crate::support::output::is_as_in;
 use crate::{health, problem, status, status_of};
 
 const ADDRESS: &str = "IP:127.0.0.1";
@@ -99,6 +100,17 @@ fn message(server: &Server, flags: &[&str]) -> (String, String) {
     (word("kind"), word("message"))
 }
 
+/// What a person reads of it.
+fn shown(server: &Server, ca: &str) -> String {
+    shown_of(&server.url(), ca)
+}
+
+fn shown_of(url: &str, ca: &str) -> String {
+    let node = status_of(&mut status(url, &["--ca-file", ca]));
+    let word = |member: &str| node["problem"][member].as_str().unwrap_or_default().to_owned();
+    format!("{}\n  {}\n  {}\n", word("kind"), word("message"), word("advice"))
+}
+
 fn named(home: &Path, certificate: &str) -> String {
     let path = home.join("ca.crt");
     std::fs::write(&path, certificate).unwrap();
@@ -111,6 +123,11 @@ fn form_of_certificate_that_is_not_accepted_is_named() {
     let authority = Authority::new("Private CA");
     let old = self_signed(&key("1024"), "DNS:authority");
     let ca = authority.pem();
+    let middle =
+        signed(&key("1024"), "DNS:middle\nbasicConstraints = critical, CA:TRUE", "-sha256", &authority);
+    let mut below = signed_by(&key("P-256"), ADDRESS, &middle);
+    below.chain_pem += &middle.chain_pem;
+    let mut told = String::new();
     for (certificate, trusted, says) in [
         (
             version_1(&key("2048")),
@@ -138,11 +155,17 @@ fn form_of_certificate_that_is_not_accepted_is_named() {
             "the CA certificate \"by OpenSSL\", trusted here, has an RSA key of 1024 bits, and fewer than 2048 are not \
              accepted",
         ),
+        (
+            below,
+            &ca,
+            "a CA certificate that the server sends has an RSA key of 1024 bits, and fewer than 2048 are not accepted",
+        ),
     ] {
         let server = server(&certificate);
         let ca = named(home.path(), trusted);
         let (kind, message) = message(&server, &["--ca-file", &ca]);
         assert_eq!((kind.as_str(), message.as_str()), ("certificate-unsupported", says));
+        told += &shown(&server, &ca);
     }
     let server = server(&signed(&key("P-256"), "DNS:127.0.0.1,DNS:vault.example", "-sha256", &authority));
     let ca = named(home.path(), &ca);
@@ -151,6 +174,12 @@ fn form_of_certificate_that_is_not_accepted_is_named() {
     let expected =
         "the server's certificate has 127.0.0.1 as a DNS name, and an address must be in it as an IP address";
     assert_eq!(said, expected);
+    told += &shown(&server, &ca);
+    let certificate = authority.issue(&["127.0.0.1"], Validity::Now);
+    let forger = Forger::with_key(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let between = Hostile::forged(&certificate, &TLS13, forger);
+    told += &shown_of(&between.url(), &ca);
+    is_as_in("tests/hostile/snapshots/certificate-forms.txt", told);
     let (kind, _) = message(&server, &["--ca-file", &ca, "--server-name", "vault.example"]);
     assert_eq!(kind, "");
 }

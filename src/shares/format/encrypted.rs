@@ -149,10 +149,12 @@ fn sops_format(text: &[u8]) -> &'static str {
         return if is_sops_binary(text) { "binary" } else { "json" };
     }
     let begins = |mark: &[u8]| text.split(|byte| *byte == b'\n').any(|line| line.starts_with(mark));
-    match () {
-        () if begins(b"[sops]") => "ini",
-        () if begins(b"sops_") => "dotenv",
-        () => "yaml",
+    if begins(b"[sops]") {
+        "ini"
+    } else if begins(b"sops_") {
+        "dotenv"
+    } else {
+        "yaml"
     }
 }
 

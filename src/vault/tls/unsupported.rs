@@ -90,30 +90,41 @@ pub(super) fn is_sha1(algorithm: &[u8]) -> der::Result<bool> {
 impl Unsupported {
     /// It, of the certificate that the server shows.
     pub(super) fn of_server(self) -> TlsFailure {
-        TlsFailure::Unsupported { whose: "the server's certificate".to_owned(), what: self }
+        TlsFailure::Unsupported { issuer: None, what: self }
     }
 
     /// It, of a CA certificate that the server sends. Anybody could have named that.
     pub(super) fn of_sent(self) -> TlsFailure {
-        TlsFailure::Unsupported { whose: "a CA certificate that the server sends".to_owned(), what: self }
+        TlsFailure::Unsupported {
+            issuer: Some("a CA certificate that the server sends".to_owned()),
+            what: self,
+        }
     }
 
     /// It, of a CA certificate that is trusted.
     pub(super) fn of_issuer(self, issuer: &Issuer) -> TlsFailure {
-        TlsFailure::Unsupported { whose: issuer.to_string(), what: self }
+        TlsFailure::Unsupported { issuer: Some(issuer.to_string()), what: self }
     }
 
-    pub(in crate::vault) fn advice(self) -> &'static str {
+    /// What to do about it, with a server's own certificate or one above it.
+    pub(in crate::vault) fn advice(self, own: bool) -> &'static str {
         match self {
-            Self::Version(_) => {
-                "Make it anew as version 3: `openssl x509 -req` needs `-extfile` with a subjectAltName for that. A \
-                 server's own can be pinned by its key instead: `tls = { skip_verify = true, pin_sha256 = [\"…\"] }`."
+            Self::Version(_) if own => {
+                "Make it anew as version 3: `openssl x509 -req` needs `-extfile` with a subjectAltName for that. Or pin \
+                 its key: `tls = { skip_verify = true, pin_sha256 = [\"…\"] }`."
             }
-            Self::Key(_) => {
+            Self::Version(_) => "Make it anew as version 3, with basicConstraints CA:TRUE.",
+            Self::Key(_) if own => {
                 "Make it anew with a key on P-256 or of RSA with 2048 bits or more. A pin does not help: with such a key \
                  the server cannot prove here that it holds it."
             }
-            Self::Sha1 => "Have it signed anew with SHA-256, as OpenSSL and Vault's own PKI do today.",
+            Self::Key(_) => {
+                "Make it anew with a key on P-256 or of RSA with 2048 bits or more, and sign the server's certificate \
+                 with that."
+            }
+            Self::Sha1 => {
+                "Have it signed anew with SHA-256, which OpenSSL and Vault's own PKI use by themselves."
+            }
         }
     }
 }
