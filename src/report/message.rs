@@ -41,6 +41,10 @@ pub enum Message {
     Migrating,
     /// A node removed from its cluster.
     Removed,
+    /// A node seals itself after each unsealing.
+    SealsItself,
+    /// An operator's seal is undone.
+    SealUndone,
     /// Somebody else's shares are in the round.
     Stranger,
     /// A node is a member of another cluster.
@@ -69,7 +73,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -88,6 +92,8 @@ impl Message {
         Self::ForeignSeal,
         Self::Migrating,
         Self::Removed,
+        Self::SealsItself,
+        Self::SealUndone,
         Self::Stranger,
         Self::Outsider,
         Self::RoundDisturbed,
@@ -123,6 +129,8 @@ impl Message {
             Self::ForeignSeal => "553620b2a743bda4807e76c82fc529f7",
             Self::Migrating => "93137c90d22928648e790089dc93fbe8",
             Self::Removed => "d3c3e1ca88320f6d72e11700a5ac2ec7",
+            Self::SealsItself => "73cda8584293a7e4cb873d470d7ae829",
+            Self::SealUndone => "2ae63331ed4c1d534665067bbf77c2c0",
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
             Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
@@ -154,6 +162,7 @@ impl Message {
             State::ForeignSeal { .. } => Self::ForeignSeal,
             State::Migrating => Self::Migrating,
             State::Removed => Self::Removed,
+            State::SealsItself { .. } => Self::SealsItself,
         }
     }
 }

@@ -31,4 +31,6 @@ pub enum Event {
     },
     /// The server said `sealed: false` to a share of ours.
     Unsealed,
+    /// An operator sealed the server, and it is unsealed again.
+    SealUndone,
 }

@@ -10,6 +10,7 @@ mod machine;
 mod memberships;
 mod observation;
 mod pacing;
+mod relapses;
 mod round;
 mod state;
 

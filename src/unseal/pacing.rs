@@ -29,6 +29,11 @@ const CALM: Duration = Duration::from_secs(60);
 const ROUND_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Pause between two looks before shares are called wrong.
 const DOUBT_PAUSE: Duration = Duration::from_millis(20);
+/// How long a server has to stay unsealed for its unsealing to count. One that cannot read its leases or write to its storage
+/// seals itself 50 to 150 ms after each.
+pub(super) const LASTING_UNSEAL: Duration = Duration::from_secs(2);
+/// First pause after a server sealed itself; doubles to `slow_interval`.
+const RELAPSE_PAUSE_MIN: Duration = Duration::from_millis(500);
 /// First pause while a share source cannot be read; doubles to [`SOURCE_PAUSE_MAX`].
 const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest such pause.
@@ -216,6 +221,12 @@ impl Pacing {
     /// The server takes our shares: its trouble is over.
     pub(super) fn server_is_well(&mut self) {
         self.server_failures = 0;
+    }
+
+    /// Pause before a server is unsealed again that has sealed itself so many times.
+    pub(super) fn relapse(&mut self, times: u32) -> Duration {
+        let pause = doubled(RELAPSE_PAUSE_MIN, times.saturating_sub(1), self.pace.slow_interval);
+        self.jitter(pause)
     }
 
     /// Pause between two looks at a node that is joining its cluster.

@@ -14,7 +14,7 @@ impl Machine {
             return step;
         }
         if !status.sealed {
-            return self.done();
+            return self.done(now);
         }
         let Some(attempt) = self.attempt.as_mut() else {
             return self.at_once(Action::AskHealth);
@@ -47,7 +47,7 @@ impl Machine {
             Meaning::RoundFailed => self.round_failed(now, refusal),
             Meaning::Malformed => self.reject(now, refusal.to_string()),
             Meaning::NotInitialized => self.uninitialized(),
-            Meaning::AlreadyUnsealed => self.done(),
+            Meaning::AlreadyUnsealed => self.done(now),
             Meaning::Migrating => self.leave_alone(State::Migrating),
             Meaning::NoKeyring | Meaning::PermissionDenied | Meaning::Initialized | Meaning::Transient => {
                 self.trouble(now, refusal)
@@ -73,7 +73,10 @@ impl Machine {
     }
 
     /// The server says that it is unsealed.
-    fn done(&mut self) -> Step {
+    fn done(&mut self, now: Moment) -> Step {
+        if let Some(life) = self.life {
+            self.wishes.unsealed(now, life);
+        }
         // To a reset it says so, too, and to a share that came after somebody else's last one.
         if let Action::Submit { completes, .. } = self.last {
             let ours = self.attempt.as_ref().filter(|attempt| completes && attempt.is_ours_alone());

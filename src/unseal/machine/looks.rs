@@ -2,7 +2,8 @@
 
 use super::Machine;
 use crate::external::ExternalText;
-use crate::unseal::{Action, Delay, Hold, Moment, State, Step};
+use crate::unseal::hold::Seal;
+use crate::unseal::{Action, Delay, Event, Hold, Moment, State, Step};
 use crate::vault::{Health, Life, SealState, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
@@ -49,16 +50,19 @@ impl Machine {
             return self.uninitialized();
         }
         if !health.sealed {
-            if let Some(hold) = self.wishes.unsealed(life) {
+            if let Some(hold) = self.wishes.unsealed(now, life) {
                 return self.held(hold, true);
             }
-            return self.unsealed(State::Unsealed { role: health.role });
+            return self.unsealed(now, State::Unsealed { role: health.role });
         }
         self.unsealed_by_us = None;
-        if let Some(hold) = self.wishes.sealed(now, life) {
-            return self.held(hold, false);
+        match self.wishes.sealed(now, life) {
+            Seal::Held(hold) => return self.held(hold, false),
+            Seal::Undone => self.events.push(Event::SealUndone),
+            Seal::ByItself => self.relapsed(now),
+            Seal::Found => {}
         }
-        if let Some(step) = self.leave_outsider_alone() {
+        if let Some(step) = self.leave_outsider_alone().or_else(|| self.pause_after_relapse(now)) {
             return step;
         }
         if let Some(step) = self.still_patient(now).or_else(|| self.still_rejected(now)) {
@@ -117,7 +121,27 @@ impl Machine {
         self.after(self.pacing.pace.poll_interval, Action::AskHealth)
     }
 
-    fn unsealed(&mut self, state: State) -> Step {
+    /// The server sealed itself: the next unsealing waits, ever longer.
+    fn relapsed(&mut self, now: Moment) {
+        self.abandon();
+        if let Some(relapses) = self.wishes.relapses() {
+            let pause = self.pacing.relapse(relapses.times());
+            relapses.pause_until(now.saturating_add(pause));
+        }
+    }
+
+    /// The pause before the next unsealing of a server that seals itself. It is looked at meanwhile: it may restart, or be
+    /// unsealed by others.
+    fn pause_after_relapse(&mut self, now: Moment) -> Option<Step> {
+        let pause = self.wishes.relapses()?.pause(now);
+        if pause.is_zero() {
+            return None;
+        }
+        self.state = Some(State::Sealed { delay: None });
+        Some(self.after(pause.min(self.pacing.pace.poll_interval), Action::AskHealth))
+    }
+
+    fn unsealed(&mut self, now: Moment, state: State) -> Step {
         self.forget();
         self.newcomer = false;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {
@@ -125,6 +149,7 @@ impl Machine {
         }
         self.state = Some(state);
         let pause = self.pacing.settle();
+        let pause = self.wishes.lasts_in(now).map_or(pause, |lasts| pause.min(lasts));
         self.after(pause, Action::AskHealth)
     }
 

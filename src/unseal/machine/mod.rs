@@ -79,9 +79,11 @@ impl Machine {
         self.at_once(Action::AskHealth)
     }
 
-    /// The node's state; `None` before the first answer.
+    /// The node's state; `None` before the first answer. While a server seals itself, how far the next unsealing has come
+    /// is no news.
     pub fn state(&self) -> Option<&State> {
-        self.state.as_ref()
+        let state = self.state.as_ref()?;
+        Some(self.wishes.seals_itself().filter(|_| state.is_passing()).unwrap_or(state))
     }
 
     /// What happened since this was last called.
@@ -193,6 +195,7 @@ impl Machine {
     fn afresh(&mut self) -> Step {
         // Patience stays: a join that is under way is not helped by more shares.
         self.pacing.forget();
+        self.wishes.forgive();
         self.rejection = None;
         self.fruitless = 0;
         self.abandon();
