@@ -223,8 +223,11 @@ impl Pacing {
         self.server_failures = 0;
     }
 
-    /// Pause before a server is unsealed again that has sealed itself so many times.
+    /// Pause before a server is unsealed again that has sealed itself so many times. It takes the place of the pause between
+    /// rounds, so that a restart of the server ends both.
     pub(super) fn relapse(&mut self, times: u32) -> Duration {
+        self.rounds = 0;
+        self.next_round = Moment::ZERO;
         let pause = doubled(RELAPSE_PAUSE_MIN, times.saturating_sub(1), self.pace.slow_interval);
         self.jitter(pause)
     }

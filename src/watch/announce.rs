@@ -86,9 +86,7 @@ impl Announcer {
             _ => {}
         }
         let advice = match state {
-            State::SealsItself { .. } => {
-                Some(format!("{SEALS_ITSELF} {}", keep_sealed(&self.key.address)))
-            }
+            State::SealsItself { .. } => Some(format!("{SEALS_ITSELF} {}", keep_sealed(&self.key.address))),
             state => advice(state),
         };
         if let Some(advice) = advice {

@@ -47,6 +47,10 @@ pub(crate) struct Model {
     parts: Vec<usize>,
     rounds: u64,
     lives: u64,
+    /// It seals itself so long after each unsealing, its process and connections living on.
+    pub(crate) seals_after: Option<Duration>,
+    /// When it will.
+    seals_at: Option<Duration>,
 }
 
 impl Model {
@@ -69,6 +73,8 @@ impl Model {
             parts: Vec::new(),
             rounds: 0,
             lives: 0,
+            seals_after: None,
+            seals_at: None,
         }
     }
 
@@ -89,7 +95,12 @@ impl Model {
     pub(crate) fn tick(&mut self, now: Duration) {
         if let Some((_, join)) = self.joining.filter(|(until, _)| now >= *until) {
             self.joining = None;
-            self.sealed = join.fails;
+            if !join.fails {
+                self.unseal(now);
+            }
+        }
+        if self.seals_at.is_some_and(|at| now >= at) {
+            self.seal();
         }
     }
 
@@ -111,7 +122,18 @@ impl Model {
         Life::of(self.lives)
     }
 
+    fn unseal(&mut self, now: Duration) {
+        self.sealed = false;
+        self.seals_at = self.seals_after.map(|after| now + after);
+    }
+
+    /// It no longer seals itself.
+    pub(crate) fn recover(&mut self) {
+        (self.seals_after, self.seals_at) = (None, None);
+    }
+
     pub(crate) fn seal(&mut self) {
+        self.seals_at = None;
         self.sealed = true;
         self.joining = None;
         self.parts.clear();
@@ -179,7 +201,7 @@ impl Model {
             }
             match self.join.take() {
                 Some(join) => self.joining = Some((now + join.takes, join)),
-                None => self.sealed = false,
+                None => self.unseal(now),
             }
         }
         UnsealAnswer::Status(self.seal_status().state)

@@ -7,6 +7,7 @@ mod misfits;
 mod outsiders;
 mod peers;
 mod rounds;
+mod seals_itself;
 
 use crate::fault::Fault;
 use crate::model::{Model, refused};
