@@ -69,7 +69,7 @@ impl Proxied {
 fn a_proxy_hides_restarts_so_that_a_hold_stays() {
     // Polls are 100 ms apart.
     let Some(mut proxied) = Proxied::of("2s", "tcp", "") else { return };
-    proxied.server.seal(&proxied.init.root_token);
+    proxied.server.seal_later(&proxied.init.root_token);
     proxied.daemon.wait_for_line(HELD);
     assert!(is_sealed(&proxied.server.health()));
     // But the proxy accepts whatever its server does: a restart is not seen, and the hold stays.

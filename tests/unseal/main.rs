@@ -22,6 +22,7 @@ mod raft;
 mod reload;
 mod restarts;
 mod rounds;
+mod seals_itself;
 mod shares;
 mod sockets;
 #[path = "../support/mod.rs"]

@@ -34,6 +34,8 @@ pub struct Builder {
     log_level: Option<&'static str>,
     /// It listens on a Unix socket as well.
     socket: bool,
+    /// Whoever has the root token can read and write its storage through `sys/raw`.
+    raw: bool,
 }
 
 #[derive(Clone)]
@@ -72,6 +74,7 @@ impl Builder {
             members: Vec::new(),
             log_level: None,
             socket: false,
+            raw: false,
         }
     }
 
@@ -152,6 +155,11 @@ impl Builder {
     /// Listens on [`Server::socket`] as well.
     pub fn socket(self) -> Self {
         Self { socket: true, ..self }
+    }
+
+    /// Lets its storage be damaged, with [`Server::damage_lease`].
+    pub fn raw_storage(self) -> Self {
+        Self { raw: true, ..self }
     }
 
     /// Starts it, and waits until it answers.
@@ -247,6 +255,7 @@ impl Builder {
             String::new()
         };
         let log_level = self.log_level.map_or(String::new(), |level| format!("log_level = \"{level}\"\n"));
+        let raw = if self.raw { "raw_storage_endpoint = true\n" } else { "" };
         // performance_multiplier 1: elections take a second instead of five.
         format!(
             r#"ui = false
@@ -262,7 +271,7 @@ listener "tcp" {{
   cluster_address = "{cluster}"
   {listener}
 }}
-{socket}{seal}{log_level}"#
+{socket}{seal}{log_level}{raw}"#
         )
     }
 }
