@@ -312,7 +312,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Word(&["unseal", "hold"]),
         default: Some("\"unseal\""),
         documentation: "What to do when an operator seals a server on purpose, that is, when it is sealed over the \
-                        same connection that showed it unsealed. `unseal`: unseal it again. `hold`: leave it \
+                        same connection that showed it unsealed for 2 seconds or more. `unseal`: unseal it again. `hold`: leave it \
                         sealed until it is seen to restart, is unsealed by hand, `vault-unseal resume` is called, \
                         or this is `unseal` again.",
         example: "\"hold\"",
