@@ -45,6 +45,12 @@ pub enum Message {
     SealsItself,
     /// An operator's seal is undone.
     SealUndone,
+    /// A node keeps answering with errors of its own.
+    KeepsFailing,
+    /// Several servers answer where there should be one.
+    SeveralServers,
+    /// No node of a cluster has been active for long.
+    NoActiveNode,
     /// Somebody else's shares are in the round.
     Stranger,
     /// A node is a member of another cluster.
@@ -73,7 +79,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -94,6 +100,9 @@ impl Message {
         Self::Removed,
         Self::SealsItself,
         Self::SealUndone,
+        Self::KeepsFailing,
+        Self::SeveralServers,
+        Self::NoActiveNode,
         Self::Stranger,
         Self::Outsider,
         Self::RoundDisturbed,
@@ -131,6 +140,9 @@ impl Message {
             Self::Removed => "d3c3e1ca88320f6d72e11700a5ac2ec7",
             Self::SealsItself => "73cda8584293a7e4cb873d470d7ae829",
             Self::SealUndone => "2ae63331ed4c1d534665067bbf77c2c0",
+            Self::KeepsFailing => "6d3e117fda185f15ac3328ae55dda3ab",
+            Self::SeveralServers => "da97a2f304653f30798b1eb7c008e6ab",
+            Self::NoActiveNode => "b4561612ee6f10b7bdf40b5855e05eeb",
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
             Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",

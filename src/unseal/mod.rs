@@ -12,7 +12,9 @@ mod observation;
 mod pacing;
 mod relapses;
 mod round;
+mod round_names;
 mod state;
+mod streak;
 
 pub use event::Event;
 pub use hold::Hold;

@@ -34,6 +34,12 @@ const DOUBT_PAUSE: Duration = Duration::from_millis(20);
 pub(super) const LASTING_UNSEAL: Duration = Duration::from_secs(2);
 /// First pause after a server sealed itself; doubles to `slow_interval`.
 const RELAPSE_PAUSE_MIN: Duration = Duration::from_millis(500);
+/// A server may answer with its own errors so often before that is told.
+pub(super) const FAILURES_TOLD: u32 = 3;
+/// Times `slow_interval`: how long it may do so before it is an error (5 minutes).
+const FAILURES_SEVERE: u32 = 10;
+/// Times `slow_interval`: how long an unsealed server may see no active node before that is told (1 minute).
+const NO_ACTIVE_TOLD: u32 = 2;
 /// First pause while a share source cannot be read; doubles to [`SOURCE_PAUSE_MAX`].
 const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest such pause.
@@ -141,6 +147,16 @@ impl Pacing {
         self.source_failures = 0;
         self.server_failures = 0;
         self.answered();
+    }
+
+    /// How long a server may answer with its own errors before that is severe.
+    pub(super) fn severe(&self) -> Duration {
+        self.pace.slow_interval.saturating_mul(FAILURES_SEVERE)
+    }
+
+    /// How long an unsealed server may see no active node before that is told.
+    pub(super) fn without_active(&self) -> Duration {
+        self.pace.slow_interval.saturating_mul(NO_ACTIVE_TOLD)
     }
 
     /// Pause before an unreachable node is asked again.

@@ -8,12 +8,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONNECTION, HeaderValue, LOCATION};
+use hyper::header::{CONNECTION, DATE, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -29,13 +30,15 @@ pub(super) struct Answer {
     pub(super) last: bool,
     /// Finds it in the server's log.
     pub(super) hint: LogHint,
+    /// How long to wait before the next request, as it asks.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Answer {
     /// One that is still to come, with room for so many bytes.
     pub(super) fn with_capacity(room: usize) -> Self {
         let body = Zeroizing::new(Vec::with_capacity(room));
-        Self { status: 0, body, last: false, hint: LogHint::default() }
+        Self { status: 0, body, last: false, hint: LogHint::default(), retry_after: None }
     }
 
     /// Appends to the body; errors when it gets longer than [`BODY_LIMIT`].
@@ -156,6 +159,7 @@ impl Connection {
             return Err(Unreachable::Redirect { status: status.as_u16(), to: origin(&response) }.into());
         }
         answer.last = says_goodbye(&response);
+        answer.retry_after = retry_after(&response);
         while let Some(frame) = response.frame().await {
             // Not trailers.
             let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
@@ -179,6 +183,20 @@ fn says_goodbye(response: &Response<Incoming>) -> bool {
         options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case(word))
     };
     says("close") || response.version() < Version::HTTP_11 && !says("keep-alive")
+}
+
+/// What Retry-After asks for (RFC 9110, section 10.2.3): seconds, or a date, which the answer's own Date turns into a
+/// duration: of two clocks only the server's is used.
+fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
+    let text = |name| response.headers().get(name)?.to_str().ok();
+    let asked = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = httpdate::parse_http_date(asked).ok()?;
+    let now =
+        text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    then.duration_since(now).ok()
 }
 
 /// Scheme and host of where an answer sends us; `None` when it names no other server.

@@ -2,6 +2,7 @@
 
 use super::NodeKey;
 use crate::report::error::in_one_line;
+use crate::report::lasting;
 use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, keep_sealed, phrase};
 use crate::shares::ShareSet;
@@ -129,10 +130,13 @@ impl Announcer {
                 }
             }
             Event::Unsealed => {}
-            Event::SealUndone => {
-                let keep = keep_sealed(node);
-                let text = format!("{node}: an operator sealed it; it is unsealed again. {keep}");
-                self.log(Level::WARN, Message::SealUndone, None, &text);
+            Event::SealUndone
+            | Event::KeepsFailing { .. }
+            | Event::SeveralServers
+            | Event::NoActiveNode { .. } => {
+                if let Some((level, message, text)) = lasting::told(node, event) {
+                    self.log(level, message, None, &text);
+                }
             }
         }
     }

@@ -25,6 +25,8 @@ pub(crate) struct Join {
 #[expect(clippy::struct_excessive_bools, reason = "a server's independent conditions")]
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
+    /// Tells its rounds from those of others.
+    pub(crate) server: usize,
     pub(crate) threshold: usize,
     pub(crate) total: usize,
     /// Counts rekeys and initialisations: each makes other shares right.
@@ -56,6 +58,7 @@ pub(crate) struct Model {
 impl Model {
     pub(crate) fn new(threshold: usize, total: usize) -> Self {
         Self {
+            server: 0,
             threshold,
             total,
             generation: 0,
@@ -161,7 +164,11 @@ impl Model {
             threshold: if self.initialized { self.threshold } else { 0 },
             total: if self.initialized { self.total } else { 0 },
             progress: self.parts.len(),
-            nonce: if named { Nonce::of(&format!("round-{}", self.rounds)) } else { Nonce::default() },
+            nonce: if named {
+                Nonce::of(&format!("round-{}-{}", self.server, self.rounds))
+            } else {
+                Nonce::default()
+            },
             recovery_seal: self.seal_type != "shamir",
             migration: self.migration,
             removed: self.removed,

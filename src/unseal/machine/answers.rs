@@ -10,6 +10,8 @@ impl Machine {
     pub(super) fn accepted(&mut self, now: Moment, status: &SealState) -> Step {
         self.pacing.answered();
         self.pacing.server_is_well();
+        self.share_failures.over();
+        self.note_round(status.nonce);
         if let Some(step) = self.hands_off(status, None) {
             return step;
         }
@@ -31,7 +33,9 @@ impl Machine {
             }
             if attempt.round.accepted(share, status) {
                 attempt.disturb();
-                self.events.push(Event::RoundLost);
+                if !self.several {
+                    self.events.push(Event::RoundLost);
+                }
             }
         } else {
             attempt.begin(Round::found(status));
@@ -57,6 +61,7 @@ impl Machine {
 
     /// An error that says nothing of our shares and that only time can mend.
     fn trouble(&mut self, now: Moment, refusal: Refusal) -> Step {
+        self.note_failed_share(now, &refusal);
         // What a proxy says is no word of the server's.
         let proxy = (!refusal.from_server).then(|| refusal.unreachable());
         if let Some(step) = proxy.as_ref().and_then(|cause| self.silence(now, cause)) {

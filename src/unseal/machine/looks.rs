@@ -16,16 +16,19 @@ impl Machine {
         self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
             self.wishes.restarts();
+            self.share_failures.over();
         }
+        self.note_failed_look(now, &cause);
         if let Some(step) = self.silence(now, &cause) {
             return step;
         }
         self.doubt_lost_answer(now, &cause);
         self.abandon();
         self.rejected_server_left();
+        let later = cause.retry_after().unwrap_or_default().min(self.pacing.pace.slow_interval);
         let refused_since = self.pacing.refused(now, &cause);
         self.state = Some(State::Unreachable { cause });
-        let pause = self.pacing.unreachable(now);
+        let pause = self.pacing.unreachable(now).max(later);
         Step { refused_since, ..self.after(pause, Action::AskHealth) }
     }
 
@@ -33,6 +36,8 @@ impl Machine {
     pub(super) fn left(&mut self, now: Moment) -> Step {
         let planned = self.due.saturating_sub(now);
         let pause = match self.last {
+            // Whoever asks to be left alone for a while closes his connection, too.
+            _ if self.asked_to_wait() => planned,
             Action::AskHealth | Action::ReadSealStatus => planned.min(self.pacing.left(now)),
             // Its pause bounds the rate of rounds.
             _ => planned,
@@ -40,8 +45,13 @@ impl Machine {
         self.after(pause, self.last)
     }
 
+    fn asked_to_wait(&self) -> bool {
+        matches!(&self.state, Some(State::Unreachable { cause }) if cause.retry_after().is_some())
+    }
+
     pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
+        self.look_failures.over();
         self.meet(life);
         if health.removed {
             return self.leave_alone(State::Removed);
@@ -53,7 +63,12 @@ impl Machine {
             if let Some(hold) = self.wishes.unsealed(now, life) {
                 return self.held(hold, true);
             }
+            self.note_role(now, health.role);
             return self.unsealed(now, State::Unsealed { role: health.role });
+        }
+        self.without_active.over();
+        if self.several {
+            self.wishes.lost();
         }
         self.unsealed_by_us = None;
         match self.wishes.sealed(now, life) {
@@ -85,6 +100,8 @@ impl Machine {
 
     pub(super) fn seal_status(&mut self, now: Moment, status: &SealStatus) -> Step {
         self.pacing.answered();
+        self.note_round(status.nonce);
+        self.note_agreement(status.sealed);
         if let Some(step) = self.hands_off(status, Some(&status.seal_type)) {
             return step;
         }
@@ -143,6 +160,7 @@ impl Machine {
 
     fn unsealed(&mut self, now: Moment, state: State) -> Step {
         self.forget();
+        self.share_failures.over();
         self.newcomer = false;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {
             self.pacing.begin_to_settle();

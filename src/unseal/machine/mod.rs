@@ -1,6 +1,7 @@
 //! The state machine of one node: what it knows, and the door through which it learns more.
 
 mod answers;
+mod endurance;
 mod joining;
 mod looks;
 mod peers;
@@ -10,6 +11,8 @@ mod verdict;
 use super::attempt::Attempt;
 use super::hold::Wishes;
 use super::pacing::Pacing;
+use super::round_names::RoundNames;
+use super::streak::Streak;
 use super::{Action, Event, Hold, Moment, Observation, State, Step};
 use crate::config::{OnOperatorSeal, Pace};
 use crate::vault::{Life, SealState, UnsealAnswer};
@@ -48,6 +51,13 @@ pub struct Machine {
     unsealed_by_us: Option<Life>,
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
+    share_failures: Streak,
+    look_failures: Streak,
+    without_active: Streak,
+    round_names: RoundNames,
+    contradictions: u32,
+    /// More than one server answers.
+    several: bool,
 }
 
 impl Machine {
@@ -71,6 +81,12 @@ impl Machine {
             full_custody: true,
             unsealed_by_us: None,
             outsider: None,
+            share_failures: Streak::default(),
+            look_failures: Streak::default(),
+            without_active: Streak::default(),
+            round_names: RoundNames::default(),
+            contradictions: 0,
+            several: false,
         }
     }
 
@@ -196,6 +212,7 @@ impl Machine {
         // Patience stays: a join that is under way is not helped by more shares.
         self.pacing.forget();
         self.wishes.forgive();
+        self.several = false;
         self.rejection = None;
         self.fruitless = 0;
         self.abandon();

@@ -1,7 +1,9 @@
 //! Single scenarios, as an operator would tell them.
 
+mod balanced;
 mod endurance;
 mod joins;
+mod lasting;
 mod left_alone;
 mod misfits;
 mod outsiders;
