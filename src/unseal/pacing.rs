@@ -149,6 +149,13 @@ impl Pacing {
         self.answered();
     }
 
+    /// Least pause after a rate limit: a poll, or what it asks for up to `slow_interval`.
+    pub(super) fn rate_limited(&self, cause: &Unreachable) -> Duration {
+        let Unreachable::TooManyRequests { retry_after } = cause else { return Duration::ZERO };
+        let Pace { poll_interval, slow_interval, .. } = self.pace;
+        retry_after.unwrap_or_default().min(slow_interval).max(poll_interval)
+    }
+
     /// How long a server may answer with its own errors before that is severe.
     pub(super) fn severe(&self) -> Duration {
         self.pace.slow_interval.saturating_mul(FAILURES_SEVERE)

@@ -13,6 +13,7 @@ mod certificates;
 mod control;
 mod formats;
 mod holds;
+mod lasting;
 mod misfits;
 mod notify;
 mod outsiders;

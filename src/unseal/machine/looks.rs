@@ -25,7 +25,7 @@ impl Machine {
         self.doubt_lost_answer(now, &cause);
         self.abandon();
         self.rejected_server_left();
-        let later = cause.retry_after().unwrap_or_default().min(self.pacing.pace.slow_interval);
+        let later = self.pacing.rate_limited(&cause);
         let refused_since = self.pacing.refused(now, &cause);
         self.state = Some(State::Unreachable { cause });
         let pause = self.pacing.unreachable(now).max(later);
