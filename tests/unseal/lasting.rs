@@ -1,9 +1,5 @@
 //! Trouble of a server's that does not pass by itself: a rate limit, errors of its own, no active node.
 
-use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -114,68 +110,4 @@ fn cluster_that_lost_its_active_node_is_warned_of_by_daemon_and_check() {
     follower.start();
     follower.submit(init.keys_hex.first().unwrap());
     daemon.wait_for_line(": unsealed (");
-}
-
-#[test]
-fn server_whose_disk_is_full_is_warned_of() {
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("NOT TESTED: this needs root, for a file system that can be filled");
-        return;
-    }
-    let mut server = Builder::new().start();
-    let init = server.init(1, 1);
-    let disk = SmallDisk::under(&mut server);
-    let home = Home::new();
-    home.shares(&init.json);
-    home.configure(&[&server.url()], "");
-    let mut daemon = home.run();
-    daemon.wait_for_line(": unsealed (active)");
-    disk.fill();
-    // There is room left in its own files.
-    let token = [("X-Vault-Token", init.root_token.as_str())];
-    let large = json!({"value": "x".repeat(500_000)}).to_string();
-    let writes = |_| {
-        let answer = server.client().request("PUT", "/v1/cubbyhole/large", &token, large.as_bytes());
-        answer.is_ok_and(|answer| answer.status < 300)
-    };
-    assert!(!(0..100).all(writes), "the disk is not full");
-    daemon.wait_for_line(": unsealed (standby, no active node)");
-    let line = daemon.wait_for_line(": unsealed, but there has been no active node for ").text;
-    assert!(line.contains("WARN ") && line.contains("Look at the free space of its disk (`df`)"), "{line}");
-    disk.empty();
-    daemon.wait_for_line(": unsealed (active)");
-    server.stop();
-}
-
-/// A file system for the data of a server that is soon full.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// Moves the server onto one.
-    fn under(server: &mut Server) -> Self {
-        server.stop();
-        let data = server.directory().join("data");
-        let script = "mv \"$1\" \"$1.old\" && mkdir \"$1\" && mount -t tmpfs -o size=40m,mode=0700 tmpfs \"$1\" && \
-                      cp -a \"$1.old/.\" \"$1\"";
-        let status = Command::new("sh").args(["-c", script, "sh"]).arg(&data).status().unwrap();
-        assert!(status.success(), "{status}");
-        let disk = Self(data);
-        server.start();
-        disk
-    }
-
-    fn fill(&self) {
-        let mut file = fs::File::create(self.0.join("filler")).unwrap();
-        while file.write_all(&[0; 4096]).is_ok() {}
-    }
-
-    fn empty(&self) {
-        fs::remove_file(self.0.join("filler")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
 }

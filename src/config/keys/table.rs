@@ -47,7 +47,8 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Duration(Duration::from_secs(1), DAY),
         default: Some("\"30s\""),
         documentation: "Time between two looks at a node that needs a person: it rejected the shares, it unseals \
-                        by other means, or its seal is being migrated. From 1s to 1day.",
+                        by other means, its seal is being migrated, or it keeps sealing itself. The longest pause that a \
+                        rate limit is granted, too. From 1s to 1day.",
         example: "\"5m\"",
         variable: Some("VAULT_UNSEAL_SLOW_INTERVAL"),
     },

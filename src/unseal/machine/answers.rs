@@ -33,6 +33,8 @@ impl Machine {
             }
             if attempt.round.accepted(share, status) {
                 attempt.disturb();
+                let nameless = attempt.round.is_nameless();
+                self.note_loss(nameless);
                 if !self.several {
                     self.events.push(Event::RoundLost);
                 }

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// So often in a row health may say sealed and the seal status unsealed before several servers are the likelier cause.
 const CONTRADICTIONS: u32 = 3;
 
+/// So many of our shares may find the ones before them gone until the server is unsealed.
+const LOSSES: u32 = 3;
+
 impl Machine {
     /// A share was answered with an error that says nothing of it.
     pub(super) fn note_failed_share(&mut self, now: Moment, refusal: &Refusal) {
@@ -69,6 +72,15 @@ impl Machine {
         }
         self.contradictions = self.contradictions.saturating_add(1);
         if self.contradictions == CONTRADICTIONS {
+            self.several_servers();
+        }
+    }
+
+    /// A share was accepted, and earlier ones of ours were gone. Where rounds have no names, progress that begins anew
+    /// again and again tells of several servers.
+    pub(super) fn note_loss(&mut self, nameless: bool) {
+        self.losses = self.losses.saturating_add(u32::from(nameless));
+        if nameless && self.losses == LOSSES {
             self.several_servers();
         }
     }

@@ -161,6 +161,7 @@ impl Machine {
     fn unsealed(&mut self, now: Moment, state: State) -> Step {
         self.forget();
         self.share_failures.over();
+        self.losses = 0;
         self.newcomer = false;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {
             self.pacing.begin_to_settle();

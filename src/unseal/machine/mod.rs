@@ -56,6 +56,7 @@ pub struct Machine {
     without_active: Streak,
     round_names: RoundNames,
     contradictions: u32,
+    losses: u32,
     /// More than one server answers.
     several: bool,
 }
@@ -86,6 +87,7 @@ impl Machine {
             without_active: Streak::default(),
             round_names: RoundNames::default(),
             contradictions: 0,
+            losses: 0,
             several: false,
         }
     }
