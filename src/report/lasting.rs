@@ -75,6 +75,7 @@ fn span(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     #[test]
     fn lasting_trouble_is_told_in_our_words() {
@@ -98,7 +99,7 @@ mod tests {
         let mut lines = String::new();
         for event in &events {
             let (level, _, text) = told(&node, event).unwrap();
-            lines += &format!("{level} {text}\n");
+            writeln!(lines, "{level} {text}").unwrap();
         }
         assert_eq!(lines, include_str!("lasting.txt"));
     }

@@ -15,6 +15,7 @@ use crate::support::ports::Port;
 pub const API_PORT: u16 = 8200;
 
 /// A server to be: plain HTTP on 127.0.0.1, sealed by Shamir shares and alone, unless told otherwise.
+#[allow(clippy::struct_excessive_bools, reason = "settings that have nothing to do with each other")]
 #[derive(Clone)]
 pub struct Builder {
     pub(super) ip: IpAddr,
