@@ -85,4 +85,5 @@ fn servers_that_are_sealed_and_unsealed_in_turn_are_no_operators_doing() {
     balanced.servers[1].sealed = false;
     balanced.run(Duration::from_secs(120));
     assert_eq!(balanced.told(), 1, "{:?}", balanced.events);
+    assert!(!balanced.words.contains(&"held"), "{:?}", balanced.words);
 }
