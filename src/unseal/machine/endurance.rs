@@ -2,7 +2,7 @@
 //! several servers behind one address.
 
 use super::Machine;
-use crate::unseal::{Event, Moment, pacing};
+use crate::unseal::{Action, Event, Moment, pacing};
 use crate::vault::{Meaning, Nonce, Refusal, Role, Unreachable};
 use std::time::Duration;
 
@@ -21,22 +21,33 @@ impl Machine {
         }
     }
 
-    /// A question was not answered with what was asked for. That it is so is a state and said; how long, here.
-    pub(super) fn note_failed_look(&mut self, now: Moment, cause: &Unreachable) {
+    /// A question was not answered with what was asked for. That it is so is a state and said; how long, here. Returns how
+    /// long to wait at least: health may be well between two errors of the seal status.
+    pub(super) fn note_failed_look(&mut self, now: Moment, cause: &Unreachable) -> Duration {
+        let of_status = self.last == Action::ReadSealStatus;
+        let failures = if of_status { &mut self.status_failures } else { &mut self.health_failures };
         match cause {
             Unreachable::ServerError { status, .. } | Unreachable::NotVault { status, .. }
                 if *status >= 500 =>
             {
-                let lasted = self.look_failures.again(now);
+                let lasted = failures.again(now);
                 self.tell_failures(*status, false, lasted);
+                if of_status { self.pacing.server() } else { Duration::ZERO }
             }
-            _ => self.look_failures.over(),
+            _ => {
+                failures.over();
+                Duration::ZERO
+            }
         }
     }
 
     fn tell_failures(&mut self, status: u16, to_shares: bool, lasted: Duration) {
         let limit = self.pacing.severe();
-        let failures = if to_shares { &mut self.share_failures } else { &mut self.look_failures };
+        let failures = match (to_shares, self.last) {
+            (true, _) => &mut self.share_failures,
+            (false, Action::ReadSealStatus) => &mut self.status_failures,
+            (false, _) => &mut self.health_failures,
+        };
         let times = failures.times();
         let severe = failures.tells(lasted, limit);
         let told = to_shares && times == pacing::FAILURES_TOLD;

@@ -18,7 +18,7 @@ impl Machine {
             self.wishes.restarts();
             self.share_failures.over();
         }
-        self.note_failed_look(now, &cause);
+        let server = self.note_failed_look(now, &cause);
         if let Some(step) = self.silence(now, &cause) {
             return step;
         }
@@ -28,7 +28,7 @@ impl Machine {
         let later = self.pacing.rate_limited(&cause);
         let refused_since = self.pacing.refused(now, &cause);
         self.state = Some(State::Unreachable { cause });
-        let pause = self.pacing.unreachable(now).max(later);
+        let pause = self.pacing.unreachable(now).max(later).max(server);
         Step { refused_since, ..self.after(pause, Action::AskHealth) }
     }
 
@@ -51,7 +51,7 @@ impl Machine {
 
     pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
-        self.look_failures.over();
+        self.health_failures.over();
         self.meet(life);
         if health.removed {
             return self.leave_alone(State::Removed);
@@ -92,7 +92,8 @@ impl Machine {
                     | State::Unsealing { .. }
                     | State::Held { .. }
             )
-        ) {
+        ) && self.status_failures.times() == 0
+        {
             self.state = Some(State::Sealed { delay: None });
         }
         self.at_once(Action::ReadSealStatus)
@@ -102,6 +103,7 @@ impl Machine {
         self.pacing.answered();
         self.note_round(status.nonce);
         self.note_agreement(status.sealed);
+        self.status_failures.over();
         if let Some(step) = self.hands_off(status, Some(&status.seal_type)) {
             return step;
         }
@@ -161,6 +163,7 @@ impl Machine {
     fn unsealed(&mut self, now: Moment, state: State) -> Step {
         self.forget();
         self.share_failures.over();
+        self.status_failures.over();
         self.losses = 0;
         self.newcomer = false;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {

@@ -105,6 +105,27 @@ fn health_that_stays_an_error_is_severe_after_five_minutes() {
 }
 
 #[test]
+fn seal_status_that_stays_an_error_is_told_and_asked_ever_more_rarely() {
+    let text = Said::Text(ExternalText::new("1 error occurred"));
+    let page = unreachable(Unreachable::ServerError { status: 500, text });
+    let health = Observation::Health(crate::model::Model::new(3, 3).health(), Life::of(1));
+    let mut machine = Machine::new(Pace::default(), 7);
+    let (mut step, mut now, mut asked, mut words) = (machine.start(), Moment::ZERO, 0, Vec::new());
+    while now < secs(600) {
+        now += step.wait;
+        asked += 1;
+        let seen = if step.action == Action::AskHealth { health.clone() } else { page.clone() };
+        step = machine.observe(now, seen);
+        words.push(machine.state().map(State::word));
+    }
+    assert!(asked < 120, "{asked}");
+    words.dedup();
+    assert_eq!(words, [Some("sealed"), Some("unreachable")], "no flapping");
+    let told = machine.take_events();
+    assert!(matches!(told[..], [Event::KeepsFailing { status: 500, severe: true, .. }]), "{told:?}");
+}
+
+#[test]
 fn rate_limit_is_obeyed_up_to_slow_interval() {
     for (asks, waits) in [(None, 1..2), (Some(7), 7..8), (Some(3600), 30..31)] {
         let mut machine = Machine::new(Pace::default(), 7);
