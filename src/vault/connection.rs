@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONNECTION, DATE, HeaderValue, LOCATION, RETRY_AFTER};
-use hyper::{Request, Response, Version};
+use hyper::{HeaderMap, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -159,7 +159,7 @@ impl Connection {
             return Err(Unreachable::Redirect { status: status.as_u16(), to: origin(&response) }.into());
         }
         answer.last = says_goodbye(&response);
-        answer.retry_after = retry_after(&response);
+        answer.retry_after = retry_after(response.headers());
         while let Some(frame) = response.frame().await {
             // Not trailers.
             let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
@@ -187,8 +187,8 @@ fn says_goodbye(response: &Response<Incoming>) -> bool {
 
 /// What Retry-After asks for (RFC 9110, section 10.2.3): seconds, or a date, which the answer's own Date turns into a
 /// duration: of two clocks only the server's is used.
-fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
-    let text = |name| response.headers().get(name)?.to_str().ok();
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
     let asked = text(RETRY_AFTER)?.trim();
     if let Ok(seconds) = asked.parse() {
         return Some(Duration::from_secs(seconds));
@@ -204,4 +204,25 @@ fn origin(response: &Response<Incoming>) -> Option<ExternalText> {
     let location = response.headers().get(LOCATION).map(HeaderValue::to_str)?.ok()?;
     let origin = Url::parse(location).ok()?.origin();
     origin.is_tuple().then(|| ExternalText::new(origin.ascii_serialization()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_own_clock() {
+        let asks = |retry_after: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(retry_after));
+            headers.insert(DATE, HeaderValue::from_static("Fri, 27 Nov 2015 15:48:09 GMT"));
+            super::retry_after(&headers).map(|pause| pause.as_secs())
+        };
+        assert_eq!(asks("9"), Some(9));
+        assert_eq!(asks("Fri, 27 Nov 2015 15:49:09 GMT"), Some(60));
+        assert_eq!(asks("Fri, 27 Nov 2015 15:00:00 GMT"), None, "it is over");
+        assert_eq!(asks("-1"), None);
+        assert_eq!(asks("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }
