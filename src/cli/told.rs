@@ -65,6 +65,7 @@ impl Told {
             (State::Sealed { .. } | State::Unsealing { .. }, kind @ "shares-unavailable") => {
                 Some(State::SharesUnavailable { kind, text: text?, advice })
             }
+            (_, "seals-itself") => Some(State::SealsItself { times: 0, text: text? }),
             (State::Sealed { .. }, "joining") => Some(State::Joining),
             (State::Sealed { .. }, "sealed") => Some(State::Sealed { delay: Some(Delay::Because(text?)) }),
             _ => None,

@@ -41,6 +41,16 @@ pub enum Message {
     Migrating,
     /// A node removed from its cluster.
     Removed,
+    /// A node seals itself after each unsealing.
+    SealsItself,
+    /// An operator's seal is undone.
+    SealUndone,
+    /// A node keeps answering with errors of its own.
+    KeepsFailing,
+    /// Several servers answer where there should be one.
+    SeveralServers,
+    /// No node of a cluster has been active for long.
+    NoActiveNode,
     /// Somebody else's shares are in the round.
     Stranger,
     /// A node is a member of another cluster.
@@ -69,7 +79,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 35] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -88,6 +98,11 @@ impl Message {
         Self::ForeignSeal,
         Self::Migrating,
         Self::Removed,
+        Self::SealsItself,
+        Self::SealUndone,
+        Self::KeepsFailing,
+        Self::SeveralServers,
+        Self::NoActiveNode,
         Self::Stranger,
         Self::Outsider,
         Self::RoundDisturbed,
@@ -123,6 +138,11 @@ impl Message {
             Self::ForeignSeal => "553620b2a743bda4807e76c82fc529f7",
             Self::Migrating => "93137c90d22928648e790089dc93fbe8",
             Self::Removed => "d3c3e1ca88320f6d72e11700a5ac2ec7",
+            Self::SealsItself => "73cda8584293a7e4cb873d470d7ae829",
+            Self::SealUndone => "2ae63331ed4c1d534665067bbf77c2c0",
+            Self::KeepsFailing => "6d3e117fda185f15ac3328ae55dda3ab",
+            Self::SeveralServers => "da97a2f304653f30798b1eb7c008e6ab",
+            Self::NoActiveNode => "b4561612ee6f10b7bdf40b5855e05eeb",
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
             Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
@@ -154,6 +174,7 @@ impl Message {
             State::ForeignSeal { .. } => Self::ForeignSeal,
             State::Migrating => Self::Migrating,
             State::Removed => Self::Removed,
+            State::SealsItself { .. } => Self::SealsItself,
         }
     }
 }

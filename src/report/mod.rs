@@ -2,6 +2,7 @@
 
 pub mod discovery;
 pub mod error;
+pub mod lasting;
 pub mod message;
 pub mod state;
 pub mod style;

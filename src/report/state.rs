@@ -2,6 +2,7 @@
 
 use crate::unseal::{Hold, State};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// One phrase for logs: the state's word, and in brackets what refines it or why.
 pub fn phrase(state: &State) -> String {
@@ -25,7 +26,9 @@ pub fn reason(state: &State) -> Option<String> {
     match state {
         State::Unreachable { cause } => Some(cause.to_string()),
         State::Sealed { delay } => delay.as_ref().map(ToString::to_string),
-        State::SharesRejected { text, .. } | State::SharesUnavailable { text, .. } => Some(text.clone()),
+        State::SharesRejected { text, .. }
+        | State::SharesUnavailable { text, .. }
+        | State::SealsItself { text, .. } => Some(text.clone()),
         State::Held { hold, unsealed } => Some(
             match (hold, unsealed) {
                 (Hold::Seal, _) => "an operator sealed it",
@@ -45,6 +48,11 @@ pub fn reason(state: &State) -> Option<String> {
     }
 }
 
+/// The command that keeps a node sealed.
+pub fn keep_sealed(node: impl Display) -> String {
+    format!("To keep it sealed: vault-unseal hold {node}")
+}
+
 /// The word and the progress, for the one line that systemd shows.
 fn short(state: &State) -> String {
     match state {
@@ -54,6 +62,10 @@ fn short(state: &State) -> String {
         _ => state.word().to_owned(),
     }
 }
+
+/// What to do about a server that seals itself.
+pub const SEALS_ITSELF: &str = "Look at its log for \"core: shutting down\": the line before it says why, a damaged lease or \
+                                a storage that fails.";
 
 /// What a person should do about a state, if anything.
 pub fn advice(state: &State) -> Option<String> {
@@ -84,6 +96,9 @@ pub fn advice(state: &State) -> Option<String> {
         State::Migrating => "Finish the seal migration by hand: `vault operator unseal -migrate`.",
         State::Removed => {
             "The node was removed from its cluster: wipe its data and let it join again, or retire it."
+        }
+        State::SealsItself { .. } => {
+            return Some(format!("{SEALS_ITSELF} {}", keep_sealed("NODE")));
         }
         State::WaitingForPeers { .. } => {
             "The missing shares come from the daemons on the other machines. If it stays so, see that those run and \

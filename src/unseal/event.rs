@@ -1,6 +1,7 @@
 //! What happened beside a change of state, worth telling a person.
 
 use crate::vault::Refusal;
+use std::time::Duration;
 
 /// An occurrence within the work on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,4 +32,26 @@ pub enum Event {
     },
     /// The server said `sealed: false` to a share of ours.
     Unsealed,
+    /// An operator sealed the server, and it is unsealed again.
+    SealUndone,
+    /// The server keeps answering with an error that lies with itself.
+    KeepsFailing {
+        /// The status code.
+        status: u16,
+        /// The answers are to shares, not to questions.
+        to_shares: bool,
+        /// How often in a row.
+        times: u32,
+        /// For how long.
+        lasted: Duration,
+        /// It has lasted for minutes.
+        severe: bool,
+    },
+    /// Several servers answer in turn where there should be one.
+    SeveralServers,
+    /// The server is unsealed, and has had no active node for so long.
+    NoActiveNode {
+        /// For how long.
+        lasted: Duration,
+    },
 }

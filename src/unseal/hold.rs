@@ -1,8 +1,11 @@
-//! Holds: nodes that are left alone though they could be unsealed.
+//! Seals of a server that did not restart: an operator's, which may be held, or the server's own.
 
-use super::Moment;
+use super::pacing::LASTING_UNSEAL;
+use super::relapses::Relapses;
+use super::{Moment, State};
 use crate::config::OnOperatorSeal;
 use crate::vault::Life;
+use std::time::Duration;
 
 /// Why a node is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,14 +26,38 @@ impl Hold {
     }
 }
 
-/// What is known of an operator's wishes for one node.
+/// How a server comes to be sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seal {
+    /// By a restart, or nobody saw it happen.
+    Found,
+    /// By an operator, and it is not held: it is undone.
+    Undone,
+    /// By itself, soon after it was unsealed.
+    ByItself,
+    /// It is held.
+    Held(Hold),
+}
+
+/// How a server was seen last, if it could be asked ever since.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    Sealed(Life),
+    Unsealed {
+        life: Life,
+        /// When it was unsealed, if that was seen and is not long ago.
+        since: Option<Moment>,
+    },
+}
+
+/// What is known of an operator's wishes for one node, and of the server's own seals.
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     policy: OnOperatorSeal,
     hold: Option<Hold>,
     until: Option<Moment>,
-    /// The life of the server in which it was last seen unsealed, if it could be asked ever since.
-    unsealed_in: Option<Life>,
+    seen: Option<Seen>,
+    relapses: Option<Relapses>,
 }
 
 impl Wishes {
@@ -62,12 +89,23 @@ impl Wishes {
     pub(super) fn set(&mut self, hold: Option<Hold>) {
         self.hold = hold;
         self.until = None;
-        self.unsealed_in = None;
+        self.seen = None;
+        self.relapses = None;
     }
 
-    /// The server was seen unsealed. Whoever unsealed one that an operator had sealed ended the hold.
-    pub(super) fn unsealed(&mut self, life: Life) -> Option<Hold> {
-        self.unsealed_in = Some(life);
+    /// The server was seen unsealed, or said so to a share. Whoever unsealed one that an operator had sealed ended the
+    /// hold.
+    pub(super) fn unsealed(&mut self, now: Moment, life: Life) -> Option<Hold> {
+        let since = match self.seen {
+            Some(Seen::Unsealed { life: same, since }) if same == life => since,
+            Some(Seen::Sealed(same)) if same == life => Some(now),
+            _ => None,
+        };
+        let since = since.filter(|since| now.saturating_sub(*since) < LASTING_UNSEAL);
+        if since.is_none() {
+            self.relapses = None;
+        }
+        self.seen = Some(Seen::Unsealed { life, since });
         if self.hold == Some(Hold::Seal) {
             self.hold = None;
             self.until = None;
@@ -75,26 +113,50 @@ impl Wishes {
         self.hold
     }
 
-    /// The server was seen sealed: the hold that it is under, or comes under.
+    /// How long until an unsealing has lasted, if the last one has not: the server has to be looked at then, because
+    /// whatever seals it later is an operator.
+    pub(super) fn lasts_in(&self, now: Moment) -> Option<Duration> {
+        let Some(Seen::Unsealed { since: Some(since), .. }) = self.seen else { return None };
+        Some(since.saturating_add(LASTING_UNSEAL).saturating_sub(now))
+    }
+
+    /// The server was seen sealed: who did it, and the hold that it is under, or comes under.
     ///
-    /// A server that is sealed in the very life in which it was unsealed did not restart: an operator sealed it. If
-    /// its connection ended in between, or it could not be asked, it most likely restarted, and a hold would be an
-    /// outage that nobody wanted. If the connection ended only because the server had said so, nothing speaks for
-    /// a restart, and the operator's side is taken.
-    pub(super) fn sealed(&mut self, now: Moment, life: Life) -> Option<Hold> {
-        let unsealed_in = self.unsealed_in.take();
+    /// A server that is sealed in the very life in which it was unsealed did not restart. If it was not yet seen to stay
+    /// unsealed for [`LASTING_UNSEAL`], it sealed itself, as servers do 50 to 150 ms after each unsealing when they
+    /// cannot read their leases or write to their storage; an operator who is that quick is not told from it, and a
+    /// hold would be an outage that nobody wanted. Later it was an operator. If its connection ended in between, or it
+    /// could not be asked, it most likely restarted. If the connection ended only because the server had said so,
+    /// nothing speaks for a restart.
+    pub(super) fn sealed(&mut self, now: Moment, life: Life) -> Seal {
+        let before = self.seen.replace(Seen::Sealed(life));
+        self.relapses.take_if(|relapses| relapses.life() != life);
         self.shorten(now);
         if self.until.is_some_and(|until| now >= until) {
-            self.set(None);
+            self.hold = None;
+            self.until = None;
         }
-        match (self.hold, self.policy) {
-            (None, OnOperatorSeal::Hold { at_most }) if unsealed_in == Some(life) => {
+        if let Some(hold) = self.hold {
+            return Seal::Held(hold);
+        }
+        let Some(Seen::Unsealed { life: unsealed_in, since }) = before else { return Seal::Found };
+        match (since, self.policy) {
+            _ if unsealed_in != life => Seal::Found,
+            (Some(since), _) => {
+                let after = now.saturating_sub(since);
+                match &mut self.relapses {
+                    Some(relapses) => relapses.another(now, after),
+                    None => self.relapses = Some(Relapses::first(life, since, after)),
+                }
+                Seal::ByItself
+            }
+            (None, OnOperatorSeal::Unseal) => Seal::Undone,
+            (None, OnOperatorSeal::Hold { at_most }) => {
                 self.hold = Some(Hold::Seal);
                 self.until = at_most.map(|most| now.saturating_add(most));
+                Seal::Held(Hold::Seal)
             }
-            _ => {}
         }
-        self.hold
     }
 
     /// No hold ends later from now than the policy has it: neither one from before the policy, nor one whose end was
@@ -109,7 +171,22 @@ impl Wishes {
 
     /// The server could not be asked.
     pub(super) fn lost(&mut self) {
-        self.unsealed_in = None;
+        self.seen = None;
+    }
+
+    /// Seals of its own that the server has not got over.
+    pub(super) fn relapses(&mut self) -> Option<&mut Relapses> {
+        self.relapses.as_mut()
+    }
+
+    /// What is shown of them.
+    pub(super) fn seals_itself(&self) -> Option<&State> {
+        self.relapses.as_ref().map(Relapses::state)
+    }
+
+    /// Somebody mended something: the next unsealing may last.
+    pub(super) fn forgive(&mut self) {
+        self.relapses = None;
     }
 
     /// Nothing listens at the server: it restarts. Less than that, as a network that is down, does not end a hold.

@@ -10,8 +10,11 @@ mod machine;
 mod memberships;
 mod observation;
 mod pacing;
+mod relapses;
 mod round;
+mod round_names;
 mod state;
+mod streak;
 
 pub use event::Event;
 pub use hold::Hold;

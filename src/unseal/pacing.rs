@@ -29,6 +29,17 @@ const CALM: Duration = Duration::from_secs(60);
 const ROUND_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Pause between two looks before shares are called wrong.
 const DOUBT_PAUSE: Duration = Duration::from_millis(20);
+/// How long a server has to stay unsealed for its unsealing to count. One that cannot read its leases or write to its storage
+/// seals itself 50 to 150 ms after each.
+pub(super) const LASTING_UNSEAL: Duration = Duration::from_secs(2);
+/// First pause after a server sealed itself; doubles to `slow_interval`.
+const RELAPSE_PAUSE_MIN: Duration = Duration::from_millis(500);
+/// A server may answer with its own errors so often before that is told.
+pub(super) const FAILURES_TOLD: u32 = 3;
+/// Times `slow_interval`: how long it may do so before it is an error (5 minutes).
+const FAILURES_SEVERE: u32 = 10;
+/// Times `slow_interval`: how long an unsealed server may see no active node before that is told (1 minute).
+const NO_ACTIVE_TOLD: u32 = 2;
 /// First pause while a share source cannot be read; doubles to [`SOURCE_PAUSE_MAX`].
 const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest such pause.
@@ -138,6 +149,23 @@ impl Pacing {
         self.answered();
     }
 
+    /// Least pause after a rate limit: a poll, or what it asks for up to `slow_interval`.
+    pub(super) fn rate_limited(&self, cause: &Unreachable) -> Duration {
+        let Unreachable::TooManyRequests { retry_after } = cause else { return Duration::ZERO };
+        let Pace { poll_interval, slow_interval, .. } = self.pace;
+        retry_after.unwrap_or_default().min(slow_interval).max(poll_interval)
+    }
+
+    /// How long a server may answer with its own errors before that is severe.
+    pub(super) fn severe(&self) -> Duration {
+        self.pace.slow_interval.saturating_mul(FAILURES_SEVERE)
+    }
+
+    /// How long an unsealed server may see no active node before that is told.
+    pub(super) fn without_active(&self) -> Duration {
+        self.pace.slow_interval.saturating_mul(NO_ACTIVE_TOLD)
+    }
+
     /// Pause before an unreachable node is asked again.
     ///
     /// An eighth of the outage so far, from `retry_min` to `retry_max` in its first minute and to
@@ -216,6 +244,15 @@ impl Pacing {
     /// The server takes our shares: its trouble is over.
     pub(super) fn server_is_well(&mut self) {
         self.server_failures = 0;
+    }
+
+    /// Pause before a server is unsealed again that has sealed itself so many times. It takes the place of the pause between
+    /// rounds, so that a restart of the server ends both.
+    pub(super) fn relapse(&mut self, times: u32) -> Duration {
+        self.rounds = 0;
+        self.next_round = Moment::ZERO;
+        let pause = doubled(RELAPSE_PAUSE_MIN, times.saturating_sub(1), self.pace.slow_interval);
+        self.jitter(pause)
     }
 
     /// Pause between two looks at a node that is joining its cluster.

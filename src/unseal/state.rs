@@ -76,6 +76,14 @@ pub enum State {
     Migrating,
     /// An operator removed it from its raft cluster.
     Removed,
+    /// It seals itself soon after each unsealing. Shown until it stays unsealed or restarts, between two unsealings and
+    /// during them.
+    SealsItself {
+        /// How often it did so.
+        times: u32,
+        /// How soon and how often, in words.
+        text: String,
+    },
 }
 
 /// What keeps us from submitting shares to a sealed server.
@@ -108,7 +116,7 @@ impl fmt::Display for Delay {
 
 impl State {
     /// Every word, in the order of the documentation.
-    pub const WORDS: [&'static str; 13] = [
+    pub const WORDS: [&'static str; 14] = [
         "unreachable",
         "uninitialized",
         "joining",
@@ -122,6 +130,7 @@ impl State {
         "foreign-seal",
         "migrating",
         "removed",
+        "seals-itself",
     ];
 
     /// The state's stable name: in JSON, journal fields, metrics and STATUS=.
@@ -140,12 +149,21 @@ impl State {
             Self::ForeignSeal { .. } => "foreign-seal",
             Self::Migrating => "migrating",
             Self::Removed => "removed",
+            Self::SealsItself { .. } => "seals-itself",
         }
     }
 
     /// True when clients are served, or forwarded to one that serves them.
     pub fn is_unsealed(&self) -> bool {
         matches!(self, Self::Unsealed { .. } | Self::Held { unsealed: true, .. })
+    }
+
+    /// It says only how far an unsealing has come, and nothing of what keeps the server sealed.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Sealed { delay: None } | Self::Unsealing { .. } | Self::Unsealed { .. } | Self::Joining
+        )
     }
 
     /// What a health answer alone shows; `None` for a sealed server, where only the seal status tells more.

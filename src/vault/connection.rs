@@ -8,12 +8,13 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{CONNECTION, HeaderValue, LOCATION};
-use hyper::{Request, Response, Version};
+use hyper::header::{CONNECTION, DATE, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::{HeaderMap, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -29,13 +30,15 @@ pub(super) struct Answer {
     pub(super) last: bool,
     /// Finds it in the server's log.
     pub(super) hint: LogHint,
+    /// How long to wait before the next request, as it asks.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Answer {
     /// One that is still to come, with room for so many bytes.
     pub(super) fn with_capacity(room: usize) -> Self {
         let body = Zeroizing::new(Vec::with_capacity(room));
-        Self { status: 0, body, last: false, hint: LogHint::default() }
+        Self { status: 0, body, last: false, hint: LogHint::default(), retry_after: None }
     }
 
     /// Appends to the body; errors when it gets longer than [`BODY_LIMIT`].
@@ -156,6 +159,7 @@ impl Connection {
             return Err(Unreachable::Redirect { status: status.as_u16(), to: origin(&response) }.into());
         }
         answer.last = says_goodbye(&response);
+        answer.retry_after = retry_after(response.headers());
         while let Some(frame) = response.frame().await {
             // Not trailers.
             let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
@@ -181,9 +185,44 @@ fn says_goodbye(response: &Response<Incoming>) -> bool {
     says("close") || response.version() < Version::HTTP_11 && !says("keep-alive")
 }
 
+/// What Retry-After asks for (RFC 9110, section 10.2.3): seconds, or a date, which the answer's own Date turns into a
+/// duration: of two clocks only the server's is used.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let asked = text(RETRY_AFTER)?.trim();
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let then = httpdate::parse_http_date(asked).ok()?;
+    let now =
+        text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now);
+    then.duration_since(now).ok()
+}
+
 /// Scheme and host of where an answer sends us; `None` when it names no other server.
 fn origin(response: &Response<Incoming>) -> Option<ExternalText> {
     let location = response.headers().get(LOCATION).map(HeaderValue::to_str)?.ok()?;
     let origin = Url::parse(location).ok()?.origin();
     origin.is_tuple().then(|| ExternalText::new(origin.ascii_serialization()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_own_clock() {
+        let asks = |retry_after: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(retry_after));
+            headers.insert(DATE, HeaderValue::from_static("Fri, 27 Nov 2015 15:48:09 GMT"));
+            super::retry_after(&headers).map(|pause| pause.as_secs())
+        };
+        assert_eq!(asks("9"), Some(9));
+        assert_eq!(asks("Fri, 27 Nov 2015 15:49:09 GMT"), Some(60));
+        assert_eq!(asks("Fri, 27 Nov 2015 15:00:00 GMT"), None, "it is over");
+        assert_eq!(asks("-1"), None);
+        assert_eq!(asks("soon"), None);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

@@ -128,6 +128,9 @@ fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// What an answer tells that is neither health nor seal status, to a question that carried no secret.
 fn not_an_answer(answer: &Answer) -> Unreachable {
     let status = answer.status;
+    if status == 429 {
+        return Unreachable::TooManyRequests { retry_after: answer.retry_after };
+    }
     if let Some(errors) = Errors::parse(&answer.body) {
         return Unreachable::ServerError { status, text: Said::Text(ExternalText::new(errors.text())) };
     }

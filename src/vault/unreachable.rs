@@ -46,6 +46,12 @@ pub enum Unreachable {
         /// What it said.
         text: Said,
     },
+    /// A rate limit, of the server's or of a proxy's.
+    #[error("HTTP 429: too many requests{}", in_a_while(*.retry_after))]
+    TooManyRequests {
+        /// How long to wait, as its Retry-After says.
+        retry_after: Option<Duration>,
+    },
     /// The server itself reports an error instead of its health.
     #[error("HTTP {status}: {text}")]
     ServerError {
@@ -177,6 +183,11 @@ fn excerpt(text: &Said) -> String {
     }
 }
 
+fn in_a_while(retry_after: Option<Duration>) -> String {
+    let words = |pause| format!("; it asks for a pause of {}", humantime::format_duration(pause));
+    retry_after.map(words).unwrap_or_default()
+}
+
 fn towards(to: Option<&ExternalText>) -> String {
     to.map(|to| format!(" to {to}")).unwrap_or_default()
 }
@@ -186,6 +197,14 @@ fn of_names(names: Option<&ExternalText>) -> String {
 }
 
 impl Unreachable {
+    /// How long whoever answered asks to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyRequests { retry_after } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// The same without any text that the other end may have chosen: after a request that carried a secret.
     #[must_use]
     pub(super) fn without_text(self) -> Self {
@@ -215,6 +234,7 @@ impl Explain for Unreachable {
             Self::Files(_) => "tls-files",
             Self::NotVault { .. } => "not-vault",
             Self::ServerError { .. } => "server-error",
+            Self::TooManyRequests { .. } => "too-many-requests",
             Self::Redirect { .. } => "redirect",
             Self::TooLarge { .. } => "answer-too-large",
             Self::HttpOnTlsPort => "http-on-tls-port",
@@ -244,6 +264,10 @@ impl Explain for Unreachable {
                 "A proxy, or another service, answers on this address. Name the nodes themselves, not a load balancer."
             }
             Self::ServerError { .. } => "The server's log says more.",
+            Self::TooManyRequests { .. } => {
+                "Exempt this machine from the rate limit of the server or the proxy before it, or set a longer \
+                 `poll_interval`."
+            }
             Self::Redirect { .. } => "Write the node's own address into `nodes`.",
             Self::TooLarge { .. } | Self::NotHttp(_) => "Check host and port: another service answers there.",
             Self::HttpOnTlsPort => "Write https:// in `nodes`.",

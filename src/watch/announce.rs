@@ -2,8 +2,9 @@
 
 use super::NodeKey;
 use crate::report::error::in_one_line;
+use crate::report::lasting;
 use crate::report::message::Message;
-use crate::report::state::{advice, phrase};
+use crate::report::state::{SEALS_ITSELF, advice, keep_sealed, phrase};
 use crate::shares::ShareSet;
 use crate::unseal::{Event, Outsider, State};
 use std::fmt::Write as _;
@@ -61,6 +62,9 @@ impl Announcer {
             (Some(State::Sealed { delay: before }), State::Sealed { delay }) => {
                 delay.is_some() && before != delay
             }
+            (Some(State::SealsItself { times: before, .. }), State::SealsItself { times, .. }) => {
+                before < times && is_round(*times)
+            }
             (Some(before), now) => before.word() != now.word(),
             (None, _) => true,
         }
@@ -76,13 +80,17 @@ impl Announcer {
                         write!(text, ", {} ms after it was first seen sealed", since.elapsed().as_millis());
                 }
             }
-            State::Sealed { .. } => {
+            State::Sealed { .. } | State::SealsItself { .. } => {
                 self.locked_since.get_or_insert_with(Instant::now);
             }
             State::Unreachable { .. } | State::Uninitialized | State::Held { .. } => self.locked_since = None,
             _ => {}
         }
-        if let Some(advice) = advice(state) {
+        let advice = match state {
+            State::SealsItself { .. } => Some(format!("{SEALS_ITSELF} {}", keep_sealed(&self.key.address))),
+            state => advice(state),
+        };
+        if let Some(advice) = advice {
             text.push_str(". ");
             text.push_str(&advice);
         }
@@ -122,6 +130,14 @@ impl Announcer {
                 }
             }
             Event::Unsealed => {}
+            Event::SealUndone
+            | Event::KeepsFailing { .. }
+            | Event::SeveralServers
+            | Event::NoActiveNode { .. } => {
+                if let Some((level, message, text)) = lasting::told(node, event) {
+                    self.log(level, message, None, &text);
+                }
+            }
         }
     }
 
@@ -192,6 +208,13 @@ impl Announcer {
     }
 }
 
+/// Worth a line each: 1, 2, 5, 10, 20, 50 and so on.
+fn is_round(times: u32) -> bool {
+    let digits = times.checked_ilog10().unwrap_or(0);
+    let power = 10_u32.saturating_pow(digits);
+    times % power == 0 && matches!(times / power, 1 | 2 | 5)
+}
+
 fn level(state: &State) -> Level {
     match state {
         State::SharesRejected { .. } | State::SharesUnavailable { .. } | State::ForeignSeal { .. } => {
@@ -201,6 +224,7 @@ fn level(state: &State) -> Level {
         | State::Uninitialized
         | State::Held { .. }
         | State::Migrating
+        | State::SealsItself { .. }
         | State::Removed => Level::WARN,
         State::Sealed { .. }
         | State::Unsealing { .. }

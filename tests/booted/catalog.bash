@@ -19,8 +19,11 @@ while read -r id; do
     check "journalctl -x explains: ${subject:-$id, which is not in the catalog}" explained "$id"
 done < <(said_ids)
 # A name server and a second cluster are in tests/discovery and tests/unseal; the third takes a Vault that is newer.
-check 'what was not said here: what takes more than one server' is '@VAULT_NODE@ names a server that gets no shares
+check 'what was not said here: what takes more than one server' is '@VAULT_NODE@ keeps answering with errors of its own
+The cluster of @VAULT_NODE@ has no active node
+@VAULT_NODE@ names a server that gets no shares
 @VAULT_NODE@ was removed from its cluster
+Several servers answer as @VAULT_NODE@
 @VAULT_NODE@ is a member of another cluster' \
     eval 'comm -13 <(said_ids) <(catalog_ids) | while read -r id; do sed -n "/^-- $id/{n;s/^Subject: //p}" "$catalog"; done'
 # Without an id a message could not be explained.

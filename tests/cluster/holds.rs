@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Cluster, Custody, urls};
 use crate::support::home::{cluster as table, trusting};
 use crate::support::network::Swallow;
-use crate::support::openbao::{API_PORT, is_active, is_sealed};
+use crate::support::openbao::{API_PORT, LASTING_UNSEAL, is_active, is_sealed};
 use crate::support::process::{run, vault_unseal};
 use crate::support::{PATIENCE, poll};
 
@@ -56,7 +56,7 @@ fn leader(cluster: &Cluster) -> usize {
 /// An operator seals the leader.
 fn seal_leader(cluster: &Cluster) -> usize {
     let node = leader(cluster);
-    cluster.nodes[node].server.seal(&cluster.init.root_token);
+    cluster.nodes[node].server.seal_later(&cluster.init.root_token);
     node
 }
 
@@ -88,7 +88,7 @@ fn a_leader_that_an_operator_seals_stays_sealed_while_another_leads() {
     // A standby: nothing changes for the others.
     let leads = leader(&cluster);
     let standby = (leads + 1) % 3;
-    cluster.nodes[standby].server.seal(&cluster.init.root_token);
+    cluster.nodes[standby].server.seal_later(&cluster.init.root_token);
     waits_for(&mut cluster, standby, HELD);
     cluster.nodes[0].wait_for_status("3 nodes: 1 held, 2 unsealed");
     assert_eq!(leader(&cluster), leads);
@@ -170,6 +170,7 @@ fn without_a_hold_a_sealed_leader_is_back_within_a_poll() {
     let Some(mut cluster) = watched("poll_interval = \"2s\"") else { return };
     for _ in 0..3 {
         let node = leader(&cluster);
+        sleep(LASTING_UNSEAL);
         let sealed = Instant::now();
         cluster.nodes[node].server.seal(&cluster.init.root_token);
         let seen = waits_for(&mut cluster, node, "sealed") - sealed;
@@ -186,7 +187,7 @@ fn a_partition_neither_ends_a_hold_nor_makes_one() {
     let Some(mut cluster) = watched("on_operator_seal = \"hold\"") else { return };
     // Not on the daemon's own machine, which cannot be cut off from it.
     let held = 1;
-    cluster.nodes[held].server.seal(&cluster.init.root_token);
+    cluster.nodes[held].server.seal_later(&cluster.init.root_token);
     waits_for(&mut cluster, held, HELD);
     cluster.network.unplug(held);
     waits_for(&mut cluster, held, "unreachable");

@@ -1,5 +1,6 @@
 //! What a proxy before the server does to the detection of an operator's seal.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -24,36 +25,50 @@ struct Proxied {
     _proxy: Guarded,
 }
 
+/// Where haproxy is; `None`, having said so, where it is not installed.
+fn haproxy() -> Option<&'static str> {
+    let places = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"];
+    let found = places.into_iter().find(|path| fs::exists(path).unwrap());
+    if found.is_none() {
+        eprintln!("NOT TESTED: this needs haproxy");
+    }
+    found
+}
+
+/// Starts it at this port, before these servers in turn.
+fn start(
+    haproxy: &str,
+    home: &Home,
+    port: &mut Port,
+    idle: &str,
+    mode: &str,
+    servers: &[&Server],
+) -> Guarded {
+    let mut text = format!(
+        "defaults\n mode {mode}\n timeout connect 2s\n timeout client {idle}\n timeout server {idle}\n \
+         timeout http-keep-alive {idle}\nlisten vault\n balance roundrobin\n bind {}\n",
+        port.address()
+    );
+    for (number, server) in servers.iter().enumerate() {
+        writeln!(text, " server vault{number} {}", server.address()).unwrap();
+    }
+    let file = home.put("haproxy.cfg", &text);
+    port.release();
+    let mut command = Command::new(haproxy);
+    command.args(["-db", "-f"]).arg(file);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Guarded::spawn(&mut command)
+}
+
 impl Proxied {
     /// `None`, having said so, where haproxy is not installed.
     fn of(idle: &str, mode: &str, more: &str) -> Option<Self> {
-        let Some(haproxy) = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"]
-            .into_iter()
-            .find(|path| fs::exists(path).unwrap())
-        else {
-            eprintln!("NOT TESTED: this needs haproxy");
-            return None;
-        };
+        let haproxy = haproxy()?;
         let server = Server::start_plain();
         let init = server.init(5, 3);
         let mut port = Port::reserve(server.address().ip());
         let home = Home::new();
-        let text = format!(
-            "defaults\n mode {mode}\n timeout connect 2s\n timeout client {idle}\n timeout server {idle}\n \
-             timeout http-keep-alive {idle}\nlisten vault\n bind {}\n server vault {}\n",
-            port.address(),
-            server.address()
-        );
-        let file = home.put("haproxy.cfg", &text);
-        port.release();
-        let mut command = Command::new(haproxy);
-        command
-            .args(["-db", "-f"])
-            .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let proxy = Guarded::spawn(&mut command);
+        let proxy = start(haproxy, &home, &mut port, idle, mode, &[&server]);
         home.shares(&init.json);
         home.configure(
             &[&format!("http://{}", port.address())],
@@ -69,7 +84,7 @@ impl Proxied {
 fn a_proxy_hides_restarts_so_that_a_hold_stays() {
     // Polls are 100 ms apart.
     let Some(mut proxied) = Proxied::of("2s", "tcp", "") else { return };
-    proxied.server.seal(&proxied.init.root_token);
+    proxied.server.seal_later(&proxied.init.root_token);
     proxied.daemon.wait_for_line(HELD);
     assert!(is_sealed(&proxied.server.health()));
     // But the proxy accepts whatever its server does: a restart is not seen, and the hold stays.
@@ -106,4 +121,34 @@ fn a_proxy_whose_own_page_is_seen_during_a_restart_makes_no_seal_of_it() {
         poll(PATIENCE, || proxied.server.try_health().is_ok_and(|health| is_active(&health)).then_some(()));
     assert!(unsealed.is_some(), "{}", proxied.daemon.output());
     assert!(!proxied.daemon.output().contains(HELD), "{}", proxied.daemon.output());
+}
+
+#[test]
+fn a_load_balancer_before_several_servers_is_asked_about() {
+    let Some(haproxy) = haproxy() else { return };
+    let servers = [Server::start_plain(), Server::start_plain()];
+    let [init, _] = servers.each_ref().map(|server| server.init(5, 3));
+    let mut port = Port::reserve(servers[0].address().ip());
+    let home = Home::new();
+    // Each request goes to the next server, over one connection of ours.
+    let _proxy = start(haproxy, &home, &mut port, "10s", "http", &[&servers[0], &servers[1]]);
+    home.shares(&init.json);
+    home.configure(&[&format!("http://{}", port.address())], "");
+    let mut daemon = home.run();
+    let line = daemon.wait_for_line("do nodes name a load balancer?").text;
+    assert!(line.contains("WARN ") && line.contains("several servers answer here in turn"), "{line}");
+    assert!(line.ends_with("Write the address of each server into `nodes`."), "{line}");
+}
+
+#[test]
+fn a_server_that_stays_away_behind_a_proxy_is_an_error_in_the_end() {
+    let Some(mut proxied) = Proxied::of("10s", "http", "") else { return };
+    proxied.server.kill();
+    proxied.daemon.wait_for_line("unreachable (HTTP 503, but not an answer of Vault or OpenBao itself");
+    // Ten times `slow_interval`.
+    let line = proxied.daemon.wait_for_line("questions have been answered with HTTP 503 for ").text;
+    assert!(
+        line.contains("ERROR ") && line.contains("a proxy before it, is overloaded or not available"),
+        "{line}"
+    );
 }

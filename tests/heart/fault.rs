@@ -10,6 +10,10 @@ pub(crate) enum Fault {
     Crash,
     Start,
     OperatorSeal,
+    /// From now on it seals itself so long after each unsealing.
+    SealsItself(Duration),
+    /// It no longer does.
+    SealsItselfNoMore,
     /// Somebody submits this share.
     Share(usize),
     /// A friend submits one of the server's shares.
@@ -72,6 +76,8 @@ impl Fault {
             }
             Self::StrangerReset if model.up => drop(model.reset()),
             Self::OperatorSeal => model.seal(),
+            Self::SealsItself(after) => model.seals_after = Some(after),
+            Self::SealsItselfNoMore => model.recover(),
             Self::JoinNext(join) => model.join = Some(join),
             Self::Trouble(meaning) => model.trouble = Some(meaning),
             Self::TroubleOver => model.trouble = None,

@@ -24,6 +24,7 @@ pub(crate) fn fault() -> impl Strategy<Value = Fault> {
         4 => Just(Fault::Crash),
         4 => Just(Fault::Start),
         3 => Just(Fault::OperatorSeal),
+        1 => millis(0..3_000).prop_map(Fault::SealsItself),
         4 => (0_usize..3).prop_map(|i| Fault::Share(10_000 + i)),
         2 => (0_usize..5).prop_map(Fault::RightShare),
         3 => Just(Fault::StrangerReset),
@@ -49,9 +50,14 @@ pub(crate) const END: Duration = Duration::from_secs(101);
 
 fn history() -> impl Strategy<Value = Vec<(Duration, Fault)>> {
     proptest::collection::vec((millis(0..40_000), fault()), 0..24).prop_map(|mut faults| {
-        for last in
-            [Fault::TroubleOver, Fault::SourceMended, Fault::Initialize, Fault::MigrationEnds, Fault::Shamir]
-        {
+        for last in [
+            Fault::SealsItselfNoMore,
+            Fault::TroubleOver,
+            Fault::SourceMended,
+            Fault::Initialize,
+            Fault::MigrationEnds,
+            Fault::Shamir,
+        ] {
             faults.push((END, last));
         }
         faults
@@ -205,7 +211,7 @@ proptest! {
     ) {
         faults.push((rekeyed, Fault::Rekey(after)));
         faults.push((mended, Fault::NewShares));
-        for last in [Fault::TroubleOver, Fault::SourceMended, Fault::Initialize, Fault::MigrationEnds, Fault::Shamir] {
+        for last in [Fault::SealsItselfNoMore, Fault::TroubleOver, Fault::SourceMended, Fault::Initialize, Fault::MigrationEnds, Fault::Shamir] {
             faults.push((END, last));
         }
         let mut world = World::new(Model::new(before, before), vec![(0..before).collect()], seed, faults);

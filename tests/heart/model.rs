@@ -25,6 +25,8 @@ pub(crate) struct Join {
 #[expect(clippy::struct_excessive_bools, reason = "a server's independent conditions")]
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
+    /// Tells its rounds from those of others.
+    pub(crate) server: usize,
     pub(crate) threshold: usize,
     pub(crate) total: usize,
     /// Counts rekeys and initialisations: each makes other shares right.
@@ -47,11 +49,16 @@ pub(crate) struct Model {
     parts: Vec<usize>,
     rounds: u64,
     lives: u64,
+    /// It seals itself so long after each unsealing, its process and connections living on.
+    pub(crate) seals_after: Option<Duration>,
+    /// When it will.
+    seals_at: Option<Duration>,
 }
 
 impl Model {
     pub(crate) fn new(threshold: usize, total: usize) -> Self {
         Self {
+            server: 0,
             threshold,
             total,
             generation: 0,
@@ -69,6 +76,8 @@ impl Model {
             parts: Vec::new(),
             rounds: 0,
             lives: 0,
+            seals_after: None,
+            seals_at: None,
         }
     }
 
@@ -89,7 +98,12 @@ impl Model {
     pub(crate) fn tick(&mut self, now: Duration) {
         if let Some((_, join)) = self.joining.filter(|(until, _)| now >= *until) {
             self.joining = None;
-            self.sealed = join.fails;
+            if !join.fails {
+                self.unseal(now);
+            }
+        }
+        if self.seals_at.is_some_and(|at| now >= at) {
+            self.seal();
         }
     }
 
@@ -111,7 +125,18 @@ impl Model {
         Life::of(self.lives)
     }
 
+    fn unseal(&mut self, now: Duration) {
+        self.sealed = false;
+        self.seals_at = self.seals_after.map(|after| now + after);
+    }
+
+    /// It no longer seals itself.
+    pub(crate) fn recover(&mut self) {
+        (self.seals_after, self.seals_at) = (None, None);
+    }
+
     pub(crate) fn seal(&mut self) {
+        self.seals_at = None;
         self.sealed = true;
         self.joining = None;
         self.parts.clear();
@@ -139,7 +164,11 @@ impl Model {
             threshold: if self.initialized { self.threshold } else { 0 },
             total: if self.initialized { self.total } else { 0 },
             progress: self.parts.len(),
-            nonce: if named { Nonce::of(&format!("round-{}", self.rounds)) } else { Nonce::default() },
+            nonce: if named {
+                Nonce::of(&format!("round-{}-{}", self.server, self.rounds))
+            } else {
+                Nonce::default()
+            },
             recovery_seal: self.seal_type != "shamir",
             migration: self.migration,
             removed: self.removed,
@@ -179,7 +208,7 @@ impl Model {
             }
             match self.join.take() {
                 Some(join) => self.joining = Some((now + join.takes, join)),
-                None => self.sealed = false,
+                None => self.unseal(now),
             }
         }
         UnsealAnswer::Status(self.seal_status().state)

@@ -106,7 +106,7 @@ fn a_second_daemon_leaves_the_socket_and_the_holds_to_the_first() {
     let mut second = start(&home);
     second.wait_for_line("another daemon listens at");
     second.wait_for_line(": unsealed (active)");
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     second.wait_for_line("held (an operator sealed it)");
     assert_eq!(fs::read(home.path("run/holds.json")).unwrap(), booked);
 
@@ -125,7 +125,7 @@ fn an_operators_seal_is_held_until_one_of_its_ends() {
     let (mut server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"");
     let held =
         "held (an operator sealed it). It stays sealed until it is seen to restart, is unsealed by hand";
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     daemon.wait_for_line(held);
     assert_eq!(status(&home)["state"], "held");
     assert!(is_sealed(&server.health()));
@@ -140,7 +140,7 @@ fn an_operators_seal_is_held_until_one_of_its_ends() {
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
 
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     daemon.wait_for_line(held);
     server.kill();
     daemon.wait_for_line("unreachable (connection refused)");
@@ -148,7 +148,7 @@ fn an_operators_seal_is_held_until_one_of_its_ends() {
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
 
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     daemon.wait_for_line(held);
     server.unseal(&init);
     daemon.wait_for_line(": unsealed (active)");
@@ -160,13 +160,13 @@ fn an_operators_seal_is_held_until_one_of_its_ends() {
 fn an_operators_seal_is_held_no_longer_than_configured() {
     let (server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"\nhold_for = \"2s\"");
     let held = "held (an operator sealed it)";
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     daemon.wait_for_line(held);
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
 
     // A restart of the daemon does not make it longer.
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     daemon.wait_for_line(held);
     daemon.terminate();
     assert!(daemon.exit_status(crate::support::PATIENCE).success());
@@ -183,7 +183,7 @@ fn an_operators_seal_is_held_no_longer_than_the_policy() {
         home.configure(&[&server.url()], &format!("{policy}\n{}", trusting(&server.ca_file())));
     };
     let held = "held (an operator sealed it)";
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     daemon.wait_for_line(held);
     configure("");
     daemon.hangup();
@@ -192,7 +192,7 @@ fn an_operators_seal_is_held_no_longer_than_the_policy() {
     configure(hold);
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded");
-    server.seal(&init.root_token);
+    server.seal_later(&init.root_token);
     daemon.wait_for_line(held);
     daemon.terminate();
     assert!(daemon.exit_status(crate::support::PATIENCE).success());

@@ -13,6 +13,7 @@ mod certificates;
 mod control;
 mod formats;
 mod holds;
+mod lasting;
 mod misfits;
 mod notify;
 mod outsiders;
@@ -22,6 +23,7 @@ mod raft;
 mod reload;
 mod restarts;
 mod rounds;
+mod seals_itself;
 mod shares;
 mod sockets;
 #[path = "../support/mod.rs"]

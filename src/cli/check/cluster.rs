@@ -9,11 +9,12 @@ use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::cli::names::Name;
 use crate::config::Cluster;
 use crate::explain::Explain;
+use crate::report::lasting::NO_ACTIVE_NODE;
 use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
 use crate::unseal::State;
-use crate::vault::{Access, Lifetimes};
+use crate::vault::{Access, Lifetimes, Role};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An issuer that ends sooner than this is worth a warning.
@@ -171,6 +172,15 @@ fn node(target: &Target, look: &Look, findings: &mut Findings) {
         None => phrase(&look.state),
     };
     findings.add(severity, &subject, kind, message, advice(&look.state));
+    if matches!(look.state, State::Unsealed { role: Role::StandbyWithoutActive }) {
+        findings.add(
+            Severity::Warning,
+            &subject,
+            "no-active-node",
+            "it sees no active node: its clients are not served, unless it was unsealed just now".to_owned(),
+            Some(NO_ACTIVE_NODE.to_owned()),
+        );
+    }
     if let Some(theirs) = look.health.as_ref().and_then(|health| health.server_time) {
         let ours = look.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let apart = ours.abs_diff(theirs);

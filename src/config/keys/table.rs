@@ -47,7 +47,8 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Duration(Duration::from_secs(1), DAY),
         default: Some("\"30s\""),
         documentation: "Time between two looks at a node that needs a person: it rejected the shares, it unseals \
-                        by other means, or its seal is being migrated. From 1s to 1day.",
+                        by other means, its seal is being migrated, or it keeps sealing itself. The longest pause that a \
+                        rate limit is granted, too. From 1s to 1day.",
         example: "\"5m\"",
         variable: Some("VAULT_UNSEAL_SLOW_INTERVAL"),
     },
@@ -314,7 +315,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Word(&["unseal", "hold"]),
         default: Some("\"unseal\""),
         documentation: "What to do when an operator seals a server on purpose, that is, when it is sealed over the \
-                        same connection that showed it unsealed. `unseal`: unseal it again. `hold`: leave it \
+                        same connection that showed it unsealed for 2 seconds or more. `unseal`: unseal it again. `hold`: leave it \
                         sealed until it is seen to restart, is unsealed by hand, `vault-unseal resume` is called, \
                         or this is `unseal` again.",
         example: "\"hold\"",

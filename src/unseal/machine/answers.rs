@@ -10,11 +10,13 @@ impl Machine {
     pub(super) fn accepted(&mut self, now: Moment, status: &SealState) -> Step {
         self.pacing.answered();
         self.pacing.server_is_well();
+        self.share_failures.over();
+        self.note_round(status.nonce);
         if let Some(step) = self.hands_off(status, None) {
             return step;
         }
         if !status.sealed {
-            return self.done();
+            return self.done(now);
         }
         let Some(attempt) = self.attempt.as_mut() else {
             return self.at_once(Action::AskHealth);
@@ -31,7 +33,11 @@ impl Machine {
             }
             if attempt.round.accepted(share, status) {
                 attempt.disturb();
-                self.events.push(Event::RoundLost);
+                let nameless = attempt.round.is_nameless();
+                self.note_loss(nameless);
+                if !self.several {
+                    self.events.push(Event::RoundLost);
+                }
             }
         } else {
             attempt.begin(Round::found(status));
@@ -47,7 +53,7 @@ impl Machine {
             Meaning::RoundFailed => self.round_failed(now, refusal),
             Meaning::Malformed => self.reject(now, refusal.to_string()),
             Meaning::NotInitialized => self.uninitialized(),
-            Meaning::AlreadyUnsealed => self.done(),
+            Meaning::AlreadyUnsealed => self.done(now),
             Meaning::Migrating => self.leave_alone(State::Migrating),
             Meaning::NoKeyring | Meaning::PermissionDenied | Meaning::Initialized | Meaning::Transient => {
                 self.trouble(now, refusal)
@@ -57,6 +63,7 @@ impl Machine {
 
     /// An error that says nothing of our shares and that only time can mend.
     fn trouble(&mut self, now: Moment, refusal: Refusal) -> Step {
+        self.note_failed_share(now, &refusal);
         // What a proxy says is no word of the server's.
         let proxy = (!refusal.from_server).then(|| refusal.unreachable());
         if let Some(step) = proxy.as_ref().and_then(|cause| self.silence(now, cause)) {
@@ -73,7 +80,10 @@ impl Machine {
     }
 
     /// The server says that it is unsealed.
-    fn done(&mut self) -> Step {
+    fn done(&mut self, now: Moment) -> Step {
+        if let Some(life) = self.life {
+            self.wishes.unsealed(now, life);
+        }
         // To a reset it says so, too, and to a share that came after somebody else's last one.
         if let Action::Submit { completes, .. } = self.last {
             let ours = self.attempt.as_ref().filter(|attempt| completes && attempt.is_ours_alone());

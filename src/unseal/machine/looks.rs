@@ -2,7 +2,8 @@
 
 use super::Machine;
 use crate::external::ExternalText;
-use crate::unseal::{Action, Delay, Hold, Moment, State, Step};
+use crate::unseal::hold::Seal;
+use crate::unseal::{Action, Delay, Event, Hold, Moment, State, Step};
 use crate::vault::{Health, Life, SealState, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
@@ -15,16 +16,19 @@ impl Machine {
         self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
             self.wishes.restarts();
+            self.share_failures.over();
         }
+        let server = self.note_failed_look(now, &cause);
         if let Some(step) = self.silence(now, &cause) {
             return step;
         }
         self.doubt_lost_answer(now, &cause);
         self.abandon();
         self.rejected_server_left();
+        let later = self.pacing.rate_limited(&cause);
         let refused_since = self.pacing.refused(now, &cause);
         self.state = Some(State::Unreachable { cause });
-        let pause = self.pacing.unreachable(now);
+        let pause = self.pacing.unreachable(now).max(later).max(server);
         Step { refused_since, ..self.after(pause, Action::AskHealth) }
     }
 
@@ -32,6 +36,8 @@ impl Machine {
     pub(super) fn left(&mut self, now: Moment) -> Step {
         let planned = self.due.saturating_sub(now);
         let pause = match self.last {
+            // Whoever asks to be left alone for a while closes his connection, too.
+            _ if self.asked_to_wait() => planned,
             Action::AskHealth | Action::ReadSealStatus => planned.min(self.pacing.left(now)),
             // Its pause bounds the rate of rounds.
             _ => planned,
@@ -39,8 +45,13 @@ impl Machine {
         self.after(pause, self.last)
     }
 
+    fn asked_to_wait(&self) -> bool {
+        matches!(&self.state, Some(State::Unreachable { cause }) if cause.retry_after().is_some())
+    }
+
     pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
+        self.health_failures.over();
         self.meet(life);
         if health.removed {
             return self.leave_alone(State::Removed);
@@ -49,16 +60,24 @@ impl Machine {
             return self.uninitialized();
         }
         if !health.sealed {
-            if let Some(hold) = self.wishes.unsealed(life) {
+            if let Some(hold) = self.wishes.unsealed(now, life) {
                 return self.held(hold, true);
             }
-            return self.unsealed(State::Unsealed { role: health.role });
+            self.note_role(now, health.role);
+            return self.unsealed(now, State::Unsealed { role: health.role });
+        }
+        self.without_active.over();
+        if self.several {
+            self.wishes.lost();
         }
         self.unsealed_by_us = None;
-        if let Some(hold) = self.wishes.sealed(now, life) {
-            return self.held(hold, false);
+        match self.wishes.sealed(now, life) {
+            Seal::Held(hold) => return self.held(hold, false),
+            Seal::Undone => self.events.push(Event::SealUndone),
+            Seal::ByItself => self.relapsed(now),
+            Seal::Found => {}
         }
-        if let Some(step) = self.leave_outsider_alone() {
+        if let Some(step) = self.leave_outsider_alone().or_else(|| self.pause_after_relapse(now)) {
             return step;
         }
         if let Some(step) = self.still_patient(now).or_else(|| self.still_rejected(now)) {
@@ -73,7 +92,8 @@ impl Machine {
                     | State::Unsealing { .. }
                     | State::Held { .. }
             )
-        ) {
+        ) && self.status_failures.times() == 0
+        {
             self.state = Some(State::Sealed { delay: None });
         }
         self.at_once(Action::ReadSealStatus)
@@ -81,6 +101,9 @@ impl Machine {
 
     pub(super) fn seal_status(&mut self, now: Moment, status: &SealStatus) -> Step {
         self.pacing.answered();
+        self.note_round(status.nonce);
+        self.note_agreement(status.sealed);
+        self.status_failures.over();
         if let Some(step) = self.hands_off(status, Some(&status.seal_type)) {
             return step;
         }
@@ -117,14 +140,38 @@ impl Machine {
         self.after(self.pacing.pace.poll_interval, Action::AskHealth)
     }
 
-    fn unsealed(&mut self, state: State) -> Step {
+    /// The server sealed itself: the next unsealing waits, ever longer.
+    fn relapsed(&mut self, now: Moment) {
+        self.abandon();
+        if let Some(relapses) = self.wishes.relapses() {
+            let pause = self.pacing.relapse(relapses.times());
+            relapses.pause_until(now.saturating_add(pause));
+        }
+    }
+
+    /// The pause before the next unsealing of a server that seals itself. It is looked at meanwhile: it may restart, or be
+    /// unsealed by others.
+    fn pause_after_relapse(&mut self, now: Moment) -> Option<Step> {
+        let pause = self.wishes.relapses()?.pause(now);
+        if pause.is_zero() {
+            return None;
+        }
+        self.state = Some(State::Sealed { delay: None });
+        Some(self.after(pause.min(self.pacing.pace.poll_interval), Action::AskHealth))
+    }
+
+    fn unsealed(&mut self, now: Moment, state: State) -> Step {
         self.forget();
+        self.share_failures.over();
+        self.status_failures.over();
+        self.losses = 0;
         self.newcomer = false;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {
             self.pacing.begin_to_settle();
         }
         self.state = Some(state);
         let pause = self.pacing.settle();
+        let pause = self.wishes.lasts_in(now).map_or(pause, |lasts| pause.min(lasts));
         self.after(pause, Action::AskHealth)
     }
 

@@ -1,6 +1,7 @@
 //! The state machine of one node: what it knows, and the door through which it learns more.
 
 mod answers;
+mod endurance;
 mod joining;
 mod looks;
 mod peers;
@@ -10,6 +11,8 @@ mod verdict;
 use super::attempt::Attempt;
 use super::hold::Wishes;
 use super::pacing::Pacing;
+use super::round_names::RoundNames;
+use super::streak::Streak;
 use super::{Action, Event, Hold, Moment, Observation, State, Step};
 use crate::config::{OnOperatorSeal, Pace};
 use crate::vault::{Life, SealState, UnsealAnswer};
@@ -48,6 +51,15 @@ pub struct Machine {
     unsealed_by_us: Option<Life>,
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
+    share_failures: Streak,
+    health_failures: Streak,
+    status_failures: Streak,
+    without_active: Streak,
+    round_names: RoundNames,
+    contradictions: u32,
+    losses: u32,
+    /// More than one server answers.
+    several: bool,
 }
 
 impl Machine {
@@ -71,6 +83,14 @@ impl Machine {
             full_custody: true,
             unsealed_by_us: None,
             outsider: None,
+            share_failures: Streak::default(),
+            health_failures: Streak::default(),
+            status_failures: Streak::default(),
+            without_active: Streak::default(),
+            round_names: RoundNames::default(),
+            contradictions: 0,
+            losses: 0,
+            several: false,
         }
     }
 
@@ -79,9 +99,11 @@ impl Machine {
         self.at_once(Action::AskHealth)
     }
 
-    /// The node's state; `None` before the first answer.
+    /// The node's state; `None` before the first answer. While a server seals itself, how far the next unsealing has come
+    /// is no news.
     pub fn state(&self) -> Option<&State> {
-        self.state.as_ref()
+        let state = self.state.as_ref()?;
+        Some(self.wishes.seals_itself().filter(|_| state.is_passing()).unwrap_or(state))
     }
 
     /// What happened since this was last called.
@@ -193,6 +215,8 @@ impl Machine {
     fn afresh(&mut self) -> Step {
         // Patience stays: a join that is under way is not helped by more shares.
         self.pacing.forget();
+        self.wishes.forgive();
+        self.several = false;
         self.rejection = None;
         self.fruitless = 0;
         self.abandon();

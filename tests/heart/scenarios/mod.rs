@@ -1,12 +1,15 @@
 //! Single scenarios, as an operator would tell them.
 
+mod balanced;
 mod endurance;
 mod joins;
+mod lasting;
 mod left_alone;
 mod misfits;
 mod outsiders;
 mod peers;
 mod rounds;
+mod seals_itself;
 
 use crate::fault::Fault;
 use crate::model::{Model, refused};

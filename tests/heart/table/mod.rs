@@ -392,7 +392,8 @@ fn a_verdict_is_for_one_server() {
     for other in [health(false, true), health(true, false), removed] {
         let mut machine = machine(When::Rejected);
         step(&mut machine, other);
-        assert_eq!(step(&mut machine, health(true, true)).1, Action::ReadSealStatus);
+        let restarted = Observation::Health(healthy(true, true), Life::of(2));
+        assert_eq!(step(&mut machine, restarted).1, Action::ReadSealStatus);
     }
 }
 

@@ -210,7 +210,8 @@ fn ask(address: SocketAddr, request: &Request) -> io::Result<Answer> {
 }
 
 fn pass_on(stream: &mut impl Write, answer: &Answer) -> io::Result<bool> {
-    let head = head(answer.status, Some(answer.body.len() as u64), &[]);
+    let kept = answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("retry-after"));
+    let head = head(answer.status, Some(answer.body.len() as u64), &kept.cloned().collect::<Vec<_>>());
     send(stream, &[&head[..], &answer.body].concat())?;
     Ok(true)
 }

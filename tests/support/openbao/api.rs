@@ -1,13 +1,17 @@
 //! What the tests ask of a server: initialise, unseal, seal, look.
 
 use std::io;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::Server;
 use crate::support::http::Answer;
 use crate::support::{PATIENCE, poll};
+
+/// Longer than a server has to stay unsealed before whoever seals it is an operator, with a poll of the daemon's.
+pub const LASTING_UNSEAL: Duration = Duration::from_millis(2300);
 
 /// What an initialised server handed out.
 #[derive(Debug, Clone)]
@@ -135,6 +139,29 @@ impl Server {
         let answer = self.client().request("PUT", "/v1/sys/seal", &[("X-Vault-Token", token)], b"");
         let answer = answer.unwrap_or_else(|error| panic!("seal: {error}\n{}", self.log_tail()));
         assert_eq!(answer.status, 204, "seal: {}", answer.text());
+    }
+
+    /// The same once its unsealing has lasted for the daemon: what seals it before, sealed itself.
+    pub fn seal_later(&self, token: &str) {
+        sleep(LASTING_UNSEAL);
+        self.seal(token);
+    }
+
+    /// Overwrites a lease in its storage ([`super::Builder::raw_storage`]): from its next unsealing on it seals itself as soon as
+    /// it has become active.
+    pub fn damage_lease(&self, token: &str) {
+        let token = [("X-Vault-Token", token)];
+        let ask = |method, path: &str, body: &[u8]| {
+            let answer = self.client().request(method, path, &token, body);
+            let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log_tail()));
+            assert!(answer.status < 300, "{path}: {}", answer.text());
+            answer
+        };
+        ask("PUT", "/v1/auth/token/create", br#"{"ttl":"1h"}"#);
+        let leases = "/v1/sys/raw/sys/expire/id/auth/token/create/";
+        let lease = ask("LIST", leases, b"").json()["data"]["keys"][0].as_str().unwrap().to_owned();
+        let path = format!("{leases}{lease}");
+        ask("PUT", &path, br#"{"value":"garbage"}"#);
     }
 
     /// The body of `/v1/sys/health`, whatever the status code.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-pub use api::{Init, is_active, is_sealed};
+pub use api::{Init, LASTING_UNSEAL, is_active, is_sealed};
 pub use settings::{API_PORT, Builder};
 
 use super::certs::{Authority, Issued};

@@ -15,6 +15,7 @@ use crate::support::ports::Port;
 pub const API_PORT: u16 = 8200;
 
 /// A server to be: plain HTTP on 127.0.0.1, sealed by Shamir shares and alone, unless told otherwise.
+#[allow(clippy::struct_excessive_bools, reason = "settings that have nothing to do with each other")]
 #[derive(Clone)]
 pub struct Builder {
     pub(super) ip: IpAddr,
@@ -34,6 +35,8 @@ pub struct Builder {
     log_level: Option<&'static str>,
     /// It listens on a Unix socket as well.
     socket: bool,
+    /// Whoever has the root token can read and write its storage through `sys/raw`.
+    raw: bool,
 }
 
 #[derive(Clone)]
@@ -72,6 +75,7 @@ impl Builder {
             members: Vec::new(),
             log_level: None,
             socket: false,
+            raw: false,
         }
     }
 
@@ -152,6 +156,11 @@ impl Builder {
     /// Listens on [`Server::socket`] as well.
     pub fn socket(self) -> Self {
         Self { socket: true, ..self }
+    }
+
+    /// Lets its storage be damaged, with [`Server::damage_lease`].
+    pub fn raw_storage(self) -> Self {
+        Self { raw: true, ..self }
     }
 
     /// Starts it, and waits until it answers.
@@ -247,6 +256,7 @@ impl Builder {
             String::new()
         };
         let log_level = self.log_level.map_or(String::new(), |level| format!("log_level = \"{level}\"\n"));
+        let raw = if self.raw { "raw_storage_endpoint = true\n" } else { "" };
         // performance_multiplier 1: elections take a second instead of five.
         format!(
             r#"ui = false
@@ -262,7 +272,7 @@ listener "tcp" {{
   cluster_address = "{cluster}"
   {listener}
 }}
-{socket}{seal}{log_level}"#
+{socket}{seal}{log_level}{raw}"#
         )
     }
 }

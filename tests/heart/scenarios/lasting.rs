@@ -1,0 +1,162 @@
+//! Trouble that does not pass by itself is told: errors of the server's own, a rate limit, several servers behind one
+//! address, no active node.
+
+use super::{becomes, pass, secs, world};
+use crate::fault::Fault;
+use std::time::Duration;
+use vault_unseal::config::Pace;
+use vault_unseal::external::ExternalText;
+use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State};
+use vault_unseal::vault::{Life, Meaning, Role, Said, Unreachable};
+
+fn failing(event: &Event) -> Option<(u32, bool)> {
+    match event {
+        Event::KeepsFailing { times, severe, to_shares: true, .. } => Some((*times, *severe)),
+        _ => None,
+    }
+}
+
+#[test]
+fn errors_of_the_server_are_told_after_three_and_again_after_five_minutes() {
+    let mut world = world(3, vec![(secs(0), Fault::Trouble(Meaning::Transient))]);
+    pass(&mut world, secs(290));
+    let told: Vec<_> = world.events().iter().filter_map(failing).collect();
+    assert_eq!(told, [(3, false)]);
+    pass(&mut world, secs(3600));
+    let told: Vec<_> = world.events().iter().filter_map(failing).collect();
+    assert_eq!(told.len(), 2, "once each: {told:?}");
+    assert!(told[1].1);
+
+    // What is over is over.
+    world.suffer(Fault::TroubleOver);
+    becomes(&mut world, "unsealed", secs(40));
+    world.suffer(Fault::Trouble(Meaning::Transient));
+    world.suffer(Fault::Crash);
+    world.suffer(Fault::Start);
+    pass(&mut world, secs(60));
+    assert_eq!(world.events().iter().filter_map(failing).next_back(), Some((3, false)));
+}
+
+#[test]
+fn one_error_or_two_are_not_told() {
+    let mut world = world(3, vec![(secs(0), Fault::Trouble(Meaning::Transient))]);
+    world.run(secs(5), |world| world.submissions() == 2);
+    world.suffer(Fault::TroubleOver);
+    becomes(&mut world, "unsealed", secs(10));
+    assert_eq!(world.events(), [Event::Unsealed]);
+}
+
+#[test]
+fn mid_join_is_no_error_of_the_server() {
+    let mut world = world(3, vec![(secs(0), Fault::Trouble(Meaning::NoKeyring))]);
+    pass(&mut world, secs(3600));
+    assert_eq!(world.events(), []);
+}
+
+/// A machine and the time that passes for it.
+struct Asked {
+    machine: Machine,
+    now: Moment,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let mut machine = Machine::new(Pace::default(), 7);
+        machine.start();
+        Self { machine, now: Moment::ZERO }
+    }
+
+    /// Sees the same each time it looks, for so long.
+    fn sees(&mut self, time: Duration, seen: &Observation) -> Vec<Event> {
+        let until = self.now + time;
+        while self.now < until {
+            let step = self.machine.observe(self.now, seen.clone());
+            assert!(step.wait > Duration::ZERO);
+            self.now += step.wait;
+        }
+        self.machine.take_events()
+    }
+}
+
+fn unreachable(cause: Unreachable) -> Observation {
+    Observation::Unreachable(cause)
+}
+
+#[test]
+fn health_that_stays_an_error_is_severe_after_five_minutes() {
+    let text = Said::Text(ExternalText::new("Service Unavailable"));
+    let mut asked = Asked::new();
+    let page = unreachable(Unreachable::NotVault { status: 503, text: text.clone() });
+    assert_eq!(asked.sees(secs(290), &page), []);
+    let told = asked.sees(secs(600), &page);
+    let [Event::KeepsFailing { status: 503, to_shares: false, severe: true, lasted, .. }] = told[..] else {
+        panic!("{told:?}")
+    };
+    assert!((300..310).contains(&lasted.as_secs()), "{lasted:?}");
+
+    // A page that was there for other reasons, or an answer in between, ends it.
+    let mut asked = Asked::new();
+    for _ in 0..10 {
+        assert_eq!(asked.sees(secs(290), &page), []);
+        assert_eq!(asked.sees(secs(1), &unreachable(Unreachable::Closed)), []);
+    }
+    let found = unreachable(Unreachable::NotVault { status: 404, text });
+    assert_eq!(asked.sees(secs(600), &found), [], "that is no error of a server's own");
+}
+
+#[test]
+fn seal_status_that_stays_an_error_is_told_and_asked_ever_more_rarely() {
+    let text = Said::Text(ExternalText::new("1 error occurred"));
+    let page = unreachable(Unreachable::ServerError { status: 500, text });
+    let health = Observation::Health(crate::model::Model::new(3, 3).health(), Life::of(1));
+    let mut machine = Machine::new(Pace::default(), 7);
+    let (mut step, mut now, mut asked, mut words) = (machine.start(), Moment::ZERO, 0, Vec::new());
+    while now < secs(600) {
+        now += step.wait;
+        asked += 1;
+        let seen = if step.action == Action::AskHealth { health.clone() } else { page.clone() };
+        step = machine.observe(now, seen);
+        words.push(machine.state().map(State::word));
+    }
+    assert!(asked < 120, "{asked}");
+    words.dedup();
+    assert_eq!(words, [Some("sealed"), Some("unreachable")], "no flapping");
+    let told = machine.take_events();
+    assert!(matches!(told[..], [Event::KeepsFailing { status: 500, severe: true, .. }]), "{told:?}");
+}
+
+#[test]
+fn rate_limit_is_obeyed_up_to_slow_interval() {
+    for (asks, waits) in [(None, 1..2), (Some(7), 7..8), (Some(3600), 30..31)] {
+        let mut machine = Machine::new(Pace::default(), 7);
+        machine.start();
+        let retry_after = asks.map(secs);
+        let step = machine.observe(secs(5), unreachable(Unreachable::TooManyRequests { retry_after }));
+        assert_eq!(step.action, Action::AskHealth);
+        assert!(waits.contains(&step.wait.as_secs()), "{asks:?}: {:?}", step.wait);
+        // That the connection ends meanwhile changes nothing.
+        let after = machine.observe(secs(6), Observation::Left);
+        if asks.is_some() {
+            assert_eq!(after.wait, step.wait.saturating_sub(secs(1)));
+        }
+    }
+}
+
+#[test]
+fn cluster_without_an_active_node_is_told_after_a_minute() {
+    let health = |role| {
+        let health = crate::model::Model::new(1, 1).health();
+        Observation::Health(vault_unseal::vault::Health { sealed: false, role, ..health }, Life::of(1))
+    };
+    let (lost, found) = (health(Role::StandbyWithoutActive), health(Role::Standby));
+    let mut asked = Asked::new();
+    for _ in 0..3 {
+        // An election.
+        assert_eq!(asked.sees(secs(50), &lost), []);
+        assert_eq!(asked.sees(secs(1), &found), []);
+    }
+    let told = asked.sees(secs(3600), &lost);
+    let [Event::NoActiveNode { lasted }] = told[..] else { panic!("{told:?}") };
+    assert!((60..63).contains(&lasted.as_secs()), "{lasted:?}");
+    assert!(matches!(asked.machine.state(), Some(State::Unsealed { role: Role::StandbyWithoutActive })));
+}
