@@ -1,9 +1,5 @@
 # A machine's life: reboots, power cuts, a server that restarts, crashes, comes late or never.
 
-message_id() { # SUBJECT of the catalog, as a pattern
-    awk -v subject="$1" '/^-- /{id=$2} $0 ~ "^Subject: .*" subject {print id; exit}' "$repository/systemd/vault-unseal.catalog"
-}
-
 # Microseconds of the machine's clock at the last message that says unsealed, and at the start of the reader.
 unsealed_at() {
     journal --output=json VAULT_STATE=unsealed "MESSAGE_ID=$(message_id 'is unsealed$')" |

@@ -136,6 +136,10 @@ status_is() { within "${2:-20}" quietly is "1 node: 1 $1" status_text || is "1 n
 active() { within "${2:-20}" quietly is active inside systemctl is-active "$1" || inside systemctl is-active "$1"; } # UNIT [SECONDS]
 journal() { inside journalctl --boot --quiet --no-pager --output=cat "$@"; }
 
+message_id() { # SUBJECT of the catalog, as a pattern
+    awk -v subject="$1" '/^-- /{id=$2} $0 ~ "^Subject: .*" subject {print id; exit}' "$repository/systemd/vault-unseal.catalog"
+}
+
 # The server's own word, asked from outside of everything that is tested.
 server_health() {
     ip netns exec "$machine" curl --silent --output /dev/null --write-out '%{http_code}' \
