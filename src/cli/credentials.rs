@@ -31,6 +31,19 @@ pub(super) enum CredentialProblem {
         quote::sentence(path)
     )]
     Unseen { name: String, path: PathBuf },
+    /// The unit does not say which file it is.
+    #[error(
+        "credential \"{name}\" comes from {}: only systemd knows what the % stands for, and whether others can get at the \
+         file is not looked at",
+        quote::sentence(path)
+    )]
+    Specifier { name: String, path: PathBuf },
+    /// Nothing says which file it is.
+    #[error(
+        "which file credential \"{name}\" comes from cannot be seen: there is no unit {}",
+        quote::sentence(Path::new(unit))
+    )]
+    NoUnit { name: String, unit: String },
 }
 
 impl CredentialProblem {
@@ -44,7 +57,7 @@ impl Explain for CredentialProblem {
     fn kind(&self) -> &'static str {
         match self {
             Self::Refused { cause, .. } => cause.kind(),
-            Self::Unseen { .. } => "credential-source-unseen",
+            Self::Unseen { .. } | Self::Specifier { .. } | Self::NoUnit { .. } => "credential-source-unseen",
         }
     }
 
@@ -52,6 +65,10 @@ impl Explain for CredentialProblem {
         Some(match self {
             Self::Refused { path, cause, .. } => cause.advice(path),
             Self::Unseen { .. } => "sudo vault-unseal check".to_owned(),
+            Self::Specifier { .. } => "Write the path in full in LoadCredential=.".to_owned(),
+            Self::NoUnit { .. } => {
+                "See that nobody but root can change or, if it is secret, read that file.".to_owned()
+            }
         })
     }
 }
@@ -62,10 +79,13 @@ pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
         return Vec::new();
     };
     // systemd names it after the unit.
-    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    match Unit::load(Path::new("/"), name) {
+    let unit = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match Unit::load(Path::new("/"), &unit) {
         Some(unit) => judge(settings, &unit, &directory, &View { root: Path::new("/"), inside: true }),
-        None => Vec::new(),
+        None => uses(settings, &directory, &[])
+            .into_keys()
+            .map(|name| CredentialProblem::NoUnit { name, unit: unit.clone() })
+            .collect(),
     }
 }
 
@@ -85,15 +105,21 @@ pub(super) fn judge(
     directory: &Path,
     view: &View<'_>,
 ) -> Vec<CredentialProblem> {
-    let judged = uses(settings, directory).into_iter().filter_map(|(name, content)| {
-        let Some(CredentialOrigin::File { path, encrypted, .. }) = unit.credential(&name) else {
-            return None;
-        };
-        // Nobody but this machine can read what is encrypted.
-        let content = if encrypted { Content::Authority } else { content };
-        problem(name, &path, encrypted, content, &settings.trusted, view)
-    });
-    judged.collect()
+    let mut problems = Vec::new();
+    for (name, content) in uses(settings, directory, &unit.loaded_credentials()) {
+        match unit.credential(&name).or_else(|| unit.credential_in_directory(&name)) {
+            Some(CredentialOrigin::File { path, encrypted, .. }) => {
+                // Nobody but this machine can read what is encrypted.
+                let content = if encrypted { Content::Authority } else { content };
+                problems.extend(problem(name, &path, encrypted, content, &settings.trusted, view));
+            }
+            Some(CredentialOrigin::Specifier(path)) => {
+                problems.push(CredentialProblem::Specifier { name, path });
+            }
+            Some(CredentialOrigin::Unit) | None => {}
+        }
+    }
+    problems
 }
 
 fn problem(
@@ -110,10 +136,6 @@ fn problem(
     } else {
         stores.iter().map(|store| Path::new(store).join(path)).collect()
     };
-    // Only systemd knows what a specifier stands for.
-    if path.as_os_str().as_encoded_bytes().contains(&b'%') {
-        return Some(CredentialProblem::Unseen { name, path: path.to_owned() });
-    }
     for path in candidates {
         let at = view.root.join(path.strip_prefix("/").unwrap_or(&path));
         return match judge_source(&at, content, trusted) {
@@ -124,6 +146,10 @@ fn problem(
             SourceVerdict::Good => None,
             SourceVerdict::Unseen(_) => Some(CredentialProblem::Unseen { name, path }),
             SourceVerdict::Refused(cause) => Some(CredentialProblem::Refused { name, path, cause }),
+            SourceVerdict::RefusedEntry(entry, cause) => {
+                let entry = entry.strip_prefix(view.root).unwrap_or(&entry);
+                Some(CredentialProblem::Refused { name, path: Path::new("/").join(entry), cause })
+            }
         };
     }
     // That it is missing is told by whoever needs it.
@@ -131,7 +157,8 @@ fn problem(
 }
 
 /// The names of the credentials that are used, and what they hold; what is used twice is judged by the stricter rule.
-fn uses(settings: &Settings, directory: &Path) -> BTreeMap<String, Content> {
+/// `loaded` are all that the unit loads.
+fn uses(settings: &Settings, directory: &Path, loaded: &[String]) -> BTreeMap<String, Content> {
     let mut uses = BTreeMap::new();
     let mut add = |path: &Path, content| {
         if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
@@ -146,15 +173,22 @@ fn uses(settings: &Settings, directory: &Path) -> BTreeMap<String, Content> {
         }
     }
     let given = |path: &&PathBuf| path.parent() == Some(directory);
-    for TlsSettings { client_key, ca_file, client_cert, .. } in
-        settings.clusters.iter().map(|cluster| &cluster.tls)
-    {
-        client_key.iter().filter(given).for_each(|path| add(path, Content::PrivateKey));
+    let every_tls = || settings.clusters.iter().map(|cluster| &cluster.tls);
+    for tls in every_tls() {
+        tls.client_key.iter().filter(given).for_each(|path| add(path, Content::PrivateKey));
+    }
+    for TlsSettings { ca_file, ca_dir, client_cert, .. } in every_tls() {
         [ca_file, client_cert]
             .into_iter()
             .flatten()
             .filter(given)
             .for_each(|path| add(path, Content::Authority));
+        // systemd makes no directories there: every file is an authority then.
+        if ca_dir.as_ref().is_some_and(|path| path.starts_with(directory)) {
+            for name in loaded {
+                add(Path::new(name), Content::Authority);
+            }
+        }
     }
     uses
 }

@@ -3,16 +3,17 @@
 use super::judgement::Judge;
 use super::path::{Found, find};
 use super::turn::Turn;
-use super::{Content, FileRefusal, absolute};
+use super::{Content, FileRefusal, absolute, open_failed};
 use crate::accounts::Trusted;
+use rustix::fs::{Dir, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// Whom the kernel names for users that this process cannot see (`/proc/sys/kernel/overflowuid`).
 const UNSEEN: u32 = 65534;
-/// Any right of others, and of anybody.
-const OTHERS: u32 = 0o007;
-const ANYBODY: u32 = 0o777;
 
 /// What is known of the file behind a credential.
 #[derive(Debug)]
@@ -25,6 +26,52 @@ pub enum SourceVerdict {
     Unseen(PathBuf),
     /// Somebody else can.
     Refused(FileRefusal),
+    /// Somebody else can get at this entry of the directory that it is.
+    RefusedEntry(PathBuf, FileRefusal),
+}
+
+/// Judges the entries of a directory, and who may put others there; the first that is not as it must be counts.
+fn judge_entries(directory: &OwnedFd, at: &Path, judge: &Judge<'_>) -> SourceVerdict {
+    let io = |errno| SourceVerdict::Refused(open_failed(errno, judge.trusted));
+    let stat = match fstat(directory) {
+        Ok(stat) => stat,
+        Err(errno) => return io(errno),
+    };
+    if let Err(refused) = judge.directory(&stat, directory, at, true) {
+        return SourceVerdict::Refused(refused);
+    }
+    let entries =
+        openat(directory, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let entries = match entries.and_then(Dir::new) {
+        Ok(entries) => entries,
+        // Closed to us, it stands for what is in it.
+        Err(Errno::ACCESS) if judge.keeps_others_out(&stat, directory, at) => return SourceVerdict::Good,
+        Err(Errno::ACCESS) => return SourceVerdict::Unseen(at.to_owned()),
+        Err(errno) => return io(errno),
+    };
+    let place = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Ok(file) = openat(directory, name, place, Mode::empty()) else { continue };
+        let Ok(stat) = fstat(&file) else { continue };
+        let path = at.join(OsStr::from_bytes(name.to_bytes()));
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => {
+                if let Err(refused) = judge.file(&stat, &file, &path) {
+                    return SourceVerdict::RefusedEntry(path, refused);
+                }
+            }
+            FileType::Directory if name != c"." && name != c".." => {
+                match judge_entries(&file, &path, judge) {
+                    SourceVerdict::Good => {}
+                    verdict => return verdict,
+                }
+            }
+            // systemd leaves links out.
+            _ => {}
+        }
+    }
+    SourceVerdict::Good
 }
 
 /// Judges the file without opening it: a secret must not be readable by anybody else, anything else not writable.
@@ -45,12 +92,13 @@ pub fn judge_source(path: &Path, content: Content, trusted: &Trusted) -> SourceV
             }
             refused.or(judge.file(&stat, &file, &at).err())
         }
-        Ok(Found { .. }) => Some(FileRefusal::Directory),
+        // All of its entries are loaded.
+        Ok(Found { directory, refused: None, at, .. }) => return judge_entries(&directory, &at, &judge),
+        Ok(Found { refused, .. }) => refused,
         Err(stop) => match (stop.refused, stop.errno) {
             (Some(refused), _) => Some(refused),
             (None, Errno::NOENT) => return SourceVerdict::Missing,
-            // What a sandbox hides has no mode at all.
-            (None, Errno::ACCESS) if stop.mode & OTHERS == 0 && stop.mode & ANYBODY != 0 => None,
+            (None, Errno::ACCESS) if stop.closed => None,
             (None, _) => return unseen(&stop.at),
         },
     };

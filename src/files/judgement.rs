@@ -42,6 +42,10 @@ const TOO_OPEN: u32 = 0o037;
 /// Read, write and execute in an access control list.
 const ANYTHING: u16 = 0o7;
 const WRITE: u16 = 0o2;
+const ENTER: u16 = 0o1;
+/// Any right of others, and of anybody.
+const OTHERS: u32 = 0o007;
+const ANYBODY: u32 = 0o777;
 
 impl Content {
     /// Whether its directory must be writable by its owner alone, and be no place for everybody.
@@ -132,6 +136,16 @@ impl<'a> Judge<'a> {
             return Err(FileRefusal::DirectoryMode { directory, mode, sticky });
         }
         self.list(opened, path, Some(path))
+    }
+
+    /// Whether nobody gets into a directory but its owner and its group. What a sandbox hides has no mode at all, and says
+    /// nothing.
+    pub(super) fn keeps_others_out(&self, stat: &Stat, opened: &OwnedFd, path: &Path) -> bool {
+        let mode = permissions(stat.st_mode);
+        let stranger = |to| !matches!(to, Grantee::User(uid) if self.trusted.includes(uid));
+        let granted = acl::of(opened, path)
+            .map(|grants| grants.iter().any(|grant| grant.rights & ENTER != 0 && stranger(grant.to)));
+        mode & OTHERS == 0 && mode & ANYBODY != 0 && granted == Ok(false)
     }
 
     /// Judges a symbolic link on the way.

@@ -33,8 +33,8 @@ pub(super) struct Stop {
     pub(super) errno: Errno,
     /// The directory that could not be passed.
     pub(super) at: PathBuf,
-    /// Its mode.
-    pub(super) mode: u32,
+    /// Whether others than its owner and its group are kept out of it.
+    pub(super) closed: bool,
     /// The first thing on the way up to there that is not as it must be.
     pub(super) refused: Option<FileRefusal>,
 }
@@ -115,7 +115,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn begin(judge: &'a Judge<'a>) -> Result<Self, Stop> {
         let at = PathBuf::from("/");
-        let stopped = |errno| Stop { errno, at: PathBuf::from("/"), mode: 0, refused: None };
+        let stopped = |errno| Stop { errno, at: PathBuf::from("/"), closed: false, refused: None };
         let directory = openat(CWD, &at, PLACE, Mode::empty()).map_err(stopped)?;
         let stat = fstat(&directory).map_err(stopped)?;
         Ok(Self { judge, directory, stat, at, refused: None })
@@ -173,7 +173,8 @@ impl<'a> Walk<'a> {
     fn stop(&mut self, errno: Errno) -> Stop {
         self.judge(false);
         let refused = self.refused.take();
-        Stop { errno, at: self.at.clone(), mode: self.stat.st_mode & 0o7777, refused }
+        let closed = self.judge.keeps_others_out(&self.stat, &self.directory, &self.at);
+        Stop { errno, at: self.at.clone(), closed, refused }
     }
 }
 

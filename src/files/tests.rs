@@ -466,3 +466,26 @@ fn source_of_a_credential_is_judged_by_its_path() {
         assert!(matches!(judged, SourceVerdict::Refused(FileRefusal::LinkOwner { .. })), "{judged:?}");
     }
 }
+
+#[test]
+fn directory_behind_a_credential_is_judged_with_all_that_is_in_it() {
+    let place = Place::new();
+    let path = place.write("own/below/file");
+    mode(&path, 0o644);
+    let own = place.path("own");
+    let verdict = || judge_source(&own, Content::Authority, &Trusted::default());
+    assert!(matches!(verdict(), SourceVerdict::Good), "{:?}", verdict());
+    mode(&path, 0o666);
+    match verdict() {
+        SourceVerdict::RefusedEntry(entry, FileRefusal::WorldWritable { .. }) => assert_eq!(entry, path),
+        other => panic!("{other:?}"),
+    }
+    mode(&path, 0o644);
+    // Sticky is not enough: whoever can put a file there has his authority loaded.
+    mode(&own, 0o1777);
+    assert!(
+        matches!(verdict(), SourceVerdict::Refused(FileRefusal::DirectoryMode { .. })),
+        "{:?}",
+        verdict()
+    );
+}

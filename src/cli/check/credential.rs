@@ -40,6 +40,12 @@ pub(super) async fn check(
                 drop_in("/etc/vault-unseal/shares.json")
             ),
         ),
+        Some(CredentialOrigin::Specifier(path)) => add(
+            Severity::Warning,
+            "credential-not-looked-into",
+            format!("it comes from {}, and only systemd knows what the % stands for", quote::sentence(&path)),
+            format!("Write the path in full: {}", drop_in("/etc/vault-unseal/shares.json")),
+        ),
         Some(CredentialOrigin::File { path, encrypted, .. }) if !path.is_absolute() => {
             let what = if encrypted { "encrypted, " } else { "" };
             let from = match path.to_str() {

@@ -55,14 +55,28 @@ pub(super) fn drop_ins(root: &Path, unit: &str) -> Vec<PathBuf> {
 }
 
 /// For `vault-unseal.service`: its own, `vault-.service.d` for all that begin alike, `service.d` for all services.
+/// Those of an instance come before those of its template.
 fn drop_in_directories(unit: &str) -> Vec<String> {
     let (stem, kind) = unit.rsplit_once('.').unwrap_or((unit, "service"));
-    let mut directories = vec![format!("{stem}.{kind}.d")];
-    let dashes: Vec<usize> = stem.match_indices('-').map(|(at, _)| at).collect();
-    let prefixes = dashes.into_iter().rev().filter_map(|at| stem.get(..=at));
-    directories.extend(prefixes.filter(|prefix| *prefix != stem).map(|prefix| format!("{prefix}.{kind}.d")));
+    let (prefix, instance) = stem.find('@').map_or((stem, ""), |at| stem.split_at(at));
+    let dashes: Vec<usize> = prefix.match_indices('-').map(|(at, _)| at).collect();
+    let shorter = dashes.into_iter().rev().filter_map(|at| prefix.get(..=at));
+    let prefixes: Vec<&str> =
+        [prefix].into_iter().chain(shorter.filter(|shorter| *shorter != prefix)).collect();
+    let instances: &[&str] = if instance.len() > 1 { &[instance, "@"] } else { &[instance] };
+    let mut directories = Vec::new();
+    for instance in instances {
+        directories.extend(prefixes.iter().map(|prefix| format!("{prefix}{instance}.{kind}.d")));
+    }
     directories.push(format!("{kind}.d"));
     directories
+}
+
+/// The template of an instance: `a@.service` of `a@b.service`.
+pub(super) fn template(unit: &str) -> Option<String> {
+    let (stem, kind) = unit.rsplit_once('.')?;
+    let (prefix, instance) = stem.split_once('@')?;
+    (!instance.is_empty()).then(|| format!("{prefix}@.{kind}"))
 }
 
 /// Follows the links of the last part of a path, as the machine below `root` would; `None` when it leads nowhere.

@@ -6,6 +6,7 @@
 mod command;
 mod credential;
 mod load_path;
+mod specifier;
 mod syntax;
 
 pub use command::CommandLine;
@@ -28,12 +29,12 @@ pub struct UnitFile {
 }
 
 impl UnitFile {
-    /// Every file of that name that systemd would find; the first is the one that counts.
+    /// Every file of that name that systemd would find, and then of its template; the first is the one that counts.
     pub fn all(root: &Path, name: &str) -> Vec<Self> {
-        load_path::directories(root)
-            .into_iter()
-            .filter_map(|directory| Self::read(root, &directory.join(name)))
-            .collect()
+        let (directories, template) = (load_path::directories(root), load_path::template(name));
+        let names = [name].into_iter().chain(template.as_deref());
+        let paths = names.flat_map(|name| directories.iter().map(move |directory| directory.join(name)));
+        paths.filter_map(|path| Self::read(root, &path)).collect()
     }
 
     /// The drop-ins of a unit, in the order in which they apply.
@@ -65,7 +66,7 @@ impl UnitFile {
     }
 
     /// Every assignment in `[Service]`, in its order.
-    fn service(&self) -> impl Iterator<Item = (&str, &str)> {
+    fn service(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.assignments
             .iter()
             .filter(|assignment| assignment.section == "Service")
@@ -75,6 +76,8 @@ impl UnitFile {
 
 /// A unit as it applies: one file, and its drop-ins on top.
 pub struct Unit {
+    /// Under which it is started; an instance is not called as its file.
+    name: String,
     files: Vec<UnitFile>,
 }
 
@@ -82,14 +85,16 @@ impl Unit {
     /// The unit that systemd would start under this name; `None` when there is none or it is masked.
     pub fn load(root: &Path, name: &str) -> Option<Self> {
         let file = UnitFile::all(root, name).into_iter().next().filter(|file| !file.masked)?;
-        Some(Self::new(file, UnitFile::drop_ins(root, name)))
+        let unit = Self::new(file, UnitFile::drop_ins(root, name));
+        Some(Self { name: name.to_owned(), ..unit })
     }
 
     /// A unit file and the drop-ins that apply to it, in their order.
     pub fn new(file: UnitFile, drop_ins: Vec<UnitFile>) -> Self {
+        let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let mut files = vec![file];
         files.extend(drop_ins);
-        Self { files }
+        Self { name, files }
     }
 
     /// The effective values of a setting in `[Service]` that takes several: an empty assignment drops those before.
@@ -119,11 +124,21 @@ impl Unit {
 
     /// Where the service gets the credential of this name from; `None` when nothing gives it.
     pub fn credential(&self, name: &str) -> Option<CredentialOrigin> {
-        credential::origin(self.service(), name)
+        credential::origin(self.service(), name, &self.name)
+    }
+
+    /// The same of a credential that is an entry of a directory that the unit loads.
+    pub fn credential_in_directory(&self, name: &str) -> Option<CredentialOrigin> {
+        credential::in_directory(self.service(), name, &self.name)
+    }
+
+    /// The names of all credentials that come from files, and of the directories that are loaded.
+    pub fn loaded_credentials(&self) -> Vec<String> {
+        credential::names(self.service(), &self.name)
     }
 
     /// Every assignment in `[Service]`, in the order in which they apply.
-    fn service(&self) -> impl Iterator<Item = (&str, &str)> {
+    fn service(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.files.iter().flat_map(UnitFile::service)
     }
 }

@@ -90,6 +90,32 @@ fn a_credential_comes_from_where_the_last_assignment_says() {
 }
 
 #[test]
+fn specifiers_are_expanded_where_every_machine_has_the_same() {
+    let template = "/usr/lib/systemd/system/a-b@.service";
+    let text = "[Service]\nLoadCredential=shares:%E/%p/%i/%I%%.json\nLoadCredential=%p-key:%N/%n\n\
+                LoadCredential=late:/%H\nLoadCredential=ca:%S/%P\n";
+    let drop_in = ("/etc/systemd/system/a-b@.service.d/more.conf", "[Service]\nA=template\nB=template\n");
+    let of_instance = ("/etc/systemd/system/a-b@c\\x2dd.service.d/more2.conf", "[Service]\nA=instance\n");
+    let of_prefix = ("/etc/systemd/system/a-@.service.d/z.conf", "[Service]\nC=prefix\n");
+    let root = machine(&[(template, text), drop_in, of_instance, of_prefix]);
+    let unit = Unit::load(root.path(), "a-b@c\\x2dd.service").unwrap();
+    let origin = |name: &str| unit.credential(name);
+    let file =
+        |path: &str| Some(CredentialOrigin::File { path: path.into(), encrypted: false, stand_in: false });
+    assert_eq!(origin("shares"), file("/etc/a-b/c\\x2dd/c-d%.json"));
+    assert_eq!(origin("a-b-key"), file("a-b@c\\x2dd/a-b@c\\x2dd.service"));
+    assert_eq!(origin("late"), Some(CredentialOrigin::Specifier("/%H".into())));
+    assert_eq!(origin("ca"), file("/var/lib/a/b"));
+    assert_eq!(origin("ca_one.pem"), None);
+    assert_eq!(unit.credential_in_directory("ca_one.pem"), file("/var/lib/a/b/one.pem"));
+    assert_eq!(unit.loaded_credentials(), ["shares", "a-b-key", "late", "ca"]);
+    assert_eq!(
+        ["A", "B", "C"].map(|key| unit.value(key)),
+        [Some("instance"), Some("template"), Some("prefix")]
+    );
+}
+
+#[test]
 fn switches_know_the_words_of_systemd() {
     let root = machine(&[(SHIPPED, "[Service]\nA=yes\nB=On\nC=no\nD=yes\nD=\n")]);
     let unit = Unit::load(root.path(), "a-b.service").unwrap();
