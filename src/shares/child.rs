@@ -2,8 +2,8 @@
 //! not for ever.
 
 use super::conversation::{self, Answer, Pipes};
-use crate::external::ExternalText;
 use crate::external::error::OwnWords;
+use crate::external::{ExternalText, could_be_secret};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -47,12 +47,14 @@ pub(super) fn ask(
     }
 }
 
-/// A line of what it complained of; nothing of it where it repeats a part of the `secrets` that went in and out.
+/// A line of what it complained of; nothing of it where it repeats a part of the `secrets` that went in and out, or has
+/// anything in it that could be a share or a token in another form.
 pub(super) fn sentence(line: &str, secrets: &[&[u8]]) -> ExternalText {
     let line = line.trim_end_matches('.');
     let of = |secret: &[u8], part: &[u8]| secret.windows(REPEATED).any(|of_secret| of_secret == part);
     let repeated = |part: &[u8]| secrets.iter().any(|secret| of(secret, part));
-    if line.as_bytes().windows(REPEATED).any(repeated) {
+    let mut words = line.split(|part: char| !part.is_ascii_alphanumeric() && !"+/=-_.".contains(part));
+    if words.any(could_be_secret) || line.as_bytes().windows(REPEATED).any(repeated) {
         return ExternalText::new("what it said repeats its input or output, and is not shown");
     }
     ExternalText::new(line)
@@ -72,5 +74,28 @@ impl Drop for Running {
         // Fails only if it has ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn complaint_that_repeats_a_secret_in_any_form_is_withheld() {
+        let share = "2c4bff69347f1f9f4fa7c30b26a6196c5de52bb242815db98df815b1b87a68a5d5";
+        let given = format!("{{\"keys\": [\"{share}\"]}}");
+        let said = |line: &str| sentence(line, &[given.as_bytes()]).to_string();
+        for line in [
+            format!("cannot read {share}"),
+            format!("odd character after {}", &share[10..18]),
+            format!("cannot read '{}'", share.to_uppercase()),
+            "in LEv/aTR/H59Pp8MLJqYZbF3lK7JCgV25jfgVsbh6aKXV: odd".to_owned(),
+            "token hvs.CAESIJ2mUMrbPDkmS1s7gVRzDl3 expired".to_owned(),
+        ] {
+            assert_eq!(said(&line), "what it said repeats its input or output, and is not shown", "{line}");
+        }
+        assert_eq!(said("no such file: /etc/keys/anna.asc."), "no such file: /etc/keys/anna.asc");
+        assert!(!said("\u{1b}[2Jgone\u{202e}").contains(['\u{1b}', '\u{202e}']));
     }
 }

@@ -25,6 +25,7 @@ use vault_unseal::report::style::Style;
 use canary::{Canary, Damaged, damage};
 use support::certs::{Authority, Validity};
 use support::home::{Home, lines, shares_of_nobody};
+use support::openbao::Server;
 use support::process::run;
 
 /// Where nothing listens.
@@ -255,6 +256,22 @@ fn unit_files_repeat_no_secret() {
             }
         }
         fs::remove_file(at(path)).unwrap();
+    }
+}
+
+#[test]
+fn recipient_files_repeat_no_secret() {
+    let home = Home::new();
+    let server = Server::start_plain();
+    home.configure(&[&server.url()], "");
+    let armour = "-----BEGIN PGP PUBLIC KEY BLOCK-----\nComment: anna\n\nmDMEZ0000000000000000000000000000000\n\
+                  =0000\n-----END PGP PUBLIC KEY BLOCK-----\n";
+    for damaged in damage(armour) {
+        put(&home.path("anna.asc"), &damaged.bytes);
+        let output = run(&mut home.command(&["init", "--plain", "--recipient", "anna.asc"]));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("anna.asc") || said.contains("gpg"), "{}: {said}", damaged.how);
+        assert_silent(&damaged, "init", &output);
     }
 }
 

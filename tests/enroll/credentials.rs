@@ -226,3 +226,36 @@ fn the_child_is_told_nothing_but_through_its_pipe() {
     assert!(text(&output).contains("is not what went in"), "{}", text(&output));
     assert_eq!(fs::read(home.path("shares.cred")).unwrap(), before);
 }
+
+#[test]
+fn program_that_repeats_what_it_was_given_is_not_quoted() {
+    if !encrypts() {
+        return;
+    }
+    let home = Home::new();
+    fs::create_dir(home.path("keys")).unwrap();
+    let shares = shares_of_nobody(3, 2);
+    home.put("source", &lines(&shares));
+    let command = enroll(&home, &["source", "--credential", "host", "--output", "shares.cred"]);
+    for form in ["cat", "tr a-f A-F", "base64 --wrap=0"] {
+        // What is tried at first has no share in it.
+        let tool = format!(
+            "#!/bin/bash\ncat >{here}/given\nif shares=$(grep -oE '[0-9a-f]{{66}}' {here}/given); then\n\
+             echo \"cannot read $(head -n 1 <<<\"$shares\" | {form})\" >&2; exit 1; fi\n\
+             exec {here}/real \"$@\" <{here}/given\n",
+            here = home.directory().display()
+        );
+        home.put("tool", &tool);
+        home.chmod("tool", 0o755);
+        let setup = format!(
+            "cp /usr/bin/systemd-creds real\n{}\nmount --bind tool /usr/bin/systemd-creds",
+            host_key_in(&home.path("keys"))
+        );
+        let said = text(&run(&mut mounted(&setup, &command)));
+        assert!(
+            said.contains("what it said repeats its input or output, and is not shown"),
+            "{form}: {said}"
+        );
+        assert!(shares.iter().all(|share| !said.to_lowercase().contains(&share[..12])), "{form}: {said}");
+    }
+}

@@ -189,3 +189,39 @@ fn the_programs_are_told_nothing_but_through_their_pipes() {
     assert!(text(&output).contains("age did not encrypt"), "{}", text(&output));
     assert_eq!(server.health()["initialized"], false);
 }
+
+#[test]
+fn program_that_repeats_what_it_was_given_is_not_quoted() {
+    if !are_root() || !has(&["age", "gpg"]) {
+        return;
+    }
+    for (program, form) in [("age", "cat"), ("gpg", "tr a-f A-F"), ("age", "base64 --wrap=0")] {
+        let server = Server::start_plain();
+        let home = home_of(&server.url());
+        let recipient = if program == "age" {
+            age_key(&home, "anna").1
+        } else {
+            home.put("anna.asc", &Gpg::new().public());
+            "anna.asc".to_owned()
+        };
+        // What is tried before the request has no share in it.
+        let tool = format!(
+            "#!/bin/bash\ncat >{here}/given\nif shares=$(grep -oE '[0-9a-f]{{66}}' {here}/given); then\n\
+             cp {here}/given {here}/held\n\
+             echo \"{program}: cannot read $(head -n 1 <<<\"$shares\" | {form})\" >&2; exit 1; fi\n\
+             exec {here}/real \"$@\" <{here}/given\n",
+            here = home.directory().display()
+        );
+        home.put("tool", &tool);
+        home.chmod("tool", 0o755);
+        let setup = format!("cp /usr/bin/{program} real\nmount --bind tool /usr/bin/{program}");
+        let arguments = ["--plain", "--output", "shares.json", "--recipient", &recipient, "--json"];
+        let output = run(&mut mounted(&setup, &init(&home, &arguments)));
+        let said = text(&output);
+        assert!(said.contains(&format!("{program} refuses: what it said repeats its input")), "{said}");
+        let shares = shares_in(&std::fs::read_to_string(home.path("held")).unwrap());
+        assert_eq!(shares.len(), 5, "{said}");
+        assert!(Needles::of_hex(&shares).find(said.as_bytes()).is_empty(), "{said}");
+        assert!(shares.iter().all(|share| !said.to_lowercase().contains(&share[..12])), "{said}");
+    }
+}

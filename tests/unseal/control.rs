@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::chown;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -253,4 +253,21 @@ fn nodes_that_use_up_all_descriptors_leave_those_of_control_socket() {
     let output = run(hold.arg("--socket").arg(home.path("run/control.sock")));
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 60);
+}
+
+#[test]
+fn daemon_that_closes_every_connection_is_called_busy() {
+    let home = Home::new();
+    let socket = home.path("control.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    for arguments in [&["hold", "--all"], &["resume", "--all"]] {
+        let output = run(vault_unseal(arguments).arg("--socket").arg(&socket));
+        assert_eq!(output.status.code(), Some(1));
+        let first =
+            format!("error: the daemon at {} closes every connection: too many are open\n", socket.display());
+        let said = stderr(&output);
+        assert!(said.starts_with(&first), "{said}");
+        assert!(said.contains("as root, `ss -xp` lists those of control.sock"), "{said}");
+    }
 }
