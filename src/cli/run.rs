@@ -110,7 +110,7 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
 fn holds(directory: Option<&Path>) -> Holds {
     let Some(directory) = directory else { return Holds::default() };
     Holds::in_directory(directory).unwrap_or_else(|error| {
-        let (place, error) = (sentence(directory), error::io(&error));
+        let (place, error) = (sentence(&directory.join("holds.json")), error::io(&error));
         tracing::warn!("cannot read the holds in {place}: {error}; nothing is held");
         Holds::none_in(directory)
     })

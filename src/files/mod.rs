@@ -78,6 +78,19 @@ pub(crate) fn read_unjudged(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u
     bytes(file, &stat, limit)
 }
 
+/// Reads a file of an open directory, which is judged already. A link is not followed.
+pub(crate) fn read_in(
+    directory: &OwnedFd,
+    name: &str,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
+    let trusted = &Trusted::without_servers();
+    let file = openat(directory, name, READING | OFlags::NOFOLLOW, Mode::empty())
+        .map_err(|errno| open_failed(errno, trusted))?;
+    let stat = regular(&file, trusted)?;
+    bytes(file, &stat, limit)
+}
+
 /// The text of a file of the machine itself, such as passwd(5): whoever can change it has the machine.
 ///
 /// Errors: it is not there, not regular, above [`LARGEST`], or not UTF-8.

@@ -3,23 +3,19 @@
 use super::NodeKey;
 use crate::external::error;
 use crate::external::quote::sentence;
+use crate::files::{self, FileRefusal};
 use crate::runtime_directory;
 use crate::unfinished::{Unfinished, WithoutModes};
 use crate::unseal::Hold;
-use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The file, in the directory that systemd empties when the machine restarts, and only then.
 const FILE: &str = "holds.json";
-/// Largest file that is read: a thousand nodes' names take a tenth of it.
-const LIMIT: u64 = 1024 * 1024;
 
 /// Which nodes are held, why, and for how long.
 #[derive(Debug, Default)]
@@ -55,10 +51,10 @@ impl Holds {
     /// none.
     pub fn in_directory(directory: &Path) -> io::Result<Self> {
         let opened = runtime_directory::open(directory).map_err(io::Error::other)?;
-        let document = match read(&opened) {
+        let document = match files::read_in(&opened, FILE, files::LARGEST) {
             Ok(text) => serde_json::from_slice(&text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Document { held: Vec::new() },
-            Err(error) => return Err(error),
+            Err(FileRefusal::Missing) => Document { held: Vec::new() },
+            Err(refusal) => return Err(io::Error::other(refusal)),
         };
         let held = document.held.into_iter().filter_map(Line::read).collect();
         Ok(Self { directory: Some(directory.to_owned()), held: Mutex::new(held) })
@@ -106,27 +102,6 @@ impl Holds {
 
 fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// The whole file, if it is a regular one of at most [`LIMIT`] bytes.
-fn read(directory: &OwnedFd) -> io::Result<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(openat(directory, FILE, flags, Mode::empty())?);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            error::OwnWords("holds.json is no regular file"),
-        ));
-    }
-    let mut text = Vec::new();
-    file.take(LIMIT + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LIMIT {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            error::OwnWords("holds.json is larger than 1 MiB"),
-        ));
-    }
-    Ok(text)
 }
 
 fn write(directory: &Path, document: &Document) -> io::Result<()> {

@@ -102,8 +102,11 @@ impl Service {
         let template = self.home.put("units/vault-unseal-test@.service", &unit);
         mode(&template, 0o644);
         let run = self.home.command(&["run"]);
-        let mut command = Command::new("setpriv");
-        command.args([format!("--reuid={OURS}"), format!("--regid={OURS}")]);
+        // The shell dies with this process; who changes his user no longer does, but goes with the shell.
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "\"$@\"; exit", "sh", "setpriv"])
+            .args([format!("--reuid={OURS}"), format!("--regid={OURS}")]);
         command.args(["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "env"]);
         command.arg(format!("CREDENTIALS_DIRECTORY={}", self.home.path(Self::UNIT).display()));
         command.arg(run.get_program()).args(run.get_args()).current_dir(self.home.directory());

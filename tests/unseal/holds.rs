@@ -279,7 +279,10 @@ fn holds_file_that_would_stall_or_starve_is_said_and_later_holds_are_kept() {
     let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
     let file = home.path("run/holds.json");
     home.make_run();
-    for (why, fifo) in [("holds.json is no regular file", true), ("holds.json is larger than 1 MiB", false)] {
+    for (why, fifo) in [
+        ("it is a fifo, a socket or a device, not a regular file", true),
+        ("it is larger than 1048576 bytes", false),
+    ] {
         let _ = fs::remove_file(&file);
         if fifo {
             mknodat(CWD, &file, FileType::Fifo, 0o600.into(), 0).unwrap();
@@ -287,7 +290,7 @@ fn holds_file_that_would_stall_or_starve_is_said_and_later_holds_are_kept() {
             fs::File::create(&file).unwrap().set_len(3 << 30).unwrap();
         }
         let mut daemon = start(&home);
-        daemon.wait_for_line(&format!("cannot read the holds in {}: {why}", home.path("run").display()));
+        daemon.wait_for_line(&format!("cannot read the holds in {}: {why}", file.display()));
         daemon.wait_for_line(": sealed");
         told(&home, &["hold", "--all"]);
         daemon.terminate();

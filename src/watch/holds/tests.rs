@@ -1,6 +1,6 @@
 use super::*;
 use rustix::fs::{CWD, FileType, mknodat};
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 fn key() -> NodeKey {
@@ -58,8 +58,12 @@ fn file_that_is_none_or_too_large_is_refused_and_replaced() {
     let link = |path: &Path| symlink("/dev/zero", path).unwrap();
     let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
 
-    let makers: [(&str, Maker<'_>); 4] =
-        [("larger than 1 MiB", &sparse), ("no regular file", &fifo), ("", &link), ("", &socket)];
+    let makers: [(&str, Maker<'_>); 4] = [
+        ("larger than 1048576 bytes", &sparse),
+        ("not a regular file", &fifo),
+        ("symbolic link", &link),
+        ("not a regular file", &socket),
+    ];
     for (why, make) in makers {
         let directory = directory();
         make(&directory.path().join(FILE));
