@@ -88,7 +88,7 @@ mod tests {
         let said = |line: &str| sentence(line, &[given.as_bytes()]).to_string();
         for line in [
             format!("cannot read {share}"),
-            format!("odd character after {}", &share[10..18]),
+            "odd character after 1f9f4fa7c".to_owned(),
             format!("cannot read '{}'", share.to_uppercase()),
             "in LEv/aTR/H59Pp8MLJqYZbF3lK7JCgV25jfgVsbh6aKXV: odd".to_owned(),
             "token hvs.CAESIJ2mUMrbPDkmS1s7gVRzDl3 expired".to_owned(),
