@@ -75,9 +75,8 @@ impl Explain for CredentialProblem {
 
 /// Judges what this process was given by the unit that it runs in. Blocks on the file system.
 pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
-    let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) else {
-        return Vec::new();
-    };
+    let given = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|directory| !directory.is_empty());
+    let Some(directory) = given.map(PathBuf::from) else { return Vec::new() };
     // systemd names it after the unit.
     let unit = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match Unit::load(Path::new("/"), &unit) {

@@ -215,3 +215,17 @@ fn authorities_of_a_ca_dir_of_credentials_are_judged_at_their_source() {
     let said = service.says_of(&load);
     assert!(said.contains(&format!("credential \"ca_one.pem\" comes from {}", one.display())), "{said}");
 }
+
+#[test]
+fn source_that_no_unit_names_is_told() {
+    let service = Service::new();
+    let mut command = service.home.command(&["run"]);
+    command.env("CREDENTIALS_DIRECTORY", service.home.path(Service::UNIT));
+    let mut daemon = Daemon::start(&mut command);
+    for name in ["ca.pem", "shares"] {
+        daemon.wait_for_line(&format!(
+            "which file credential \"{name}\" comes from cannot be seen: there is no unit {}",
+            Service::UNIT
+        ));
+    }
+}
