@@ -152,5 +152,5 @@ fn files_of_a_server_user_serve_as_they_are() {
     home.put("config.toml", &format!("server_users = [\"4321\"]\n{cluster}"));
     assert_eq!(kinds(&home), FINE);
     home.put("config.toml", cluster);
-    assert!(kinds(&home).contains(&"file-owner".to_owned()), "{:?}", kinds(&home));
+    assert!(kinds(&home).contains(&"directory-owner".to_owned()), "{:?}", kinds(&home));
 }
