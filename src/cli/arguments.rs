@@ -22,7 +22,7 @@ pub struct Arguments {
 }
 
 /// Where the daemon listens as a service.
-const SOCKET: &str = "/run/vault-unseal/control.sock";
+pub(super) const SOCKET: &str = "/run/vault-unseal/control.sock";
 
 const AFTER_HELP: &str = "\
 A configuration is three lines in /etc/vault-unseal/config.toml:
@@ -92,6 +92,19 @@ pub enum Verb {
     ///
     /// Ends a hold, also that of a server that an operator sealed. For root only.
     Resume(HoldArguments),
+    /// Have the daemon read its configuration again
+    ///
+    /// Ends when the daemon has judged it: with 0 if it is used, with 78 and the reason if it is refused and the old one
+    /// stays. `systemctl reload vault-unseal` calls it. For root only.
+    Reload(ReloadArguments),
+}
+
+/// Options of `reload`.
+#[derive(Debug, Args)]
+pub struct ReloadArguments {
+    /// The daemon's control socket; without it, the one of the service
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
 }
 
 /// Options of `hold` and `resume`.

@@ -15,6 +15,8 @@ pub enum Request {
     Nodes,
     /// To do something about some nodes.
     Order(Order, Which),
+    /// To read the configuration again, and to say whether it is used.
+    Reload,
 }
 
 /// Which nodes an order is for.
@@ -41,7 +43,7 @@ impl Request {
     pub(super) fn method(&self) -> Method {
         match self {
             Self::Nodes => Method::GET,
-            Self::Order(..) => Method::POST,
+            Self::Order(..) | Self::Reload => Method::POST,
         }
     }
 
@@ -50,12 +52,13 @@ impl Request {
             Self::Nodes => "/v1/nodes",
             Self::Order(Order::Hold, _) => "/v1/hold",
             Self::Order(Order::Resume, _) => "/v1/resume",
+            Self::Reload => "/v1/reload",
         }
     }
 
     pub(super) fn body(&self) -> serde_json::Result<Vec<u8>> {
         match self {
-            Self::Nodes => Ok(Vec::new()),
+            Self::Nodes | Self::Reload => Ok(Vec::new()),
             Self::Order(_, which) => serde_json::to_vec(which),
         }
     }
@@ -66,7 +69,8 @@ impl Request {
             "/v1/nodes" if method == Method::GET => return Ok(Self::Nodes),
             "/v1/hold" => Order::Hold,
             "/v1/resume" => Order::Resume,
-            "/v1/nodes" => return Err(405),
+            "/v1/reload" if method == Method::POST => return Ok(Self::Reload),
+            "/v1/nodes" | "/v1/reload" => return Err(405),
             _ => return Err(404),
         };
         if method != Method::POST {
@@ -90,6 +94,9 @@ pub struct Nodes<T = String> {
     /// The names that stand for nodes, where all nodes were asked about.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<Name<T>>,
+    /// Why the last reload changed nothing, if it did not: the daemon runs with an older configuration than the file's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reload_refused: Option<Remark<T>>,
 }
 
 /// A name that stands for nodes.
@@ -240,8 +247,13 @@ impl Held {
     }
 }
 
+/// The status code of a reload whose configuration is not used (422 Unprocessable Content, RFC 9110).
+pub(super) const NOT_USED: u16 = 422;
+
 /// An answer that is an error.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Refusal<T = String> {
     pub(super) error: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) advice: Option<T>,
 }

@@ -2,6 +2,7 @@
 
 use super::holds::Holds;
 use crate::config::{Discovery, NodeAddress};
+use crate::control::Remark;
 use crate::discovery::Roll;
 use crate::report;
 use crate::unseal::{Hold, Outsider, State};
@@ -68,6 +69,8 @@ pub struct Board {
     searches: Mutex<BTreeMap<SearchKey, Roll>>,
     /// What is wrong beside the nodes.
     warnings: Mutex<Vec<String>>,
+    /// Why the configuration in use is older than the file's.
+    reload_refused: Mutex<Option<Remark>>,
     changed: Notify,
     holds: Arc<Holds>,
 }
@@ -199,6 +202,17 @@ impl Board {
         }
     }
 
+    /// Notes why a reload changed nothing, or that one did: shown with the states until then.
+    pub fn set_reload_refused(&self, why: Option<Remark>) {
+        *self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        self.changed.notify_one();
+    }
+
+    /// Why the last reload changed nothing, if it did not.
+    pub fn reload_refused(&self) -> Option<Remark> {
+        self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// All states in one line, which names are in trouble, and what is wrong beside them.
     pub fn summary(&self) -> String {
         let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
@@ -209,6 +223,9 @@ impl Board {
         }
         for warning in self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             line = format!("{line}; warning: {warning}");
+        }
+        if let Some(refused) = self.reload_refused() {
+            line = format!("{line}; reload refused, the old configuration stays: {}", refused.message);
         }
         line
     }
