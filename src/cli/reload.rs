@@ -1,10 +1,10 @@
 //! `vault-unseal reload`: the daemon reads its configuration again, and the verb ends as that does. What `ExecReload=` of
 //! the unit calls.
 
+use super::Exit;
 use super::arguments::{ReloadArguments, SOCKET};
 use super::say::say;
 use super::start::{fail, runtime};
-use super::Exit;
 use crate::control::{self, ControlError, Request, tell};
 use crate::runtime_directory;
 use crate::systemd::journal;
@@ -26,7 +26,9 @@ pub(super) fn reload(options: &ReloadArguments) -> Exit {
         Err(ControlError::ReloadRefused { .. }) if journal::reads_our_stderr() => Exit::Config,
         Err(error @ ControlError::ReloadRefused { .. }) => fail(&error, Exit::Config),
         Err(error) if signalled() => {
-            say(format_args!("{error}. The daemon was sent SIGHUP instead: its log tells whether it reloads."));
+            say(format_args!(
+                "{error}. The daemon was sent SIGHUP instead: its log tells whether it reloads."
+            ));
             Exit::Done
         }
         Err(error) => fail(&error, Exit::Failed),

@@ -1,6 +1,6 @@
 //! The side of whoever calls `hold` or `resume`.
 
-use super::message::{NOT_USED, Nodes, Refusal, Request};
+use super::message::{NOT_USED, Nodes, Refusal, Request, SUDO_USER};
 use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
@@ -8,10 +8,12 @@ use crate::files::READ_LIMIT;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
+use std::env;
 use std::error::Error;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -179,12 +181,17 @@ async fn exchange(
 ) -> Result<(u16, Bytes), Box<dyn Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = hyper::Request::builder()
+    let mut builder = hyper::Request::builder()
         .method(request.method())
         .uri(request.path())
         .header(HOST, "vault-unseal")
-        .header(CONTENT_TYPE, "application/json")
-        .body(Full::<Bytes>::from(request.body()?))?;
+        .header(CONTENT_TYPE, "application/json");
+    if let Some(user) =
+        env::var_os("SUDO_USER").and_then(|user| HeaderValue::from_bytes(user.as_bytes()).ok())
+    {
+        builder = builder.header(SUDO_USER, user);
+    }
+    let request = builder.body(Full::<Bytes>::from(request.body()?))?;
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await?;

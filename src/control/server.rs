@@ -1,16 +1,19 @@
 //! The daemon's side of the socket.
 
-use super::message::{NOT_USED, Name, Node, Nodes, Refusal, Remark, Request, Which};
+use super::message::{
+    HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Remark, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
+};
 use super::room::Room;
 use super::seats::{ALL, OF_A_USER};
 use super::socket;
 use crate::accounts::User;
+use crate::external::ExternalText;
 use crate::report::message::Message;
-use crate::watch::{Board, Order, Seen};
+use crate::watch::{Board, Order, Requester, Seen};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
@@ -129,23 +132,22 @@ impl Surplus {
 }
 
 /// Serves one connection. Whoever waits for a reload may stay for longer: how long that takes is bounded.
-async fn visit(stream: UnixStream, visitor: u32, daemon: &Daemon) {
+async fn visit(stream: UnixStream, uid: u32, daemon: &Daemon) {
     let reloading = AtomicBool::new(false);
     let service = service_fn(async |request: hyper::Request<Incoming>| {
         let (head, body) = request.into_parts();
+        let visitor = Requester { uid, sudo_user: sudo_user(&head.headers) };
         let answer = match Limited::new(body, BODY_LIMIT).collect().await {
-            Ok(body) => {
-                match Request::read(&head.method, head.uri.path(), &body.to_bytes()) {
-                    Ok(Request::Reload) => {
-                        reloading.store(true, Ordering::Relaxed);
-                        let answer = daemon.reload(visitor).await;
-                        reloading.store(false, Ordering::Relaxed);
-                        answer
-                    }
-                    Ok(request) => follow(&request, &daemon.board, visitor),
-                    Err(status) => Err(refused(status, "no such request")),
+            Ok(body) => match Request::read(&head.method, head.uri.path(), &body.to_bytes()) {
+                Ok(Request::Reload) => {
+                    reloading.store(true, Ordering::Relaxed);
+                    let answer = daemon.reload(uid).await;
+                    reloading.store(false, Ordering::Relaxed);
+                    answer
                 }
-            }
+                Ok(request) => follow(&request, &daemon.board, &visitor),
+                Err(status) => Err(refused(status, "no such request")),
+            },
             Err(_) => Err(refused(413, "the request is too large")),
         };
         let answer = match answer {
@@ -164,8 +166,8 @@ async fn visit(stream: UnixStream, visitor: u32, daemon: &Daemon) {
 
 impl Daemon {
     /// Has the configuration read again, and answers with what came of it.
-    async fn reload(&self, visitor: u32) -> Result<Nodes, (StatusCode, Refusal)> {
-        tracing::debug!("reload requested by {}", User::of(visitor));
+    async fn reload(&self, uid: u32) -> Result<Nodes, (StatusCode, Refusal)> {
+        tracing::debug!("reload requested by {}", User::of(uid));
         let (asked, verdict) = oneshot::channel();
         let ends = || refused(503, "the daemon ends");
         self.reloads.send(asked).map_err(|_| ends())?;
@@ -179,6 +181,13 @@ impl Daemon {
     }
 }
 
+/// The user whom sudo was called by, as the caller reports it.
+fn sudo_user(headers: &HeaderMap) -> Option<ExternalText> {
+    let reported = headers.get(SUDO_USER)?.as_bytes();
+    let user = ExternalText::of_bytes(reported.get(..SUDO_USER_LIMIT).unwrap_or(reported));
+    (!user.is_empty()).then_some(user)
+}
+
 /// Everything that is known.
 fn nodes(board: &Board) -> Nodes {
     Nodes {
@@ -188,38 +197,29 @@ fn nodes(board: &Board) -> Nodes {
     }
 }
 
-fn follow(request: &Request, board: &Board, visitor: u32) -> Result<Nodes, (StatusCode, Refusal)> {
+fn follow(request: &Request, board: &Board, visitor: &Requester) -> Result<Nodes, (StatusCode, Refusal)> {
     let Request::Order(order, which) = request else { return Ok(nodes(board)) };
     let mut nodes = board.nodes();
-    {
-        if let Which::Nodes(wanted) = which {
-            for text in wanted {
-                if !nodes.iter().any(|node| is_called(text, node)) {
-                    let known: Vec<String> = nodes.iter().map(|node| node.key.address.to_string()).collect();
-                    let error = format!("no node is called {text:?}; known are {}", known.join(", "));
-                    return Err(refused(404, &error));
-                }
+    if let Which::Nodes(wanted) = which {
+        for text in wanted {
+            if !nodes.iter().any(|node| is_called(text, node)) {
+                let known: Vec<String> = nodes.iter().map(|node| node.key.address.to_string()).collect();
+                let error = format!("no node is called {text:?}; known are {}", known.join(", "));
+                return Err(refused(404, &error));
             }
-            nodes.retain(|node| wanted.iter().any(|text| is_called(text, node)));
         }
-        let done = match order {
-            Order::Hold => "held",
-            Order::Resume => "resumed",
-        };
-        for Seen { key, .. } in &nodes {
-            tracing::info!(
-                message_id = Message::Ordered.id(),
-                "{}: to be {done}, as asked by user {visitor}",
-                key.address
-            );
-            board.order(key, *order);
-        }
+        nodes.retain(|node| wanted.iter().any(|text| is_called(text, node)));
     }
-    Ok(Nodes {
-        nodes: nodes.into_iter().map(Node::of).collect(),
-        names: Vec::new(),
-        reload_refused: None,
-    })
+    let wish = match order {
+        Order::Hold => "hold",
+        Order::Resume => "resume",
+    };
+    let by = HeldBy::of(visitor.clone());
+    for Seen { key, .. } in &nodes {
+        tracing::info!(message_id = Message::Ordered.id(), "{}: {wish} requested by {by}", key.address);
+        board.order(key, *order, visitor.clone());
+    }
+    Ok(Nodes { nodes: nodes.into_iter().map(Node::of).collect(), names: Vec::new(), reload_refused: None })
 }
 
 /// Whether a person means this node: by its address, its host and port, or its host; or by the name that it was found

@@ -1,6 +1,6 @@
 //! The states of all nodes, for whoever shows them.
 
-use super::holds::Holds;
+use super::holds::{HoldRecord, Holds, Requester};
 use crate::config::{Discovery, NodeAddress};
 use crate::control::Remark;
 use crate::discovery::Roll;
@@ -51,6 +51,8 @@ pub struct Seen {
     pub finding: Option<Finding>,
     /// Why it is no member of the cluster it is configured in, if it is none.
     pub outsider: Option<Outsider>,
+    /// Since when it is held, and who wanted it, if it is.
+    pub held: Option<HoldRecord>,
 }
 
 /// Names one name of one cluster.
@@ -176,19 +178,20 @@ impl Board {
             state: entry.state.clone(),
             finding: entry.finding.clone(),
             outsider: entry.outsider.clone(),
+            held: self.holds.record(key),
         };
         self.entries().iter().map(seen).collect()
     }
 
     /// Gives an order to a node's task, which follows it when its request under way is done. It is booked now: an
     /// order that was given outlives the daemon, followed or not.
-    pub fn order(&self, key: &NodeKey, order: Order) {
+    pub fn order(&self, key: &NodeKey, order: Order, by: Requester) {
         if let Some(entry) = self.entries().get(key) {
             let hold = match order {
                 Order::Hold => Some((Hold::Request, None)),
                 Order::Resume => None,
             };
-            self.holds.book(key, hold);
+            self.holds.book(key, hold, Some(by));
             entry.orders.send_replace(Some(order));
         }
     }

@@ -39,7 +39,7 @@ fn leftovers_of_crash_neither_stop_later_writes_nor_are_followed() {
 
     let holds = Holds::in_directory(path).unwrap();
     for hold in [Hold::Request, Hold::Seal] {
-        holds.book(&key(), Some((hold, None)));
+        holds.book(&key(), Some((hold, None)), None);
         assert_eq!(kept(path), Some(hold));
     }
     assert_eq!(fs::read_to_string(elsewhere.path()).unwrap(), "untouched");
