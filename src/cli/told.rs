@@ -37,6 +37,12 @@ impl Told {
         self.nodes.values()
     }
 
+    /// The nodes that are held, with since when and by whom.
+    pub(super) fn all_held(&self) -> Vec<(String, HeldNote)> {
+        let held = self.nodes().filter(|node| node.hold.is_some());
+        held.map(|node| (node.address.to_string(), HeldNote::of(node))).collect()
+    }
+
     fn node(&self, target: &Target) -> Option<&Node<ExternalText>> {
         let address = target.address.to_string();
         self.nodes.get(&(ExternalText::new(target.cluster.as_str()), ExternalText::new(address)))
@@ -54,13 +60,7 @@ impl Told {
     /// Since when a server is held, and who asked for it, if it is held.
     pub(super) fn held(&self, target: &Target) -> Option<HeldNote> {
         let node = self.node(target).filter(|node| node.hold.is_some())?;
-        Some(HeldNote {
-            since: node.held_since.as_ref().map(ToString::to_string),
-            by: node.held_by.as_ref().map(|by| HeldBy {
-                uid: by.uid,
-                reported_sudo_user: by.reported_sudo_user.as_ref().map(ToString::to_string),
-            }),
-        })
+        Some(HeldNote::of(node))
     }
 
     /// What is to be shown of a server that was `seen` in this state, if the daemon adds to it: that it is held, or why it
@@ -102,6 +102,18 @@ pub(super) struct HeldNote {
     since: Option<String>,
     #[serde(rename = "held_by", skip_serializing_if = "Option::is_none")]
     by: Option<HeldBy>,
+}
+
+impl HeldNote {
+    fn of(node: &Node<ExternalText>) -> Self {
+        Self {
+            since: node.held_since.as_ref().map(ToString::to_string),
+            by: node.held_by.as_ref().map(|by| HeldBy {
+                uid: by.uid,
+                reported_sudo_user: by.reported_sudo_user.as_ref().map(ToString::to_string),
+            }),
+        }
+    }
 }
 
 /// `since 2026-11-27T15:00:12Z by uid 0 (root)`; nothing for a hold that an earlier version noted.
