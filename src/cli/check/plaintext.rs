@@ -5,6 +5,8 @@ use super::finding::{Findings, Severity};
 use super::machine::Machine;
 use crate::config::Loaded;
 use crate::external::quote;
+use crate::shares::home;
+use crate::shares::tpm::{self, SealedFile};
 use crate::shares::{Notice, Source};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::collections::BTreeSet;
@@ -14,16 +16,26 @@ use std::path::{Path, PathBuf};
 /// The most files of one directory that are looked into.
 const MOST: usize = 100;
 
-/// Looks into the directories of sealed shares. Only root can.
+/// Looks into the directories of sealed shares. Only root can. Where the sealed file is not there, or is none, a plain one
+/// may be the only copy, and nothing is said against it.
 pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
-    let mut sealed = BTreeSet::new();
-    let mut used = BTreeSet::new();
+    let (mut sealed, mut used) = (BTreeSet::new(), BTreeSet::new());
     for source in loaded.settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref()) {
         match source {
-            Source::Tpm2 { path, .. } => drop(sealed.insert(machine.name(path))),
+            Source::Tpm2 { path, .. } => {
+                let path = machine.name(path);
+                let file = SealedFile::itself(&machine.at(&path));
+                if tpm::look(&file, &machine.trusted).is_ok() {
+                    sealed.insert(path);
+                }
+            }
             Source::File(path) => drop(used.insert(machine.name(path))),
             Source::Credential(name) => match unit.credential(name) {
-                Some(CredentialOrigin::File { path, encrypted: true, .. }) => drop(sealed.insert(path)),
+                Some(CredentialOrigin::File { path, encrypted: true, .. })
+                    if home::credential_kind(&machine.at(&path)).is_ok_and(|kind| kind.is_some()) =>
+                {
+                    sealed.insert(path);
+                }
                 Some(CredentialOrigin::File { path, .. }) => drop(used.insert(path)),
                 _ => {}
             },
