@@ -6,6 +6,7 @@ use super::arguments::{ReloadArguments, SOCKET};
 use super::say::say;
 use super::start::{fail, runtime};
 use crate::control::{self, ControlError, Request, tell};
+use crate::report::error::render_warning;
 use crate::runtime_directory;
 use crate::systemd::journal;
 use rustix::process::{Pid, Signal, kill_process};
@@ -25,10 +26,9 @@ pub(super) fn reload(options: &ReloadArguments) -> Exit {
         // The daemon has put it into the journal already.
         Err(ControlError::ReloadRefused { .. }) if journal::reads_our_stderr() => Exit::Config,
         Err(error @ ControlError::ReloadRefused { .. }) => fail(&error, Exit::Config),
-        Err(error) if signalled() => {
-            say(format_args!(
-                "{error}. The daemon was sent SIGHUP instead: its log tells whether it reloads."
-            ));
+        Err(error @ (ControlError::Absent { .. } | ControlError::Refused(_))) if signalled() => {
+            say(render_warning(&error));
+            say("  The daemon was sent SIGHUP instead: its log tells whether it reloads.");
             Exit::Done
         }
         Err(error) => fail(&error, Exit::Failed),

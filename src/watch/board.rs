@@ -228,7 +228,9 @@ impl Board {
             line = format!("{line}; warning: {warning}");
         }
         if let Some(refused) = self.reload_refused() {
-            line = format!("{line}; reload refused, the old configuration stays: {}", refused.message);
+            // A line of its own would be another assignment for sd_notify(3).
+            let why = refused.message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            line = format!("{line}; reload refused, the old configuration stays: {why}");
         }
         line
     }

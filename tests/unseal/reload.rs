@@ -162,7 +162,7 @@ fn refused_reload_fails_with_its_reason_and_the_status_line_keeps_it() {
     home.shares(&lines(&shares_of_nobody(1, 1)));
     assert_eq!(reload(&home).status.code(), Some(0));
     notify.wait_for("READY=1");
-    let line = notify.assignments().into_iter().filter(|line| line.text.starts_with("STATUS=")).next_back();
+    let line = notify.assignments().into_iter().rfind(|line| line.text.starts_with("STATUS="));
     assert!(!line.unwrap().text.contains("reload refused"));
 }
 
@@ -197,6 +197,6 @@ fn daemon_without_socket_is_reloaded_by_signal_where_systemd_names_it() {
     command.env("RUNTIME_DIRECTORY", home.path("run")).env("MAINPID", daemon.pid().to_string());
     let output = run(&mut command);
     assert_eq!(output.status.code(), Some(0));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("was sent SIGHUP instead"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("was sent SIGHUP instead: its log"));
     daemon.wait_for_line("configuration reloaded");
 }
