@@ -1,13 +1,14 @@
 //! The service as it runs now: what systemd and the daemon itself say of it, and whether it has what the files say.
 
 use super::finding::{Findings, Severity};
-use super::machine::{Machine, SERVICE};
+use super::machine::{Machine, SERVICE, is_ours};
 use crate::cli::arguments::SOCKET;
 use crate::cli::told::Told;
 use crate::external::quote;
 use crate::files;
 use crate::shares::{ShareSet, Source};
 use crate::systemd::service::ServiceState;
+use crate::systemd::units::UnitFile;
 use std::path::{Path, PathBuf};
 
 /// Where systemd keeps the credentials of services that run (systemd.exec(5)).
@@ -20,8 +21,11 @@ pub(super) async fn check(machine: &Machine, findings: &mut Findings) {
     if !machine.is_this_one() {
         return;
     }
+    // A unit of that name which is not ours, or is masked, is told with the other units.
+    let is_ours =
+        UnitFile::all(machine.root(), SERVICE).first().is_some_and(|file| !file.masked && is_ours(file));
     let state = tokio::task::spawn_blocking(|| ServiceState::of(SERVICE)).await.ok().flatten();
-    if let Some(problem) = state.and_then(|state| state.problem()) {
+    if let Some(problem) = state.and_then(|state| state.problem()).filter(|_| is_ours) {
         // Before the first start, a check is what comes first.
         let severity = if problem.is_failure() { Severity::Problem } else { Severity::Warning };
         findings.explain(severity, "service", &problem);
