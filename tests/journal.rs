@@ -26,8 +26,12 @@ in_journal "$1" --config "$2" run & daemon=$!
 "$1" --config "$2" wait --timeout 60s 2>/dev/null
 kill $daemon; wait $daemon
 (in_journal "$1" --config "$2.missing" run) || true
+for turn in $(seq 100); do (in_journal "$1" --config "$2.gone" run) || true; done
+kill -STOP $journald
+(in_journal "$1" --config "$2.late" run) || true
+kill -CONT $journald
 journalctl --directory=/run/log/journal --sync
-journalctl --directory=/run/log/journal --output=json SYSLOG_IDENTIFIER=vault-unseal
+journalctl --directory=/run/log/journal --output=json
 "#;
 
 #[test]
@@ -78,4 +82,19 @@ fn the_journal_knows_node_state_and_kind_of_every_message() {
     let refused = find(Message::Refused);
     assert_eq!(refused["PRIORITY"], "3");
     assert!(refused["MESSAGE"].as_str().unwrap().contains("config.toml.missing"), "{refused}");
+
+    // The last words of a hundred processes: each once, and journald knew whose they are.
+    let of = |file: &str| -> Vec<&Value> {
+        let names = |entry: &&Value| entry["MESSAGE"].as_str().is_some_and(|text| text.contains(file));
+        entries.iter().filter(names).collect()
+    };
+    let gone = of("config.toml.gone");
+    assert_eq!(gone.len(), 100);
+    assert!(gone.iter().all(|entry| entry["MESSAGE_ID"] == Message::Refused.id()), "{gone:#?}");
+    assert!(gone.iter().all(|entry| entry["_COMM"] == "vault-unseal"), "{gone:#?}");
+    // journald that is late has them from standard error, with their priority.
+    let late = of("config.toml.late");
+    let by_stream =
+        late.iter().find(|entry| entry["_TRANSPORT"] == "stdout").expect("nothing on standard error");
+    assert_eq!(by_stream["PRIORITY"], "3");
 }

@@ -22,7 +22,7 @@ pub struct Arguments {
 }
 
 /// Where the daemon listens as a service.
-const SOCKET: &str = "/run/vault-unseal/control.sock";
+pub(super) const SOCKET: &str = "/run/vault-unseal/control.sock";
 
 const AFTER_HELP: &str = "\
 A configuration is three lines in /etc/vault-unseal/config.toml:
@@ -38,7 +38,7 @@ Exit codes:
   0   done
   1   it failed
   2   the command line is wrong
-  3   wait: still sealed at the deadline
+  3   wait: still sealed at the deadline; status --exit-code: not every server is unsealed
   4   check: problems found
   78  the configuration, or a share file, is wrong
 
@@ -60,7 +60,7 @@ pub enum Verb {
     /// Show the state of every server
     ///
     /// Asks the servers itself and needs neither shares nor a running daemon. Only that a server is held is the daemon's
-    /// to say.
+    /// to say. The last line tells if the service of this machine has failed, is disabled or does not run.
     Status(StatusArguments),
     /// Look for problems: configuration, shares, TLS, servers
     ///
@@ -92,6 +92,19 @@ pub enum Verb {
     ///
     /// Ends a hold, also that of a server that an operator sealed. For root only.
     Resume(HoldArguments),
+    /// Have the daemon read its configuration again
+    ///
+    /// Ends when the daemon has judged it: with 0 if it is used, with 78 and the reason if it is refused and the old one
+    /// stays. `systemctl reload vault-unseal` calls it. For root only.
+    Reload(ReloadArguments),
+}
+
+/// Options of `reload`.
+#[derive(Debug, Args)]
+pub struct ReloadArguments {
+    /// The daemon's control socket; without it, the one of the service
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
 }
 
 /// Options of `hold` and `resume`.
@@ -137,6 +150,9 @@ pub struct StatusArguments {
     /// Go on until interrupted, printing every change
     #[arg(long)]
     pub watch: bool,
+    /// Exit with 3 unless every server is unsealed
+    #[arg(long, conflicts_with = "watch")]
+    pub exit_code: bool,
     /// The daemon's control socket: whoever may use it sees which servers are held or no longer in DNS, and why others
     /// stay sealed
     #[arg(long, value_name = "PATH", default_value = SOCKET)]

@@ -8,8 +8,10 @@ mod finding;
 mod fit;
 mod identity;
 mod machine;
+mod plaintext;
 mod protection;
 mod readable;
+mod running;
 mod sandbox;
 mod sealed;
 mod service;
@@ -97,6 +99,7 @@ impl Checked {
             if let (Ok(loaded), Some(service)) = (&loaded, &service) {
                 if as_root {
                     readable::check(&machine, loaded, &service.unit, &mut findings);
+                    plaintext::check(&machine, loaded, &service.unit, &mut findings);
                 }
                 sources(&machine, loaded, &service.unit, &mut findings);
             }
@@ -155,6 +158,9 @@ fn configured(loaded: &Loaded, findings: &mut Findings) {
 
 async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
+    if place.unit().is_some() {
+        running::check(place.machine, &mut findings).await;
+    }
     let mut seen = Seen::default();
     let names = names(&loaded.settings).await;
     for settings in &loaded.settings.clusters {

@@ -11,7 +11,7 @@ pub enum Exit {
     Failed,
     /// The command line makes no sense.
     Usage,
-    /// `wait`: not unsealed at the deadline.
+    /// `wait`: not unsealed at the deadline. `status --exit-code`: not every server is unsealed.
     StillSealed,
     /// `check`: problems were found.
     Problems,

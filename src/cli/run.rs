@@ -5,6 +5,7 @@ use super::say::say;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit, credentials};
 use crate::config::{Loaded, Purpose, Settings};
+use crate::control::{ReloadRequest, Remark};
 use crate::descriptors::{self, Shortage};
 use crate::explain::Explain;
 use crate::external::error;
@@ -21,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, interval, timeout_at};
 
@@ -126,8 +128,8 @@ struct Daemon<'a> {
     shortage: Option<Shortage>,
     /// A reload under way.
     reload: Option<Reload>,
-    /// Another was asked for meanwhile.
-    reload_again: bool,
+    /// Another was asked for meanwhile, by whoever waits for its verdict.
+    reload_again: Option<Vec<ReloadRequest>>,
     /// The sources of credentials are being judged.
     judgement: Option<JoinHandle<()>>,
 }
@@ -151,6 +153,8 @@ impl Files {
 struct Reload {
     files: JoinHandle<Result<(Loaded, Files), Failure>>,
     deadline: Instant,
+    /// Who waits for the verdict.
+    asked: Vec<ReloadRequest>,
 }
 
 type Failure = Box<dyn Explain + Send>;
@@ -165,7 +169,7 @@ struct Signals {
 impl<'a> Daemon<'a> {
     fn new(arguments: &'a ConfigArguments, watch: Watch, log: Log, shortage: Option<Shortage>) -> Self {
         let (proof, reload, judgement) = (None, None, None);
-        Self { arguments, watch, log, proof, shortage, reload, reload_again: false, judgement }
+        Self { arguments, watch, log, proof, shortage, reload, reload_again: None, judgement }
     }
 
     async fn live(
@@ -184,8 +188,9 @@ impl<'a> Daemon<'a> {
         };
         self.watch.apply(clusters);
         started();
+        let (ask, mut asked) = mpsc::unbounded_channel();
         if let Some(directory) = directory {
-            if let Err(error) = control::listen(directory, Arc::clone(self.watch.board())) {
+            if let Err(error) = control::listen(directory, Arc::clone(self.watch.board()), ask.clone()) {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
             }
@@ -198,7 +203,8 @@ impl<'a> Daemon<'a> {
             tokio::select! {
                 _ = signals.terminate.recv() => break,
                 _ = signals.interrupt.recv() => break,
-                _ = signals.hangup.recv() => self.reload(),
+                _ = signals.hangup.recv() => self.reload(Vec::new()),
+                Some(asked) = asked.recv() => self.reload(vec![asked]),
                 read = outcome(&mut self.reload) => self.reloaded(read),
                 () = self.watch.discover() => self.suffice(),
                 () = board.changed() => notify::status(&board.summary()),
@@ -246,10 +252,11 @@ impl<'a> Daemon<'a> {
         }));
     }
 
-    /// Begins to read the configuration again, and what it names, off the loop.
-    fn reload(&mut self) {
+    /// Begins to read the configuration again, and what it names, off the loop. What is read while it is asked for once
+    /// more may be too old: then it is read again.
+    fn reload(&mut self, asked: Vec<ReloadRequest>) {
         if self.reload.is_some() {
-            self.reload_again = true;
+            self.reload_again.get_or_insert_default().extend(asked);
             return;
         }
         notify::reloading();
@@ -261,13 +268,14 @@ impl<'a> Daemon<'a> {
             let files = Files::read(&loaded.settings, &earlier)?;
             Ok((loaded, files))
         });
-        self.reload = Some(Reload { files, deadline: Instant::now() + files::READ_LIMIT });
+        self.reload = Some(Reload { files, deadline: Instant::now() + files::READ_LIMIT, asked });
     }
 
     /// Uses what was read. A bad configuration changes nothing.
     fn reloaded(&mut self, read: Result<(Loaded, Files), Failure>) {
-        self.reload = None;
-        match read {
+        let asked = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
+        let board = Arc::clone(self.watch.board());
+        let refused = match read {
             Ok((loaded, files)) => {
                 self.replace(&loaded, files);
                 tracing::info!(
@@ -275,16 +283,26 @@ impl<'a> Daemon<'a> {
                     "configuration reloaded: {}",
                     extent(&loaded)
                 );
+                None
             }
-            Err(error) => tracing::error!(
-                message_id = Message::ReloadRefused.id(),
-                "the new configuration is not used, the old one stays: {}",
-                in_one_line(error.as_ref())
-            ),
+            Err(error) => {
+                tracing::error!(
+                    message_id = Message::ReloadRefused.id(),
+                    "the new configuration is not used, the old one stays: {}",
+                    in_one_line(error.as_ref())
+                );
+                Some(Remark::of(error.as_ref()))
+            }
+        };
+        board.set_reload_refused(refused.clone());
+        // Before the answers: systemd reads it before it sees ExecReload= end, and no reload seems to go on.
+        notify::ready(&board.summary());
+        for asker in asked {
+            // Whoever left does not want to know.
+            let _ = asker.send(refused.clone().map_or(Ok(()), Err));
         }
-        notify::ready(&self.watch.board().summary());
-        if std::mem::take(&mut self.reload_again) {
-            self.reload();
+        if let Some(asked) = self.reload_again.take() {
+            self.reload(asked);
         }
     }
 
@@ -307,7 +325,7 @@ impl<'a> Daemon<'a> {
 /// What came of a reload, at its deadline at the latest; without one, never returns.
 async fn outcome(reload: &mut Option<Reload>) -> Result<(Loaded, Files), Failure> {
     match reload {
-        Some(Reload { files, deadline }) => match timeout_at((*deadline).into(), files).await {
+        Some(Reload { files, deadline, .. }) => match timeout_at((*deadline).into(), files).await {
             Ok(Ok(read)) => read,
             _ => Err(boxed(Slow)),
         },

@@ -19,11 +19,17 @@ use tracing::level_filters::LevelFilter;
 /// and one to its TLS files. With more clusters whose disks all hang, one waits for another.
 const MOST_THREADS: usize = 256;
 
-/// Says why on standard error, or under systemd as an error in the journal.
+/// Says why on standard error, or under systemd as an error in the journal: once, and where journald may not know any more
+/// whose message it is, on standard error as well, which it files under the unit in any case.
 pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
     if journal::reads_our_stderr() {
+        let line = report::error::in_one_line(error);
         journal::start(LevelFilter::INFO);
-        tracing::error!(message_id = Message::Refused.id(), "{}", report::error::in_one_line(error));
+        tracing::error!(message_id = Message::Refused.id(), "{line}");
+        if !journal::is_filed() {
+            // With its priority: sd-daemon(3).
+            say(format_args!("<3>{line}"));
+        }
     } else {
         say(report::error::render(error));
     }

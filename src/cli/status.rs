@@ -5,14 +5,17 @@ use super::names::Name;
 use super::say::say;
 use super::scene::Scene;
 use super::start::with_settings;
-use super::told::Told;
+use super::told::{HeldNote, Told};
 use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
-use crate::config::Settings;
+use crate::config::{Origin, Settings};
 use crate::control::{self, Remark};
 use crate::explain::Explain;
 use crate::external::{self, ExternalText};
+use crate::report::error::in_one_line;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
+use crate::systemd::SERVICE;
+use crate::systemd::service::{ServiceProblem, ServiceState};
 use crate::unseal::State;
 use crate::vault::TlsFileError;
 use serde::Serialize;
@@ -25,10 +28,17 @@ const STALLED: &str =
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
-    with_settings(arguments, None, async |settings| show(settings, options).await).unwrap_or(Exit::Failed)
+    // Servers or a file that somebody names are not what the service of this machine looks after.
+    let of_service = matches!(arguments.origin(), Origin::Standard { .. }) && arguments.nodes.is_none();
+    with_settings(arguments, None, async |settings| show(settings, options, of_service).await)
+        .unwrap_or(Exit::Failed)
 }
 
-async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, TlsFileError> {
+async fn show(
+    settings: &Settings,
+    options: &StatusArguments,
+    of_service: bool,
+) -> Result<Exit, TlsFileError> {
     let style = Style::of(&io::stdout());
     let mut scene = Scene::of(settings).await?;
     let mut last = String::new();
@@ -37,16 +47,15 @@ async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, Tl
         scene.add_known(&told).await;
         let mut looks = look_at_all(&scene.targets).await;
         let outsiders = outsiders(&scene.targets, &looks, &told);
+        let service = if of_service { service(&told).await } else { None };
+        let unsealed = !looks.is_empty() && looks.iter().all(|look| look.state.is_unsealed());
         for (target, look) in scene.targets.iter().zip(&mut looks) {
             if let Some(state) = told.of(target, &look.state) {
                 look.state = state;
             }
         }
-        let text = if options.json {
-            json(&document(&scene, &looks, &outsiders))
-        } else {
-            Ok(table(&scene, &looks, &outsiders, style))
-        };
+        let view = View { scene: &scene, looks: &looks, outsiders: &outsiders, told: &told, service };
+        let text = if options.json { json(&view.document()) } else { Ok(view.table(style)) };
         let text = match text {
             Ok(text) => text,
             Err(error) => {
@@ -62,12 +71,18 @@ async fn show(settings: &Settings, options: &StatusArguments) -> Result<Exit, Tl
             last = text;
         }
         if !options.watch {
-            return Ok(Exit::Done);
+            return Ok(if options.exit_code && !unsealed { Exit::StillSealed } else { Exit::Done });
         }
         let paces = || settings.clusters.iter().map(|cluster| &cluster.pace);
         tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
         scene.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
     }
+}
+
+/// What is to be known of the service of this machine. Where a daemon answers, one runs.
+async fn service(told: &Told) -> Option<ServiceProblem> {
+    let state = tokio::task::spawn_blocking(|| ServiceState::of(SERVICE)).await.ok()??;
+    state.problem().filter(|problem| !(told.answered && problem.is_down()))
 }
 
 /// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,
@@ -85,6 +100,12 @@ struct Document<'a> {
     /// The names that stand for nodes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     names: Vec<control::Name>,
+    /// Why the daemon still uses an older configuration than the file's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reload_refused: Option<&'a Remark>,
+    /// Why the service of this machine does not do its work, or will not after the next boot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_problem: Option<Problem>,
 }
 
 #[derive(Serialize)]
@@ -117,6 +138,9 @@ struct Row<'a> {
     tls_verified: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     outsider: Option<&'a Remark>,
+    /// Since when it is held, and who asked for it.
+    #[serde(flatten)]
+    held: Option<HeldNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
 }
@@ -128,15 +152,53 @@ struct Problem {
     advice: Option<String>,
 }
 
-fn document<'a>(scene: &'a Scene<'_>, looks: &'a [Look], outsiders: &'a [Option<Remark>]) -> Document<'a> {
-    let nodes = scene.targets.iter().zip(looks).zip(outsiders);
-    Document {
-        nodes: nodes.map(|((target, look), outsider)| row(target, look, outsider.as_ref())).collect(),
-        names: scene.names.iter().map(Name::document).collect(),
+/// Everything that is shown.
+struct View<'a> {
+    scene: &'a Scene<'a>,
+    looks: &'a [Look],
+    outsiders: &'a [Option<Remark>],
+    told: &'a Told,
+    service: Option<ServiceProblem>,
+}
+
+impl View<'_> {
+    fn document(&self) -> Document<'_> {
+        let nodes = self.scene.targets.iter().zip(self.looks).zip(self.outsiders);
+        Document {
+            nodes: nodes
+                .map(|((target, look), outsider)| {
+                    row(target, look, outsider.as_ref(), self.told.held(target))
+                })
+                .collect(),
+            names: self.scene.names.iter().map(Name::document).collect(),
+            reload_refused: self.told.reload_refused.as_ref(),
+            service_problem: self.service.as_ref().map(|problem| Problem {
+                kind: problem.kind(),
+                message: problem.to_string(),
+                advice: problem.advice(),
+            }),
+        }
+    }
+
+    fn table(&self, style: Style) -> String {
+        let mut text = table(self, style);
+        if let Some(Remark { message, advice }) = &self.told.reload_refused {
+            let message = format!("the new configuration is not used, the old one stays: {message}");
+            remark(&mut text, &SERVICE, &message, advice.as_deref());
+        }
+        if let Some(problem) = &self.service {
+            let _ = writeln!(text, "\n{}", style.bad(&in_one_line(problem)));
+        }
+        text
     }
 }
 
-fn row<'a>(target: &'a Target, look: &'a Look, outsider: Option<&'a Remark>) -> Row<'a> {
+fn row<'a>(
+    target: &'a Target,
+    look: &'a Look,
+    outsider: Option<&'a Remark>,
+    held: Option<HeldNote>,
+) -> Row<'a> {
     let health = look.health.as_ref();
     let seal = look.seal.as_ref();
     Row {
@@ -158,6 +220,7 @@ fn row<'a>(target: &'a Target, look: &'a Look, outsider: Option<&'a Remark>) -> 
         cluster_name: health.and_then(|health| health.membership.as_ref()?.name.as_ref()),
         tls_verified: target.verified,
         outsider,
+        held,
         problem: match &look.state {
             State::Unreachable { cause } => {
                 Some(Problem { kind: cause.kind(), message: cause.to_string(), advice: cause.advice() })
@@ -184,10 +247,11 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
     }
 }
 
-fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style: Style) -> String {
+fn table(view: &View<'_>, style: Style) -> String {
+    let View { scene, looks, outsiders, told, .. } = view;
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
     let mut remarks = String::new();
-    for ((target, look), outsider) in scene.targets.iter().zip(looks).zip(outsiders) {
+    for ((target, look), outsider) in scene.targets.iter().zip(*looks).zip(*outsiders) {
         let mut state = brief(&look.state);
         if !target.in_dns {
             state.push_str(", not in DNS");
@@ -205,6 +269,10 @@ fn table(scene: &Scene<'_>, looks: &[Look], outsiders: &[Option<Remark>], style:
         // gives as the reason why an outsider stays sealed.
         let why = reason(&look.state)
             .filter(|text| outsider.as_ref().is_none_or(|outsider| outsider.message != *text));
+        let why = why.map(|text| match told.held(target) {
+            Some(held) => format!("{text}{held}"),
+            None => text,
+        });
         let advice = match look.state {
             // Not for the journal: there it is so for a moment at every restart.
             State::Unsealing { .. } => Some(STALLED.to_owned()),

@@ -1,43 +1,66 @@
 //! What the daemon says of servers, where it knows more than they do themselves.
 
 use super::look::Target;
-use crate::control::{Node, Remark, Request, tell};
+use crate::control::{HeldBy, Node, Remark, Request, tell};
 use crate::external::ExternalText;
 use crate::unseal::{Delay, State};
+use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 /// The daemon's view of its nodes, by cluster and address.
-pub(super) struct Told(BTreeMap<(ExternalText, ExternalText), Node<ExternalText>>);
+#[derive(Default)]
+pub(super) struct Told {
+    nodes: BTreeMap<(ExternalText, ExternalText), Node<ExternalText>>,
+    /// Whether a daemon answered.
+    pub(super) answered: bool,
+    /// Why it still uses an older configuration than the file's.
+    pub(super) reload_refused: Option<Remark>,
+}
 
 impl Told {
     /// What the daemon behind this socket says. Without one, or for somebody it does not speak to, nothing: then the
     /// servers have the word.
     pub(super) async fn by_daemon_at(socket: &Path) -> Self {
-        let nodes = tell(socket, &Request::Nodes).await.map(|answer| answer.nodes).unwrap_or_default();
-        Self(nodes.into_iter().map(|node| ((node.cluster.clone(), node.address.clone()), node)).collect())
+        let Ok(answer) = tell(socket, &Request::Nodes).await else { return Self::default() };
+        let nodes = answer.nodes.into_iter();
+        Self {
+            nodes: nodes.map(|node| ((node.cluster.clone(), node.address.clone()), node)).collect(),
+            answered: true,
+            reload_refused: answer.reload_refused.as_ref().map(remark),
+        }
     }
 
     /// Every node that the daemon watches.
     pub(super) fn nodes(&self) -> impl Iterator<Item = &Node<ExternalText>> {
-        self.0.values()
+        self.nodes.values()
+    }
+
+    /// The nodes that are held, with since when and by whom.
+    pub(super) fn all_held(&self) -> Vec<(String, HeldNote)> {
+        let held = self.nodes().filter(|node| node.hold.is_some());
+        held.map(|node| (node.address.to_string(), HeldNote::of(node))).collect()
     }
 
     fn node(&self, target: &Target) -> Option<&Node<ExternalText>> {
         let address = target.address.to_string();
-        self.0.get(&(ExternalText::new(target.cluster.as_str()), ExternalText::new(address)))
+        self.nodes.get(&(ExternalText::new(target.cluster.as_str()), ExternalText::new(address)))
     }
 
     /// Why a server is no member of its cluster, if it is none: in the daemon's word, or as it was `seen` where that does
     /// not watch it.
     pub(super) fn outsider(&self, target: &Target, seen: Option<Remark>) -> Option<Remark> {
         match self.node(target) {
-            Some(node) => node.outsider.as_ref().map(|outsider| Remark {
-                message: sentence(&outsider.message),
-                advice: outsider.advice.as_ref().map(paragraph),
-            }),
+            Some(node) => node.outsider.as_ref().map(remark),
             None => seen,
         }
+    }
+
+    /// Since when a server is held, and who asked for it, if it is held.
+    pub(super) fn held(&self, target: &Target) -> Option<HeldNote> {
+        let node = self.node(target).filter(|node| node.hold.is_some())?;
+        Some(HeldNote::of(node))
     }
 
     /// What is to be shown of a server that was `seen` in this state, if the daemon adds to it: that it is held, or why it
@@ -71,6 +94,40 @@ impl Told {
             _ => None,
         }
     }
+}
+
+/// The beginning of a hold.
+#[derive(Serialize)]
+pub(super) struct HeldNote {
+    #[serde(rename = "held_since", skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    #[serde(rename = "held_by", skip_serializing_if = "Option::is_none")]
+    by: Option<HeldBy>,
+}
+
+impl HeldNote {
+    fn of(node: &Node<ExternalText>) -> Self {
+        Self {
+            since: node.held_since.as_ref().map(ToString::to_string),
+            by: node.held_by.as_ref().map(|by| HeldBy {
+                uid: by.uid,
+                reported_sudo_user: by.reported_sudo_user.as_ref().map(ToString::to_string),
+            }),
+        }
+    }
+}
+
+/// `since 2026-11-27T15:00:12Z by uid 0 (root)`; nothing for a hold that an earlier version noted.
+impl fmt::Display for HeldNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.since.iter().try_for_each(|since| write!(f, ", since {since}"))?;
+        self.by.iter().try_for_each(|by| write!(f, ", by {by}"))
+    }
+}
+
+/// What the daemon says of something, as it can be shown.
+fn remark(remark: &Remark<ExternalText>) -> Remark {
+    Remark { message: sentence(&remark.message), advice: remark.advice.as_ref().map(paragraph) }
 }
 
 /// A reason, which may be longer than what a server says.

@@ -1,16 +1,19 @@
 //! The side of whoever calls `hold` or `resume`.
 
-use super::message::{Nodes, Refusal, Request};
+use super::message::{NOT_USED, Nodes, Refusal, Request, SUDO_USER};
 use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
+use crate::files::READ_LIMIT;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
+use std::env;
 use std::error::Error;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -18,6 +21,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 /// How long the daemon may take to answer: it never waits for a server before it does.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How long a reload may take: one that is under way when it is asked for, and then its own.
+const RELOAD_LIMIT: Duration = Duration::from_secs(2 * READ_LIMIT.as_secs() + LIMIT.as_secs());
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Largest answer that is read: a kilobyte for each of several thousand nodes.
@@ -60,6 +65,14 @@ pub enum ControlError {
     /// It says no.
     #[error("{0:.4000}")]
     Refused(ExternalText),
+    /// It read its configuration again and goes on with the old one.
+    #[error("the new configuration is not used, the old one stays: {message:.4000}")]
+    ReloadRefused {
+        /// What is wrong with it.
+        message: ExternalText,
+        /// What to do about it.
+        advice: Option<ExternalText>,
+    },
 }
 
 impl Explain for ControlError {
@@ -70,6 +83,7 @@ impl Explain for ControlError {
             Self::Answer { .. } => "control-answer",
             Self::Busy { .. } => "control-busy",
             Self::Refused(_) => "control-refused",
+            Self::ReloadRefused { .. } => "reload-refused",
         }
     }
 
@@ -83,6 +97,7 @@ impl Explain for ControlError {
                  Root always has connections of its own."
             }
             Self::Refused(_) => return None,
+            Self::ReloadRefused { advice, .. } => return advice.as_ref().map(paragraph),
         };
         Some(text.to_owned())
     }
@@ -93,13 +108,14 @@ impl Explain for ControlError {
 /// What is asked may be done twice.
 pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>, ControlError> {
     let broken = |reason: String| ControlError::Answer { path: path.to_owned(), reason };
-    let deadline = Instant::now() + LIMIT;
+    let limit = if *request == Request::Reload { RELOAD_LIMIT } else { LIMIT };
+    let deadline = Instant::now() + limit;
     let (status, body) = loop {
         let again = match timeout_at(deadline, attempt(path, request)).await {
             Ok(Ok(answer)) => break answer,
             Ok(Err(Attempt::Failed(error))) => return Err(error),
             Ok(Err(Attempt::Closed)) => Instant::now() + PAUSE,
-            Err(_) => return Err(broken(format!("none within {}", humantime::format_duration(LIMIT)))),
+            Err(_) => return Err(broken(format!("none within {}", humantime::format_duration(limit)))),
         };
         if again > deadline {
             return Err(ControlError::Busy { path: path.to_owned() });
@@ -110,9 +126,17 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
         return serde_json::from_slice(&body).map_err(|error| broken(error::json(&error)));
     }
     match serde_json::from_slice::<Refusal<ExternalText>>(&body) {
+        Ok(Refusal { error, advice }) if status == NOT_USED => {
+            Err(ControlError::ReloadRefused { message: error, advice })
+        }
         Ok(refusal) => Err(ControlError::Refused(refusal.error)),
         Err(_) => Err(broken(format!("HTTP {status}"))),
     }
+}
+
+/// Advice, which may have several lines.
+fn paragraph(text: &ExternalText) -> String {
+    text.lines().map(|line| format!("{line:.2000}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Why one attempt has no answer.
@@ -157,12 +181,17 @@ async fn exchange(
 ) -> Result<(u16, Bytes), Box<dyn Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let request = hyper::Request::builder()
+    let mut builder = hyper::Request::builder()
         .method(request.method())
         .uri(request.path())
         .header(HOST, "vault-unseal")
-        .header(CONTENT_TYPE, "application/json")
-        .body(Full::<Bytes>::from(request.body()?))?;
+        .header(CONTENT_TYPE, "application/json");
+    if let Some(user) =
+        env::var_os("SUDO_USER").and_then(|user| HeaderValue::from_bytes(user.as_bytes()).ok())
+    {
+        builder = builder.header(SUDO_USER, user);
+    }
+    let request = builder.body(Full::<Bytes>::from(request.body()?))?;
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), ANSWER_LIMIT).collect().await?;

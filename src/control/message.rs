@@ -1,12 +1,15 @@
 //! What crosses the socket.
 
+use crate::accounts::User;
 use crate::discovery::Roll;
 use crate::explain::Explain;
 use crate::report::state::{advice, reason};
 use crate::unseal::{Hold, State};
-use crate::watch::{Order, SearchKey, Seen};
+use crate::watch::{Order, Requester, SearchKey, Seen};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub enum Request {
     Nodes,
     /// To do something about some nodes.
     Order(Order, Which),
+    /// To read the configuration again, and to say whether it is used.
+    Reload,
 }
 
 /// Which nodes an order is for.
@@ -41,7 +46,7 @@ impl Request {
     pub(super) fn method(&self) -> Method {
         match self {
             Self::Nodes => Method::GET,
-            Self::Order(..) => Method::POST,
+            Self::Order(..) | Self::Reload => Method::POST,
         }
     }
 
@@ -50,12 +55,13 @@ impl Request {
             Self::Nodes => "/v1/nodes",
             Self::Order(Order::Hold, _) => "/v1/hold",
             Self::Order(Order::Resume, _) => "/v1/resume",
+            Self::Reload => "/v1/reload",
         }
     }
 
     pub(super) fn body(&self) -> serde_json::Result<Vec<u8>> {
         match self {
-            Self::Nodes => Ok(Vec::new()),
+            Self::Nodes | Self::Reload => Ok(Vec::new()),
             Self::Order(_, which) => serde_json::to_vec(which),
         }
     }
@@ -66,7 +72,8 @@ impl Request {
             "/v1/nodes" if method == Method::GET => return Ok(Self::Nodes),
             "/v1/hold" => Order::Hold,
             "/v1/resume" => Order::Resume,
-            "/v1/nodes" => return Err(405),
+            "/v1/reload" if method == Method::POST => return Ok(Self::Reload),
+            "/v1/nodes" | "/v1/reload" => return Err(405),
             _ => return Err(404),
         };
         if method != Method::POST {
@@ -90,6 +97,9 @@ pub struct Nodes<T = String> {
     /// The names that stand for nodes, where all nodes were asked about.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<Name<T>>,
+    /// Why the last reload changed nothing, if it did not: the daemon runs with an older configuration than the file's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reload_refused: Option<Remark<T>>,
 }
 
 /// A name that stands for nodes.
@@ -165,6 +175,12 @@ pub struct Node<T = String> {
     /// Why it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Held>,
+    /// Since when it is held (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<T>,
+    /// Who asked for the hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<HeldBy<T>>,
     /// Why it is in this state, in the words of the server or the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<T>,
@@ -195,7 +211,9 @@ impl Remark {
 
 impl Node {
     pub(super) fn of(seen: Seen) -> Self {
-        let Seen { key, state, finding, outsider } = seen;
+        let Seen { key, state, finding, outsider, held } = seen;
+        let hold = state.as_ref().and_then(Held::of);
+        let held = held.filter(|_| hold.is_some()).unwrap_or_default();
         Self {
             cluster: key.cluster,
             address: key.address.to_string(),
@@ -203,12 +221,43 @@ impl Node {
             tls_name: finding.as_ref().and_then(|finding| finding.tls_name.clone()),
             in_dns: finding.map(|finding| finding.in_dns),
             state: state.as_ref().map(|state| state.word().to_owned()),
-            hold: state.as_ref().and_then(Held::of),
+            hold,
+            held_since: held.since.map(timestamp),
+            held_by: held.by.map(HeldBy::of),
             reason: state.as_ref().and_then(reason),
             advice: state.as_ref().and_then(advice),
             outsider: outsider.map(|outsider| Remark::of(&outsider)),
         }
     }
+}
+
+/// Who asked for a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBy<T = String> {
+    /// The user who connected, in the kernel's word.
+    pub uid: u32,
+    /// The user whom sudo was called by, in the caller's word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_sudo_user: Option<T>,
+}
+
+impl HeldBy {
+    pub(super) fn of(by: Requester) -> Self {
+        Self { uid: by.uid, reported_sudo_user: by.sudo_user.map(|user| user.to_string()) }
+    }
+}
+
+/// `uid 0 (root); SUDO_USER, as the caller reports it: alice`.
+impl<T: fmt::Display> fmt::Display for HeldBy<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", User::of(self.uid))?;
+        let mut user = self.reported_sudo_user.iter();
+        user.try_for_each(|user| write!(f, "; SUDO_USER, as the caller reports it: {user:.64}"))
+    }
+}
+
+fn timestamp(seconds: u64) -> String {
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 
 /// Why a node is held.
@@ -240,8 +289,18 @@ impl Held {
     }
 }
 
+/// The header with the user whom sudo was called by, in the caller's word.
+pub(super) const SUDO_USER: &str = "sudo-user";
+/// The most of it that is kept, in bytes: Linux names users in 32.
+pub(super) const SUDO_USER_LIMIT: usize = 64;
+
+/// The status code of a reload whose configuration is not used (422 Unprocessable Content, RFC 9110).
+pub(super) const NOT_USED: u16 = 422;
+
 /// An answer that is an error.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Refusal<T = String> {
     pub(super) error: T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) advice: Option<T>,
 }

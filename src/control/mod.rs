@@ -1,4 +1,4 @@
-//! The control socket: `hold` and `resume`, and the daemon's own view of its nodes. HTTP/1.1 and JSON over a Unix
+//! The control socket: `hold`, `resume` and `reload`, and the daemon's own view of its nodes. HTTP/1.1 and JSON over a Unix
 //! socket; no share or token ever crosses it.
 //!
 //! Who may use it is a matter of the socket's mode, 0660: root, the daemon's user, and its group. The kernel checks it
@@ -12,8 +12,8 @@ mod server;
 mod taken;
 
 pub use client::{ControlError, tell};
-pub use message::{Held, Name, Node, Nodes, Problem, Remark, Request, Which};
-pub use server::listen;
+pub use message::{Held, HeldBy, Name, Node, Nodes, Problem, Remark, Request, Which};
+pub use server::{ReloadRequest, Verdict, listen};
 pub use taken::Taken;
 
 use std::path::{Path, PathBuf};

@@ -1,16 +1,19 @@
 //! The daemon's side of the socket.
 
-use super::message::{Name, Node, Nodes, Refusal, Request, Which};
+use super::message::{
+    HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Remark, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
+};
 use super::room::Room;
 use super::seats::{ALL, OF_A_USER};
 use super::socket;
 use crate::accounts::User;
+use crate::external::ExternalText;
 use crate::report::message::Message;
-use crate::watch::{Board, Order, Seen};
+use crate::watch::{Board, Order, Requester, Seen};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
@@ -22,9 +25,12 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 /// Who may connect: the daemon's user and group, and root.
@@ -40,8 +46,18 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Between two lines about surplus connections.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Listens in `directory` until the daemon ends. Nobody else may: see [`super::Taken`].
-pub fn listen(directory: &Path, board: Arc<Board>) -> io::Result<()> {
+/// Whether a configuration that was read again is used; why not, if it is not.
+pub type Verdict = Result<(), Remark>;
+/// A reload that somebody asks for, who waits for the verdict.
+pub type ReloadRequest = oneshot::Sender<Verdict>;
+
+/// Listens in `directory` until the daemon ends. Nobody else may: see [`super::Taken`]. Reloads are asked for through
+/// `reloads`.
+pub fn listen(
+    directory: &Path,
+    board: Arc<Board>,
+    reloads: mpsc::UnboundedSender<ReloadRequest>,
+) -> io::Result<()> {
     let path = socket(directory);
     // Whatever is left of an earlier run: nobody else listens there (`Taken`).
     match fs::remove_file(&path) {
@@ -50,12 +66,18 @@ pub fn listen(directory: &Path, board: Arc<Board>) -> io::Result<()> {
     }
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, Permissions::from_mode(MODE))?;
-    tokio::spawn(serve(listener, board));
+    tokio::spawn(serve(listener, Arc::new(Daemon { board, reloads })));
     Ok(())
 }
 
+/// What the connections speak to.
+struct Daemon {
+    board: Arc<Board>,
+    reloads: mpsc::UnboundedSender<ReloadRequest>,
+}
+
 /// Accepts whoever connects at once, and closes what has no seat: nobody waits behind anybody else's connections.
-async fn serve(listener: UnixListener, board: Arc<Board>) {
+async fn serve(listener: UnixListener, daemon: Arc<Daemon>) {
     let room = Arc::new(Room::new());
     let listener = Arc::new(listener);
     let mut surplus = Surplus::default();
@@ -80,9 +102,9 @@ async fn serve(listener: UnixListener, board: Arc<Board>) {
             continue;
         };
         room.keep_descriptors(&*listener);
-        let (board, room, listener) = (Arc::clone(&board), Arc::clone(&room), Arc::clone(&listener));
+        let (daemon, room, listener) = (Arc::clone(&daemon), Arc::clone(&room), Arc::clone(&listener));
         tokio::spawn(async move {
-            let _ = timeout(VISIT, visit(stream, uid, &board)).await;
+            visit(stream, uid, &daemon).await;
             drop(seat);
             room.keep_descriptors(&*listener);
         });
@@ -109,16 +131,23 @@ impl Surplus {
     }
 }
 
-async fn visit(stream: UnixStream, visitor: u32, board: &Board) -> hyper::Result<()> {
+/// Serves one connection. Whoever waits for a reload may stay for longer: how long that takes is bounded.
+async fn visit(stream: UnixStream, uid: u32, daemon: &Daemon) {
+    let reloading = AtomicBool::new(false);
     let service = service_fn(async |request: hyper::Request<Incoming>| {
         let (head, body) = request.into_parts();
+        let visitor = Requester { uid, sudo_user: sudo_user(&head.headers) };
         let answer = match Limited::new(body, BODY_LIMIT).collect().await {
-            Ok(body) => {
-                let request = Request::read(&head.method, head.uri.path(), &body.to_bytes());
-                request
-                    .map_err(|status| refused(status, "no such request"))
-                    .and_then(|request| follow(&request, board, visitor))
-            }
+            Ok(body) => match Request::read(&head.method, head.uri.path(), &body.to_bytes()) {
+                Ok(Request::Reload) => {
+                    reloading.store(true, Ordering::Relaxed);
+                    let answer = daemon.reload(uid).await;
+                    reloading.store(false, Ordering::Relaxed);
+                    answer
+                }
+                Ok(request) => follow(&request, &daemon.board, &visitor),
+                Err(status) => Err(refused(status, "no such request")),
+            },
             Err(_) => Err(refused(413, "the request is too large")),
         };
         let answer = match answer {
@@ -127,44 +156,70 @@ async fn visit(stream: UnixStream, visitor: u32, board: &Board) -> hyper::Result
         };
         Ok::<_, Infallible>(answer)
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .keep_alive(false)
         .max_buf_size(HEAD_LIMIT)
-        .serve_connection(TokioIo::new(stream), service)
-        .await
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    while timeout(VISIT, &mut connection).await.is_err() && reloading.load(Ordering::Relaxed) {}
 }
 
-fn follow(request: &Request, board: &Board, visitor: u32) -> Result<Nodes, (StatusCode, Refusal)> {
-    let mut nodes = board.nodes();
-    let names = match request {
-        Request::Nodes => board.searches().iter().map(|(key, roll)| Name::of(key, roll)).collect(),
-        Request::Order(..) => Vec::new(),
-    };
-    if let Request::Order(order, which) = request {
-        if let Which::Nodes(wanted) = which {
-            for text in wanted {
-                if !nodes.iter().any(|node| is_called(text, node)) {
-                    let known: Vec<String> = nodes.iter().map(|node| node.key.address.to_string()).collect();
-                    let error = format!("no node is called {text:?}; known are {}", known.join(", "));
-                    return Err(refused(404, &error));
-                }
+impl Daemon {
+    /// Has the configuration read again, and answers with what came of it.
+    async fn reload(&self, uid: u32) -> Result<Nodes, (StatusCode, Refusal)> {
+        tracing::debug!("reload requested by {}", User::of(uid));
+        let (asked, verdict) = oneshot::channel();
+        let ends = || refused(503, "the daemon ends");
+        self.reloads.send(asked).map_err(|_| ends())?;
+        match verdict.await.map_err(|_| ends())? {
+            Ok(()) => Ok(nodes(&self.board)),
+            Err(Remark { message, advice }) => {
+                let (status, _) = refused(NOT_USED, "");
+                Err((status, Refusal { error: message, advice }))
             }
-            nodes.retain(|node| wanted.iter().any(|text| is_called(text, node)));
-        }
-        let done = match order {
-            Order::Hold => "held",
-            Order::Resume => "resumed",
-        };
-        for Seen { key, .. } in &nodes {
-            tracing::info!(
-                message_id = Message::Ordered.id(),
-                "{}: to be {done}, as asked by user {visitor}",
-                key.address
-            );
-            board.order(key, *order);
         }
     }
-    Ok(Nodes { nodes: nodes.into_iter().map(Node::of).collect(), names })
+}
+
+/// The user whom sudo was called by, as the caller reports it.
+fn sudo_user(headers: &HeaderMap) -> Option<ExternalText> {
+    let reported = headers.get(SUDO_USER)?.as_bytes();
+    let user = ExternalText::of_bytes(reported.get(..SUDO_USER_LIMIT).unwrap_or(reported));
+    (!user.is_empty()).then_some(user)
+}
+
+/// Everything that is known.
+fn nodes(board: &Board) -> Nodes {
+    Nodes {
+        nodes: board.nodes().into_iter().map(Node::of).collect(),
+        names: board.searches().iter().map(|(key, roll)| Name::of(key, roll)).collect(),
+        reload_refused: board.reload_refused(),
+    }
+}
+
+fn follow(request: &Request, board: &Board, visitor: &Requester) -> Result<Nodes, (StatusCode, Refusal)> {
+    let Request::Order(order, which) = request else { return Ok(nodes(board)) };
+    let mut nodes = board.nodes();
+    if let Which::Nodes(wanted) = which {
+        for text in wanted {
+            if !nodes.iter().any(|node| is_called(text, node)) {
+                let known: Vec<String> = nodes.iter().map(|node| node.key.address.to_string()).collect();
+                let error = format!("no node is called {text:?}; known are {}", known.join(", "));
+                return Err(refused(404, &error));
+            }
+        }
+        nodes.retain(|node| wanted.iter().any(|text| is_called(text, node)));
+    }
+    let wish = match order {
+        Order::Hold => "hold",
+        Order::Resume => "resume",
+    };
+    let by = HeldBy::of(visitor.clone());
+    for Seen { key, .. } in &nodes {
+        tracing::info!(message_id = Message::Ordered.id(), "{}: {wish} requested by {by}", key.address);
+        board.order(key, *order, visitor.clone());
+    }
+    Ok(Nodes { nodes: nodes.into_iter().map(Node::of).collect(), names: Vec::new(), reload_refused: None })
 }
 
 /// Whether a person means this node: by its address, its host and port, or its host; or by the name that it was found
@@ -183,7 +238,7 @@ fn is_called(text: &str, node: &Seen) -> bool {
 
 fn refused(status: u16, error: &str) -> (StatusCode, Refusal) {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    (status, Refusal { error: error.to_owned() })
+    (status, Refusal { error: error.to_owned(), advice: None })
 }
 
 fn json(status: StatusCode, document: &impl Serialize) -> Response<Full<Bytes>> {

@@ -113,6 +113,12 @@ impl ShareSet {
         self.shares.len()
     }
 
+    /// Whether another set has the same shares, in whatever order.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let has = |share: &Share| other.iter().any(|theirs| theirs.bytes() == share.bytes());
+        self.count() == other.count() && self.iter().all(has)
+    }
+
     /// The share at `index`, counted from 0.
     pub fn get(&self, index: usize) -> Option<&Share> {
         self.shares.get(index)

@@ -1,8 +1,12 @@
 //! Logging: fields to the journal under systemd, plain lines everywhere else.
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::fstat;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use std::env;
 use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Registry;
@@ -15,6 +19,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// The name under which the journal files our messages.
 const IDENTIFIER: &str = "vault-unseal";
+
+/// Where journald takes messages.
+const JOURNAL: &str = "/run/systemd/journal/socket";
+/// More than fits into a quarter of the smallest send buffer, 4608 bytes: up to there a socket counts as writable.
+const FILLING: usize = 2000;
+/// How long journald may take to get to a message.
+const TAKEN_IN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// The log that was started.
 #[derive(Debug)]
@@ -75,6 +86,32 @@ pub fn reads_our_stderr() -> bool {
     stream
         .split_once(':')
         .is_some_and(|(device, inode)| device.parse() == Ok(stat.st_dev) && inode.parse() == Ok(stat.st_ino))
+}
+
+/// Waits until journald has taken in what was logged so far; `false` where that cannot be told, or not soon.
+///
+/// journald looks up the unit of a message by the process that sent it, when it gets to it (systemd-journald.service(8)).
+/// The last words of a process that has ended by then are nobody's, and `journalctl --unit=` does not show them. journald
+/// takes its messages one after the other: once it has fetched a later one, those before it are filed. That it has
+/// fetched it shows in the sender's buffer, which has room again (unix(7), poll(2)).
+pub fn is_filed() -> bool {
+    filed().unwrap_or(false)
+}
+
+fn filed() -> io::Result<bool> {
+    let socket = UnixDatagram::unbound()?;
+    // The least there is: one message fills it.
+    set_socket_send_buffer_size(&socket, 1)?;
+    socket.connect(JOURNAL)?;
+    socket.set_write_timeout(Some(Duration::from_secs(1)))?;
+    // A comment, which journald skips (systemd's Native Journal Protocol).
+    let mut comment = [b'#'; FILLING];
+    if let Some(last) = comment.last_mut() {
+        *last = b'\n';
+    }
+    socket.send(&comment)?;
+    let mut room = [PollFd::new(&socket, PollFlags::OUT)];
+    Ok(poll(&mut room, Some(&TAKEN_IN))? == 1)
 }
 
 /// UTC with milliseconds: enough to compare with a server's log.

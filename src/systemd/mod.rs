@@ -3,4 +3,8 @@
 pub mod drop_in;
 pub mod journal;
 pub mod notify;
+pub mod service;
 pub mod units;
+
+/// Our own service.
+pub const SERVICE: &str = "vault-unseal.service";

@@ -1,7 +1,8 @@
 //! The states of all nodes, for whoever shows them.
 
-use super::holds::Holds;
+use super::holds::{HoldRecord, Holds, Requester};
 use crate::config::{Discovery, NodeAddress};
+use crate::control::Remark;
 use crate::discovery::Roll;
 use crate::report;
 use crate::unseal::{Hold, Outsider, State};
@@ -50,6 +51,8 @@ pub struct Seen {
     pub finding: Option<Finding>,
     /// Why it is no member of the cluster it is configured in, if it is none.
     pub outsider: Option<Outsider>,
+    /// Since when it is held, and who wanted it, if it is.
+    pub held: Option<HoldRecord>,
 }
 
 /// Names one name of one cluster.
@@ -68,6 +71,8 @@ pub struct Board {
     searches: Mutex<BTreeMap<SearchKey, Roll>>,
     /// What is wrong beside the nodes.
     warnings: Mutex<Vec<String>>,
+    /// Why the configuration in use is older than the file's.
+    reload_refused: Mutex<Option<Remark>>,
     changed: Notify,
     holds: Arc<Holds>,
 }
@@ -173,19 +178,20 @@ impl Board {
             state: entry.state.clone(),
             finding: entry.finding.clone(),
             outsider: entry.outsider.clone(),
+            held: self.holds.record(key),
         };
         self.entries().iter().map(seen).collect()
     }
 
     /// Gives an order to a node's task, which follows it when its request under way is done. It is booked now: an
     /// order that was given outlives the daemon, followed or not.
-    pub fn order(&self, key: &NodeKey, order: Order) {
+    pub fn order(&self, key: &NodeKey, order: Order, by: Requester) {
         if let Some(entry) = self.entries().get(key) {
             let hold = match order {
                 Order::Hold => Some((Hold::Request, None)),
                 Order::Resume => None,
             };
-            self.holds.book(key, hold);
+            self.holds.book(key, hold, Some(by));
             entry.orders.send_replace(Some(order));
         }
     }
@@ -199,6 +205,17 @@ impl Board {
         }
     }
 
+    /// Notes why a reload changed nothing, or that one did: shown with the states until then.
+    pub fn set_reload_refused(&self, why: Option<Remark>) {
+        *self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        self.changed.notify_one();
+    }
+
+    /// Why the last reload changed nothing, if it did not.
+    pub fn reload_refused(&self) -> Option<Remark> {
+        self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// All states in one line, which names are in trouble, and what is wrong beside them.
     pub fn summary(&self) -> String {
         let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
@@ -209,6 +226,11 @@ impl Board {
         }
         for warning in self.warnings.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             line = format!("{line}; warning: {warning}");
+        }
+        if let Some(refused) = self.reload_refused() {
+            // A line of its own would be another assignment for sd_notify(3).
+            let why = refused.message.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+            line = format!("{line}; reload refused, the old configuration stays: {why}");
         }
         line
     }

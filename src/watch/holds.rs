@@ -1,8 +1,8 @@
 //! The holds of all nodes, kept over a restart of the daemon.
 
 use super::NodeKey;
-use crate::external::error;
 use crate::external::quote::sentence;
+use crate::external::{ExternalText, error};
 use crate::files::{self, FileRefusal};
 use crate::runtime_directory;
 use crate::unfinished::{Unfinished, WithoutModes};
@@ -25,11 +25,30 @@ pub struct Holds {
 }
 
 /// The hold of one node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     hold: Hold,
     /// When it ends by itself, in seconds since 1970: the one clock that goes on between two runs of the daemon.
     until: Option<u64>,
+    record: HoldRecord,
+}
+
+/// When a hold began, and who wanted it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HoldRecord {
+    /// Seconds since 1970; `None` for a hold that an earlier version noted.
+    pub since: Option<u64>,
+    /// Who asked for it; `None` where an operator sealed the server.
+    pub by: Option<Requester>,
+}
+
+/// Who asks for something over the control socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requester {
+    /// The user who connected, in the kernel's word.
+    pub uid: u32,
+    /// The user whom sudo was called by, in the caller's word: `SUDO_USER` (sudo(8)).
+    pub sudo_user: Option<ExternalText>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +63,12 @@ struct Line {
     hold: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    uid: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sudo_user: Option<ExternalText>,
 }
 
 impl Holds {
@@ -73,26 +98,41 @@ impl Holds {
 
     /// A node's hold, and how long it still lasts if it ends by itself.
     pub(super) fn of(&self, key: &NodeKey) -> Option<(Hold, Option<Duration>)> {
-        let entry = *self.held.lock().unwrap_or_else(PoisonError::into_inner).get(key)?;
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = held.get(key)?;
         let left = |until| Duration::from_secs(until).saturating_sub(since_1970());
         Some((entry.hold, entry.until.map(left)))
     }
 
-    /// Books what a node's hold is now, and how long it lasts. A file that cannot be written is said, and costs only
-    /// the memory of it.
-    pub(super) fn book(&self, key: &NodeKey, hold: Option<(Hold, Option<Duration>)>) {
+    /// When a node's hold began, and who wanted it.
+    pub(super) fn record(&self, key: &NodeKey) -> Option<HoldRecord> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.get(key).map(|entry| entry.record.clone())
+    }
+
+    /// Books what a node's hold is now, and how long it lasts; `by` asked for it. One that goes on keeps its beginning and
+    /// whoever wanted it first. A file that cannot be written is said, and costs only the memory of it.
+    pub(super) fn book(&self, key: &NodeKey, hold: Option<(Hold, Option<Duration>)>, by: Option<Requester>) {
         let end = |left| since_1970().saturating_add(left).as_secs();
-        let entry = hold.map(|(hold, left)| Entry { hold, until: left.map(end) });
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = match entry {
-            Some(entry) => held.insert(key.clone(), entry),
-            None => held.remove(key),
-        };
-        if before == entry {
+        let before = held.get(key);
+        let entry = hold.map(|(hold, left)| Entry {
+            hold,
+            until: left.map(end),
+            record: match before.filter(|before| before.hold == hold) {
+                Some(before) => before.record.clone(),
+                None => HoldRecord { since: Some(since_1970().as_secs()), by },
+            },
+        });
+        if before == entry.as_ref() {
             return;
         }
+        match entry {
+            Some(entry) => drop(held.insert(key.clone(), entry)),
+            None => drop(held.remove(key)),
+        }
         let Some(directory) = &self.directory else { return };
-        let document = Document { held: held.iter().map(|(key, entry)| Line::of(key, *entry)).collect() };
+        let document = Document { held: held.iter().map(|(key, entry)| Line::of(key, entry)).collect() };
         if let Err(error) = write(directory, &document) {
             let (file, error) = (sentence(&directory.join(FILE)), error::io(&error));
             tracing::warn!("cannot write {file}: {error}; a restart of this daemon forgets the hold");
@@ -113,12 +153,16 @@ fn write(directory: &Path, document: &Document) -> io::Result<()> {
 }
 
 impl Line {
-    fn of(key: &NodeKey, entry: Entry) -> Self {
+    fn of(key: &NodeKey, entry: &Entry) -> Self {
+        let HoldRecord { since, by } = &entry.record;
         Self {
             cluster: key.cluster.clone(),
             address: key.address.to_string(),
             hold: entry.hold.word().to_owned(),
             until: entry.until,
+            since: *since,
+            uid: by.as_ref().map(|by| by.uid),
+            sudo_user: by.as_ref().and_then(|by| by.sudo_user.clone()),
         }
     }
 
@@ -126,7 +170,8 @@ impl Line {
     fn read(self) -> Option<(NodeKey, Entry)> {
         let hold = [Hold::Seal, Hold::Request].into_iter().find(|hold| hold.word() == self.hold)?;
         let key = NodeKey { cluster: self.cluster, address: self.address.parse().ok()? };
-        Some((key, Entry { hold, until: self.until }))
+        let by = self.uid.map(|uid| Requester { uid, sudo_user: self.sudo_user });
+        Some((key, Entry { hold, until: self.until, record: HoldRecord { since: self.since, by } }))
     }
 }
 

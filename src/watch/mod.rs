@@ -15,7 +15,7 @@ mod wanted;
 
 pub use board::{Board, Finding, NodeKey, Order, SearchKey, Seen};
 pub use duty::{ClusterContexts, Duty};
-pub use holds::Holds;
+pub use holds::{HoldRecord, Holds, Requester};
 
 use crate::config::NodeAddress;
 use crate::discovery::{Change, Outcome};

@@ -86,7 +86,7 @@ pub(super) async fn watch(
         if hold != booked {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
-            holds.book(&key, hold.0.map(|hold| (hold, left)));
+            holds.book(&key, hold.0.map(|hold| (hold, left)), None);
         }
         announcer.corrupt(&hands.corrupt);
         let events = machine.take_events();

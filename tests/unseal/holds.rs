@@ -355,3 +355,41 @@ fn orders_that_cannot_be_given_say_why() {
     assert!(said.starts_with("error: no daemon listens at "), "{said}");
     assert!(said.ends_with("\n  Is the service running? `systemctl status vault-unseal` tells.\n"), "{said}");
 }
+
+#[test]
+fn hold_tells_since_when_and_by_whom_also_after_a_restart_of_the_daemon() {
+    let (_server, _init, home, mut daemon) = unsealed("");
+    let hold = |user: &str| {
+        let mut command = to_daemon(&home, &["hold", "--all"]);
+        assert!(run(command.env("SUDO_USER", user)).status.success());
+    };
+    hold("al\u{202e}ice");
+    daemon.wait_for_line("hold requested by uid");
+    daemon.wait_for_line("held (on request; it is unsealed)");
+    let uid = rustix::process::geteuid().as_raw();
+    let first = status(&home);
+    assert_eq!(first["held_by"]["uid"], uid);
+    assert_eq!(first["held_by"]["reported_sudo_user"], "al\u{fffd}ice");
+    let since = first["held_since"].as_str().unwrap().to_owned();
+    humantime::parse_rfc3339(&since).unwrap();
+    let text = run(home.command(&["status"]).arg("--socket").arg(home.path("run/control.sock"))).stdout;
+    let text = String::from_utf8(text).unwrap();
+    let words = format!("it is unsealed, since {since}, by uid {uid}");
+    assert!(text.contains(&words) && text.contains("SUDO_USER, as the caller reports it: al"), "{text}");
+
+    // Whoever holds what is held changes nothing; nor does a restart.
+    hold("bob");
+    daemon.wait_for_line("SUDO_USER, as the caller reports it: bob");
+    daemon.terminate();
+    let mut daemon = start(&home);
+    daemon.wait_for_line("held (on request; it is unsealed)");
+    crate::support::poll(crate::support::PATIENCE, || {
+        let later = status(&home);
+        (later["held_by"] == first["held_by"] && later["held_since"] == since.as_str()).then_some(())
+    })
+    .unwrap();
+    told(&home, &["resume", "--all"]);
+    daemon.wait_for_line("resume requested by uid");
+    daemon.wait_for_line(": unsealed (active)");
+    assert_eq!(status(&home)["held_since"], Value::Null);
+}

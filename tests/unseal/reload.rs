@@ -1,13 +1,14 @@
-//! SIGHUP.
+//! SIGHUP, and `vault-unseal reload`.
 
 use std::fs;
+use std::process::Output;
 
 use serde_json::json;
 
 use crate::support::home::{Home, cluster, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::{Server, is_active};
-use crate::support::process::{Daemon, Notify};
+use crate::support::process::{Daemon, Notify, run, vault_unseal};
 
 /// A server that is unsealed and stays so.
 fn content() -> Hostile {
@@ -117,4 +118,85 @@ fn the_log_level_is_reloaded_too() {
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded");
     assert_eq!(daemon.output().matches("configuration reloaded").count(), 2, "{}", daemon.output());
+}
+
+/// `vault-unseal reload` as the unit calls it, and as a person does.
+fn reload(home: &Home) -> Output {
+    run(vault_unseal(&["reload"]).env("RUNTIME_DIRECTORY", home.path("run")))
+}
+
+#[test]
+fn refused_reload_fails_with_its_reason_and_the_status_line_keeps_it() {
+    let server = content();
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    home.make_run();
+    let mut notify = Notify::new();
+    let mut command = home.command(&["run"]);
+    command.env("NOTIFY_SOCKET", notify.path()).env("RUNTIME_DIRECTORY", home.path("run"));
+    let mut daemon = Daemon::start(&mut command);
+    notify.wait_for("STATUS=1 node: 1 unsealed");
+    assert_eq!(reload(&home).status.code(), Some(0));
+    daemon.wait_for_line("configuration reloaded");
+
+    let good = fs::read_to_string(home.path("config.toml")).unwrap();
+    home.shares("not a share\n");
+    let output = reload(&home);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{message}");
+    let first = "error: the new configuration is not used, the old one stays: cannot use the shares in";
+    assert!(message.starts_with(first) && message.contains("shares"), "{message}");
+    assert!(message.lines().count() > 1, "without advice: {message}");
+    let line =
+        notify.wait_for("STATUS=1 node: 1 unsealed; reload refused, the old configuration stays: ").text;
+    assert!(line.contains("cannot use the shares in"), "{line}");
+    // A state that changes does not make it go away, and neither does SIGHUP.
+    server.on(HEALTH, [Behaviour::proxy_503()]);
+    notify.wait_for("STATUS=1 node: 1 unreachable; reload refused, the old configuration stays: ");
+    daemon.hangup();
+    notify.wait_for("STATUS=1 node: 1 unreachable; reload refused, the old configuration stays: ");
+    let status = run(home.command(&["status"]).arg("--socket").arg(home.path("run/control.sock"))).stdout;
+    let status = String::from_utf8(status).unwrap();
+    assert!(status.contains("the new configuration is not used, the old one stays: "), "{status}");
+
+    home.put("config.toml", &good);
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    assert_eq!(reload(&home).status.code(), Some(0));
+    notify.wait_for("READY=1");
+    let line = notify.assignments().into_iter().rfind(|line| line.text.starts_with("STATUS="));
+    assert!(!line.unwrap().text.contains("reload refused"));
+}
+
+#[test]
+fn several_reloads_at_once_are_all_answered() {
+    let server = content();
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    home.make_run();
+    let mut daemon = Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")));
+    daemon.wait_for_line(": unsealed (active)");
+    crate::support::poll(crate::support::PATIENCE, || home.path("run/control.sock").exists().then_some(()))
+        .unwrap();
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..6).map(|_| scope.spawn(|| reload(&home).status.code())).collect();
+        for asked in asked {
+            assert_eq!(asked.join().unwrap(), Some(0));
+        }
+    });
+}
+
+#[test]
+fn daemon_without_socket_is_reloaded_by_signal_where_systemd_names_it() {
+    let server = content();
+    let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
+    home.make_run();
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+    let output = reload(&home);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no daemon listens at"));
+    let mut command = vault_unseal(&["reload"]);
+    command.env("RUNTIME_DIRECTORY", home.path("run")).env("MAINPID", daemon.pid().to_string());
+    let output = run(&mut command);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("was sent SIGHUP instead: its log"));
+    daemon.wait_for_line("configuration reloaded");
 }

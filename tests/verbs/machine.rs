@@ -129,3 +129,24 @@ fn where_a_credential_comes_from() {
     is_as_in("machine-credential.txt", &text);
     assert_eq!(files.check(true).exit(), Exit::Problems);
 }
+
+#[test]
+fn older_copy_of_credential_is_found_until_service_restarts() {
+    let server = shut();
+    let files = Files::new();
+    files.put(CONFIG, &configuration(&server, "shares = { credential = \"shares\" }"), 0o644);
+    let shares = shares_of_nobody(3, 3);
+    files.put(SHARES, &lines(&shares), 0o600);
+    let outdated = || files.said(true).contains("the running service still uses an older copy");
+    assert!(!outdated(), "it does not run");
+    let copy = "/run/credentials/vault-unseal.service/shares";
+    files.put(copy, &json!({ "keys": shares }).to_string(), 0o400);
+    assert!(!outdated(), "the same shares in another form");
+    files.put(copy, &lines(&shares_of_nobody(3, 2)), 0o400);
+    assert!(outdated());
+    assert!(files.said(true).contains("systemctl restart vault-unseal"));
+    // What stands in for a file that was not there when the service started.
+    files.put(copy, "\n", 0o400);
+    assert!(outdated());
+    assert!(!files.said(false).contains("an older copy"), "only root can look");
+}

@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use base64ct::{Base64, Encoding};
+use serde_json::json;
 use vault_unseal::cli::Exit;
 use vault_unseal::shares::tpm::{Blob, BoundPcrs, PcrBank};
 
-use crate::files::{CONFIG, Files, chmod, configuration, shut};
+use crate::files::{CONFIG, Files, SHARES, chmod, configuration, shut};
 use crate::support::home::{lines, shares_of_nobody};
 use crate::{Normal, is_as_in};
 
@@ -15,6 +16,8 @@ const SEALED: &str = "/etc/vault-unseal/shares.tpm2";
 const CREDENTIAL: &str = "/etc/vault-unseal/shares.cred";
 const DROP_IN: &str = "/etc/systemd/system/vault-unseal.service.d/tpm2.conf";
 const TPM2: &str = include_str!("../../systemd/examples/tpm2.conf");
+/// The id of the host key (systemd-creds).
+const HOST: &str = "5a1c6a86df9d4096b1d5a65e0862f19a";
 const DEVICE: &str = "/dev/tpmrm0";
 
 /// A file as the helper writes it, that no TPM will ever open.
@@ -152,7 +155,6 @@ fn a_service_whose_sandbox_is_another_needs_other_lines() {
 
 #[test]
 fn a_credential_that_is_encrypted() {
-    const HOST: &str = "5a1c6a86df9d4096b1d5a65e0862f19a";
     const TPM: &str = "0c7cc07b117645919c4b0bea08bc20fe";
     const BOTH: &str = "93a894094874449090caf2fc93cab553";
     let server = shut();
@@ -186,4 +188,37 @@ fn a_credential_that_is_encrypted() {
     files.put(DROP_IN, "[Service]\nLoadCredential=shares:/etc/vault-unseal/shares.cred\n", 0o644);
     story.tell("not encrypted, and not meant to be", true);
     is_as_in("sealed-credential.txt", &story.text);
+}
+
+#[test]
+fn plain_shares_beside_sealed_ones_are_found_with_the_command_that_shreds_them() {
+    let server = shut();
+    let files = Files::new();
+    files.put(CONFIG, &configuration(&server, "shares = { credential = \"shares\" }"), 0o644);
+    files.put(SHARES, &lines(&shares_of_nobody(3, 3)), 0o600);
+    let found = || files.said(true).contains("shred -u");
+    assert!(!found(), "it is what the service reads");
+    files.put(
+        "/etc/systemd/system/vault-unseal.service.d/shares.conf",
+        "[Service]\nLoadCredentialEncrypted=shares:/etc/vault-unseal/shares.cred\n",
+        0o644,
+    );
+    assert!(!found(), "there is nothing sealed yet: it may be the only copy");
+    files.put(CREDENTIAL, &lines(&shares_of_nobody(3, 3)), 0o600);
+    assert!(!found(), "what should be sealed is not");
+    files.put(CREDENTIAL, &encrypted(HOST, &[]), 0o600);
+    let said = files.said(true);
+    assert!(
+        said.contains("/etc/vault-unseal/shares.json holds 3 shares as they are, beside sealed ones"),
+        "{said}"
+    );
+    assert!(said.contains("shred -u /etc/vault-unseal/shares.json"), "{said}");
+    let keys = json!({ "keys": shares_of_nobody(3, 3), "root_token": "s.x" });
+    files.put("/etc/vault-unseal/old keys", &keys.to_string(), 0o600);
+    fs::remove_file(files.at(SHARES)).unwrap();
+    let said = files.said(true);
+    assert!(said.contains("shred -u '/etc/vault-unseal/old keys'"), "{said}");
+    assert!(said.contains("Keep the root token that is in it as well"), "{said}");
+    fs::remove_file(files.at("/etc/vault-unseal/old keys")).unwrap();
+    assert!(!found(), "{}", files.said(true));
 }

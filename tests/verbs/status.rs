@@ -119,3 +119,63 @@ fn a_change_is_one_line_of_json_while_watching() {
     server.on(HEALTH, [Behaviour::json(299, &health(true, false, &json!({})))]);
     assert_eq!(state(&watching.wait_for_line("nodes").text), "unsealed");
 }
+
+/// A directory with a `systemctl` that answers so.
+fn systemctl(answer: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("systemctl");
+    std::fs::write(&path, format!("#!/bin/sh\nprintf '%s\\n' {answer}\n")).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    directory
+}
+
+/// `status` for what the machine's service looks after.
+fn of_service(server: &Hostile, arguments: &[&str], systemctl: &tempfile::TempDir) -> String {
+    let mut command = vault_unseal(arguments);
+    command.env("VAULT_ADDR", server.url()).env("PATH", systemctl.path());
+    String::from_utf8(run(&mut command).stdout).unwrap()
+}
+
+#[test]
+fn service_that_failed_or_is_disabled_is_told_on_the_last_line() {
+    let server = says(&health(true, false, &json!({})), &json!({}));
+    let failed = systemctl(
+        "LoadState=loaded ActiveState=failed SubState=failed UnitFileState=enabled Result=exit-code ExecMainStatus=78",
+    );
+    let text = of_service(&server, &["status"], &failed);
+    assert_eq!(
+        text.lines().last().unwrap(),
+        "vault-unseal.service has failed (exit code 78): a sealed server stays sealed. See why: journalctl -u \
+         vault-unseal. After the fix: systemctl restart vault-unseal"
+    );
+    let text = of_service(&server, &["status", "--json"], &failed);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["service_problem"]["kind"], "service-failed");
+
+    let disabled = systemctl("LoadState=loaded ActiveState=active SubState=running UnitFileState=disabled");
+    let text = of_service(&server, &["status"], &disabled);
+    assert_eq!(
+        text.lines().last().unwrap(),
+        "vault-unseal.service runs but is disabled: it does not start with the machine. systemctl enable vault-unseal"
+    );
+    let good = systemctl("LoadState=loaded ActiveState=active SubState=running UnitFileState=enabled");
+    assert!(!of_service(&server, &["status"], &good).contains("vault-unseal.service"));
+    // Without systemd nothing is said of it.
+    let nothing = tempfile::tempdir().unwrap();
+    assert_eq!(of_service(&server, &["status"], &nothing).lines().count(), 2);
+}
+
+#[test]
+fn exit_code_is_3_unless_every_server_is_unsealed() {
+    let open = says(&health(true, false, &json!({})), &json!({}));
+    let shut = says(&health(true, true, &json!({})), &seal(&json!({})));
+    let exit = |nodes: &str, flags: &[&str]| {
+        let mut command = vault_unseal(&["status", "--nodes", nodes]);
+        run(command.args(flags)).status.code()
+    };
+    assert_eq!(exit(&open.url(), &["--exit-code"]), Some(0));
+    assert_eq!(exit(&shut.url(), &["--exit-code"]), Some(3));
+    assert_eq!(exit(&format!("{},{}", open.url(), shut.url()), &["--exit-code", "--json"]), Some(3));
+    assert_eq!(exit(&shut.url(), &[]), Some(0));
+    assert_eq!(exit(&open.url(), &["--exit-code", "--watch"]), Some(2));
+}

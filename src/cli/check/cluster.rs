@@ -4,7 +4,7 @@ use super::finding::{Findings, Severity};
 use super::fit::{custody, differing, fit, schemes};
 use super::machine::{Machine, Service};
 use super::sealed::Sealed;
-use super::{credential, discovery, protection};
+use super::{credential, discovery, protection, running};
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::cli::names::Name;
 use crate::config::Cluster;
@@ -77,7 +77,7 @@ pub(super) async fn check(
     if let Some(held) = &held {
         match schemes.first() {
             Some((_, scheme)) => {
-                fit(held, *scheme, &subject, &mut findings);
+                fit(held, *scheme, targets.len(), &subject, &mut findings);
                 custody(held, *scheme, targets.len(), &subject, &mut findings);
             }
             None => findings.add(
@@ -134,7 +134,11 @@ async fn unsealed(
         Err(ShareError::Credential { name, cause: cause @ CredentialRefusal::NoDirectory }) => {
             // Only the service has its credentials: whoever checks from a shell looks behind them.
             if let Some(Service { unit, .. }) = place.service {
-                credential::check(place.machine, unit, &name, subject, findings).await
+                let loaded = credential::check(place.machine, unit, &name, subject, findings).await;
+                if let Some(loaded) = &loaded {
+                    running::shares(place.machine, &name, &loaded.shares, subject, findings);
+                }
+                loaded
             } else {
                 let error = ShareError::Credential { name, cause };
                 let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \

@@ -49,12 +49,29 @@ pub(super) fn differing(schemes: &[(NodeAddress, Scheme)], findings: &mut Findin
     }
 }
 
-/// Whether the shares can be those of a server with this scheme.
-pub(super) fn fit(held: &ShareSet, scheme: Scheme, subject: &str, findings: &mut Findings) {
+/// Whether the shares can be those of a cluster of `nodes` servers with this scheme.
+pub(super) fn fit(held: &ShareSet, scheme: Scheme, nodes: usize, subject: &str, findings: &mut Findings) {
     let (count, threshold) = (held.count(), scheme.threshold);
     let plan = held.plan(scheme);
     if let Some(misfit) = &plan.misfit {
         findings.explain(Severity::Problem, subject, misfit);
+        return;
+    }
+    if count < threshold && nodes < 2 {
+        findings.add(
+            Severity::Warning,
+            subject,
+            "too-few-shares",
+            format!(
+                "{count} of {threshold} needed, and this is the only server of its cluster: unless others submit the rest \
+                 to it, it stays sealed"
+            ),
+            Some(
+                "Give this daemon the missing shares as well. Leave it so only where daemons on other machines submit them \
+                 to this server (split custody)."
+                    .to_owned(),
+            ),
+        );
         return;
     }
     if count < threshold {

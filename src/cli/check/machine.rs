@@ -6,8 +6,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The service whose files and unit are checked.
-pub(super) const SERVICE: &str = "vault-unseal.service";
+pub(super) use crate::systemd::SERVICE;
 
 /// A machine's files, and who looks at them.
 #[derive(Debug, Clone)]

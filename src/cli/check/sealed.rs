@@ -3,14 +3,15 @@
 use super::cluster::Place;
 use super::finding::{Findings, Severity};
 use super::machine::Machine;
-use super::protection;
 use super::sandbox::{device_settings, reads};
+use super::{protection, running};
 use crate::explain::Explain as _;
 use crate::external::quote::{self, Inexpressible};
 use crate::shares::tpm::{self, SealedFile, TpmRefusal, TpmTrouble};
 use crate::shares::{FileRefusal, Loaded, ShareError, Source};
 use crate::systemd::drop_in::DropIn;
 use crate::systemd::units::{CredentialOrigin, Unit};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +40,9 @@ impl Sealed<'_> {
             && device
                 .as_deref()
                 .is_none_or(|device| unit.is_none() || self.device(machine, device, findings));
+        if let (Some(handed), Some(name)) = (&handed, configured.file_name().and_then(OsStr::to_str)) {
+            running::file(machine, name, handed, self.subject, findings);
+        }
         let read = handed.unwrap_or(configured);
         let blob = self.look(machine, &read, unit.is_some(), findings)?;
         // A TPM is no part of a directory that stands for another machine.

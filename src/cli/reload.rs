@@ -1,0 +1,43 @@
+//! `vault-unseal reload`: the daemon reads its configuration again, and the verb ends as that does. What `ExecReload=` of
+//! the unit calls.
+
+use super::Exit;
+use super::arguments::{ReloadArguments, SOCKET};
+use super::say::say;
+use super::start::{fail, runtime};
+use crate::control::{self, ControlError, Request, tell};
+use crate::report::error::render_warning;
+use crate::runtime_directory;
+use crate::systemd::journal;
+use rustix::process::{Pid, Signal, kill_process};
+use std::path::PathBuf;
+
+/// Has the daemon read its configuration again.
+pub(super) fn reload(options: &ReloadArguments) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    // In `ExecReload=` systemd names the directory of the very service.
+    let of_service = || runtime_directory::of_process().map(|directory| control::socket(&directory));
+    let socket = options.socket.clone().or_else(of_service).unwrap_or_else(|| PathBuf::from(SOCKET));
+    match runtime.block_on(tell(&socket, &Request::Reload)) {
+        Ok(_) => Exit::Done,
+        // The daemon has put it into the journal already.
+        Err(ControlError::ReloadRefused { .. }) if journal::reads_our_stderr() => Exit::Config,
+        Err(error @ ControlError::ReloadRefused { .. }) => fail(&error, Exit::Config),
+        Err(error @ (ControlError::Absent { .. } | ControlError::Refused(_))) if signalled() => {
+            say(render_warning(&error));
+            say("  The daemon was sent SIGHUP instead: its log tells whether it reloads.");
+            Exit::Done
+        }
+        Err(error) => fail(&error, Exit::Failed),
+    }
+}
+
+/// A daemon without a socket, or of an earlier version, reloads on SIGHUP. Only systemd names it, as `$MAINPID`
+/// (systemd.service(5)).
+fn signalled() -> bool {
+    let pid = std::env::var("MAINPID").ok().and_then(|pid| Pid::from_raw(pid.parse().ok()?));
+    pid.is_some_and(|pid| kill_process(pid, Signal::HUP).is_ok())
+}

@@ -1,0 +1,213 @@
+//! What the service manager says of a service: `systemctl show` (systemctl(1)). Whoever may run it is told.
+
+use crate::explain::Explain;
+use crate::external::ExternalText;
+use crate::files;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long `systemctl` may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// What is asked for (org.freedesktop.systemd1(5)).
+const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainStatus";
+
+/// A service as the service manager has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceState {
+    name: String,
+    load: String,
+    active: String,
+    sub: String,
+    unit_file: String,
+    result: String,
+    exit_status: String,
+}
+
+impl ServiceState {
+    /// Asks for the state of a unit. `None` without systemd, or where it does not answer. Blocks for up to 5 s.
+    pub fn of(unit: &'static str) -> Option<Self> {
+        let output = files::within(LIMIT, move || {
+            let mut command = Command::new("systemctl");
+            command.args(["show", "--no-pager", PROPERTIES, "--", unit]).env("LC_ALL", "C.UTF-8");
+            command.stdin(Stdio::null()).stderr(Stdio::null()).output()
+        })?;
+        let output = output.ok().filter(|output| output.status.success())?;
+        Some(Self::parse(unit, &String::from_utf8_lossy(&output.stdout)))
+    }
+
+    fn parse(unit: &str, text: &str) -> Self {
+        let mut state = Self { name: unit.to_owned(), ..Self::default() };
+        for (property, value) in text.lines().filter_map(|line| line.split_once('=')) {
+            let field = match property {
+                "LoadState" => &mut state.load,
+                "ActiveState" => &mut state.active,
+                "SubState" => &mut state.sub,
+                "UnitFileState" => &mut state.unit_file,
+                "Result" => &mut state.result,
+                "ExecMainStatus" => &mut state.exit_status,
+                _ => continue,
+            };
+            *field = ExternalText::new(value).to_string();
+        }
+        state
+    }
+
+    /// What an administrator must know of it; `None` when it runs and starts with the machine, or is not installed.
+    pub fn problem(&self) -> Option<ServiceProblem> {
+        if self.load == "masked" {
+            return Some(self.problem_of(Kind::Masked));
+        }
+        if self.load != "loaded" {
+            return None;
+        }
+        let kind = match (self.active.as_str(), self.sub.as_str(), self.unit_file.as_str()) {
+            ("failed", ..) => Kind::Failed,
+            ("activating", "auto-restart" | "auto-restart-queued", _) => Kind::Restarting,
+            ("inactive" | "deactivating", ..) => Kind::Stopped { enabled: self.is_enabled() },
+            ("active" | "reloading", _, "disabled") => Kind::Disabled,
+            ("active" | "reloading", _, "enabled-runtime" | "linked-runtime") => Kind::EnabledForNow,
+            _ => return None,
+        };
+        Some(self.problem_of(kind))
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.unit_file == "enabled"
+    }
+
+    fn problem_of(&self, kind: Kind) -> ServiceProblem {
+        let why = match self.result.as_str() {
+            "exit-code" => format!("exit code {}", self.exit_status),
+            result => result.to_owned(),
+        };
+        ServiceProblem { unit: self.name.clone(), kind, why }
+    }
+}
+
+/// Why a service does not do its work, or will not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceProblem {
+    unit: String,
+    kind: Kind,
+    /// How it ended last.
+    why: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Masked,
+    Failed,
+    Restarting,
+    Stopped { enabled: bool },
+    Disabled,
+    EnabledForNow,
+}
+
+impl ServiceProblem {
+    /// Nothing unseals now.
+    pub fn is_down(&self) -> bool {
+        !matches!(self.kind, Kind::Disabled | Kind::EnabledForNow)
+    }
+
+    /// It was started, and could not go on.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.kind, Kind::Failed | Kind::Restarting)
+    }
+}
+
+impl std::error::Error for ServiceProblem {}
+
+impl std::fmt::Display for ServiceProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { unit, kind, why } = self;
+        match kind {
+            Kind::Masked => write!(f, "{unit} is masked and cannot be started: a sealed server stays sealed"),
+            Kind::Failed => write!(f, "{unit} has failed ({why}): a sealed server stays sealed"),
+            Kind::Restarting => {
+                write!(f, "{unit} fails again and again ({why}): a sealed server stays sealed")
+            }
+            Kind::Stopped { enabled: true } => {
+                write!(f, "{unit} is not running: a sealed server stays sealed")
+            }
+            Kind::Stopped { enabled: false } => {
+                write!(f, "{unit} is disabled and not running: a sealed server stays sealed")
+            }
+            Kind::Disabled => write!(f, "{unit} runs but is disabled: it does not start with the machine"),
+            Kind::EnabledForNow => {
+                write!(f, "{unit} is enabled until the next boot only: then it does not start")
+            }
+        }
+    }
+}
+
+impl Explain for ServiceProblem {
+    fn kind(&self) -> &'static str {
+        match self.kind {
+            Kind::Masked => "service-masked",
+            Kind::Failed => "service-failed",
+            Kind::Restarting => "service-restarting",
+            Kind::Stopped { .. } => "service-not-running",
+            Kind::Disabled | Kind::EnabledForNow => "service-disabled",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        let unit = self.unit.strip_suffix(".service").unwrap_or(&self.unit);
+        Some(match self.kind {
+            Kind::Masked => format!("systemctl unmask {unit}; systemctl enable --now {unit}"),
+            Kind::Failed => {
+                format!("See why: journalctl -u {unit}. After the fix: systemctl restart {unit}")
+            }
+            Kind::Restarting => format!("See why: journalctl -u {unit}"),
+            Kind::Stopped { enabled: true } => format!("systemctl start {unit}"),
+            Kind::Stopped { enabled: false } => format!("systemctl enable --now {unit}"),
+            Kind::Disabled | Kind::EnabledForNow => format!("systemctl enable {unit}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(active: &str, sub: &str, file: &str, more: &str) -> Option<&'static str> {
+        let text =
+            format!("LoadState=loaded\nActiveState={active}\nSubState={sub}\nUnitFileState={file}\n{more}");
+        ServiceState::parse("vault-unseal.service", &text).problem().map(|problem| problem.kind())
+    }
+
+    #[test]
+    fn service_that_runs_and_is_enabled_has_no_problem() {
+        assert_eq!(problem("active", "running", "enabled", "Result=success"), None);
+        assert_eq!(problem("activating", "start", "enabled", ""), None);
+        assert_eq!(problem("reloading", "reload", "enabled", ""), None);
+        assert_eq!(problem("active", "running", "static", ""), None);
+    }
+
+    #[test]
+    fn service_that_does_not_run_or_will_not_has_one() {
+        for (active, sub, file, kind) in [
+            ("failed", "failed", "enabled", "service-failed"),
+            ("inactive", "dead", "enabled", "service-not-running"),
+            ("inactive", "dead", "disabled", "service-not-running"),
+            ("activating", "auto-restart", "enabled", "service-restarting"),
+            ("active", "running", "disabled", "service-disabled"),
+            ("active", "running", "enabled-runtime", "service-disabled"),
+        ] {
+            assert_eq!(problem(active, sub, file, "Result=exit-code"), Some(kind), "{active} {sub} {file}");
+        }
+        let masked = ServiceState::parse("a.service", "LoadState=masked\nActiveState=inactive");
+        assert_eq!(masked.problem().map(|problem| problem.kind()), Some("service-masked"));
+        let missing = ServiceState::parse("a.service", "LoadState=not-found\nActiveState=inactive");
+        assert_eq!(missing.problem(), None);
+    }
+
+    #[test]
+    fn failed_service_is_told_with_its_exit_code() {
+        let text =
+            "LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\nExecMainStatus=78\n";
+        let problem = ServiceState::parse("vault-unseal.service", text).problem().map(|it| it.to_string());
+        let text = "vault-unseal.service has failed (exit code 78): a sealed server stays sealed";
+        assert_eq!(problem.as_deref(), Some(text));
+    }
+}
