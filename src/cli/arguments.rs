@@ -29,7 +29,11 @@ impl Arguments {
     pub fn command_line() -> clap::Command {
         let command = Self::command();
         let global: Vec<_> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
-        let quiet = |verb: clap::Command| verb.args(global.iter().map(|flag| flag.clone().hide(true)));
+        let quiet = |verb: clap::Command| {
+            let own: Vec<_> = verb.get_arguments().map(|argument| argument.get_id().clone()).collect();
+            let others = global.iter().filter(|flag| !own.contains(flag.get_id()));
+            verb.args(others.map(|flag| flag.clone().hide(true)))
+        };
         command.mut_subcommand("hold", quiet).mut_subcommand("resume", quiet)
     }
 
