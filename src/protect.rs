@@ -26,7 +26,8 @@ fn lock_memory() -> Result<(), String> {
     let unlimited = setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }).is_ok();
     if !unlimited && !may_lock_anyway() {
         // With a limit, later allocations would fail instead of being swapped: worse for a daemon that must run.
-        return Err("LimitMEMLOCK= is not infinity".to_owned());
+        return Err("the limit on locked memory is not infinite (in a unit LimitMEMLOCK=infinity, in a container `--ulimit \
+                    memlock=-1`)".to_owned());
     }
     // ONFAULT: pages are locked when they are first touched, so that locking does not load all of the binary.
     mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)

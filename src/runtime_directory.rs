@@ -84,6 +84,7 @@ impl Explain for DirectoryError {
 
     fn advice(&self) -> Option<String> {
         let remedy = match self {
+            Self::Owner { path, user, .. } if user.is_dynamic() => format!("rm -r {}", quote::shell(path)),
             Self::Owner { path, user, .. } => format!("chown {} {}", user.word(), quote::shell(path)),
             Self::Mode { path, .. } => format!("chmod go-w {}", quote::shell(path)),
             Self::Io { .. } => {

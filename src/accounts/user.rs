@@ -20,8 +20,17 @@ impl User {
         self.uid
     }
 
-    /// The word for `chown`.
+    /// Whether systemd made the user up for a running service (`DynamicUser=`, systemd.exec(5)): the next start may be
+    /// another number, and another service may get this one.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        (61_184..=65_519).contains(&self.uid)
+    }
+
+    /// The word for `chown`. Never a dynamic user: root instead, from whom systemd hands files over.
     pub(crate) fn word(&self) -> String {
+        if self.is_dynamic() {
+            return "root".to_owned();
+        }
         self.name.clone().unwrap_or_else(|| self.uid.to_string())
     }
 }
@@ -55,5 +64,17 @@ mod tests {
         assert_eq!(shown(1000), "uid 1000 (bob)");
         assert_eq!(shown(7), "uid 7");
         assert_eq!(shown(1), "uid 1");
+    }
+
+    #[test]
+    fn a_dynamic_user_is_never_the_word_for_chown() {
+        let word = |uid, name: Option<&str>| User { uid, name: name.map(str::to_owned) }.word();
+        for uid in [61_184, 62_497, 65_519] {
+            assert_eq!(word(uid, None), "root");
+            assert_eq!(word(uid, Some("vault-unseal")), "root");
+        }
+        assert_eq!(word(61_183, None), "61183");
+        assert_eq!(word(65_520, None), "65520");
+        assert_eq!(word(1000, Some("bob")), "bob");
     }
 }

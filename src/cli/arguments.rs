@@ -3,7 +3,7 @@
 use super::enroll::EnrollArguments;
 use super::init::InitArguments;
 use crate::config::{Origin, Overrides};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +19,32 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+impl Arguments {
+    /// The whole command line, for parsing, help, the man page and completions.
+    ///
+    /// `hold` and `resume` speak to the daemon alone. They take the flags of the configuration as all verbs do, but
+    /// their help does not show them: they would change nothing.
+    pub fn command_line() -> clap::Command {
+        let command = Self::command();
+        let global: Vec<_> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
+        let quiet = |verb: clap::Command| {
+            let own: Vec<_> = verb.get_arguments().map(|argument| argument.get_id().clone()).collect();
+            let others = global.iter().filter(|flag| !own.contains(flag.get_id()));
+            verb.args(others.map(|flag| flag.clone().hide(true)))
+        };
+        command.mut_subcommand("hold", quiet).mut_subcommand("resume", quiet)
+    }
+
+    /// Parses the command line of this process.
+    ///
+    /// Errors: it is wrong, or asks for help or the version.
+    pub fn of_process() -> Result<Self, clap::Error> {
+        let mut command = Self::command_line();
+        let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// Where the daemon listens as a service.
@@ -87,10 +113,16 @@ pub enum Verb {
     ///
     /// The daemon keeps watching them but submits no share until `resume`, whatever happens to them. A hold outlives a
     /// restart of the daemon, not one of the machine. For root only.
+    #[command(
+        override_usage = "vault-unseal hold [OPTIONS] <NODE>...\n       vault-unseal hold [OPTIONS] --all"
+    )]
     Hold(HoldArguments),
     /// Look after held servers again
     ///
     /// Ends a hold, also that of a server that an operator sealed. For root only.
+    #[command(
+        override_usage = "vault-unseal resume [OPTIONS] <NODE>...\n       vault-unseal resume [OPTIONS] --all"
+    )]
     Resume(HoldArguments),
     /// Have the daemon read its configuration again
     ///
@@ -162,6 +194,9 @@ pub struct StatusArguments {
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
+    /// Expect another unit of this name that is to be replaced: exit 0 means that vault-unseal is ready to take over
+    #[arg(long, conflicts_with = "config")]
+    pub takeover: bool,
     /// Print the findings as JSON
     #[arg(long)]
     pub json: bool,

@@ -42,7 +42,8 @@ pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Ex
     let unprotected = protect::this_process().err();
     let environment = Environment::of_process();
     let as_root = geteuid().is_root();
-    let mut checked = match Checked::of(&arguments.origin(), &environment, &arguments.overrides(), as_root) {
+    let look = if options.takeover { Checked::before_takeover } else { Checked::of };
+    let mut checked = match look(&arguments.origin(), &environment, &arguments.overrides(), as_root) {
         Ok(checked) => checked,
         Err(exit) => return exit,
     };
@@ -79,13 +80,36 @@ impl Checked {
         flags: &Overrides,
         as_root: bool,
     ) -> Result<Self, Exit> {
+        Self::look(origin, environment, flags, as_root, false)
+    }
+
+    /// The same on a machine whose service is about to take the place of another of its name: that one is expected, and
+    /// its settings do not count.
+    ///
+    /// Errors: as [`Checked::of`].
+    pub fn before_takeover(
+        origin: &Origin,
+        environment: &Environment,
+        flags: &Overrides,
+        as_root: bool,
+    ) -> Result<Self, Exit> {
+        Self::look(origin, environment, flags, as_root, true)
+    }
+
+    fn look(
+        origin: &Origin,
+        environment: &Environment,
+        flags: &Overrides,
+        as_root: bool,
+        moving: bool,
+    ) -> Result<Self, Exit> {
         let loaded = config::load(origin, environment, flags, Purpose::Unseal);
         let root = match origin {
             Origin::Standard { root } => root,
             Origin::File(_) => Path::new("/"),
         };
         let trusted = loaded.as_ref().map(|loaded| Arc::clone(&loaded.settings.trusted)).unwrap_or_default();
-        let machine = Machine::new(root, as_root, trusted);
+        let machine = Machine::new(root, as_root, trusted, moving);
         let service = machine.service();
         let standard = matches!(origin, Origin::Standard { .. });
         let place = Place { machine: &machine, service: service.as_ref(), standard };

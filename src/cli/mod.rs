@@ -29,12 +29,11 @@ pub use home_choice::HomeChoice;
 pub use init::{InitArguments, RootToken};
 
 use crate::watch::Order;
-use clap::Parser;
 use clap::error::ErrorKind;
 
 /// Parses the command line and does what it says.
 pub fn main() -> Exit {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(error) => {
             let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);

@@ -154,6 +154,11 @@ impl FileRefusal {
                     directory_of(path)
                 )
             }
+            Self::Denied { user } if user.is_dynamic() => format!(
+                "The service's user changes with each start: nothing can belong to it. Find what stands in the way: namei -l \
+                 {file}. Let systemd hand the file over (LoadCredential=), or a group that a drop-in gives to the service \
+                 read it (SupplementaryGroups=)."
+            ),
             Self::Denied { user } => format!(
                 "Find what stands in the way: namei -l {file}. Then give the file to that user \
                  (chown {}: {file}), or let systemd read it (LoadCredential=).",

@@ -93,7 +93,9 @@ pub fn advice(state: &State) -> Option<String> {
             "This server unseals itself (auto-unseal): its recovery keys cannot unseal it. Look at its seal stanza \
              and its log, and take the node out of `nodes`."
         }
-        State::Migrating => "Finish the seal migration by hand: `vault operator unseal -migrate`.",
+        State::Migrating => {
+            "Finish the seal migration by hand: `vault operator unseal -migrate` or `bao operator unseal -migrate`."
+        }
         State::Removed => {
             "The node was removed from its cluster: wipe its data and let it join again, or retire it."
         }

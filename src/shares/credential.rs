@@ -61,8 +61,8 @@ impl CredentialRefusal {
     pub(super) fn advice(&self, name: &str) -> String {
         match self {
             Self::NoDirectory | Self::Missing { .. } => format!(
-                "Give it to the unit: systemctl edit vault-unseal, [Service], \
-                 LoadCredential={}:/etc/vault-unseal/shares.json",
+                "For the service, give it to the unit: systemctl edit vault-unseal, [Service], \
+                 LoadCredential={}:/etc/vault-unseal/shares.json\nBy hand, name the file: --shares-file FILE",
                 quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned())
             ),
             Self::Name => {

@@ -97,8 +97,8 @@ impl Explain for SplitRefusal {
         Some(
             match self {
                 Self::OneIsEnough => {
-                    "Make more of it first, 3 shares of which 2 are needed for example: vault operator rekey -init \
-                     -key-shares=3 -key-threshold=2"
+                    "Make more of it first, 3 shares of which 2 are needed for example: vault operator rekey, or \
+                     bao operator rotate-keys of OpenBao, with -init -key-shares=3 -key-threshold=2"
                 }
                 Self::TooFewMachines { .. } => "Name the number of machines that hold shares, at least 2.",
                 Self::TooFewShares { .. } => "Give it the file with all shares, as the server printed them.",

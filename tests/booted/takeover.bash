@@ -1,6 +1,7 @@
 # A machine that a shell script unseals, moved to vault-unseal by the commands that `check` prints, and back.
 
 old=$root/etc/systemd/system/vault-unseal.service
+timer=$root/etc/systemd/system/vault-unseal.timer
 
 script_install() {
     cat >"$old" <<'UNIT'
@@ -15,6 +16,7 @@ ExecStart=/etc/vault/vault-unseal.sh
 [Install]
 WantedBy=multi-user.target vault.service
 UNIT
+    printf '[Timer]\nOnBootSec=1h\n[Install]\nWantedBy=timers.target\n' >"$timer"
     cat >"$root/etc/vault/vault-unseal.sh" <<'SCRIPT'
 #!/bin/sh
 URL=https://vault.home:8200
@@ -38,14 +40,20 @@ inside systemctl --quiet disable --now vault-unseal 2>/dev/null
 rm -rf "$etc/config.toml" "$shares" "$old.d"
 script_install
 inside systemctl daemon-reload
-inside systemctl --quiet enable vault-unseal 2>/dev/null
+inside systemctl --quiet enable vault-unseal vault-unseal.timer 2>/dev/null
+inside systemctl start vault-unseal.timer
 inside systemctl restart vault
 check 'the script unseals, in place of our service' server_unsealed
 check 'check says that our service is shadowed' says 'problem +service +/etc/systemd/system/vault-unseal.service' checked p
 check 'it exits with 78 while there is no configuration' is 78 paste 'vault-unseal check >/dev/null || echo $?'
 forth=$(checked '/^# 1\./,/^# To go back/p')
 back=$(checked "/^# To go back/,\$p")
+mv "$root/etc/vault/unseal.json" "$work/unseal.json"
+printf '{}' >"$root/etc/vault/unseal.json"
+check 'no step is printed for a share file without shares' is '' checked '/^# 1\./p'
+mv "$work/unseal.json" "$root/etc/vault/unseal.json"
 check 'the printed commands run as they are' quietly paste "$forth"
+check 'the timer went with the old unit' not inside systemctl --quiet is-active vault-unseal.timer
 check 'our own unit runs' says 'path=/usr/bin/vault-unseal ;' runs
 check 'the status line' status_is unsealed
 inside systemctl restart vault
@@ -54,6 +62,7 @@ check 'our service says so' status_is unsealed
 check 'check finds no problem any more' quietly inside vault-unseal check
 check 'it looked into the file behind the credential' says '2 shares in credential "shares", from /etc/vault/unseal.json' checked p
 check 'the way back runs as it is' quietly paste "$back"
+check 'so is the timer' inside systemctl --quiet is-active vault-unseal.timer
 check 'the script is back' says 'path=/etc/vault/vault-unseal.sh ;' runs
 inside systemctl restart vault
 check 'and unseals' server_unsealed
@@ -61,7 +70,7 @@ check 'the move can be made again' quietly paste "$(checked '/^# 1\./,/^# To go 
 check 'and our service runs again' status_is unsealed
 
 # As the other cases know the machine.
-rm -rf "$root/etc/systemd/system/vault-unseal.service.d" "$root/etc/vault/unseal.json" "$root/etc/vault/vault-unseal.sh" "$old.old"
+rm -rf "$root/etc/systemd/system/vault-unseal.service.d" "$root/etc/vault/unseal.json" "$root/etc/vault/vault-unseal.sh" "$old.old" "$timer.old"
 give_shares "$init_answer"
 configure
 inside systemctl daemon-reload

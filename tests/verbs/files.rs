@@ -71,6 +71,7 @@ impl Files {
     pub(crate) fn with_script(script: &str) -> Self {
         let files = Self::new();
         files.put(OLD, OLD_UNIT, 0o644);
+        files.enable("vault-unseal.service");
         files.put("/etc/vault/vault-unseal.sh", script, 0o755);
         files.put("/etc/vault/unseal.json", &json!({ "keys": shares_of_nobody(5, 3) }).to_string(), 0o600);
         files
@@ -85,6 +86,22 @@ impl Files {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
         chmod(&path, mode);
+    }
+
+    /// Links a unit of /etc to a target, as `systemctl enable` does.
+    pub(crate) fn enable(&self, unit: &str) {
+        let wants = self.at("/etc/systemd/system/multi-user.target.wants");
+        fs::create_dir_all(&wants).unwrap();
+        std::os::unix::fs::symlink(format!("/etc/systemd/system/{unit}"), wants.join(unit)).unwrap();
+    }
+
+    /// As a person reads what `check --takeover` says.
+    pub(crate) fn before_takeover(&self) -> String {
+        let origin = Origin::Standard { root: self.root.path().to_owned() };
+        let checked =
+            Checked::before_takeover(&origin, &Environment::default(), &Overrides::default(), true).unwrap();
+        let normal = Normal::default().directory(self.root.path(), "");
+        format!("exit {}\n{}", checked.exit().code(), normal.text(&checked.table(Style::PLAIN)))
     }
 
     pub(crate) fn check(&self, as_root: bool) -> Checked {

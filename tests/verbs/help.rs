@@ -12,6 +12,8 @@ fn help_of_every_verb() {
         (&["wait", "--help"], "help-wait.txt"),
         (&["status", "--help"], "help-status.txt"),
         (&["check", "--help"], "help-check.txt"),
+        (&["hold", "--help"], "help-hold.txt"),
+        (&["resume", "--help"], "help-resume.txt"),
         (&["enroll", "--help"], "help-enroll.txt"),
         (&["init", "--help"], "help-init.txt"),
     ] {
@@ -40,6 +42,8 @@ fn command_lines_that_are_wrong() {
         &["run", "--node", "http://127.0.0.1:8200"],
         &["wait", "--timeout", "soon"],
         &["status", "now"],
+        &["hold"],
+        &["hold", "--all", "https://vault.home:8200"],
     ] {
         text = text + "$ vault-unseal " + &arguments.join(" ") + "\n";
         let output = run(&mut vault_unseal(arguments));

@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use serde_json::{Value, json};
 
 use crate::files::{Files, OLD, OLD_SCRIPT, OLD_UNIT, SHIPPED, chmod, shut};
+use crate::support::home::shares_of_nobody;
 use crate::{Normal, is_as_in};
 
 #[test]
@@ -51,7 +52,7 @@ fn a_private_authority_and_a_command_in_the_unit() {
     );
     files.put("/etc/vault/tls/ca.pem", "", 0o644);
     chmod(&files.at("/etc/vault/tls"), 0o700);
-    files.put("/root/init.json", "{}", 0o600);
+    files.put("/root/init.json", &json!({ "keys": shares_of_nobody(5, 3) }).to_string(), 0o600);
     is_as_in("takeover-command.txt", &files.said(true));
 }
 
@@ -63,10 +64,19 @@ fn the_printed_steps_lead_there_and_back() {
     let (_, steps) = said.split_once("\n\n").unwrap();
     let (forth, back) = steps.split_once("# To go back:").unwrap();
     let forth: Vec<&str> = forth.lines().skip(1).collect();
+    // Where the check finds a problem nothing is put away; nor where one of the commands fails.
+    for failing in ["vault-unseal", "systemctl"] {
+        files.paste(&format!(
+            "{failing}() {{ false; }}\n{}",
+            forth.join("\n").trim_end().to_owned() + " || true\n"
+        ));
+        assert_eq!(fs::read_to_string(files.at(OLD)).unwrap(), OLD_UNIT, "{failing}");
+    }
+    assert!(files.before_takeover().starts_with("exit 0\n"), "{}", files.before_takeover());
     let done = files.paste(&forth.join("\n"));
     assert_eq!(
         done,
-        "systemctl disable --now vault-unseal.service\nsystemctl daemon-reload\nvault-unseal check\n\
+        "vault-unseal check --takeover\nsystemctl disable --now vault-unseal.service\nsystemctl daemon-reload\n\
          systemctl enable --now vault-unseal.service\n"
     );
     let url = server.url();
@@ -80,4 +90,59 @@ fn the_printed_steps_lead_there_and_back() {
     assert_eq!(fs::read_to_string(files.at(OLD)).unwrap(), OLD_UNIT);
     // The configuration that was written meanwhile stays.
     is_as_in("takeover-back.txt", &normal.text(&files.said(true)));
+}
+
+#[test]
+fn a_share_file_that_cannot_be_read_stops_the_move_before_its_first_step() {
+    let files = Files::with_script(OLD_SCRIPT);
+    for (content, said) in [
+        ("{}", "cannot use the shares in /etc/vault/unseal.json: "),
+        ("U2FsdGVkX19hYmNkZWZnaGlqa2xtbm9w\n", "cannot use the shares in /etc/vault/unseal.json: "),
+    ] {
+        files.put("/etc/vault/unseal.json", content, 0o600);
+        let text = files.said(true);
+        assert!(text.contains(said) && !text.contains("# 1.") && !text.contains("systemctl"), "{text}");
+    }
+    fs::remove_file(files.at("/etc/vault/unseal.json")).unwrap();
+    let text = files.said(true);
+    assert!(text.contains("cannot read shares from /etc/vault/unseal.json: there is no such file"), "{text}");
+    assert!(!text.contains("# 1."), "{text}");
+}
+
+#[test]
+fn only_root_is_shown_steps() {
+    let text = Files::with_script(OLD_SCRIPT).said(false);
+    assert!(
+        text.contains("The steps of the move: sudo vault-unseal check") && !text.contains("# 1."),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_move_without_a_unit_of_ours_is_not_ready() {
+    let server = shut();
+    let files = Files::with_script(&OLD_SCRIPT.replace("https://${SERVER}:8200", &server.url()));
+    fs::remove_file(files.at(SHIPPED)).unwrap();
+    files.put(
+        "/etc/vault-unseal/config.toml",
+        &crate::files::configuration(&server, "shares = { credential = \"shares\" }"),
+        0o644,
+    );
+    assert!(files.before_takeover().starts_with("exit 4\n"), "{}", files.before_takeover());
+}
+
+#[test]
+fn a_timer_and_a_path_that_start_the_old_unit_go_with_it_and_come_back() {
+    let files = Files::with_script(OLD_SCRIPT);
+    let units = "/etc/systemd/system";
+    fs::remove_file(files.at(&format!("{units}/multi-user.target.wants/vault-unseal.service"))).unwrap();
+    files.put(&format!("{units}/vault-unseal.timer"), "[Timer]\nOnBootSec=1min\n", 0o644);
+    files.enable("vault-unseal.timer");
+    files.put(&format!("{units}/reboot.path"), "[Path]\nPathChanged=/x\nUnit=vault-unseal.service\n", 0o644);
+    files.put(&format!("{units}/backup.timer"), "[Timer]\nOnCalendar=daily\n", 0o644);
+    is_as_in("takeover-timer.txt", &files.said(true));
+
+    // Whoever moved only the service is told.
+    fs::remove_file(files.at(OLD)).unwrap();
+    is_as_in("takeover-timer-left.txt", &files.said(true));
 }

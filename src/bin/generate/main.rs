@@ -9,7 +9,7 @@ mod command;
 mod configuration;
 mod roff;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 }
 
 fn generate(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
-    let mut command = Arguments::command();
+    let mut command = Arguments::command_line();
     // Gives every verb its whole name and the options that all verbs have.
     command.build();
     fs::create_dir_all(directory)?;
@@ -112,5 +112,5 @@ fn fill(page: &str, text: impl Fn(&str) -> Option<String>) -> Result<String, Pro
 
 fn completions(shell: Shell, directory: &Path) -> io::Result<PathBuf> {
     // Not of the built command: it has options twice over.
-    clap_complete::generate_to(shell, &mut Arguments::command(), "vault-unseal", directory)
+    clap_complete::generate_to(shell, &mut Arguments::command_line(), "vault-unseal", directory)
 }

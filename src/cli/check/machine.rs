@@ -1,5 +1,6 @@
 //! The machine that is checked: its files below a root directory, and who looks at them.
 
+use super::takeover;
 use crate::accounts::Trusted;
 use crate::systemd::units::{Unit, UnitFile};
 use std::fs::{self, Metadata};
@@ -7,6 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(super) use crate::systemd::SERVICE;
+
+/// Where administrators put units.
+pub(super) const OWN_UNITS: [&str; 3] =
+    ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"];
 
 /// A machine's files, and who looks at them.
 #[derive(Debug, Clone)]
@@ -16,12 +21,15 @@ pub(super) struct Machine {
     pub(super) as_root: bool,
     /// Who may own what is secret, and what says whom to trust.
     pub(super) trusted: Arc<Trusted>,
+    /// Whether the service is about to take the place of another of its name: that one's settings do not count.
+    pub(super) moving: bool,
 }
 
 impl Machine {
-    /// The machine whose root directory this is; `trusted` is who is trusted on it.
-    pub(super) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>) -> Self {
-        Self { root: root.to_owned(), as_root, trusted }
+    /// The machine whose root directory this is; `trusted` is who is trusted on it, `moving` as the
+    /// field.
+    pub(super) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>, moving: bool) -> Self {
+        Self { root: root.to_owned(), as_root, trusted, moving }
     }
 
     /// Whether it is the machine that we run on, whose devices and keys are at hand.
@@ -57,9 +65,27 @@ impl Machine {
         self.look(path).is_some_and(|metadata| metadata.is_file())
     }
 
+    /// What is in a directory, by the machine's own paths.
+    pub(super) fn entries(&self, directory: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.at(directory)).into_iter().flatten().flatten();
+        entries.map(|entry| directory.join(entry.file_name())).collect()
+    }
+
+    /// Whether a unit is enabled: a link to it is in a target's, or another unit's, `.wants` or `.requires`.
+    pub(super) fn is_enabled(&self, name: &str) -> bool {
+        let wanted = |directory: &PathBuf| {
+            let kind = directory.extension().is_some_and(|kind| kind == "wants" || kind == "requires");
+            kind && self.at(&directory.join(name)).symlink_metadata().is_ok()
+        };
+        OWN_UNITS.iter().any(|units| self.entries(Path::new(units)).iter().any(wanted))
+    }
+
     /// Our own unit with its drop-ins, even where another of its name is preferred; `None` when it is not installed.
     pub(super) fn service(&self) -> Option<Service> {
-        let drop_ins = UnitFile::drop_ins(&self.root, SERVICE);
+        let mut drop_ins = UnitFile::drop_ins(&self.root, SERVICE);
+        if self.moving {
+            drop_ins.retain(|file| !takeover::is_foreign(file));
+        }
         let file =
             UnitFile::all(&self.root, SERVICE).into_iter().find(|file| !file.masked && is_ours(file))?;
         let path = file.path.clone();

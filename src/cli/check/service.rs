@@ -1,16 +1,13 @@
 //! The service as systemd would start it: whether it is ours, and whether others do its work as well.
 
 use super::finding::{Findings, Severity};
-use super::machine::{Machine, SERVICE, Service, is_ours};
-use super::takeover::{Move, Program, steps};
+use super::machine::{Machine, OWN_UNITS, SERVICE, Service, is_ours};
+use super::takeover::{Move, Program, steps, triggers};
 use crate::external::quote;
 use crate::systemd::units::{Unit, UnitFile};
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Where administrators put units.
-const OWN_UNITS: &str = "/etc/systemd/system";
 /// What a unit starts, itself or around its own program: a hook of `vault.service` unseals as well.
 const STARTS: [&str; 3] = ["ExecStart", "ExecStartPre", "ExecStartPost"];
 
@@ -20,7 +17,9 @@ pub(super) fn check(machine: &Machine, ours: Option<&Service>, findings: &mut Fi
     if let Some(first) = UnitFile::all(machine.root(), SERVICE).into_iter().next() {
         if first.masked {
             masked(&first.path, findings);
-        } else if !is_ours(&first) && is_local(&first.path) {
+        } else if is_ours(&first) {
+            triggered(machine, findings);
+        } else if is_local(&first.path) {
             shadowed(machine, first, ours, findings);
         }
     }
@@ -28,7 +27,7 @@ pub(super) fn check(machine: &Machine, ours: Option<&Service>, findings: &mut Fi
 }
 
 /// Put there by an administrator, and not by a package.
-fn is_local(path: &Path) -> bool {
+pub(super) fn is_local(path: &Path) -> bool {
     ["/etc", "/run", "/usr/local"].iter().any(|directory| path.starts_with(directory))
 }
 
@@ -54,18 +53,44 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: 
         Some(ours) => format!(". It takes the place of {}", quote::sentence(&ours.path)),
         None => ", and no unit of vault-unseal's own is installed".to_owned(),
     };
-    findings.add(
-        Severity::Problem,
-        "service",
-        "unit-shadowed",
-        format!("{} starts {starts}, not vault-unseal{place}", quote::sentence(&path)),
-        Some(if machine.as_root {
-            "The steps of the move are below.".to_owned()
-        } else {
-            "The steps of the move are below. With sudo, check can read more and say more.".to_owned()
-        }),
-    );
-    findings.steps(steps(&this));
+    let message = format!("{} starts {starts}, not vault-unseal{place}", quote::sentence(&path));
+    if machine.moving && ours.is_some() {
+        findings.good("service", format!("{message}; expected before the move"));
+        return;
+    }
+    let shadowed = |remedy: &str| {
+        findings.add(Severity::Problem, "service", "unit-shadowed", message, Some(remedy.to_owned()));
+    };
+    match &this.refusal {
+        // A share file that only root can read is not handed over unread.
+        None if !machine.as_root => shadowed("The steps of the move: sudo vault-unseal check"),
+        None => {
+            shadowed("The steps of the move are below.");
+            findings.steps(steps(&this));
+        }
+        Some(refusal) => {
+            shadowed(
+                "Leave it in place until its share file can be read, see below. Then check prints the steps of the move.",
+            );
+            findings.explain(Severity::Problem, "service", refusal);
+        }
+    }
+}
+
+/// What still starts our service, as it started another of its name before.
+fn triggered(machine: &Machine, findings: &mut Findings) {
+    for trigger in triggers(machine) {
+        findings.add(
+            Severity::Warning,
+            "service",
+            "unit-trigger",
+            format!(
+                "{} starts {SERVICE} as well, also when it was stopped on purpose",
+                quote::sentence(&trigger.path)
+            ),
+            Some(format!("systemctl disable --now {}", quote::shell(Path::new(&trigger.name)))),
+        );
+    }
 }
 
 /// Other units that submit shares to servers.
@@ -102,7 +127,8 @@ fn rivals(machine: &Machine, findings: &mut Findings) {
 
 /// The services that administrators wrote or changed, without our own.
 fn own_units(machine: &Machine) -> BTreeSet<String> {
-    let names = entries(machine, Path::new(OWN_UNITS)).into_iter().filter_map(|path| {
+    let files = OWN_UNITS.iter().flat_map(|units| machine.entries(Path::new(units)));
+    let names = files.filter_map(|path| {
         let name = path.file_name()?.to_str()?;
         let unit = name.strip_suffix(".d").unwrap_or(name);
         (unit.ends_with(".service") && unit != SERVICE).then(|| unit.to_owned())
@@ -116,16 +142,6 @@ fn is_wanted(machine: &Machine, name: &str) -> bool {
     let timer = name.strip_suffix(".service").map(|stem| format!("{stem}.timer"));
     let timed =
         timer.is_some_and(|timer| UnitFile::all(machine.root(), &timer).iter().any(|file| !file.masked));
-    let elsewhere = UnitFile::all(machine.root(), name).iter().any(|file| !file.path.starts_with(OWN_UNITS));
-    let wanted = |directory: &PathBuf| {
-        let kind = directory.extension().is_some_and(|kind| kind == "wants" || kind == "requires");
-        kind && machine.at(&directory.join(name)).symlink_metadata().is_ok()
-    };
-    timed || elsewhere || entries(machine, Path::new(OWN_UNITS)).iter().any(wanted)
-}
-
-/// What is in a directory of the machine, by the machine's own paths.
-fn entries(machine: &Machine, directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(machine.at(directory)).into_iter().flatten().flatten();
-    entries.map(|entry| directory.join(entry.file_name())).collect()
+    let elsewhere = UnitFile::all(machine.root(), name).iter().any(|file| !is_local(&file.path));
+    timed || elsewhere || machine.is_enabled(name)
 }

@@ -58,9 +58,9 @@ impl Explain for Unfit {
             Self::Misfit(misfit) => return misfit.advice(),
             Self::Corrupt(_) => "Replace it by a good copy, or remove it from the file.".to_owned(),
             Self::Ambiguous => {
-                "Remove the wrong one. The server tells: submit them with `vault operator unseal`.".to_owned()
+                "Remove the wrong one. The server tells: submit them with `vault operator unseal` or `bao operator unseal`.".to_owned()
             }
-            Self::NoThreshold => "Say it: --threshold 3. `vault status` shows it.".to_owned(),
+            Self::NoThreshold => "Say it: --threshold 3. `vault status` or `bao status` shows it.".to_owned(),
             Self::AnotherNumber { .. } => {
                 "Say which of them belong to this machine: --only 1,3, or --split N --node K as before. To put others \
                  there on purpose: enroll --force without --rebind."

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 /// What shredding is worth.
 pub(super) const WORTH: &str = "\
 On flash (SD card, SSD, eMMC) and on file systems that copy on write, what was overwritten may survive on the disk.
-The only sure way is to make the old shares worthless: vault operator rekey.";
+The only sure way is to make the old shares worthless: vault operator rekey, or bao operator rotate-keys of OpenBao.";
 
 /// What became of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -165,7 +165,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
             text.push("\n");
         }
         Token::Revoked => text.push(
-            "  the root token is revoked; for a new one: bao operator generate-root, with enough shares\n  \
+            "  the root token is revoked; for a new one: vault or bao operator generate-root, with enough shares\n  \
              (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
         ),
     }
@@ -196,7 +196,7 @@ pub(super) fn root_token(token: &SecretString) -> Secret {
     let mut text = Secret::with_room(token.len() + 200);
     text.push("Root token: ");
     text.push(token);
-    text.push("\n  It is shown once and stored nowhere. Revoke it when the server is set up: bao token revoke -self\n");
+    text.push("\n  It is shown once and stored nowhere. Revoke it when the server is set up: vault or bao token revoke -self\n");
     text
 }
 

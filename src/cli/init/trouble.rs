@@ -118,10 +118,11 @@ impl Explain for Trouble {
             Self::TlsFiles(error) => return error.advice(),
             Self::Unreachable { cause, .. } => return cause.advice(),
             Self::Initialised { .. } => format!(
-                "Nothing was changed. Its shares are with whoever initialised it; `bao operator rekey` makes others.\n\
+                "Nothing was changed. Its shares are with whoever initialised it; `vault operator rekey`, or \
+                 `bao operator rotate-keys` of OpenBao, makes others.\n\
                  After an init whose answer was lost: {BEGIN_AGAIN}"
             ),
-            Self::ForeignSeal { .. } => "Initialise it with `bao operator init`, and keep its recovery keys.".to_owned(),
+            Self::ForeignSeal { .. } => "Initialise it with `vault operator init` or `bao operator init`, and keep its recovery keys.".to_owned(),
             Self::InitialisedPeer { .. } => "A second initialisation would make a second cluster. Let it join (retry_join in its \
                                              storage \"raft\"), and give it the shares that the first one has."
                 .to_owned(),

@@ -3,6 +3,7 @@
 use super::{Encrypted, Flaw, Label, MOST_SHARES, Place, Spot};
 use crate::external::quote;
 use crate::shares::{Source, given};
+use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
 
 /// Why what a source holds cannot be used. Names places and positions, never a value.
@@ -220,9 +221,10 @@ impl ContentRefusal {
             Self::Empty if piped => {
                 "If a command was to print the shares, it failed: see what it says. Nothing was changed."
             }
+            Self::Empty if matches!(origin, Source::Credential(_)) => return empty_credential(origin),
             Self::Empty | Self::OnlyComments | Self::NoShares => {
                 "Put the shares there as the server printed them: the output of \
-                 vault operator init -format=json, or one share a line, hex or base64."
+                 vault (or bao) operator init -format=json, or one share a line, hex or base64."
             }
             Self::JsonTrailing { .. } => {
                 "One file holds one document. If it is the output of a later init, rekey or rotate-keys, only the \
@@ -252,7 +254,7 @@ impl ContentRefusal {
             }
             Self::OnlyToken | Self::Share { flaw: Flaw::Token, .. } => {
                 "A token cannot unseal. Configure the file with the unseal keys that \
-                 vault operator init printed."
+                 vault (or bao) operator init printed."
             }
             Self::RecoveryKeys => {
                 "They are for making a root token, and are never sent. A server with auto-unseal needs no daemon: \
@@ -327,5 +329,20 @@ fn by_whom(by: Encrypted) -> &'static str {
         Encrypted::Credential => "it is a credential that systemd-creds encrypted",
         Encrypted::OpensslEnc { .. } => "it is encrypted with openssl enc",
         Encrypted::Tpm2 => "it is a file that vault-unseal sealed to a TPM",
+    }
+}
+
+/// Names the file behind a credential. The unit says which, and is read only now: the service sees no more than a copy.
+fn empty_credential(origin: &Source) -> String {
+    let Source::Credential(name) = origin else { return String::new() };
+    let unit = Unit::load(Path::new("/"), "vault-unseal.service");
+    match unit.and_then(|unit| unit.credential(name)) {
+        Some(CredentialOrigin::File { path, .. }) => format!(
+            "It is made from {} when the service starts: put the shares there, then restart the service.",
+            quote::sentence(&path)
+        ),
+        _ => "It is made when the service starts, from the file that `systemctl cat vault-unseal` names in LoadCredential=: \
+              put the shares there, then restart the service."
+            .to_owned(),
     }
 }

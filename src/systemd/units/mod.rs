@@ -60,6 +60,12 @@ impl UnitFile {
         self.service().map(|(key, _)| key)
     }
 
+    /// The value of a setting in any section of this file alone, such as `Unit=` in `[Timer]`.
+    pub fn value_in(&self, section: &str, key: &str) -> Option<&str> {
+        let named = self.assignments.iter().rfind(|it| it.section == section && it.key == key);
+        named.map(|assignment| assignment.value.as_str()).filter(|value| !value.is_empty())
+    }
+
     /// What a setting such as `ExecStart=` of this file alone starts.
     pub fn commands(&self, key: &str) -> Vec<CommandLine> {
         effective(self.service(), key).into_iter().filter_map(CommandLine::parse).collect()

@@ -139,7 +139,7 @@ impl Explain for PeerRefusal {
             Self::Directory(flaw) => &flaw.advice,
             Self::SocketPermission => {
                 "Give the service the socket's group: `systemctl edit vault-unseal`, and in [Service] \
-                 `SupplementaryGroups=GROUP`. The server's listener needs all of socket_mode = \"0660\", socket_user and \
+                 `SupplementaryGroups=GROUP`; a daemon run by hand, a user in that group. The server's listener needs all of socket_mode = \"0660\", socket_user and \
                  socket_group."
             }
         };

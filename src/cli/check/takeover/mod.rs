@@ -3,16 +3,19 @@
 mod program;
 mod script;
 mod steps;
+mod triggers;
 
 pub(super) use program::Program;
 pub(super) use steps::steps;
+pub(super) use triggers::triggers;
 
 use super::machine::{Machine, SERVICE, Service};
 use super::readable::Access;
 use crate::config::NodeAddress;
-use crate::systemd::units::{CredentialOrigin, Unit, UnitFile, resolve};
-use std::fs;
+use crate::shares::{ShareError, Source};
+use crate::systemd::units::{CredentialOrigin, Unit, UnitFile};
 use std::path::{Path, PathBuf};
+use triggers::OldUnit;
 
 /// The share file of the unit as it is shipped.
 const SHARES: &str = "/etc/vault-unseal/shares.json";
@@ -33,9 +36,9 @@ const AUTHORITIES: [&str; 8] = [
 /// What is moved from, and what is known of it.
 pub(super) struct Move {
     /// The old unit.
-    unit: PathBuf,
-    /// Where it leads if it is a link (`systemctl link`): then disabling removes it.
-    link: Option<PathBuf>,
+    unit: OldUnit,
+    /// What starts it: timers, paths, sockets.
+    triggers: Vec<OldUnit>,
     /// Its drop-ins that would apply to ours.
     drop_ins: Vec<PathBuf>,
     /// Whether our own unit is installed.
@@ -48,6 +51,8 @@ pub(super) struct Move {
     authority: Authority,
     /// The share file; `None` when the script does not say.
     shares: Option<PathBuf>,
+    /// Why the share file cannot be handed over.
+    pub(super) refusal: Option<ShareError>,
     /// Whether our unit takes the shares from there as it is.
     shares_taken: bool,
 }
@@ -72,11 +77,11 @@ enum Authority {
 impl Move {
     /// Looks at the old unit, its script, and what lies around on the machine.
     pub(super) fn from(machine: &Machine, old: UnitFile, ours: Option<&Service>) -> (Self, Program) {
-        let unit = old.path.clone();
+        let unit = OldUnit::new(machine, SERVICE.to_owned(), &old);
         let all = UnitFile::drop_ins(machine.root(), SERVICE);
         let drop_ins = all.iter().filter(|file| is_foreign(file)).map(|file| file.path.clone()).collect();
         let program = Program::of(machine, &Unit::new(old, all), &["ExecStart"]);
-        let shares = share_file(machine, &program);
+        let (shares, refusal) = share_file(machine, &program);
         let given = ours.map(|ours| ours.unit.credential("shares"));
         let shares_taken = match (&shares, given) {
             (Some(found), Some(Some(CredentialOrigin::File { path, .. }))) => path == *found,
@@ -84,14 +89,15 @@ impl Move {
             _ => false,
         };
         let this = Self {
-            link: fs::read_link(machine.at(&unit)).is_ok().then(|| resolve(machine.root(), &unit)).flatten(),
             unit,
+            triggers: triggers(machine),
             drop_ins,
             installed: ours.is_some(),
             configured: machine.has_file(Path::new("/etc/vault-unseal/config.toml")),
             addresses: program.says.addresses.clone(),
             authority: authority(machine, &program, ours),
             shares,
+            refusal,
             shares_taken,
         };
         (this, program)
@@ -99,16 +105,27 @@ impl Move {
 }
 
 /// Whether a drop-in says how the old program runs, and not only where credentials are.
-fn is_foreign(file: &UnitFile) -> bool {
+pub(super) fn is_foreign(file: &UnitFile) -> bool {
     file.service_keys().any(|key| key.starts_with("Exec") || FOREIGN.contains(&key))
 }
 
-/// The likeliest of the paths that the script names: what is there goes before what is not, JSON before other names.
-fn share_file(machine: &Machine, program: &Program) -> Option<PathBuf> {
-    let named = || program.says.paths.iter().filter(|path| script::may_hold_shares(path));
-    let json = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "json");
-    let there = |path: &&PathBuf| machine.has_file(path);
-    named().filter(there).find(json).or_else(|| named().find(there)).or_else(|| named().find(json)).cloned()
+/// The likeliest of the paths that the script names, and why it cannot be handed over: one with shares goes before one
+/// that is only there, that before one that is not, JSON before other names. Only root looks into them.
+fn share_file(machine: &Machine, program: &Program) -> (Option<PathBuf>, Option<ShareError>) {
+    let is_json = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
+    let named = program.says.paths.iter().filter(|path| script::may_hold_shares(path));
+    let judged = named.map(|path| (path, machine.as_root.then(|| refusal(machine, path)).flatten()));
+    let best =
+        judged.min_by_key(|(path, refusal)| (refusal.is_some(), !machine.has_file(path), !is_json(path)));
+    match best {
+        Some((path, refusal)) if machine.has_file(path) || is_json(path) => (Some(path.clone()), refusal),
+        _ => (None, None),
+    }
+}
+
+/// Reads a share file as systemd does, which asks for no owner and mode; that is judged once it is configured.
+fn refusal(machine: &Machine, path: &Path) -> Option<ShareError> {
+    Source::load_unjudged(&machine.at(path)).err()
 }
 
 fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Authority {

@@ -1,5 +1,6 @@
 //! The steps of the move as commands to paste into a shell of root, and the way back.
 
+use super::triggers::OldUnit;
 use super::{Authority, Move, SHARES};
 use crate::cli::check::machine::SERVICE;
 use crate::config::NodeAddress;
@@ -18,7 +19,7 @@ const DROP_INS: &str = "/etc/systemd/system/vault-unseal.service.d";
 pub(in crate::cli::check) fn steps(this: &Move) -> String {
     let mut text = format!(
         "The move from {} to vault-unseal, step by step, as root. No server is sealed by it.\n",
-        quote::sentence(&this.unit)
+        quote::sentence(&this.unit.path)
     );
     let mut number = 0;
     let mut step = |title: &str, commands: &str| {
@@ -41,10 +42,9 @@ pub(in crate::cli::check) fn steps(this: &Move) -> String {
     }
     let (title, commands) = share_step(this);
     step(&title, &commands);
-    step("Put the old unit out of the way.", &put_away(this));
     step(
-        "Look at it as it will be, and start it if nothing is wrong.",
-        &format!("vault-unseal check && systemctl enable --now {SERVICE}\n"),
+        "Look at it as it will be. Only if nothing is wrong, put the old unit away and start the new one.",
+        &take_over(this),
     );
     let _ = write!(text, "\n# To go back:\n{}", back(this));
     text
@@ -135,31 +135,53 @@ fn share_step(this: &Move) -> (String, String) {
     }
 }
 
-/// The files that would take the place of ours, or change it; without a link, which `systemctl disable` removes.
-fn in_the_way(this: &Move) -> impl Iterator<Item = &PathBuf> {
-    Some(&this.unit).filter(|_| this.link.is_none()).into_iter().chain(&this.drop_ins)
+/// What starts the service, then the service: so it is not started again meanwhile.
+fn old_units(this: &Move) -> impl Iterator<Item = &OldUnit> {
+    this.triggers.iter().chain([&this.unit])
 }
 
-fn put_away(this: &Move) -> String {
-    let mut text = format!("systemctl disable --now {SERVICE}\n");
-    if let Some(target) = &this.link {
-        let _ = writeln!(text, "# (It was a link to {}, which that removed.)", quote::sentence(target));
+/// The files that would take the place of ours, start it, or change it; without links, which `systemctl disable` removes.
+fn in_the_way(this: &Move) -> impl Iterator<Item = &PathBuf> {
+    old_units(this).filter(|unit| unit.link.is_none()).map(|unit| &unit.path).chain(&this.drop_ins)
+}
+
+/// One list of commands, each only if those before it worked: nothing is put away for what would not start.
+fn take_over(this: &Move) -> String {
+    let mut text = String::new();
+    for target in links(this) {
+        let _ = writeln!(text, "# (The link to {} goes with `disable`.)", quote::sentence(target));
     }
-    text.extend(in_the_way(this).map(|path| moved(path, &old_name(path))));
-    text + "systemctl daemon-reload\n"
+    text.push_str("vault-unseal check --takeover &&\n");
+    let _ = writeln!(text, "systemctl disable --now {} &&", names(old_units(this)));
+    text.extend(in_the_way(this).map(|path| moved(path, &old_name(path)) + " &&\n"));
+    text + &format!("systemctl daemon-reload &&\nsystemctl enable --now {SERVICE}\n")
 }
 
 fn back(this: &Move) -> String {
     let mut text = format!("systemctl disable --now {SERVICE}\n");
-    text.extend(in_the_way(this).map(|path| moved(&old_name(path), path)));
-    if let Some(target) = &this.link {
-        let _ = writeln!(text, "systemctl link {}", quote::shell(target));
+    text.extend(in_the_way(this).map(|path| moved(&old_name(path), path) + "\n"));
+    text.extend(links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))));
+    text.push_str("systemctl daemon-reload\n");
+    let enabled = names(old_units(this).filter(|unit| unit.enabled));
+    text + &if enabled.is_empty() {
+        format!("systemctl start {SERVICE}\n")
+    } else {
+        format!("systemctl enable --now {enabled}\n")
     }
-    text + &format!("systemctl daemon-reload\nsystemctl enable --now {SERVICE}\n")
+}
+
+/// What the links lead to that `systemctl disable` removes.
+fn links(this: &Move) -> impl Iterator<Item = &PathBuf> {
+    old_units(this).filter_map(|unit| unit.link.as_ref())
+}
+
+/// Names of old units for a shell.
+fn names<'a>(units: impl Iterator<Item = &'a OldUnit>) -> String {
+    units.map(|unit| quote::shell(Path::new(&unit.name))).collect::<Vec<_>>().join(" ")
 }
 
 fn moved(from: &Path, to: &Path) -> String {
-    format!("mv {} {}\n", quote::shell(from), quote::shell(to))
+    format!("mv {} {}", quote::shell(from), quote::shell(to))
 }
 
 /// A name that systemd does not read.
