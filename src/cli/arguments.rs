@@ -22,7 +22,7 @@ pub struct Arguments {
 }
 
 /// Where the daemon listens as a service.
-const SOCKET: &str = "/run/vault-unseal/control.sock";
+pub(super) const SOCKET: &str = "/run/vault-unseal/control.sock";
 
 const AFTER_HELP: &str = "\
 A configuration is three lines in /etc/vault-unseal/config.toml:

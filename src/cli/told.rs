@@ -3,7 +3,7 @@
 use super::look::Target;
 use crate::control::{Node, Remark, Request, tell};
 use crate::external::ExternalText;
-use crate::unseal::{Delay, State};
+use crate::unseal::{Damage, Delay, State};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -64,6 +64,9 @@ impl Told {
             }
             (State::Sealed { .. } | State::Unsealing { .. }, kind @ "shares-unavailable") => {
                 Some(State::SharesUnavailable { kind, text: text?, advice })
+            }
+            (State::Sealed { .. } | State::Unsealing { .. } | State::Uninitialized { .. }, "damaged") => {
+                Some(State::Damaged { damage: Damage::Told(text?) })
             }
             (State::Sealed { .. }, "joining") => Some(State::Joining),
             (State::Sealed { .. }, "sealed") => Some(State::Sealed { delay: Some(Delay::Because(text?)) }),

@@ -41,6 +41,8 @@ pub enum Message {
     Migrating,
     /// A node removed from its cluster.
     Removed,
+    /// A node cannot use its own storage.
+    Damaged,
     /// Somebody else's shares are in the round.
     Stranger,
     /// A node is a member of another cluster.
@@ -69,7 +71,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -88,6 +90,7 @@ impl Message {
         Self::ForeignSeal,
         Self::Migrating,
         Self::Removed,
+        Self::Damaged,
         Self::Stranger,
         Self::Outsider,
         Self::RoundDisturbed,
@@ -123,6 +126,7 @@ impl Message {
             Self::ForeignSeal => "553620b2a743bda4807e76c82fc529f7",
             Self::Migrating => "93137c90d22928648e790089dc93fbe8",
             Self::Removed => "d3c3e1ca88320f6d72e11700a5ac2ec7",
+            Self::Damaged => "017423dd0ec857258082318f70cfc5fe",
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
             Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
@@ -142,7 +146,7 @@ impl Message {
     pub fn of(state: &State) -> Self {
         match state {
             State::Unreachable { .. } => Self::Unreachable,
-            State::Uninitialized => Self::Uninitialized,
+            State::Uninitialized { .. } => Self::Uninitialized,
             State::Joining => Self::Joining,
             State::Sealed { .. } => Self::Sealed,
             State::Unsealing { .. } => Self::Unsealing,
@@ -154,6 +158,7 @@ impl Message {
             State::ForeignSeal { .. } => Self::ForeignSeal,
             State::Migrating => Self::Migrating,
             State::Removed => Self::Removed,
+            State::Damaged { .. } => Self::Damaged,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! steps out. Everything difficult about unsealing is decided here and tested under simulated time.
 
 mod attempt;
+mod damage;
 mod event;
 mod hold;
 mod machine;
@@ -13,6 +14,7 @@ mod pacing;
 mod round;
 mod state;
 
+pub use damage::{Damage, Objection};
 pub use event::Event;
 pub use hold::Hold;
 pub use machine::Machine;

@@ -11,7 +11,7 @@ pub(super) const SERVICE: &str = "vault-unseal.service";
 
 /// A machine's files, and who looks at them.
 #[derive(Debug, Clone)]
-pub(super) struct Machine {
+pub(in crate::cli) struct Machine {
     root: PathBuf,
     /// Whether root looks, who can read what the service cannot.
     pub(super) as_root: bool,
@@ -21,7 +21,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// The machine whose root directory this is; `trusted` is who is trusted on it.
-    pub(super) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>) -> Self {
+    pub(in crate::cli) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>) -> Self {
         Self { root: root.to_owned(), as_root, trusted }
     }
 
@@ -59,7 +59,7 @@ impl Machine {
     }
 
     /// Our own unit with its drop-ins, even where another of its name is preferred; `None` when it is not installed.
-    pub(super) fn service(&self) -> Option<Service> {
+    pub(in crate::cli) fn service(&self) -> Option<Service> {
         let drop_ins = UnitFile::drop_ins(&self.root, SERVICE);
         let file =
             UnitFile::all(&self.root, SERVICE).into_iter().find(|file| !file.masked && is_ours(file))?;
@@ -69,11 +69,11 @@ impl Machine {
 }
 
 /// Our own unit.
-pub(super) struct Service {
+pub(in crate::cli) struct Service {
     /// Its file.
     pub(super) path: PathBuf,
     /// What it says.
-    pub(super) unit: Unit,
+    pub(in crate::cli) unit: Unit,
 }
 
 /// Whether a unit file starts our daemon: a program `vault-unseal`, told to `run`.

@@ -3,7 +3,7 @@
 use super::Machine;
 use crate::external::ExternalText;
 use crate::unseal::{Action, Delay, Hold, Moment, State, Step};
-use crate::vault::{Health, Life, SealState, SealStatus, Unreachable};
+use crate::vault::{Health, Life, Release, SealState, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
 const MOST_SHARES: usize = 255;
@@ -15,6 +15,7 @@ impl Machine {
         self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
             self.wishes.restarts();
+            self.evidence.suspect_since = None;
         }
         if let Some(step) = self.silence(now, &cause) {
             return step;
@@ -42,11 +43,13 @@ impl Machine {
     pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
         self.meet(life);
+        self.evidence.called_initialised = health.initialized;
+        self.note_release(Release::of(health.version.as_ref()));
         if health.removed {
             return self.leave_alone(State::Removed);
         }
         if !health.initialized {
-            return self.uninitialized();
+            return self.look_closer();
         }
         if !health.sealed {
             if let Some(hold) = self.wishes.unsealed(life) {
@@ -81,7 +84,8 @@ impl Machine {
 
     pub(super) fn seal_status(&mut self, now: Moment, status: &SealStatus) -> Step {
         self.pacing.answered();
-        if let Some(step) = self.hands_off(status, Some(&status.seal_type)) {
+        self.note_release(Release::of(status.version.as_ref()));
+        if let Some(step) = self.hands_off(now, status, Some(&status.seal_type)) {
             return step;
         }
         if !status.sealed {
@@ -99,7 +103,12 @@ impl Machine {
         }
         if !matches!(
             self.state,
-            Some(State::Sealed { .. } | State::SharesUnavailable { .. } | State::SharesRejected { .. })
+            Some(
+                State::Sealed { .. }
+                    | State::SharesUnavailable { .. }
+                    | State::SharesRejected { .. }
+                    | State::Damaged { .. }
+            )
         ) {
             self.state = Some(State::Sealed { delay: None });
         }
@@ -120,6 +129,8 @@ impl Machine {
     fn unsealed(&mut self, state: State) -> Step {
         self.forget();
         self.newcomer = false;
+        self.evidence.seen_unsealed = true;
+        self.evidence.suspect_since = None;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {
             self.pacing.begin_to_settle();
         }
@@ -128,19 +139,17 @@ impl Machine {
         self.after(pause, Action::AskHealth)
     }
 
-    pub(super) fn uninitialized(&mut self) -> Step {
-        self.forget();
-        self.newcomer = true;
-        self.state = Some(State::Uninitialized);
-        self.after(self.pacing.pace.poll_interval, Action::AskHealth)
-    }
-
     /// States in which a server is none of our business, from a seal status and the type that it names.
-    pub(super) fn hands_off(&mut self, status: &SealState, seal_type: Option<&ExternalText>) -> Option<Step> {
+    pub(super) fn hands_off(
+        &mut self,
+        now: Moment,
+        status: &SealState,
+        seal_type: Option<&ExternalText>,
+    ) -> Option<Step> {
         if status.removed {
             Some(self.leave_alone(State::Removed))
         } else if !status.initialized || (status.sealed && status.threshold == 0) {
-            Some(self.uninitialized())
+            Some(self.uninitialized(now, status))
         } else if !status.sealed {
             None
         } else if status.migration {
