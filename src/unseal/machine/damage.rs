@@ -29,7 +29,17 @@ impl Machine {
     pub(super) fn look_closer(&mut self) -> Step {
         self.unsealed_by_us = None;
         self.forget();
-        if matches!(self.state, Some(State::Unsealed { .. } | State::Unsealing { .. } | State::Held { .. })) {
+        // What was shown of a server with keys is over; the rest stays until more is known.
+        if !matches!(
+            self.state,
+            None | Some(
+                State::Unreachable { .. }
+                    | State::Uninitialized { .. }
+                    | State::Damaged { .. }
+                    | State::Joining
+                    | State::Sealed { .. }
+            )
+        ) {
             self.state = Some(State::Sealed { delay: None });
         }
         self.at_once(Action::ReadSealStatus)
@@ -78,7 +88,9 @@ impl Machine {
             self.state = Some(State::Damaged { damage });
             return self.after(interval, Action::AskHealth);
         }
-        self.state = Some(State::Sealed { delay: Some(Delay::because(damage.to_string())) });
+        if !matches!(self.state, Some(State::Joining)) {
+            self.state = Some(State::Sealed { delay: Some(Delay::because(damage.to_string())) });
+        }
         let pause = self.pacing.server().min(self.pacing.pace.poll_interval);
         self.after(pause, Action::AskHealth)
     }

@@ -98,6 +98,10 @@ impl Machine {
             let pause = self.pacing.settle();
             return self.after(pause, Action::AskHealth);
         }
+        if !self.evidence.called_initialised {
+            // Initialised a moment ago, or not in its right mind: its health decides what may be done with it.
+            return self.contradicted(now);
+        }
         if let Some(step) = self.doubt_again(now, status).or_else(|| self.keep_waiting(now, status)) {
             return step;
         }

@@ -1,5 +1,6 @@
 //! Single scenarios, as an operator would tell them.
 
+mod damage;
 mod endurance;
 mod joins;
 mod left_alone;

@@ -34,6 +34,8 @@ pub struct Builder {
     log_level: Option<&'static str>,
     /// It listens on a Unix socket as well.
     socket: bool,
+    /// Its storage is files, one an entry, which only an older server has.
+    pub(super) files: bool,
 }
 
 #[derive(Clone)]
@@ -72,6 +74,7 @@ impl Builder {
             members: Vec::new(),
             log_level: None,
             socket: false,
+            files: false,
         }
     }
 
@@ -147,6 +150,11 @@ impl Builder {
             ca_file: leader.settings.tls.is_some().then(|| leader.ca_file()),
         });
         self
+    }
+
+    /// An older `OpenBao` whose storage is a file an entry below [`Server::storage`], to be damaged. It joins nobody.
+    pub fn file_storage(self) -> Self {
+        Self { files: true, ..self }
     }
 
     /// Listens on [`Server::socket`] as well.
@@ -247,6 +255,12 @@ impl Builder {
             String::new()
         };
         let log_level = self.log_level.map_or(String::new(), |level| format!("log_level = \"{level}\"\n"));
+        if self.files {
+            return format!(
+                "ui = false\napi_addr = \"{url}\"\nstorage \"file\" {{\n  path = \"{home}/data\"\n}}\n\
+                 listener \"tcp\" {{\n  address = \"{api}\"\n  {listener}\n}}\n{socket}{seal}{log_level}"
+            );
+        }
         // performance_multiplier 1: elections take a second instead of five.
         format!(
             r#"ui = false
