@@ -140,7 +140,12 @@ impl Work<'_> {
                 Ok(held.during(self.finish(ready, rescue, kept.is_ok(), &body)).await)
             }
             Err(InitFailure::NotSent(cause)) => Err(Trouble::Unreachable { node: node.clone(), cause }),
-            Err(InitFailure::Refused(refusal)) => Err(Trouble::Refused { node: node.clone(), refusal }),
+            Err(InitFailure::Refused(refusal)) => {
+                // It may have written its keys before it met with what made it refuse.
+                let health = self.ground.target.server.health().await;
+                let initialised = health.ok().map(|health| health.initialized);
+                Err(Trouble::Refused { node: node.clone(), refusal, initialised })
+            }
             Err(InitFailure::Lost { cause, partial }) => {
                 let health = self.ground.target.server.health().await;
                 let initialised = health.ok().map(|health| health.initialized);

@@ -60,7 +60,7 @@ pub(super) enum Trouble {
     #[error(transparent)]
     Rescue(#[from] RescueError),
     #[error("{node} refuses to be initialised: {refusal}")]
-    Refused { node: NodeAddress, refusal: Refusal },
+    Refused { node: NodeAddress, refusal: Refusal, initialised: Option<bool> },
     #[error("the answer of {node} is lost ({cause}); {}", now(.initialised.as_ref()))]
     Lost { node: NodeAddress, cause: Unreachable, initialised: Option<bool> },
     #[error("the answer of {node} broke off: {cause}")]
@@ -129,11 +129,11 @@ impl Explain for Trouble {
             ),
             Self::ForeignSeal { .. } => "Initialise it with `bao operator init`, and keep its recovery keys.".to_owned(),
             Self::Damaged { advice, .. } => {
-                format!("Nothing was changed. {advice}\nIf all its data may be lost for ever: --over-existing")
+                format!("Nothing was changed. {advice}\nIf all its data may be lost for ever: empty its storage, and say --over-existing.")
             }
             Self::SharesHeld { .. } => "Nothing was changed. It is a new member that has not joined its cluster, or its storage is not \
                                         mounted: initialising it would make these shares worthless. Let it join, or look for its \
-                                        storage.\nIf they and the data that they protect may be lost for ever: --over-existing"
+                                        storage.\nIf they and the data that they protect may be lost for ever: --over-existing."
                 .to_owned(),
             Self::InitialisedPeer { .. } => "A second initialisation would make a second cluster. Let it join (retry_join in its \
                                              storage \"raft\"), and give it the shares that the first one has."
@@ -157,7 +157,15 @@ impl Explain for Trouble {
             Self::Meanwhile { .. } => "Move it away.".to_owned(),
             Self::Offline(error) => return error.advice(),
             Self::Rescue(error) => return error.advice(),
-            Self::Refused { .. } => "The server is as it was, and nothing was stored.".to_owned(),
+            Self::Refused { initialised: Some(false), .. } => "The server is as it was, and nothing was stored.".to_owned(),
+            Self::Refused { initialised: Some(true), .. } => {
+                "It is initialised all the same now, and nobody has its shares: what is left of other data in its storage is \
+                 in the way. Nothing was stored. Restore its storage from a backup, or empty it and give this command again."
+                    .to_owned()
+            }
+            Self::Refused { initialised: None, .. } => {
+                "Nothing was stored. Whether the server is as it was is not known: look at its log.".to_owned()
+            }
             Self::Lost { initialised: Some(true), .. } => BEGIN_AGAIN.to_owned(),
             Self::Lost { .. } => format!("{UNTIL_THEN}\n{BEGIN_AGAIN}"),
             Self::BrokenOff { .. } | Self::Answer(..) => format!(
