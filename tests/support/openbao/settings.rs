@@ -14,6 +14,7 @@ use crate::support::ports::Port;
 /// Where servers listen that have an address to themselves.
 pub const API_PORT: u16 = 8200;
 
+#[expect(clippy::struct_excessive_bools, reason = "a server's settings, each by itself")]
 /// A server to be: plain HTTP on 127.0.0.1, sealed by Shamir shares and alone, unless told otherwise.
 #[derive(Clone)]
 pub struct Builder {
