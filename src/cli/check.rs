@@ -7,7 +7,7 @@ mod encrypted;
 mod finding;
 mod fit;
 mod identity;
-mod machine;
+pub(super) mod machine;
 mod plaintext;
 mod protection;
 mod readable;

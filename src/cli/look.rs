@@ -3,8 +3,9 @@
 use super::names::Name;
 use crate::config::{Cluster, Discovery, NodeAddress, Settings};
 use crate::discovery::Node;
-use crate::unseal::State;
+use crate::unseal::{Objection, State};
 use crate::vault::{Access, Health, SealStatus, Server, TlsFileError};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 /// A server to look at.
@@ -18,6 +19,8 @@ pub(super) struct Target {
     pub(super) in_dns: bool,
     pub(super) verified: bool,
     pub(super) server: Server,
+    /// Shares are configured for its cluster.
+    pub(super) shares_held: bool,
     /// The node, with the name that its certificate must have.
     pub(super) node: Node,
 }
@@ -27,7 +30,7 @@ pub(super) struct Target {
 pub(super) struct Look {
     pub(super) state: State,
     pub(super) health: Option<Health>,
-    /// Read only while sealed.
+    /// Read only while it does not serve.
     pub(super) seal: Option<SealStatus>,
     /// Our clock when the health answer came.
     pub(super) at: SystemTime,
@@ -72,12 +75,13 @@ impl Target {
             in_dns: true,
             verified: node.address.tls && cluster.tls.authenticates(),
             server: access.server(node),
+            shares_held: cluster.shares.is_some(),
             node: node.clone(),
         }
     }
 }
 
-/// Asks one server for its health and, while it is sealed, for its seal.
+/// Asks one server for its health and, while it does not serve, for its seal.
 pub(super) async fn look(target: &Target) -> Look {
     let health = match target.server.health().await {
         Ok(health) => health,
@@ -96,7 +100,9 @@ pub(super) async fn look(target: &Target) -> Look {
     }
     match target.server.seal_status().await {
         Ok(seal) if seal.sealed => {
-            Look { state: State::of_seal_status(&seal), health: Some(health), seal: Some(seal), at }
+            let objection = if target.shares_held { Objection::SharesHeld } else { Objection::Nothing };
+            let state = State::of_seal_status(&seal, health.initialized, objection);
+            Look { state, health: Some(health), seal: Some(seal), at }
         }
         // Unsealed between the two questions: its role is not known yet.
         Ok(seal) => Look { state: State::Sealed { delay: None }, health: Some(health), seal: Some(seal), at },
@@ -114,5 +120,21 @@ pub(super) async fn look_at_all(targets: &[Target]) -> Vec<Look> {
             looks.push(look);
         }
     }
+    tell_of_peers(targets, &mut looks);
     looks
+}
+
+/// A server without keys learns of the others of its cluster that have some.
+fn tell_of_peers(targets: &[Target], looks: &mut [Look]) {
+    let clusters: BTreeSet<&str> = (targets.iter().zip(looks.iter()))
+        .filter(|(_, look)| look.state.is_initialised())
+        .map(|(target, _)| target.cluster.as_str())
+        .collect();
+    for (target, look) in targets.iter().zip(looks) {
+        if let State::Uninitialized { objection } = &mut look.state {
+            if clusters.contains(target.cluster.as_str()) {
+                *objection = Objection::PeerInitialised;
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use super::look::Target;
 use crate::control::{HeldBy, Node, Remark, Request, tell};
 use crate::external::ExternalText;
-use crate::unseal::{Delay, State};
+use crate::unseal::{Damage, Delay, State};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -89,6 +89,9 @@ impl Told {
                 Some(State::SharesUnavailable { kind, text: text?, advice })
             }
             (_, "seals-itself") => Some(State::SealsItself { times: 0, text: text? }),
+            (State::Sealed { .. } | State::Unsealing { .. } | State::Uninitialized { .. }, "damaged") => {
+                Some(State::Damaged { damage: Damage::Told(text?) })
+            }
             (State::Sealed { .. }, "joining") => Some(State::Joining),
             (State::Sealed { .. }, "sealed") => Some(State::Sealed { delay: Some(Delay::Because(text?)) }),
             _ => None,

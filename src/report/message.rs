@@ -51,6 +51,8 @@ pub enum Message {
     SeveralServers,
     /// No node of a cluster has been active for long.
     NoActiveNode,
+    /// A node cannot use its own storage.
+    Damaged,
     /// Somebody else's shares are in the round.
     Stranger,
     /// A node is a member of another cluster.
@@ -79,7 +81,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -103,6 +105,7 @@ impl Message {
         Self::KeepsFailing,
         Self::SeveralServers,
         Self::NoActiveNode,
+        Self::Damaged,
         Self::Stranger,
         Self::Outsider,
         Self::RoundDisturbed,
@@ -143,6 +146,7 @@ impl Message {
             Self::KeepsFailing => "6d3e117fda185f15ac3328ae55dda3ab",
             Self::SeveralServers => "da97a2f304653f30798b1eb7c008e6ab",
             Self::NoActiveNode => "b4561612ee6f10b7bdf40b5855e05eeb",
+            Self::Damaged => "017423dd0ec857258082318f70cfc5fe",
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
             Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",
             Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
@@ -162,7 +166,7 @@ impl Message {
     pub fn of(state: &State) -> Self {
         match state {
             State::Unreachable { .. } => Self::Unreachable,
-            State::Uninitialized => Self::Uninitialized,
+            State::Uninitialized { .. } => Self::Uninitialized,
             State::Joining => Self::Joining,
             State::Sealed { .. } => Self::Sealed,
             State::Unsealing { .. } => Self::Unsealing,
@@ -175,6 +179,7 @@ impl Message {
             State::Migrating => Self::Migrating,
             State::Removed => Self::Removed,
             State::SealsItself { .. } => Self::SealsItself,
+            State::Damaged { .. } => Self::Damaged,
         }
     }
 }

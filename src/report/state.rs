@@ -1,8 +1,11 @@
 //! A node's state in words.
 
-use crate::unseal::{Hold, State};
+use crate::unseal::{Damage, Hold, Objection, State};
 use std::collections::BTreeMap;
 use std::fmt::Display;
+
+/// What a server without keys may be, where shares or other servers say that its cluster has some.
+const NOT_JOINED: &str = "a new member that has not joined, or its storage is not mounted";
 
 /// One phrase for logs: the state's word, and in brackets what refines it or why.
 pub fn phrase(state: &State) -> String {
@@ -29,6 +32,14 @@ pub fn reason(state: &State) -> Option<String> {
         State::SharesRejected { text, .. }
         | State::SharesUnavailable { text, .. }
         | State::SealsItself { text, .. } => Some(text.clone()),
+        State::Uninitialized { objection } => match objection {
+            Objection::Nothing => None,
+            Objection::SharesHeld => Some(NOT_JOINED.to_owned()),
+            Objection::PeerInitialised => {
+                Some(format!("another node of its cluster is initialised: {NOT_JOINED}"))
+            }
+        },
+        State::Damaged { damage } => Some(damage.to_string()),
         State::Held { hold, unsealed } => Some(
             match (hold, unsealed) {
                 (Hold::Seal, _) => "an operator sealed it",
@@ -41,7 +52,6 @@ pub fn reason(state: &State) -> Option<String> {
         | State::WaitingForPeers { .. }
         | State::Unsealed { .. }
         | State::ForeignSeal { .. }
-        | State::Uninitialized
         | State::Joining
         | State::Migrating
         | State::Removed => None,
@@ -73,15 +83,26 @@ pub fn advice(state: &State) -> Option<String> {
     let text = match state {
         State::Unreachable { cause } => return cause.advice(),
         State::SharesUnavailable { advice, .. } => return advice.clone(),
-        State::Uninitialized => {
-            "If others of its cluster are initialised, let it join them (`retry_join`, or `operator raft join`). If none is, \
-             initialise one alone: `vault-unseal init`, `vault operator init` or `bao operator init`."
+        State::Uninitialized { objection: Objection::SharesHeld } => {
+            "Do not initialise it: that would make the shares held for its cluster worthless. Look whether its storage is \
+             mounted. If other nodes of its cluster are initialised, let it join them (`retry_join`, or `operator raft join`)."
         }
+        State::Uninitialized { objection: Objection::PeerInitialised } => {
+            "Let it join the others (`retry_join`, or `operator raft join`). If it had joined before, look whether its storage \
+             is mounted. Do not initialise it."
+        }
+        State::Uninitialized { objection: Objection::Nothing } => {
+            "If others of its cluster are initialised, let it join them (`retry_join`, or `operator raft join`). If it ever \
+             had data, look whether its storage is mounted. If neither, initialise one node alone: `vault-unseal init`, \
+             `vault operator init` or `bao operator init`."
+        }
+        State::Damaged { damage } => return Some(mend(damage)),
         State::SharesRejected { advice: Some(advice), .. } => return Some(advice.clone()),
         State::SharesRejected { advice: None, .. } => {
             "These shares belong to another server, or were replaced by a rekey or a new initialisation. Put the \
              right ones into the share source: a file is tried as soon as it changes, a credential after a restart \
-             of the service."
+             of the service. If they unsealed this server before and nothing was rekeyed since, the keys in its storage \
+             are damaged: restore a backup, and do not initialise it."
         }
         State::Held { hold: Hold::Seal, .. } => {
             "It stays sealed until it is seen to restart, is unsealed by hand, or `vault-unseal resume` is called."
@@ -111,6 +132,24 @@ pub fn advice(state: &State) -> Option<String> {
         }
     };
     Some(text.to_owned())
+}
+
+/// What to do about damage. It never says to initialise.
+fn mend(damage: &Damage) -> String {
+    let mut text = "Its storage is damaged or not mounted. Do not initialise it: that would destroy what can still be saved. \
+                    Look whether the storage is mounted and what the server's log says, and restore a backup or a snapshot."
+        .to_owned();
+    match damage {
+        Damage::SeenUnsealed => text.push_str(
+            " If somebody emptied its storage so that it joins its cluster anew, it joins by itself, or by `operator raft \
+             join`.",
+        ),
+        Damage::Keyring => text.push_str(
+            " A server that was initialised by Vault before 1.3 and never rekeyed says the same to wrong shares.",
+        ),
+        _ => {}
+    }
+    text
 }
 
 /// The one line of `systemctl status`: `3 nodes: 2 unsealed, 1 unsealing (1/3)`.

@@ -4,6 +4,7 @@
 //! steps out. Everything difficult about unsealing is decided here and tested under simulated time.
 
 mod attempt;
+mod damage;
 mod event;
 mod hold;
 mod machine;
@@ -16,6 +17,7 @@ mod round_names;
 mod state;
 mod streak;
 
+pub use damage::{Damage, Objection};
 pub use event::Event;
 pub use hold::Hold;
 pub use machine::Machine;

@@ -1,6 +1,6 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
-use super::Hold;
+use super::{Damage, Hold, Objection};
 use crate::external::ExternalText;
 use crate::vault::{Health, Refusal, Role, SealStatus, Unreachable};
 use std::fmt;
@@ -13,8 +13,12 @@ pub enum State {
         /// Why not.
         cause: Unreachable,
     },
-    /// It has no keys yet: waiting for an operator's `init`, or for raft to find a leader.
-    Uninitialized,
+    /// It says that it has no keys: it waits for an operator's `init`, or for raft to find a leader, or its storage is not
+    /// mounted.
+    Uninitialized {
+        /// What speaks against initialising it.
+        objection: Objection,
+    },
     /// The round is complete and the server is joining its raft cluster in the background.
     Joining,
     /// Sealed, and not (yet) being unsealed.
@@ -84,6 +88,11 @@ pub enum State {
         /// How soon and how often, in words.
         text: String,
     },
+    /// Its storage is damaged or not mounted. Nothing may be initialised over it.
+    Damaged {
+        /// What shows it.
+        damage: Damage,
+    },
 }
 
 /// What keeps us from submitting shares to a sealed server.
@@ -116,7 +125,7 @@ impl fmt::Display for Delay {
 
 impl State {
     /// Every word, in the order of the documentation.
-    pub const WORDS: [&'static str; 14] = [
+    pub const WORDS: [&'static str; 15] = [
         "unreachable",
         "uninitialized",
         "joining",
@@ -131,13 +140,14 @@ impl State {
         "migrating",
         "removed",
         "seals-itself",
+        "damaged",
     ];
 
     /// The state's stable name: in JSON, journal fields, metrics and STATUS=.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Unreachable { .. } => "unreachable",
-            Self::Uninitialized => "uninitialized",
+            Self::Uninitialized { .. } => "uninitialized",
             Self::Joining => "joining",
             Self::Sealed { .. } => "sealed",
             Self::Unsealing { .. } => "unsealing",
@@ -150,6 +160,7 @@ impl State {
             Self::Migrating => "migrating",
             Self::Removed => "removed",
             Self::SealsItself { .. } => "seals-itself",
+            Self::Damaged { .. } => "damaged",
         }
     }
 
@@ -166,25 +177,33 @@ impl State {
         )
     }
 
-    /// What a health answer alone shows; `None` for a sealed server, where only the seal status tells more.
+    /// The server has keys, as far as it was seen last.
+    pub fn is_initialised(&self) -> bool {
+        !matches!(self, Self::Unreachable { .. } | Self::Uninitialized { .. } | Self::Damaged { .. })
+    }
+
+    /// What a health answer alone shows; `None` for a server that is sealed or says that it is not initialised, where only
+    /// the seal status tells more.
     pub fn of_health(health: &Health) -> Option<Self> {
         if health.removed {
             Some(Self::Removed)
-        } else if !health.initialized {
-            Some(Self::Uninitialized)
-        } else if health.sealed {
+        } else if health.sealed || !health.initialized {
             None
         } else {
             Some(Self::Unsealed { role: health.role })
         }
     }
 
-    /// What the seal status of a sealed server shows to somebody who does not take part.
-    pub fn of_seal_status(status: &SealStatus) -> Self {
+    /// What the seal status of a server that does not serve shows to somebody who does not take part. `initialised`: what
+    /// its health said; `objection`: what is known of its cluster.
+    pub fn of_seal_status(status: &SealStatus, initialised: bool, objection: Objection) -> Self {
         if status.removed {
             Self::Removed
         } else if !status.initialized || status.threshold == 0 {
-            Self::Uninitialized
+            match Damage::of(status, initialised, false) {
+                Some(damage) => Self::Damaged { damage },
+                None => Self::Uninitialized { objection },
+            }
         } else if status.migration {
             // First: a move away from Shamir has the new seal's type already.
             Self::Migrating

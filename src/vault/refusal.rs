@@ -49,6 +49,15 @@ pub enum Meaning {
     NotInitialized,
     /// There is nothing to reset: the server is unsealed.
     AlreadyUnsealed,
+    /// `Unseal failed, invalid key`: the shares are wrong on old servers, the keyring is damaged on new ones. The
+    /// [`Release`](super::Release) decides.
+    InvalidKey,
+    /// The server has a keyring and no seal configuration.
+    NoSealConfiguration,
+    /// A rate limit quota that an operator set for this path: it says nothing of our shares.
+    QuotaExceeded,
+    /// The `X-Vault-Request` header, which we send, did not arrive.
+    HeaderMissing,
     /// An operator is in the middle of a seal migration.
     Migrating,
     /// The server has no usable keyring: in mid-join, or restoring a snapshot.
@@ -72,7 +81,10 @@ const MEANINGS: &[(&str, Meaning)] = &[
     ("failed to decrypt keys from storage", Meaning::RoundFailed),
     ("message authentication failed", Meaning::RoundFailed),
     ("failed to setup unseal key", Meaning::RoundFailed),
-    ("unseal failed, invalid key", Meaning::RoundFailed),
+    ("unseal failed, invalid key", Meaning::InvalidKey),
+    ("no seal configuration found", Meaning::NoSealConfiguration),
+    ("rate limit quota exceeded", Meaning::QuotaExceeded),
+    ("missing \"x-vault-request\" header", Meaning::HeaderMissing),
     ("must be a valid hex or base64 string", Meaning::Malformed),
     ("shorter than minimum", Meaning::Malformed),
     ("longer than maximum", Meaning::Malformed),
@@ -150,6 +162,12 @@ impl Meaning {
             Self::NoKeyring => {
                 "the server has no keyring: it is joining a cluster, or a snapshot is being restored"
             }
+            Self::InvalidKey => "the shares do not make this server's key, or its keyring is damaged",
+            Self::NoSealConfiguration => "the server has a keyring, and no seal configuration",
+            Self::QuotaExceeded => "a rate limit quota of the server refuses shares for now",
+            Self::HeaderMissing => {
+                "the X-Vault-Request header did not arrive: a proxy on the way to the server removes it"
+            }
             Self::PermissionDenied => "permission denied",
             Self::Initialized => "the server is initialised already",
             Self::Transient => return None,
@@ -193,11 +211,23 @@ mod tests {
         let said = |body: &[u8]| Refusal::parse(500, body, hint).to_string();
         let unknown =
             "HTTP 500: unknown text: see the server's log at 2025-11-27T08:00:00.123Z (our port 40001)";
-        assert_eq!(said(br#"{"errors":["rate limit quota exceeded: s.abcdef"]}"#), unknown);
+        assert_eq!(said(br#"{"errors":["something new: s.abcdef"]}"#), unknown);
         assert_eq!(
             said(br#"{"errors":["failed to compute combined key: s.abcdef"]}"#),
             "HTTP 500: the shares do not make this server's key"
         );
+        for (text, words) in [
+            (
+                "request path \\\"sys/unseal\\\": rate limit quota exceeded",
+                "HTTP 500: a rate limit quota of the server refuses shares for now",
+            ),
+            (
+                "missing \\\"X-Vault-Request\\\" header",
+                "HTTP 500: the X-Vault-Request header did not arrive: a proxy on the way to the server removes it",
+            ),
+        ] {
+            assert_eq!(said(format!(r#"{{"errors":["{text}"]}}"#).as_bytes()), words);
+        }
         let nowhere = Refusal { hint: LogHint::default(), ..Refusal::parse(500, b"", hint) };
         assert!(nowhere.to_string().ends_with("see the server's log at 1970-01-01T00:00:00.000Z"));
     }

@@ -58,6 +58,7 @@ impl Announcer {
             | (Some(State::SharesRejected { kind: before, .. }), State::SharesRejected { kind, .. }) => {
                 before != kind
             }
+            (Some(State::Damaged { damage: before }), State::Damaged { damage }) => before != damage,
             (Some(State::Held { hold: before, .. }), State::Held { hold, .. }) => before != hold,
             (Some(State::Sealed { delay: before }), State::Sealed { delay }) => {
                 delay.is_some() && before != delay
@@ -83,7 +84,9 @@ impl Announcer {
             State::Sealed { .. } | State::SealsItself { .. } => {
                 self.locked_since.get_or_insert_with(Instant::now);
             }
-            State::Unreachable { .. } | State::Uninitialized | State::Held { .. } => self.locked_since = None,
+            State::Unreachable { .. } | State::Uninitialized { .. } | State::Held { .. } => {
+                self.locked_since = None;
+            }
             _ => {}
         }
         let advice = match state {
@@ -217,11 +220,12 @@ fn is_round(times: u32) -> bool {
 
 fn level(state: &State) -> Level {
     match state {
-        State::SharesRejected { .. } | State::SharesUnavailable { .. } | State::ForeignSeal { .. } => {
-            Level::ERROR
-        }
+        State::SharesRejected { .. }
+        | State::SharesUnavailable { .. }
+        | State::ForeignSeal { .. }
+        | State::Damaged { .. } => Level::ERROR,
         State::Unreachable { .. }
-        | State::Uninitialized
+        | State::Uninitialized { .. }
         | State::Held { .. }
         | State::Migrating
         | State::SealsItself { .. }

@@ -145,6 +145,13 @@ impl Board {
         }
     }
 
+    /// Whether another node of its cluster has keys, as far as was seen last.
+    pub(super) fn peer_is_initialised(&self, key: &NodeKey) -> bool {
+        let peer = |other: &NodeKey| other.cluster == key.cluster && other != key;
+        let seen = |entry: &Entry| entry.state.as_ref().is_some_and(State::is_initialised);
+        self.entries().iter().any(|(other, entry)| peer(other) && seen(entry))
+    }
+
     /// How long a node has not answered. One without a task never did.
     pub(super) fn silence(&self, key: &NodeKey) -> Duration {
         self.entries().get(key).map_or(Duration::MAX, |entry| entry.answered.elapsed())

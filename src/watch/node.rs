@@ -9,7 +9,7 @@ use super::presence::Doorsteps;
 use super::shares::{Outcome, Reader, Shelf};
 use crate::explain::Explain;
 use crate::shares::{Scheme, ShareSet};
-use crate::unseal::{Action, Holding, Machine, Observation};
+use crate::unseal::{Action, Holding, Machine, Objection, Observation};
 use crate::vault::Unreachable;
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -80,6 +80,16 @@ pub(super) async fn watch(
         let by_us = matches!(&seen, Observation::Health(_, life) if machine.unsealed_by_us(*life));
         identity.note(&seen, by_us);
         machine.set_outsider(identity.judge().map(ToString::to_string));
+        // Only then is it of use, and every node is gone through for it.
+        if matches!(&seen, Observation::SealStatus(status) if !status.initialized) {
+            machine.set_objection(if board.peer_is_initialised(&key) {
+                Objection::PeerInitialised
+            } else if current.shelf().is_some() {
+                Objection::SharesHeld
+            } else {
+                Objection::Nothing
+            });
+        }
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
         // Only what changed: an order that is still to be followed is booked already.

@@ -9,6 +9,19 @@ use vault_unseal::vault::{
     Health, Life, LogHint, Meaning, Nonce, Refusal, Role, SealState, SealStatus, UnsealAnswer,
 };
 
+/// What is wrong with a server's storage, and what it answers then, as `OpenBao` 2.6.2 does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ruin {
+    /// Its keyring is gone.
+    Keyring,
+    /// Its keyring cannot be decrypted.
+    KeyringFlipped,
+    /// Its stored keys are gone.
+    StoredKeys,
+    /// All of it is gone, or not mounted.
+    Everything,
+}
+
 /// What a raft join does to the server and its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Join {
@@ -39,10 +52,18 @@ pub(crate) struct Model {
     pub(crate) removed: bool,
     /// The server names its rounds; old ones and `RustyVault` do not.
     pub(crate) names_rounds: bool,
+    /// As its answers name it.
+    pub(crate) version: Option<&'static str>,
+    /// What is wrong with its storage.
+    pub(crate) ruin: Option<Ruin>,
+    /// What it answers to wrong shares.
+    pub(crate) wrong_shares: Meaning,
     /// Error every request to `sys/unseal` gets, while it lasts.
     pub(crate) trouble: Option<Meaning>,
     /// The next completed round sets off a join.
     pub(crate) join: Option<Join>,
+    /// It was started since its storage was ruined: until then it answers from memory.
+    notices_ruin: bool,
     joining: Option<(Duration, Join)>,
     /// Shares that came while a join was under way.
     pub(crate) disturbed_joins: usize,
@@ -69,8 +90,12 @@ impl Model {
             migration: false,
             removed: false,
             names_rounds: true,
+            version: None,
+            ruin: None,
+            wrong_shares: Meaning::RoundFailed,
             trouble: None,
             join: None,
+            notices_ruin: false,
             joining: None,
             disturbed_joins: 0,
             parts: Vec::new(),
@@ -79,6 +104,11 @@ impl Model {
             seals_after: None,
             seals_at: None,
         }
+    }
+
+    /// It does not know that it is initialised.
+    fn lost(&self) -> bool {
+        self.notices_ruin && matches!(self.ruin, Some(Ruin::Keyring | Ruin::Everything))
     }
 
     /// The server's shares as of now.
@@ -116,6 +146,7 @@ impl Model {
 
     pub(crate) fn restart(&mut self) {
         self.up = true;
+        self.notices_ruin = self.ruin.is_some();
         self.lives += 1;
         self.seal();
     }
@@ -144,11 +175,11 @@ impl Model {
 
     pub(crate) fn health(&self) -> Health {
         Health {
-            initialized: self.initialized,
+            initialized: self.initialized && !self.lost(),
             sealed: self.sealed,
             role: Role::Active,
             removed: self.removed,
-            version: None,
+            version: self.version.map(ExternalText::new),
             membership: None,
             secondary: false,
             server_time: None,
@@ -156,13 +187,14 @@ impl Model {
     }
 
     pub(crate) fn seal_status(&self) -> SealStatus {
+        let shows_scheme = self.initialized && !(self.lost() && self.ruin == Some(Ruin::Everything));
         let named = self.names_rounds && !self.parts.is_empty();
         let state = SealState {
             shamir: self.seal_type == "shamir",
-            initialized: self.initialized,
+            initialized: self.initialized && !self.lost(),
             sealed: self.sealed,
-            threshold: if self.initialized { self.threshold } else { 0 },
-            total: if self.initialized { self.total } else { 0 },
+            threshold: if shows_scheme { self.threshold } else { 0 },
+            total: if shows_scheme { self.total } else { 0 },
             progress: self.parts.len(),
             nonce: if named {
                 Nonce::of(&format!("round-{}-{}", self.server, self.rounds))
@@ -173,14 +205,18 @@ impl Model {
             migration: self.migration,
             removed: self.removed,
         };
-        SealStatus { state, seal_type: ExternalText::new(self.seal_type), version: None }
+        SealStatus {
+            state,
+            seal_type: ExternalText::new(self.seal_type),
+            version: self.version.map(ExternalText::new),
+        }
     }
 
     pub(crate) fn submit(&mut self, share: usize, now: Duration) -> UnsealAnswer {
         if let Some(meaning) = self.trouble {
             return refused(meaning);
         }
-        if !self.initialized {
+        if !self.initialized || self.lost() {
             return refused(Meaning::NotInitialized);
         }
         if !self.sealed {
@@ -204,7 +240,13 @@ impl Model {
             let ours = self.parts.iter().all(|part| right.contains(part));
             self.parts.clear();
             if !ours || self.seal_type != "shamir" {
-                return refused(Meaning::RoundFailed);
+                return refused(self.wrong_shares);
+            }
+            match self.ruin {
+                Some(Ruin::Keyring) => return refused(Meaning::NotInitialized),
+                Some(Ruin::KeyringFlipped) => return refused(Meaning::InvalidKey),
+                Some(Ruin::StoredKeys | Ruin::Everything) => return refused(Meaning::NoKeyring),
+                None => {}
             }
             match self.join.take() {
                 Some(join) => self.joining = Some((now + join.takes, join)),
@@ -225,7 +267,7 @@ impl Model {
 
 pub(crate) fn refused(meaning: Meaning) -> UnsealAnswer {
     let status = match meaning {
-        Meaning::Migrating | Meaning::NoKeyring => 500,
+        Meaning::Migrating | Meaning::NoKeyring | Meaning::NoSealConfiguration => 500,
         Meaning::Transient => 503,
         _ => 400,
     };

@@ -46,6 +46,13 @@ fn sealed_for(looks: usize) -> Vec<Value> {
     steps
 }
 
+/// The health of a sealed server of this version.
+fn of(version: &str) -> Value {
+    let mut health = health(true);
+    health["version"] = json!(version);
+    health
+}
+
 /// A sealed server whose seal status differs from the usual in this.
 fn odd(key: &str, value: Value) -> Vec<Value> {
     let mut status = sealed(3, 0, "");
@@ -174,12 +181,28 @@ fn failures() -> Vec<Row> {
             &["shares-rejected (HTTP 500: the shares do not make this server's key)"],
             both,
         ),
-        Row::sealed(
-            "wrong shares, of old",
-            fails(&error(500, "Unseal failed, invalid key")),
-            &["shares-rejected (HTTP 500: the shares do not make this server's key)"],
-            both,
-        ),
+        Row {
+            health: vec![of("1.12.2")],
+            seal_status: odd("version", json!("1.12.2")),
+            ..Row::sealed(
+                "wrong shares, of old",
+                fails(&error(500, "Unseal failed, invalid key")),
+                &["shares-rejected (HTTP 500: the shares do not make this server's key)"],
+                both,
+            )
+        },
+        Row {
+            health: vec![of("")],
+            seal_status: odd("version", json!("")),
+            ..Row::sealed(
+                "either of them",
+                fails(&error(500, "Unseal failed, invalid key")),
+                &[
+                    "shares-rejected (HTTP 500: the shares do not make this server's key, or its keyring is damaged)",
+                ],
+                both,
+            )
+        },
         Row::sealed(
             "shares that cannot be combined",
             fails(&error(400, "invalid key: failed to compute combined key: duplicate part detected")),
@@ -239,7 +262,7 @@ fn back_offs() -> Vec<Row> {
         row(
             "a quota",
             error(429, "request path \"sys/unseal\": rate limit quota exceeded"),
-            &["sealed (HTTP 429", "unsealed (active)"],
+            &["sealed (HTTP 429: a rate limit quota of the server", "unsealed (active)"],
         ),
         row(
             "no reason given",
@@ -249,7 +272,7 @@ fn back_offs() -> Vec<Row> {
         row(
             "an agent's listener",
             error(412, "missing \"X-Vault-Request\" header"),
-            &["sealed (HTTP 412: unknown text: see the server's log at 20", "unsealed (active)"],
+            &["sealed (HTTP 412: the X-Vault-Request header did not arrive", "unsealed (active)"],
         ),
         row(
             "a closed connection",
@@ -276,16 +299,24 @@ fn hands_off() -> Vec<Row> {
             ..Row::sealed(
                 "keys are gone",
                 vec![error(400, "Vault is not initialized")],
-                &["uninitialized"],
+                &["damaged (its answers contradict each other"],
                 "1",
+            )
+        },
+        Row {
+            health: vec![json!({"initialized": false, "sealed": true})],
+            ..Row::hands_off(
+                "a seal and no keys",
+                odd("initialized", json!(false)),
+                &["damaged (it says that it is not"],
             )
         },
         Row::hands_off("a migration", odd("migration", json!(true)), &["migrating"]),
         Row::hands_off("auto-unseal", odd("type", json!("awskms")), &["foreign-seal (awskms)"]),
         Row::hands_off("recovery keys", odd("recovery_seal", json!(true)), &["foreign-seal (shamir)"]),
         Row::hands_off("removed from its cluster", odd("removed_from_cluster", json!(true)), &["removed"]),
-        Row::hands_off("no keys", odd("initialized", json!(false)), &["uninitialized"]),
-        Row::hands_off("no threshold", odd("t", json!(0)), &["uninitialized"]),
+        Row::hands_off("no keys", odd("initialized", json!(false)), &["damaged (its answers contradict"]),
+        Row::hands_off("no threshold", odd("t", json!(0)), &["damaged (its answers contradict"]),
         Row::hands_off(
             "an impossible threshold",
             odd("t", json!(300)),

@@ -11,6 +11,7 @@
 mod addresses;
 mod certificates;
 mod control;
+mod damage;
 mod formats;
 mod holds;
 mod lasting;

@@ -105,7 +105,7 @@ fn a_node_that_is_set_up_anew_is_believed_again() {
     // Another server takes its place, without data.
     let empty = Server::start_plain();
     proxy.forward(empty.address());
-    daemon.wait_for_line(": uninitialized");
+    daemon.wait_for_line(": damaged (it says that it is not initialised, and was unsealed before");
     let node = status(&home, &proxy.url());
     assert!(node["outsider"].is_null(), "{node}");
     let before = proxy.submissions().len();
@@ -130,7 +130,7 @@ fn a_cluster_that_is_set_up_anew_one_node_after_the_other_heals_by_itself() {
     // The first comes back empty, is initialised, and has other shares.
     let new_leader = Server::start_plain();
     one.forward(new_leader.address());
-    daemon.wait_for_line(&format!("{}: uninitialized", one.url()));
+    daemon.wait_for_line(&format!("{}: damaged", one.url()));
     let init = new_leader.init(3, 2);
     home.shares(&init.json);
     new_leader.wait_until(is_active);

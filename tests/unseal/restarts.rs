@@ -60,7 +60,7 @@ fn a_server_without_keys_is_waited_for() {
     let server = Server::start_plain();
     let home = Home::of(&server, &lines(&shares_of_nobody(1, 1)));
     let mut daemon = home.run();
-    daemon.wait_for_line(": uninitialized. If others of its cluster are initialised, let it join");
+    daemon.wait_for_line(": uninitialized (a new member that has not joined, or its storage is not mounted). Do not initialise it");
     // The shares that are there are not its own: they exist only from now on.
     let init = server.init(3, 2);
     home.shares(&init.api_json);

@@ -10,7 +10,7 @@ use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::{Builder, is_active};
 use crate::support::process::run;
-use crate::{Normal, health, is_as_in, says, script, seal};
+use crate::{Normal, bare, health, is_as_in, says, script, seal};
 
 /// Checks, compares, and looks whether anything was submitted.
 fn finds(snapshot: &str, home: &Home, servers: &[&Hostile], expected: i32) {
@@ -253,7 +253,7 @@ fn a_clock_that_is_off() {
 #[test]
 fn servers_that_cannot_be_unsealed_are_problems() {
     let servers = [
-        says(&health(false, true, &json!({})), &json!({})),
+        says(&health(false, true, &json!({})), &bare()),
         says(&health(true, true, &json!({})), &seal(&json!({"migration": true}))),
         says(&health(true, true, &json!({"removed_from_cluster": true})), &json!({})),
         Hostile::http(),

@@ -101,6 +101,11 @@ fn seal(more: &Value) -> Value {
     body
 }
 
+/// Seal status of a server without keys.
+fn bare() -> Value {
+    seal(&json!({"initialized": false, "t": 0, "n": 0}))
+}
+
 /// Scripts a server.
 fn script(server: &Hostile, health: &Value, seal: &Value) {
     server.on(HEALTH, [Behaviour::json(299, health)]);

@@ -9,7 +9,7 @@ use crate::support::home::Home;
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::openbao::{Builder, is_active};
 use crate::support::process::{Daemon, run, vault_unseal};
-use crate::{Normal, health, is_as_in, says, seal};
+use crate::{Normal, bare, health, is_as_in, says, seal};
 
 /// One server of every sort, with the address of one that is down.
 fn every_sort() -> (Vec<Hostile>, String) {
@@ -26,7 +26,7 @@ fn every_sort() -> (Vec<Hostile>, String) {
         open(json!({"standby": true, "performance_standby": true})),
         shut(nothing.clone()),
         shut(json!({"progress": 1, "nonce": "n"})),
-        says(&health(false, true, &nothing), &nothing),
+        says(&health(false, true, &nothing), &bare()),
         shut(json!({"type": "static", "recovery_seal": true})),
         shut(json!({"migration": true})),
         says(&health(true, true, &json!({"removed_from_cluster": true})), &nothing),
@@ -87,8 +87,7 @@ fn colour_and_a_broken_pipe_are_no_matter() {
 
 #[test]
 fn a_change_is_printed_while_watching() {
-    let server = Hostile::http();
-    server.on(HEALTH, [Behaviour::json(299, &health(false, true, &json!({})))]);
+    let server = says(&health(false, true, &json!({})), &bare());
     let mut command =
         vault_unseal(&["status", "--watch", "--nodes", &server.url(), "--poll-interval", "100ms"]);
     let mut watching = Daemon::start(&mut command);
@@ -102,8 +101,7 @@ fn a_change_is_printed_while_watching() {
 
 #[test]
 fn a_change_is_one_line_of_json_while_watching() {
-    let server = Hostile::http();
-    server.on(HEALTH, [Behaviour::json(299, &health(false, true, &json!({})))]);
+    let server = says(&health(false, true, &json!({})), &bare());
     let url = server.url();
     let mut watching = Daemon::start(&mut vault_unseal(&[
         "status",

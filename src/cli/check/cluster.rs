@@ -13,7 +13,7 @@ use crate::report::lasting::NO_ACTIVE_NODE;
 use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
-use crate::unseal::State;
+use crate::unseal::{Objection, State};
 use crate::vault::{Access, Lifetimes, Role};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -166,7 +166,8 @@ fn node(target: &Target, look: &Look, findings: &mut Findings) {
         State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
             (Severity::Ok, look.state.word())
         }
-        State::Uninitialized | State::WaitingForPeers { .. } => (Severity::Warning, look.state.word()),
+        State::Uninitialized { objection: Objection::Nothing | Objection::PeerInitialised }
+        | State::WaitingForPeers { .. } => (Severity::Warning, look.state.word()),
         State::Unreachable { cause } => (Severity::Problem, cause.kind()),
         _ => (Severity::Problem, look.state.word()),
     };

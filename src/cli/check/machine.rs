@@ -15,7 +15,7 @@ pub(super) const OWN_UNITS: [&str; 3] =
 
 /// A machine's files, and who looks at them.
 #[derive(Debug, Clone)]
-pub(super) struct Machine {
+pub(in crate::cli) struct Machine {
     root: PathBuf,
     /// Whether root looks, who can read what the service cannot.
     pub(super) as_root: bool,
@@ -28,7 +28,7 @@ pub(super) struct Machine {
 impl Machine {
     /// The machine whose root directory this is; `trusted` is who is trusted on it, `moving` as the
     /// field.
-    pub(super) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>, moving: bool) -> Self {
+    pub(in crate::cli) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>, moving: bool) -> Self {
         Self { root: root.to_owned(), as_root, trusted, moving }
     }
 
@@ -81,7 +81,7 @@ impl Machine {
     }
 
     /// Our own unit with its drop-ins, even where another of its name is preferred; `None` when it is not installed.
-    pub(super) fn service(&self) -> Option<Service> {
+    pub(in crate::cli) fn service(&self) -> Option<Service> {
         let mut drop_ins = UnitFile::drop_ins(&self.root, SERVICE);
         if self.moving {
             drop_ins.retain(|file| !takeover::is_foreign(file));
@@ -94,11 +94,11 @@ impl Machine {
 }
 
 /// Our own unit.
-pub(super) struct Service {
+pub(in crate::cli) struct Service {
     /// Its file.
     pub(super) path: PathBuf,
     /// What it says.
-    pub(super) unit: Unit,
+    pub(in crate::cli) unit: Unit,
 }
 
 /// Whether a unit file starts our daemon: a program `vault-unseal`, told to `run`.

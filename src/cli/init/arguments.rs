@@ -25,6 +25,7 @@ start it, and give the command again.
 Without --recipient the only copy of the shares is on this machine. Shares that are sealed to a TPM are lost with it.";
 
 /// Options of `init`.
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each by itself")]
 #[derive(Debug, Args)]
 pub struct InitArguments {
     /// How many shares the server makes
@@ -66,6 +67,13 @@ pub struct InitArguments {
     /// Replace a share file that is there already, once the new one was opened and compared
     #[arg(long)]
     pub force_home: bool,
+    /// Initialise the server although something says that its cluster has, or had, data
+    ///
+    /// A server whose storage is damaged or not mounted says that it is not initialised, too. Initialising it then destroys
+    /// what could still be saved, and makes shares that are kept for it worthless. Without this option init refuses where
+    /// the server still has a seal, where the daemon saw it unsealed before, and where shares are there already.
+    #[arg(long)]
+    pub over_existing: bool,
     /// Finish an init that was interrupted after the server had answered
     ///
     /// Needs the same options. Nothing is asked of the server but what --root-token takes.

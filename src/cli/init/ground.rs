@@ -1,10 +1,17 @@
 //! Which server is meant, and whether it and its peers may get keys.
 
+use super::existing;
 use super::trouble::Trouble;
+use crate::accounts::Trusted;
+use crate::cli::arguments::SOCKET;
 use crate::cli::look::{Target, look, targets};
 use crate::cli::names::{Name, names};
+use crate::cli::told::Told;
 use crate::config::{Cluster, NodeAddress, Settings};
+use crate::report::state::{advice, reason};
 use crate::unseal::State;
+use std::path::Path;
+use std::sync::Arc;
 
 /// The server that is to be initialised, and the rest of its cluster.
 pub(super) struct Ground {
@@ -40,33 +47,49 @@ impl Ground {
         }
     }
 
-    /// Asks the server and its peers: none of them may have keys, for they would be one cluster's.
-    pub(super) async fn is_bare(&self) -> Result<(), Trouble> {
+    /// Asks the server and its peers: none of them may have keys, for they would be one cluster's. Unless `over_existing`,
+    /// nothing may say that the server had some, either.
+    pub(super) async fn is_bare(&self, over_existing: bool, trusted: &Arc<Trusted>) -> Result<(), Trouble> {
         if let Some(trouble) = unresolved(&self.names, Some(&self.target)) {
             return Err(trouble);
         }
         for peer in &self.peers {
             let (node, meant) = (peer.address.clone(), self.target.address.clone());
             match look(peer).await.state {
-                State::Uninitialized => {}
+                State::Uninitialized { .. } => {}
                 State::Unreachable { cause } => return Err(Trouble::SilentPeer { node, meant, cause }),
                 state => return Err(Trouble::InitialisedPeer { node, meant, state: state.word() }),
             }
         }
         let node = self.target.address.clone();
-        match look(&self.target).await.state {
-            State::Uninitialized => {}
+        let seen = look(&self.target).await.state;
+        // What the daemon saw before, the server no longer says.
+        let told = Told::by_daemon_at(Path::new(SOCKET)).await;
+        match told
+            .of(&self.target, &seen)
+            .filter(|told| matches!(told, State::Damaged { .. }))
+            .unwrap_or(seen)
+        {
             State::Unreachable { cause } => return Err(Trouble::Unreachable { node, cause }),
+            state @ State::Damaged { .. } if !over_existing => {
+                let (reason, advice) =
+                    (reason(&state).unwrap_or_default(), advice(&state).unwrap_or_default());
+                return Err(Trouble::Damaged { node, reason, advice });
+            }
+            State::Uninitialized { .. } | State::Damaged { .. } => {}
             _ => return Err(Trouble::Initialised { node }),
         }
         // While it joins a raft cluster it calls itself initialised here sooner than there.
         let seal = self.target.server.seal_status().await;
         let seal = seal.map_err(|cause| Trouble::Unreachable { node: node.clone(), cause })?;
-        if seal.initialized || seal.threshold > 0 {
+        if seal.initialized {
             return Err(Trouble::Initialised { node });
         }
         if !seal.takes_unseal_shares() {
             return Err(Trouble::ForeignSeal { node, seal_type: seal.seal_type });
+        }
+        if let Some(source) = existing::shares(&self.cluster, trusted).filter(|_| !over_existing) {
+            return Err(Trouble::SharesHeld { node, origin: source.clone() });
         }
         Ok(())
     }

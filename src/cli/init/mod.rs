@@ -17,6 +17,7 @@
 //! a server holds nothing: its storage is removed and it starts again, which is what the message says.
 
 mod arguments;
+mod existing;
 mod ground;
 mod held;
 mod outcome;
@@ -50,6 +51,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::Arc;
 use terminal::Terminal;
 use trouble::Trouble;
 
@@ -103,7 +105,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
 struct Work<'a> {
     request: &'a Request,
     ground: &'a Ground,
-    trusted: &'a Trusted,
+    trusted: &'a Arc<Trusted>,
     json: bool,
     /// Whether an earlier process has done a part of it.
     resumed: bool,
@@ -120,13 +122,13 @@ impl Work<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
     async fn begin(&self) -> Result<Exit, Trouble> {
         Rescue::is_free(&self.request.home)?;
-        self.ground.is_bare().await?;
+        self.ground.is_bare(self.request.over_existing, self.trusted).await?;
         let home = Some(self.request.home.clone().prepare(self.request.existing, self.trusted)?);
         let ready = self.ready(home, Existing::Keep)?;
         let mut rescue = Rescue::prepare(&self.request.home, self.trusted)?;
         let mut held = Held::begin().map_err(Trouble::Signals)?;
         // All this may have taken a while.
-        self.ground.is_bare().await?;
+        self.ground.is_bare(self.request.over_existing, self.trusted).await?;
         let node = &self.ground.target.address;
         eprintln!("initialising {node} …");
         let (shares, threshold) = (self.request.shares, self.request.threshold);
@@ -138,7 +140,12 @@ impl Work<'_> {
                 Ok(held.during(self.finish(ready, rescue, kept.is_ok(), &body)).await)
             }
             Err(InitFailure::NotSent(cause)) => Err(Trouble::Unreachable { node: node.clone(), cause }),
-            Err(InitFailure::Refused(refusal)) => Err(Trouble::Refused { node: node.clone(), refusal }),
+            Err(InitFailure::Refused(refusal)) => {
+                // It may have written its keys before it met with what made it refuse.
+                let health = self.ground.target.server.health().await;
+                let initialised = health.ok().map(|health| health.initialized);
+                Err(Trouble::Refused { node: node.clone(), refusal, initialised })
+            }
             Err(InitFailure::Lost { cause, partial }) => {
                 let health = self.ground.target.server.health().await;
                 let initialised = health.ok().map(|health| health.initialized);

@@ -26,6 +26,8 @@ pub(super) struct Request {
     pub(super) recipients: Vec<Recipient>,
     /// Where the copies go.
     pub(super) offline: PathBuf,
+    /// Whether the server is initialised although its cluster has, or had, data.
+    pub(super) over_existing: bool,
     /// Whether a share file may be replaced.
     pub(super) existing: Existing,
     /// What happens to the root token.
@@ -114,6 +116,7 @@ impl Request {
             only,
             recipients,
             offline,
+            over_existing: arguments.over_existing,
             existing: if arguments.force_home { Existing::Replace } else { Existing::Keep },
             root_token: arguments.root_token,
         })

@@ -5,10 +5,10 @@ use crate::discovery::LookupError;
 use crate::explain::Explain;
 use crate::external::quote;
 use crate::external::{ExternalText, error};
-use crate::shares::ContentRefusal;
 use crate::shares::home::HomeError;
 use crate::shares::offline::OfflineError;
 use crate::shares::rescue::RescueError;
+use crate::shares::{ContentRefusal, Source};
 use crate::vault::{Refusal, TlsFileError, TokenFailure, Unreachable};
 use std::io;
 use std::path::PathBuf;
@@ -37,6 +37,10 @@ pub(super) enum Trouble {
     Initialised { node: NodeAddress },
     #[error("{node} unseals itself ({seal_type}): it has no shares to give")]
     ForeignSeal { node: NodeAddress, seal_type: ExternalText },
+    #[error("{node} is damaged, and not new: {reason}")]
+    Damaged { node: NodeAddress, reason: String, advice: String },
+    #[error("{node} has no keys, and shares for its cluster are there already: {origin}")]
+    SharesHeld { node: NodeAddress, origin: Source },
     #[error("{node}, of the same cluster, is initialised already (it is {state}): {meant} must join it")]
     InitialisedPeer { node: NodeAddress, meant: NodeAddress, state: &'static str },
     #[error("{node}, of the same cluster, cannot be asked whether it is initialised already: {cause}")]
@@ -56,7 +60,7 @@ pub(super) enum Trouble {
     #[error(transparent)]
     Rescue(#[from] RescueError),
     #[error("{node} refuses to be initialised: {refusal}")]
-    Refused { node: NodeAddress, refusal: Refusal },
+    Refused { node: NodeAddress, refusal: Refusal, initialised: Option<bool> },
     #[error("the answer of {node} is lost ({cause}); {}", now(.initialised.as_ref()))]
     Lost { node: NodeAddress, cause: Unreachable, initialised: Option<bool> },
     #[error("the answer of {node} broke off: {cause}")]
@@ -91,6 +95,8 @@ impl Explain for Trouble {
             Self::Unreachable { cause, .. } => cause.kind(),
             Self::Initialised { .. } => "initialized",
             Self::ForeignSeal { .. } => "foreign-seal",
+            Self::Damaged { .. } => "damaged",
+            Self::SharesHeld { .. } => "shares-held",
             Self::InitialisedPeer { .. } => "peer-initialized",
             Self::SilentPeer { .. } => "peer-unreachable",
             Self::Unresolved { cause, .. } => cause.kind(),
@@ -123,6 +129,13 @@ impl Explain for Trouble {
                  After an init whose answer was lost: {BEGIN_AGAIN}"
             ),
             Self::ForeignSeal { .. } => "Initialise it with `vault operator init` or `bao operator init`, and keep its recovery keys.".to_owned(),
+            Self::Damaged { advice, .. } => {
+                format!("Nothing was changed. {advice}\nIf all its data may be lost for ever: empty its storage, and say --over-existing.")
+            }
+            Self::SharesHeld { .. } => "Nothing was changed. It is a new member that has not joined its cluster, or its storage is not \
+                                        mounted: initialising it would make these shares worthless. Let it join, or look for its \
+                                        storage.\nIf they and the data that they protect may be lost for ever: --over-existing."
+                .to_owned(),
             Self::InitialisedPeer { .. } => "A second initialisation would make a second cluster. Let it join (retry_join in its \
                                              storage \"raft\"), and give it the shares that the first one has."
                 .to_owned(),
@@ -145,7 +158,15 @@ impl Explain for Trouble {
             Self::Meanwhile { .. } => "Move it away.".to_owned(),
             Self::Offline(error) => return error.advice(),
             Self::Rescue(error) => return error.advice(),
-            Self::Refused { .. } => "The server is as it was, and nothing was stored.".to_owned(),
+            Self::Refused { initialised: Some(false), .. } => "The server is as it was, and nothing was stored.".to_owned(),
+            Self::Refused { initialised: Some(true), .. } => {
+                "It is initialised all the same now, and nobody has its shares: what is left of other data in its storage is \
+                 in the way. Nothing was stored. Restore its storage from a backup, or empty it and give this command again."
+                    .to_owned()
+            }
+            Self::Refused { initialised: None, .. } => {
+                "Nothing was stored. Whether the server is as it was is not known: look at its log.".to_owned()
+            }
             Self::Lost { initialised: Some(true), .. } => BEGIN_AGAIN.to_owned(),
             Self::Lost { .. } => format!("{UNTIL_THEN}\n{BEGIN_AGAIN}"),
             Self::BrokenOff { .. } | Self::Answer(..) => format!(

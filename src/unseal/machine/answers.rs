@@ -2,8 +2,8 @@
 
 use super::Machine;
 use crate::unseal::round::Round;
-use crate::unseal::{Action, Delay, Event, Moment, State, Step};
-use crate::vault::{Meaning, Refusal, SealState};
+use crate::unseal::{Action, Damage, Delay, Event, Moment, State, Step};
+use crate::vault::{Meaning, Refusal, Release, SealState};
 
 impl Machine {
     /// An answer 200.
@@ -12,7 +12,7 @@ impl Machine {
         self.pacing.server_is_well();
         self.share_failures.over();
         self.note_round(status.nonce);
-        if let Some(step) = self.hands_off(status, None) {
+        if let Some(step) = self.hands_off(now, status, None) {
             return step;
         }
         if !status.sealed {
@@ -51,18 +51,28 @@ impl Machine {
         self.pacing.answered();
         match refusal.meaning {
             Meaning::RoundFailed => self.round_failed(now, refusal),
-            Meaning::Malformed => self.reject(now, refusal.to_string()),
-            Meaning::NotInitialized => self.uninitialized(),
+            Meaning::InvalidKey => match self.release {
+                Release::Old => self.round_failed(now, Refusal { meaning: Meaning::RoundFailed, ..refusal }),
+                Release::New => self.damaged(now, Damage::Keyring),
+                Release::Unknown => self.round_failed(now, refusal),
+            },
+            Meaning::NoSealConfiguration => self.damaged(now, Damage::NoSealConfiguration),
+            Meaning::Malformed => self.reject(now, refusal.to_string(), None),
+            // It took part in a round: its seal status had said that it is initialised.
+            Meaning::NotInitialized => self.contradicted(now),
+            Meaning::NoKeyring => self.without_keyring(now, refusal),
             Meaning::AlreadyUnsealed => self.done(now),
             Meaning::Migrating => self.leave_alone(State::Migrating),
-            Meaning::NoKeyring | Meaning::PermissionDenied | Meaning::Initialized | Meaning::Transient => {
-                self.trouble(now, refusal)
-            }
+            Meaning::QuotaExceeded
+            | Meaning::HeaderMissing
+            | Meaning::PermissionDenied
+            | Meaning::Initialized
+            | Meaning::Transient => self.trouble(now, refusal),
         }
     }
 
     /// An error that says nothing of our shares and that only time can mend.
-    fn trouble(&mut self, now: Moment, refusal: Refusal) -> Step {
+    pub(super) fn trouble(&mut self, now: Moment, refusal: Refusal) -> Step {
         self.note_failed_share(now, &refusal);
         // What a proxy says is no word of the server's.
         let proxy = (!refusal.from_server).then(|| refusal.unreachable());

@@ -32,6 +32,7 @@ impl Machine {
             (true, _) => pacing::JOIN_PATIENCE_DISTURBED,
         };
         self.note_fruitless();
+        self.evidence.suspect_since = None;
         self.wait_for_outcome(now.saturating_add(patience))
     }
 

@@ -4,7 +4,7 @@ use super::Machine;
 use crate::external::ExternalText;
 use crate::unseal::hold::Seal;
 use crate::unseal::{Action, Delay, Event, Hold, Moment, State, Step};
-use crate::vault::{Health, Life, SealState, SealStatus, Unreachable};
+use crate::vault::{Health, Life, Release, SealState, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
 const MOST_SHARES: usize = 255;
@@ -17,6 +17,7 @@ impl Machine {
         if cause == Unreachable::Refused {
             self.wishes.restarts();
             self.share_failures.over();
+            self.evidence.suspect_since = None;
         }
         let server = self.note_failed_look(now, &cause);
         if let Some(step) = self.silence(now, &cause) {
@@ -53,11 +54,13 @@ impl Machine {
         self.pacing.answered();
         self.health_failures.over();
         self.meet(life);
+        self.evidence.called_initialised = health.initialized;
+        self.note_release(Release::of(health.version.as_ref()));
         if health.removed {
             return self.leave_alone(State::Removed);
         }
         if !health.initialized {
-            return self.uninitialized();
+            return self.look_closer();
         }
         if !health.sealed {
             if let Some(hold) = self.wishes.unsealed(now, life) {
@@ -104,7 +107,8 @@ impl Machine {
         self.note_round(status.nonce);
         self.note_agreement(status.sealed);
         self.status_failures.over();
-        if let Some(step) = self.hands_off(status, Some(&status.seal_type)) {
+        self.note_release(Release::of(status.version.as_ref()));
+        if let Some(step) = self.hands_off(now, status, Some(&status.seal_type)) {
             return step;
         }
         if !status.sealed {
@@ -117,12 +121,21 @@ impl Machine {
             let pause = self.pacing.settle();
             return self.after(pause, Action::AskHealth);
         }
+        if !self.evidence.called_initialised {
+            // Initialised a moment ago, or not in its right mind: its health decides what may be done with it.
+            return self.contradicted(now);
+        }
         if let Some(step) = self.doubt_again(now, status).or_else(|| self.keep_waiting(now, status)) {
             return step;
         }
         if !matches!(
             self.state,
-            Some(State::Sealed { .. } | State::SharesUnavailable { .. } | State::SharesRejected { .. })
+            Some(
+                State::Sealed { .. }
+                    | State::SharesUnavailable { .. }
+                    | State::SharesRejected { .. }
+                    | State::Damaged { .. }
+            )
         ) {
             self.state = Some(State::Sealed { delay: None });
         }
@@ -166,6 +179,8 @@ impl Machine {
         self.status_failures.over();
         self.losses = 0;
         self.newcomer = false;
+        self.evidence.seen_unsealed = true;
+        self.evidence.suspect_since = None;
         if !self.state.as_ref().is_some_and(State::is_unsealed) {
             self.pacing.begin_to_settle();
         }
@@ -175,19 +190,17 @@ impl Machine {
         self.after(pause, Action::AskHealth)
     }
 
-    pub(super) fn uninitialized(&mut self) -> Step {
-        self.forget();
-        self.newcomer = true;
-        self.state = Some(State::Uninitialized);
-        self.after(self.pacing.pace.poll_interval, Action::AskHealth)
-    }
-
     /// States in which a server is none of our business, from a seal status and the type that it names.
-    pub(super) fn hands_off(&mut self, status: &SealState, seal_type: Option<&ExternalText>) -> Option<Step> {
+    pub(super) fn hands_off(
+        &mut self,
+        now: Moment,
+        status: &SealState,
+        seal_type: Option<&ExternalText>,
+    ) -> Option<Step> {
         if status.removed {
             Some(self.leave_alone(State::Removed))
         } else if !status.initialized || (status.sealed && status.threshold == 0) {
-            Some(self.uninitialized())
+            Some(self.uninitialized(now, status))
         } else if !status.sealed {
             None
         } else if status.migration {

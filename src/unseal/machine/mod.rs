@@ -1,6 +1,7 @@
 //! The state machine of one node: what it knows, and the door through which it learns more.
 
 mod answers;
+mod damage;
 mod endurance;
 mod joining;
 mod looks;
@@ -13,9 +14,10 @@ use super::hold::Wishes;
 use super::pacing::Pacing;
 use super::round_names::RoundNames;
 use super::streak::Streak;
-use super::{Action, Event, Hold, Moment, Observation, State, Step};
+use super::{Action, Event, Hold, Moment, Objection, Observation, State, Step};
 use crate::config::{OnOperatorSeal, Pace};
-use crate::vault::{Life, SealState, UnsealAnswer};
+use crate::vault::{Life, Release, SealState, UnsealAnswer};
+use damage::Evidence;
 use joining::Patience;
 use std::time::Duration;
 use verdict::Rejection;
@@ -38,6 +40,9 @@ pub struct Machine {
     life: Option<Life>,
     /// It was seen uninitialised, and not unsealed since: it may join a cluster.
     newcomer: bool,
+    evidence: Evidence,
+    /// What its version says of its answers.
+    release: Release,
     rejection: Option<Rejection>,
     wishes: Wishes,
     /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next
@@ -76,6 +81,8 @@ impl Machine {
             patience: None,
             life: None,
             newcomer: false,
+            evidence: Evidence::default(),
+            release: Release::Unknown,
             rejection: None,
             wishes: Wishes::default(),
             fruitless: 0,
@@ -119,14 +126,15 @@ impl Machine {
     /// A change of the share source would be good news: it is worth watching while this is true.
     pub fn waits_for_shares(&self) -> bool {
         // A share that is added to too few may make them enough.
-        matches!(
-            self.state,
-            Some(
-                State::SharesRejected { .. }
-                    | State::SharesUnavailable { .. }
-                    | State::WaitingForPeers { .. }
+        matches!(&self.state, Some(State::Damaged { damage }) if damage.could_be_shares())
+            || matches!(
+                self.state,
+                Some(
+                    State::SharesRejected { .. }
+                        | State::SharesUnavailable { .. }
+                        | State::WaitingForPeers { .. }
+                )
             )
-        )
     }
 
     /// What a slow read of the share source may still bring is of use: it is what is asked for, now or next.
@@ -144,6 +152,11 @@ impl Machine {
     /// Whether the node is no member of its cluster, and why: while this is said, it gets no shares.
     pub fn set_outsider(&mut self, why: Option<String>) {
         self.outsider = why;
+    }
+
+    /// What is known of its cluster that speaks against initialising the node, should it say that it has no keys.
+    pub fn set_objection(&mut self, objection: Objection) {
+        self.evidence.objection = objection;
     }
 
     /// New intervals after a reload.

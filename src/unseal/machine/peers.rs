@@ -48,6 +48,10 @@ impl Machine {
     /// Shows our shares going in. Where they only make sure of a round that waits for peers, it still waits.
     pub(super) fn show_progress(&mut self, progress: usize, threshold: usize) {
         let waits = !self.full_custody && matches!(self.state, Some(State::WaitingForPeers { .. }));
+        // It was tried before, to no avail: that it is tried again is no news.
+        if matches!(self.state, Some(State::Damaged { .. })) {
+            return;
+        }
         self.state = Some(if waits {
             State::WaitingForPeers { progress, threshold }
         } else {

@@ -29,7 +29,7 @@ impl Machine {
         let round = Round::found(&status);
         let attempt = Attempt::new(status.threshold, holding.candidates, self.fruitless, round);
         if !attempt.possible() {
-            return self.reject(now, "there is no share to submit".to_owned());
+            return self.reject(now, "there is no share to submit".to_owned(), None);
         }
         self.full_custody = attempt.full_custody();
         self.attempt = Some(attempt);
@@ -62,6 +62,7 @@ impl Machine {
         let Some(attempt) = self.attempt.as_mut() else {
             return self.at_once(Action::AskHealth);
         };
+        self.evidence.suspect_since = None;
         let full_custody = attempt.full_custody();
         let ours_alone = attempt.is_ours_alone();
         if full_custody && !ours_alone {

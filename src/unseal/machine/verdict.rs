@@ -5,11 +5,16 @@ use crate::explain::Explain;
 use crate::shares::Misfit;
 use crate::unseal::attempt::Doubt;
 use crate::unseal::{Action, Delay, Moment, State, Step, pacing};
-use crate::vault::{Refusal, SealState};
+use crate::vault::{Meaning, Refusal, SealState};
 use std::time::Duration;
 
 /// What becomes of a share source that was mended.
 const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
+/// What to do where wrong shares and a damaged keyring look alike: the server does not tell its version.
+const EITHER: &str = "HashiCorp Vault up to 1.12 says this to wrong shares, newer servers and OpenBao say it when their \
+                      keyring is damaged. If the server is an old one, put the right shares into the share source: a file is \
+                      tried as soon as it changes, a credential after a restart of the service. If not, look at its storage \
+                      and restore it from a backup. Do not initialise it.";
 /// How often the server is looked at, a moment apart, before shares are called wrong. A stranger who submits several in
 /// the time of one of ours completes our round with his and has ours complete his, which looks like one of ours alone.
 /// But then nearly every look shows a share of his; one in t shows none, when his round was just completed.
@@ -58,7 +63,8 @@ impl Machine {
         let Some(looks) = looks.checked_sub(1).filter(|_| now < until) else {
             let proved = attempt.calm();
             return Some(if proved {
-                self.reject(now, refusal.to_string())
+                let both = (refusal.meaning == Meaning::InvalidKey).then(|| EITHER.to_owned());
+                self.reject(now, refusal.to_string(), both)
             } else {
                 self.clear_round(now, Delay::RoundFailed(refusal))
             });
@@ -68,10 +74,10 @@ impl Machine {
         Some(self.after(pause, Action::ReadSealStatus))
     }
 
-    /// The server refused them: `text` is what it said.
-    pub(super) fn reject(&mut self, now: Moment, text: String) -> Step {
+    /// The server refused them: `text` is what it said, `advice` what to do where that differs from the usual.
+    pub(super) fn reject(&mut self, now: Moment, text: String, advice: Option<String>) -> Step {
         let times = self.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
-        let verdict = Verdict { kind: "shares-refused", text, advice: None };
+        let verdict = Verdict { kind: "shares-refused", text, advice };
         self.give_up(now, verdict, times, pacing::rejected_retry(times))
     }
 

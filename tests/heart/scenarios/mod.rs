@@ -1,6 +1,7 @@
 //! Single scenarios, as an operator would tell them.
 
 mod balanced;
+mod damage;
 mod endurance;
 mod joins;
 mod lasting;

@@ -50,8 +50,8 @@ fn each_answer_has_its_consequence() {
     use Action::{AskHealth, LoadShares, ReadSealStatus, Reset};
     use Pause::{Backoff, Join, None, Poll, Slow};
     use When::{
-        Doubting, First, Joining, Last, LastAfterStranger, LastOfPeers, Looking, Rejected, Resetting,
-        Started, Unsealed, Waiting,
+        Bare, Doubting, First, Joining, Last, LastAfterStranger, LastOfPeers, Looking, LostSight, Rejected,
+        Resetting, Started, Unsealed, Waiting,
     };
     let closed = || gone(Unreachable::Closed);
     let proxy = |status| {
@@ -66,7 +66,8 @@ fn each_answer_has_its_consequence() {
         // sys/health
         (Started, health(true, false), "unsealed", AskHealth, Backoff),
         (Started, health(true, true), "sealed", ReadSealStatus, None),
-        (Started, health(false, true), "uninitialized", AskHealth, Poll),
+        (Started, health(false, true), "none", ReadSealStatus, None),
+        (Unsealed, health(false, true), "sealed", ReadSealStatus, None),
         (Started, removed.clone(), "removed", AskHealth, Slow),
         (Unsealed, health(true, true), "sealed", ReadSealStatus, None),
         (Unsealed, timeout(), "unreachable", AskHealth, Backoff),
@@ -85,8 +86,14 @@ fn each_answer_has_its_consequence() {
         (Looking, seal(|_| {}), "sealed", load, None),
         (Looking, seal(|s| s.progress = 1), "sealed", load, None),
         (Looking, seal(|s| s.progress = usize::MAX), "sealed", load, None),
-        (Looking, seal(|s| s.initialized = false), "uninitialized", AskHealth, Poll),
-        (Looking, seal(|s| (s.threshold, s.total) = (0, 0)), "uninitialized", AskHealth, Poll),
+        // Its health has just said that it is initialised: one answer is no proof of damage.
+        (Looking, seal(|s| s.initialized = false), "sealed", AskHealth, Backoff),
+        (Looking, seal(|s| (s.threshold, s.total) = (0, 0)), "sealed", AskHealth, Backoff),
+        (Bare, seal(|s| (s.initialized, s.threshold) = (false, 0)), "uninitialized", AskHealth, Poll),
+        (Bare, seal(|s| s.initialized = false), "sealed", AskHealth, Backoff),
+        (Bare, seal(|_| {}), "sealed", AskHealth, Backoff),
+        (Bare, timeout(), "joining", AskHealth, Join),
+        (LostSight, seal(|s| (s.initialized, s.threshold) = (false, 0)), "sealed", AskHealth, Backoff),
         (Looking, seal(|s| s.shamir = false), "foreign-seal", AskHealth, Slow),
         (Looking, seal(|s| s.recovery_seal = true), "foreign-seal", AskHealth, Slow),
         (Looking, seal(|s| s.migration = true), "migrating", AskHealth, Slow),
@@ -121,7 +128,14 @@ fn each_answer_has_its_consequence() {
             AskHealth,
             Slow,
         ),
-        (First, error(400, "Vault is not initialized"), "uninitialized", AskHealth, Poll),
+        (First, error(400, "Vault is not initialized"), "sealed", AskHealth, Backoff),
+        (
+            First,
+            error(500, "core: barrier reports initialized but no seal configuration found"),
+            "damaged",
+            AskHealth,
+            Slow,
+        ),
         (
             First,
             error(500, "migrate option not provided and seal migration is pending"),

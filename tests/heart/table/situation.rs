@@ -31,6 +31,10 @@ pub(super) enum When {
     Doubting,
     /// It gave its shares up.
     Rejected,
+    /// It asked for the seal status of a server that says that it is not initialised.
+    Bare,
+    /// The same, of one that it saw unsealed.
+    LostSight,
 }
 
 /// A machine in that situation.
@@ -47,6 +51,8 @@ pub(super) fn machine(when: When) -> Machine {
         When::Started => vec![],
         When::Unsealed => vec![health(true, false)],
         When::Looking => vec![health(true, true)],
+        When::Bare => vec![health(false, true)],
+        When::LostSight => vec![health(true, false), health(false, true)],
         When::First => [look(), vec![three()]].concat(),
         When::Last => last(),
         When::LastAfterStranger => {
@@ -80,6 +86,8 @@ fn the_situations_are_what_they_claim() {
         (When::LastOfPeers, "unsealing", true),
         (When::Doubting, "sealed", true),
         (When::Rejected, "shares-rejected", false),
+        (When::Bare, "none", false),
+        (When::LostSight, "sealed", false),
     ] {
         let machine = machine(when);
         assert_eq!(machine.state().map_or("none", State::word), word, "{when:?}");

@@ -25,14 +25,23 @@ use super::{PATIENCE, poll};
 /// The `bao` binary, fetched once into the cache by `tests/fetch-openbao`.
 pub fn bao() -> &'static Path {
     static BAO: OnceLock<PathBuf> = OnceLock::new();
-    BAO.get_or_init(|| {
-        let fetched = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fetch-openbao"))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("tests/fetch-openbao runs");
-        assert!(fetched.status.success(), "tests/fetch-openbao failed; see above");
-        PathBuf::from(String::from_utf8(fetched.stdout).expect("a path").trim_end())
-    })
+    BAO.get_or_init(|| fetch(&[]))
+}
+
+/// An older one, which still has `file` storage.
+fn bao_with_files() -> &'static Path {
+    static BAO: OnceLock<PathBuf> = OnceLock::new();
+    BAO.get_or_init(|| fetch(&["--file"]))
+}
+
+fn fetch(which: &[&str]) -> PathBuf {
+    let fetched = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fetch-openbao"))
+        .args(which)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("tests/fetch-openbao runs");
+    assert!(fetched.status.success(), "tests/fetch-openbao failed; see above");
+    PathBuf::from(String::from_utf8(fetched.stdout).expect("a path").trim_end())
 }
 
 /// One server. Killed and waited for when dropped, so never keep one in a `static`.
@@ -119,7 +128,7 @@ impl Server {
         let log_from = log.metadata().unwrap().len();
         self.api.release();
         self.cluster.release();
-        let mut command = Command::new(bao());
+        let mut command = Command::new(if self.settings.files { bao_with_files() } else { bao() });
         command
             .arg("server")
             .arg("-config")
@@ -135,6 +144,11 @@ impl Server {
             Some(namespace) => namespace.inside(spawn),
         };
         (process, log_from)
+    }
+
+    /// Where its storage is.
+    pub fn storage(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
 
     /// The Unix socket of [`Builder::socket`], in a directory of its own.

@@ -37,6 +37,8 @@ pub struct Builder {
     socket: bool,
     /// Whoever has the root token can read and write its storage through `sys/raw`.
     raw: bool,
+    /// Its storage is files, one an entry, which only an older server has.
+    pub(super) files: bool,
 }
 
 #[derive(Clone)]
@@ -76,6 +78,7 @@ impl Builder {
             log_level: None,
             socket: false,
             raw: false,
+            files: false,
         }
     }
 
@@ -151,6 +154,11 @@ impl Builder {
             ca_file: leader.settings.tls.is_some().then(|| leader.ca_file()),
         });
         self
+    }
+
+    /// An older `OpenBao` whose storage is a file an entry below [`Server::storage`], to be damaged. It joins nobody.
+    pub fn file_storage(self) -> Self {
+        Self { files: true, ..self }
     }
 
     /// Listens on [`Server::socket`] as well.
@@ -257,6 +265,12 @@ impl Builder {
         };
         let log_level = self.log_level.map_or(String::new(), |level| format!("log_level = \"{level}\"\n"));
         let raw = if self.raw { "raw_storage_endpoint = true\n" } else { "" };
+        if self.files {
+            return format!(
+                "ui = false\napi_addr = \"{url}\"\nstorage \"file\" {{\n  path = \"{home}/data\"\n}}\n\
+                 listener \"tcp\" {{\n  address = \"{api}\"\n  {listener}\n}}\n{socket}{seal}{log_level}"
+            );
+        }
         // performance_multiplier 1: elections take a second instead of five.
         format!(
             r#"ui = false

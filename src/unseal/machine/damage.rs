@@ -1,0 +1,108 @@
+//! A server that says that it is not initialised, or whose answers look like damage: what is believed, and when.
+
+use super::Machine;
+use crate::unseal::{Action, Damage, Delay, Moment, Objection, State, Step, pacing};
+use crate::vault::{Refusal, Release, SealState};
+use std::time::Duration;
+
+/// How long answers must contradict each other before that is damage: a node that joins its raft cluster has its seal
+/// configuration before its keyring, or the other way round, for a second or two.
+const CONTRADICTION_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a keyring may be missing on a server that does not join a cluster: the time of a snapshot's restoration.
+const KEYRING_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What was seen of a server beside its present answer that says whether it has, or had, keys.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// Its last health said that it is initialised.
+    pub(super) called_initialised: bool,
+    /// It was seen unsealed in this run: its data exists, whatever it says later.
+    pub(super) seen_unsealed: bool,
+    /// Since when its answers look like damage.
+    pub(super) suspect_since: Option<Moment>,
+    /// What is known of its cluster that speaks against initialising it.
+    pub(super) objection: Objection,
+}
+
+impl Machine {
+    /// Its health says that it is not initialised: its seal status tells whether that can be true.
+    pub(super) fn look_closer(&mut self) -> Step {
+        self.unsealed_by_us = None;
+        self.forget();
+        // What was shown of a server with keys is over; the rest stays until more is known.
+        if !matches!(
+            self.state,
+            None | Some(
+                State::Unreachable { .. }
+                    | State::Uninitialized { .. }
+                    | State::Damaged { .. }
+                    | State::Joining
+                    | State::Sealed { .. }
+            )
+        ) {
+            self.state = Some(State::Sealed { delay: None });
+        }
+        self.at_once(Action::ReadSealStatus)
+    }
+
+    /// Its seal status has no keys.
+    pub(super) fn uninitialized(&mut self, now: Moment, status: &SealState) -> Step {
+        let damage = Damage::of(status, self.evidence.called_initialised, self.evidence.seen_unsealed);
+        self.newcomer = true;
+        if let Some(damage) = damage {
+            // As often as any other node: it may join its cluster without a restart.
+            return self.suspect(now, damage, CONTRADICTION_PATIENCE, self.pacing.pace.poll_interval);
+        }
+        self.forget();
+        self.evidence.suspect_since = None;
+        self.state = Some(State::Uninitialized { objection: self.evidence.objection });
+        self.after(self.pacing.pace.poll_interval, Action::AskHealth)
+    }
+
+    /// It answered a share that it is not initialised.
+    pub(super) fn contradicted(&mut self, now: Moment) -> Step {
+        self.suspect(now, Damage::Contradiction, CONTRADICTION_PATIENCE, self.pacing.pace.slow_interval)
+    }
+
+    /// An answer that no healthy server gives, except one that joins its cluster at this moment.
+    pub(super) fn damaged(&mut self, now: Moment, damage: Damage) -> Step {
+        let patience = if self.newcomer { pacing::JOIN_PATIENCE } else { Duration::ZERO };
+        self.suspect(now, damage, patience, self.pacing.pace.slow_interval)
+    }
+
+    /// Its stored keys or its keyring are missing: as in mid-join, if it does not last.
+    pub(super) fn without_keyring(&mut self, now: Moment, refusal: Refusal) -> Step {
+        let patience = if self.newcomer { pacing::JOIN_PATIENCE } else { KEYRING_PATIENCE };
+        let since = *self.evidence.suspect_since.get_or_insert(now);
+        if now.saturating_sub(since) < patience && !self.is_damaged() {
+            return self.trouble(now, refusal);
+        }
+        self.suspect(now, Damage::NoKeyring, patience, self.pacing.pace.slow_interval)
+    }
+
+    /// What looks like damage is called so once it has lasted for `patience`, and is looked at every `interval` then.
+    fn suspect(&mut self, now: Moment, damage: Damage, patience: Duration, interval: Duration) -> Step {
+        self.forget();
+        let since = *self.evidence.suspect_since.get_or_insert(now);
+        if now.saturating_sub(since) >= patience || self.is_damaged() {
+            self.state = Some(State::Damaged { damage });
+            return self.after(interval, Action::AskHealth);
+        }
+        if !matches!(self.state, Some(State::Joining)) {
+            self.state = Some(State::Sealed { delay: Some(Delay::because(damage.to_string())) });
+        }
+        let pause = self.pacing.server().min(self.pacing.pace.poll_interval);
+        self.after(pause, Action::AskHealth)
+    }
+
+    fn is_damaged(&self) -> bool {
+        matches!(self.state, Some(State::Damaged { .. }))
+    }
+
+    /// An answer named the server's version. Servers hide it, or proxies do; what was known is kept then.
+    pub(super) fn note_release(&mut self, release: Release) {
+        if release != Release::Unknown {
+            self.release = release;
+        }
+    }
+}
