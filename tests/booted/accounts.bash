@@ -136,7 +136,7 @@ check 'after a crash: unsealed' eval 'status_is unreachable; server_unsealed 60'
 inside chmod 777 /run/openbao
 inside systemctl restart vault-unseal
 check 'a directory for everybody: refused' \
-    within 30 quietly says '/run/openbao is writable by others' journal --unit=vault-unseal --since="$since"
+    within 30 quietly says '/run/openbao has mode 0777: others can write to it' journal --unit=vault-unseal --since="$since"
 check 'a directory for everybody: unreachable' status_is unreachable
 inside chmod 755 /run/openbao
 check 'closed again: reached' status_is unsealed

@@ -18,8 +18,9 @@ while read -r id; do
     subject=$(sed -n "/^-- $id/{n;s/^Subject: //p}" "$catalog")
     check "journalctl -x explains: ${subject:-$id, which is not in the catalog}" explained "$id"
 done < <(said_ids)
-# A name server and a second cluster are in tests/discovery and tests/unseal; the third takes a Vault that is newer.
-check 'what was not said here: what takes more than one server' is '@VAULT_NODE@ keeps answering with errors of its own
+# A name server, a second cluster and a lost keyring are in tests/discovery and tests/unseal; one takes a Vault that is newer.
+check 'what was not said here: what takes more than one server, or a broken one' is 'The storage of @VAULT_NODE@ is damaged or not mounted
+@VAULT_NODE@ keeps answering with errors of its own
 The cluster of @VAULT_NODE@ has no active node
 @VAULT_NODE@ names a server that gets no shares
 @VAULT_NODE@ was removed from its cluster

@@ -105,4 +105,6 @@ my %status = map { /^(\w+):\s+(.*)$/ ? ($1, $2) : () } <$status>;
 told("any capability ($_)", $status{$_} ne '0000000000000000') for qw(CapPrm CapEff CapBnd CapAmb);
 told('gain privileges by executing', !$status{NoNewPrivs});
 told('call the kernel as the machine may', $status{Seccomp_filters} <= $filters);
-told('dump core', (qx{/bin/sh -c 'ulimit -Hc'} // '') ne "0\n");
+told('execute a shell', do { no warnings 'exec'; system('/bin/sh', '-c', ':') == 0 });
+open(my $limits, '<', '/proc/self/limits') or die;
+told('dump core', !grep { /^Max core file size +0 +0 / } readline $limits);

@@ -106,6 +106,11 @@ proptest! {
     ) {
         let mut faults: Vec<_> =
             faults.into_iter().filter(|(_, fault)| !is_seal(fault)).collect();
+        // One that others unseal again between two looks was unsealed all the time, as far as can be seen.
+        let helped = |(_, fault): &(_, Fault)| matches!(fault, Fault::Friend { .. } | Fault::RightShare(_));
+        if faults.iter().any(helped) {
+            faults.retain(|(_, fault)| !matches!(fault, Fault::SealsItself(_)));
+        }
         for last in [Fault::SealsItselfNoMore, Fault::TroubleOver, Fault::SourceMended, Fault::Initialize, Fault::MigrationEnds, Fault::Shamir] {
             faults.push((END, last));
         }
