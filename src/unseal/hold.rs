@@ -98,13 +98,11 @@ impl Wishes {
     pub(super) fn unsealed(&mut self, now: Moment, life: Life) -> Option<Hold> {
         let since = match self.seen {
             Some(Seen::Unsealed { life: same, since }) if same == life => since,
-            Some(Seen::Sealed(same)) if same == life => Some(now),
-            _ => None,
+            // It may have been unsealed just now: after a restart of ours, or a silence, nobody knows.
+            _ => Some(now),
         };
         let since = since.filter(|since| now.saturating_sub(*since) < LASTING_UNSEAL);
-        if since.is_none() {
-            self.relapses = None;
-        }
+        self.relapses.take_if(|relapses| since.is_none() || relapses.life() != life);
         self.seen = Some(Seen::Unsealed { life, since });
         if self.hold == Some(Hold::Seal) {
             self.hold = None;

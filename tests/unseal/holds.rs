@@ -262,7 +262,8 @@ fn holds_that_cannot_be_read_are_gone_and_later_ones_are_kept() {
     assert!(daemon.exit_status(crate::support::PATIENCE).success());
     fs::write(home.path("run/holds.json"), "{\"held\":[{\"clus").unwrap();
     let mut daemon = start(&home);
-    daemon.wait_for_line(&format!("WARN cannot read the holds in {}: ", home.path("run").display()));
+    daemon
+        .wait_for_line(&format!("WARN cannot read the holds in {}: ", home.path("run/holds.json").display()));
     daemon.wait_for_line(": unsealed (active)");
     told(&home, &["hold", "--all"]);
     daemon.terminate();

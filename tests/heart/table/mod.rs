@@ -69,7 +69,8 @@ fn each_answer_has_its_consequence() {
         (Started, health(false, true), "none", ReadSealStatus, None),
         (Unsealed, health(false, true), "sealed", ReadSealStatus, None),
         (Started, removed.clone(), "removed", AskHealth, Slow),
-        (Unsealed, health(true, true), "sealed", ReadSealStatus, None),
+        // Seen unsealed only just now: it may have been so for a moment.
+        (Unsealed, health(true, true), "seals-itself", AskHealth, Backoff),
         (Unsealed, timeout(), "unreachable", AskHealth, Backoff),
         (Started, proxy(503), "unreachable", AskHealth, Backoff),
         (Rejected, health(true, true), "shares-rejected", AskHealth, Slow),
