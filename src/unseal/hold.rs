@@ -39,15 +39,12 @@ pub(super) enum Seal {
     Held(Hold),
 }
 
-/// How a server was seen last, if it could be asked ever since.
+/// A server that was unsealed when it was seen last, if it could be asked ever since.
 #[derive(Debug, Clone, Copy)]
-enum Seen {
-    Sealed(Life),
-    Unsealed {
-        life: Life,
-        /// When it was unsealed, if that was seen and is not long ago.
-        since: Option<Moment>,
-    },
+struct SeenUnsealed {
+    life: Life,
+    /// Since when, if that is not long ago.
+    since: Option<Moment>,
 }
 
 /// What is known of an operator's wishes for one node, and of the server's own seals.
@@ -56,7 +53,7 @@ pub(super) struct Wishes {
     policy: OnOperatorSeal,
     hold: Option<Hold>,
     until: Option<Moment>,
-    seen: Option<Seen>,
+    unsealed: Option<SeenUnsealed>,
     relapses: Option<Relapses>,
 }
 
@@ -89,21 +86,21 @@ impl Wishes {
     pub(super) fn set(&mut self, hold: Option<Hold>) {
         self.hold = hold;
         self.until = None;
-        self.seen = None;
+        self.unsealed = None;
         self.relapses = None;
     }
 
     /// The server was seen unsealed, or said so to a share. Whoever unsealed one that an operator had sealed ended the
     /// hold.
     pub(super) fn unsealed(&mut self, now: Moment, life: Life) -> Option<Hold> {
-        let since = match self.seen {
-            Some(Seen::Unsealed { life: same, since }) if same == life => since,
+        let since = match self.unsealed {
+            Some(SeenUnsealed { life: same, since }) if same == life => since,
             // It may have been unsealed just now: after a restart of ours, or a silence, nobody knows.
             _ => Some(now),
         };
         let since = since.filter(|since| now.saturating_sub(*since) < LASTING_UNSEAL);
         self.relapses.take_if(|relapses| since.is_none() || relapses.life() != life);
-        self.seen = Some(Seen::Unsealed { life, since });
+        self.unsealed = Some(SeenUnsealed { life, since });
         if self.hold == Some(Hold::Seal) {
             self.hold = None;
             self.until = None;
@@ -114,7 +111,7 @@ impl Wishes {
     /// How long until an unsealing has lasted, if the last one has not: the server has to be looked at then, because
     /// whatever seals it later is an operator.
     pub(super) fn lasts_in(&self, now: Moment) -> Option<Duration> {
-        let Some(Seen::Unsealed { since: Some(since), .. }) = self.seen else { return None };
+        let Some(SeenUnsealed { since: Some(since), .. }) = self.unsealed else { return None };
         Some(since.saturating_add(LASTING_UNSEAL).saturating_sub(now))
     }
 
@@ -127,7 +124,7 @@ impl Wishes {
     /// could not be asked, it most likely restarted. If the connection ended only because the server had said so,
     /// nothing speaks for a restart.
     pub(super) fn sealed(&mut self, now: Moment, life: Life) -> Seal {
-        let before = self.seen.replace(Seen::Sealed(life));
+        let before = self.unsealed.take();
         self.relapses.take_if(|relapses| relapses.life() != life);
         self.shorten(now);
         if self.until.is_some_and(|until| now >= until) {
@@ -137,7 +134,7 @@ impl Wishes {
         if let Some(hold) = self.hold {
             return Seal::Held(hold);
         }
-        let Some(Seen::Unsealed { life: unsealed_in, since }) = before else { return Seal::Found };
+        let Some(SeenUnsealed { life: unsealed_in, since }) = before else { return Seal::Found };
         match (since, self.policy) {
             _ if unsealed_in != life => Seal::Found,
             (Some(since), _) => {
@@ -169,7 +166,7 @@ impl Wishes {
 
     /// The server could not be asked.
     pub(super) fn lost(&mut self) {
-        self.seen = None;
+        self.unsealed = None;
     }
 
     /// Seals of its own that the server has not got over.
