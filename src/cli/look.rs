@@ -1,11 +1,15 @@
 //! One look at every server: what `status`, `wait` and `check` share.
 
+use super::existing;
 use super::names::Name;
+use crate::accounts::Trusted;
 use crate::config::{Cluster, Discovery, NodeAddress, Settings};
 use crate::discovery::Node;
+use crate::shares::Source;
 use crate::unseal::{Objection, State};
 use crate::vault::{Access, Health, SealStatus, Server, TlsFileError};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// A server to look at.
@@ -19,8 +23,8 @@ pub(super) struct Target {
     pub(super) in_dns: bool,
     pub(super) verified: bool,
     pub(super) server: Server,
-    /// Shares are configured for its cluster.
-    pub(super) shares_held: bool,
+    /// Where its cluster's shares are, and who is trusted.
+    pub(super) shares: Option<(Source, Arc<Trusted>)>,
     /// The node, with the name that its certificate must have.
     pub(super) node: Node,
 }
@@ -75,7 +79,7 @@ impl Target {
             in_dns: true,
             verified: node.address.tls && cluster.tls.authenticates(),
             server: access.server(node),
-            shares_held: cluster.shares.is_some(),
+            shares: cluster.shares.clone().map(|source| (source, Arc::clone(&cluster.trusted))),
             node: node.clone(),
         }
     }
@@ -100,7 +104,11 @@ pub(super) async fn look(target: &Target) -> Look {
     }
     match target.server.seal_status().await {
         Ok(seal) if seal.sealed => {
-            let objection = if target.shares_held { Objection::SharesHeld } else { Objection::Nothing };
+            let held = match &target.shares {
+                Some((source, trusted)) if !seal.initialized => existing::may_be_there(source, trusted).await,
+                _ => false,
+            };
+            let objection = if held { Objection::SharesHeld } else { Objection::Nothing };
             let state = State::of_seal_status(&seal, health.initialized, objection);
             Look { state, health: Some(health), seal: Some(seal), at }
         }

@@ -4,6 +4,7 @@ mod arguments;
 mod check;
 mod credentials;
 mod enroll;
+mod existing;
 mod exit;
 mod hold;
 mod home_choice;

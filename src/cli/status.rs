@@ -48,12 +48,12 @@ async fn show(
         let mut looks = look_at_all(&scene.targets).await;
         let outsiders = outsiders(&scene.targets, &looks, &told);
         let service = if of_service { service(&told).await } else { None };
-        let unsealed = !looks.is_empty() && looks.iter().all(|look| look.state.is_unsealed());
         for (target, look) in scene.targets.iter().zip(&mut looks) {
             if let Some(state) = told.of(target, &look.state) {
                 look.state = state;
             }
         }
+        let unsealed = !looks.is_empty() && looks.iter().all(|look| look.state.is_unsealed());
         let view = View { scene: &scene, looks: &looks, outsiders: &outsiders, told: &told, service };
         let text = if options.json { json(&view.document()) } else { Ok(view.table(style)) };
         let text = match text {

@@ -256,8 +256,12 @@ impl<T: fmt::Display> fmt::Display for HeldBy<T> {
     }
 }
 
+/// The last second of the year 9999, the last one that RFC 3339 can say.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 fn timestamp(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+    let since_1970 = Duration::from_secs(seconds.min(LAST_SECOND));
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970).to_string()
 }
 
 /// Why a node is held.
@@ -303,4 +307,16 @@ pub(super) struct Refusal<T = String> {
     pub(super) error: T,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) advice: Option<T>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From a file that somebody wrote by hand: the daemon goes on.
+    #[test]
+    fn time_beyond_what_can_be_said_is_the_last_that_can() {
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
+        assert_eq!(timestamp(u64::MAX), "9999-12-31T23:59:59Z");
+    }
 }

@@ -349,7 +349,8 @@ impl Explain for TlsFailure {
                 "Write http:// if the server really has no TLS (loopback only), or check the port."
             }
             Self::Incompatible(_) => {
-                "TLS 1.2 or newer is needed: look at `tls_min_version` and `tls_cipher_suites` of the listener."
+                "TLS 1.2 or newer is needed, and with TLS 1.2 a key that is not on curve P-521: look at `tls_min_version` and \
+                 `tls_cipher_suites` of the listener, and at its key."
             }
             Self::Other(_) => "Inspect the port with `openssl s_client -connect HOST:PORT`.",
         };

@@ -22,13 +22,20 @@ pub(super) struct Ground {
 pub struct ClusterContexts(pub(super) BTreeMap<String, Ground>);
 
 impl ClusterContexts {
-    /// Those of new settings: clusters that did not change stay what they are, the TLS files of others are read.
-    /// Blocks on the file system: call it off the loop.
+    /// Those of new settings: clusters that did not change stay what they are. The TLS files of all are read: what would
+    /// keep the daemon from starting again is said now. Blocks on the file system: call it off the loop.
     pub fn changed_to(&self, settings: &Settings) -> Result<Self, TlsFileError> {
+        let mut readable = Vec::new();
         let grounds = settings.clusters.iter().map(|cluster| {
             let unchanged = self.0.get(&cluster.name).filter(|ground| *ground.cluster == *cluster);
-            let ground = unchanged.cloned().map_or_else(|| Ground::of(cluster), Ok)?;
-            Ok((cluster.name.clone(), ground))
+            let Some(ground) = unchanged else { return Ok((cluster.name.clone(), Ground::of(cluster)?)) };
+            // Many clusters may share their files.
+            let files = (&cluster.tls, &cluster.trusted);
+            if !readable.contains(&files) {
+                Access::to(cluster)?;
+                readable.push(files);
+            }
+            Ok((cluster.name.clone(), ground.clone()))
         });
         grounds.collect::<Result<_, _>>().map(Self)
     }

@@ -5,9 +5,10 @@ use std::process::Output;
 
 use serde_json::json;
 
+use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::{Server, is_active};
+use crate::support::openbao::{Builder, Server, is_active};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
 
 /// A server that is unsealed and stays so.
@@ -164,6 +165,33 @@ fn refused_reload_fails_with_its_reason_and_the_status_line_keeps_it() {
     notify.wait_for("READY=1");
     let line = notify.assignments().into_iter().rfind(|line| line.text.starts_with("STATUS="));
     assert!(!line.unwrap().text.contains("reload refused"));
+}
+
+/// Nothing in the configuration has changed, but a start would be refused: a reload says so now.
+#[test]
+fn reload_is_refused_for_an_authority_that_a_start_would_refuse() {
+    let server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let init = server.init(1, 1);
+    let home = Home::new();
+    home.shares(&init.json);
+    home.make_run();
+    home.put("ca.pem", &fs::read_to_string(server.ca_file()).unwrap());
+    home.chmod("ca.pem", 0o644);
+    let ca_file = home.path("ca.pem").display().to_string();
+    home.configure(&[&server.url()], &format!("tls = {{ ca_file = \"{ca_file}\" }}"));
+    let mut command = home.command(&["run"]);
+    command.env("RUNTIME_DIRECTORY", home.path("run"));
+    let mut daemon = Daemon::start(&mut command);
+    daemon.wait_for_line("unsealed (active)");
+    home.put("ca.pem", "garbage\n");
+    home.chmod("ca.pem", 0o644);
+    let refused = reload(&home);
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(78), "{message}");
+    assert!(message.contains("ca.pem"), "{message}");
+    home.put("ca.pem", &fs::read_to_string(server.ca_file()).unwrap());
+    home.chmod("ca.pem", 0o644);
+    assert_eq!(reload(&home).status.code(), Some(0));
 }
 
 #[test]

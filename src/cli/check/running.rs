@@ -35,6 +35,16 @@ pub(super) async fn check(machine: &Machine, findings: &mut Findings) {
         let message = format!("the daemon runs with an older configuration: {}", refused.message);
         findings.add(Severity::Warning, "service", "reload-refused", message, refused.advice.clone());
     }
+    for node in told.nodes() {
+        // What one look does not show, for which the daemon submitted shares.
+        let state = node.state.as_ref().map(ToString::to_string).unwrap_or_default();
+        if ["damaged", "shares-rejected", "seals-itself"].contains(&state.as_str()) {
+            let reason = node.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+            let advice = node.advice.as_ref().map(ToString::to_string);
+            let message = format!("the daemon says {state}: {reason}");
+            findings.add(Severity::Problem, &node.address.to_string(), "daemon-says", message, advice);
+        }
+    }
     for (address, held) in told.all_held() {
         let remedy = format!("vault-unseal resume {}", quote::shell_word(&address));
         findings.add(Severity::Warning, &address, "held", format!("held{held}"), Some(remedy));

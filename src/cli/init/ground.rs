@@ -1,9 +1,9 @@
 //! Which server is meant, and whether it and its peers may get keys.
 
-use super::existing;
 use super::trouble::Trouble;
 use crate::accounts::Trusted;
 use crate::cli::arguments::SOCKET;
+use crate::cli::existing;
 use crate::cli::look::{Target, look, targets};
 use crate::cli::names::{Name, names};
 use crate::cli::told::Told;
@@ -88,7 +88,8 @@ impl Ground {
         if !seal.takes_unseal_shares() {
             return Err(Trouble::ForeignSeal { node, seal_type: seal.seal_type });
         }
-        if let Some(source) = existing::shares(&self.cluster, trusted).filter(|_| !over_existing) {
+        let source = self.cluster.shares.as_ref().filter(|_| !over_existing);
+        if let Some(source) = source.filter(|source| existing::are_there(source, trusted)) {
             return Err(Trouble::SharesHeld { node, origin: source.clone() });
         }
         Ok(())

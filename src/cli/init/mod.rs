@@ -17,7 +17,6 @@
 //! a server holds nothing: its storage is removed and it starts again, which is what the message says.
 
 mod arguments;
-mod existing;
 mod ground;
 mod held;
 mod outcome;

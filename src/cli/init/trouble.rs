@@ -123,11 +123,12 @@ impl Explain for Trouble {
             Self::NotConfigured { .. } => "Configure it, or name it with --nodes instead of --node.".to_owned(),
             Self::TlsFiles(error) => return error.advice(),
             Self::Unreachable { cause, .. } => return cause.advice(),
-            Self::Initialised { .. } => format!(
+            Self::Initialised { .. } => {
                 "Nothing was changed. Its shares are with whoever initialised it; `vault operator rekey`, or \
                  `bao operator rotate-keys` of OpenBao, makes others.\n\
-                 After an init whose answer was lost: {BEGIN_AGAIN}"
-            ),
+                 It may hold data: do not empty its storage."
+                    .to_owned()
+            }
             Self::ForeignSeal { .. } => "Initialise it with `vault operator init` or `bao operator init`, and keep its recovery keys.".to_owned(),
             Self::Damaged { advice, .. } => {
                 format!("Nothing was changed. {advice}\nIf all its data may be lost for ever: empty its storage, and say --over-existing.")

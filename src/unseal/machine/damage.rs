@@ -18,8 +18,10 @@ pub(super) struct Evidence {
     pub(super) called_initialised: bool,
     /// It was seen unsealed in this run: its data exists, whatever it says later.
     pub(super) seen_unsealed: bool,
-    /// Since when its answers look like damage.
+    /// Since when its answers look like damage, in this life of it.
     pub(super) suspect_since: Option<Moment>,
+    /// When shares are submitted again to a server whose answer to one showed damage, if it does not restart.
+    pub(super) again_at: Moment,
     /// What is known of its cluster that speaks against initialising it.
     pub(super) objection: Objection,
 }
@@ -86,6 +88,11 @@ impl Machine {
         let since = *self.evidence.suspect_since.get_or_insert(now);
         if now.saturating_sub(since) >= patience || self.is_damaged() {
             self.state = Some(State::Damaged { damage });
+            if matches!(self.last, Action::Submit { .. }) {
+                // The connection ended with that answer: only over the next one a restart is noticed at once.
+                self.evidence.again_at = now.saturating_add(interval);
+                return self.at_once(Action::AskHealth);
+            }
             return self.after(interval, Action::AskHealth);
         }
         if !matches!(self.state, Some(State::Joining)) {
@@ -93,6 +100,12 @@ impl Machine {
         }
         let pause = self.pacing.server().min(self.pacing.pace.poll_interval);
         self.after(pause, Action::AskHealth)
+    }
+
+    /// Not yet time to try again.
+    pub(super) fn still_damaged(&mut self, now: Moment) -> Option<Step> {
+        let left = self.evidence.again_at.saturating_sub(now);
+        (self.is_damaged() && !left.is_zero()).then(|| self.after(left, Action::AskHealth))
     }
 
     fn is_damaged(&self) -> bool {

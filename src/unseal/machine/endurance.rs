@@ -15,7 +15,11 @@ const LOSSES: u32 = 3;
 impl Machine {
     /// A share was answered with an error that says nothing of it.
     pub(super) fn note_failed_share(&mut self, now: Moment, refusal: &Refusal) {
-        if refusal.meaning == Meaning::Transient {
+        let says_nothing_of_it = matches!(
+            refusal.meaning,
+            Meaning::Transient | Meaning::QuotaExceeded | Meaning::HeaderMissing | Meaning::PermissionDenied
+        );
+        if says_nothing_of_it {
             let lasted = self.share_failures.again(now);
             self.tell_failures(refusal.status, true, lasted);
         }

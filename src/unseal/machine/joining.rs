@@ -67,7 +67,11 @@ impl Machine {
 
     /// Health came from this life of the server.
     pub(super) fn meet(&mut self, life: Life) {
-        self.life = Some(life);
+        if self.life.replace(life) != Some(life) {
+            // It restarted, or may have.
+            self.evidence.suspect_since = None;
+            self.evidence.again_at = Moment::ZERO;
+        }
         // Its connection broke without a word, or a question about it went over the next one.
         if self.patience.is_some_and(|patience| patience.life.is_some_and(|known| known != life)) {
             self.patience = None;

@@ -83,7 +83,8 @@ impl Machine {
         if let Some(step) = self.leave_outsider_alone().or_else(|| self.pause_after_relapse(now)) {
             return step;
         }
-        if let Some(step) = self.still_patient(now).or_else(|| self.still_rejected(now)) {
+        let still = self.still_patient(now).or_else(|| self.still_rejected(now));
+        if let Some(step) = still.or_else(|| self.still_damaged(now)) {
             return step;
         }
         // Any other state already says that the server is sealed, and more than health can.

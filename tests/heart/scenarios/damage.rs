@@ -98,9 +98,18 @@ fn invalid_key_is_sorted_by_version() {
         let mut world = ruined(Some(version), Ruin::KeyringFlipped);
         becomes(&mut world, "damaged", secs(1));
         assert_eq!(damage(&world), Some(&Damage::Keyring), "{version}");
+        let before = world.submissions();
         pass(&mut world, secs(300));
         never_invites(&world);
         assert!(world.daemons[0].log.len() <= 5, "no flapping: {}", world.story());
+        let submitted = world.submissions() - before;
+        assert!((3..=33).contains(&submitted), "every slow_interval: {submitted}");
+        // Somebody restored it: the restart is noticed at once.
+        world.model.ruin = None;
+        world.suffer(Fault::Crash);
+        becomes(&mut world, "unreachable", secs(2));
+        world.suffer(Fault::Start);
+        becomes(&mut world, "unsealed", secs(2));
     }
     // The shares are wrong.
     for version in ["0.9.0", "1.12.2"] {

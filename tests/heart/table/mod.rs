@@ -135,7 +135,7 @@ fn each_answer_has_its_consequence() {
             error(500, "core: barrier reports initialized but no seal configuration found"),
             "damaged",
             AskHealth,
-            Slow,
+            None,
         ),
         (
             First,

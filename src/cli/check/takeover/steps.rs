@@ -110,7 +110,8 @@ fn share_step(this: &Move) -> (String, String) {
     let Some(path) = &this.shares else {
         return (
             format!("The script does not show a file with the shares. Put them into {SHARES}, one a line."),
-            format!("install -m 600 /dev/null {SHARES}\n${{EDITOR:-nano}} {SHARES}\n"),
+            // Never over a file that is there: it may hold the only copy.
+            format!("test -e {SHARES} || install -m 600 /dev/null {SHARES}\n${{EDITOR:-nano}} {SHARES}\n"),
         );
     };
     let file = quote::sentence(path);
@@ -130,9 +131,15 @@ fn share_step(this: &Move) -> (String, String) {
         ),
         Err(error) => (
             format!("Copy the share file {file} to {SHARES}. {error}."),
-            format!("install -m 600 {} {SHARES}\n", quote::shell(path)),
+            format!("test -e {SHARES} || install -m 600 {} {SHARES}\n", quote::shell(path)),
         ),
     }
+}
+
+/// A drop-in names the share file.
+fn brings_drop_in(this: &Move) -> bool {
+    let path = this.shares.as_ref().filter(|_| !this.shares_taken);
+    path.is_some_and(|path| quote::load_credential("shares", path).is_ok())
 }
 
 /// What starts the service, then the service: so it is not started again meanwhile.
@@ -152,15 +159,25 @@ fn take_over(this: &Move) -> String {
         let _ = writeln!(text, "# (The link to {} goes with `disable`.)", quote::sentence(target));
     }
     text.push_str("vault-unseal check --takeover &&\n");
+    // What was put away by an earlier move stays where it is.
+    text.extend(
+        in_the_way(this).map(|path| format!("! ls -d {} 2>/dev/null &&\n", quote::shell(&old_name(path)))),
+    );
     let _ = writeln!(text, "systemctl disable --now {} &&", names(old_units(this)));
     text.extend(in_the_way(this).map(|path| moved(path, &old_name(path)) + " &&\n"));
-    text + &format!("systemctl daemon-reload &&\nsystemctl enable --now {SERVICE}\n")
+    text + &format!(
+        "systemctl daemon-reload &&\nsystemctl enable --now {SERVICE} ||\n\
+         echo 'The move stopped here. If the old unit is put away already, go back as shown below.'\n"
+    )
 }
 
 fn back(this: &Move) -> String {
     let mut text = format!("systemctl disable --now {SERVICE}\n");
     text.extend(in_the_way(this).map(|path| moved(&old_name(path), path) + "\n"));
     text.extend(links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))));
+    if brings_drop_in(this) {
+        let _ = writeln!(text, "rm -f {DROP_INS}/shares.conf");
+    }
     text.push_str("systemctl daemon-reload\n");
     let enabled = names(old_units(this).filter(|unit| unit.enabled));
     text + &if enabled.is_empty() {

@@ -2,12 +2,12 @@
 
 use crate::accounts::Trusted;
 use crate::cli::check::machine::Machine;
-use crate::config::Cluster;
 use crate::shares::Source;
 use crate::systemd::units::CredentialOrigin;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where systemd looks for credentials that a unit names without a path (systemd.exec(5), `LoadCredential=`).
 const STORES: [&str; 8] = [
@@ -21,15 +21,23 @@ const STORES: [&str; 8] = [
     "/usr/lib/credstore.encrypted",
 ];
 
-/// The source of a cluster's shares, if there is anything in it, or nobody can say that there is not. Blocks on the file
+/// How long a look at files may take.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Whether there is anything in the source of a cluster's shares, or nobody can say that there is not. Blocks on the file
 /// system.
-pub(super) fn shares<'a>(cluster: &'a Cluster, trusted: &Arc<Trusted>) -> Option<&'a Source> {
-    let source = cluster.shares.as_ref()?;
-    let there = match source {
+pub(super) fn are_there(source: &Source, trusted: &Arc<Trusted>) -> bool {
+    match source {
         Source::File(path) | Source::Tpm2 { path, .. } => may_exist(path),
         Source::Credential(name) => credential(name, trusted),
-    };
-    there.then_some(source)
+    }
+}
+
+/// The same off the loop; a file system that does not answer hides nothing for certain.
+pub(super) async fn may_be_there(source: &Source, trusted: &Arc<Trusted>) -> bool {
+    let (source, trusted) = (source.clone(), Arc::clone(trusted));
+    let look = tokio::task::spawn_blocking(move || are_there(&source, &trusted));
+    !matches!(tokio::time::timeout(LIMIT, look).await, Ok(Ok(false)))
 }
 
 /// What the installed service would get under this name.
