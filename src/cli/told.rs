@@ -120,11 +120,15 @@ impl HeldNote {
     }
 }
 
-/// `since 2026-11-27T15:00:12Z by uid 0 (root)`; nothing for a hold that an earlier version noted.
+/// `; held since 2026-11-27T15:00:12Z by uid 0 (root)`: the hold's, not the server's; nothing for one that an earlier version
+/// noted.
 impl fmt::Display for HeldNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.since.iter().try_for_each(|since| write!(f, ", since {since}"))?;
-        self.by.iter().try_for_each(|by| write!(f, ", by {by}"))
+        if self.since.is_some() || self.by.is_some() {
+            f.write_str("; held")?;
+        }
+        self.since.iter().try_for_each(|since| write!(f, " since {since}"))?;
+        self.by.iter().try_for_each(|by| write!(f, " by {by}"))
     }
 }
 

@@ -83,8 +83,8 @@ part 'held for maintenance'
 check 'others may not hold' says 'this user may not speak to the daemon' eval 'inside_as_somebody vault-unseal hold --all 2>&1 || true'
 check 'root holds' says '^https://vault.home:8200: held until' inside vault-unseal hold --all
 check 'held: the status line' status_is held
-check 'held: status says since when and by whom' says 'since 20[0-9-]+T[0-9:]+Z, by uid 0 \(root\)' inside vault-unseal status
-check 'held: check says so' says 'held, since 20[0-9-]+T[0-9:]+Z, by uid 0 \(root\)' inside vault-unseal check
+check 'held: status says since when and by whom' says 'held since 20[0-9-]+T[0-9:]+Z by uid 0 \(root\)' inside vault-unseal status
+check 'held: check says so' says 'held since 20[0-9-]+T[0-9:]+Z by uid 0 \(root\)' inside vault-unseal check
 inside systemctl stop vault
 inside systemctl start vault
 check 'held through a stop of server and daemon' status_is held

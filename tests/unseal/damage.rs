@@ -206,10 +206,11 @@ fn new_server_is_initialised_and_a_lost_one_only_by_an_explicit_flag() {
     server.stop();
     fs::remove_file(server.storage().join("core/_keyring")).unwrap();
     server.start();
-    // What is left of the old data is in the way, and gone now: that is why it takes a flag.
+    // What is left of the old data would be written over, and the server refuse all the same.
     let (code, text) = init(&home, &["--shares", "1", "--over-existing"]);
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("It is initialised all the same now, and nobody has its shares"), "{text}");
+    assert!(text.contains("is damaged, and not new") && text.contains("empty its storage"), "{text}");
+    assert_eq!(server.health()["initialized"], false, "it was asked for nothing");
     server.stop();
     fs::remove_dir_all(server.storage()).unwrap();
     fs::create_dir(server.storage()).unwrap();

@@ -375,7 +375,7 @@ fn hold_tells_since_when_and_by_whom_also_after_a_restart_of_the_daemon() {
     humantime::parse_rfc3339(&since).unwrap();
     let text = run(home.command(&["status"]).arg("--socket").arg(home.path("run/control.sock"))).stdout;
     let text = String::from_utf8(text).unwrap();
-    let words = format!("it is unsealed, since {since}, by uid {uid}");
+    let words = format!("it is unsealed; held since {since} by uid {uid}");
     assert!(text.contains(&words) && text.contains("SUDO_USER, as the caller reports it: al"), "{text}");
 
     // Whoever holds what is held changes nothing; nor does a restart.

@@ -47,7 +47,13 @@ pub(super) async fn check(machine: &Machine, findings: &mut Findings) {
     }
     for (address, held) in told.all_held() {
         let remedy = format!("vault-unseal resume {}", quote::shell_word(&address));
-        findings.add(Severity::Warning, &address, "held", format!("held{held}"), Some(remedy));
+        findings.add(
+            Severity::Warning,
+            &address,
+            "held",
+            format!("left alone until it is resumed{held}"),
+            Some(remedy),
+        );
     }
 }
 

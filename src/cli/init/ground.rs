@@ -9,7 +9,7 @@ use crate::cli::names::{Name, names};
 use crate::cli::told::Told;
 use crate::config::{Cluster, NodeAddress, Settings};
 use crate::report::state::{advice, reason};
-use crate::unseal::State;
+use crate::unseal::{Damage, State};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -71,7 +71,11 @@ impl Ground {
             .unwrap_or(seen)
         {
             State::Unreachable { cause } => return Err(Trouble::Unreachable { node, cause }),
-            state @ State::Damaged { .. } if !over_existing => {
+            // With its seal left, a server writes new keys over what could be saved and then refuses.
+            state @ State::Damaged { .. }
+                if !over_existing
+                    || matches!(state, State::Damaged { damage: Damage::SealWithoutKeyring { .. } }) =>
+            {
                 let (reason, advice) =
                     (reason(&state).unwrap_or_default(), advice(&state).unwrap_or_default());
                 return Err(Trouble::Damaged { node, reason, advice });
