@@ -180,3 +180,32 @@ inside systemctl daemon-reload
 configure
 inside systemctl restart vault-unseal
 check 'back: unsealed' status_is unsealed
+
+# An account that may use the control socket, being in the group of a service that has a user of its own, keeps root from
+# nothing.
+part 'a crowd at the control socket'
+install -m 644 "$here/crowd.pl" "$root/usr/lib/crowd.pl"
+echo unseald:x:4243:991::/:/usr/sbin/nologin >>"$root/etc/passwd"
+install -d "$root/etc/systemd/system/vault-unseal.service.d"
+printf '[Service]\nDynamicUser=no\nUser=unseald\nGroup=unsealers\n' \
+    >"$root/etc/systemd/system/vault-unseal.service.d/user.conf"
+inside systemctl daemon-reload
+# Kept over restarts, it would still be mapped to the dynamic user's.
+inside systemctl stop vault-unseal
+inside rm -rf /run/vault-unseal /run/private/vault-unseal
+inside systemctl start vault-unseal
+check 'a user of its own: unsealed' status_is unsealed
+check 'a user of its own: its group may use the socket' says '4243 991' inside stat --format='%u %g' /run/vault-unseal/control.sock
+check 'its group may ask' says unsealed inside setpriv --reuid=4242 --regid=991 --clear-groups vault-unseal status
+inside systemd-run --quiet --unit=crowd --uid=somebody --gid=unsealers --property=LimitNOFILE=8192 \
+    --property=StandardOutput=truncate:/var/log/crowd /usr/bin/perl /usr/lib/crowd.pl /run/vault-unseal/control.sock 3000
+check 'the crowd is there' within 60 quietly says '^crowded' cat "$root/var/log/crowd"
+check 'root holds all the same' inside timeout 10 vault-unseal hold --all
+check 'and it is so' status_is held
+check 'root resumes all the same' inside timeout 10 vault-unseal resume --all
+check 'and it is so again' status_is unsealed
+inside systemctl stop crowd
+rm -r "$root/etc/systemd/system/vault-unseal.service.d"
+inside systemctl daemon-reload
+inside systemctl restart vault-unseal
+check 'back to its own: unsealed' status_is unsealed
