@@ -40,7 +40,7 @@ use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
 use crate::shares::offline;
 use crate::shares::rescue::Rescue;
 use crate::shares::{InitAnswer, Scheme, ShareSet};
-use crate::vault::InitFailure;
+use crate::vault::{InitFailure, Meaning, Refusal};
 use crate::{protect, report};
 use ground::Ground;
 use held::Held;
@@ -143,6 +143,12 @@ impl Work<'_> {
                 // It may have written its keys before it met with what made it refuse.
                 let health = self.ground.target.server.health().await;
                 let initialised = health.ok().map(|health| health.initialized);
+                // Of shares nothing was asked: such words of the server's are about its own storage.
+                let meaning = match refusal.meaning {
+                    Meaning::RoundFailed | Meaning::InvalidKey => Meaning::Transient,
+                    meaning => meaning,
+                };
+                let refusal = Refusal { meaning, ..refusal };
                 Err(Trouble::Refused { node: node.clone(), refusal, initialised })
             }
             Err(InitFailure::Lost { cause, partial }) => {
