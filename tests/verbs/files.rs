@@ -84,6 +84,8 @@ impl Files {
     pub(crate) fn put(&self, path: &str, text: &str, mode: u32) {
         let path = self.at(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // One that its owner may not write can be put anew all the same.
+        let _ = fs::remove_file(&path);
         fs::write(&path, text).unwrap();
         chmod(&path, mode);
     }

@@ -339,11 +339,12 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let ends = Ends::of(&stream).unwrap();
         let (accepted, _) = listener.accept().unwrap();
-        assert_eq!(rule(true).judge(ends).await, Ok(()));
+        let ours = PeerRule { trusted: Arc::default(), allow_plaintext: true, tls_authenticates: true };
+        assert_eq!(ours.judge(ends).await, Ok(()));
         rustix::net::sockopt::set_socket_linger(&accepted, Some(Duration::ZERO)).unwrap();
         drop(accepted);
         assert_eq!(sock_diag::look_up(&ends).unwrap(), None, "a reset leaves nothing behind");
-        assert_eq!(rule(true).judge(ends).await, Err(PeerRefusal::Unowned));
+        assert_eq!(ours.judge(ends).await, Err(PeerRefusal::Unowned));
     }
 
     #[tokio::test]
