@@ -11,11 +11,6 @@ use crate::systemd::units::{CredentialOrigin, Unit};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Where systemd looks for a credential that is named without a path (systemd.exec(5)).
-const STORES: [&str; 3] = ["/etc/credstore", "/run/credstore", "/usr/lib/credstore"];
-const ENCRYPTED_STORES: [&str; 3] =
-    ["/etc/credstore.encrypted", "/run/credstore.encrypted", "/usr/lib/credstore.encrypted"];
-
 /// What the service has directories of its own for (`PrivateTmp=`).
 const REPLACED: [&str; 2] = ["/tmp", "/var/tmp"];
 
@@ -107,10 +102,10 @@ pub(super) fn judge(
     let mut problems = Vec::new();
     for (name, content) in uses(settings, directory, &unit.loaded_credentials()) {
         match unit.credential(&name).or_else(|| unit.credential_in_directory(&name)) {
-            Some(CredentialOrigin::File { path, encrypted, .. }) => {
+            Some(origin @ CredentialOrigin::File { encrypted, .. }) => {
                 // Nobody but this machine can read what is encrypted.
                 let content = if encrypted { Content::Authority } else { content };
-                problems.extend(problem(name, &path, encrypted, content, &settings.trusted, view));
+                problems.extend(problem(name, origin.places(), content, &settings.trusted, view));
             }
             Some(CredentialOrigin::Specifier(path)) => {
                 problems.push(CredentialProblem::Specifier { name, path });
@@ -123,19 +118,12 @@ pub(super) fn judge(
 
 fn problem(
     name: String,
-    path: &Path,
-    encrypted: bool,
+    places: Vec<PathBuf>,
     content: Content,
     trusted: &Trusted,
     view: &View<'_>,
 ) -> Option<CredentialProblem> {
-    let stores = if encrypted { ENCRYPTED_STORES } else { STORES };
-    let candidates: Vec<PathBuf> = if path.is_absolute() {
-        vec![path.to_owned()]
-    } else {
-        stores.iter().map(|store| Path::new(store).join(path)).collect()
-    };
-    for path in candidates {
+    for path in places {
         let at = view.root.join(path.strip_prefix("/").unwrap_or(&path));
         return match judge_source(&at, content, trusted) {
             SourceVerdict::Missing if view.inside && REPLACED.iter().any(|own| path.starts_with(own)) => {

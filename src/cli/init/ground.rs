@@ -92,11 +92,12 @@ impl Ground {
         if !seal.takes_unseal_shares() {
             return Err(Trouble::ForeignSeal { node, seal_type: seal.seal_type });
         }
-        let source = self.cluster.shares.as_ref().filter(|_| !over_existing);
-        if let Some(source) = source.filter(|source| existing::are_there(source, trusted)) {
-            return Err(Trouble::SharesHeld { node, origin: source.clone() });
+        match self.cluster.shares.as_ref().filter(|_| !over_existing) {
+            Some(source) if existing::may_be_there(source, trusted).await => {
+                Err(Trouble::SharesHeld { node, origin: source.clone() })
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

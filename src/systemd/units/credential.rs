@@ -1,7 +1,7 @@
 //! Where a credential comes from: `LoadCredential=` and its relatives (systemd.exec(5)).
 
 use super::specifier::expand;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where systemd takes a credential from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,23 @@ pub enum CredentialOrigin {
     Specifier(PathBuf),
     /// The text of the unit itself, `SetCredential=` or `SetCredentialEncrypted=`.
     Unit,
+}
+
+/// Where systemd looks for credentials that a unit names without a path (systemd.exec(5)).
+const STORES: [&str; 4] = ["/etc", "/run", "/usr/local/lib", "/usr/lib"];
+
+impl CredentialOrigin {
+    /// Where its file may be, in the order in which systemd looks; nothing for what is none.
+    pub fn places(&self) -> Vec<PathBuf> {
+        match self {
+            Self::File { path, .. } if path.is_absolute() => vec![path.clone()],
+            Self::File { path, encrypted, .. } => {
+                let store = if *encrypted { "credstore.encrypted" } else { "credstore" };
+                STORES.iter().map(|parent| Path::new(parent).join(store).join(path)).collect()
+            }
+            Self::Specifier(_) | Self::Unit => Vec::new(),
+        }
+    }
 }
 
 /// Follows the assignments of `[Service]` in their order: the last one that names the credential counts.
