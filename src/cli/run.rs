@@ -111,9 +111,9 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
 /// place.
 fn holds(directory: Option<&Path>) -> Holds {
     let Some(directory) = directory else { return Holds::default() };
-    Holds::in_directory(directory).unwrap_or_else(|error| {
-        let (place, error) = (sentence(&directory.join("holds.json")), error::io(&error));
-        tracing::warn!("cannot read the holds in {place}: {error}; nothing is held");
+    Holds::in_directory(directory).unwrap_or_else(|cause| {
+        let place = sentence(&directory.join("holds.json"));
+        tracing::warn!("cannot read the holds in {place}: {cause}; nothing is held");
         Holds::none_in(directory)
     })
 }

@@ -2,8 +2,6 @@
 //! text may quote what was read, and that may be a share, a key or a token. `tests/foreign_text.rs` keeps it so.
 
 use super::ExternalText;
-use crate::files::FileRefusal;
-use crate::runtime_directory::DirectoryError;
 use serde_json::error::Category;
 use std::fmt;
 use std::io;
@@ -29,8 +27,6 @@ pub fn io(error: &io::Error) -> String {
     let words = inner.downcast_ref::<OwnWords>().map(ToString::to_string);
     let words = words.or_else(|| inner.downcast_ref::<io::Error>().map(io));
     let words = words.or_else(|| inner.downcast_ref::<serde_json::Error>().map(json));
-    let words = words.or_else(|| inner.downcast_ref::<FileRefusal>().map(ToString::to_string));
-    let words = words.or_else(|| inner.downcast_ref::<DirectoryError>().map(ToString::to_string));
     words.unwrap_or_else(|| error.kind().to_string())
 }
 

@@ -4,7 +4,7 @@ use super::NodeKey;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
 use crate::files::{self, FileRefusal};
-use crate::runtime_directory;
+use crate::runtime_directory::{self, DirectoryError};
 use crate::unfinished::{Unfinished, WithoutModes};
 use crate::unseal::Hold;
 use serde::{Deserialize, Serialize};
@@ -74,12 +74,12 @@ struct Line {
 impl Holds {
     /// The holds that an earlier run left in `directory`; later ones are kept there too. Without a file there are
     /// none.
-    pub fn in_directory(directory: &Path) -> io::Result<Self> {
-        let opened = runtime_directory::open(directory).map_err(io::Error::other)?;
+    pub fn in_directory(directory: &Path) -> Result<Self, HoldsError> {
+        let opened = runtime_directory::open(directory)?;
         let document = match files::read_in(&opened, FILE, files::LARGEST) {
             Ok(text) => serde_json::from_slice(&text)?,
             Err(FileRefusal::Missing) => Document { held: Vec::new() },
-            Err(refusal) => return Err(io::Error::other(refusal)),
+            Err(refusal) => return Err(refusal.into()),
         };
         let held = document.held.into_iter().filter_map(Line::read).collect();
         Ok(Self { directory: Some(directory.to_owned()), held: Mutex::new(held) })
@@ -133,9 +133,9 @@ impl Holds {
         }
         let Some(directory) = &self.directory else { return };
         let document = Document { held: held.iter().map(|(key, entry)| Line::of(key, entry)).collect() };
-        if let Err(error) = write(directory, &document) {
-            let (file, error) = (sentence(&directory.join(FILE)), error::io(&error));
-            tracing::warn!("cannot write {file}: {error}; a restart of this daemon forgets the hold");
+        if let Err(cause) = write(directory, &document) {
+            let file = sentence(&directory.join(FILE));
+            tracing::warn!("cannot write {file}: {cause}; a restart of this daemon forgets the hold");
         }
     }
 }
@@ -144,12 +144,30 @@ fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn write(directory: &Path, document: &Document) -> io::Result<()> {
-    let directory = runtime_directory::open(directory).map_err(io::Error::other)?;
+fn write(directory: &Path, document: &Document) -> Result<(), HoldsError> {
+    let directory = runtime_directory::open(directory)?;
     let mut new = Unfinished::beside(directory, FILE.as_ref(), WithoutModes::Refused)?;
     new.write(&serde_json::to_vec(document)?)?;
     new.replace()?;
-    new.sync_directory()
+    Ok(new.sync_directory()?)
+}
+
+/// Why holds cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HoldsError {
+    /// Their directory is not used.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// Their file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileRefusal),
+    /// It does not hold what an earlier run wrote.
+    #[error("{}", error::json(.0))]
+    Document(#[from] serde_json::Error),
+    /// The operating system failed.
+    #[error("{}", error::io(.0))]
+    Io(#[from] io::Error),
 }
 
 impl Line {
