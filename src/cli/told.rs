@@ -37,12 +37,6 @@ impl Told {
         self.nodes.values()
     }
 
-    /// The nodes that are held, with since when and by whom.
-    pub(super) fn all_held(&self) -> Vec<(String, HeldNote)> {
-        let held = self.nodes().filter(|node| node.hold.is_some());
-        held.map(|node| (node.address.to_string(), HeldNote::of(node))).collect()
-    }
-
     fn node(&self, target: &Target) -> Option<&Node<ExternalText>> {
         let address = target.address.to_string();
         self.nodes.get(&(ExternalText::new(target.cluster.as_str()), ExternalText::new(address)))
@@ -73,8 +67,8 @@ impl Told {
         if let Some(hold) = node.hold {
             return Some(State::Held { hold: hold.into(), unsealed: seen.is_unsealed() });
         }
-        let text = node.reason.as_ref().map(sentence);
-        let advice = node.advice.as_ref().map(paragraph);
+        let text = node.reason.as_ref().map(|text| format!("{text:.2000}"));
+        let advice = node.advice.as_ref().map(ExternalText::paragraph);
         let told = node.state.as_ref()?;
         let word = State::WORDS.into_iter().find(|known| *told == **known)?;
         // What was seen is newer than what is told: only its reasons are taken.
@@ -134,15 +128,8 @@ impl fmt::Display for HeldNote {
 
 /// What the daemon says of something, as it can be shown.
 fn remark(remark: &Remark<ExternalText>) -> Remark {
-    Remark { message: sentence(&remark.message), advice: remark.advice.as_ref().map(paragraph) }
-}
-
-/// A reason, which may be longer than what a server says.
-fn sentence(text: &ExternalText) -> String {
-    format!("{text:.2000}")
-}
-
-/// Advice, which may have several lines.
-fn paragraph(text: &ExternalText) -> String {
-    text.lines().map(|line| sentence(&line)).collect::<Vec<_>>().join("\n")
+    Remark {
+        message: format!("{:.2000}", remark.message),
+        advice: remark.advice.as_ref().map(ExternalText::paragraph),
+    }
 }

@@ -97,7 +97,7 @@ impl Explain for ControlError {
                  Root always has connections of its own."
             }
             Self::Refused(_) => return None,
-            Self::ReloadRefused { advice, .. } => return advice.as_ref().map(paragraph),
+            Self::ReloadRefused { advice, .. } => return advice.as_ref().map(ExternalText::paragraph),
         };
         Some(text.to_owned())
     }
@@ -132,11 +132,6 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
         Ok(refusal) => Err(ControlError::Refused(refusal.error)),
         Err(_) => Err(broken(format!("HTTP {status}"))),
     }
-}
-
-/// Advice, which may have several lines.
-fn paragraph(text: &ExternalText) -> String {
-    text.lines().map(|line| format!("{line:.2000}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Why one attempt has no answer.

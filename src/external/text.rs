@@ -38,6 +38,11 @@ impl ExternalText {
         self.0.lines().take(LINES).map(Self::new)
     }
 
+    /// More than one line of it, for what may be long: a reason, or advice with its commands.
+    pub fn paragraph(&self) -> String {
+        self.lines().map(|line| format!("{line:.2000}")).collect::<Vec<_>>().join("\n")
+    }
+
     /// The server whose address it is, if it is one.
     pub fn address(&self) -> Option<NodeAddress> {
         self.0.parse().ok()
