@@ -22,6 +22,7 @@ use super::credentials::{self, View};
 use super::names::names;
 use super::start::runtime;
 use super::status::json;
+use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::CheckArguments};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::external::{error, quote};
@@ -182,10 +183,11 @@ fn configured(loaded: &Loaded, findings: &mut Findings) {
 
 async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
-    if place.unit().is_some() {
-        running::check(place.machine, &mut findings).await;
-    }
-    let mut seen = Seen::default();
+    let told = match place.unit() {
+        Some(_) => running::check(place.machine, &mut findings).await,
+        None => Told::default(),
+    };
+    let mut seen = Seen { told, ..Seen::default() };
     let names = names(&loaded.settings).await;
     for settings in &loaded.settings.clusters {
         let several = loaded.settings.clusters.len() > 1;

@@ -7,6 +7,7 @@ use super::sealed::Sealed;
 use super::{credential, discovery, protection, running};
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::cli::names::Name;
+use crate::cli::told::{HeldNote, Told};
 use crate::config::Cluster;
 use crate::explain::Explain;
 use crate::report::lasting::NO_ACTIVE_NODE;
@@ -15,6 +16,7 @@ use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::systemd::units::Unit;
 use crate::unseal::{Objection, State};
 use crate::vault::{Access, Lifetimes, Role};
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// An issuer that ends sooner than this is worth a warning.
@@ -38,9 +40,10 @@ impl Place<'_> {
     }
 }
 
-/// The servers of all clusters so far, and what they showed.
+/// The servers of all clusters so far, what they showed, and what the daemon says of them.
 #[derive(Default)]
 pub(super) struct Seen {
+    pub(super) told: Told,
     pub(super) targets: Vec<Target>,
     pub(super) looks: Vec<Look>,
 }
@@ -69,9 +72,13 @@ pub(super) async fn check(
             return findings;
         }
     };
-    let looks = look_at_all(&targets).await;
-    for (target, look) in targets.iter().zip(&looks) {
-        node(target, look, &mut findings);
+    let mut looks = look_at_all(&targets).await;
+    for (target, look) in targets.iter().zip(&mut looks) {
+        // One look shows nothing of what becomes of shares, nor of a hold.
+        if let Some(state) = seen.told.of(target, &look.state) {
+            look.state = state;
+        }
+        node(target, look, seen.told.held(target), &mut findings);
     }
     let schemes = schemes(&targets, &looks).await;
     if let Some(held) = &held {
@@ -160,22 +167,26 @@ pub(super) fn count(shares: usize) -> String {
     if shares == 1 { "1 share".to_owned() } else { format!("{shares} shares") }
 }
 
-fn node(target: &Target, look: &Look, findings: &mut Findings) {
+fn node(target: &Target, look: &Look, held: Option<HeldNote>, findings: &mut Findings) {
     let subject = target.address.to_string();
     let (severity, kind) = match &look.state {
         State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
             (Severity::Ok, look.state.word())
         }
         State::Uninitialized { objection: Objection::Nothing | Objection::PeerInitialised }
-        | State::WaitingForPeers { .. } => (Severity::Warning, look.state.word()),
+        | State::WaitingForPeers { .. }
+        | State::Held { .. } => (Severity::Warning, look.state.word()),
         State::Unreachable { cause } => (Severity::Problem, cause.kind()),
         _ => (Severity::Problem, look.state.word()),
     };
     let version = look.health.as_ref().and_then(|health| health.version.as_ref());
-    let message = match version {
-        Some(version) => format!("{}, version {version}", phrase(&look.state)),
-        None => phrase(&look.state),
-    };
+    let mut message = phrase(&look.state);
+    if let Some(version) = version {
+        let _ = write!(message, ", version {version}");
+    }
+    if let Some(held) = held {
+        let _ = write!(message, "{held}");
+    }
     findings.add(severity, &subject, kind, message, advice(&look.state));
     if matches!(look.state, State::Unsealed { role: Role::StandbyWithoutActive }) {
         findings.add(

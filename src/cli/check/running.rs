@@ -4,7 +4,6 @@ use super::finding::{Findings, Severity};
 use super::machine::{Machine, SERVICE, is_ours};
 use crate::cli::arguments::SOCKET;
 use crate::cli::told::Told;
-use crate::external::quote;
 use crate::files;
 use crate::shares::{ShareSet, Source};
 use crate::systemd::service::ServiceState;
@@ -13,13 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// Where systemd keeps the credentials of services that run (systemd.exec(5)).
 const CREDENTIALS: &str = "/run/credentials";
-/// Largest file that is compared.
-const LIMIT: usize = 1024 * 1024;
 
-/// Asks systemd for the state of the service, and the daemon for what it holds.
-pub(super) async fn check(machine: &Machine, findings: &mut Findings) {
+/// Asks systemd for the state of the service, and the daemon for what it knows, which is returned.
+pub(super) async fn check(machine: &Machine, findings: &mut Findings) -> Told {
     if !machine.is_this_one() {
-        return;
+        return Told::default();
     }
     // A unit of that name which is not ours, or is masked, is told with the other units.
     let is_ours =
@@ -35,26 +32,7 @@ pub(super) async fn check(machine: &Machine, findings: &mut Findings) {
         let message = format!("the daemon runs with an older configuration: {}", refused.message);
         findings.add(Severity::Warning, "service", "reload-refused", message, refused.advice.clone());
     }
-    for node in told.nodes() {
-        // What one look does not show, for which the daemon submitted shares.
-        let state = node.state.as_ref().map(ToString::to_string).unwrap_or_default();
-        if ["damaged", "shares-rejected", "seals-itself"].contains(&state.as_str()) {
-            let reason = node.reason.as_ref().map(ToString::to_string).unwrap_or_default();
-            let advice = node.advice.as_ref().map(ToString::to_string);
-            let message = format!("the daemon says {state}: {reason}");
-            findings.add(Severity::Problem, &node.address.to_string(), "daemon-says", message, advice);
-        }
-    }
-    for (address, held) in told.all_held() {
-        let remedy = format!("vault-unseal resume {}", quote::shell_word(&address));
-        findings.add(
-            Severity::Warning,
-            &address,
-            "held",
-            format!("left alone until it is resumed{held}"),
-            Some(remedy),
-        );
-    }
+    told
 }
 
 /// The copy of a credential that the running service has.
@@ -75,7 +53,7 @@ pub(super) fn shares(machine: &Machine, name: &str, now: &ShareSet, subject: &st
 /// The same for a credential that is a file as it is.
 pub(super) fn file(machine: &Machine, name: &str, path: &Path, subject: &str, findings: &mut Findings) {
     let Some(copy) = copy(machine, name) else { return };
-    let read = |path: &Path| files::read_unjudged(path, LIMIT).ok();
+    let read = |path: &Path| files::read_unjudged(path, files::LARGEST).ok();
     let (Some(running), Some(now)) = (read(&copy), read(&machine.at(path))) else { return };
     if *running != *now {
         outdated(name, subject, findings);
