@@ -6,6 +6,7 @@
 use super::LIMIT;
 use crate::external::quote;
 use crate::files::{self, FileRefusal};
+use crate::systemd::units::{CredentialOrigin, Unit};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,17 @@ impl CredentialRefusal {
 /// Where systemd put this process's credentials. The one place that looks at the environment.
 pub(super) fn directory() -> Option<PathBuf> {
     std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The file that a credential of this process is made from, where its unit names one. systemd calls the directory after
+/// the unit.
+pub(super) fn made_from(name: &str) -> Option<PathBuf> {
+    let directory = directory()?;
+    let unit = Unit::load(Path::new("/"), directory.file_name()?.to_str()?)?;
+    match unit.credential(name)? {
+        CredentialOrigin::File { path, .. } => Some(path),
+        CredentialOrigin::Specifier(_) | CredentialOrigin::Unit => None,
+    }
 }
 
 /// Reads the credential `name` in `directory`.

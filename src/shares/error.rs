@@ -54,6 +54,17 @@ pub enum ShareError {
         /// What is wrong.
         cause: TpmRefusal,
     },
+    /// The credential has nothing in it.
+    #[error(
+        "cannot use the shares in credential {name:?}{}: it is empty",
+        made_from.as_deref().map(|path| format!(", from {}", quote::sentence(path))).unwrap_or_default()
+    )]
+    EmptyCredential {
+        /// The name as it was configured.
+        name: String,
+        /// The file that the unit names.
+        made_from: Option<PathBuf>,
+    },
     /// The source was read, but what it holds cannot be used.
     #[error("cannot use the shares in {origin}: {cause}")]
     Content {
@@ -69,6 +80,7 @@ impl Explain for ShareError {
         match self {
             Self::File { cause, .. } => cause.kind(),
             Self::Credential { cause, .. } | Self::Copy { cause, .. } => cause.kind(),
+            Self::EmptyCredential { .. } => "empty",
             Self::NotSealed { .. } => "sealed-file-missing",
             Self::Tpm { cause, .. } => cause.kind(),
             Self::Content { cause, .. } => cause.kind(),
@@ -79,6 +91,15 @@ impl Explain for ShareError {
         Some(match self {
             Self::File { path, cause } => cause.advice(path),
             Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.advice(name),
+            Self::EmptyCredential { made_from: Some(path), .. } => format!(
+                "It is made when the service starts: put the shares into {}, then restart the service.",
+                quote::shell(path)
+            ),
+            Self::EmptyCredential { made_from: None, .. } => {
+                "It is made when the service starts, from the file that `systemctl cat vault-unseal` names in \
+                 LoadCredential=: put the shares there, then restart the service."
+                    .to_owned()
+            }
             Self::NotSealed { file } => {
                 let restart = if file.is_copy() { ", then restart the service" } else { "" };
                 let path = quote::shell(file.path());

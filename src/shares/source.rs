@@ -1,6 +1,6 @@
 //! Where shares come from.
 
-use super::{LIMIT, Notice, ShareError, ShareSet, credential, format, tpm};
+use super::{ContentRefusal, LIMIT, Notice, ShareError, ShareSet, credential, format, tpm};
 use crate::accounts::Trusted;
 use crate::external::quote;
 use crate::files::{self, Content, FileVersion};
@@ -48,7 +48,12 @@ impl Source {
                 tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref(), trusted)?
             }
         };
-        format::parse(&bytes, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
+        format::parse(&bytes, self).map_err(|cause| match (self, cause) {
+            (Self::Credential(name), ContentRefusal::Empty) => {
+                ShareError::EmptyCredential { name: name.clone(), made_from: credential::made_from(name) }
+            }
+            (_, cause) => ShareError::Content { origin: self.clone(), cause },
+        })
     }
 
     /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.

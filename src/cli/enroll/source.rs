@@ -42,7 +42,11 @@ impl Explain for Exposed {
     }
 
     fn advice(&self) -> Option<String> {
-        Some("If somebody has read them, make new ones: vault operator rekey -init, or bao operator rotate-keys -init of OpenBao".to_owned())
+        Some(
+            "If somebody has read them, make new ones: vault operator rekey -init, or bao operator rotate-keys -init of \
+             OpenBao"
+                .to_owned(),
+        )
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{Encrypted, Flaw, Label, MOST_SHARES, Place, Spot};
 use crate::external::quote;
 use crate::shares::{Source, given};
-use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
 
 /// Why what a source holds cannot be used. Names places and positions, never a value.
@@ -221,7 +220,6 @@ impl ContentRefusal {
             Self::Empty if piped => {
                 "If a command was to print the shares, it failed: see what it says. Nothing was changed."
             }
-            Self::Empty if matches!(origin, Source::Credential(_)) => return empty_credential(origin),
             Self::Empty | Self::OnlyComments | Self::NoShares => {
                 "Put the shares there as the server printed them: the output of \
                  vault (or bao) operator init -format=json, or one share a line, hex or base64."
@@ -329,20 +327,5 @@ fn by_whom(by: Encrypted) -> &'static str {
         Encrypted::Credential => "it is a credential that systemd-creds encrypted",
         Encrypted::OpensslEnc { .. } => "it is encrypted with openssl enc",
         Encrypted::Tpm2 => "it is a file that vault-unseal sealed to a TPM",
-    }
-}
-
-/// Names the file behind a credential. The unit says which, and is read only now: the service sees no more than a copy.
-fn empty_credential(origin: &Source) -> String {
-    let Source::Credential(name) = origin else { return String::new() };
-    let unit = Unit::load(Path::new("/"), "vault-unseal.service");
-    match unit.and_then(|unit| unit.credential(name)) {
-        Some(CredentialOrigin::File { path, .. }) => format!(
-            "It is made from {} when the service starts: put the shares there, then restart the service.",
-            quote::sentence(&path)
-        ),
-        _ => "It is made when the service starts, from the file that `systemctl cat vault-unseal` names in LoadCredential=: \
-              put the shares there, then restart the service."
-            .to_owned(),
     }
 }
