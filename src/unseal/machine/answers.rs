@@ -10,7 +10,7 @@ impl Machine {
     pub(super) fn accepted(&mut self, now: Moment, status: &SealState) -> Step {
         self.pacing.answered();
         self.pacing.server_is_well();
-        self.share_failures.over();
+        self.lasting.share_failures.over();
         self.note_round(status.nonce);
         if let Some(step) = self.hands_off(now, status, None) {
             return step;
@@ -33,9 +33,10 @@ impl Machine {
             }
             if attempt.round.accepted(share, status) {
                 attempt.disturb();
-                let nameless = attempt.round.is_nameless();
-                self.note_loss(nameless);
-                if !self.several {
+                if attempt.round.is_nameless() {
+                    self.note_loss();
+                }
+                if !self.lasting.several {
                     self.events.push(Event::RoundLost);
                 }
             }

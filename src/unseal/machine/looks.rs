@@ -16,7 +16,7 @@ impl Machine {
         self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
             self.wishes.restarts();
-            self.share_failures.over();
+            self.lasting.share_failures.over();
             self.evidence.suspect_since = None;
         }
         let server = self.note_failed_look(now, &cause);
@@ -52,7 +52,7 @@ impl Machine {
 
     pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
-        self.health_failures.over();
+        self.lasting.health_failures.over();
         self.meet(life);
         self.evidence.called_initialised = health.initialized;
         self.note_release(Release::of(health.version.as_ref()));
@@ -69,8 +69,8 @@ impl Machine {
             self.note_role(now, health.role);
             return self.unsealed(now, State::Unsealed { role: health.role });
         }
-        self.without_active.over();
-        if self.several {
+        self.lasting.without_active.over();
+        if self.lasting.several {
             self.wishes.lost();
         }
         self.unsealed_by_us = None;
@@ -96,7 +96,7 @@ impl Machine {
                     | State::Unsealing { .. }
                     | State::Held { .. }
             )
-        ) && self.status_failures.times() == 0
+        ) && self.lasting.status_failures.times() == 0
         {
             self.state = Some(State::Sealed { delay: None });
         }
@@ -107,7 +107,7 @@ impl Machine {
         self.pacing.answered();
         self.note_round(status.nonce);
         self.note_agreement(status.sealed);
-        self.status_failures.over();
+        self.lasting.status_failures.over();
         self.note_release(Release::of(status.version.as_ref()));
         if let Some(step) = self.hands_off(now, status, Some(&status.seal_type)) {
             return step;
@@ -176,9 +176,9 @@ impl Machine {
 
     fn unsealed(&mut self, now: Moment, state: State) -> Step {
         self.forget();
-        self.share_failures.over();
-        self.status_failures.over();
-        self.losses = 0;
+        self.lasting.share_failures.over();
+        self.lasting.status_failures.over();
+        self.lasting.losses = 0;
         self.newcomer = false;
         self.evidence.seen_unsealed = true;
         self.evidence.suspect_since = None;

@@ -2,8 +2,8 @@
 
 mod answers;
 mod damage;
-mod endurance;
 mod joining;
+mod lasting;
 mod looks;
 mod peers;
 mod rounds;
@@ -12,13 +12,12 @@ mod verdict;
 use super::attempt::Attempt;
 use super::hold::Wishes;
 use super::pacing::Pacing;
-use super::round_names::RoundNames;
-use super::streak::Streak;
 use super::{Action, Event, Hold, Moment, Objection, Observation, State, Step};
 use crate::config::{OnOperatorSeal, Pace};
 use crate::vault::{Life, Release, SealState, UnsealAnswer};
 use damage::Evidence;
 use joining::Patience;
+use lasting::Lasting;
 use std::time::Duration;
 use verdict::Rejection;
 
@@ -56,15 +55,7 @@ pub struct Machine {
     unsealed_by_us: Option<Life>,
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
-    share_failures: Streak,
-    health_failures: Streak,
-    status_failures: Streak,
-    without_active: Streak,
-    round_names: RoundNames,
-    contradictions: u32,
-    losses: u32,
-    /// More than one server answers.
-    several: bool,
+    lasting: Lasting,
 }
 
 impl Machine {
@@ -90,14 +81,7 @@ impl Machine {
             full_custody: true,
             unsealed_by_us: None,
             outsider: None,
-            share_failures: Streak::default(),
-            health_failures: Streak::default(),
-            status_failures: Streak::default(),
-            without_active: Streak::default(),
-            round_names: RoundNames::default(),
-            contradictions: 0,
-            losses: 0,
-            several: false,
+            lasting: Lasting::default(),
         }
     }
 
@@ -229,7 +213,7 @@ impl Machine {
         // Patience stays: a join that is under way is not helped by more shares.
         self.pacing.forget();
         self.wishes.forgive();
-        self.several = false;
+        self.lasting.several = false;
         self.rejection = None;
         self.fruitless = 0;
         self.abandon();
