@@ -174,8 +174,8 @@ impl Daemon {
         match verdict.await.map_err(|_| ends())? {
             Ok(()) => Ok(nodes(&self.board)),
             Err(Remark { message, advice }) => {
-                let (status, _) = refused(NOT_USED, "");
-                Err((status, Refusal { error: message, advice }))
+                let (status, refusal) = refused(NOT_USED, &message);
+                Err((status, Refusal { advice, ..refusal }))
             }
         }
     }

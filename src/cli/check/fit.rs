@@ -133,8 +133,8 @@ pub(super) fn custody(held: &ShareSet, scheme: Scheme, nodes: usize, subject: &s
         // One share is enough, and there is nothing to split.
         Err(_) => format!(
             "Rekey first, so that one share is not enough (`vault operator rekey`, or `bao operator rotate-keys` of \
-             OpenBao, with `-init -key-shares={nodes} -key-threshold=2`), then give a daemon on each of {nodes} machines a part: `{command}`. One that is stolen \
-             gives nothing away then."
+             OpenBao, with `-init -key-shares={nodes} -key-threshold=2`), then give a daemon on each of {nodes} machines \
+             a part: `{command}`. One that is stolen gives nothing away then."
         ),
     };
     findings.add(

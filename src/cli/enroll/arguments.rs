@@ -27,7 +27,8 @@ board takes the shares with it: always keep them somewhere else too.";
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags that are typed independently")]
 pub struct EnrollArguments {
-    /// File with the shares, or a fifo, whose writer is waited for; - reads standard input, and asks without echo on a terminal
+    /// File with the shares, or a fifo, whose writer is waited for; - reads standard input, and asks without echo on a
+    /// terminal
     #[arg(value_name = "FILE|-", required_unless_present = "rebind")]
     pub file: Option<PathBuf>,
     /// How the shares are to rest, and where.

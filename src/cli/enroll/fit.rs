@@ -58,7 +58,9 @@ impl Explain for Unfit {
             Self::Misfit(misfit) => return misfit.advice(),
             Self::Corrupt(_) => "Replace it by a good copy, or remove it from the file.".to_owned(),
             Self::Ambiguous => {
-                "Remove the wrong one. The server tells: submit them with `vault operator unseal` or `bao operator unseal`.".to_owned()
+                "Remove the wrong one. The server tells: submit them with `vault operator unseal` or \
+                 `bao operator unseal`."
+                    .to_owned()
             }
             Self::NoThreshold => "Say it: --threshold 3. `vault status` or `bao status` shows it.".to_owned(),
             Self::AnotherNumber { .. } => {

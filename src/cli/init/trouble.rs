@@ -129,14 +129,20 @@ impl Explain for Trouble {
                  It may hold data: do not empty its storage."
                     .to_owned()
             }
-            Self::ForeignSeal { .. } => "Initialise it with `vault operator init` or `bao operator init`, and keep its recovery keys.".to_owned(),
-            Self::Damaged { advice, .. } => {
-                format!("Nothing was changed. {advice}\nIf all its data may be lost for ever: empty its storage, and say --over-existing.")
+            Self::ForeignSeal { .. } => {
+                "Initialise it with `vault operator init` or `bao operator init`, and keep its recovery keys."
+                    .to_owned()
             }
-            Self::SharesHeld { .. } => "Nothing was changed. It is a new member that has not joined its cluster, or its storage is not \
-                                        mounted: initialising it would make these shares worthless. Let it join, or look for its \
-                                        storage.\nIf they and the data that they protect may be lost for ever: --over-existing."
-                .to_owned(),
+            Self::Damaged { advice, .. } => format!(
+                "Nothing was changed. {advice}\nIf all its data may be lost for ever: empty its storage, and say \
+                 --over-existing."
+            ),
+            Self::SharesHeld { .. } => {
+                "Nothing was changed. It is a new member that has not joined its cluster, or its storage is not mounted: \
+                 initialising it would make these shares worthless. Let it join, or look for its storage.\nIf they and the \
+                 data that they protect may be lost for ever: --over-existing."
+                    .to_owned()
+            }
             Self::InitialisedPeer { .. } => "A second initialisation would make a second cluster. Let it join (retry_join in its \
                                              storage \"raft\"), and give it the shares that the first one has."
                 .to_owned(),
