@@ -91,7 +91,7 @@ pub(super) async fn look(target: &Target) -> Look {
         Ok(health) => health,
         Err(cause) => {
             return Look {
-                state: State::Unreachable { cause },
+                state: State::of_error(cause),
                 health: None,
                 seal: None,
                 at: SystemTime::now(),
@@ -114,7 +114,7 @@ pub(super) async fn look(target: &Target) -> Look {
         }
         // Unsealed between the two questions: its role is not known yet.
         Ok(seal) => Look { state: State::Sealed { delay: None }, health: Some(health), seal: Some(seal), at },
-        Err(cause) => Look { state: State::Unreachable { cause }, health: Some(health), seal: None, at },
+        Err(cause) => Look { state: State::of_error(cause), health: Some(health), seal: None, at },
     }
 }
 
@@ -139,7 +139,7 @@ fn tell_of_peers(targets: &[Target], looks: &mut [Look]) {
         .map(|(target, _)| target.cluster.as_str())
         .collect();
     for (target, look) in targets.iter().zip(looks) {
-        if let State::Uninitialized { objection } = &mut look.state {
+        if let State::Uninitialized { objection, .. } = &mut look.state {
             if clusters.contains(target.cluster.as_str()) {
                 *objection = Objection::PeerInitialised;
             }

@@ -176,7 +176,7 @@ impl Message {
             State::SharesRejected { .. } => Self::SharesRejected,
             State::SharesUnavailable { .. } => Self::SharesUnavailable,
             State::ForeignSeal { .. } => Self::ForeignSeal,
-            State::Migrating => Self::Migrating,
+            State::Migrating { .. } => Self::Migrating,
             State::Removed => Self::Removed,
             State::SealsItself { .. } => Self::SealsItself,
             State::Damaged { .. } => Self::Damaged,

@@ -32,7 +32,7 @@ pub fn reason(state: &State) -> Option<String> {
         State::SharesRejected { text, .. }
         | State::SharesUnavailable { text, .. }
         | State::SealsItself { text, .. } => Some(text.clone()),
-        State::Uninitialized { objection } => match objection {
+        State::Uninitialized { objection, .. } => match objection {
             Objection::Nothing => None,
             Objection::SharesHeld => Some(NOT_JOINED.to_owned()),
             Objection::PeerInitialised => {
@@ -53,7 +53,7 @@ pub fn reason(state: &State) -> Option<String> {
         | State::Unsealed { .. }
         | State::ForeignSeal { .. }
         | State::Joining
-        | State::Migrating
+        | State::Migrating { .. }
         | State::Removed => None,
     }
 }
@@ -83,18 +83,21 @@ pub fn advice(state: &State) -> Option<String> {
     let text = match state {
         State::Unreachable { cause } => return cause.advice(),
         State::SharesUnavailable { advice, .. } => return advice.clone(),
-        State::Uninitialized { objection: Objection::SharesHeld } => {
+        State::Uninitialized { objection: Objection::SharesHeld, .. } => {
             "Do not initialise it: that would make the shares held for its cluster worthless. Look whether its storage is \
              mounted. If other nodes of its cluster are initialised, let it join them (`retry_join`, or `operator raft join`)."
         }
-        State::Uninitialized { objection: Objection::PeerInitialised } => {
+        State::Uninitialized { objection: Objection::PeerInitialised, .. } => {
             "Let it join the others (`retry_join`, or `operator raft join`). If it had joined before, look whether its storage \
              is mounted. Do not initialise it."
         }
-        State::Uninitialized { objection: Objection::Nothing } => {
-            "If others of its cluster are initialised, let it join them (`retry_join`, or `operator raft join`). If it ever \
-             had data, look whether its storage is mounted. If neither, initialise one node alone: `vault-unseal init`, \
-             `vault operator init` or `bao operator init`."
+        State::Uninitialized { objection: Objection::Nothing, product } => {
+            return Some(format!(
+                "If others of its cluster are initialised, let it join them (`retry_join`, or `operator raft join`). If it \
+                 ever had data, look whether its storage is mounted. If neither, initialise one node alone: \
+                 `vault-unseal init`, or {}.",
+                product.command("operator init")
+            ));
         }
         State::Damaged { damage } => return Some(mend(damage)),
         State::SharesRejected { advice: Some(advice), .. } => return Some(advice.clone()),
@@ -114,8 +117,9 @@ pub fn advice(state: &State) -> Option<String> {
             "This server unseals itself (auto-unseal): its recovery keys cannot unseal it. Look at its seal stanza \
              and its log, and take the node out of `nodes`."
         }
-        State::Migrating => {
-            "Finish the seal migration by hand: `vault operator unseal -migrate` or `bao operator unseal -migrate`."
+        State::Migrating { product } => {
+            let command = product.command("operator unseal -migrate");
+            return Some(format!("Finish the seal migration by hand: {command}."));
         }
         State::Removed => {
             "The node was removed from its cluster: wipe its data and let it join again, or retire it."

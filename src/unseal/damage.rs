@@ -1,7 +1,7 @@
 //! What speaks against initialising a server that says that it is not initialised, and how a server shows that it cannot
 //! use its own storage. `initialized: false` alone proves nothing: it only says that no keyring was found.
 
-use crate::vault::SealState;
+use crate::vault::{Meaning, SealState, Unreachable};
 use std::fmt;
 
 /// What speaks against initialising a server of which this is the only thing known: that it has no keys.
@@ -52,6 +52,11 @@ impl Damage {
         } else {
             seen_unsealed.then_some(Self::SeenUnsealed)
         }
+    }
+
+    /// What an error in place of a health or a seal status shows.
+    pub(super) fn of_error(error: &Unreachable) -> Option<Self> {
+        (error.meaning() == Some(Meaning::NoSealConfiguration)).then_some(Self::NoSealConfiguration)
     }
 
     /// Other shares could still be the remedy: a change of their source is worth a try.

@@ -2,7 +2,7 @@
 
 use super::{Damage, Hold, Objection};
 use crate::external::ExternalText;
-use crate::vault::{Health, Refusal, Role, SealStatus, Unreachable};
+use crate::vault::{Health, Product, Refusal, Role, SealStatus, Unreachable};
 use std::fmt;
 
 /// The state of one node. One word each ([`State::word`]), with the data that makes the word useful.
@@ -18,6 +18,8 @@ pub enum State {
     Uninitialized {
         /// What speaks against initialising it.
         objection: Objection,
+        /// Whose commands initialise it.
+        product: Product,
     },
     /// The round is complete and the server is joining its raft cluster in the background.
     Joining,
@@ -77,7 +79,10 @@ pub enum State {
         seal_type: Option<ExternalText>,
     },
     /// An operator is moving it to another seal.
-    Migrating,
+    Migrating {
+        /// Whose command finishes it.
+        product: Product,
+    },
     /// An operator removed it from its raft cluster.
     Removed,
     /// It seals itself soon after each unsealing. Shown until it stays unsealed or restarts, between two unsealings and
@@ -157,7 +162,7 @@ impl State {
             Self::SharesRejected { .. } => "shares-rejected",
             Self::SharesUnavailable { .. } => "shares-unavailable",
             Self::ForeignSeal { .. } => "foreign-seal",
-            Self::Migrating => "migrating",
+            Self::Migrating { .. } => "migrating",
             Self::Removed => "removed",
             Self::SealsItself { .. } => "seals-itself",
             Self::Damaged { .. } => "damaged",
@@ -182,6 +187,14 @@ impl State {
         !matches!(self, Self::Unreachable { .. } | Self::Uninitialized { .. } | Self::Damaged { .. })
     }
 
+    /// What an error in place of a health or a seal status shows to somebody who does not take part.
+    pub fn of_error(cause: Unreachable) -> Self {
+        match Damage::of_error(&cause) {
+            Some(damage) => Self::Damaged { damage },
+            None => Self::Unreachable { cause },
+        }
+    }
+
     /// What a health answer alone shows; `None` for a server that is sealed or says that it is not initialised, where only
     /// the seal status tells more.
     pub fn of_health(health: &Health) -> Option<Self> {
@@ -202,11 +215,11 @@ impl State {
         } else if !status.initialized || status.threshold == 0 {
             match Damage::of(status, initialised, false) {
                 Some(damage) => Self::Damaged { damage },
-                None => Self::Uninitialized { objection },
+                None => Self::Uninitialized { objection, product: status.product },
             }
         } else if status.migration {
             // First: a move away from Shamir has the new seal's type already.
-            Self::Migrating
+            Self::Migrating { product: status.product }
         } else if !status.takes_unseal_shares() {
             Self::ForeignSeal { seal_type: Some(status.seal_type.clone()) }
         } else if status.progress > 0 {

@@ -1,5 +1,6 @@
 //! `GET /v1/sys/health`: what a server says of itself without a login.
 
+use super::Product;
 use crate::external::ExternalText;
 use serde::Deserialize;
 use std::fmt;
@@ -25,6 +26,8 @@ pub struct Health {
     pub removed: bool,
     /// `version`, as the server writes it.
     pub version: Option<ExternalText>,
+    /// What it says of which program it is.
+    pub product: Product,
     /// `cluster_id` and `cluster_name`; absent while sealed.
     pub membership: Option<Membership>,
     /// `replication_performance_mode` or `replication_dr_mode` is `secondary` (Vault Enterprise): it has the shares of its
@@ -95,6 +98,7 @@ struct Wire {
     replication_dr_mode: Option<String>,
     removed_from_cluster: Option<bool>,
     ha_connection_healthy: Option<bool>,
+    enterprise: Option<bool>,
     server_time_utc: Option<u64>,
     version: Option<String>,
     cluster_name: Option<String>,
@@ -135,6 +139,7 @@ impl Health {
             role,
             secondary,
             removed: wire.removed_from_cluster == Some(true),
+            product: Product::of(wire.version.as_deref(), false, wire.enterprise.is_some()),
             version: wire.version.map(ExternalText::new),
             membership: wire.cluster_id.filter(|id| !id.is_empty()).map(|id| Membership {
                 id: ExternalText::new(id),

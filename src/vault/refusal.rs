@@ -104,18 +104,11 @@ impl Errors {
         serde_json::from_slice(body).ok()
     }
 
-    /// All of them in one text.
+    /// All of them in one text; empty when it gives no reason.
     pub(super) fn text(&self) -> String {
-        if self.errors.is_empty() { "no reason given".to_owned() } else { self.errors.join("; ") }
+        self.errors.join("; ")
     }
 
-    fn meaning(&self) -> Meaning {
-        let lower = self.text().to_ascii_lowercase();
-        MEANINGS
-            .iter()
-            .find(|(part, _)| lower.contains(part))
-            .map_or(Meaning::Transient, |(_, meaning)| *meaning)
-    }
 }
 
 impl Refusal {
@@ -123,7 +116,7 @@ impl Refusal {
     pub fn parse(status: u16, body: &[u8], hint: LogHint) -> Self {
         // An HTML page may contain any words: only the server's own JSON is believed.
         let errors = Errors::parse(body);
-        let meaning = errors.as_ref().map_or(Meaning::Transient, Errors::meaning);
+        let meaning = errors.as_ref().map_or(Meaning::Transient, |errors| Meaning::of(&errors.text()));
         Self { status, meaning, from_server: errors.is_some(), hint }
     }
 
@@ -151,6 +144,15 @@ impl fmt::Display for Refusal {
 }
 
 impl Meaning {
+    /// What a server's text means.
+    pub(super) fn of(text: &str) -> Self {
+        let lower = text.to_ascii_lowercase();
+        MEANINGS
+            .iter()
+            .find(|(part, _)| lower.contains(part))
+            .map_or(Self::Transient, |(_, meaning)| *meaning)
+    }
+
     /// Our own words for it; `None` when the text said nothing that we know.
     fn words(self) -> Option<&'static str> {
         Some(match self {

@@ -1,5 +1,6 @@
 //! `GET /v1/sys/seal-status`, and the same body as the answer to a submitted share.
 
+use super::Product;
 use crate::external::ExternalText;
 use crate::shares::Scheme;
 use ring::digest;
@@ -47,6 +48,8 @@ pub struct SealState {
     pub migration: bool,
     /// `removed_from_cluster` (Vault 1.19).
     pub removed: bool,
+    /// What it says of which program it is.
+    pub product: Product,
 }
 
 impl Deref for SealStatus {
@@ -105,6 +108,7 @@ impl SealStatus {
             recovery_seal: wire.recovery_seal == Some(true),
             migration: wire.migration == Some(true),
             removed: wire.removed_from_cluster == Some(true),
+            product: Product::of(wire.version.as_deref(), wire.commit_date.is_some(), false),
         };
         let version = wire.version.map(ExternalText::new);
         Some(Self { state, seal_type: ExternalText::new(seal_type), version })
@@ -125,6 +129,7 @@ struct Wire {
     recovery_seal: Option<bool>,
     migration: Option<bool>,
     removed_from_cluster: Option<bool>,
+    commit_date: Option<serde::de::IgnoredAny>,
     version: Option<String>,
 }
 

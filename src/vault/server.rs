@@ -37,8 +37,18 @@ impl Server {
     }
 
     /// `GET sys/health`: the body is believed, whatever the status code.
+    ///
+    /// A server that cannot tell its health says `{"errors":[]}`, and the reason where its seal status is asked, as
+    /// `OpenBao` 2.6.2 does without its seal configuration: then the error is that one.
     pub async fn health(&self) -> Result<Health, Unreachable> {
-        self.read(health::PATH, |answer| Health::parse(&answer.body)).await
+        let health = self.read(health::PATH, |answer| Health::parse(&answer.body)).await;
+        match health {
+            Err(cause) if cause.is_without_reason() => match self.seal_status().await {
+                Err(reason @ Unreachable::ServerError { .. }) => Err(reason),
+                _ => Err(cause),
+            },
+            health => health,
+        }
     }
 
     /// `GET sys/seal-status`.

@@ -1,7 +1,7 @@
 //! Why a node could not be asked: told apart, because each has another remedy.
 
 use super::peer::PeerRefusal;
-use super::refusal::LogHint;
+use super::refusal::{LogHint, Meaning};
 use super::tls::Unsupported;
 use crate::config::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
@@ -53,7 +53,7 @@ pub enum Unreachable {
         retry_after: Option<Duration>,
     },
     /// The server itself reports an error instead of its health.
-    #[error("HTTP {status}: {text}")]
+    #[error("HTTP {status}: {}", reason(text))]
     ServerError {
         /// The status code.
         status: u16,
@@ -167,6 +167,14 @@ impl fmt::Display for Said {
     }
 }
 
+/// What an error says, if it does.
+fn reason(text: &Said) -> String {
+    match text {
+        Said::Text(text) if text.is_empty() => "no reason given".to_owned(),
+        text => text.to_string(),
+    }
+}
+
 /// Enough of a page to recognise it by.
 fn excerpt(text: &Said) -> String {
     const ENOUGH: usize = 80;
@@ -203,6 +211,19 @@ impl Unreachable {
             Self::TooManyRequests { retry_after } => *retry_after,
             _ => None,
         }
+    }
+
+    /// What the server's own error means; `None` for everything else.
+    pub fn meaning(&self) -> Option<Meaning> {
+        match self {
+            Self::ServerError { text: Said::Text(text), .. } => Some(Meaning::of(&text.to_string())),
+            _ => None,
+        }
+    }
+
+    /// The server answered with an error of its own, and gave no reason.
+    pub(super) fn is_without_reason(&self) -> bool {
+        matches!(self, Self::ServerError { text: Said::Text(text), .. } if text.is_empty())
     }
 
     /// The same without any text that the other end may have chosen: after a request that carried a secret.

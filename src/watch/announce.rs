@@ -227,7 +227,7 @@ fn level(state: &State) -> Level {
         State::Unreachable { .. }
         | State::Uninitialized { .. }
         | State::Held { .. }
-        | State::Migrating
+        | State::Migrating { .. }
         | State::SealsItself { .. }
         | State::Removed => Level::WARN,
         State::Sealed { .. }

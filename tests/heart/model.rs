@@ -179,6 +179,7 @@ impl Model {
             sealed: self.sealed,
             role: Role::Active,
             removed: self.removed,
+            product: vault_unseal::vault::Product::Unknown,
             version: self.version.map(ExternalText::new),
             membership: None,
             secondary: false,
@@ -204,6 +205,7 @@ impl Model {
             recovery_seal: self.seal_type != "shamir",
             migration: self.migration,
             removed: self.removed,
+            product: vault_unseal::vault::Product::Unknown,
         };
         SealStatus {
             state,

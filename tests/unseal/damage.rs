@@ -115,6 +115,29 @@ fn lost_keyring_is_damage_and_no_new_server() {
 }
 
 #[test]
+fn lost_seal_configuration_is_damage_and_told_from_an_unreachable_server() {
+    let (mut server, _, home) = sealed();
+    server.stop();
+    let configuration = server.storage().join("core/_seal-config");
+    let kept = fs::read(&configuration).unwrap();
+    fs::remove_file(&configuration).unwrap();
+    server.start();
+    stays_safe(&server, &home, "is damaged, and not new");
+    assert_eq!(state(&home), "damaged");
+
+    let mut watching = daemon(&home);
+    let line = watching.wait_for_line(": damaged (").text;
+    assert!(line.contains("it has a keyring, and no seal configuration"), "{line}");
+    is_safe(&watching.output());
+
+    // The backup comes back.
+    server.stop();
+    fs::write(&configuration, kept).unwrap();
+    server.start();
+    watching.wait_for_line(": unsealed (active)");
+}
+
+#[test]
 fn keyring_lost_while_the_server_runs_is_damage() {
     let (server, _, home) = sealed();
     fs::remove_file(server.storage().join("core/_keyring")).unwrap();

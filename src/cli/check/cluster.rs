@@ -1,7 +1,7 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
 use super::finding::{Findings, Severity};
-use super::fit::{custody, differing, fit, schemes};
+use super::fit::{custody, differing, fit, seals};
 use super::machine::{Machine, Service};
 use super::sealed::Sealed;
 use super::{credential, discovery, protection, running};
@@ -80,12 +80,12 @@ pub(super) async fn check(
         }
         node(target, look, seen.told.held(target), &mut findings);
     }
-    let schemes = schemes(&targets, &looks).await;
+    let seals = seals(&targets, &looks).await;
     if let Some(held) = &held {
-        match schemes.first() {
-            Some((_, scheme)) => {
-                fit(held, *scheme, targets.len(), &subject, &mut findings);
-                custody(held, *scheme, targets.len(), &subject, &mut findings);
+        match seals.first() {
+            Some((_, seal)) => {
+                fit(held, seal.scheme(), targets.len(), &subject, &mut findings);
+                custody(held, seal, targets.len(), &subject, &mut findings);
             }
             None => findings.add(
                 Severity::Warning,
@@ -96,7 +96,7 @@ pub(super) async fn check(
             ),
         }
     }
-    differing(&schemes, &mut findings);
+    differing(&seals, &mut findings);
     expiry(cluster, &targets, &name("tls"), &mut findings).await;
     seen.targets.extend(targets);
     seen.looks.extend(looks);
@@ -173,7 +173,7 @@ fn node(target: &Target, look: &Look, held: Option<HeldNote>, findings: &mut Fin
         State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
             (Severity::Ok, look.state.word())
         }
-        State::Uninitialized { objection: Objection::Nothing | Objection::PeerInitialised }
+        State::Uninitialized { objection: Objection::Nothing | Objection::PeerInitialised, .. }
         | State::WaitingForPeers { .. }
         | State::Held { .. } => (Severity::Warning, look.state.word()),
         State::Unreachable { cause } => (Severity::Problem, cause.kind()),

@@ -5,12 +5,13 @@ use super::finding::{Findings, Severity};
 use crate::cli::look::{Look, Target};
 use crate::config::NodeAddress;
 use crate::shares::{Scheme, ShareSet, Split};
+use crate::vault::SealState;
 
 /// What no look at shares can tell: those of another server look the same.
 const UNPROVEN: &str = "whether they open this server shows only when they are submitted";
 
-/// How the key of each server is split that takes shares and says so. Unsealed servers tell it, too.
-pub(super) async fn schemes(targets: &[Target], looks: &[Look]) -> Vec<(NodeAddress, Scheme)> {
+/// The seal of each server that takes shares and says how its key is split. Unsealed servers tell it, too.
+pub(super) async fn seals(targets: &[Target], looks: &[Look]) -> Vec<(NodeAddress, SealState)> {
     let mut asked = Vec::new();
     for (target, look) in targets.iter().zip(looks).filter(|(_, look)| look.health.is_some()) {
         let (server, seal) = (target.server.clone(), look.seal.clone());
@@ -22,20 +23,22 @@ pub(super) async fn schemes(targets: &[Target], looks: &[Look]) -> Vec<(NodeAddr
         });
         asked.push((target.address.clone(), answer));
     }
-    let mut schemes = Vec::new();
+    let mut seals = Vec::new();
     for (address, answer) in asked {
         let seal = answer.await.ok().flatten();
         if let Some(seal) = seal.filter(|seal| seal.threshold > 0 && seal.takes_unseal_shares()) {
-            schemes.push((address, seal.scheme()));
+            seals.push((address, seal.state));
         }
     }
-    schemes
+    seals
 }
 
 /// The servers of one cluster have one key, which is split once.
-pub(super) fn differing(schemes: &[(NodeAddress, Scheme)], findings: &mut Findings) {
-    let Some(((first, usual), others)) = schemes.split_first() else { return };
-    for (address, scheme) in others.iter().filter(|(_, scheme)| !scheme.agrees_with(*usual)) {
+pub(super) fn differing(seals: &[(NodeAddress, SealState)], findings: &mut Findings) {
+    let Some(((first, seal), others)) = seals.split_first() else { return };
+    let usual = seal.scheme();
+    let schemes = others.iter().map(|(address, seal)| (address, seal.scheme()));
+    for (address, scheme) in schemes.filter(|(_, scheme)| !scheme.agrees_with(usual)) {
         findings.add(
             Severity::Problem,
             &address.to_string(),
@@ -118,24 +121,35 @@ pub(super) fn fit(held: &ShareSet, scheme: Scheme, nodes: usize, subject: &str, 
 }
 
 /// Several servers, and one machine that has enough to open all of them. Each of them may have a daemon with a part.
-pub(super) fn custody(held: &ShareSet, scheme: Scheme, nodes: usize, subject: &str, findings: &mut Findings) {
+pub(super) fn custody(
+    held: &ShareSet,
+    seal: &SealState,
+    nodes: usize,
+    subject: &str,
+    findings: &mut Findings,
+) {
+    let scheme = seal.scheme();
     let enough = held.plan(scheme).candidates.first().is_some_and(|set| set.len() >= scheme.threshold);
     if nodes < 2 || !enough {
         return;
     }
     let command = format!("vault-unseal enroll FILE --split {nodes}");
-    let remedy = match Split::among(nodes, scheme.total.max(held.count()), scheme.threshold) {
-        Ok(split) => format!(
+    let remedy = if let Ok(split) = Split::among(nodes, scheme.total.max(held.count()), scheme.threshold) {
+        format!(
             "`{command}`, FILE with all shares, writes a part for a daemon on each of {nodes} machines: any {} of them \
              still bring back every server, and one that is stolen gives nothing away.",
             split.coalition
-        ),
+        )
+    } else {
         // One share is enough, and there is nothing to split.
-        Err(_) => format!(
-            "Rekey first, so that one share is not enough (`vault operator rekey`, or `bao operator rotate-keys` of \
-             OpenBao, with `-init -key-shares={nodes} -key-threshold=2`), then give a daemon on each of {nodes} machines \
-             a part: `{command}`. One that is stolen gives nothing away then."
-        ),
+        let options = format!("-init -key-shares={nodes} -key-threshold=2");
+        let (vault, openbao) =
+            (format!("operator rekey {options}"), format!("operator rotate-keys {options}"));
+        format!(
+            "Rekey first, so that one share is not enough: {}. Then give a daemon on each of {nodes} machines a part: \
+             `{command}`. One that is stolen gives nothing away then.",
+            seal.product.commands(&vault, &openbao)
+        )
     };
     findings.add(
         Severity::Warning,

@@ -54,8 +54,9 @@ pub struct InitArguments {
     /// What happens to the root token: show, wrap or revoke
     ///
     /// show prints it once, on the terminal (with --json, there). wrap unseals the server and prints a token that gives
-    /// it out once, within 24 hours (bao unwrap). revoke unseals the server and makes it worthless: a new one takes
-    /// `bao operator generate-root` and enough shares, which OpenBao 2.5.3 and newer allow only with
+    /// it out once, within 24 hours (`vault unwrap` or `bao
+    /// unwrap`). revoke unseals the server and makes it worthless: a new one takes
+    /// `operator generate-root` and enough shares, which OpenBao 2.5.3 and newer allow only with
     /// `disable_unauthed_generate_root_endpoints = false` in its listener.
     #[arg(long, value_name = "HOW", value_enum, default_value_t = RootToken::Show, hide_possible_values = true)]
     pub root_token: RootToken,

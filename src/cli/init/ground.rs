@@ -10,6 +10,7 @@ use crate::cli::told::Told;
 use crate::config::{Cluster, NodeAddress, Settings};
 use crate::report::state::{advice, reason};
 use crate::unseal::{Damage, State};
+use crate::vault::Product;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -81,16 +82,17 @@ impl Ground {
                 return Err(Trouble::Damaged { node, reason, advice });
             }
             State::Uninitialized { .. } | State::Damaged { .. } => {}
-            _ => return Err(Trouble::Initialised { node }),
+            _ => return Err(Trouble::Initialised { node, product: self.product().await }),
         }
         // While it joins a raft cluster it calls itself initialised here sooner than there.
         let seal = self.target.server.seal_status().await;
         let seal = seal.map_err(|cause| Trouble::Unreachable { node: node.clone(), cause })?;
         if seal.initialized {
-            return Err(Trouble::Initialised { node });
+            return Err(Trouble::Initialised { node, product: seal.product });
         }
         if !seal.takes_unseal_shares() {
-            return Err(Trouble::ForeignSeal { node, seal_type: seal.seal_type });
+            let product = seal.product;
+            return Err(Trouble::ForeignSeal { node, seal_type: seal.seal_type, product });
         }
         match self.cluster.shares.as_ref().filter(|_| !over_existing) {
             Some(source) if existing::may_be_there(source, trusted).await => {
@@ -98,6 +100,11 @@ impl Ground {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Which program the server is, as far as it tells.
+    pub(super) async fn product(&self) -> Product {
+        self.target.server.seal_status().await.map_or(Product::Unknown, |seal| seal.product)
     }
 }
 

@@ -242,7 +242,8 @@ impl Work<'_> {
                 Token::Revoked
             }
         };
-        self.tell(&Outcome { node, stored, copies, token }, ready.terminal.as_mut())
+        let product = self.ground.product().await;
+        self.tell(&Outcome { node, stored, copies, token, product }, ready.terminal.as_mut())
     }
 
     /// A file that an interrupted init had put in its place already.

@@ -9,7 +9,7 @@ use crate::report;
 use crate::shares::InitAnswer;
 use crate::shares::home::{CredentialKind, Stored};
 use crate::shares::offline::Copied;
-use crate::vault::WRAP_TTL;
+use crate::vault::{Product, WRAP_TTL};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -21,6 +21,8 @@ pub(super) struct Outcome {
     pub(super) stored: Stored,
     pub(super) copies: Vec<Copied>,
     pub(super) token: Token,
+    /// Whose commands are shown.
+    pub(super) product: Product,
 }
 
 /// What became of the root token.
@@ -160,14 +162,22 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
         Token::Wrapped(token) => {
             text.push("  the root token, once and within ");
             text.push(WRAP_TTL);
-            text.push(": bao unwrap ");
+            text.push(": ");
+            text.push(outcome.product.program());
+            text.push(" unwrap ");
             text.push(token.expose_secret());
             text.push("\n");
         }
-        Token::Revoked => text.push(
-            "  the root token is revoked; for a new one: vault or bao operator generate-root, with enough shares\n  \
-             (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
-        ),
+        Token::Revoked => {
+            text.push("  the root token is revoked; for a new one: ");
+            text.push(outcome.product.program());
+            text.push(" operator generate-root, with enough shares\n");
+            if outcome.product != Product::Vault {
+                text.push(
+                    "  (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
+                );
+            }
+        }
     }
     // Refused before anything was done, unless an earlier process began.
     match steps(home, &request.name, std::path::Path::new("/")) {

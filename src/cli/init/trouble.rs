@@ -9,7 +9,7 @@ use crate::shares::home::HomeError;
 use crate::shares::offline::OfflineError;
 use crate::shares::rescue::RescueError;
 use crate::shares::{ContentRefusal, Source};
-use crate::vault::{Refusal, TlsFileError, TokenFailure, Unreachable};
+use crate::vault::{Product, Refusal, TlsFileError, TokenFailure, Unreachable};
 use std::io;
 use std::path::PathBuf;
 
@@ -34,9 +34,9 @@ pub(super) enum Trouble {
     #[error("{node} cannot be asked: {cause}")]
     Unreachable { node: NodeAddress, cause: Unreachable },
     #[error("{node} is initialised already")]
-    Initialised { node: NodeAddress },
+    Initialised { node: NodeAddress, product: Product },
     #[error("{node} unseals itself ({seal_type}): it has no shares to give")]
-    ForeignSeal { node: NodeAddress, seal_type: ExternalText },
+    ForeignSeal { node: NodeAddress, seal_type: ExternalText, product: Product },
     #[error("{node} is damaged, and not new: {reason}")]
     Damaged { node: NodeAddress, reason: String, advice: String },
     #[error("{node} has no keys, and shares for its cluster are there already: {origin}")]
@@ -123,15 +123,13 @@ impl Explain for Trouble {
             Self::NotConfigured { .. } => "Configure it, or name it with --nodes instead of --node.".to_owned(),
             Self::TlsFiles(error) => return error.advice(),
             Self::Unreachable { cause, .. } => return cause.advice(),
-            Self::Initialised { .. } => {
-                "Nothing was changed. Its shares are with whoever initialised it; `vault operator rekey`, or \
-                 `bao operator rotate-keys` of OpenBao, makes others.\n\
-                 It may hold data: do not empty its storage."
-                    .to_owned()
-            }
-            Self::ForeignSeal { .. } => {
-                "Initialise it with `vault operator init` or `bao operator init`, and keep its recovery keys."
-                    .to_owned()
+            Self::Initialised { product, .. } => format!(
+                "Nothing was changed. Its shares are with whoever initialised it; {} makes others.\nIt may hold data: do not \
+                 empty its storage.",
+                product.commands("operator rekey", "operator rotate-keys")
+            ),
+            Self::ForeignSeal { product, .. } => {
+                format!("Initialise it with {}, and keep its recovery keys.", product.command("operator init"))
             }
             Self::Damaged { advice, .. } => format!(
                 "Nothing was changed. {advice}\nIf all its data may be lost for ever: empty its storage, and say \

@@ -63,7 +63,7 @@ impl Machine {
             Meaning::NotInitialized => self.contradicted(now),
             Meaning::NoKeyring => self.without_keyring(now, refusal),
             Meaning::AlreadyUnsealed => self.done(now),
-            Meaning::Migrating => self.leave_alone(State::Migrating),
+            Meaning::Migrating => self.leave_alone(State::Migrating { product: self.product }),
             Meaning::QuotaExceeded
             | Meaning::HeaderMissing
             | Meaning::PermissionDenied

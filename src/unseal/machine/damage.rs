@@ -1,8 +1,9 @@
 //! A server that says that it is not initialised, or whose answers look like damage: what is believed, and when.
 
 use super::Machine;
+use crate::external::ExternalText;
 use crate::unseal::{Action, Damage, Delay, Moment, Objection, State, Step, pacing};
-use crate::vault::{Refusal, Release, SealState};
+use crate::vault::{Product, Refusal, Release, SealState, Unreachable};
 use std::time::Duration;
 
 /// How long answers must contradict each other before that is damage: a node that joins its raft cluster has its seal
@@ -57,7 +58,7 @@ impl Machine {
         }
         self.forget();
         self.evidence.suspect_since = None;
-        self.state = Some(State::Uninitialized { objection: self.evidence.objection });
+        self.state = Some(State::Uninitialized { objection: self.evidence.objection, product: self.product });
         self.after(self.pacing.pace.poll_interval, Action::AskHealth)
     }
 
@@ -80,6 +81,12 @@ impl Machine {
             return self.trouble(now, refusal);
         }
         self.suspect(now, Damage::NoKeyring, patience, self.pacing.pace.slow_interval)
+    }
+
+    /// Its error in place of a health or a seal status shows damage. As often as any other node: it may join its cluster.
+    pub(super) fn damage_in_error(&mut self, now: Moment, error: &Unreachable) -> Option<Step> {
+        let damage = Damage::of_error(error)?;
+        Some(self.suspect(now, damage, CONTRADICTION_PATIENCE, self.pacing.pace.poll_interval))
     }
 
     /// What looks like damage is called so once it has lasted for `patience`, and is looked at every `interval` then.
@@ -112,10 +119,12 @@ impl Machine {
         matches!(self.state, Some(State::Damaged { .. }))
     }
 
-    /// An answer named the server's version. Servers hide it, or proxies do; what was known is kept then.
-    pub(super) fn note_release(&mut self, release: Release) {
+    /// An answer said what program the server is. Servers hide it, or proxies do; what was known is kept then.
+    pub(super) fn note_program(&mut self, version: Option<&ExternalText>, product: Product) {
+        let release = Release::of(version);
         if release != Release::Unknown {
             self.release = release;
         }
+        self.product = product.or(self.product);
     }
 }

@@ -4,7 +4,7 @@ use super::Machine;
 use crate::external::ExternalText;
 use crate::unseal::hold::Seal;
 use crate::unseal::{Action, Delay, Event, Hold, Moment, State, Step};
-use crate::vault::{Health, Life, Release, SealState, SealStatus, Unreachable};
+use crate::vault::{Health, Life, SealState, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
 const MOST_SHARES: usize = 255;
@@ -24,6 +24,9 @@ impl Machine {
             return step;
         }
         self.doubt_lost_answer(now, &cause);
+        if let Some(step) = self.damage_in_error(now, &cause) {
+            return step;
+        }
         self.abandon();
         self.rejected_server_left();
         let later = self.pacing.rate_limited(&cause);
@@ -55,7 +58,7 @@ impl Machine {
         self.lasting.health_failures.over();
         self.meet(life);
         self.evidence.called_initialised = health.initialized;
-        self.note_release(Release::of(health.version.as_ref()));
+        self.note_program(health.version.as_ref(), health.product);
         if health.removed {
             return self.leave_alone(State::Removed);
         }
@@ -108,7 +111,7 @@ impl Machine {
         self.note_round(status.nonce);
         self.note_agreement(status.sealed);
         self.lasting.status_failures.over();
-        self.note_release(Release::of(status.version.as_ref()));
+        self.note_program(status.version.as_ref(), status.product);
         if let Some(step) = self.hands_off(now, status, Some(&status.seal_type)) {
             return step;
         }
@@ -206,7 +209,7 @@ impl Machine {
             None
         } else if status.migration {
             // First: a move away from Shamir has the new seal's type already.
-            Some(self.leave_alone(State::Migrating))
+            Some(self.leave_alone(State::Migrating { product: self.product }))
         } else if !status.takes_unseal_shares() {
             Some(self.leave_alone(State::ForeignSeal { seal_type: seal_type.cloned() }))
         } else if status.threshold > MOST_SHARES {

@@ -14,7 +14,7 @@ use super::hold::Wishes;
 use super::pacing::Pacing;
 use super::{Action, Event, Hold, Moment, Objection, Observation, State, Step};
 use crate::config::{OnOperatorSeal, Pace};
-use crate::vault::{Life, Release, SealState, UnsealAnswer};
+use crate::vault::{Life, Product, Release, SealState, UnsealAnswer};
 use damage::Evidence;
 use joining::Patience;
 use lasting::Lasting;
@@ -42,6 +42,8 @@ pub struct Machine {
     evidence: Evidence,
     /// What its version says of its answers.
     release: Release,
+    /// Which program it is.
+    product: Product,
     rejection: Option<Rejection>,
     wishes: Wishes,
     /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next
@@ -74,6 +76,7 @@ impl Machine {
             newcomer: false,
             evidence: Evidence::default(),
             release: Release::Unknown,
+            product: Product::Unknown,
             rejection: None,
             wishes: Wishes::default(),
             fruitless: 0,

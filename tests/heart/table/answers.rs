@@ -17,6 +17,7 @@ pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
         sealed,
         role: Role::Active,
         removed: false,
+        product: vault_unseal::vault::Product::Unknown,
         version: None,
         membership: None,
         secondary: false,
@@ -36,6 +37,7 @@ pub(super) fn status(progress: usize) -> SealStatus {
         recovery_seal: false,
         migration: false,
         removed: false,
+        product: vault_unseal::vault::Product::Unknown,
     };
     SealStatus { state, seal_type: ExternalText::new("shamir"), version: None }
 }
