@@ -112,14 +112,16 @@ pub enum Verb {
     /// Leave servers alone, for maintenance
     ///
     /// The daemon keeps watching them but submits no share until `resume`, whatever happens to them. A hold outlives a
-    /// restart of the daemon, not one of the machine. For root only.
+    /// restart of the daemon, not one of the machine. Where the daemon cannot write it down, on a full disk for example,
+    /// the servers are held all the same, the verb says so and ends with 1. For root only.
     #[command(
         override_usage = "vault-unseal hold [OPTIONS] <NODE>...\n       vault-unseal hold [OPTIONS] --all"
     )]
     Hold(HoldArguments),
-    /// Look after held servers again
+    /// Unseal held servers again
     ///
-    /// Ends a hold, also that of a server that an operator sealed. For root only.
+    /// Ends a hold, also that of a server that an operator sealed. Ends with 1 where the daemon cannot write it down. For
+    /// root only.
     #[command(
         override_usage = "vault-unseal resume [OPTIONS] <NODE>...\n       vault-unseal resume [OPTIONS] --all"
     )]

@@ -1,7 +1,8 @@
-//! `vault-unseal hold` and `vault-unseal resume`: the daemon keeps its hands off nodes, and takes them on again.
+//! `vault-unseal hold` and `vault-unseal resume`: the daemon leaves nodes alone, and unseals them again.
 
 use super::Exit;
 use super::arguments::HoldArguments;
+use super::say::say;
 use super::start::{fail, runtime};
 use super::status::print_json;
 use crate::control::{Request, Which, tell};
@@ -14,18 +15,29 @@ pub(super) fn order(order: Order, options: &HoldArguments) -> Exit {
         Err(exit) => return exit,
     };
     let which = if options.all { Which::All(true) } else { Which::Nodes(options.nodes.clone()) };
-    match runtime.block_on(tell(&options.socket, &Request::Order(order, which))) {
-        Ok(nodes) if options.json => print_json(&nodes, Exit::Done),
-        Ok(nodes) => {
-            let done = match order {
-                Order::Hold => "held until `vault-unseal resume`, or until this machine restarts",
-                Order::Resume => "looked after again",
-            };
-            for node in nodes.nodes {
-                println!("{}: {done}", node.address);
-            }
-            Exit::Done
-        }
-        Err(error) => fail(&error, Exit::Failed),
+    let nodes = match runtime.block_on(tell(&options.socket, &Request::Order(order, which))) {
+        Ok(nodes) => nodes,
+        Err(error) => return fail(&error, Exit::Failed),
+    };
+    // An earlier version of the daemon says nothing of it.
+    let kept = nodes.kept != Some(false);
+    let exit = if kept { Exit::Done } else { Exit::Failed };
+    if options.json {
+        return print_json(&nodes, exit);
     }
+    let done = match (order, kept) {
+        (Order::Hold, true) => "held until `vault-unseal resume`, or until this machine restarts",
+        (Order::Hold, false) => "held now, and forgotten when the daemon restarts",
+        (Order::Resume, true) => "resumed",
+        (Order::Resume, false) => "resumed now, and held again when the daemon restarts",
+    };
+    for node in nodes.nodes {
+        println!("{}: {done}", node.address);
+    }
+    if !kept {
+        say(
+            "error: the daemon could not write down its holds\n  Its log says why: journalctl -u vault-unseal",
+        );
+    }
+    exit
 }

@@ -90,12 +90,7 @@ pub(super) async fn look(target: &Target) -> Look {
     let health = match target.server.health().await {
         Ok(health) => health,
         Err(cause) => {
-            return Look {
-                state: State::of_error(cause),
-                health: None,
-                seal: None,
-                at: SystemTime::now(),
-            };
+            return Look { state: State::of_error(cause), health: None, seal: None, at: SystemTime::now() };
         }
     };
     let at = SystemTime::now();

@@ -100,6 +100,9 @@ pub struct Nodes<T = String> {
     /// Why the last reload changed nothing, if it did not: the daemon runs with an older configuration than the file's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reload_refused: Option<Remark<T>>,
+    /// After `hold` or `resume`: whether the daemon could note it, so that it outlives a restart of the daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<bool>,
 }
 
 /// A name that stands for nodes.

@@ -194,6 +194,7 @@ fn nodes(board: &Board) -> Nodes {
         nodes: board.nodes().into_iter().map(Node::of).collect(),
         names: board.searches().iter().map(|(key, roll)| Name::of(key, roll)).collect(),
         reload_refused: board.reload_refused(),
+        kept: None,
     }
 }
 
@@ -217,9 +218,10 @@ fn follow(request: &Request, board: &Board, visitor: &Requester) -> Result<Nodes
     let by = HeldBy::of(visitor.clone());
     for Seen { key, .. } in &nodes {
         tracing::info!(message_id = Message::Ordered.id(), "{}: {wish} requested by {by}", key.address);
-        board.order(key, *order, visitor.clone());
     }
-    Ok(Nodes { nodes: nodes.into_iter().map(Node::of).collect(), names: Vec::new(), reload_refused: None })
+    let kept = Some(board.order(nodes.iter().map(|node| &node.key), *order, visitor));
+    let nodes = nodes.into_iter().map(Node::of).collect();
+    Ok(Nodes { nodes, names: Vec::new(), reload_refused: None, kept })
 }
 
 /// Whether a person means this node: by its address, its host and port, or its host; or by the name that it was found

@@ -108,7 +108,6 @@ impl Errors {
     pub(super) fn text(&self) -> String {
         self.errors.join("; ")
     }
-
 }
 
 impl Refusal {

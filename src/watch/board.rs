@@ -190,17 +190,21 @@ impl Board {
         self.entries().iter().map(seen).collect()
     }
 
-    /// Gives an order to a node's task, which follows it when its request under way is done. It is booked now: an
-    /// order that was given outlives the daemon, followed or not.
-    pub fn order(&self, key: &NodeKey, order: Order, by: Requester) {
-        if let Some(entry) = self.entries().get(key) {
-            let hold = match order {
-                Order::Hold => Some((Hold::Request, None)),
-                Order::Resume => None,
-            };
-            self.holds.book(key, hold, Some(by));
+    /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. It is booked now: an
+    /// order that was given outlives the daemon, followed or not. Returns false where it could not be booked, and does not
+    /// outlive it.
+    pub fn order<'a>(&self, keys: impl Iterator<Item = &'a NodeKey>, order: Order, by: &Requester) -> bool {
+        let entries = self.entries();
+        let (keys, known): (Vec<_>, Vec<_>) = keys.filter_map(|key| Some((key, entries.get(key)?))).unzip();
+        let hold = match order {
+            Order::Hold => Some((Hold::Request, None)),
+            Order::Resume => None,
+        };
+        let kept = self.holds.book_all(keys.into_iter(), hold, Some(by));
+        for entry in known {
             entry.orders.send_replace(Some(order));
         }
+        kept
     }
 
     /// Replaces what is wrong beside the nodes: it is shown with their states for as long as it lasts.

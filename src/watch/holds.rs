@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The file, in the directory that systemd empties when the machine restarts, and only then.
@@ -21,7 +21,15 @@ const FILE: &str = "holds.json";
 #[derive(Debug, Default)]
 pub struct Holds {
     directory: Option<PathBuf>,
-    held: Mutex<BTreeMap<NodeKey, Entry>>,
+    held: Mutex<Held>,
+}
+
+/// What is held, and whether a later run would know.
+#[derive(Debug, Default)]
+struct Held {
+    entries: BTreeMap<NodeKey, Entry>,
+    /// The file could not be written since the last change.
+    unwritten: bool,
 }
 
 /// The hold of one node.
@@ -81,8 +89,9 @@ impl Holds {
             Err(FileRefusal::Missing) => Document { held: Vec::new() },
             Err(refusal) => return Err(refusal.into()),
         };
-        let held = document.held.into_iter().filter_map(Line::read).collect();
-        Ok(Self { directory: Some(directory.to_owned()), held: Mutex::new(held) })
+        let entries = document.held.into_iter().filter_map(Line::read).collect();
+        let held = Mutex::new(Held { entries, unwritten: false });
+        Ok(Self { directory: Some(directory.to_owned()), held })
     }
 
     /// No holds yet; later ones are kept in `directory`, over whatever is there.
@@ -98,45 +107,70 @@ impl Holds {
 
     /// A node's hold, and how long it still lasts if it ends by itself.
     pub(super) fn of(&self, key: &NodeKey) -> Option<(Hold, Option<Duration>)> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = held.get(key)?;
+        let held = self.held();
+        let entry = held.entries.get(key)?;
         let left = |until| Duration::from_secs(until).saturating_sub(since_1970());
         Some((entry.hold, entry.until.map(left)))
     }
 
     /// When a node's hold began, and who wanted it.
     pub(super) fn record(&self, key: &NodeKey) -> Option<HoldRecord> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get(key).map(|entry| entry.record.clone())
+        self.held().entries.get(key).map(|entry| entry.record.clone())
     }
 
-    /// Books what a node's hold is now, and how long it lasts; `by` asked for it. One that goes on keeps its beginning and
-    /// whoever wanted it first. A file that cannot be written is said, and costs only the memory of it.
-    pub(super) fn book(&self, key: &NodeKey, hold: Option<(Hold, Option<Duration>)>, by: Option<Requester>) {
+    /// Books what a node's hold is now, and how long it lasts.
+    pub(super) fn book(&self, key: &NodeKey, hold: Option<(Hold, Option<Duration>)>) {
+        self.book_all(std::iter::once(key), hold, None);
+    }
+
+    /// Books the same hold of several nodes with one write; `by` asked for it. One that goes on keeps its beginning and
+    /// whoever wanted it first. Returns whether a later run will know: a file that cannot be written is said in the log, and
+    /// costs only the memory of it.
+    pub(super) fn book_all<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a NodeKey>,
+        hold: Option<(Hold, Option<Duration>)>,
+        by: Option<&Requester>,
+    ) -> bool {
         let end = |left| since_1970().saturating_add(left).as_secs();
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = held.get(key);
-        let entry = hold.map(|(hold, left)| Entry {
-            hold,
-            until: left.map(end),
-            record: match before.filter(|before| before.hold == hold) {
-                Some(before) => before.record.clone(),
-                None => HoldRecord { since: Some(since_1970().as_secs()), by },
-            },
-        });
-        if before == entry.as_ref() {
-            return;
+        let mut held = self.held();
+        for key in keys {
+            let before = held.entries.get(key);
+            let entry = hold.map(|(hold, left)| Entry {
+                hold,
+                until: left.map(end),
+                record: match before.filter(|before| before.hold == hold) {
+                    Some(before) => before.record.clone(),
+                    None => HoldRecord { since: Some(since_1970().as_secs()), by: by.cloned() },
+                },
+            });
+            if before == entry.as_ref() {
+                continue;
+            }
+            match entry {
+                Some(entry) => drop(held.entries.insert(key.clone(), entry)),
+                None => drop(held.entries.remove(key)),
+            }
+            held.unwritten = true;
         }
-        match entry {
-            Some(entry) => drop(held.insert(key.clone(), entry)),
-            None => drop(held.remove(key)),
+        let Some(directory) = &self.directory else { return false };
+        if held.unwritten {
+            let lines = held.entries.iter().map(|(key, entry)| Line::of(key, entry)).collect();
+            match write(directory, &Document { held: lines }) {
+                Ok(()) => held.unwritten = false,
+                Err(cause) => {
+                    let file = sentence(&directory.join(FILE));
+                    tracing::warn!(
+                        "cannot write {file}: {cause}; a restart of this daemon forgets what was held or resumed"
+                    );
+                }
+            }
         }
-        let Some(directory) = &self.directory else { return };
-        let document = Document { held: held.iter().map(|(key, entry)| Line::of(key, entry)).collect() };
-        if let Err(cause) = write(directory, &document) {
-            let file = sentence(&directory.join(FILE));
-            tracing::warn!("cannot write {file}: {cause}; a restart of this daemon forgets the hold");
-        }
+        !held.unwritten
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

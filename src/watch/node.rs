@@ -96,7 +96,7 @@ pub(super) async fn watch(
         if hold != booked {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
-            holds.book(&key, hold.0.map(|hold| (hold, left)), None);
+            holds.book(&key, hold.0.map(|hold| (hold, left)));
         }
         announcer.corrupt(&hands.corrupt);
         let events = machine.take_events();

@@ -90,7 +90,7 @@ inside systemctl start vault
 check 'held through a stop of server and daemon' status_is held
 check 'held: the server is sealed' is 503 server_health
 check 'held: root sees it' says 'held' inside vault-unseal status
-check 'root resumes' says 'looked after again' inside vault-unseal resume vault.home
+check 'root resumes' says 'resumed' inside vault-unseal resume vault.home
 check 'resumed: unsealed' server_unsealed
 check 'resumed: the status line' status_is unsealed
 inside vault-unseal hold --all >"$work/hold"

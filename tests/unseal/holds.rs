@@ -95,7 +95,7 @@ fn a_second_daemon_leaves_the_socket_and_the_holds_to_the_first() {
     for daemon in [&mut first, &mut second] {
         daemon.wait_for_line("held (on request; it is sealed)");
     }
-    assert_eq!(told(&home, &["resume", "--all"]), format!("{url}: looked after again\n"));
+    assert_eq!(told(&home, &["resume", "--all"]), format!("{url}: resumed\n"));
     first.wait_for_line(": unsealed (active)");
     assert!(!second.output().contains(": unsealed (active)"), "it was not asked:\n{}", second.output());
 
@@ -121,6 +121,42 @@ fn a_second_daemon_leaves_the_socket_and_the_holds_to_the_first() {
 }
 
 #[test]
+fn order_that_cannot_be_written_down_fails_and_says_when_it_is_forgotten() {
+    let (server, _init, home, mut daemon) = unsealed("");
+    let url = server.url();
+    // Nothing can take its place, for root neither.
+    let place = home.path("run/holds.json");
+    fs::create_dir_all(place.join("in the way")).unwrap();
+
+    let output = run(&mut to_daemon(&home, &["hold", "--all"]));
+    assert_eq!(output.status.code(), Some(1));
+    let held = format!("{url}: held now, and forgotten when the daemon restarts\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), held);
+    assert!(
+        stderr(&output).contains("error: the daemon could not write down its holds"),
+        "{}",
+        stderr(&output)
+    );
+    daemon.wait_for_line("cannot write");
+    daemon.wait_for_line("held (on request; it is unsealed)");
+    // The same order again does not pass for written.
+    let output = run(&mut to_daemon(&home, &["hold", "--all", "--json"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["kept"], false);
+
+    fs::remove_dir_all(&place).unwrap();
+    let written = told(&home, &["hold", "--all", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&written).unwrap()["kept"], true);
+    fs::rename(&place, home.path("run/away")).unwrap();
+    fs::create_dir_all(place.join("in the way")).unwrap();
+    let output = run(&mut to_daemon(&home, &["resume", "--all"]));
+    assert_eq!(output.status.code(), Some(1));
+    let resumed = format!("{url}: resumed now, and held again when the daemon restarts\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), resumed);
+    daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
 fn an_operators_seal_is_held_until_one_of_its_ends() {
     let (mut server, init, home, mut daemon) = unsealed("on_operator_seal = \"hold\"");
     let held =
@@ -136,7 +172,7 @@ fn an_operators_seal_is_held_until_one_of_its_ends() {
     assert!(is_sealed(&server.health()));
 
     let url = server.url();
-    assert_eq!(told(&home, &["resume", "127.0.0.1"]), format!("{url}: looked after again\n"));
+    assert_eq!(told(&home, &["resume", "127.0.0.1"]), format!("{url}: resumed\n"));
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
 
