@@ -82,12 +82,14 @@ impl Machine {
         }
         self.note_fruitless();
         self.abandon();
-        self.state = Some(match proxy {
-            Some(cause) => State::Unreachable { cause },
-            None => State::Sealed { delay: Some(Delay::Refused(refusal)) },
-        });
         let pause = self.pacing.server();
-        self.after(pause, Action::AskHealth)
+        if let Some(cause) = proxy {
+            self.state = Some(State::Unreachable { cause });
+            return self.after(pause, Action::AskHealth);
+        }
+        let overloaded = refusal.meaning == Meaning::QuotaExceeded;
+        self.state = Some(State::Sealed { delay: Some(Delay::Refused(refusal)) });
+        if overloaded { self.after(pause, Action::AskHealth) } else { self.shares_later(now, pause) }
     }
 
     /// The server says that it is unsealed.

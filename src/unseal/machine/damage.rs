@@ -21,7 +21,7 @@ pub(super) struct Evidence {
     pub(super) seen_unsealed: bool,
     /// Since when its answers look like damage, in this life of it.
     pub(super) suspect_since: Option<Moment>,
-    /// When shares are submitted again to a server whose answer to one showed damage, if it does not restart.
+    /// When shares are submitted again to a server that answered one with an error, if it does not restart.
     pub(super) again_at: Moment,
     /// What is known of its cluster that speaks against initialising it.
     pub(super) objection: Objection,
@@ -95,12 +95,7 @@ impl Machine {
         let since = *self.evidence.suspect_since.get_or_insert(now);
         if now.saturating_sub(since) >= patience || self.is_damaged() {
             self.state = Some(State::Damaged { damage });
-            if matches!(self.last, Action::Submit { .. }) {
-                // The connection ended with that answer: only over the next one a restart is noticed at once.
-                self.evidence.again_at = now.saturating_add(interval);
-                return self.at_once(Action::AskHealth);
-            }
-            return self.after(interval, Action::AskHealth);
+            return self.shares_later(now, interval);
         }
         if !matches!(self.state, Some(State::Joining)) {
             self.state = Some(State::Sealed { delay: Some(Delay::because(damage.to_string())) });
@@ -109,10 +104,24 @@ impl Machine {
         self.after(pause, Action::AskHealth)
     }
 
-    /// Not yet time to try again.
-    pub(super) fn still_damaged(&mut self, now: Moment) -> Option<Step> {
+    /// The server is asked again after a pause, and gets shares no sooner.
+    pub(super) fn shares_later(&mut self, now: Moment, pause: Duration) -> Step {
+        if matches!(self.last, Action::Submit { .. }) {
+            // The connection ended with that answer: only over the next one a restart is noticed at once.
+            self.evidence.again_at = now.saturating_add(pause);
+            return self.at_once(Action::AskHealth);
+        }
+        self.after(pause, Action::AskHealth)
+    }
+
+    /// Not yet time to submit shares again.
+    pub(super) fn not_yet(&mut self, now: Moment) -> Option<Step> {
+        let failed = matches!(
+            self.state,
+            Some(State::Damaged { .. } | State::Sealed { delay: Some(Delay::Refused(_)) })
+        );
         let left = self.evidence.again_at.saturating_sub(now);
-        (self.is_damaged() && !left.is_zero()).then(|| self.after(left, Action::AskHealth))
+        (failed && !left.is_zero()).then(|| self.after(left, Action::AskHealth))
     }
 
     fn is_damaged(&self) -> bool {

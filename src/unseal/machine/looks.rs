@@ -87,7 +87,7 @@ impl Machine {
             return step;
         }
         let still = self.still_patient(now).or_else(|| self.still_rejected(now));
-        if let Some(step) = still.or_else(|| self.still_damaged(now)) {
+        if let Some(step) = still.or_else(|| self.not_yet(now)) {
             return step;
         }
         // Any other state already says that the server is sealed, and more than health can.

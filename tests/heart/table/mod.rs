@@ -144,9 +144,9 @@ fn each_answer_has_its_consequence() {
             AskHealth,
             Slow,
         ),
-        (First, error(503, "Vault is sealed"), "sealed", AskHealth, Backoff),
+        (First, error(503, "Vault is sealed"), "sealed", AskHealth, None),
         (First, error(429, "request path: rate limit quota exceeded"), "sealed", AskHealth, Backoff),
-        (First, error(412, "missing \\\"X-Vault-Request\\\" header"), "sealed", AskHealth, Backoff),
+        (First, error(412, "missing \\\"X-Vault-Request\\\" header"), "sealed", AskHealth, None),
         (First, page(503), "unreachable", AskHealth, Backoff),
         (First, timeout(), "unreachable", AskHealth, Backoff),
         (First, closed(), "unreachable", AskHealth, Backoff),
@@ -184,7 +184,7 @@ fn each_answer_has_its_consequence() {
             error(500, "failed to create cipher: crypto/aes: invalid key size 0"),
             "sealed",
             AskHealth,
-            Backoff,
+            None,
         ),
         // Our first two shares are gone: the third opened another round.
         (Last, answered(|s| (s.progress, s.nonce) = (1, Nonce::of("two"))), "unsealing", again, None),
@@ -409,6 +409,22 @@ fn a_verdict_is_for_one_server() {
         step(&mut machine, other);
         let restarted = Observation::Health(healthy(true, true), Life::of(2));
         assert_eq!(step(&mut machine, restarted).1, Action::ReadSealStatus);
+    }
+}
+
+/// The connection ends with the error: only over the next one a restart is noticed at once.
+#[test]
+fn error_of_the_server_delays_shares_and_not_the_notice_of_a_restart() {
+    for text in ["Vault is sealed", "core: barrier reports initialized but no seal configuration found"] {
+        let mut machine = machine(When::First);
+        step(&mut machine, error(500, text));
+        let (word, action, wait) = step(&mut machine, health(true, true));
+        assert_eq!(action, Action::AskHealth, "{text}: no share soon");
+        assert_ne!(wait, Pause::None, "{text}");
+        assert_eq!(machine.state().map(State::word), Some(word.as_str()));
+        step(&mut machine, Observation::Left);
+        let restarted = Observation::Health(healthy(true, true), Life::of(2));
+        assert_eq!(step(&mut machine, restarted).1, Action::ReadSealStatus, "{text}: at once");
     }
 }
 
