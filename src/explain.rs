@@ -1,5 +1,7 @@
 //! What every error of this crate can say beside its message.
 
+use serde::{Deserialize, Serialize};
+
 /// An error that a person can act on and a machine can count.
 ///
 /// `Display` says what was tried, on what, and why it failed; [`Explain::advice`] says what to do about it.
@@ -10,4 +12,24 @@ pub trait Explain: std::error::Error {
 
     /// What the reader can do now, as one or more whole sentences or a command. `None` when nothing helps.
     fn advice(&self) -> Option<String>;
+}
+
+/// What explained itself, in two texts.
+///
+/// `T` is the text: `String` for whoever writes it, [`ExternalText`](crate::external::ExternalText) for whoever reads it from a
+/// socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remark<T = String> {
+    /// What is so.
+    pub message: T,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<T>,
+}
+
+impl Remark {
+    /// What explains itself.
+    pub fn of(what: &dyn Explain) -> Self {
+        Self { message: what.to_string(), advice: what.advice() }
+    }
 }

@@ -4,7 +4,7 @@
 use super::look::{Target, targets};
 use super::names::{Name, names};
 use super::told::Told;
-use crate::config::{Discovery, Settings};
+use crate::config::{Discovery, NodeAddress, Settings};
 use crate::discovery::Node;
 use crate::vault::{Access, TlsFileError};
 use std::time::{Duration, Instant};
@@ -47,7 +47,7 @@ impl<'a> Scene<'a> {
     pub(super) async fn add_known(&mut self, told: &Told) {
         for known in told.nodes() {
             let Some(found_by) = &known.found_by else { continue };
-            let Some(address) = known.address.address() else { continue };
+            let Some(address) = known.address.parse::<NodeAddress>() else { continue };
             let cluster = self.settings.clusters.iter().find(|cluster| known.cluster == *cluster.name);
             let Some(cluster) = cluster else { continue };
             if self.targets.iter().any(|target| target.is(&cluster.name, &address)) {

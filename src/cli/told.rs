@@ -1,7 +1,8 @@
 //! What the daemon says of servers, where it knows more than they do themselves.
 
 use super::look::Target;
-use crate::control::{HeldBy, Node, Remark, Request, tell};
+use crate::control::{HeldBy, Node, Request, tell};
+use crate::explain::Remark;
 use crate::external::ExternalText;
 use crate::unseal::{Damage, Delay, State};
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use crate::accounts::User;
 use crate::discovery::Roll;
-use crate::explain::Explain;
+use crate::explain::{Explain, Remark};
 use crate::report::state::{advice, reason};
 use crate::unseal::{Hold, State};
 use crate::watch::{Order, Requester, SearchKey, Seen};
@@ -193,23 +193,6 @@ pub struct Node<T = String> {
     /// Why it is no member of its cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outsider: Option<Remark<T>>,
-}
-
-/// Something about a node, for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remark<T = String> {
-    /// What is so.
-    pub message: T,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub advice: Option<T>,
-}
-
-impl Remark {
-    /// What explains itself.
-    pub fn of(what: &dyn Explain) -> Self {
-        Self { message: what.to_string(), advice: what.advice() }
-    }
 }
 
 impl Node {

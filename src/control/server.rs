@@ -1,12 +1,13 @@
 //! The daemon's side of the socket.
 
 use super::message::{
-    HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Remark, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
+    HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
 };
 use super::room::Room;
 use super::seats::{ALL, OF_A_USER};
 use super::socket;
 use crate::accounts::User;
+use crate::explain::Remark;
 use crate::external::ExternalText;
 use crate::report::message::Message;
 use crate::watch::{Board, Order, Requester, Seen};

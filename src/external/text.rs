@@ -1,8 +1,8 @@
 //! The type that holds it, and the one way in which it is shown.
 
-use crate::config::NodeAddress;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+use std::str::FromStr;
 
 /// The most that is shown of one text, in characters.
 const SHOWN: usize = 300;
@@ -43,8 +43,8 @@ impl ExternalText {
         self.lines().map(|line| format!("{line:.2000}")).collect::<Vec<_>>().join("\n")
     }
 
-    /// The server whose address it is, if it is one.
-    pub fn address(&self) -> Option<NodeAddress> {
+    /// What it stands for, if it can be read as that.
+    pub fn parse<T: FromStr>(&self) -> Option<T> {
         self.0.parse().ok()
     }
 

@@ -2,8 +2,8 @@
 
 use super::holds::{HoldRecord, Holds, Requester};
 use crate::config::{Discovery, NodeAddress};
-use crate::control::Remark;
 use crate::discovery::Roll;
+use crate::explain::Remark;
 use crate::report;
 use crate::unseal::{Hold, Outsider, State};
 use std::collections::BTreeMap;

@@ -1,6 +1,5 @@
 //! One question and its answer in the format of DNS (RFC 1035, section 4). The only place that knows the library.
 
-use super::Target;
 use crate::external::ExternalText;
 use crate::external::error::OwnWords;
 use domain::base::iana::Rcode;
@@ -9,6 +8,14 @@ use domain::dep::octseq::Array;
 use domain::rdata::Srv;
 use ring::rand::{SecureRandom, SystemRandom};
 use std::io;
+
+/// One target of an SRV record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::discovery) struct Target {
+    /// Its name, in lower case and without a dot at its end; empty for the root, which means "no service".
+    pub(in crate::discovery) host: String,
+    pub(in crate::discovery) port: u16,
+}
 
 /// Largest answer over UDP without EDNS is 512 bytes; servers that send more are read too.
 pub(super) const LARGEST: usize = 4096;

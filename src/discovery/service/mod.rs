@@ -6,6 +6,7 @@ mod servers;
 use super::error::LookupError;
 use crate::external::ExternalText;
 use crate::external::error::{self, OwnWords};
+pub(super) use message::Target;
 use message::{Answer, Query};
 use servers::Servers;
 use std::io;
@@ -14,14 +15,6 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::time::timeout;
-
-/// One target of an SRV record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    /// Its name, in lower case and without a dot at its end; empty for the root, which means "no service".
-    pub(super) host: String,
-    pub(super) port: u16,
-}
 
 /// Why one server's answer is of no use.
 enum Failure {
