@@ -7,6 +7,7 @@ use super::start::{fail, runtime};
 use super::status::print_json;
 use crate::control::{Request, Which, tell};
 use crate::watch::Order;
+use std::io::{self, Write};
 
 /// Gives the order to the daemon and says which nodes it is for.
 pub(super) fn order(order: Order, options: &HoldArguments) -> Exit {
@@ -31,13 +32,12 @@ pub(super) fn order(order: Order, options: &HoldArguments) -> Exit {
         (Order::Resume, true) => "resumed",
         (Order::Resume, false) => "resumed now, and held again when the daemon restarts",
     };
-    for node in nodes.nodes {
-        println!("{}: {done}", node.address);
-    }
+    let mut lines = nodes.nodes.iter().map(|node| format!("{}: {done}\n", node.address));
+    let told = lines.try_for_each(|line| io::stdout().write_all(line.as_bytes()));
     if !kept {
         say(
             "error: the daemon could not write down its holds\n  Its log says why: journalctl -u vault-unseal",
         );
     }
-    exit
+    if told.is_err() { Exit::Failed } else { exit }
 }

@@ -66,7 +66,7 @@ impl Told {
             return None;
         }
         if let Some(hold) = node.hold {
-            return Some(State::Held { hold: hold.into(), unsealed: seen.is_unsealed() });
+            return Some(State::Held { hold, unsealed: seen.is_unsealed() });
         }
         let text = node.reason.as_ref().map(|text| format!("{text:.2000}"));
         let advice = node.advice.as_ref().map(ExternalText::paragraph);

@@ -177,7 +177,7 @@ pub struct Node<T = String> {
     pub state: Option<T>,
     /// Why it is held.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hold: Option<Held>,
+    pub hold: Option<Hold>,
     /// Since when it is held (RFC 3339).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_since: Option<T>,
@@ -198,7 +198,7 @@ pub struct Node<T = String> {
 impl Node {
     pub(super) fn of(seen: Seen) -> Self {
         let Seen { key, state, finding, outsider, held } = seen;
-        let hold = state.as_ref().and_then(Held::of);
+        let hold = state.as_ref().and_then(State::hold);
         let held = held.filter(|_| hold.is_some()).unwrap_or_default();
         Self {
             cluster: key.cluster,
@@ -248,35 +248,6 @@ const LAST_SECOND: u64 = 253_402_300_799;
 fn timestamp(seconds: u64) -> String {
     let since_1970 = Duration::from_secs(seconds.min(LAST_SECOND));
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970).to_string()
-}
-
-/// Why a node is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Held {
-    /// An operator sealed it.
-    OperatorSeal,
-    /// Somebody asked for it.
-    Request,
-}
-
-impl From<Held> for Hold {
-    fn from(held: Held) -> Self {
-        match held {
-            Held::OperatorSeal => Self::Seal,
-            Held::Request => Self::Request,
-        }
-    }
-}
-
-impl Held {
-    pub(super) fn of(state: &State) -> Option<Self> {
-        match state {
-            State::Held { hold: Hold::Seal, .. } => Some(Self::OperatorSeal),
-            State::Held { hold: Hold::Request, .. } => Some(Self::Request),
-            _ => None,
-        }
-    }
 }
 
 /// The header with the user whom sudo was called by, in the caller's word.

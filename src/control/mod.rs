@@ -12,7 +12,7 @@ mod server;
 mod taken;
 
 pub use client::{ControlError, tell};
-pub use message::{Held, HeldBy, Name, Node, Nodes, Problem, Request, Which};
+pub use message::{HeldBy, Name, Node, Nodes, Problem, Request, Which};
 pub use server::{ReloadRequest, Verdict, listen};
 pub use taken::Taken;
 

@@ -5,14 +5,17 @@ use super::relapses::Relapses;
 use super::{Moment, State};
 use crate::config::OnOperatorSeal;
 use crate::vault::Life;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Why a node is held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hold {
     /// An operator sealed it. Ends with the server, with its time, or with the policy that wants it.
+    #[serde(rename = "operator-seal")]
     Seal,
     /// Somebody asked for it. Ends when somebody asks for that.
+    #[serde(rename = "request")]
     Request,
 }
 

@@ -174,6 +174,14 @@ impl State {
         matches!(self, Self::Unsealed { .. } | Self::Held { unsealed: true, .. })
     }
 
+    /// Why it is held, if it is.
+    pub fn hold(&self) -> Option<Hold> {
+        match self {
+            Self::Held { hold, .. } => Some(*hold),
+            _ => None,
+        }
+    }
+
     /// It says only how far an unsealing has come, and nothing of what keeps the server sealed.
     pub(super) fn is_passing(&self) -> bool {
         matches!(

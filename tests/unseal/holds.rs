@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use rustix::fs::{CWD, FileType, mknodat};
 use rustix::process::Signal;
@@ -154,6 +154,14 @@ fn order_that_cannot_be_written_down_fails_and_says_when_it_is_forgotten() {
     let resumed = format!("{url}: resumed now, and held again when the daemon restarts\n");
     assert_eq!(String::from_utf8_lossy(&output.stdout), resumed);
     daemon.wait_for_line(": unsealed (active)");
+
+    // Nobody reads what is said: the order is given all the same.
+    fs::remove_dir_all(&place).unwrap();
+    let gone = || Stdio::from(std::os::fd::OwnedFd::from(UnixStream::pair().unwrap().0));
+    let mut unread = to_daemon(&home, &["hold", "--all"]);
+    let status = unread.stdout(gone()).stderr(gone()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    daemon.wait_for_line("held (on request; it is unsealed)");
 }
 
 #[test]

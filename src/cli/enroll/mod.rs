@@ -16,6 +16,7 @@ pub(super) use next::steps;
 pub(super) use show::protection;
 
 use super::home_choice::at_configured_tpm;
+use super::say::say;
 use super::start::fail;
 use super::{ConfigArguments, Exit};
 use crate::explain::Explain;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Exit {
     if let Err(error) = protect::this_process() {
         let error = error::io(&error);
-        eprintln!("error: the kernel does not let this process protect its memory: {error}");
+        say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
         return Exit::Failed;
     }
     match store(arguments, options) {
@@ -204,12 +205,12 @@ fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) 
         Ok(fate) => (fate, Exit::Done),
         Err(error) => {
             let path = done.source.unwrap_or(std::path::Path::new(""));
-            eprintln!(
+            say(format_args!(
                 "error: the shares are stored, but {} could not be overwritten and deleted: {}",
                 quote::sentence(path),
                 error::io(&error)
-            );
-            eprintln!("  Do it yourself: shred -u {}", quote::shell(path));
+            ));
+            say(format_args!("  Do it yourself: shred -u {}", quote::shell(path)));
             (Fate::Kept, Exit::Failed)
         }
     };

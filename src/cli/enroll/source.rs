@@ -5,6 +5,7 @@ use super::prompt;
 use super::request::From;
 use crate::accounts::Trusted;
 use crate::cli::Exit;
+use crate::cli::say::say;
 use crate::explain::Explain;
 use crate::external::error;
 use crate::external::quote;
@@ -95,11 +96,11 @@ fn typed() -> Result<Input, Failure> {
             chosen: false,
         }),
         Ok(None) => {
-            eprintln!("interrupted, nothing was changed");
+            say("interrupted, nothing was changed");
             Err(Failure::Told(Exit::Failed))
         }
         Err(error) => {
-            eprintln!("error: cannot read from the terminal: {}", error::io(&error));
+            say(format_args!("error: cannot read from the terminal: {}", error::io(&error)));
             Err(Failure::Told(Exit::Failed))
         }
     }
@@ -135,6 +136,6 @@ impl std::convert::From<Unopened> for Failure {
 /// Tells what is odd, on standard error.
 pub(super) fn warn(warnings: &[Box<dyn Explain>]) {
     for warning in warnings {
-        eprintln!("{}", report::error::render_warning(warning.as_ref()));
+        say(report::error::render_warning(warning.as_ref()));
     }
 }

@@ -30,6 +30,7 @@ pub use arguments::{InitArguments, RootToken};
 
 use super::enroll::Unmeasured;
 use super::home_choice::at_configured_tpm;
+use super::say::say;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit};
 use crate::accounts::Trusted;
@@ -58,7 +59,7 @@ use trouble::Trouble;
 pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit {
     if let Err(error) = protect::this_process() {
         let error = error::io(&error);
-        eprintln!("error: the kernel does not let this process protect its memory: {error}");
+        say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
         return Exit::Failed;
     }
     let mut request = match Request::of(options) {
@@ -71,7 +72,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
         Err(exit) => return exit,
     };
     for notice in &loaded.notices {
-        eprintln!("{}", report::error::render_warning(notice));
+        say(report::error::render_warning(notice));
     }
     at_configured_tpm(&mut request.home, &loaded.settings);
     // Before anything is done: what the service could not be told of is no place for its shares.
@@ -129,7 +130,7 @@ impl Work<'_> {
         // All this may have taken a while.
         self.ground.is_bare(self.request.over_existing, self.trusted).await?;
         let node = &self.ground.target.address;
-        eprintln!("initialising {node} …");
+        say(format_args!("initialising {node} …"));
         let (shares, threshold) = (self.request.shares, self.request.threshold);
         let limit = self.ground.cluster.pace.unseal_timeout;
         let answer = held.during(self.ground.target.server.init(shares, threshold, limit)).await;
@@ -265,7 +266,7 @@ impl Work<'_> {
         let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
         let mut output = output.map_err(Trouble::Output)?;
         if let Some(unmeasured) = Unmeasured::of(&outcome.stored.protection) {
-            eprintln!("{}", report::error::render_warning(&unmeasured));
+            say(report::error::render_warning(&unmeasured));
         }
         if self.json {
             let text = outcome::json(outcome, self.request);
