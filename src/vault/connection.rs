@@ -1,5 +1,6 @@
 //! One HTTP/1.1 connection, over TLS or not.
 
+use super::budget::{Budget, Limited};
 use super::failure::classify;
 use super::refusal::LogHint;
 use super::unreachable::Unreachable;
@@ -64,6 +65,8 @@ pub(super) const BODY_LIMIT: usize = 64 * 1024;
 #[derive(Debug)]
 pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    /// For what comes of the request under way.
+    budget: Budget,
     /// Reads and writes, and ends when the connection does.
     task: JoinHandle<()>,
     /// Our end's port.
@@ -105,6 +108,8 @@ impl Connection {
         port: Option<u16>,
     ) -> Result<Self, Unreachable> {
         // A wrapper that does not pass vectored writes on would make copies of the shares.
+        let budget = Budget::full();
+        let stream = Limited::new(stream, budget.clone());
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(BODY_LIMIT)
             .handshake(TokioIo::new(stream))
@@ -112,7 +117,7 @@ impl Connection {
             .map_err(|error| classify(&error))?;
         // What went wrong is told to the request under way; without one, the end is all there is to know.
         let task = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, task, port })
+        Ok(Self { sender, budget, task, port })
     }
 
     /// It has ended: no request can go through.
@@ -145,6 +150,7 @@ impl Connection {
         request: Request<Full<Bytes>>,
         answer: &mut Answer,
     ) -> Result<(), Failure> {
+        self.budget.renew();
         let mut response = match self.sender.try_send_request(request).await {
             Ok(response) => response,
             Err(mut error) => {

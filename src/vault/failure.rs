@@ -1,6 +1,7 @@
 //! Finds the cause of a failed exchange: the libraries' errors wrap it several times. The only place that looks into their
 //! errors, and none of their texts leaves it: a kind is told in our own words, an error of the system in the system's.
 
+use super::budget::{self, EXCEEDED};
 use super::dial::NameError;
 use super::tls::handshake;
 use super::unreachable::Unreachable;
@@ -35,6 +36,9 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
             if let Some(tls) = tls_inside(io) {
                 return Unreachable::Tls(handshake(tls));
+            }
+            if io.kind() == EXCEEDED {
+                return Unreachable::TooLarge { limit: budget::LIMIT };
             }
             if let Some(known) = from_io(io) {
                 return known;

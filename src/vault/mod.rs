@@ -1,6 +1,7 @@
 //! The one thing we speak to: a Vault or OpenBao server's unauthenticated seal API.
 
 mod access;
+mod budget;
 mod connection;
 mod dial;
 mod failure;

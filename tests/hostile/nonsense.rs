@@ -37,6 +37,7 @@ fn ways() -> Vec<(&'static str, Behaviour, &'static str)> {
         ("100 MB", Behaviour::Flood(100 << 20), "answer-too-large"),
         ("a body without an end", Behaviour::EndlessBody, "answer-too-large"),
         ("headers without an end", Behaviour::EndlessHeaders, "not-http"),
+        ("early hints without an end", Behaviour::EndlessHints, "answer-too-large"),
         ("half a body", Behaviour::CloseMidBody(health(true).to_string().into_bytes()), "connection-closed"),
         ("a closed connection", Behaviour::Close, "connection-closed"),
         ("not HTTP", Behaviour::Raw(b"220 mail.example ESMTP\r\n".to_vec()), "not-http"),

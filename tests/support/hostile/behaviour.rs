@@ -53,6 +53,8 @@ pub enum Behaviour {
     EndlessBody,
     /// Header lines until the client closes.
     EndlessHeaders,
+    /// Early hints (103) until the client closes.
+    EndlessHints,
     /// Asks a real server over plain HTTP and passes its answer on: what a proxy between the two does, with every
     /// request on record here.
     Forward(SocketAddr),
@@ -187,6 +189,9 @@ impl Behaviour {
                 send(stream, &head(200, None, &[]))?;
                 io::copy(&mut io::repeat(b' '), stream)?;
             }
+            Self::EndlessHints => loop {
+                send(stream, b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n".repeat(1000).as_slice())?;
+            },
             Self::EndlessHeaders => {
                 send(stream, b"HTTP/1.1 200 OK\r\n")?;
                 for number in 0_u64.. {
