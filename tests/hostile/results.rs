@@ -243,17 +243,20 @@ fn back_offs() -> Vec<Row> {
     let then_well =
         |answer: Behaviour| vec![answer, ok(&sealed(3, 1, "n")), ok(&sealed(3, 2, "n")), ok(&unsealed(3))];
     let row = |name, answer, says| Row::sealed(name, then_well(answer), says, "1 1 2 3").unsealed_after(2);
+    // After an error of its own it is looked at once more at once, over a new connection.
     vec![
         row(
             "no keyring",
             error(500, "failed to create cipher: crypto/aes: invalid key size 0"),
             &["sealed (HTTP 500: the server has no keyring", "unsealed (active)"],
-        ),
+        )
+        .unsealed_after(3),
         row(
             "sealed, it says",
             error(503, "Vault is sealed"),
             &["sealed (HTTP 503: unknown text: see the server's log at 20", "unsealed (active)"],
-        ),
+        )
+        .unsealed_after(3),
         row(
             "a proxy's page",
             Behaviour::proxy_503(),
@@ -268,12 +271,14 @@ fn back_offs() -> Vec<Row> {
             "no reason given",
             Behaviour::json(502, &json!({"errors": []})),
             &["sealed (HTTP 502: unknown text: see the server's log at 20", "unsealed (active)"],
-        ),
+        )
+        .unsealed_after(3),
         row(
             "an agent's listener",
             error(412, "missing \"X-Vault-Request\" header"),
             &["sealed (HTTP 412: the X-Vault-Request header did not arrive", "unsealed (active)"],
-        ),
+        )
+        .unsealed_after(3),
         row(
             "a closed connection",
             Behaviour::Close,
