@@ -2,7 +2,7 @@
 
 use super::peer::PeerRefusal;
 use super::refusal::{LogHint, Meaning};
-use super::tls::Unsupported;
+use super::tls::{NameRemedy, Unsupported};
 use crate::config::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
 use crate::external::ExternalText;
@@ -93,8 +93,13 @@ pub enum TlsFailure {
     #[error("the server's certificate is not valid yet{0}")]
     NotYetValid(String),
     /// It is for other names.
-    #[error("the server's certificate is not for this name{}", of_names(.0.as_ref()))]
-    WrongName(Option<ExternalText>),
+    #[error("the server's certificate is not for this name{}", of_names(.names.as_ref()))]
+    WrongName {
+        /// The one that was asked for, and those that it has. Never known where a secret was sent.
+        names: Option<ExternalText>,
+        /// What can be done.
+        remedy: NameRemedy,
+    },
     /// It has the node's address as the name of a host, where no address is looked for (RFC 9525, section 6.5).
     #[error("the server's certificate has {0} as a DNS name, and an address must be in it as an IP address")]
     AddressAsName(IpAddr),
@@ -231,7 +236,9 @@ impl Unreachable {
     pub(super) fn without_text(self) -> Self {
         match self {
             Self::Redirect { status, .. } => Self::Redirect { status, to: None },
-            Self::Tls(TlsFailure::WrongName(_)) => TlsFailure::WrongName(None).into(),
+            Self::Tls(TlsFailure::WrongName { .. }) => {
+                TlsFailure::WrongName { names: None, remedy: NameRemedy::Choose }.into()
+            }
             // These are read from answers to questions without a secret alone.
             Self::NotVault { status, text: Said::Text(_) }
             | Self::ServerError { status, text: Said::Text(_) } => {
@@ -302,7 +309,7 @@ impl Explain for TlsFailure {
         match self {
             Self::Expired(_) => "certificate-expired",
             Self::NotYetValid(_) => "certificate-not-yet-valid",
-            Self::WrongName(_) | Self::AddressAsName(_) => "certificate-wrong-name",
+            Self::WrongName { .. } | Self::AddressAsName(_) => "certificate-wrong-name",
             Self::Unsupported { .. } => "certificate-unsupported",
             Self::KeyNotProven => "certificate-key-not-proven",
             Self::UnknownCa => "certificate-unknown-ca",
@@ -334,9 +341,7 @@ impl Explain for TlsFailure {
             Self::NotYetValid(_) | Self::IssuerNotYetValid(_) => {
                 "Set this machine's clock (`timedatectl`): a board without a battery starts in the past."
             }
-            Self::WrongName(_) => {
-                "Use a name that is in the certificate, or set `tls = { server_name = \"…\" }`."
-            }
+            Self::WrongName { remedy, .. } => return Some(remedy.advice()),
             Self::AddressAsName(ip) => {
                 return Some(format!(
                     "Make it anew with `subjectAltName = IP:{ip}` in place of `DNS:{ip}`. Until then a host name that is \

@@ -1,6 +1,7 @@
 //! The certificates that the configuration or the machine trusts, and the path from one of them to a server's.
 
 use super::failure::{flaw, refused, rejected};
+use super::names;
 use super::unsupported::Unsupported;
 use super::x509::{Facts, Validity, name};
 use crate::external::ExternalText;
@@ -29,6 +30,8 @@ pub(super) struct Presented<'a> {
     pub(super) intermediates: &'a [CertificateDer<'a>],
     /// The name that it must have.
     pub(super) name: &'a ServerName<'a>,
+    /// That name is `server_name`, and not the server's own.
+    pub(super) fixed: bool,
     pub(super) now: UnixTime,
 }
 
@@ -126,7 +129,9 @@ impl Anchors {
             }
             Ok(()) => {}
         }
-        certificate.verify_is_valid_for_subject_name(presented.name).map_err(rejected)
+        certificate
+            .verify_is_valid_for_subject_name(presented.name)
+            .map_err(|error| names::mismatch(error, presented.fixed, !self.named.is_empty()))
     }
 
     /// The issuer that ends within `ahead`, if there is no path that lasts longer. Of a server that is verified now.

@@ -2,15 +2,11 @@
 //! texts are never shown: they repeat what is in files and in certificates.
 
 use super::x509::date;
-use crate::external::ExternalText;
 use crate::vault::unreachable::TlsFailure;
-use rustls::pki_types::ServerName;
 use rustls::{
     AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, OtherError, PeerIncompatible,
 };
-use std::net::IpAddr;
 use std::sync::Arc;
-use webpki::InvalidNameContext;
 
 /// Why a handshake failed.
 pub(in crate::vault) fn handshake(error: &Error) -> TlsFailure {
@@ -70,10 +66,6 @@ fn certificate_failure(error: &CertificateError) -> TlsFailure {
         CertificateError::NotValidYetContext { not_before, .. } => {
             TlsFailure::NotYetValid(format!(": it begins on {}", date(*not_before)))
         }
-        CertificateError::NotValidForName => TlsFailure::WrongName(None),
-        CertificateError::NotValidForNameContext { expected, presented } => TlsFailure::WrongName(Some(
-            ExternalText::new(format!("({}): {}", expected.to_str(), names(presented))),
-        )),
         // A bad signature is what another CA of the same name leaves.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFailure::UnknownCa,
         CertificateError::BadEncoding => bad(MALFORMED),
@@ -92,31 +84,6 @@ const PURPOSE: &str = "its extended key usage does not allow a server";
 const ALGORITHM: &str = "it is signed with an algorithm that is not accepted here";
 const COMPLEX: &str = "the chain of certificates is too complex";
 
-/// The names in a certificate: what the server says.
-fn names(presented: &[String]) -> String {
-    // webpki writes DnsName("a.example") and IpAddress(10.0.0.1).
-    let plain = |name: &String| {
-        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
-        inner.trim_matches(['(', ')', '"']).to_owned()
-    };
-    if presented.is_empty() {
-        return "it names no host at all: it needs a subjectAltName".to_owned();
-    }
-    let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
-    format!("it is for {names}")
-}
-
-/// The address that a certificate is to be for, if it has that as the name of a host.
-fn address_as_name(expected: &ServerName<'_>, presented: &[String]) -> Option<IpAddr> {
-    let ServerName::IpAddress(address) = expected else { return None };
-    let address = IpAddr::from(*address);
-    let is_it = |name: &String| {
-        let name = name.strip_prefix("DnsName(\"").and_then(|name| name.strip_suffix("\")"));
-        name.and_then(|name| name.parse().ok()) == Some(address)
-    };
-    presented.iter().any(is_it).then_some(address)
-}
-
 /// A certificate that webpki refuses, as an error of the handshake. rustls tells the server those that it knows itself
 /// by the alert that fits.
 pub(super) fn rejected(error: webpki::Error) -> Error {
@@ -126,12 +93,6 @@ pub(super) fn rejected(error: webpki::Error) -> Error {
         }
         webpki::Error::CertNotValidYet { time, not_before } => {
             CertificateError::NotValidYetContext { time, not_before }
-        }
-        webpki::Error::CertNotValidForName(InvalidNameContext { expected, presented }) => {
-            if let Some(address) = address_as_name(&expected, &presented) {
-                return refused(TlsFailure::AddressAsName(address));
-            }
-            CertificateError::NotValidForNameContext { expected, presented }
         }
         // A self-signed one with CA:TRUE that is not named itself.
         webpki::Error::UnknownIssuer | webpki::Error::CaUsedAsEndEntity => CertificateError::UnknownIssuer,

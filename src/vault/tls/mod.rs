@@ -5,6 +5,7 @@ mod error;
 mod failure;
 mod files;
 mod inspection;
+mod names;
 mod pem;
 mod pins;
 mod remedy;
@@ -18,6 +19,7 @@ pub use error::TlsFileError;
 pub(super) use failure::handshake;
 use files::Versions;
 pub(crate) use inspection::{Inspection, Lifetimes};
+pub use names::NameRemedy;
 pub(super) use renewed::Renewed;
 pub use unsupported::{Unsupported, UnsupportedKey};
 

@@ -77,7 +77,8 @@ impl Trust {
     ) -> Result<(), Error> {
         let name = self.fixed_name.as_ref().unwrap_or(address);
         let algorithms = &provider.signature_verification_algorithms;
-        let presented = Presented { end_entity, intermediates, name, now };
+        let fixed = self.fixed_name.is_some();
+        let presented = Presented { end_entity, intermediates, name, fixed, now };
         self.anchors.verify(algorithms, &presented)?;
         if let (Some(inspection), Some(facts)) = (&self.inspection, Facts::of(end_entity)) {
             let issuer = self.anchors.ending(algorithms, &presented, inspection.ahead);

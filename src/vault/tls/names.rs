@@ -1,0 +1,107 @@
+//! Certificates that are for other names than the one that is asked for.
+
+use super::failure::{refused, rejected};
+use crate::external::ExternalText;
+use crate::vault::unreachable::TlsFailure;
+use rustls::Error;
+use rustls::pki_types::ServerName;
+use std::net::IpAddr;
+use webpki::InvalidNameContext;
+
+/// What can be done about a certificate that is for other names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameRemedy {
+    /// `server_name` is set, to none of them.
+    Correct,
+    /// This one can be asked for: a CA that the configuration names has signed it.
+    Ask(ExternalText),
+    /// None of them is suggested: a public CA gives everybody a certificate for a name of his own.
+    Choose,
+}
+
+impl NameRemedy {
+    pub(in crate::vault) fn advice(&self) -> String {
+        match self {
+            Self::Correct => {
+                "Set `server_name` in `tls` to a name that the certificates of all nodes have.".to_owned()
+            }
+            Self::Ask(name) => format!(
+                "Use a name that is in the certificate. Where the certificates of all nodes have one name, as those of a \
+                 service in Kubernetes do, the address can stay: add `server_name = \"{name}\"` to `tls`."
+            ),
+            Self::Choose => {
+                "Use a name that is in the certificate, or set `tls = { server_name = \"…\" }`.".to_owned()
+            }
+        }
+    }
+}
+
+/// The error of the handshake with a server whose certificate `error` finds to be for other names. `fixed`: the name that
+/// was asked for is `server_name`. `own_ca`: the configuration names the CA.
+pub(super) fn mismatch(error: webpki::Error, fixed: bool, own_ca: bool) -> Error {
+    let webpki::Error::CertNotValidForName(InvalidNameContext { expected, presented }) = error else {
+        return rejected(error);
+    };
+    if let Some(address) = address_as_name(&expected, &presented) {
+        return refused(TlsFailure::AddressAsName(address));
+    }
+    let remedy = match presented.iter().find_map(|name| askable(name)) {
+        _ if fixed => NameRemedy::Correct,
+        Some(name) if own_ca => NameRemedy::Ask(ExternalText::new(name)),
+        _ => NameRemedy::Choose,
+    };
+    let names = Some(ExternalText::new(format!("({}): {}", expected.to_str(), listed(&presented))));
+    refused(TlsFailure::WrongName { names, remedy })
+}
+
+/// The names in a certificate: what the server says. webpki writes `DnsName("a.example")` and `IpAddress(10.0.0.1)`.
+fn listed(presented: &[String]) -> String {
+    let plain = |name: &String| {
+        let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
+        inner.trim_matches(['(', ')', '"']).to_owned()
+    };
+    if presented.is_empty() {
+        return "it names no host at all: it needs a subjectAltName".to_owned();
+    }
+    let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
+    format!("it is for {names}")
+}
+
+fn host(presented: &str) -> Option<&str> {
+    presented.strip_prefix("DnsName(\"")?.strip_suffix("\")")
+}
+
+/// The name of a host that tells this server from others, and can be asked for: no wildcard, and nothing that everybody
+/// has.
+fn askable(presented: &str) -> Option<&str> {
+    let name = host(presented)?;
+    let is_name = matches!(ServerName::try_from(name), Ok(ServerName::DnsName(_)));
+    (is_name && !name.eq_ignore_ascii_case("localhost")).then_some(name)
+}
+
+/// The address that a certificate is to be for, if it has that as the name of a host.
+fn address_as_name(expected: &ServerName<'_>, presented: &[String]) -> Option<IpAddr> {
+    let ServerName::IpAddress(address) = expected else { return None };
+    let address = IpAddr::from(*address);
+    let is_it = |name: &String| host(name).and_then(|name| name.parse().ok()) == Some(address);
+    presented.iter().any(is_it).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_addresses_and_localhost_are_not_suggested() {
+        for (presented, name) in [
+            ("DnsName(\"vault.example\")", Some("vault.example")),
+            ("DnsName(\"*.vault-internal\")", None),
+            ("DnsName(\"localhost\")", None),
+            ("DnsName(\"10.0.0.1\")", None),
+            ("DnsName(\"a\" b`c\")", None),
+            ("IpAddress(10.0.0.1)", None),
+        ] {
+            assert_eq!(askable(presented), name, "{presented}");
+        }
+    }
+}
