@@ -11,6 +11,7 @@ mod addresses;
 mod changes;
 mod failures;
 mod place;
+mod pods;
 mod services;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,8 +1,8 @@
 //! Certificates that are renewed on disk while the daemon runs.
 
 use crate::support::certs::{Authority, Validity};
-use crate::support::home::Home;
-use crate::support::openbao::{Builder, is_active};
+use crate::support::home::{Home, lines};
+use crate::support::openbao::{Builder, Server, is_active};
 
 #[test]
 fn an_authority_that_is_replaced_on_disk_is_believed_without_a_restart() {
@@ -45,4 +45,60 @@ fn a_client_certificate_that_is_renewed_on_disk_is_shown_without_a_restart() {
     clients.issue_client("the daemon", Validity::Now).write(home.directory(), "client");
     server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn a_server_certificate_that_is_renewed_again_and_again_is_believed_without_a_word() {
+    let authority = Authority::new("Private CA");
+    let mut server = Builder::new().tls(&authority).start();
+    let init = server.init(5, 2);
+    let home = Home::of(&server, &lines(&init.keys_hex));
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+    let names = ["localhost", "127.0.0.1"];
+    for _ in 0..2 {
+        // As for 72 hours, at the end of the second day.
+        server.present(&authority.issue(&names, Validity::Hours(48, 24)));
+        server.present(&authority.issue(&names, Validity::Hours(0, 72)));
+        server.kill();
+        server.start();
+        server.wait_until(is_active);
+        daemon.wait_for_line(": unsealed (active)");
+    }
+    assert!(!daemon.output().contains("certificate"), "{}", daemon.output());
+}
+
+#[test]
+fn an_authority_that_is_renewed_is_believed_beside_the_old_one_for_the_change() {
+    let old = Authority::new("Private CA");
+    let mut server = Builder::new().tls(&old).start();
+    let init = server.init(5, 2);
+    let home = Home::new();
+    home.shares(&lines(&init.keys_hex));
+    home.put("ca.crt", &old.pem());
+    home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+    let mut restarts = |server: &mut Server| {
+        server.kill();
+        server.start();
+        server.wait_until(is_active);
+        daemon.wait_for_line(": unsealed (active)");
+    };
+
+    // With its key: what the old certificate vouched for is good, and what it signs now.
+    let renewed = old.renewed("Private CA", Validity::Now);
+    server.move_to(&renewed);
+    restarts(&mut server);
+    home.put("ca.crt", &renewed.pem());
+    restarts(&mut server);
+
+    // With a key of its own: both, until every server has moved.
+    let new = Authority::new("Private CA of next year");
+    home.put("ca.crt", &(renewed.pem() + &new.pem()));
+    restarts(&mut server);
+    server.move_to(&new);
+    restarts(&mut server);
+    home.put("ca.crt", &new.pem());
+    restarts(&mut server);
 }

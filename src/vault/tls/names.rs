@@ -58,7 +58,9 @@ pub(super) fn mismatch(error: webpki::Error, fixed: bool, own_ca: bool) -> Error
 fn listed(presented: &[String]) -> String {
     let plain = |name: &String| {
         let inner = name.split_once('(').map_or(name.as_str(), |(_, inner)| inner);
-        inner.trim_matches(['(', ')', '"']).to_owned()
+        let inner = inner.trim_matches(['(', ')', '"']);
+        // It writes ::1 as 0::1.
+        inner.parse::<IpAddr>().map_or_else(|_| inner.to_owned(), |address| address.to_string())
     };
     if presented.is_empty() {
         return "it names no host at all: it needs a subjectAltName".to_owned();
