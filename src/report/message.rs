@@ -51,6 +51,8 @@ pub enum Message {
     SeveralServers,
     /// No node of a cluster has been active for long.
     NoActiveNode,
+    /// What would become of a new connection to a node that is unsealed.
+    Reconnect,
     /// A node cannot use its own storage.
     Damaged,
     /// Somebody else's shares are in the round.
@@ -81,7 +83,7 @@ pub enum Message {
 
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Started,
         Self::Reloaded,
         Self::Refused,
@@ -105,6 +107,7 @@ impl Message {
         Self::KeepsFailing,
         Self::SeveralServers,
         Self::NoActiveNode,
+        Self::Reconnect,
         Self::Damaged,
         Self::Stranger,
         Self::Outsider,
@@ -146,6 +149,7 @@ impl Message {
             Self::KeepsFailing => "6d3e117fda185f15ac3328ae55dda3ab",
             Self::SeveralServers => "da97a2f304653f30798b1eb7c008e6ab",
             Self::NoActiveNode => "b4561612ee6f10b7bdf40b5855e05eeb",
+            Self::Reconnect => "44d80dd387d61d944254ce40f4f7a996",
             Self::Damaged => "017423dd0ec857258082318f70cfc5fe",
             Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
             Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",

@@ -81,6 +81,11 @@ pub(super) struct Question {
 }
 
 impl Question {
+    /// One for a connection that has to show what it is.
+    fn harmless() -> Self {
+        Self { method: Method::GET, path: health::PATH, body: None, harmless: true, secret: false }
+    }
+
     /// A cause as it may be told.
     fn told(&self, cause: Unreachable) -> Unreachable {
         if self.secret { cause.without_text() } else { cause }
@@ -199,6 +204,22 @@ impl Line {
         })
     }
 
+    pub(super) fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Asks for the health over a connection of its own, which shows what would become of the kept one's successor: a
+    /// server that refuses a client certificate says so only here.
+    pub(super) async fn connects_anew(&self, limit: Duration) -> Result<(), Unreachable> {
+        let question = Question::harmless();
+        let attempt = async {
+            let (connection, _) = self.ask_anew(&mut State::default(), &question).await?;
+            connection.close().await;
+            Ok(())
+        };
+        timeout(limit, attempt).await.unwrap_or(Err(Unreachable::Timeout(limit)))
+    }
+
     /// Asks over a new connection.
     async fn ask_anew(
         &self,
@@ -246,8 +267,7 @@ impl Line {
     /// A new connection whose peer is known to be the server, for a request that carries a secret: where the owner of
     /// the peer's end tells, it has answered one that carries none.
     async fn proven(&self, state: &mut State) -> Result<Connection, Unreachable> {
-        let harmless =
-            Question { method: Method::GET, path: health::PATH, body: None, harmless: true, secret: false };
+        let harmless = Question::harmless();
         loop {
             let (mut connection, unproven) = self.connect(state).await?;
             let Some(ends) = unproven else { return Ok(connection) };

@@ -96,6 +96,16 @@ impl Server {
         self.line.is_own().await
     }
 
+    /// Whether it is spoken to over TLS.
+    pub fn has_tls(&self) -> bool {
+        self.line.has_tls()
+    }
+
+    /// Whether a new connection beside the one that is kept gives an answer: nothing but the attempt is made of it.
+    pub async fn connects_anew(&self) -> Result<(), Unreachable> {
+        self.line.connects_anew(self.limit).await
+    }
+
     async fn read<T>(
         &self,
         path: &'static str,

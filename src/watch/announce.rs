@@ -1,6 +1,7 @@
 //! Says what changed, once, in the journal's fields and in plain words.
 
 use super::NodeKey;
+use super::reconnect::Reconnect;
 use crate::report::error::in_one_line;
 use crate::report::lasting;
 use crate::report::message::Message;
@@ -169,6 +170,22 @@ impl Announcer {
             let text = format!("{}: {}", self.key.address, in_one_line(outsider));
             self.log(Level::WARN, Message::Outsider, None, &text);
         }
+    }
+
+    /// Tells what would become of a new connection to a server that is unsealed.
+    pub(super) fn reconnect(&self, news: &Reconnect) {
+        let node = &self.key.address;
+        let (level, text) = match news {
+            Reconnect::Refused(cause) => (
+                Level::ERROR,
+                format!(
+                    "{node}: unsealed, but a new connection to it fails, and once it restarts it stays sealed: {}",
+                    in_one_line(cause)
+                ),
+            ),
+            Reconnect::Good => (Level::INFO, format!("{node}: a new connection to it is good again")),
+        };
+        self.log(level, Message::Reconnect, None, &text);
     }
 
     fn disturbance(&mut self, message: Message, text: &str) {

@@ -9,6 +9,7 @@ mod identity;
 mod joint;
 mod node;
 mod presence;
+mod reconnect;
 mod search;
 mod shares;
 mod wanted;

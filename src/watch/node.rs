@@ -6,10 +6,11 @@ use super::duty::Duty;
 use super::holds::Holds;
 use super::identity::{Identity, SharedMemberships};
 use super::presence::Doorsteps;
+use super::reconnect::ReconnectCheck;
 use super::shares::{Outcome, Reader, Shelf};
 use crate::explain::Explain;
 use crate::shares::{Scheme, ShareSet};
-use crate::unseal::{Action, Holding, Machine, Objection, Observation};
+use crate::unseal::{Action, Holding, Machine, Objection, Observation, State};
 use crate::vault::Unreachable;
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -42,12 +43,14 @@ pub(super) async fn watch(
     let mut identity = Identity::new(memberships, key.clone(), &current.cluster);
     let mut announcer = Announcer::new(key.clone());
     let mut hands = Hands::default();
+    let mut reconnect = ReconnectCheck::default();
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
         board.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let shelf = current.shelf().filter(|_| machine.waits_for_shares()).cloned();
         let wait = pin!(pause(step.wait));
+        let unsealed = machine.state().is_some_and(State::is_unsealed);
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
         let seen = tokio::select! {
             biased;
@@ -68,6 +71,10 @@ pub(super) async fn watch(
             () = change_of(shelf.as_deref(), &hands.reader) => Observation::Woken,
             () = left(&current) => Observation::Left,
             () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
+            news = reconnect.news(&current, unsealed) => {
+                announcer.reconnect(&news);
+                Observation::Woken
+            }
             () = wait => hands.perform(&current, step.action).await,
         };
         match &seen {

@@ -20,6 +20,7 @@ while read -r id; do
 done < <(said_ids)
 # A name server, a second cluster and a lost keyring are in tests/discovery and tests/unseal; one takes a Vault that is newer.
 check 'what was not said here: what takes more than one server, or a broken one' is 'The storage of @VAULT_NODE@ is damaged or not mounted
+What would become of a new connection to @VAULT_NODE@
 @VAULT_NODE@ keeps answering with errors of its own
 The cluster of @VAULT_NODE@ has no active node
 @VAULT_NODE@ names a server that gets no shares

@@ -30,16 +30,17 @@ fn pods_whose_certificates_lack_the_name_they_are_found_by_are_unsealed_with_the
     assert!(said.contains(&advice), "{said}");
 
     let set = |name: &str| {
-        let more = format!(
-            "{}\ntls = {{ ca_file = \"ca.crt\", server_name = \"{name}\" }}",
-            crate::place::OFTEN
-        );
+        let more =
+            format!("{}\ntls = {{ ca_file = \"ca.crt\", server_name = \"{name}\" }}", crate::place::OFTEN);
         place.home.configure(&[NAME], &more);
     };
     set("vault.elsewhere.test");
     let check = String::from_utf8(place.verb(&["check"]).stdout).unwrap();
     assert!(check.contains("is not for this name (vault.elsewhere.test)"), "{check}");
-    assert!(check.contains("Set `server_name` in `tls` to a name that the certificates of all nodes have"), "{check}");
+    assert!(
+        check.contains("Set `server_name` in `tls` to a name that the certificates of all nodes have"),
+        "{check}"
+    );
     set(SERVICE);
     daemon.hangup();
     one.wait_until(is_active);

@@ -102,3 +102,49 @@ fn an_authority_that_is_renewed_is_believed_beside_the_old_one_for_the_change() 
     home.put("ca.crt", &new.pem());
     restarts(&mut server);
 }
+
+#[test]
+fn an_authority_that_is_not_believed_is_told_before_the_server_restarts() {
+    let old = Authority::new("Private CA");
+    let mut server = Builder::new().tls(&old).start();
+    let init = server.init(5, 2);
+    let home = Home::new();
+    home.shares(&lines(&init.keys_hex));
+    home.put("ca.crt", &old.pem());
+    home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+
+    let new = Authority::new("Private CA of next year");
+    server.move_to(&new);
+    let told = daemon.wait_for_line("unsealed, but a new connection to it fails").text;
+    assert!(
+        told.contains("ERROR ") && told.contains("not signed by a CA that is trusted here. Set `tls"),
+        "{told}"
+    );
+    home.put("ca.crt", &new.pem());
+    daemon.wait_for_line("a new connection to it is good again");
+    let said = daemon.output();
+    assert_eq!(said.matches("a new connection to it fails").count(), 1, "{said}");
+    assert!(!said.contains("unreachable"), "the kept connection was disturbed:\n{said}");
+}
+
+#[test]
+fn a_client_certificate_that_ended_is_told_before_the_server_restarts() {
+    let (authority, clients) = (Authority::new("Private CA"), Authority::new("Client CA"));
+    let server = Builder::new().tls(&authority).require_client_certificate(&clients).start();
+    let init = server.init(5, 2);
+    let home = Home::new();
+    home.shares(&lines(&init.keys_hex));
+    clients.issue_client("the daemon", Validity::Seconds(8)).write(home.directory(), "client");
+    let tls = format!(
+        "tls = {{ ca_file = \"{}\", client_cert = \"client.crt\", client_key = \"client.key\" }}",
+        server.ca_file().display()
+    );
+    home.configure(&[&server.url()], &tls);
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+    daemon.wait_for_line("unsealed, but a new connection to it fails");
+    clients.issue_client("the daemon", Validity::Now).write(home.directory(), "client");
+    daemon.wait_for_line("a new connection to it is good again");
+}

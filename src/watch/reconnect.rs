@@ -1,0 +1,81 @@
+//! Whether a server would be believed again. Its connection is kept for as long as it runs, so that a CA that was
+//! replaced, or a certificate that ended, would be noticed only at its next restart: too late, and it stays sealed.
+
+use super::duty::Duty;
+use crate::explain::Explain;
+use crate::vault::Unreachable;
+use std::future::pending;
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio::time::sleep_until;
+
+/// Times `slow_interval`: how much time lies between two checks (5 minutes).
+const PAUSE: u32 = 10;
+/// The same after one that failed (1 minute).
+const PAUSE_IN_TROUBLE: u32 = 2;
+
+/// Checks new connections to one server.
+#[derive(Debug, Default)]
+pub(super) struct ReconnectCheck {
+    due: Option<Instant>,
+    running: Option<JoinHandle<Result<(), Unreachable>>>,
+    /// The kind of the last failure, until a connection is good again.
+    failed: Option<&'static str>,
+}
+
+/// What a check found that is news.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reconnect {
+    /// A new connection would be refused, here or there.
+    Refused(Unreachable),
+    /// A new connection is good again.
+    Good,
+}
+
+impl ReconnectCheck {
+    /// Returns what is news, once a check is due: never of a server that has no TLS or is not `unsealed`. Whoever gives up
+    /// waiting for it loses nothing.
+    pub(super) async fn news(&mut self, duty: &Duty, unsealed: bool) -> Reconnect {
+        if !unsealed || !duty.server.has_tls() {
+            // The next connection that is made tells as much.
+            *self = Self::default();
+            return pending().await;
+        }
+        loop {
+            if let Some(news) = self.check(duty).await {
+                return news;
+            }
+        }
+    }
+
+    async fn check(&mut self, duty: &Duty) -> Option<Reconnect> {
+        let slow = duty.cluster.pace.slow_interval;
+        if self.running.is_none() {
+            let due = *self.due.get_or_insert_with(|| Instant::now() + around(slow.saturating_mul(PAUSE)));
+            sleep_until(due.into()).await;
+            // On its own: polls are not to cut it short.
+            let server = duty.server.clone();
+            self.running = Some(tokio::spawn(async move { server.connects_anew().await }));
+        }
+        let outcome = self.running.as_mut()?.await;
+        self.running = None;
+        let before = self.failed;
+        let news = match outcome {
+            Ok(Ok(())) => self.failed.take().map(|_| Reconnect::Good),
+            Ok(Err(cause @ (Unreachable::Tls(_) | Unreachable::Files(_)))) => {
+                self.failed = Some(cause.kind());
+                (before != self.failed).then_some(Reconnect::Refused(cause))
+            }
+            // A busy server or network: says nothing of the next time.
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let pause = if self.failed.is_some() { PAUSE_IN_TROUBLE } else { PAUSE };
+        self.due = Some(Instant::now() + around(slow.saturating_mul(pause)));
+        news
+    }
+}
+
+/// Up to a tenth more: not all servers at once.
+fn around(pause: Duration) -> Duration {
+    pause.mul_f64(1.0 + fastrand::f64() / 10.0)
+}
