@@ -52,8 +52,7 @@ fn restored_snapshot_of_another_cluster_is_opened_by_its_own_shares_on_every_nod
 
     restore(&leader.server, &cluster.init.root_token, &snapshot);
     cluster.nodes[0].wait_for_status("3 nodes: 3 shares-rejected");
-    let said: String =
-        cluster.nodes[0].daemon_lines().iter().map(|line| format!("{}\n", line.text)).collect();
+    let said = cluster.nodes[0].daemon.as_ref().unwrap().output();
     assert!(
         said.contains(
             "by a snapshot that was restored: it needs the shares that were in force when it was taken"
@@ -76,7 +75,6 @@ fn restored_snapshot_of_another_cluster_is_opened_by_its_own_shares_on_every_nod
     for node in &cluster.nodes {
         node.server.wait_until(is_unsealed);
     }
-    let said: String =
-        cluster.nodes[0].daemon_lines().iter().map(|line| format!("{}\n", line.text)).collect();
+    let said = cluster.nodes[0].daemon.as_ref().unwrap().output();
     assert!(!said.contains("member of another cluster"), "{said}");
 }

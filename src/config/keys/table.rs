@@ -48,7 +48,8 @@ pub static KEYS: &[Key] = &[
         default: Some("\"30s\""),
         documentation: "Time between two looks at a node that needs a person: it rejected the shares, it unseals \
                         by other means, its seal is being migrated, or it keeps sealing itself. The longest pause that a \
-                        rate limit is granted, too. From 1s to 1day.",
+                        rate limit is granted, too. Ten of it lie between two tries of a new connection to an unsealed \
+                        server. From 1s to 1day.",
         example: "\"5m\"",
         variable: Some("VAULT_UNSEAL_SLOW_INTERVAL"),
     },
