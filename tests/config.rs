@@ -114,8 +114,16 @@ fn settings(loaded: &Loaded) -> String {
             }
             None => writeln!(out, "  no shares"),
         };
-        let TlsSettings { ca_file, ca_dir, client_cert, client_key, server_name, skip_verify, pin_sha256 } =
-            &cluster.tls;
+        let TlsSettings {
+            ca_file,
+            ca_dir,
+            ca_credential,
+            client_cert,
+            client_key,
+            server_name,
+            skip_verify,
+            pin_sha256,
+        } = &cluster.tls;
         let paths = [
             ("ca_file", ca_file),
             ("ca_dir", ca_dir),
@@ -126,6 +134,9 @@ fn settings(loaded: &Loaded) -> String {
             if let Some(path) = path {
                 let _ = writeln!(out, "  {key} {}", path.display());
             }
+        }
+        if let Some(credential) = ca_credential {
+            let _ = writeln!(out, "  ca_credential {} at {}", credential.name, credential.path.display());
         }
         if let Some(name) = server_name {
             let _ = writeln!(out, "  server_name {name}");

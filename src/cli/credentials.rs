@@ -46,6 +46,11 @@ impl CredentialProblem {
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Refused { .. })
     }
+
+    /// Whether nothing but the file's mode lets others read it, and nobody else can write it.
+    pub(super) fn is_readable_by_mode(&self) -> bool {
+        matches!(self, Self::Refused { cause: FileRefusal::Mode { mode, .. }, .. } if mode & 0o022 == 0)
+    }
 }
 
 impl Explain for CredentialProblem {
@@ -164,7 +169,10 @@ fn uses(settings: &Settings, directory: &Path, loaded: &[String]) -> BTreeMap<St
     for tls in every_tls() {
         tls.client_key.iter().filter(given).for_each(|path| add(path, Content::PrivateKey));
     }
-    for TlsSettings { ca_file, ca_dir, client_cert, .. } in every_tls() {
+    for TlsSettings { ca_file, ca_dir, ca_credential, client_cert, .. } in every_tls() {
+        if let Some(credential) = ca_credential {
+            add(Path::new(&credential.name), Content::Authority);
+        }
         [ca_file, client_cert]
             .into_iter()
             .flatten()

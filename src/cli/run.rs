@@ -16,16 +16,20 @@ use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
+use crate::systemd::service::{ServiceProblem, shadow};
 use crate::watch::{ClusterContexts, Holds, Watch};
 use crate::{config, control, protect, runtime_directory, shares, vault};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Interval, interval, timeout_at};
+
+/// How long the end waits for a look at unit files.
+const SHADOW_LIMIT: Duration = Duration::from_secs(1);
 
 /// Watches and unseals until stopped.
 pub(super) fn run(arguments: &ConfigArguments) -> Exit {
@@ -218,6 +222,10 @@ impl<'a> Daemon<'a> {
                 }
             }
         }
+        // The last that is said before another program takes over: nothing of ours runs then.
+        if let Some(shadow) = shadow_of_this_process() {
+            notice(&shadow);
+        }
         notify::stopping("stopping");
         tracing::info!(message_id = Message::Stopping.id(), "stopping; the servers stay as they are");
         Exit::Done
@@ -336,6 +344,11 @@ async fn outcome(reload: &mut Option<Reload>) -> Result<(Loaded, Files), Failure
 
 fn boxed(error: impl Explain + Send + 'static) -> Failure {
     Box::new(error)
+}
+
+/// The unit that will be started in place of this service's own, if this process is that service.
+fn shadow_of_this_process() -> Option<ServiceProblem> {
+    journal::reads_our_stderr().then(|| files::within(SHADOW_LIMIT, || shadow(Path::new("/"))))??
 }
 
 /// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`; names that stand for nodes count as such.

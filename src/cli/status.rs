@@ -16,12 +16,13 @@ use crate::report::error::in_one_line;
 use crate::report::state::{advice, brief, reason};
 use crate::report::style::Style;
 use crate::systemd::SERVICE;
-use crate::systemd::service::{ServiceProblem, ServiceState};
+use crate::systemd::service::{ServiceProblem, ServiceState, shadow};
 use crate::unseal::State;
 use crate::vault::TlsFileError;
 use serde::Serialize;
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write};
+use std::path::Path;
 
 /// What may keep a server from being unsealed further.
 const STALLED: &str =
@@ -82,8 +83,12 @@ async fn show(
 
 /// What is to be known of the service of this machine. Where a daemon answers, one runs.
 async fn service(told: &Told) -> Option<ServiceProblem> {
-    let state = tokio::task::spawn_blocking(|| ServiceState::of(SERVICE)).await.ok()??;
-    state.problem().filter(|problem| !(told.answered && problem.is_down()))
+    let looked =
+        tokio::task::spawn_blocking(|| (shadow(Path::new("/")), ServiceState::of(SERVICE))).await.ok()?;
+    if looked.0.is_some() {
+        return looked.0;
+    }
+    looked.1?.problem().filter(|problem| !(told.answered && problem.is_down()))
 }
 
 /// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,

@@ -14,7 +14,7 @@ use super::{pace, tls, value};
 use crate::accounts::Trusted;
 use crate::shares::Source;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Checks cluster by cluster; a server may be in one of them only.
@@ -22,6 +22,8 @@ pub(super) struct Clusters<'a> {
     layers: &'a Layers,
     purpose: Purpose,
     trusted: &'a Arc<Trusted>,
+    /// The root directory of the machine.
+    root: &'a Path,
     /// Addresses and names, as they are written when normalised.
     seen: BTreeMap<String, Place>,
     sources: Vec<(Source, String)>,
@@ -30,8 +32,21 @@ pub(super) struct Clusters<'a> {
 
 impl<'a> Clusters<'a> {
     /// Nothing checked so far.
-    pub(super) fn new(layers: &'a Layers, purpose: Purpose, trusted: &'a Arc<Trusted>) -> Self {
-        Self { layers, purpose, trusted, seen: BTreeMap::new(), sources: Vec::new(), notices: Vec::new() }
+    pub(super) fn new(
+        layers: &'a Layers,
+        purpose: Purpose,
+        trusted: &'a Arc<Trusted>,
+        root: &'a Path,
+    ) -> Self {
+        Self {
+            layers,
+            purpose,
+            trusted,
+            root,
+            seen: BTreeMap::new(),
+            sources: Vec::new(),
+            notices: Vec::new(),
+        }
     }
 
     /// What is odd about the clusters that were checked.
@@ -51,7 +66,7 @@ impl<'a> Clusters<'a> {
         let plain = plain.or_else(|| discoveries.iter().find(|found| !found.tls()).map(ToString::to_string));
         self.refuse_pins_of_nothing(name, plain, said)?;
         let shares = self.shares(name, said)?;
-        let tls = tls::check(self.layers, name, &said.tls, &mut self.notices)?;
+        let tls = tls::check(self.layers, name, &said.tls, self.root, &mut self.notices)?;
         let pace = pace::check(self.layers, name, &said.pace, &fragment.pace)?;
         let on_operator_seal = self.on_operator_seal(name, said)?;
         let trusted = Arc::clone(self.trusted);

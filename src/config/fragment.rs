@@ -50,6 +50,7 @@ pub(super) struct SharesFragment {
 pub(super) struct TlsFragment {
     pub(super) ca_file: Said<String>,
     pub(super) ca_dir: Said<String>,
+    pub(super) ca_credential: Said<String>,
     pub(super) client_cert: Said<String>,
     pub(super) client_key: Said<String>,
     pub(super) server_name: Said<String>,

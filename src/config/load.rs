@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::value;
 use crate::accounts::Trusted;
 use figment::value::magic::Tagged;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
 
@@ -29,6 +29,16 @@ pub enum Origin {
     },
     /// This file alone; it must exist.
     File(PathBuf),
+}
+
+impl Origin {
+    /// The root directory of the machine.
+    fn root(&self) -> &Path {
+        match self {
+            Self::Standard { root } => root,
+            Self::File(_) => Path::new("/"),
+        }
+    }
 }
 
 /// What the configuration is needed for.
@@ -69,7 +79,7 @@ pub fn load(
     let fragment = layers.fragment()?;
     let log_level = log_level(&layers, &fragment)?;
     let trusted = Arc::new(server_users(&layers, &fragment, &mut notices)?);
-    let mut checked = Clusters::new(&layers, purpose, &trusted);
+    let mut checked = Clusters::new(&layers, purpose, &trusted, origin.root());
     let names = layers.names().iter();
     let clusters = names.map(|name| checked.check(name, &fragment)).collect::<Result<_, _>>()?;
     notices.extend(checked.into_notices());
@@ -143,6 +153,7 @@ fn answer(cluster: &ClusterFragment, key: &str) -> Option<&'static str> {
         "ca_file" | "ca_dir" | "skip_verify" => &[
             ("ca_file", tls.ca_file.is_some()),
             ("ca_dir", tls.ca_dir.is_some()),
+            ("ca_credential", tls.ca_credential.is_some()),
             // `false` asks for a check and leaves open by whom.
             ("skip_verify", tls.skip_verify.as_ref().is_some_and(|on| **on || key == "skip_verify")),
         ],

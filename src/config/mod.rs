@@ -39,5 +39,5 @@ pub use notice::ConfigNotice;
 pub use overrides::Overrides;
 pub use pin::{COMPUTE as COMPUTE_PIN, Pin, PinError};
 pub use place::Place;
-pub use settings::{Cluster, OnOperatorSeal, Pace, Settings, TlsSettings};
+pub use settings::{CaCredential, Cluster, OnOperatorSeal, Pace, Settings, TlsSettings};
 pub use value::ValueError;

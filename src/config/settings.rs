@@ -71,6 +71,8 @@ pub struct TlsSettings {
     pub ca_file: Option<PathBuf>,
     /// A directory of such files.
     pub ca_dir: Option<PathBuf>,
+    /// A systemd credential that is such a file.
+    pub ca_credential: Option<CaCredential>,
     /// Our certificate chain, PEM.
     pub client_cert: Option<PathBuf>,
     /// Its key, PEM.
@@ -83,10 +85,24 @@ pub struct TlsSettings {
     pub pin_sha256: Vec<Pin>,
 }
 
+/// A file of certificate authorities that systemd hands over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaCredential {
+    /// The credential's name.
+    pub name: String,
+    /// Where this process reads it.
+    pub path: PathBuf,
+}
+
 impl TlsSettings {
     /// Whether a server over TLS is known to be the right one: by its certificate, by its key, or by both.
     pub fn authenticates(&self) -> bool {
         !self.skip_verify || !self.pin_sha256.is_empty()
+    }
+
+    /// Whether it says whom to trust, in place of the system's authorities.
+    pub fn names_authorities(&self) -> bool {
+        self.ca_file.is_some() || self.ca_dir.is_some() || self.ca_credential.is_some()
     }
 
     /// Whether `server_name` is what certificates must have, so that a server has to prove it wherever it is.

@@ -7,16 +7,19 @@ use super::layers::Layers;
 use super::notice::ConfigNotice;
 use super::pin::{Pin, PinError};
 use super::place::Place;
-use super::settings::TlsSettings;
+use super::settings::{CaCredential, TlsSettings};
 use super::value::{self, ValueError};
+use crate::systemd::credentials;
 use figment::value::Tag;
 use figment::value::magic::Tagged;
+use std::path::Path;
 
-/// Checks the `tls` of the cluster `name`.
+/// Checks the `tls` of the cluster `name`; `root` is the root directory of the machine, whose unit a credential is of.
 pub(super) fn check(
     layers: &Layers,
     name: &str,
     said: &TlsFragment,
+    root: &Path,
     notices: &mut Vec<ConfigNotice>,
 ) -> Result<TlsSettings, ConfigError> {
     let place = |tag: Tag, key| layers.place_in_cluster(tag, name, &["tls", key]);
@@ -39,6 +42,16 @@ pub(super) fn check(
         ),
         None => None,
     };
+    let ca_credential = match &said.ca_credential {
+        Some(text) => {
+            let name = value::credential(text).map_err(|problem| ConfigError::Value {
+                place: place(text.tag(), "ca_credential"),
+                problem,
+            })?;
+            Some(CaCredential { path: credentials::location(root, &name), name })
+        }
+        None => None,
+    };
     let pin_sha256 = pins(layers, name, said)?;
     let skip_verify = match &said.skip_verify {
         Some(on) if **on => {
@@ -53,6 +66,7 @@ pub(super) fn check(
     Ok(TlsSettings {
         ca_file: path("ca_file", &said.ca_file)?,
         ca_dir: path("ca_dir", &said.ca_dir)?,
+        ca_credential,
         client_cert: path("client_cert", &said.client_cert)?,
         client_key: path("client_key", &said.client_key)?,
         server_name,
@@ -86,6 +100,7 @@ pub(super) fn any(said: &TlsFragment) -> Option<(Tag, &'static str)> {
     let texts = [
         ("ca_file", &said.ca_file),
         ("ca_dir", &said.ca_dir),
+        ("ca_credential", &said.ca_credential),
         ("client_cert", &said.client_cert),
         ("client_key", &said.client_key),
         ("server_name", &said.server_name),

@@ -6,6 +6,7 @@
 use super::LIMIT;
 use crate::external::quote;
 use crate::files::{self, FileRefusal};
+pub(super) use crate::systemd::credentials::directory;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
 use std::ffi::OsStr;
@@ -79,11 +80,6 @@ impl CredentialRefusal {
     }
 }
 
-/// Where systemd put this process's credentials. The one place that looks at the environment.
-pub(super) fn directory() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
-}
-
 /// The file that a credential of this process is made from, where its unit names one. systemd calls the directory after
 /// the unit.
 pub(super) fn made_from(name: &str) -> Option<PathBuf> {
@@ -92,6 +88,15 @@ pub(super) fn made_from(name: &str) -> Option<PathBuf> {
     match unit.credential(name)? {
         CredentialOrigin::File { path, .. } => Some(path),
         CredentialOrigin::Specifier(_) | CredentialOrigin::Unit => None,
+    }
+}
+
+/// The same, unless only systemd can open it.
+pub(super) fn plain_source(name: &str) -> Option<PathBuf> {
+    let unit = Unit::load(Path::new("/"), directory()?.file_name()?.to_str()?)?;
+    match unit.credential(name)? {
+        CredentialOrigin::File { path, encrypted: false, .. } => Some(path),
+        _ => None,
     }
 }
 

@@ -1,9 +1,12 @@
 //! What is odd about shares that were accepted.
 
-use super::Source;
+use super::{Source, credential};
 use crate::explain::Explain;
 use crate::external::quote;
 use std::path::Path;
+
+/// Where a copy goes that has no root token: to another file than the one that has it.
+const COPIES: [&str; 2] = ["/etc/vault-unseal/shares.json", "/etc/vault-unseal/shares-alone.json"];
 
 /// Something a careful owner wants to know about shares that were accepted. Never carries a byte of a share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,16 +56,13 @@ impl Explain for Notice {
 
     fn advice(&self) -> Option<String> {
         Some(match self {
-            Self::RootToken { origin: Source::File(path), .. } => {
-                format!(
-                    "Keep the token elsewhere if it is still needed, then write the file anew without: {}",
-                    without_token(path)
-                )
-            }
-            Self::RootToken { origin: Source::Credential(_), .. } => {
-                "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, which leaves it out"
-                    .to_owned()
-            }
+            Self::RootToken { origin: Source::File(path), .. } => copy_without_token(path),
+            Self::RootToken { origin: Source::Credential(name), .. } => match credential::plain_source(name) {
+                Some(path) => copy_without_token(&path),
+                None => "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, which leaves \
+                         it out"
+                    .to_owned(),
+            },
             Self::RootToken { origin: Source::Tpm2 { .. }, .. } => {
                 "Seal the shares anew without it: vault-unseal enroll".to_owned()
             }
@@ -82,10 +82,14 @@ impl Explain for Notice {
     }
 }
 
-/// The command that writes a file anew without its root token, in its own place.
-fn without_token(path: &Path) -> String {
-    let path = quote::shell(path);
-    format!("vault-unseal enroll {path} --plain --output {path} --force --shred")
+/// The command that makes a copy without the root token. Never one that changes the file: others read the token there.
+fn copy_without_token(path: &Path) -> String {
+    let copy = COPIES.into_iter().find(|copy| path != Path::new(copy)).unwrap_or_default();
+    format!(
+        "The file can stay as it is. A copy without the token, for this program alone: vault-unseal enroll {} --plain \
+         --output {copy}",
+        quote::shell(path)
+    )
 }
 
 /// `1, 3 and 4`.

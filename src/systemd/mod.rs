@@ -1,5 +1,6 @@
 //! What we tell systemd and the journal, and what unit files tell us.
 
+pub mod credentials;
 pub mod drop_in;
 pub mod journal;
 pub mod notify;

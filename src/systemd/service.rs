@@ -1,8 +1,12 @@
 //! What the service manager says of a service: `systemctl show` (systemctl(1)). Whoever may run it is told.
 
+use super::SERVICE;
+use super::units::UnitFile;
 use crate::explain::Explain;
 use crate::external::ExternalText;
+use crate::external::quote::sentence;
 use crate::files;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -84,12 +88,23 @@ impl ServiceState {
     }
 }
 
+/// The unit file that an administrator, or a configuration tool, put in the place of our own, so that another program is
+/// started under its name: at the next start, if this runs. `None` where ours counts, or is masked. Reads unit files.
+pub fn shadow(root: &Path) -> Option<ServiceProblem> {
+    let first = UnitFile::all(root, SERVICE).into_iter().next()?;
+    (!first.masked && first.is_local() && !first.starts_us()).then(|| ServiceProblem {
+        unit: SERVICE.to_owned(),
+        kind: Kind::Shadowed,
+        why: sentence(&first.path),
+    })
+}
+
 /// Why a service does not do its work, or will not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceProblem {
     unit: String,
     kind: Kind,
-    /// How it ended last.
+    /// How it ended last; of one in whose place another is, where that is.
     why: String,
 }
 
@@ -101,12 +116,13 @@ enum Kind {
     Stopped { enabled: bool },
     Disabled,
     EnabledForNow,
+    Shadowed,
 }
 
 impl ServiceProblem {
     /// Nothing unseals now.
     pub fn is_down(&self) -> bool {
-        !matches!(self.kind, Kind::Disabled | Kind::EnabledForNow)
+        !matches!(self.kind, Kind::Disabled | Kind::EnabledForNow | Kind::Shadowed)
     }
 
     /// It was started, and could not go on.
@@ -136,6 +152,7 @@ impl std::fmt::Display for ServiceProblem {
             Kind::EnabledForNow => {
                 write!(f, "{unit} is enabled until the next boot only: then it does not start")
             }
+            Kind::Shadowed => write!(f, "{why} takes the place of {unit} and starts another program"),
         }
     }
 }
@@ -148,6 +165,7 @@ impl Explain for ServiceProblem {
             Kind::Restarting => "service-restarting",
             Kind::Stopped { .. } => "service-not-running",
             Kind::Disabled | Kind::EnabledForNow => "service-disabled",
+            Kind::Shadowed => "unit-shadowed",
         }
     }
 
@@ -162,6 +180,11 @@ impl Explain for ServiceProblem {
             Kind::Stopped { enabled: true } => format!("systemctl start {unit}"),
             Kind::Stopped { enabled: false } => format!("systemctl enable --now {unit}"),
             Kind::Disabled | Kind::EnabledForNow => format!("systemctl enable {unit}"),
+            Kind::Shadowed => {
+                "Whatever wrote that file, such as an Ansible role, writes it at each run: have it leave the file out \
+                 (vault_unseal_service: false). The way back to this program: sudo vault-unseal check"
+                    .to_owned()
+            }
         })
     }
 }

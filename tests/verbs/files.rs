@@ -15,6 +15,7 @@ use crate::support::hostile::Hostile;
 use crate::{Normal, health, says, seal};
 
 pub(crate) const SHIPPED: &str = "/usr/lib/systemd/system/vault-unseal.service";
+pub(crate) const WAIT: &str = "/usr/lib/systemd/system/vault-unsealed-wait.service";
 pub(crate) const OLD: &str = "/etc/systemd/system/vault-unseal.service";
 pub(crate) const CONFIG: &str = "/etc/vault-unseal/config.toml";
 pub(crate) const SHARES: &str = "/etc/vault-unseal/shares.json";
@@ -127,9 +128,12 @@ impl Files {
         let output = Command::new("bash").args(["-c", &script]).output().unwrap();
         assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
         // The unit and the configuration speak of the machine's own paths.
-        for path in
-            ["/etc/vault-unseal/config.toml", "/etc/systemd/system/vault-unseal.service.d/shares.conf"]
-        {
+        for path in [
+            CONFIG,
+            "/etc/systemd/system/vault-unseal.service.d/shares.conf",
+            "/etc/systemd/system/vault-unseal.service.d/ca.conf",
+            "/etc/systemd/system/vault-unsealed-wait.service.d/ca.conf",
+        ] {
             if let Ok(text) = fs::read_to_string(self.at(path)) {
                 fs::write(self.at(path), text.replace(root, "")).unwrap();
             }

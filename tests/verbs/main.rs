@@ -14,6 +14,7 @@ mod files;
 mod help;
 mod machine;
 mod outside;
+mod pi;
 mod refusals;
 mod sealed;
 mod status;

@@ -87,7 +87,7 @@ impl Machine {
             drop_ins.retain(|file| !takeover::is_foreign(file));
         }
         let file =
-            UnitFile::all(&self.root, SERVICE).into_iter().find(|file| !file.masked && is_ours(file))?;
+            UnitFile::all(&self.root, SERVICE).into_iter().find(|file| !file.masked && file.starts_us())?;
         let path = file.path.clone();
         Some(Service { path, unit: Unit::new(file, drop_ins) })
     }
@@ -99,11 +99,4 @@ pub(in crate::cli) struct Service {
     pub(super) path: PathBuf,
     /// What it says.
     pub(in crate::cli) unit: Unit,
-}
-
-/// Whether a unit file starts our daemon: a program `vault-unseal`, told to `run`.
-pub(super) fn is_ours(file: &UnitFile) -> bool {
-    file.commands("ExecStart").iter().any(|command| {
-        command.name() == "vault-unseal" && command.arguments.iter().any(|argument| argument == "run")
-    })
 }

@@ -1,7 +1,7 @@
 //! The service as it runs now: what systemd and the daemon itself say of it, and whether it has what the files say.
 
 use super::finding::{Findings, Severity};
-use super::machine::{Machine, SERVICE, is_ours};
+use super::machine::{Machine, SERVICE};
 use crate::cli::arguments::SOCKET;
 use crate::cli::told::Told;
 use crate::files;
@@ -20,7 +20,7 @@ pub(super) async fn check(machine: &Machine, findings: &mut Findings) -> Told {
     }
     // A unit of that name which is not ours, or is masked, is told with the other units.
     let is_ours =
-        UnitFile::all(machine.root(), SERVICE).first().is_some_and(|file| !file.masked && is_ours(file));
+        UnitFile::all(machine.root(), SERVICE).first().is_some_and(|file| !file.masked && file.starts_us());
     let state = tokio::task::spawn_blocking(|| ServiceState::of(SERVICE)).await.ok().flatten();
     if let Some(problem) = state.and_then(|state| state.problem()).filter(|_| is_ours) {
         // Before the first start, a check is what comes first.

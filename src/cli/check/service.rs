@@ -1,7 +1,7 @@
 //! The service as systemd would start it: whether it is ours, and whether others do its work as well.
 
 use super::finding::{Findings, Severity};
-use super::machine::{Machine, OWN_UNITS, SERVICE, Service, is_ours};
+use super::machine::{Machine, OWN_UNITS, SERVICE, Service};
 use super::takeover::{Move, Program, steps, triggers};
 use crate::external::quote;
 use crate::systemd::units::{Unit, UnitFile};
@@ -17,18 +17,13 @@ pub(super) fn check(machine: &Machine, ours: Option<&Service>, findings: &mut Fi
     if let Some(first) = UnitFile::all(machine.root(), SERVICE).into_iter().next() {
         if first.masked {
             masked(&first.path, findings);
-        } else if is_ours(&first) {
+        } else if first.starts_us() {
             triggered(machine, findings);
-        } else if is_local(&first.path) {
+        } else if first.is_local() {
             shadowed(machine, first, ours, findings);
         }
     }
     rivals(machine, findings);
-}
-
-/// Put there by an administrator, and not by a package.
-pub(super) fn is_local(path: &Path) -> bool {
-    ["/etc", "/run", "/usr/local"].iter().any(|directory| path.starts_with(directory))
 }
 
 fn masked(path: &Path, findings: &mut Findings) {
@@ -142,6 +137,6 @@ fn is_wanted(machine: &Machine, name: &str) -> bool {
     let timer = name.strip_suffix(".service").map(|stem| format!("{stem}.timer"));
     let timed =
         timer.is_some_and(|timer| UnitFile::all(machine.root(), &timer).iter().any(|file| !file.masked));
-    let elsewhere = UnitFile::all(machine.root(), name).iter().any(|file| !is_local(&file.path));
+    let elsewhere = UnitFile::all(machine.root(), name).iter().any(|file| !file.is_local());
     timed || elsewhere || machine.is_enabled(name)
 }

@@ -243,6 +243,18 @@ pub static KEYS: &[Key] = &[
         variable: Some("VAULT_UNSEAL_TLS_CA_DIR"),
     },
     Key {
+        name: "ca_credential",
+        scope: Scope::Tls,
+        kind: Kind::Text,
+        default: None,
+        documentation: "The name of a systemd credential that is such a file, trusted together with `ca_file`: for a \
+                        file in a directory that the service cannot enter. A drop-in names the file \
+                        (`LoadCredential=ca:/etc/vault/tls/vault-ca.crt`), one for vault-unseal.service and one for \
+                        vault-unsealed-wait.service. A change of the file counts from the next start on.",
+        example: "\"ca\"",
+        variable: Some("VAULT_UNSEAL_TLS_CA_CREDENTIAL"),
+    },
+    Key {
         name: "client_cert",
         scope: Scope::Tls,
         kind: Kind::Path,

@@ -71,6 +71,18 @@ impl UnitFile {
         effective(self.service(), key).into_iter().filter_map(CommandLine::parse).collect()
     }
 
+    /// Whether it starts our daemon: a program `vault-unseal`, told to `run`.
+    pub fn starts_us(&self) -> bool {
+        self.commands("ExecStart").iter().any(|command| {
+            command.name() == "vault-unseal" && command.arguments.iter().any(|argument| argument == "run")
+        })
+    }
+
+    /// Whether an administrator put it there, and not a package.
+    pub fn is_local(&self) -> bool {
+        ["/etc", "/run", "/usr/local"].iter().any(|directory| self.path.starts_with(directory))
+    }
+
     /// Every assignment in `[Service]`, in its order.
     fn service(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.assignments

@@ -3,8 +3,9 @@
 
 use super::pem::{Fault, Flaw};
 use crate::explain::Explain;
-use crate::external::quote::{sentence, shell};
+use crate::external::quote::{credential_name, sentence, shell};
 use crate::files::{FileRefusal, Slow};
+use crate::systemd::credentials::RUNNING;
 use std::path::PathBuf;
 
 /// Why a TLS file cannot be used.
@@ -106,6 +107,16 @@ impl Explain for TlsFileError {
 
     fn advice(&self) -> Option<String> {
         Some(match self {
+            Self::Unreadable { path, cause: FileRefusal::Missing, .. }
+                if path.parent().is_some_and(|at| at.starts_with(RUNNING)) =>
+            {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                format!(
+                    "Give it to the service: systemctl edit vault-unseal, [Service], \
+                     LoadCredential={}:/etc/vault/tls/vault-ca.crt",
+                    credential_name(&name).unwrap_or_else(|_| "NAME".to_owned())
+                )
+            }
             Self::Unreadable { path, cause: FileRefusal::Missing, .. } => {
                 format!("Check the path in `tls`, and who may read it: `ls -l {}`.", shell(path))
             }

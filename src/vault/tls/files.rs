@@ -90,12 +90,13 @@ impl Versions {
             .into_iter()
             .flatten()
             .cloned()
+            .chain(settings.ca_credential.iter().map(|credential| credential.path.clone()))
             .collect();
         if let Some(directory) = &settings.ca_dir {
             files.push(directory.clone());
             files.extend(listing(directory, trusted).unwrap_or_default());
         }
-        if settings.ca_file.is_none() && settings.ca_dir.is_none() && !settings.skip_verify {
+        if !settings.names_authorities() && !settings.skip_verify {
             files.extend(system::places());
         }
         let version = |file: PathBuf| (FileVersion::of_target(&file), file);

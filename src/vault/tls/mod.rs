@@ -31,6 +31,13 @@ use rustls::client::Resumption;
 use rustls::crypto::{CryptoProvider, ring};
 use std::sync::Arc;
 
+/// Whether the first certificate of a PEM file is its own issuer, so that it stays the one to trust until its key is changed.
+pub(crate) fn is_self_issued(pem: &[u8]) -> bool {
+    let certificates = pem::certificates(pem).ok();
+    let first = certificates.as_ref().and_then(|certificates| certificates.first());
+    first.and_then(|(_, certificate)| x509::is_self_issued(certificate)).unwrap_or(false)
+}
+
 /// Builds the client's side of TLS from the files that `settings` name, as they are now.
 fn client_config(
     settings: &TlsSettings,

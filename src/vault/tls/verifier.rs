@@ -91,7 +91,8 @@ impl Trust {
 /// Trusts the certificates that the configuration names.
 fn named(settings: &TlsSettings, trusted: &Trusted, anchors: &mut Anchors) -> Result<(), TlsFileError> {
     let mut files = Vec::new();
-    if let Some(path) = &settings.ca_file {
+    let credential = settings.ca_credential.as_ref().map(|credential| &credential.path);
+    for path in settings.ca_file.iter().chain(credential) {
         files.push(files::certificates(path, trusted)?);
     }
     if let Some(path) = &settings.ca_dir {

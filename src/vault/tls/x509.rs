@@ -111,6 +111,11 @@ impl Facts {
     }
 }
 
+/// Whether a certificate in DER is its own issuer; `None` if it is malformed.
+pub(super) fn is_self_issued(certificate: &[u8]) -> Option<bool> {
+    Some(Facts::of(certificate)?.self_issued)
+}
+
 /// The key of a certificate in DER, whatever its version; `None` if it is malformed.
 pub(super) fn public_key(certificate: &[u8]) -> Option<SubjectPublicKeyInfoDer<'_>> {
     Some(Tbs::of(certificate)?.key.into())

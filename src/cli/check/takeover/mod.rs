@@ -1,5 +1,6 @@
 //! Taking over from a shell script: the steps of the move for the machine at hand.
 
+mod branches;
 mod program;
 mod script;
 mod steps;
@@ -12,8 +13,10 @@ pub(super) use triggers::triggers;
 use super::machine::{Machine, SERVICE, Service};
 use super::readable::Access;
 use crate::config::NodeAddress;
+use crate::files;
 use crate::shares::{ShareError, Source};
 use crate::systemd::units::{CredentialOrigin, Unit, UnitFile};
+use crate::vault::is_self_issued;
 use std::path::{Path, PathBuf};
 use triggers::OldUnit;
 
@@ -21,20 +24,22 @@ use triggers::OldUnit;
 const SHARES: &str = "/etc/vault-unseal/shares.json";
 /// What `ExecStart=` and the rest of an old unit's drop-ins would do to ours.
 const FOREIGN: [&str; 6] = ["Type", "User", "Group", "Environment", "EnvironmentFile", "WorkingDirectory"];
-/// Where certificates of authorities, or a server's own, lie on machines set up by hand, by roles and by packages.
-const AUTHORITIES: [&str; 8] = [
+/// Where certificates of authorities lie on machines set up by hand, by roles and by packages.
+const AUTHORITIES: [&str; 5] = [
     "/etc/vault/tls/vault-ca.crt",
     "/etc/vault/tls/ca.crt",
-    "/etc/vault/tls/vault.crt",
     "/etc/vault.d/tls/ca.crt",
     "/etc/vault.d/ca.crt",
     "/opt/vault/tls/ca.crt",
-    "/opt/vault/tls/tls.crt",
-    "/opt/openbao/tls/tls.crt",
 ];
+/// Where a server's own lies.
+const CERTIFICATES: [&str; 3] =
+    ["/etc/vault/tls/vault.crt", "/opt/vault/tls/tls.crt", "/opt/openbao/tls/tls.crt"];
 
 /// What is moved from, and what is known of it.
 pub(super) struct Move {
+    /// Where.
+    machine: Machine,
     /// The old unit.
     unit: OldUnit,
     /// What starts it: timers, paths, sockets.
@@ -67,11 +72,22 @@ enum Authority {
     File {
         /// The file.
         path: PathBuf,
-        /// Whether the script did not check it, so that it is only likely.
-        guessed: bool,
+        /// How it was found.
+        known: Known,
         /// Whether the service could read it where it is.
         readable: bool,
     },
+}
+
+/// How a file with an authority was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// The script names it.
+    Named,
+    /// It lies on the machine, and the script checked no certificate.
+    Unchecked,
+    /// It lies on the machine, and the script trusted the system's authorities.
+    Beside,
 }
 
 impl Move {
@@ -89,6 +105,7 @@ impl Move {
             _ => false,
         };
         let this = Self {
+            machine: machine.clone(),
             unit,
             triggers: triggers(machine),
             drop_ins,
@@ -133,16 +150,26 @@ fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Au
     if !says.addresses.is_empty() && says.addresses.iter().all(|address| !address.tls) {
         return Authority::Usual;
     }
-    let file = |path: &Path, guessed| Authority::File {
+    let file = |path: &Path, known| Authority::File {
         readable: Access::of(ours.map(|ours| &ours.unit), machine).refusal(path).is_none(),
         path: path.to_owned(),
-        guessed,
+        known,
     };
-    let known = AUTHORITIES.iter().map(Path::new).find(|path| machine.has_file(path));
-    match (says.authorities.first(), known) {
-        (Some(path), _) => file(path, false),
-        (None, _) if !says.unverified => Authority::Usual,
-        (None, Some(path)) => file(path, true),
+    if let Some(path) = says.authorities.first() {
+        return file(path, Known::Named);
+    }
+    let on_machine = |paths: &[&'static str]| {
+        paths.iter().map(|path| Path::new(*path)).find(|path| machine.has_file(path))
+    };
+    // One that another signed, as Let's Encrypt does, is soon replaced: its authority is to be trusted.
+    let certificate = on_machine(&CERTIFICATES).filter(|path| {
+        let pem = files::read_unjudged(&machine.at(path), files::LARGEST);
+        pem.is_ok_and(|pem| is_self_issued(&pem))
+    });
+    match (on_machine(&AUTHORITIES), certificate) {
+        (Some(path), _) if !says.unverified => file(path, Known::Beside),
+        _ if !says.unverified => Authority::Usual,
+        (Some(path), _) | (None, Some(path)) => file(path, Known::Unchecked),
         (None, None) => Authority::Unknown,
     }
 }

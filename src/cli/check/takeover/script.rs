@@ -3,6 +3,7 @@
 //! Read, not run: assignments are put in for variables, and the words are looked at. Shares in the text go nowhere
 //! from here, and the copies made on the way wipe themselves.
 
+use super::branches::without_dead_branches;
 use crate::config::NodeAddress;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ impl Script {
     /// Reads the text of a script. Lines `NAME=value` before it are its environment.
     pub(in crate::cli::check) fn read(text: &str) -> Self {
         let code = without_comments(text);
-        let expanded = expand(&code);
+        let expanded = without_dead_branches(&expand(&code));
         let mut script = Self {
             unseals: ["sys/unseal", "operator unseal"].iter().any(|call| expanded.contains(call)),
             ..Self::default()

@@ -1,10 +1,11 @@
 //! The steps of the move as commands to paste into a shell of root, and the way back.
 
 use super::triggers::OldUnit;
-use super::{Authority, Move, SHARES};
+use super::{Authority, Known, Move, SHARES};
 use crate::cli::check::machine::SERVICE;
 use crate::config::NodeAddress;
 use crate::external::quote;
+use crate::files;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,13 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where a copy of an authority goes that the service could not read.
 const COPIED_AUTHORITY: &str = "/etc/vault-unseal/vault-ca.crt";
-/// Where the share file is named, in `shares.conf`.
+/// Where the share file is named, in `shares.conf`, and the authority, in `ca.conf`.
 const DROP_INS: &str = "/etc/systemd/system/vault-unseal.service.d";
+/// Where the authority is named for what waits for servers.
+const WAIT_DROP_INS: &str = "/etc/systemd/system/vault-unsealed-wait.service.d";
+
+/// What is added to the names of files that are put away.
+const OLD_ENDINGS: [&str; 4] = [".old", ".old2", ".old3", ".old4"];
 
 /// Everything to do, in order. Begins at the margin: a here-document does not end at an indented word.
 pub(in crate::cli::check) fn steps(this: &Move) -> String {
@@ -32,6 +38,12 @@ pub(in crate::cli::check) fn steps(this: &Move) -> String {
             "#    (The package brings it to /usr/lib/systemd/system.)\n",
         );
     }
+    if this.put_away_before() {
+        step(
+            "It was put away before, and something has restored it: with the Ansible role, set vault_unseal_service: false.",
+            "",
+        );
+    }
     if this.configured {
         step(
             "The configuration is written already. Compare it with what was found here:",
@@ -42,6 +54,15 @@ pub(in crate::cli::check) fn steps(this: &Move) -> String {
     }
     let (title, commands) = share_step(this);
     step(&title, &commands);
+    if let Some(value) = handed_over(this) {
+        step(
+            "The authority's file stays where it is as well. What waits for the server reads it too.",
+            &format!(
+                "install -d -m 755 {DROP_INS} {WAIT_DROP_INS}\ncat >{DROP_INS}/ca.conf <<'END'\n[Service]\n\
+                 LoadCredential={value}\nEND\ncp {DROP_INS}/ca.conf {WAIT_DROP_INS}/ca.conf\n"
+            ),
+        );
+    }
     step(
         "Look at it as it will be. Only if nothing is wrong, put the old unit away and start the new one.",
         &take_over(this),
@@ -52,7 +73,7 @@ pub(in crate::cli::check) fn steps(this: &Move) -> String {
 
 fn written(this: &Move) -> String {
     let mut text = String::from("install -d -m 755 /etc/vault-unseal\n");
-    if let Authority::File { path, readable: false, .. } = &this.authority {
+    if let (Authority::File { path, readable: false, .. }, None) = (&this.authority, handed_over(this)) {
         let _ = writeln!(text, "install -m 644 {} {COPIED_AUTHORITY}", quote::shell(path));
     }
     let _ = write!(text, "cat >{CONFIG} <<'END'\n{}END\nchmod 644 {CONFIG}\n", configuration(this));
@@ -84,13 +105,22 @@ fn configuration(this: &Move) -> String {
             "# The script checked no certificate. If the system does not trust the server's, name its authority:\n\
              #tls    = { ca_file = \"/etc/vault-unseal/vault-ca.crt\" }\n",
         ),
-        Authority::File { path, guessed, readable } => {
-            if *guessed {
-                text.push_str("# The script checked no certificate; this file was found on the machine.\n");
+        Authority::File { path, known, readable } => {
+            text.push_str(match known {
+                Known::Named => "",
+                Known::Unchecked => "# The script checked no certificate; this file was found on the machine.\n",
+                Known::Beside => {
+                    "# The script trusted the system's authorities; this one was found beside the server's certificate. If \
+                     it did\n# not sign that, leave the next line out.\n"
+                }
+            });
+            if handed_over(this).is_some() {
+                text.push_str("tls    = { ca_credential = \"ca\" }\n");
+            } else {
+                // Words of a script that was text: UTF-8.
+                let path = if *readable { path.to_string_lossy() } else { COPIED_AUTHORITY.into() };
+                let _ = writeln!(text, "tls    = {{ ca_file = {} }}", quote::toml(&path));
             }
-            // Words of a script that was text: UTF-8.
-            let path = if *readable { path.to_string_lossy() } else { COPIED_AUTHORITY.into() };
-            let _ = writeln!(text, "tls    = {{ ca_file = {} }}", quote::toml(&path));
         }
     }
     if this.addresses.iter().any(is_plaintext) {
@@ -136,6 +166,15 @@ fn share_step(this: &Move) -> (String, String) {
     }
 }
 
+/// What hands an authority to the service that this cannot read where it is; `None` for one that it can, and for one that
+/// no unit can name.
+fn handed_over(this: &Move) -> Option<String> {
+    match &this.authority {
+        Authority::File { path, readable: false, .. } => quote::load_credential("ca", path).ok(),
+        _ => None,
+    }
+}
+
 /// A drop-in names the share file.
 fn brings_drop_in(this: &Move) -> bool {
     let path = this.shares.as_ref().filter(|_| !this.shares_taken);
@@ -160,11 +199,22 @@ fn take_over(this: &Move) -> String {
     }
     text.push_str("vault-unseal check --takeover &&\n");
     // What was put away by an earlier move stays where it is.
-    text.extend(
-        in_the_way(this).map(|path| format!("! ls -d {} 2>/dev/null &&\n", quote::shell(&old_name(path)))),
-    );
+    text.extend(in_the_way(this).map(|path| {
+        let old = quote::shell(&old_name(this, path));
+        if is_put_away(this, path) {
+            format!("cmp {} {old} &&\n", quote::shell(path))
+        } else {
+            format!("! ls -d {old} 2>/dev/null &&\n")
+        }
+    }));
     let _ = writeln!(text, "systemctl disable --now {} &&", names(old_units(this)));
-    text.extend(in_the_way(this).map(|path| moved(path, &old_name(path)) + " &&\n"));
+    text.extend(in_the_way(this).map(|path| {
+        if is_put_away(this, path) {
+            format!("rm {} &&\n", quote::shell(path))
+        } else {
+            moved(path, &old_name(this, path)) + " &&\n"
+        }
+    }));
     text + &format!(
         "systemctl daemon-reload &&\nsystemctl enable --now {SERVICE} ||\n\
          echo 'The move stopped here. If the old unit is put away already, go back as shown below.'\n"
@@ -173,10 +223,13 @@ fn take_over(this: &Move) -> String {
 
 fn back(this: &Move) -> String {
     let mut text = format!("systemctl disable --now {SERVICE}\n");
-    text.extend(in_the_way(this).map(|path| moved(&old_name(path), path) + "\n"));
+    text.extend(in_the_way(this).map(|path| moved(&old_name(this, path), path) + "\n"));
     text.extend(links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))));
     if brings_drop_in(this) {
         let _ = writeln!(text, "rm -f {DROP_INS}/shares.conf");
+    }
+    if handed_over(this).is_some() {
+        let _ = writeln!(text, "rm -f {DROP_INS}/ca.conf {WAIT_DROP_INS}/ca.conf");
     }
     text.push_str("systemctl daemon-reload\n");
     let enabled = names(old_units(this).filter(|unit| unit.enabled));
@@ -201,9 +254,33 @@ fn moved(from: &Path, to: &Path) -> String {
     format!("mv {} {}", quote::shell(from), quote::shell(to))
 }
 
-/// A name that systemd does not read.
-fn old_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".old");
-    PathBuf::from(name)
+/// A name that systemd does not read: that of the same file from an earlier move, or one that is free.
+fn old_name(this: &Move, path: &Path) -> PathBuf {
+    let named = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let taken = |name: &PathBuf| this.machine.look(name).is_some() && !this.is_same(path, name);
+    OLD_ENDINGS.into_iter().map(named).find(|name| !taken(name)).unwrap_or_else(|| named(OLD_ENDINGS[0]))
+}
+
+impl Move {
+    /// Whether the old unit was put away by an earlier move.
+    fn put_away_before(&self) -> bool {
+        let mut old = self.unit.path.as_os_str().to_owned();
+        old.push(OLD_ENDINGS[0]);
+        self.machine.look(Path::new(&old)).is_some()
+    }
+
+    /// Whether two files of the machine are the same, byte for byte.
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        let read = |path: &Path| files::read_unjudged(&self.machine.at(path), files::LARGEST).ok();
+        matches!((read(one), read(other)), (Some(one), Some(other)) if *one == *other)
+    }
+}
+
+/// Whether an earlier move put the very same file away, as a role that is run again restores it.
+fn is_put_away(this: &Move, path: &Path) -> bool {
+    this.is_same(path, &old_name(this, path))
 }
