@@ -4,6 +4,7 @@
 #   ```console    root types what stands behind `# `, line by line, and sees exactly what stands below each; `…` is
 #                 something within a line, a line of `…` alone is any lines. The command has to succeed: where it does
 #                 not, the guide shows `… || echo "exit code $?"`
+#                 (what begins with a capital or a number, as `# 1. …` does, is output: `check` prints such lines)
 #   ```text       cannot be typed there, and the line before the block says "Not run by the test"
 #
 # `systemctl reboot` alone in a block reboots the machine; the guide goes on in a new login. There is no other kind.

@@ -27,13 +27,14 @@ reader_types() {
     return 1
 }
 
-# Types the commands of a block one by one, each to be answered by the lines below it.
+# Types the commands of a block one by one, each to be answered by the lines below it. Comments that are
+# printed begin with a capital or a number, commands do not.
 reader_sees() {
     local line command='' wanted=''
     while IFS= read -r line; do
         if [[ $command == *\\ && -z $wanted ]]; then
             command+=$'\n'$line
-        elif [[ $line == '# '* ]]; then
+        elif [[ $line == '# '* && $line != '# '[A-Z0-9]* ]]; then
             [ -z "$command" ] || reader_sees_one "$command" "$wanted" || return
             command=${line#'# '} wanted=''
         elif [ -n "$command" ]; then

@@ -152,7 +152,10 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
     }
     for cluster in &loaded.settings.clusters {
         let tls = &cluster.tls;
-        for path in [&tls.ca_file, &tls.ca_dir, &tls.client_cert].into_iter().flatten() {
+        if let Some(path) = &tls.ca_file {
+            look("tls", path, &handed_over);
+        }
+        for path in [&tls.ca_dir, &tls.client_cert].into_iter().flatten() {
             look("tls", path, &opened_or_copied);
         }
         if let Some(path) = &tls.client_key {
@@ -180,6 +183,17 @@ fn opened(path: &Path, refusal: &Refusal) -> String {
         Refusal::Directory { path, .. } => format!("chmod o+x {}", quote::shell(path)),
         Refusal::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
         _ => format!("chmod o+r {}", quote::shell(path)),
+    }
+}
+
+/// An authority's certificate: not secret, and a directory need not be opened for it.
+fn handed_over(path: &Path, refusal: &Refusal) -> String {
+    match (refusal, quote::load_credential("ca", path)) {
+        (Refusal::Mode { .. }, _) | (_, Err(_)) => opened_or_copied(path, refusal),
+        (_, Ok(value)) => format!(
+            "Let systemd hand it over: tls = {{ ca_credential = \"ca\" }} in the configuration, and in a drop-in \
+             (systemctl edit vault-unseal, and the same for vault-unsealed-wait), [Service]: LoadCredential={value}"
+        ),
     }
 }
 

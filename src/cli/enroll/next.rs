@@ -10,6 +10,8 @@ use std::path::Path;
 /// Where the unit's own LoadCredential= looks.
 const DEFAULT_PLAIN: &str = "/etc/vault-unseal/shares.json";
 const DEFAULT_NAME: &str = "shares";
+/// The drop-in of the move from a script.
+const MOVED: &str = "/etc/systemd/system/vault-unseal.service.d/shares.conf";
 
 /// The lines of the configuration and of the unit, and the commands, for shares in this home on the machine with this root
 /// directory.
@@ -49,6 +51,10 @@ pub(in crate::cli) fn steps(home: &Home, name: &str, root: &Path) -> Result<Stri
         }
     }
     text.push_str("then\n");
+    // It names the file that the shares came from, and counts after others of the same directory.
+    if root.join(MOVED.trim_start_matches('/')).exists() {
+        let _ = writeln!(text, "  sudo rm {MOVED}");
+    }
     text.push_str("  sudo systemctl daemon-reload\n");
     text.push_str("  sudo vault-unseal check\n");
     text.push_str("  sudo systemctl restart vault-unseal\n");
@@ -83,6 +89,21 @@ mod tests {
             std::fs::write(examples.join(name), "").unwrap();
         }
         root
+    }
+
+    #[test]
+    fn drop_in_that_names_the_old_file_is_taken_away() {
+        let root = machine();
+        let home = Home::Plain { path: DEFAULT_PLAIN.into() };
+        assert!(!steps(&home, "shares", root.path()).unwrap().contains("sudo rm"));
+        let drop_in = root.path().join(MOVED.trim_start_matches('/'));
+        std::fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
+        std::fs::write(&drop_in, "[Service]\nLoadCredential=shares:/etc/vault/unseal.json\n").unwrap();
+        let said = steps(&home, "shares", root.path()).unwrap();
+        assert!(
+            said.contains("then\n  sudo rm /etc/systemd/system/vault-unseal.service.d/shares.conf\n"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -110,8 +110,8 @@ fn configuration(this: &Move) -> String {
                 Known::Named => "",
                 Known::Unchecked => "# The script checked no certificate; this file was found on the machine.\n",
                 Known::Beside => {
-                    "# The script trusted the system's authorities; this one was found beside the server's certificate. If \
-                     it did\n# not sign that, leave the next line out.\n"
+                    "# The script trusted the system's authorities; this one was found beside the server's certificate. Leave \
+                     the next line out if it did not sign that.\n"
                 }
             });
             if handed_over(this).is_some() {
