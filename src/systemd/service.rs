@@ -181,8 +181,8 @@ impl Explain for ServiceProblem {
             Kind::Stopped { enabled: false } => format!("systemctl enable --now {unit}"),
             Kind::Disabled | Kind::EnabledForNow => format!("systemctl enable {unit}"),
             Kind::Shadowed => {
-                "Whatever wrote that file, such as an Ansible role, writes it at each run: have it leave the file out \
-                 (vault_unseal_service: false). The way back to this program: sudo vault-unseal check"
+                "The steps of the move: sudo vault-unseal check. If an Ansible role wrote that file, it does so at each \
+                 run, unless vault_unseal_service is false."
                     .to_owned()
             }
         })

@@ -97,10 +97,21 @@ impl Move {
         let all = UnitFile::drop_ins(machine.root(), SERVICE);
         let drop_ins = all.iter().filter(|file| is_foreign(file)).map(|file| file.path.clone()).collect();
         let program = Program::of(machine, &Unit::new(old, all), &["ExecStart"]);
-        let (shares, refusal) = share_file(machine, &program);
+        let configured = machine.has_file(Path::new("/etc/vault-unseal/config.toml"));
         let given = ours.map(|ours| ours.unit.credential("shares"));
-        let shares_taken = match (&shares, given) {
-            (Some(found), Some(Some(CredentialOrigin::File { path, .. }))) => path == *found,
+        // After an earlier move, what our unit was given since then counts, and not what the old script reads.
+        let kept = match &given {
+            Some(Some(CredentialOrigin::File { path, .. })) if configured && machine.has_file(path) => {
+                Some(path)
+            }
+            _ => None,
+        };
+        let (shares, refusal) = match kept {
+            Some(path) => (Some(path.clone()), None),
+            None => share_file(machine, &program),
+        };
+        let shares_taken = match (&shares, &given) {
+            (Some(found), Some(Some(CredentialOrigin::File { path, .. }))) => path == found,
             (Some(found), None) => found == Path::new(SHARES),
             _ => false,
         };
@@ -110,7 +121,7 @@ impl Move {
             triggers: triggers(machine),
             drop_ins,
             installed: ours.is_some(),
-            configured: machine.has_file(Path::new("/etc/vault-unseal/config.toml")),
+            configured,
             addresses: program.says.addresses.clone(),
             authority: authority(machine, &program, ours),
             shares,
