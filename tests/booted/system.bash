@@ -2,6 +2,7 @@
 
 etc=$root/etc/vault-unseal
 shares=$etc/shares.json
+authority=$root/etc/vault/tls/vault-ca.crt
 
 # The server behind TLS of a private authority, a service that needs it unsealed, and vault-unseal.
 system_install() {
@@ -143,7 +144,7 @@ message_id() { # SUBJECT of the catalog, as a pattern
 # The server's own word, asked from outside of everything that is tested.
 server_health() {
     ip netns exec "$machine" curl --silent --output /dev/null --write-out '%{http_code}' \
-        --cacert "$root/etc/vault/tls/vault-ca.crt" --resolve vault.home:8200:10.77.0.1 \
+        --cacert "$authority" --resolve vault.home:8200:10.77.0.1 \
         https://vault.home:8200/v1/sys/health
 }
 server_unsealed() { within "${1:-30}" quietly is 200 server_health || is 200 server_health; } # [SECONDS]

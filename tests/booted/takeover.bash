@@ -61,6 +61,15 @@ check 'our service unseals, with the shares where the script had them' server_un
 check 'our service says so' status_is unsealed
 check 'check finds no problem any more' quietly inside vault-unseal check
 check 'it looked into the file behind the credential' says '2 shares in credential "shares", from /etc/vault/unseal.json' checked p
+cp "$old.old" "$old"
+cp "$timer.old" "$timer"
+inside systemctl daemon-reload
+check 'a role brings the old unit back: status says so' says 'takes the place of vault-unseal.service' inside vault-unseal status
+inside systemctl restart vault
+check 'its script unseals' server_unsealed
+check 'the daemon said so when it was stopped' says 'takes the place of vault-unseal.service' journal --unit=vault-unseal
+check 'the steps put it away again' quietly paste "$(checked '/^# 1\./,/^# To go back/p')"
+check 'our service runs again' status_is unsealed
 check 'the way back runs as it is' quietly paste "$back"
 check 'so is the timer' inside systemctl --quiet is-active vault-unseal.timer
 check 'the script is back' says 'path=/etc/vault/vault-unseal.sh ;' runs
@@ -68,6 +77,45 @@ inside systemctl restart vault
 check 'and unseals' server_unsealed
 check 'the move can be made again' quietly paste "$(checked '/^# 1\./,/^# To go back/p')"
 check 'and our service runs again' status_is unsealed
+
+# As an installation by hand is left by `vault operator init -format=json >unseal.json`, behind Let's Encrypt.
+part 'from a script that trusts the system'
+inside systemctl --quiet disable --now vault-unseal 2>/dev/null
+rm -rf "$etc/config.toml" "$old.d" "$old.old" "$timer.old"
+mv "$authority" "$root/usr/local/share/ca-certificates/home.crt"
+authority=$root/usr/local/share/ca-certificates/home.crt
+inside update-ca-certificates >/dev/null
+script_install
+rm -f "$timer"
+sed -i 's/-sk/-s/' "$root/etc/vault/vault-unseal.sh"
+base64_share() { share "$1" | perl -ne 'chomp; print pack "H*", $_' | base64 --wrap=0; }
+printf '{"unseal_keys_b64": ["%s", "%s"], "root_token": "hvs.nobody"}' "$(base64_share 0)" "$(base64_share 1)" \
+    >"$root/etc/vault/unseal.json"
+chown -R 990:990 "$root/etc/vault"
+chmod 750 "$root/etc/vault" "$root/etc/vault/tls"
+chmod 644 "$root/etc/vault/unseal.json"
+cp -p "$root/etc/vault/unseal.json" "$work/unseal.json"
+inside systemctl daemon-reload
+inside systemctl --quiet enable vault-unseal 2>/dev/null
+forth=$(checked '/^# 1\./,/^# To go back/p')
+check 'no authority is named' not grep -q '^tls\|ca.conf' <<<"$forth"
+check 'the printed commands run as they are' quietly paste "$forth"
+check 'our service runs' status_is unsealed
+inside systemctl restart vault
+check 'and unseals' server_unsealed
+check 'its share file is as it was' is "990:990 644" stat --format='%u:%g %a' "$root/etc/vault/unseal.json"
+check 'byte for byte' cmp "$root/etc/vault/unseal.json" "$work/unseal.json"
+inside vault-unseal check >"$work/checked" || true
+check 'that others can read it is a problem now' says 'chmod 0600 /etc/vault/unseal.json' cat "$work/checked"
+inside systemctl --quiet disable --now vault-unseal
+rm -f "$old.old"
+mv "$authority" "$root/etc/vault/tls/vault-ca.crt"
+authority=$root/etc/vault/tls/vault-ca.crt
+inside update-ca-certificates --fresh >/dev/null
+chown -R 0:0 "$root/etc/vault"
+chown 990:990 "$root/etc/vault/tls/vault.key"
+chmod 755 "$root/etc/vault" "$root/etc/vault/tls"
+inside systemctl --quiet enable vault-unseal 2>/dev/null
 
 # As the other cases know the machine.
 rm -rf "$root/etc/systemd/system/vault-unseal.service.d" "$root/etc/vault/unseal.json" "$root/etc/vault/vault-unseal.sh" "$old.old" "$timer.old"
