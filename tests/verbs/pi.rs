@@ -120,6 +120,28 @@ fn authority_in_a_closed_directory_is_handed_over_without_opening_it() {
 }
 
 #[test]
+fn ca_file_that_the_service_cannot_reach_is_answered_with_a_credential() {
+    let files = machine("https://vault.home:8200");
+    let configure = |tls: &str| {
+        let text = format!(
+            "[[cluster]]\nnodes = [\"https://127.0.0.1:1\"]\nshares = {{ credential = \"shares\" }}\ntls = {tls}\n"
+        );
+        files.put(CONFIG, &text, 0o644);
+        files.said(true)
+    };
+    let said = configure("{ ca_file = \"/etc/vault/tls/vault-ca.crt\" }");
+    let (_, remedy) = said.split_once("cannot read /etc/vault/tls/vault-ca.crt").unwrap();
+    let value = remedy.split_once("LoadCredential=").unwrap().1.lines().next().unwrap();
+    for unit in ["vault-unseal", "vault-unsealed-wait"] {
+        let drop_in = format!("/etc/systemd/system/{unit}.service.d/ca.conf");
+        files.put(&drop_in, &format!("[Service]\nLoadCredential={value}\n"), 0o644);
+    }
+    assert!(remedy.contains("tls = { ca_credential = \"ca\" }"), "{remedy}");
+    let said = configure("{ ca_credential = \"ca\" }");
+    assert!(!said.contains("problem  tls") && !said.contains("warning  tls"), "{said}");
+}
+
+#[test]
 fn authority_that_others_can_write_is_a_problem_at_its_source() {
     let files = machine("https://vault.home:8200");
     let steps = files.said(true);
