@@ -85,6 +85,7 @@ fn secret_in_place_of_a_value_is_repeated_by_no_verb() {
         "shares = [\"@\"]",
         "tls = { ca_file = \"@\" }",
         "tls = { ca_dir = \"@\" }",
+        "tls = { ca_credential = \"@\" }",
         "tls = { client_cert = \"@\", client_key = \"@\" }",
         "tls = { server_name = \"@\" }",
         "tls = { pin_sha256 = [\"@.\"] }",

@@ -3,6 +3,7 @@
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines};
 use crate::support::openbao::{Builder, Server, is_active};
+use crate::support::process::{Daemon, run};
 
 #[test]
 fn an_authority_that_is_replaced_on_disk_is_believed_without_a_restart() {
@@ -24,6 +25,28 @@ fn an_authority_that_is_replaced_on_disk_is_believed_without_a_restart() {
     home.put("ca.crt", &new.pem());
     server.wait_until(is_active);
     daemon.wait_for_line("certificates changed on disk: new connections use them");
+    daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn authority_in_a_credential_is_believed_and_a_missing_one_refused() {
+    let authority = Authority::new("Private CA");
+    let server = Builder::new().tls(&authority).start();
+    let init = server.init(1, 1);
+    let home = Home::of(&server, &init.json);
+    home.configure(&[&server.url()], "tls = { ca_credential = \"ca\" }");
+    let directory = "vault-unseal.service";
+    std::fs::create_dir(home.path(directory)).unwrap();
+    let mut without = home.command(&["run"]);
+    let output = run(without.env("CREDENTIALS_DIRECTORY", home.path(directory)));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("systemctl edit vault-unseal, [Service], LoadCredential=ca:"), "{said}");
+
+    home.put(&format!("{directory}/ca"), &authority.pem());
+    let mut command = home.command(&["run"]);
+    let mut daemon = Daemon::start(command.env("CREDENTIALS_DIRECTORY", home.path(directory)));
+    server.wait_until(is_active);
     daemon.wait_for_line(": unsealed (active)");
 }
 

@@ -5,8 +5,8 @@ use super::pem::{Fault, Flaw};
 use crate::explain::Explain;
 use crate::external::quote::{credential_name, sentence, shell};
 use crate::files::{FileRefusal, Slow};
-use crate::systemd::credentials::RUNNING;
-use std::path::PathBuf;
+use crate::systemd::credentials::{self, RUNNING};
+use std::path::{Path, PathBuf};
 
 /// Why a TLS file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +108,7 @@ impl Explain for TlsFileError {
     fn advice(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { path, cause: FileRefusal::Missing, .. }
-                if path.parent().is_some_and(|at| at.starts_with(RUNNING)) =>
+                if is_credential(path) =>
             {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 format!(
@@ -138,6 +138,11 @@ impl Explain for TlsFileError {
             Self::Library(_) => "This is a defect of this program: please report it.".to_owned(),
         })
     }
+}
+
+/// Whether systemd was to put it there.
+fn is_credential(path: &Path) -> bool {
+    path.starts_with(RUNNING) || credentials::directory().is_some_and(|directory| path.starts_with(directory))
 }
 
 /// What the file of `client_key` is called.
