@@ -6,7 +6,7 @@ mkdir -p "$root/etc/systemd/system/vault-unseal.service.d" "$root/etc/systemd/sy
 printf '[Service]\nMemoryDenyWriteExecute=no\n' | tee "$root/etc/systemd/system/vault-unseal.service.d/qemu.conf" \
     >"$root/etc/systemd/system/vault-unsealed-wait.service.d/qemu.conf"
 
-part "$architecture under systemd"
+part "$architecture under systemd, with $server"
 machine_up
 check 'the machine boots' is running machine_booted
 check 'the executable is of the other architecture' says "$architecture" inside dpkg-query --show --showformat '${Architecture}' "vault-unseal:$architecture"

@@ -149,4 +149,8 @@ server_health() {
 }
 server_unsealed() { within "${1:-30}" quietly is 200 server_health || is 200 server_health; } # [SECONDS]
 
-bao() { inside env BAO_ADDR=https://vault.home:8200 BAO_CACERT=/etc/vault/tls/vault-ca.crt ${token:+BAO_TOKEN=$token} bao "$@"; }
+# Each server's command knows its own variables.
+bao() {
+    inside env {BAO,VAULT}_ADDR=https://vault.home:8200 {BAO,VAULT}_CACERT=/etc/vault/tls/vault-ca.crt \
+        ${token:+BAO_TOKEN="$token" VAULT_TOKEN="$token"} bao "$@"
+}
