@@ -14,20 +14,26 @@ pub const NO_ACTIVE_NODE: &str = "Look at the free space of its disk (`df`), and
 /// How loud an event is, its kind and its text; `None` for one that is no such trouble.
 pub fn told(node: &NodeAddress, event: &Event) -> Option<(Level, Message, String)> {
     Some(match *event {
-        Event::KeepsFailing { status, to_shares, times, lasted, severe } => {
+        Event::KeepsFailing { status, to_shares, from_server, times, lasted, severe } => {
             let level = if severe { Level::ERROR } else { Level::WARN };
-            let (what, whose) = if to_shares {
+            let (what, whose) = if to_shares && from_server {
                 ("shares", "The shares are not at fault: look at the server's log, its disk and its memory.")
+            } else if to_shares {
+                (
+                    "shares",
+                    "The shares are not at fault: look at the log of the proxy before the server, or name the server \
+                     itself in `nodes`.",
+                )
             } else {
                 (
                     "questions",
                     "Nobody knows whether it is sealed: look at the server's log, and at the proxy if there is one.",
                 )
             };
+            let words = if from_server || status >= 500 { words_for(status) } else { "a proxy's own answer" };
             let text = format!(
-                "{node}: {what} have been answered with HTTP {status} for {} ({times} times): {}. {whose}",
-                span(lasted),
-                words_for(status)
+                "{node}: {what} have been answered with HTTP {status} for {} ({times} times): {words}. {whose}",
+                span(lasted)
             );
             (level, Message::KeepsFailing, text)
         }
@@ -83,6 +89,7 @@ mod tests {
         let failing = |status, to_shares, times, seconds, severe| Event::KeepsFailing {
             status,
             to_shares,
+            from_server: status != 502 && status != 403,
             times,
             lasted: Duration::from_secs(seconds),
             severe,
@@ -92,6 +99,8 @@ mod tests {
             failing(503, true, 40, 301, true),
             failing(502, false, 310, 330, true),
             failing(429, true, 3, 2, false),
+            failing(502, true, 3, 2, false),
+            failing(403, true, 3, 2, false),
             Event::SeveralServers,
             Event::NoActiveNode { lasted: Duration::from_secs(60) },
             Event::SealUndone,

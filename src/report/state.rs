@@ -1,6 +1,6 @@
 //! A node's state in words.
 
-use crate::unseal::{Damage, Hold, Objection, State};
+use crate::unseal::{Damage, Delay, Hold, Objection, State};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
@@ -81,7 +81,9 @@ pub const SEALS_ITSELF: &str = "Look at its log for \"core: shutting down\": the
 pub fn advice(state: &State) -> Option<String> {
     use crate::explain::Explain;
     let text = match state {
-        State::Unreachable { cause } => return cause.advice(),
+        State::Unreachable { cause } | State::Sealed { delay: Some(Delay::NotThrough(cause)) } => {
+            return cause.advice();
+        }
         State::SharesUnavailable { advice, .. } => return advice.clone(),
         State::Uninitialized { objection: Objection::SharesHeld, .. } => {
             "Do not initialise it: that would make the shares held for its cluster worthless. Look whether its storage is \

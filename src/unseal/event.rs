@@ -40,6 +40,8 @@ pub enum Event {
         status: u16,
         /// The answers are to shares, not to questions.
         to_shares: bool,
+        /// They are the server's own, not a proxy's.
+        from_server: bool,
         /// How often in a row.
         times: u32,
         /// For how long.

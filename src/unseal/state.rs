@@ -109,6 +109,8 @@ pub enum Delay {
     RoundFailed(Refusal),
     /// The server refused a share or a reset for a reason that lies with itself.
     Refused(Refusal),
+    /// It answers questions, and something on the way keeps shares from it, or its answers to them from us.
+    NotThrough(Unreachable),
 }
 
 impl Delay {
@@ -124,6 +126,7 @@ impl fmt::Display for Delay {
             Self::Because(why) => f.write_str(why),
             Self::RoundFailed(refusal) => write!(f, "a round failed: {refusal}"),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::NotThrough(cause) => write!(f, "its shares do not get through: {cause}"),
         }
     }
 }

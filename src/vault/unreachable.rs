@@ -187,12 +187,22 @@ fn excerpt(text: &Said) -> String {
         Said::Text(text) if text.is_empty() => String::new(),
         Said::Text(text) => {
             let text = text.to_string();
+            let text = without_document_type(&text);
             match text.char_indices().nth(ENOUGH) {
                 Some((end, _)) => format!(" ({}…)", text.get(..end).unwrap_or_default()),
                 None => format!(" ({text})"),
             }
         }
         Said::Withheld(hint) => format!(" ({hint})"),
+    }
+}
+
+/// A page from where it begins to tell: Apache's pages begin with 60 characters of HTML's own.
+fn without_document_type(text: &str) -> &str {
+    let declared = text.get(..9).is_some_and(|begin| begin.eq_ignore_ascii_case("<!doctype"));
+    match text.split_once('>') {
+        Some((_, page)) if declared => page.trim_start(),
+        _ => text,
     }
 }
 

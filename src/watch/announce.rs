@@ -7,7 +7,7 @@ use crate::report::lasting;
 use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, keep_sealed, phrase};
 use crate::shares::ShareSet;
-use crate::unseal::{Event, Outsider, State};
+use crate::unseal::{Delay, Event, Outsider, State};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -61,6 +61,10 @@ impl Announcer {
             }
             (Some(State::Damaged { damage: before }), State::Damaged { damage }) => before != damage,
             (Some(State::Held { hold: before, .. }), State::Held { hold, .. }) => before != hold,
+            (
+                Some(State::Sealed { delay: Some(Delay::NotThrough(before)) }),
+                State::Sealed { delay: Some(Delay::NotThrough(cause)) },
+            ) => before.kind() != cause.kind(),
             (Some(State::Sealed { delay: before }), State::Sealed { delay }) => {
                 delay.is_some() && before != delay
             }
@@ -246,6 +250,7 @@ fn level(state: &State) -> Level {
         | State::Held { .. }
         | State::Migrating { .. }
         | State::SealsItself { .. }
+        | State::Sealed { delay: Some(Delay::NotThrough(_)) }
         | State::Removed => Level::WARN,
         State::Sealed { .. }
         | State::Unsealing { .. }

@@ -17,6 +17,7 @@ mod joins;
 mod network;
 mod presence;
 mod proxied;
+mod proxies;
 mod snapshots;
 mod strangers;
 #[path = "../support/mod.rs"]

@@ -45,7 +45,7 @@ fn start(
     servers: &[&Server],
 ) -> Guarded {
     let mut text = format!(
-        "defaults\n mode {mode}\n timeout connect 2s\n timeout client {idle}\n timeout server {idle}\n \
+        "defaults\n mode {mode}\n retries 0\n timeout connect 2s\n timeout client {idle}\n timeout server {idle}\n \
          timeout http-keep-alive {idle}\nlisten vault\n balance roundrobin\n bind {}\n",
         port.address()
     );
@@ -138,6 +138,28 @@ fn a_load_balancer_before_several_servers_is_asked_about() {
     let line = daemon.wait_for_line("do nodes name a load balancer?").text;
     assert!(line.contains("WARN ") && line.contains("several servers answer here in turn"), "{line}");
     assert!(line.ends_with("Write the address of each server into `nodes`."), "{line}");
+}
+
+#[test]
+fn a_load_balancer_with_a_dead_server_is_asked_about_and_its_pages_are_said_no_more() {
+    let Some(haproxy) = haproxy() else { return };
+    let mut servers = [Server::start_plain(), Server::start_plain()];
+    let init = servers[0].init(1, 1);
+    servers[0].unseal(&init);
+    servers[1].kill();
+    let mut port = Port::reserve(servers[0].address().ip());
+    let home = Home::new();
+    let _proxy = start(haproxy, &home, &mut port, "10s", "http", &[&servers[0], &servers[1]]);
+    home.shares(&init.json);
+    home.configure(&[&format!("http://{}", port.address())], "");
+    let mut daemon = home.run();
+    daemon.wait_for_line("do nodes name a load balancer?");
+    let before = daemon.output().matches(": unreachable (HTTP 503").count();
+    // Twenty polls more, and then both are dead.
+    sleep(Duration::from_secs(2));
+    servers[0].kill();
+    daemon.wait_for_line(": unreachable (HTTP 503");
+    assert_eq!(daemon.output().matches(": unreachable (HTTP 503").count(), before + 1, "{}", daemon.output());
 }
 
 #[test]

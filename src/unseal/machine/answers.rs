@@ -9,9 +9,7 @@ impl Machine {
     /// An answer 200.
     pub(super) fn accepted(&mut self, now: Moment, status: &SealState) -> Step {
         self.pacing.answered();
-        self.pacing.server_is_well();
-        self.lasting.share_failures.over();
-        self.note_round(status.nonce);
+        self.note_round(now, status.nonce);
         if let Some(step) = self.hands_off(now, status, None) {
             return step;
         }
@@ -34,9 +32,9 @@ impl Machine {
             if attempt.round.accepted(share, status) {
                 attempt.disturb();
                 if attempt.round.is_nameless() {
-                    self.note_loss();
+                    self.note_loss(now);
                 }
-                if !self.lasting.several {
+                if !self.are_several() {
                     self.events.push(Event::RoundLost);
                 }
             }
@@ -84,7 +82,7 @@ impl Machine {
         self.abandon();
         let pause = self.pacing.server();
         if let Some(cause) = proxy {
-            self.state = Some(State::Unreachable { cause });
+            self.state = Some(self.unanswered(cause));
             return self.after(pause, Action::AskHealth);
         }
         let overloaded = refusal.meaning == Meaning::QuotaExceeded;
@@ -103,7 +101,11 @@ impl Machine {
             if let Some(shares) = ours.and_then(|attempt| attempt.one_of_several()) {
                 self.events.push(Event::FoundGoodShares { shares: shares.to_vec() });
             }
-            self.unsealed_by_us = self.life.filter(|_| ours.is_some());
+            let whole = ours.is_some();
+            self.unsealed_by_us = self.life.filter(|_| whole);
+            if whole {
+                self.note_whole_round(now);
+            }
             self.events.push(Event::Unsealed);
         }
         self.abandon();

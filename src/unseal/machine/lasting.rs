@@ -4,7 +4,7 @@
 use super::Machine;
 use crate::unseal::round_names::RoundNames;
 use crate::unseal::streak::Streak;
-use crate::unseal::{Action, Event, Moment, pacing};
+use crate::unseal::{Action, Delay, Event, Moment, State, pacing};
 use crate::vault::{Meaning, Nonce, Refusal, Role, Unreachable};
 use std::time::Duration;
 
@@ -14,11 +14,17 @@ const CONTRADICTIONS: u32 = 3;
 /// So many of our shares may find the ones before them gone until the server is unsealed.
 const LOSSES: u32 = 3;
 
+/// So often within [`RETURNS_WITHIN`] one answer of a proxy's may stand between two of the server's.
+const RETURNS: u32 = 5;
+const RETURNS_WITHIN: Duration = Duration::from_secs(60);
+
 /// What is counted to tell trouble that lasts from trouble that passes.
 #[derive(Debug, Default)]
 pub(super) struct Lasting {
     /// Answers to shares that were errors of the server's own.
     pub(super) share_failures: Streak,
+    /// Why a share was not answered by the server itself, and the server has answered questions ever since.
+    pub(super) not_through: Option<Unreachable>,
     /// The same to questions for its health.
     pub(super) health_failures: Streak,
     /// And for its seal status.
@@ -27,9 +33,11 @@ pub(super) struct Lasting {
     pub(super) without_active: Streak,
     round_names: RoundNames,
     contradictions: u32,
+    /// The server answered again after one failed look.
+    returns: Streak,
     pub(super) losses: u32,
-    /// More than one server answers.
-    pub(super) several: bool,
+    /// More than one server answers, as was last seen then.
+    several: Option<Moment>,
 }
 
 impl Machine {
@@ -40,7 +48,7 @@ impl Machine {
             Meaning::Transient | Meaning::QuotaExceeded | Meaning::HeaderMissing | Meaning::PermissionDenied
         );
         if says_nothing_of_it {
-            self.note_failure(now, refusal.status, true);
+            self.note_failure(now, refusal.status, true, refusal.from_server);
         }
     }
 
@@ -51,7 +59,8 @@ impl Machine {
             Unreachable::ServerError { status, .. } | Unreachable::NotVault { status, .. }
                 if *status >= 500 =>
             {
-                self.note_failure(now, *status, false);
+                let from_server = matches!(cause, Unreachable::ServerError { .. });
+                self.note_failure(now, *status, false, from_server);
                 let of_status = self.last == Action::ReadSealStatus;
                 if of_status { self.pacing.server() } else { Duration::ZERO }
             }
@@ -71,14 +80,29 @@ impl Machine {
         }
     }
 
-    fn note_failure(&mut self, now: Moment, status: u16, to_shares: bool) {
+    fn note_failure(&mut self, now: Moment, status: u16, to_shares: bool, from_server: bool) {
         let limit = self.pacing.severe();
         let failures = self.failures(to_shares);
         let lasted = failures.again(now);
         let (times, severe) = (failures.times(), failures.tells(lasted, limit));
         if severe || (to_shares && times == pacing::FAILURES_TOLD) {
-            self.events.push(Event::KeepsFailing { status, to_shares, times, lasted, severe });
+            self.events.push(Event::KeepsFailing { status, to_shares, from_server, times, lasted, severe });
         }
+    }
+
+    /// A share was not answered by the server itself. The first time it may be down: only its health tells. Returns the
+    /// state.
+    pub(super) fn unanswered(&mut self, cause: Unreachable) -> State {
+        match self.lasting.not_through.replace(cause.clone()) {
+            Some(_) => State::Sealed { delay: Some(Delay::NotThrough(cause)) },
+            None => State::Unreachable { cause },
+        }
+    }
+
+    /// Shares are answered by the server.
+    pub(super) fn shares_get_through(&mut self) {
+        self.lasting.share_failures.over();
+        self.lasting.not_through = None;
     }
 
     /// The server is unsealed, and this in its cluster.
@@ -94,38 +118,78 @@ impl Machine {
     }
 
     /// The server shows a round of this name.
-    pub(super) fn note_round(&mut self, name: Nonce) {
+    pub(super) fn note_round(&mut self, now: Moment, name: Nonce) {
         if self.lasting.round_names.returns_to(name) {
-            self.several_servers();
+            self.several_servers(now);
         }
     }
 
     /// Health said sealed, and the seal status right after it whether that is so.
-    pub(super) fn note_agreement(&mut self, sealed: bool) {
+    pub(super) fn note_agreement(&mut self, now: Moment, sealed: bool) {
         if sealed {
             self.lasting.contradictions = 0;
             return;
         }
         self.lasting.contradictions = self.lasting.contradictions.saturating_add(1);
-        if self.lasting.contradictions == CONTRADICTIONS {
-            self.several_servers();
+        if self.lasting.contradictions >= CONTRADICTIONS {
+            self.several_servers(now);
         }
     }
 
     /// A share was accepted, and earlier ones of ours were gone, of a round without a name: progress that begins anew again
     /// and again tells of several servers.
-    pub(super) fn note_loss(&mut self) {
+    pub(super) fn note_loss(&mut self, now: Moment) {
         self.lasting.losses = self.lasting.losses.saturating_add(1);
-        if self.lasting.losses == LOSSES {
-            self.several_servers();
+        if self.lasting.losses >= LOSSES {
+            self.several_servers(now);
         }
     }
 
+    /// Its health is answered. A server that stops and starts fails at several looks, so that single failures again and
+    /// again are those of another server behind the same address.
+    pub(super) fn note_answer(&mut self, now: Moment) {
+        let after = self.lasting.health_failures.times();
+        self.lasting.health_failures.over();
+        if after != 1 {
+            return;
+        }
+        if self.lasting.returns.again(now) > RETURNS_WITHIN {
+            self.lasting.returns.over();
+            self.lasting.returns.again(now);
+        }
+        if self.lasting.returns.times() >= RETURNS {
+            self.several_servers(now);
+        }
+    }
+
+    /// Where several servers answer in turn, what the proxy says instead of one of them is not the state of all.
+    pub(super) fn is_one_of_several(&self, cause: &Unreachable) -> bool {
+        let page = matches!(cause, Unreachable::NotVault { .. }) && self.last == Action::AskHealth;
+        page && self.are_several() && self.lasting.health_failures.times() == 1
+    }
+
     /// Several servers answer here: who sealed which cannot be told.
-    fn several_servers(&mut self) {
-        if !std::mem::replace(&mut self.lasting.several, true) {
+    fn several_servers(&mut self, now: Moment) {
+        if self.lasting.several.replace(now).is_none() {
             self.events.push(Event::SeveralServers);
         }
         self.wishes.forgive();
+    }
+
+    /// Several servers answered here, as far as is known.
+    pub(super) fn are_several(&self) -> bool {
+        self.lasting.several.is_some()
+    }
+
+    /// A round of our shares alone unsealed the server, from the first to the last. If nothing has spoken for several
+    /// servers for long, the load balancer is gone, or sends us to one of them.
+    pub(super) fn note_whole_round(&mut self, now: Moment) {
+        let long = self.pacing.severe();
+        self.lasting.several.take_if(|seen| now.saturating_sub(*seen) >= long);
+    }
+
+    /// Nothing is known of several servers.
+    pub(super) fn forget_several(&mut self) {
+        self.lasting.several = None;
     }
 }

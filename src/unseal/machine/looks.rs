@@ -16,12 +16,16 @@ impl Machine {
         self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
             self.wishes.restarts();
-            self.lasting.share_failures.over();
+            self.shares_get_through();
             self.evidence.suspect_since = None;
         }
         let server = self.note_failed_look(now, &cause);
         if let Some(step) = self.silence(now, &cause) {
             return step;
+        }
+        if self.is_one_of_several(&cause) {
+            self.abandon();
+            return self.after(self.pacing.pace.retry_min, Action::AskHealth);
         }
         self.doubt_lost_answer(now, &cause);
         if let Some(step) = self.damage_in_error(now, &cause) {
@@ -31,7 +35,12 @@ impl Machine {
         self.rejected_server_left();
         let later = self.pacing.rate_limited(&cause);
         let refused_since = self.pacing.refused(now, &cause);
-        self.state = Some(State::Unreachable { cause });
+        self.state = Some(if matches!(self.last, Action::Submit { .. } | Action::Reset) {
+            self.unanswered(cause)
+        } else {
+            self.lasting.not_through = None;
+            State::Unreachable { cause }
+        });
         let pause = self.pacing.unreachable(now).max(later).max(server);
         Step { refused_since, ..self.after(pause, Action::AskHealth) }
     }
@@ -55,7 +64,7 @@ impl Machine {
 
     pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
         self.pacing.answered();
-        self.lasting.health_failures.over();
+        self.note_answer(now);
         self.meet(life);
         self.evidence.called_initialised = health.initialized;
         self.note_program(health.version.as_ref(), health.product);
@@ -73,7 +82,7 @@ impl Machine {
             return self.unsealed(now, State::Unsealed { role: health.role });
         }
         self.lasting.without_active.over();
-        if self.lasting.several {
+        if self.are_several() {
             self.wishes.lost();
         }
         self.unsealed_by_us = None;
@@ -101,15 +110,16 @@ impl Machine {
             )
         ) && self.lasting.status_failures.times() == 0
         {
-            self.state = Some(State::Sealed { delay: None });
+            let delay = self.lasting.not_through.clone().map(Delay::NotThrough);
+            self.state = Some(State::Sealed { delay });
         }
         self.at_once(Action::ReadSealStatus)
     }
 
     pub(super) fn seal_status(&mut self, now: Moment, status: &SealStatus) -> Step {
         self.pacing.answered();
-        self.note_round(status.nonce);
-        self.note_agreement(status.sealed);
+        self.note_round(now, status.nonce);
+        self.note_agreement(now, status.sealed);
         self.lasting.status_failures.over();
         self.note_program(status.version.as_ref(), status.product);
         if let Some(step) = self.hands_off(now, status, Some(&status.seal_type)) {
@@ -179,7 +189,7 @@ impl Machine {
 
     fn unsealed(&mut self, now: Moment, state: State) -> Step {
         self.forget();
-        self.lasting.share_failures.over();
+        self.shares_get_through();
         self.lasting.status_failures.over();
         self.lasting.losses = 0;
         self.newcomer = false;

@@ -216,7 +216,7 @@ impl Machine {
         // Patience stays: a join that is under way is not helped by more shares.
         self.pacing.forget();
         self.wishes.forgive();
-        self.lasting.several = false;
+        self.forget_several();
         self.rejection = None;
         self.fruitless = 0;
         self.abandon();

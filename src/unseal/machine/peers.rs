@@ -12,6 +12,8 @@ impl Machine {
         };
         attempt.waiting = true;
         let (progress, threshold) = (attempt.round.progress(), attempt.threshold);
+        self.shares_get_through();
+        self.pacing.server_is_well();
         self.offer_again_at = now.saturating_add(self.pacing.pace.slow_interval);
         self.state = Some(State::WaitingForPeers { progress, threshold });
         self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus)
@@ -49,7 +51,13 @@ impl Machine {
     pub(super) fn show_progress(&mut self, progress: usize, threshold: usize) {
         let waits = !self.full_custody && matches!(self.state, Some(State::WaitingForPeers { .. }));
         // It was tried before, to no avail: that it is tried again is no news.
-        if matches!(self.state, Some(State::Damaged { .. })) {
+        if matches!(
+            self.state,
+            Some(
+                State::Damaged { .. }
+                    | State::Sealed { delay: Some(Delay::Refused(_) | Delay::NotThrough(_)) }
+            )
+        ) {
             return;
         }
         self.state = Some(if waits {

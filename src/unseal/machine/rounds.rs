@@ -59,6 +59,7 @@ impl Machine {
 
     /// A complete round was refused: all its shares are gone, whoever's they were.
     pub(super) fn round_failed(&mut self, now: Moment, refusal: Refusal) -> Step {
+        self.shares_get_through();
         let Some(attempt) = self.attempt.as_mut() else {
             return self.at_once(Action::AskHealth);
         };

@@ -4,7 +4,7 @@ use crate::model::Model;
 use std::time::Duration;
 use vault_unseal::config::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State};
-use vault_unseal::vault::Life;
+use vault_unseal::vault::{Life, LogHint, Said, Unreachable};
 
 /// Servers that answer in turn, over one connection.
 struct Balanced {
@@ -12,6 +12,9 @@ struct Balanced {
     servers: Vec<Model>,
     events: Vec<Event>,
     words: Vec<&'static str>,
+    now: Moment,
+    /// The connection that they answer over.
+    life: u64,
 }
 
 impl Balanced {
@@ -21,14 +24,15 @@ impl Balanced {
         let mut servers = vec![model; servers];
         servers.iter_mut().enumerate().for_each(|(number, server)| server.server = number);
         let machine = Machine::new(Pace::default(), 7);
-        Self { machine, servers, events: Vec::new(), words: Vec::new() }
+        Self { machine, servers, events: Vec::new(), words: Vec::new(), now: Moment::ZERO, life: 1 }
     }
 
     fn run(&mut self, time: Duration) {
-        let mut now = Moment::ZERO;
+        let mut now = self.now;
+        let until = now + time;
         let mut step = self.machine.start();
         let mut turn = 0;
-        while now < time {
+        while now < until {
             now += step.wait + Duration::from_millis(1);
             let threshold = self.servers[0].threshold;
             let shares = || Observation::Shares(Holding { candidates: vec![(0..threshold).collect()] });
@@ -39,7 +43,7 @@ impl Balanced {
                 action => {
                     turn += 1;
                     match action {
-                        Action::AskHealth => Observation::Health(server.health(), Life::of(1)),
+                        Action::AskHealth => Observation::Health(server.health(), Life::of(self.life)),
                         Action::ReadSealStatus => Observation::SealStatus(server.seal_status()),
                         Action::Submit { share, .. } => Observation::Answer(server.submit(share, now)),
                         _ => Observation::Answer(server.reset()),
@@ -50,6 +54,7 @@ impl Balanced {
             self.events.extend(self.machine.take_events());
             self.words.extend(self.machine.state().map(State::word));
         }
+        self.now = now;
     }
 
     fn told(&self) -> usize {
@@ -86,4 +91,85 @@ fn servers_that_are_sealed_and_unsealed_in_turn_are_no_operators_doing() {
     balanced.run(Duration::from_secs(120));
     assert_eq!(balanced.told(), 1, "{:?}", balanced.events);
     assert!(!balanced.words.contains(&"held"), "{:?}", balanced.words);
+}
+
+#[test]
+fn servers_that_stay_sealed_and_unsealed_in_turn_are_told_of_once() {
+    let mut balanced = Balanced::between(2, 3, true);
+    balanced.servers[1].sealed = false;
+    balanced.run(Duration::from_secs(3600));
+    assert_eq!(balanced.told(), 1, "{:?}", balanced.events);
+}
+
+#[test]
+fn load_balancer_that_is_gone_is_forgotten_with_the_next_whole_round() {
+    let hour = Duration::from_secs(3600);
+    let mut balanced = Balanced::between(2, 3, true);
+    balanced.machine.set_on_operator_seal(OnOperatorSeal::Hold { at_most: None });
+    balanced.run(Duration::from_secs(120));
+    assert_eq!(balanced.told(), 1, "{:?}", balanced.events);
+    balanced.servers.truncate(1);
+    // Its first round may be over too soon after the last sign of the others.
+    balanced.run(hour);
+    for life in 2..4 {
+        // It restarts.
+        balanced.life = life;
+        balanced.servers[0].sealed = true;
+        balanced.run(hour);
+    }
+    assert!(!balanced.words.contains(&"held"), "{:?}", balanced.words.last());
+    balanced.servers[0].sealed = true;
+    balanced.run(hour);
+    assert_eq!(balanced.words.last(), Some(&"held"), "an operator's seal is one again");
+}
+
+#[test]
+fn load_balancer_with_a_dead_server_is_told_of_and_makes_no_states_change_for_ever() {
+    let mut model = Model::new(1, 1);
+    model.sealed = false;
+    let mut machine = Machine::new(Pace::default(), 7);
+    let (mut now, mut step) = (Moment::ZERO, machine.start());
+    let (mut words, mut events) = (Vec::new(), Vec::new());
+    let page = || {
+        Observation::Unreachable(Unreachable::NotVault {
+            status: 503,
+            text: Said::Withheld(LogHint::default()),
+        })
+    };
+    for turn in 0..1000 {
+        now += step.wait + Duration::from_millis(1);
+        let seen = if turn % 2 == 0 { Observation::Health(model.health(), Life::of(1)) } else { page() };
+        step = machine.observe(now, seen);
+        events.extend(machine.take_events());
+        words.extend(machine.state().map(State::word));
+    }
+    assert_eq!(events, [Event::SeveralServers]);
+    words.dedup();
+    assert_eq!(words.len(), 11, "{words:?}");
+    assert_eq!(words.last(), Some(&"unsealed"));
+    for _ in 0..2 {
+        now += step.wait;
+        step = machine.observe(now, page());
+    }
+    assert_eq!(machine.state().map(State::word), Some("unreachable"), "none of them answers");
+}
+
+#[test]
+fn server_that_restarts_again_and_again_behind_a_proxy_is_no_load_balancer() {
+    let mut machine = Machine::new(Pace::default(), 7);
+    let mut model = Model::new(1, 1);
+    model.sealed = false;
+    let (mut now, mut step) = (Moment::ZERO, machine.start());
+    let page = || {
+        Observation::Unreachable(Unreachable::NotVault {
+            status: 502,
+            text: Said::Withheld(LogHint::default()),
+        })
+    };
+    for turn in 0..300 {
+        now += step.wait;
+        let seen = if turn % 3 == 0 { Observation::Health(model.health(), Life::of(1)) } else { page() };
+        step = machine.observe(now, seen);
+    }
+    assert_eq!(machine.take_events(), []);
 }

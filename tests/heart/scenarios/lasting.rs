@@ -3,11 +3,12 @@
 
 use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
+use crate::model::{Model, refused};
 use std::time::Duration;
 use vault_unseal::config::Pace;
 use vault_unseal::external::ExternalText;
-use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State};
-use vault_unseal::vault::{Life, Meaning, Role, Said, Unreachable};
+use vault_unseal::unseal::{Action, Delay, Event, Holding, Machine, Moment, Observation, State};
+use vault_unseal::vault::{Life, LogHint, Meaning, Refusal, Role, Said, Unreachable, UnsealAnswer};
 
 fn failing(event: &Event) -> Option<(u32, bool)> {
     match event {
@@ -159,4 +160,89 @@ fn cluster_without_an_active_node_is_told_after_a_minute() {
     let [Event::NoActiveNode { lasted }] = told[..] else { panic!("{told:?}") };
     assert!((60..63).contains(&lasted.as_secs()), "{lasted:?}");
     assert!(matches!(asked.machine.state(), Some(State::Unsealed { role: Role::StandbyWithoutActive })));
+}
+
+/// What is seen of a server that answers questions, and what becomes of its shares.
+fn answers(
+    time: Duration,
+    submitted: impl Fn(&mut Model, usize, bool) -> Observation,
+) -> (Vec<State>, Vec<Event>) {
+    let mut model = Model::new(3, 3);
+    let mut machine = Machine::new(Pace::default(), 7);
+    let (mut now, mut step, mut states) = (Moment::ZERO, machine.start(), Vec::new());
+    let mut events = Vec::new();
+    while now < time {
+        now += step.wait + Duration::from_millis(1);
+        let seen = match step.action {
+            Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }),
+            Action::AskHealth => Observation::Health(model.health(), Life::of(1)),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::Submit { share, completes } => submitted(&mut model, share, completes),
+            Action::Reset => Observation::Answer(model.reset()),
+        };
+        step = machine.observe(now, seen);
+        events.extend(machine.take_events());
+        let state = machine.state().cloned();
+        states.extend(state.filter(|state| states.last() != Some(state)));
+    }
+    (states, events)
+}
+
+fn words(states: &[State]) -> Vec<&'static str> {
+    let mut words: Vec<_> = states.iter().map(State::word).collect();
+    words.dedup();
+    words
+}
+
+#[test]
+fn shares_that_the_server_fails_to_use_are_one_state_and_told() {
+    // It takes all but the last.
+    let (states, events) = answers(secs(3600), |model, share, completes| {
+        if completes {
+            model.reset();
+            return Observation::Answer(refused(Meaning::Transient));
+        }
+        Observation::Answer(model.submit(share, Moment::ZERO))
+    });
+    assert_eq!(words(&states), ["sealed", "unsealing", "sealed"], "{states:?}");
+    assert!(matches!(states.last(), Some(State::Sealed { delay: Some(Delay::Refused(_)) })), "{states:?}");
+    let told: Vec<_> = events.iter().filter_map(failing).map(|(_, severe)| severe).collect();
+    assert_eq!(told, [false, true], "{events:?}");
+}
+
+#[test]
+fn shares_that_do_not_get_through_are_one_state_whatever_stops_them() {
+    let page = || Refusal::parse(502, b"<html>", LogHint::default());
+    for cause in [None, Some(Unreachable::Closed), Some(Unreachable::Timeout(secs(1)))] {
+        let (states, _) = answers(secs(3600), |_, _, _| match &cause {
+            Some(cause) => Observation::Unreachable(cause.clone()),
+            None => Observation::Answer(UnsealAnswer::Refused(page())),
+        });
+        assert_eq!(words(&states), ["sealed", "unsealing", "unreachable", "sealed"], "{states:?}");
+        let Some(State::Sealed { delay: Some(Delay::NotThrough(told)) }) = states.last() else {
+            panic!("{states:?}");
+        };
+        assert_eq!(
+            *told,
+            cause.unwrap_or(Unreachable::NotVault { status: 502, text: Said::Withheld(LogHint::default()) })
+        );
+    }
+}
+
+#[test]
+fn server_that_went_away_under_a_share_is_not_said_to_be_kept_from_shares() {
+    let mut machine = Machine::new(Pace::default(), 7);
+    let mut model = Model::new(3, 3);
+    machine.start();
+    let health = |model: &Model| Observation::Health(model.health(), Life::of(1));
+    let page = || Unreachable::NotVault { status: 502, text: Said::Withheld(LogHint::default()) };
+    machine.observe(secs(1), health(&model));
+    machine.observe(secs(1), Observation::SealStatus(model.seal_status()));
+    machine.observe(secs(1), Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }));
+    machine.observe(secs(1), Observation::Unreachable(page()));
+    machine.observe(secs(2), Observation::Unreachable(page()));
+    assert_eq!(machine.state().map(State::word), Some("unreachable"));
+    model.reset();
+    machine.observe(secs(3), health(&model));
+    assert_eq!(machine.state(), Some(&State::Sealed { delay: None }));
 }
