@@ -52,6 +52,17 @@ mv "$root/etc/vault/unseal.json" "$work/unseal.json"
 printf '{}' >"$root/etc/vault/unseal.json"
 check 'no step is printed for a share file without shares' is '' checked '/^# 1\./p'
 mv "$work/unseal.json" "$root/etc/vault/unseal.json"
+# Nothing that check can see beforehand: our unit does not start once the old one is put away.
+mkdir -p "$old.d"
+printf '[Service]\nBindReadOnlyPaths=%s\n' "${old#"$root"}" >"$old.d/fails.conf"
+inside systemctl daemon-reload
+check 'a move whose new service does not start fails' not quietly paste "$forth"
+check 'the old unit is put back' says 'path=/etc/vault/vault-unseal.sh ;' runs
+check 'so is its timer' inside systemctl --quiet is-active vault-unseal.timer
+rm "$old.d/fails.conf"
+inside systemctl daemon-reload
+inside systemctl restart vault
+check 'and the script unseals' server_unsealed
 check 'the printed commands run as they are' quietly paste "$forth"
 check 'the timer went with the old unit' not inside systemctl --quiet is-active vault-unseal.timer
 check 'our own unit runs' says 'path=/usr/bin/vault-unseal ;' runs

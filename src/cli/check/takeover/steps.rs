@@ -207,30 +207,45 @@ fn take_over(this: &Move) -> String {
             format!("! ls -d {old} 2>/dev/null &&\n")
         }
     }));
-    let _ = writeln!(text, "systemctl disable --now {} &&", names(old_units(this)));
+    let _ = writeln!(text, "{{ systemctl disable --now {} &&", names(old_units(this)));
     text.extend(in_the_way(this).map(|path| {
         if is_put_away(this, path) {
-            format!("rm {} &&\n", quote::shell(path))
+            format!("  rm {} &&\n", quote::shell(path))
         } else {
-            moved(path, &old_name(this, path)) + " &&\n"
+            format!("  {} &&\n", moved(path, &old_name(this, path)))
         }
     }));
-    text + &format!(
-        "systemctl daemon-reload &&\nsystemctl enable --now {SERVICE} ||\n\
-         echo 'The move stopped here. If the old unit is put away already, go back as shown below.'\n"
-    )
+    let _ = write!(
+        text,
+        "  systemctl daemon-reload &&\n  systemctl enable --now {SERVICE} ||\n  \
+         {{ echo 'The move failed, and the old unit is put back. The reason: journalctl -u vault-unseal'\n"
+    );
+    let _ = writeln!(text, "    systemctl disable --now {SERVICE}");
+    // The one that failed, and those after it, are where they were.
+    text.extend(in_the_way(this).map(|path| {
+        let old = old_name(this, path);
+        format!("    test ! -e {} || {}\n", quote::shell(&old), moved(&old, path))
+    }));
+    text.extend(started_again(this).lines().map(|line| format!("    {line}\n")));
+    text + "    false; }; }\n"
 }
 
 fn back(this: &Move) -> String {
     let mut text = format!("systemctl disable --now {SERVICE}\n");
     text.extend(in_the_way(this).map(|path| moved(&old_name(this, path), path) + "\n"));
-    text.extend(links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))));
     if brings_drop_in(this) {
         let _ = writeln!(text, "rm -f {DROP_INS}/shares.conf");
     }
     if handed_over(this).is_some() {
         let _ = writeln!(text, "rm -f {DROP_INS}/ca.conf {WAIT_DROP_INS}/ca.conf");
     }
+    text + &started_again(this)
+}
+
+/// The old units, once their files are back.
+fn started_again(this: &Move) -> String {
+    let mut text: String =
+        links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))).collect();
     text.push_str("systemctl daemon-reload\n");
     let enabled = names(old_units(this).filter(|unit| unit.enabled));
     text + &if enabled.is_empty() {
