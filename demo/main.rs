@@ -28,8 +28,8 @@ use std::process::{Command, Stdio};
 use probe::Probe;
 use serde_json::json;
 use support::certs::Authority;
-use support::openbao::{Builder, Init, Server, is_active};
 use support::process::Daemon;
+use support::server::{Builder, Init, Server, is_active};
 use timeline::Timeline;
 
 fn main() {

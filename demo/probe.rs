@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::http::Client;
-use crate::support::openbao::Server;
+use crate::support::server::Server;
 
 /// Between two looks. What is measured is tens of milliseconds and more.
 const PAUSE: Duration = Duration::from_millis(1);

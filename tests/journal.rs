@@ -8,7 +8,7 @@ mod support;
 use serde_json::Value;
 use std::fs;
 use std::process::Command;
-use support::openbao::Server;
+use support::server::Server;
 use vault_unseal::report::message::Message;
 
 /// Starts journald over an empty /run, runs the daemon with its standard error in the journal until `wait` says that

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use support::certs::{Authority, Validity};
 use support::hostile::{Behaviour, Hostile, OnAccept};
 use support::http::Client;
-use support::openbao::{Builder, Server, is_active, is_sealed};
 use support::process::{Daemon, Notify, Source};
 use support::rustyvault::RustyVault;
+use support::server::{Builder, Server, is_active, is_sealed};
 use support::{PATIENCE, poll, recorded};
 
 #[test]
@@ -146,7 +146,7 @@ fn a_client_certificate_is_asked_for() {
 
 #[test]
 fn a_server_with_a_static_seal_unseals_itself() {
-    let mut server = Builder::new().static_seal().start();
+    let mut server = Builder::new().unseals_itself().start();
     let init = server.init_recovery(3, 2);
     assert_eq!(init.keys_hex.len(), 3);
     server.wait_until(is_active);

@@ -5,8 +5,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 
 use super::support::certs::Authority;
-use super::support::openbao::{Builder, Init, Server, is_active};
 use super::support::process::{Daemon, vault_unseal};
+use super::support::server::{Builder, Init, Server, is_active};
 
 /// OpenBao on raft storage behind a private CA, initialised 3 of 5 and sealed.
 pub(crate) struct Ground {

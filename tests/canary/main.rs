@@ -25,8 +25,8 @@ use vault_unseal::report::style::Style;
 use canary::{Canary, Damaged, damage};
 use support::certs::{Authority, Validity};
 use support::home::{Home, lines, shares_of_nobody};
-use support::openbao::Server;
 use support::process::run;
+use support::server::Server;
 
 /// Where nothing listens.
 const NOBODY: &str = "https://127.0.0.1:1";

@@ -11,8 +11,8 @@ use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster, lines, trusting};
 use crate::support::http::Client;
 use crate::support::network::{Namespace, Network, address};
-use crate::support::openbao::{API_PORT, Builder, Init, Server};
 use crate::support::process::{Daemon, Line, Notify};
+use crate::support::server::{API_PORT, Builder, Init, Server};
 
 /// Who holds what.
 pub(crate) struct Custody {

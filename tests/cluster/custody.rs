@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cluster::{Cluster, SPLIT, is_unsealed};
-use crate::support::openbao::is_sealed;
+use crate::support::server::is_sealed;
 
 #[test]
 fn any_two_daemons_bring_every_server_up_and_one_alone_brings_up_none() {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::cluster::{Cluster, Custody, urls};
 use crate::support::home::{cluster as table, trusting};
 use crate::support::network::Swallow;
-use crate::support::openbao::{API_PORT, LASTING_UNSEAL, is_active, is_sealed};
 use crate::support::process::{run, vault_unseal};
+use crate::support::server::{API_PORT, LASTING_UNSEAL, is_active, is_sealed};
 use crate::support::{PATIENCE, poll};
 
 /// One daemon, on the first machine.

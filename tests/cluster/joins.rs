@@ -6,8 +6,8 @@ use crate::cluster::urls;
 use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster as table, lines, trusting};
 use crate::support::network::Network;
-use crate::support::openbao::{Builder, Init, Server};
 use crate::support::process::Daemon;
+use crate::support::server::{Builder, Init, Server};
 use crate::support::{PATIENCE, poll};
 
 /// Who runs a daemon.

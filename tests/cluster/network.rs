@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::certs::Authority;
 use crate::support::network::{Network, Slow, Swallow, address};
-use crate::support::openbao::{Builder, is_active};
+use crate::support::server::{Builder, is_active};
 use crate::support::{PATIENCE, poll};
 
 const PORT: u16 = 4000;

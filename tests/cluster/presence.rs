@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster, lines, shares_of_nobody, trusting};
 use crate::support::network::{Network, address};
-use crate::support::openbao::{Builder, is_active};
 use crate::support::process::Daemon;
 use crate::support::recorded;
+use crate::support::server::{Builder, is_active};
 
 /// A server without keys is looked at once a poll and no more, and polls are an hour apart: whatever is noticed sooner,
 /// its connection tells.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::support::guarded::Guarded;
 use crate::support::home::Home;
-use crate::support::openbao::{Init, Server, is_active, is_sealed};
 use crate::support::ports::Port;
 use crate::support::process::Daemon;
+use crate::support::server::{Init, Server, is_active, is_sealed};
 use crate::support::{PATIENCE, poll};
 
 const HELD: &str = "held (an operator sealed it)";

@@ -5,7 +5,7 @@ use std::thread;
 
 use crate::cluster::{Cluster, Custody, is_unsealed};
 use crate::support::home::lines;
-use crate::support::openbao::{Init, LASTING_UNSEAL, Server, is_active};
+use crate::support::server::{Init, LASTING_UNSEAL, Server, is_active};
 use crate::support::{PATIENCE, poll};
 
 /// One daemon with every share looks after all.

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::support::certs::Authority;
 use crate::support::home::{Home, trusting};
 use crate::support::network::{Network, Swallow};
-use crate::support::openbao::Builder;
 use crate::support::process::{run, vault_unseal};
+use crate::support::server::Builder;
 
 #[test]
 fn a_connection_that_nobody_accepts_is_given_up_long_before_its_request() {

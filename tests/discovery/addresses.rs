@@ -2,7 +2,7 @@
 
 use crate::place::Place;
 use crate::support::dns::Dns;
-use crate::support::openbao::is_active;
+use crate::support::server::is_active;
 
 #[test]
 fn every_address_of_a_name_is_a_node_whose_certificate_is_for_the_name() {

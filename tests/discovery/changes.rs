@@ -1,7 +1,7 @@
 //! Names that change while the daemon runs.
 
 use crate::place::Place;
-use crate::support::openbao::is_active;
+use crate::support::server::is_active;
 
 const NAME: &str = "dns+https://vault.test:8200";
 

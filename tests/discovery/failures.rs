@@ -3,7 +3,7 @@
 use crate::place::{OFTEN, Place};
 use crate::support::dns::ADDRESS;
 use crate::support::home::cluster;
-use crate::support::openbao::is_active;
+use crate::support::server::is_active;
 
 const NAME: &str = "dns+https://vault.test:8200";
 

@@ -9,8 +9,8 @@ use crate::support::certs::Authority;
 use crate::support::dns::Dns;
 use crate::support::home::Home;
 use crate::support::network::Namespace;
-use crate::support::openbao::{Builder, Server, is_sealed};
 use crate::support::process::{Daemon, Notify, run};
+use crate::support::server::{Builder, Server, is_sealed};
 
 /// Keys of every configuration: names are looked up often.
 pub(crate) const OFTEN: &str = "resolve_interval = \"300ms\"";

@@ -2,7 +2,7 @@
 
 use crate::place::Place;
 use crate::support::certs::Validity;
-use crate::support::openbao::is_active;
+use crate::support::server::is_active;
 
 const NAME: &str = "dns+https://vault-internal.vault.svc.cluster.test:8200";
 const FOUND_BY: &str = "vault-internal.vault.svc.cluster.test";

@@ -1,7 +1,7 @@
 //! `srv+https://`.
 
 use crate::place::Place;
-use crate::support::openbao::{is_active, is_sealed};
+use crate::support::server::{is_active, is_sealed};
 
 const NAME: &str = "srv+https://_vault._tcp.home.test";
 const RECORD: &str = "_vault._tcp.home.test";

@@ -3,8 +3,8 @@
 use std::process::Output;
 
 use crate::place::{Place, path};
-use crate::support::openbao::is_active;
 use crate::support::process::Daemon;
+use crate::support::server::is_active;
 
 const NAME: &str = "dns+https://vault.test:8200";
 

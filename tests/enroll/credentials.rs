@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::needles::Needles;
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::openbao::{Server, is_active};
 use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Server, is_active};
 use crate::support::swtpm::Swtpm;
 use crate::{enroll, succeeds, text};
 

@@ -7,9 +7,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::support::home::{Home, hex, lines, shares_of_nobody};
-use crate::support::openbao::{Builder, Server, bao, is_active, is_sealed};
 use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::run;
+use crate::support::server::{Builder, Flavour, Server, is_active, is_sealed};
 use crate::{bytes, document, enroll, stored, succeeds, text};
 
 fn words(output: &Output) -> String {
@@ -47,13 +47,14 @@ const INIT: [&str; 4] = ["operator", "init", "-key-shares=3", "-key-threshold=2"
 fn init_as_a_terminal_recorded_it_unseals_its_server() {
     let server = Server::start_plain();
     let home = Home::new();
-    let command = format!("{} {}", bao().display(), INIT.join(" "));
+    let command = format!("{} {}", Flavour::of_this_run().program().display(), INIT.join(" "));
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &command, "record"]).current_dir(home.directory());
     script
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("TERM", "xterm-256color")
+        .env("VAULT_ADDR", server.url())
         .env("BAO_ADDR", server.url());
     script.env("HOME", home.directory()).stdin(std::process::Stdio::null());
     succeeds(&mut script);
@@ -75,7 +76,7 @@ fn every_format_of_init_rotate_keys_and_rekey_unseals_its_server() {
             "yaml" => behind(&printed, "root_token:"),
             _ => behind(&printed, "\"root_token\":").trim_matches('"'),
         };
-        for verb in ["rotate-keys", "rekey"] {
+        for &verb in Flavour::of_this_run().rekey_verbs() {
             let printed = renewed(&server, verb, format, token, &shares);
             let file = format!("{verb}.{format}");
             if format == "table" {
@@ -95,15 +96,15 @@ fn every_format_of_init_rotate_keys_and_rekey_unseals_its_server() {
 
 #[test]
 fn shares_of_a_rekey_that_is_to_be_verified_are_warned_about_until_then() {
-    for verb in ["rekey", "rotate-keys"] {
+    for &verb in Flavour::of_this_run().rekey_verbs() {
         let server = Builder::new().with_rekey().start();
         let home = Home::new();
         let init = server.init(3, 2);
         unseals(&server, &init.keys_hex, verb);
         let command = |arguments: &[&str]| {
-            let mut command = Command::new(bao());
-            command.args(["operator", verb]).args(arguments).env_clear().env("HOME", server.directory());
-            command.env("BAO_ADDR", server.url()).env("BAO_TOKEN", &init.root_token);
+            let mut command = server.client_command();
+            command.args(["operator", verb]).args(arguments);
+            command.env("VAULT_TOKEN", &init.root_token).env("BAO_TOKEN", &init.root_token);
             words(&run(command.stdin(std::process::Stdio::null())))
         };
         let start = ["-init", "-verify", "-key-shares=3", "-key-threshold=2", "-format=json"];
@@ -135,11 +136,9 @@ fn shares_of_a_rekey_that_is_to_be_verified_are_warned_about_until_then() {
 /// New shares for a server: what the last step of the command printed.
 fn renewed(server: &Server, verb: &str, format: &str, token: &str, shares: &[String]) -> String {
     let command = |arguments: &[&str]| {
-        let arguments: Vec<String> =
-            ["operator", verb].iter().chain(arguments).map(ToString::to_string).collect();
-        let mut command = Command::new(bao());
-        command.args(arguments).env_clear().env("BAO_ADDR", server.url()).env("BAO_TOKEN", token);
-        words(&run(command.env("HOME", server.directory()).stdin(std::process::Stdio::null())))
+        let mut command = server.client_command();
+        command.args(["operator", verb]).args(arguments).env("VAULT_TOKEN", token).env("BAO_TOKEN", token);
+        words(&run(command.stdin(std::process::Stdio::null())))
     };
     let started = command(&["-init", "-key-shares=3", "-key-threshold=2", "-format=json"]);
     let nonce: Value = serde_json::from_str(&started).unwrap();
@@ -150,7 +149,7 @@ fn renewed(server: &Server, verb: &str, format: &str, token: &str, shares: &[Str
 
 #[test]
 fn recovery_keys_of_a_real_server_are_named_and_not_stored() {
-    let server = Builder::new().static_seal().start();
+    let server = Builder::new().unseals_itself().start();
     let home = Home::new();
     let printed =
         words(&server.command(&["operator", "init", "-recovery-shares=3", "-recovery-threshold=2"]));

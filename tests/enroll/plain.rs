@@ -5,8 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use crate::support::PATIENCE;
 use crate::support::home::{Home, lines};
-use crate::support::openbao::{Server, is_active};
 use crate::support::process::run;
+use crate::support::server::{Server, is_active};
 use crate::{bytes, document, enroll, stored, succeeds};
 
 #[test]

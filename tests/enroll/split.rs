@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::home::{Home, cluster};
-use crate::support::openbao::{Server, is_active};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Server, is_active};
 use crate::{bytes, document, enroll, files, stored};
 
 #[test]

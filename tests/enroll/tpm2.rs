@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::needles::Needles;
 use crate::support::home::{Home, cluster, lines, shares_of_nobody};
-use crate::support::openbao::{Server, is_active};
 use crate::support::process::run;
+use crate::support::server::{Server, is_active};
 use crate::support::swtpm::Swtpm;
 use crate::{document, enroll, files, text};
 

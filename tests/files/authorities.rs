@@ -5,7 +5,7 @@ use std::os::unix::fs::chown;
 
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::openbao::{Builder, is_active};
+use crate::support::server::{Builder, is_active};
 use crate::{findings, is_root, mode};
 
 /// Nothing but that no server is there.

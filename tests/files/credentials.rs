@@ -7,9 +7,9 @@ use std::process::Command;
 use crate::mode;
 use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster, shares_of_nobody};
-use crate::support::openbao::{Server, is_active};
 use crate::support::private::{are_root, mounted};
 use crate::support::process::{Daemon, Notify};
+use crate::support::server::{Server, is_active};
 
 #[test]
 fn source_that_others_can_read_is_told_in_journal_and_status() {

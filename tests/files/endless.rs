@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, cluster, lines, shares_of_nobody};
-use crate::support::openbao::{Builder, Server, is_active};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
+use crate::support::server::{Builder, Server, is_active};
 use crate::support::{PATIENCE, poll};
 use crate::{findings, is_root};
 

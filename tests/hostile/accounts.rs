@@ -6,9 +6,9 @@ use std::process::Command;
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile, Request, SEAL_STATUS, Squat, UNSEAL};
 use crate::support::network::{Network, address};
-use crate::support::openbao::{API_PORT, Builder, Server, is_active, is_sealed};
 use crate::support::private::{are_root, mounted};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{API_PORT, Builder, Server, is_active, is_sealed};
 use crate::{health, problem, sealed, status, unsealed};
 
 /// An account without a name.

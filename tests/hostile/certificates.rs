@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::support::certs::{Authority, Validity, self_signed};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept};
-use crate::support::openbao::Builder;
+use crate::support::server::Builder;
 use crate::{health, problem, status, status_of};
 
 fn directory() -> tempfile::TempDir {

@@ -9,7 +9,7 @@ use crate::support::certs::KeyUsagePurpose::{CrlSign, DigitalSignature, KeyCertS
 use crate::support::certs::{Authority, Issued, SIGNS, Validity, self_signed_made};
 use crate::support::home::{Home, lines};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::{Builder, is_sealed};
+use crate::support::server::{Builder, is_sealed};
 use crate::{health, status, status_of};
 
 const HOST: &[&str] = &["127.0.0.1"];

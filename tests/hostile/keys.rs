@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::support::certs::{Authority, Issued, Validity};
 use crate::support::hostile::{Behaviour, Forger, HEALTH, Hostile};
-use crate::support::openbao::{Builder, Server};
 use crate::support::openssl::{key, self_signed, signed, signed_by, version_1};
 use crate::support::output::is_as_in;
+use crate::support::server::{Builder, Server};
 use crate::{health, problem, status, status_of};
 
 const ADDRESS: &str = "IP:127.0.0.1";

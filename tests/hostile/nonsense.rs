@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept, SEAL_STATUS, UNSEAL};
-use crate::support::openbao::Server;
+use crate::support::server::Server;
 use crate::{health, problem, sealed, status, status_within};
 
 /// A way to misbehave, and the kind of problem it is. `None`: on the connection, before any request.
@@ -94,7 +94,7 @@ fn a_real_server_is_spoken_to_in_its_own_scheme() {
     let plain = Server::start_plain();
     let https = format!("https://{}", plain.address());
     assert_eq!(problem(&mut status(&https, &["--skip-verify"])), "not-tls");
-    let tls = crate::support::openbao::Builder::new().tls(&Authority::new("Private CA")).start();
+    let tls = crate::support::server::Builder::new().tls(&Authority::new("Private CA")).start();
     let http = format!("http://{}", tls.address());
     assert_eq!(problem(&mut status(&http, &[])), "http-on-tls-port");
 }

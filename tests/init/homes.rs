@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::needles::Needles;
 use crate::offline::{age_key, decrypted};
 use crate::support::home::Home;
-use crate::support::openbao::Server;
 use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::run;
+use crate::support::server::Server;
 use crate::{
     daemon_unseals, document, files, has, home_of, init, is_as_in, names, shares_in, stored, succeeds, text,
 };

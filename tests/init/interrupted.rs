@@ -9,8 +9,8 @@ use rustix::process::Signal;
 use crate::support::PATIENCE;
 use crate::support::guarded::Guarded;
 use crate::support::hostile::{Behaviour, Gate, Hostile, UNSEAL};
-use crate::support::openbao::{Server, is_active};
 use crate::support::process::run;
+use crate::support::server::{Server, is_active};
 use crate::{INIT, daemon_unseals, home_of, init, is_as_in, names, proxy, stored, succeeds, text};
 
 const REVOKE: &str = "PUT /v1/auth/token/revoke-self";

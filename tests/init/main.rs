@@ -27,10 +27,10 @@ use serde_json::Value;
 
 use support::home::Home;
 use support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
-use support::openbao::{Server, is_active};
 use support::output::{document, succeeds, text};
 use support::private::are_root;
 use support::process::{Daemon, run};
+use support::server::{Server, is_active};
 
 const INIT: &str = "PUT /v1/sys/init";
 

@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 
 use crate::needles::Needles;
 use crate::support::home::Home;
-use crate::support::openbao::Server;
 use crate::support::private::mounted;
 use crate::support::process::run;
+use crate::support::server::Server;
 use crate::{are_root, document, has, home_of, init, is_as_in, names, shares_in, succeeds, text};
 
 /// A key pair of age: the file with its secret half, and the recipient.

@@ -1,7 +1,7 @@
 //! What `init` refuses to begin with, and what it says then. The server stays as it was.
 
-use crate::support::openbao::Server;
 use crate::support::process::run;
+use crate::support::server::Server;
 use crate::{INIT, home_of, init, is_as_in, names, says, text};
 
 const PLAIN: [&str; 4] = ["--plain", "--output", "shares.json", "--json"];

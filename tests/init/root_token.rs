@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::hostile::{Behaviour, HEALTH};
-use crate::support::openbao::{Server, is_active};
+use crate::support::server::{Server, is_active};
 use crate::{document, home_of, init, is_as_in, looked_up, on_a_terminal, run, says, succeeds, text};
 
 const PLAIN: [&str; 3] = ["--plain", "--output", "shares.json"];

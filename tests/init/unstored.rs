@@ -7,9 +7,9 @@ use crate::support::PATIENCE;
 use crate::support::guarded::Guarded;
 use crate::support::home::Home;
 use crate::support::hostile::{Behaviour, Gate};
-use crate::support::openbao::Server;
 use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::run;
+use crate::support::server::Server;
 use crate::{INIT, home_of, init, is_as_in, names, on_a_terminal, proxy, shares_in, stored, succeeds, text};
 
 const PLAIN: [&str; 4] = ["--plain", "--output", "shares.json", "--json"];

@@ -12,8 +12,8 @@ use crate::support::certs::Authority;
 use crate::support::guarded::Guarded;
 use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody, trusting};
 use crate::support::hostile::Hostile;
-use crate::support::openbao::Builder;
 use crate::support::process::{Daemon, run};
+use crate::support::server::Builder;
 
 fn nothing() -> BTreeSet<String> {
     BTreeSet::new()

@@ -9,8 +9,8 @@ use crate::needles::Needles;
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines, shares_of_nobody, trusting, unhex};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
-use crate::support::openbao::{Builder, Server, is_active};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Builder, Server, is_active};
 use crate::support::{PATIENCE, poll};
 
 fn nothing() -> BTreeSet<String> {
@@ -59,7 +59,7 @@ fn forgets(
     mut server: Server,
     shares: usize,
     threshold: usize,
-    form: impl Fn(&crate::support::openbao::Init) -> String,
+    form: impl Fn(&crate::support::server::Init) -> String,
 ) {
     if !are_root() {
         return;

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use crate::support::home::unhex;
-use crate::support::openbao::Init;
+use crate::support::server::Init;
 
 const WINDOW: usize = 16;
 

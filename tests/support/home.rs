@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::hostile::Hostile;
-use super::openbao::Server;
 use super::process::{Daemon, vault_unseal};
+use super::server::Server;
 
 /// A pace at which a test does not wait long for what needs several looks.
 const QUICK: &str = "poll_interval = \"100ms\"\nslow_interval = \"1s\"\nretry_max = \"100ms\"\n";

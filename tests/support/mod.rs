@@ -28,7 +28,7 @@ pub mod home;
 pub mod hostile;
 pub mod http;
 pub mod network;
-pub mod openbao;
+
 pub mod openssl;
 pub mod output;
 pub mod ports;
@@ -36,6 +36,7 @@ pub mod private;
 pub mod process;
 pub mod recorded;
 pub mod rustyvault;
+pub mod server;
 pub mod swtpm;
 
 use std::time::{Duration, Instant};

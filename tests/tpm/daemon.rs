@@ -6,8 +6,8 @@ use std::{fs, io};
 use crate::helper::sealed;
 use crate::support::home::{Home, cluster, lines, shares_of_nobody};
 use crate::support::hostile::Hostile;
-use crate::support::openbao::{Server, is_active};
 use crate::support::process::{Daemon, Notify, run};
+use crate::support::server::{Server, is_active};
 use crate::support::swtpm::Swtpm;
 
 /// The line of the configuration.

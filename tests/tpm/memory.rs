@@ -7,7 +7,7 @@ use crate::daemon::home;
 use crate::needles::Needles;
 use crate::support::home::{lines, shares_of_nobody};
 use crate::support::hostile::Hostile;
-use crate::support::openbao::{Init, Server};
+use crate::support::server::{Init, Server};
 use crate::support::swtpm::Swtpm;
 
 fn nothing() -> BTreeSet<String> {

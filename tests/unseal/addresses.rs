@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster, trusting};
 use crate::support::hostile::{Hostile, UNSEAL};
-use crate::support::openbao::{Builder, Server, is_active};
 use crate::support::process::run;
+use crate::support::server::{Builder, Server, is_active};
 
 /// Another machine, as far as its address tells: this one, where a system connects whoever asks for no address.
 fn afar(server: &Hostile) -> String {

@@ -2,8 +2,8 @@
 
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines};
-use crate::support::openbao::{Builder, Server, is_active};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Builder, Server, is_active};
 
 #[test]
 fn an_authority_that_is_replaced_on_disk_is_believed_without_a_restart() {

@@ -8,8 +8,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::home::{Home, lines};
-use crate::support::openbao::{Builder, Init, Server, is_active};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Builder, Init, Server, is_active};
 
 /// A server of its own that was initialised, unsealed and sealed again, with the daemon's home.
 fn sealed() -> (Server, Init, Home) {

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::home::{Home, lines};
-use crate::support::openbao::{Init, Server, is_active};
 use crate::support::process::Daemon;
+use crate::support::server::{Init, Server, is_active};
 
 /// The forms by name.
 fn forms(init: &Init) -> Vec<(&'static str, String)> {

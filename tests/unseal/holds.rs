@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::support::certs::Authority;
 use crate::support::home::{Home, lines, shares_of_nobody, trusting};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::{Builder, Init, Server, is_active, is_sealed};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
+use crate::support::server::{Builder, Init, Server, is_active, is_sealed};
 
 /// A server, the daemon's home, and the daemon, which was just seen to unseal it.
 fn unsealed(more: &str) -> (Server, Init, Home, Daemon) {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::support::certs::Authority;
 use crate::support::home::{Home, lines, shares_of_nobody, trusting};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
-use crate::support::openbao::{Builder, Init, Server};
 use crate::support::process::run;
+use crate::support::server::{Builder, Init, Server};
 use crate::support::{PATIENCE, poll};
 
 /// A write by somebody with the root token.

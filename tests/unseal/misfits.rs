@@ -2,10 +2,10 @@
 
 use crate::support::home::{Home, cluster, lines};
 use crate::support::hostile::{HEALTH, Hostile};
-use crate::support::openbao::{Server, is_active, is_sealed};
+use crate::support::server::{Server, is_active, is_sealed};
 
 /// A sealed server behind a proxy that keeps what is submitted to it.
-fn watched(shares: usize, threshold: usize) -> (Server, crate::support::openbao::Init, Hostile) {
+fn watched(shares: usize, threshold: usize) -> (Server, crate::support::server::Init, Hostile) {
     let server = Server::start_plain();
     let init = server.init(shares, threshold);
     let proxy = Hostile::http();

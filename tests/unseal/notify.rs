@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::support::home::{Home, lines};
-use crate::support::openbao::{Server, is_active};
 use crate::support::process::{Daemon, Notify};
+use crate::support::server::{Server, is_active};
 
 #[test]
 fn the_status_line_follows_the_truth() {

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::support::home::{Home, cluster};
 use crate::support::hostile::{HEALTH, Hostile};
-use crate::support::openbao::{Builder, Init, Server, is_active, is_sealed};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Builder, Init, Server, is_active, is_sealed};
 
 const REPORT: &str = "it is a member of ";
 

@@ -3,8 +3,8 @@
 use crate::support::certs::{Authority, Issued, Validity, self_signed};
 use crate::support::home::Home;
 use crate::support::hostile::{Forger, Hostile};
-use crate::support::openbao::{Builder, Init, Server, is_active, is_sealed};
 use crate::support::openssl::{key, version_1};
+use crate::support::server::{Builder, Init, Server, is_active, is_sealed};
 use crate::support::{PATIENCE, poll};
 use rustls::version::{TLS12, TLS13};
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, cluster, lines, shares_of_nobody, trusting};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept, SEAL_STATUS};
-use crate::support::openbao::{Builder, Server, is_active};
+use crate::support::server::{Builder, Server, is_active};
 
 /// A server without keys is looked at once a poll and no more.
 fn is_noticed(mut server: Server, tls: &str) {

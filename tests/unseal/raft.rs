@@ -3,7 +3,7 @@
 use crate::support::certs::Authority;
 use crate::support::home::{Home, lines, trusting};
 use crate::support::hostile::{HEALTH, Hostile};
-use crate::support::openbao::{Builder, is_active};
+use crate::support::server::{Builder, is_active};
 
 #[test]
 fn a_second_node_that_joins_by_itself_is_unsealed_with_the_leaders_shares() {
@@ -34,7 +34,7 @@ fn a_second_node_that_joins_by_itself_is_unsealed_with_the_leaders_shares() {
 
 #[test]
 fn a_server_that_unseals_itself_is_left_to_its_operator() {
-    let server = Builder::new().static_seal().start();
+    let server = Builder::new().unseals_itself().start();
     let init = server.init_recovery(3, 2);
     server.wait_until(is_active);
     let proxy = Hostile::http();

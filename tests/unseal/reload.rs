@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::{Builder, Server, is_active};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
+use crate::support::server::{Builder, Server, is_active};
 
 /// A server that is unsealed and stays so.
 fn content() -> Hostile {

@@ -2,7 +2,7 @@
 
 use crate::support::certs::Authority;
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::openbao::{Builder, Server, is_active, is_sealed};
+use crate::support::server::{Builder, Server, is_active, is_sealed};
 
 /// Through every way to come back sealed.
 fn is_kept_unsealed(mut server: Server, shares: usize, threshold: usize) {

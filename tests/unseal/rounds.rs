@@ -2,7 +2,7 @@
 
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::hostile::Hostile;
-use crate::support::openbao::{Server, is_active};
+use crate::support::server::{Server, is_active};
 
 #[test]
 fn a_round_that_somebody_else_began_with_a_right_share_is_finished() {

@@ -6,8 +6,8 @@ use std::thread::sleep;
 use serde_json::Value;
 
 use crate::support::home::Home;
-use crate::support::openbao::{Builder, Init, LASTING_UNSEAL, Server, is_active, is_sealed};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Builder, Init, LASTING_UNSEAL, Server, is_active, is_sealed};
 
 /// A server that has lasted unsealed for a while, and the daemon that unsealed it.
 fn unsealed(more: &str) -> (Server, Init, Home, Daemon) {

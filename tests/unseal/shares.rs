@@ -2,7 +2,7 @@
 
 use crate::support::home::{Home, corrupt, lines, shares_of_nobody};
 use crate::support::hostile::{HEALTH, Hostile};
-use crate::support::openbao::{Server, is_active, is_sealed};
+use crate::support::server::{Server, is_active, is_sealed};
 
 /// A server, a proxy that records what is submitted to it, and a daemon's home with another server's shares.
 fn with_wrong_shares() -> (Server, Vec<String>, Hostile, Home) {

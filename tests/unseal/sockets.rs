@@ -11,9 +11,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Uid;
 
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::openbao::{Builder, Server, is_active, is_sealed};
 use crate::support::private::are_root;
 use crate::support::process::run;
+use crate::support::server::{Builder, Server, is_active, is_sealed};
 
 fn url(socket: &Path) -> String {
     format!("unix://{}", socket.display())

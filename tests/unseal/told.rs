@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::openbao::Server;
 use crate::support::process::{Daemon, run};
+use crate::support::server::Server;
 
 /// A sealed server with 3 of 5 shares, and the daemon's home with these.
 fn sealed(shares: impl Fn(&[String]) -> Vec<String>) -> (Server, Home, Daemon) {

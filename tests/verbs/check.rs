@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::support::certs::{Authority, Issued, SIGNS, Validity, self_signed};
 use crate::support::home::{Home, cluster, corrupt, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::{Builder, is_active};
 use crate::support::process::run;
+use crate::support::server::{Builder, is_active};
 use crate::{Normal, bare, health, is_as_in, says, script, seal};
 
 /// Checks, compares, and looks whether anything was submitted.
@@ -64,7 +64,7 @@ fn a_real_server_and_its_shares_are_good_and_a_root_token_beside_them_is_not() {
 
 #[test]
 fn a_real_server_that_unseals_itself_is_not_ours() {
-    let server = Builder::new().static_seal().start();
+    let server = Builder::new().unseals_itself().start();
     let init = server.init_recovery(3, 2);
     server.wait_until(is_active);
     server.seal(&init.root_token);

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::support::certs::Authority;
 use crate::support::home::Home;
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::{Builder, is_active};
 use crate::support::process::{Daemon, run, vault_unseal};
+use crate::support::server::{Builder, is_active};
 use crate::{Normal, bare, health, is_as_in, says, seal};
 
 /// One server of every sort, with the address of one that is down.

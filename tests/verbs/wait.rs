@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::PATIENCE;
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
-use crate::support::openbao::Server;
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
+use crate::support::server::Server;
 use crate::{Normal, health, is_as_in, says, seal};
 
 fn shut() -> Hostile {

@@ -7,7 +7,7 @@ use std::thread;
 use front::{Front, Kind, Shares};
 
 use crate::support::home::{cluster, trusting};
-use crate::support::openbao::{Init, Server, is_sealed};
+use crate::support::server::{Init, Server, is_sealed};
 use crate::support::process::{Daemon, run};
 use crate::support::{PATIENCE, poll};
 

@@ -150,18 +150,20 @@ impl Server {
     /// Overwrites a lease in its storage ([`super::Builder::raw_storage`]): from its next unsealing on it seals itself as soon as
     /// it has become active.
     pub fn damage_lease(&self, token: &str) {
-        let token = [("X-Vault-Token", token)];
-        let ask = |method, path: &str, body: &[u8]| {
-            let answer = self.client().request(method, path, &token, body);
-            let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log_tail()));
-            assert!(answer.status < 300, "{path}: {}", answer.text());
-            answer
-        };
-        ask("PUT", "/v1/auth/token/create", br#"{"ttl":"1h"}"#);
+        self.ask(token, "PUT", "/v1/auth/token/create", &json!({"ttl": "1h"}));
         let leases = "/v1/sys/raw/sys/expire/id/auth/token/create/";
-        let lease = ask("LIST", leases, b"").json()["data"]["keys"][0].as_str().unwrap().to_owned();
-        let path = format!("{leases}{lease}");
-        ask("PUT", &path, br#"{"value":"garbage"}"#);
+        let lease = self.ask(token, "LIST", leases, &Value::Null).json()["data"]["keys"][0].clone();
+        let path = format!("{leases}{}", lease.as_str().unwrap());
+        self.ask(token, "PUT", &path, &json!({"value": "garbage"}));
+    }
+
+    /// Asks for something with a token, which must be granted.
+    pub fn ask(&self, token: &str, method: &str, path: &str, body: &Value) -> Answer {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.client().request(method, path, &[("X-Vault-Token", token)], body.as_bytes());
+        let answer = answer.unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log_tail()));
+        assert!(answer.status < 300, "{path}: {}", answer.text());
+        answer
     }
 
     /// The body of `/v1/sys/health`, whatever the status code.

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::Server;
+use super::transit::Transit;
+use super::{Ability, Flavour, Server};
 use crate::support::certs::{Authority, Issued, Validity};
 use crate::support::http::Client;
 use crate::support::network::{Namespace, Network, address};
@@ -24,6 +26,8 @@ pub struct Builder {
     /// What the tests show to a server that wants client certificates, and the authority it checks them with.
     client: Option<(Issued, String)>,
     static_seal: bool,
+    /// The server by whose key it unseals itself.
+    transit: Option<Arc<Transit>>,
     rekey: bool,
     leaders: Vec<Leader>,
     /// Where it runs, if not on the host's loopback.
@@ -70,6 +74,7 @@ impl Builder {
             tls: None,
             client: None,
             static_seal: false,
+            transit: None,
             rekey: false,
             leaders: Vec::new(),
             namespace: None,
@@ -136,9 +141,18 @@ impl Builder {
         Self { client: Some((own, authority.pem())), ..self }
     }
 
-    /// Unseals itself with a key from a file, as servers with a KMS do. See [`Server::init_recovery`].
-    pub fn static_seal(self) -> Self {
+    /// Unseals itself, as servers with a KMS do: with a key from a file, or where there is no such seal, with a key in
+    /// another server. See [`Server::init_recovery`].
+    pub fn unseals_itself(self) -> Self {
+        if Flavour::of_this_run().lacks(Ability::StaticSeal).is_some() {
+            return self.transit_seal();
+        }
         Self { static_seal: true, ..self }
+    }
+
+    /// Unseals itself with a key in the transit engine of another server, which lives as long.
+    pub fn transit_seal(self) -> Self {
+        Self { transit: Some(Arc::new(Transit::start())), ..self }
     }
 
     /// Still has the endpoints of `operator rekey`, in whose place later versions want `rotate-keys`.
@@ -156,7 +170,7 @@ impl Builder {
         self
     }
 
-    /// An older `OpenBao` whose storage is a file an entry below [`Server::storage`], to be damaged. It joins nobody.
+    /// A server, on `OpenBao` 2.7 an older one, whose storage is a file an entry below [`Server::storage`], to be damaged. It joins nobody.
     pub fn file_storage(self) -> Self {
         Self { files: true, ..self }
     }
@@ -169,6 +183,12 @@ impl Builder {
     /// Lets its storage be damaged, with [`Server::damage_lease`].
     pub fn raw_storage(self) -> Self {
         Self { raw: true, ..self }
+    }
+
+    /// The binary it runs.
+    pub(super) fn program(&self) -> &'static Path {
+        let flavour = Flavour::of_this_run();
+        if self.files { flavour.program_with_files() } else { flavour.program() }
     }
 
     /// Starts it, and waits until it answers.
@@ -248,7 +268,7 @@ impl Builder {
             write!(listener, "\n  tls_client_ca_file = \"{home}/client-ca.crt\"").unwrap();
             listener.push_str("\n  tls_require_and_verify_client_cert = true");
         }
-        if self.rekey {
+        if self.rekey && !Flavour::of_this_run().is_vault() {
             listener.push_str("\n  disable_unauthed_rekey_endpoints = false");
         }
         let socket = if self.socket {
@@ -256,19 +276,23 @@ impl Builder {
         } else {
             String::new()
         };
-        let seal = if self.static_seal {
+        let seal = if let Some(transit) = &self.transit {
+            transit.stanza()
+        } else if self.static_seal {
             format!(
                 "seal \"static\" {{\n  current_key_id = \"k1\"\n  current_key = \"file://{home}/seal.key\"\n}}\n"
             )
         } else {
             String::new()
         };
+        // Without the right to it, Vault does not start otherwise.
+        let mlock = if Flavour::of_this_run().is_vault() { "disable_mlock = true\n" } else { "" };
         let log_level = self.log_level.map_or(String::new(), |level| format!("log_level = \"{level}\"\n"));
         let raw = if self.raw { "raw_storage_endpoint = true\n" } else { "" };
         if self.files {
             return format!(
                 "ui = false\napi_addr = \"{url}\"\nstorage \"file\" {{\n  path = \"{home}/data\"\n}}\n\
-                 listener \"tcp\" {{\n  address = \"{api}\"\n  {listener}\n}}\n{socket}{seal}{log_level}"
+                 listener \"tcp\" {{\n  address = \"{api}\"\n  {listener}\n}}\n{socket}{seal}{log_level}{mlock}"
             );
         }
         // performance_multiplier 1: elections take a second instead of five.
@@ -286,7 +310,7 @@ listener "tcp" {{
   cluster_address = "{cluster}"
   {listener}
 }}
-{socket}{seal}{log_level}{raw}"#
+{socket}{seal}{log_level}{mlock}{raw}"#
         )
     }
 }

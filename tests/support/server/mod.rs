@@ -1,19 +1,21 @@
-//! A real OpenBao server on loopback or on a node of a [`Network`](super::network::Network), with raft storage in a directory of its own.
+//! A real OpenBao or Vault server, as [`Flavour`] says, on loopback or on a node of a [`Network`](super::network::Network), with raft storage in a directory of its own.
 
 mod api;
+mod flavour;
 mod settings;
+mod transit;
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 pub use api::{Init, LASTING_UNSEAL, is_active, is_sealed};
+pub use flavour::{Ability, Flavour, cannot};
 pub use settings::{API_PORT, Builder};
 
 use super::certs::{Authority, Issued};
@@ -21,28 +23,6 @@ use super::guarded::Guarded;
 use super::http::Client;
 use super::ports::Port;
 use super::{PATIENCE, poll};
-
-/// The `bao` binary, fetched once into the cache by `tests/fetch-openbao`.
-pub fn bao() -> &'static Path {
-    static BAO: OnceLock<PathBuf> = OnceLock::new();
-    BAO.get_or_init(|| fetch(&[]))
-}
-
-/// An older one, which still has `file` storage.
-fn bao_with_files() -> &'static Path {
-    static BAO: OnceLock<PathBuf> = OnceLock::new();
-    BAO.get_or_init(|| fetch(&["--file"]))
-}
-
-fn fetch(which: &[&str]) -> PathBuf {
-    let fetched = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fetch-openbao"))
-        .args(which)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("tests/fetch-openbao runs");
-    assert!(fetched.status.success(), "tests/fetch-openbao failed; see above");
-    PathBuf::from(String::from_utf8(fetched.stdout).expect("a path").trim_end())
-}
 
 /// One server. Killed and waited for when dropped, so never keep one in a `static`.
 pub struct Server {
@@ -67,7 +47,8 @@ impl Server {
     }
 
     fn create(settings: Builder) -> Self {
-        let directory = crate::support::directory::named("openbao-");
+        let directory = crate::support::directory::named("server-");
+        flavour::note_that_it_has_a_server();
         fs::create_dir(directory.path().join("data")).unwrap();
         let (api, cluster) = settings.ports();
         let client = settings.client(api.address());
@@ -100,13 +81,13 @@ impl Server {
             let log = self.log_since(log_from);
             match ended {
                 Some(_) if log.contains("address already in use") => Some(Attempt::PortTaken),
-                Some(status) => panic!("bao ended with {status}:\n{log}"),
+                Some(status) => panic!("it ended with {status}:\n{log}"),
                 None => {
                     (log.contains("server started!") && self.try_health().is_ok()).then_some(Attempt::Started)
                 }
             }
         });
-        let outcome = outcome.unwrap_or_else(|| panic!("bao does not answer:\n{}", self.log_tail()));
+        let outcome = outcome.unwrap_or_else(|| panic!("it does not answer:\n{}", self.log_tail()));
         if let Attempt::Started = outcome {
             self.process = Some(process);
         }
@@ -128,7 +109,7 @@ impl Server {
         let log_from = log.metadata().unwrap().len();
         self.api.release();
         self.cluster.release();
-        let mut command = Command::new(if self.settings.files { bao_with_files() } else { bao() });
+        let mut command = Command::new(self.settings.program());
         command
             .arg("server")
             .arg("-config")
@@ -161,7 +142,7 @@ impl Server {
         self.signal(Signal::TERM);
         let status = self.process().wait(PATIENCE);
         self.process = None;
-        status.unwrap_or_else(|| panic!("bao ignores SIGTERM:\n{}", self.log_tail()))
+        status.unwrap_or_else(|| panic!("it ignores SIGTERM:\n{}", self.log_tail()))
     }
 
     /// Ends it as a power cut does.
@@ -194,7 +175,7 @@ impl Server {
         let reloads = |server: &Self| server.log().matches("reload triggered").count();
         let before = reloads(self);
         self.signal(Signal::HUP);
-        poll(PATIENCE, || (reloads(self) > before).then_some(())).expect("bao reloads on SIGHUP");
+        poll(PATIENCE, || (reloads(self) > before).then_some(())).expect("it reloads on SIGHUP");
     }
 
     /// Presents a certificate of another authority from now on, which the harness trusts instead.
@@ -249,18 +230,28 @@ impl Server {
         &self.client
     }
 
-    /// Runs a command of the `bao` client against it, such as `["operator", "unseal", key]`.
+    /// Runs a command of its own client against it, such as `["operator", "unseal", key]`.
     pub fn command(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(bao());
-        command.args(arguments).env_clear().env("HOME", self.directory.path()).env("BAO_ADDR", self.url());
-        if let Some(ca) = self.settings.ca_file(self.directory.path()) {
-            command.env("BAO_CACERT", ca);
-        }
-        let mut run = || command.stdin(Stdio::null()).output().expect("bao starts");
+        let mut command = self.client_command();
+        command.args(arguments);
+        let mut run = || command.stdin(Stdio::null()).output().expect("the client starts");
         match &self.settings.namespace {
             None => run(),
             Some(namespace) => namespace.inside(run),
         }
+    }
+
+    /// Its own client, which is told where it is and whom to trust, under the names of both.
+    pub fn client_command(&self) -> Command {
+        let mut command = Command::new(self.settings.program());
+        command.env_clear().env("HOME", self.directory.path());
+        for brand in ["VAULT", "BAO"] {
+            command.env(format!("{brand}_ADDR"), self.url());
+            if let Some(ca) = self.settings.ca_file(self.directory.path()) {
+                command.env(format!("{brand}_CACERT"), ca);
+            }
+        }
+        command
     }
 
     fn log_path(&self) -> PathBuf {
