@@ -75,7 +75,8 @@ pub enum State {
     },
     /// Not sealed by Shamir shares of its own: auto-unseal, or a recovery seal. We must not touch it.
     ForeignSeal {
-        /// `type` of the seal status; not known from the answer to a share, of which no text is kept.
+        /// `type` of the seal status; not known from the answer to a share, of which no text is kept, nor from Vault, which
+        /// tells the type of the recovery keys.
         seal_type: Option<ExternalText>,
     },
     /// An operator is moving it to another seal.
@@ -232,7 +233,7 @@ impl State {
             // First: a move away from Shamir has the new seal's type already.
             Self::Migrating { product: status.product }
         } else if !status.takes_unseal_shares() {
-            Self::ForeignSeal { seal_type: Some(status.seal_type.clone()) }
+            Self::ForeignSeal { seal_type: status.foreign_type().cloned() }
         } else if status.progress > 0 {
             Self::Unsealing { progress: status.progress, threshold: status.threshold }
         } else {

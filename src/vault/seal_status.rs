@@ -91,6 +91,12 @@ impl SealState {
 }
 
 impl SealStatus {
+    /// What unseals the server, if that is not a Shamir seal. Vault 1.12 and 1.14, once initialised, tell `shamir` of a server
+    /// that unseals itself: its recovery keys are split so. `OpenBao` tells the seal.
+    pub fn foreign_type(&self) -> Option<&ExternalText> {
+        (!self.shamir).then_some(&self.seal_type)
+    }
+
     /// Reads a body; `None` when it is not a seal status.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let wire: Wire = serde_json::from_slice(body).ok()?;

@@ -182,8 +182,8 @@ fn failures() -> Vec<Row> {
             both,
         ),
         Row {
-            health: vec![of("1.12.2")],
-            seal_status: odd("version", json!("1.12.2")),
+            health: vec![of("1.2.4")],
+            seal_status: odd("version", json!("1.2.4")),
             ..Row::sealed(
                 "wrong shares, of old",
                 fails(&error(500, "Unseal failed, invalid key")),

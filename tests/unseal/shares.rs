@@ -2,7 +2,7 @@
 
 use crate::support::home::{Home, corrupt, lines, shares_of_nobody};
 use crate::support::hostile::{HEALTH, Hostile};
-use crate::support::server::{Server, is_active, is_sealed};
+use crate::support::server::{Flavour, Server, is_active, is_sealed};
 
 /// A server, a proxy that records what is submitted to it, and a daemon's home with another server's shares.
 fn with_wrong_shares() -> (Server, Vec<String>, Hostile, Home) {
@@ -18,7 +18,9 @@ fn with_wrong_shares() -> (Server, Vec<String>, Hostile, Home) {
 fn shares_of_another_server_are_tried_twice_and_replaced_without_a_restart() {
     let (server, right, proxy, home) = with_wrong_shares();
     let mut daemon = home.run();
-    daemon.wait_for_line("shares-rejected (HTTP 400: the shares do not make this server's key");
+    let status = Flavour::of_this_run().status_of_wrong_shares();
+    daemon
+        .wait_for_line(&format!("shares-rejected (HTTP {status}: the shares do not make this server's key"));
     proxy.wait_for_more(HEALTH, 3);
     let sent = proxy.submissions();
     let (resets, keys) = (sent.iter().filter(|sent| *sent == "reset").count(), sent.len());

@@ -13,7 +13,7 @@ use rustix::process::Uid;
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::private::are_root;
 use crate::support::process::run;
-use crate::support::server::{Builder, Server, is_active, is_sealed};
+use crate::support::server::{Ability, Builder, Server, cannot, is_active, is_sealed};
 
 fn url(socket: &Path) -> String {
     format!("unix://{}", socket.display())
@@ -28,6 +28,9 @@ fn home(server: &Server, shares: &str) -> Home {
 
 #[test]
 fn server_on_a_unix_socket_is_unsealed_whatever_happens_to_it() {
+    if cannot(Ability::UnixListener) {
+        return;
+    }
     let mut server = Builder::new().socket().start();
     let init = server.init(5, 3);
     let home = home(&server, &init.json);
@@ -63,6 +66,9 @@ fn server_on_a_unix_socket_is_unsealed_whatever_happens_to_it() {
 
 #[test]
 fn directory_that_others_can_write_to_is_refused_until_it_is_closed() {
+    if cannot(Ability::UnixListener) {
+        return;
+    }
     let server = Builder::new().socket().start();
     let init = server.init(1, 1);
     let home = home(&server, &init.json);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::process::{Daemon, run};
-use crate::support::server::Server;
+use crate::support::server::{Flavour, Server};
 
 /// A sealed server with 3 of 5 shares, and the daemon's home with these.
 fn sealed(shares: impl Fn(&[String]) -> Vec<String>) -> (Server, Home, Daemon) {
@@ -34,8 +34,9 @@ fn rejected_shares() {
     let (server, home, mut daemon) = sealed(|_| shares_of_nobody(5, 3));
     daemon.wait_for_line("shares-rejected (");
     let url = server.url();
-    let (reason, advice) =
-        ("HTTP 400: the shares do not make this server's key", "These shares belong to another server, or ");
+    let status = Flavour::of_this_run().status_of_wrong_shares();
+    let reason = &*format!("HTTP {status}: the shares do not make this server's key");
+    let advice = "These shares belong to another server, or ";
     let shown = told(&home, &["status"]).1;
     assert!(shown.contains(&format!("{url}   shares-rejected")), "{shown}");
     assert!(shown.contains(&format!("\n{url}: {reason}")), "{shown}");

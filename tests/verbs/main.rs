@@ -30,16 +30,25 @@ use serde_json::{Value, json};
 
 use support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
 use support::process::run;
+use support::server::Server;
 
 /// Compares with `snapshots/<name>`.
 fn is_as_in(name: &str, actual: &str) {
     support::output::is_as_in(&format!("tests/verbs/snapshots/{name}"), actual.to_owned());
 }
 
+/// What the servers that are made up say.
+const FAKE_VERSION: &str = "2.7.2";
+
 /// Leaves out of a text what differs from run to run.
-#[derive(Default)]
 struct Normal {
     replaced: Vec<(String, String)>,
+}
+
+impl Default for Normal {
+    fn default() -> Self {
+        Self { replaced: Vec::new() }.version(FAKE_VERSION)
+    }
 }
 
 impl Normal {
@@ -54,6 +63,17 @@ impl Normal {
 
     fn directory(mut self, path: &Path, name: &str) -> Self {
         self.replaced.push((path.to_str().unwrap().to_owned(), name.to_owned()));
+        self
+    }
+
+    /// Its version becomes the word, in a column as wide as its title.
+    fn real(self, server: &Server) -> Self {
+        self.version(server.health()["version"].as_str().unwrap())
+    }
+
+    fn version(mut self, version: &str) -> Self {
+        self.replaced.push((format!("{version:<7} "), "VERSION ".to_owned()));
+        self.replaced.push((version.to_owned(), "VERSION".to_owned()));
         self
     }
 
@@ -89,7 +109,7 @@ fn word(word: &str) -> String {
 /// Health with further fields.
 fn health(initialized: bool, sealed: bool, more: &Value) -> Value {
     let mut body =
-        json!({"initialized": initialized, "sealed": sealed, "standby": false, "version": "2.7.2"});
+        json!({"initialized": initialized, "sealed": sealed, "standby": false, "version": FAKE_VERSION});
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     body
 }
@@ -97,7 +117,7 @@ fn health(initialized: bool, sealed: bool, more: &Value) -> Value {
 /// Seal status of a sealed server with 5 shares of which 3 are needed, with further fields.
 fn seal(more: &Value) -> Value {
     let mut body = json!({"type": "shamir", "initialized": true, "sealed": true, "t": 3, "n": 5, "progress": 0,
-                          "nonce": "", "migration": false, "recovery_seal": false, "version": "2.7.2"});
+                          "nonce": "", "migration": false, "recovery_seal": false, "version": FAKE_VERSION});
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     body
 }

@@ -57,8 +57,10 @@ fn a_real_server_that_is_verified_and_one_that_is_not() {
     let authority = Authority::new("Private CA");
     let server = Builder::new().tls(&authority).start();
     let home = Home::of(&server, "");
-    let normal =
-        Normal::default().servers([server.url().as_str()]).directory(server.directory(), "/etc/openbao");
+    let normal = Normal::default()
+        .real(&server)
+        .servers([server.url().as_str()])
+        .directory(server.directory(), "/etc/openbao");
     let look = |flags: &[&str]| {
         let mut arguments = vec!["status"];
         arguments.extend(flags);

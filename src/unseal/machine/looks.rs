@@ -122,7 +122,7 @@ impl Machine {
         self.note_agreement(now, status.sealed);
         self.lasting.status_failures.over();
         self.note_program(status.version.as_ref(), status.product);
-        if let Some(step) = self.hands_off(now, status, Some(&status.seal_type)) {
+        if let Some(step) = self.hands_off(now, status, status.foreign_type()) {
             return step;
         }
         if !status.sealed {
@@ -221,6 +221,8 @@ impl Machine {
             // First: a move away from Shamir has the new seal's type already.
             Some(self.leave_alone(State::Migrating { product: self.product }))
         } else if !status.takes_unseal_shares() {
+            // It comes back by itself: that it was sealed soon after an unsealing is no fault of its own.
+            self.wishes.forgive();
             Some(self.leave_alone(State::ForeignSeal { seal_type: seal_type.cloned() }))
         } else if status.threshold > MOST_SHARES {
             let why = format!("the server asks for {} shares, more than can exist", status.threshold);

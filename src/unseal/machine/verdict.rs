@@ -10,8 +10,9 @@ use std::time::Duration;
 
 /// What becomes of a share source that was mended.
 const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
-/// What to do where wrong shares and a damaged keyring look alike: the server does not tell its version.
-const EITHER: &str = "HashiCorp Vault up to 1.12 says this to wrong shares, newer servers and OpenBao say it when their \
+/// What to do where wrong shares and a damaged keyring look alike: the server tells no version, or one
+/// between.
+const EITHER: &str = "HashiCorp Vault up to 1.2, and perhaps up to 1.11, says this to wrong shares, newer servers and OpenBao say it when their \
                       keyring is damaged. If the server is an old one, put the right shares into the share source: a file is \
                       tried as soon as it changes, a credential after a restart of the service. If not, look at its storage \
                       and restore it from a backup. Do not initialise it.";

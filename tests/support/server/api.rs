@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Server;
+use super::{Flavour, Server};
 use crate::support::http::Answer;
 use crate::support::{PATIENCE, poll};
 
@@ -70,7 +70,9 @@ impl Init {
         let (unseal, recovery) = if recovery {
             (("[]".to_owned(), "[]".to_owned(), 1, 1), (base64, hex, shares, threshold))
         } else {
-            ((base64, hex, shares, threshold), ("null".to_owned(), "null".to_owned(), 0, 0))
+            // Nothing is null to OpenBao, and empty to Vault.
+            let none = if Flavour::of_this_run().is_vault() { "[]" } else { "null" };
+            ((base64, hex, shares, threshold), (none.to_owned(), none.to_owned(), 0, 0))
         };
         format!(
             r#"{{

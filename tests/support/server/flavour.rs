@@ -29,6 +29,8 @@ pub enum Ability {
     Cluster,
     /// `sys/seal` seals a standby, that standby alone.
     SealOfStandby,
+    /// `listener "unix"`.
+    UnixListener,
     /// `disable_unauthed_*` of a listener.
     UnauthedOptions,
     /// Unseals itself with a key from a file.
@@ -85,11 +87,22 @@ impl Flavour {
     pub fn lacks(self, ability: Ability) -> Option<&'static str> {
         match ability {
             Ability::Cluster if self == Vault114 => Some("no node can join it as it is built"),
+            Ability::UnixListener if self == Vault112 => Some("Vault 1.12 has no unix listener"),
             Ability::SealOfStandby if self.is_vault() => Some("Vault does not seal a standby"),
             Ability::UnauthedOptions if self.is_vault() => Some("Vault has no disable_unauthed_* options"),
             Ability::StaticSeal if self.is_vault() => Some("Vault has no static seal"),
             _ => None,
         }
+    }
+
+    /// What it answers to a complete round of wrong shares.
+    pub fn status_of_wrong_shares(self) -> u16 {
+        if self == Vault112 { 500 } else { 400 }
+    }
+
+    /// What it calls the seal of [`super::Builder::unseals_itself`]: Vault tells the type of the recovery shares.
+    pub fn foreign_seal(self) -> &'static str {
+        if self.is_vault() { "shamir" } else { "static" }
     }
 
     /// The commands of `operator` that give new shares.
