@@ -15,7 +15,7 @@ use support::hostile::{Behaviour, Hostile, OnAccept};
 use support::http::Client;
 use support::process::{Daemon, Notify, Source};
 use support::rustyvault::RustyVault;
-use support::server::{Builder, Flavour, Server, is_active, is_sealed};
+use support::server::{Ability, Builder, Flavour, Server, cannot, is_active, is_sealed};
 use support::{PATIENCE, poll, recorded};
 
 #[test]
@@ -161,6 +161,9 @@ fn a_server_with_a_seal_of_its_own_unseals_itself() {
 
 #[test]
 fn a_second_node_joins_by_itself_and_stands_by_once_unsealed() {
+    if cannot(Ability::Cluster) {
+        return;
+    }
     let authority = Authority::new("Private CA");
     let leader = Builder::new().tls(&authority).start();
     let init = leader.init(1, 1);

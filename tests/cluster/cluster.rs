@@ -12,7 +12,7 @@ use crate::support::home::{Home, cluster, lines, trusting};
 use crate::support::http::Client;
 use crate::support::network::{Namespace, Network, address};
 use crate::support::process::{Daemon, Line, Notify};
-use crate::support::server::{API_PORT, Builder, Init, Server};
+use crate::support::server::{API_PORT, Ability, Builder, Init, Server, cannot};
 
 /// Who holds what.
 pub(crate) struct Custody {
@@ -36,6 +36,9 @@ impl Cluster {
     /// A cluster whose servers are all unsealed and whose daemons are not started; `None` where there are no network
     /// namespaces.
     pub(crate) fn of(custody: &Custody) -> Option<Self> {
+        if cannot(Ability::Cluster) {
+            return None;
+        }
         let network = Network::of(custody.shares.len())?;
         let authority = Authority::new("Private CA");
         let servers: Vec<Server> =

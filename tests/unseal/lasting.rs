@@ -8,7 +8,7 @@ use crate::support::certs::Authority;
 use crate::support::home::{Home, lines, shares_of_nobody, trusting};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
 use crate::support::process::run;
-use crate::support::server::{Builder, Init, Server};
+use crate::support::server::{Ability, Builder, Init, Server, cannot};
 use crate::support::{PATIENCE, poll};
 
 /// A write by somebody with the root token.
@@ -77,6 +77,9 @@ fn server_that_refuses_shares_with_errors_of_its_own_is_warned_of_and_then_an_er
 
 #[test]
 fn cluster_that_lost_its_active_node_is_warned_of_by_daemon_and_check() {
+    if cannot(Ability::Cluster) {
+        return;
+    }
     let authority = Authority::new("Private CA");
     let leader = Builder::new().tls(&authority).start();
     let init = leader.init(1, 1);

@@ -1,4 +1,4 @@
-//! The daemon keeps real OpenBao servers unsealed, whatever happens to them, to their rounds, their certificates
+//! The daemon keeps real servers unsealed, whatever happens to them, to their rounds, their certificates
 //! and to the daemon's own configuration.
 #![allow(
     clippy::unwrap_used,
@@ -24,6 +24,7 @@ mod raft;
 mod reload;
 mod restarts;
 mod rounds;
+mod seals;
 mod seals_itself;
 mod shares;
 mod sockets;

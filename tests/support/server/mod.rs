@@ -127,6 +127,21 @@ impl Server {
         (process, log_from)
     }
 
+    /// An operator gave it another seal, a key in another server, and restarted it: it is to migrate.
+    pub fn migrate_to_transit(&mut self) {
+        self.stop();
+        self.settings = self.settings.clone().transit_seal();
+        self.start();
+    }
+
+    /// It is replaced by a new machine at the same place, as a pod is: its storage is gone.
+    pub fn replace(&mut self) {
+        self.kill();
+        fs::remove_dir_all(self.storage()).unwrap();
+        fs::create_dir(self.storage()).unwrap();
+        self.start();
+    }
+
     /// Where its storage is.
     pub fn storage(&self) -> PathBuf {
         self.directory.path().join("data")

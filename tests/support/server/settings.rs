@@ -28,7 +28,8 @@ pub struct Builder {
     static_seal: bool,
     /// The server by whose key it unseals itself.
     transit: Option<Arc<Transit>>,
-    rekey: bool,
+    /// Whether whoever has no token may begin and cancel a rekey and the making of a root token.
+    unauthed_endpoints: Option<bool>,
     leaders: Vec<Leader>,
     /// Where it runs, if not on the host's loopback.
     pub(super) namespace: Option<Namespace>,
@@ -75,7 +76,7 @@ impl Builder {
             client: None,
             static_seal: false,
             transit: None,
-            rekey: false,
+            unauthed_endpoints: None,
             leaders: Vec::new(),
             namespace: None,
             api_port: API_PORT,
@@ -157,7 +158,12 @@ impl Builder {
 
     /// Still has the endpoints of `operator rekey`, in whose place later versions want `rotate-keys`.
     pub fn with_rekey(self) -> Self {
-        Self { rekey: true, ..self }
+        self.unauthed_endpoints(true)
+    }
+
+    /// Has the `disable_unauthed_*` options say whether that needs no token.
+    pub fn unauthed_endpoints(self, open: bool) -> Self {
+        Self { unauthed_endpoints: Some(open), ..self }
     }
 
     /// A raft node that joins this server's cluster by itself (`retry_join`); `node` is its name there.
@@ -268,8 +274,10 @@ impl Builder {
             write!(listener, "\n  tls_client_ca_file = \"{home}/client-ca.crt\"").unwrap();
             listener.push_str("\n  tls_require_and_verify_client_cert = true");
         }
-        if self.rekey && !Flavour::of_this_run().is_vault() {
-            listener.push_str("\n  disable_unauthed_rekey_endpoints = false");
+        if let Some(open) = self.unauthed_endpoints.filter(|_| !Flavour::of_this_run().is_vault()) {
+            for endpoints in ["rekey", "generate_root"] {
+                write!(listener, "\n  disable_unauthed_{endpoints}_endpoints = {}", !open).unwrap();
+            }
         }
         let socket = if self.socket {
             format!("listener \"unix\" {{\n  address = \"{home}/run/api.sock\"\n}}\n")

@@ -1,0 +1,76 @@
+//! Servers with other seals than Shamir shares, or on the way to one, and what listeners may be told about them.
+
+use crate::support::home::{Home, lines};
+use crate::support::hostile::{HEALTH, Hostile};
+use crate::support::process::{Daemon, run};
+use crate::support::server::{Ability, Builder, LASTING_UNSEAL, cannot, is_active, is_sealed};
+
+#[test]
+fn server_that_another_one_unseals_is_left_to_it() {
+    let server = Builder::new().transit_seal().start();
+    let init = server.init_recovery(3, 2);
+    server.wait_until(is_active);
+    let proxy = Hostile::http();
+    proxy.forward(server.address());
+    // Its recovery shares: it would count them, and never unseal.
+    let home = Home::of_hostile(&proxy, &lines(&init.keys_hex));
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+    std::thread::sleep(LASTING_UNSEAL);
+    server.seal(&init.root_token);
+    daemon.wait_for_line(": foreign-seal");
+    proxy.wait_for_more(HEALTH, 2);
+    assert_eq!(proxy.submissions(), [] as [String; 0]);
+    assert!(!daemon.output().contains("foreign-seal (shamir)"), "{}", daemon.output());
+    assert!(!daemon.output().contains("seals-itself"), "{}", daemon.output());
+}
+
+#[test]
+fn server_in_seal_migration_is_left_to_its_operator() {
+    let mut server = Builder::new().start();
+    let init = server.init(3, 2);
+    server.unseal(&init);
+    server.migrate_to_transit();
+    let status = server.seal_status();
+    assert_eq!(status["migration"], true, "{status}");
+    let proxy = Hostile::http();
+    proxy.forward(server.address());
+    let home = Home::of_hostile(&proxy, &lines(&init.keys_hex));
+    let mut daemon = home.run();
+    let line = daemon.wait_for_line(": migrating").text;
+    assert!(line.contains("operator unseal -migrate"), "{line}");
+    proxy.wait_for_more(HEALTH, 3);
+    assert_eq!(proxy.submissions(), [] as [String; 0]);
+    assert!(is_sealed(&server.health()));
+    let output = run(&mut home.command(&["check"]));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("  migrating"), "{output:?}");
+
+    // As the line says.
+    for share in init.enough() {
+        let migrated = server.command(&["operator", "unseal", "-migrate", share]);
+        assert!(migrated.status.success(), "{migrated:?}");
+    }
+    daemon.wait_for_line(": unsealed (active)");
+    assert_eq!(proxy.submissions(), [] as [String; 0]);
+}
+
+#[test]
+fn server_is_unsealed_whoever_may_begin_a_rekey_there() {
+    if cannot(Ability::UnauthedOptions) {
+        return;
+    }
+    for open in [true, false] {
+        let mut server = Builder::new().unauthed_endpoints(open).start();
+        let init = server.init(3, 2);
+        let home = Home::of(&server, &lines(&init.keys_hex));
+        let path = "/v1/sys/rekey/init";
+        let mut daemon: Daemon = home.run();
+        daemon.wait_for_line(": unsealed (active)");
+        let answer = server.client().get(path).unwrap();
+        assert_eq!(answer.status == 200, open, "HTTP {}: {}", answer.status, answer.text());
+        server.kill();
+        server.start();
+        daemon.wait_for_line("unreachable");
+        daemon.wait_for_line(": unsealed");
+    }
+}
