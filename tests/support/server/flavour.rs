@@ -31,6 +31,8 @@ pub enum Ability {
     SealOfStandby,
     /// `listener "unix"`.
     UnixListener,
+    /// Mounts, policies and raw storage can be read and written.
+    Administration,
     /// `disable_unauthed_*` of a listener.
     UnauthedOptions,
     /// Unseals itself with a key from a file.
@@ -88,6 +90,9 @@ impl Flavour {
         match ability {
             Ability::Cluster if self == Vault114 => Some("no node can join it as it is built"),
             Ability::UnixListener if self == Vault112 => Some("Vault 1.12 has no unix listener"),
+            Ability::Administration if self == Vault114 => {
+                Some("its sys/mounts and sys/raw crash as it is built")
+            }
             Ability::SealOfStandby if self.is_vault() => Some("Vault does not seal a standby"),
             Ability::UnauthedOptions if self.is_vault() => Some("Vault has no disable_unauthed_* options"),
             Ability::StaticSeal if self.is_vault() => Some("Vault has no static seal"),

@@ -20,6 +20,7 @@ pub const API_PORT: u16 = 8200;
 #[allow(clippy::struct_excessive_bools, reason = "settings that have nothing to do with each other")]
 #[derive(Clone)]
 pub struct Builder {
+    flavour: Flavour,
     pub(super) ip: IpAddr,
     node: String,
     tls: Option<Tls>,
@@ -70,6 +71,7 @@ impl Default for Builder {
 impl Builder {
     pub fn new() -> Self {
         Self {
+            flavour: Flavour::of_this_run(),
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             node: "n1".to_owned(),
             tls: None,
@@ -85,6 +87,14 @@ impl Builder {
             socket: false,
             raw: false,
             files: false,
+        }
+    }
+
+    /// A server that is not what the test is about: of the next flavour, where this run's has no engines.
+    pub(super) fn with_engines(self) -> Self {
+        match self.flavour.lacks(Ability::Administration) {
+            Some(_) => Self { flavour: Flavour::Vault112, ..self },
+            None => self,
         }
     }
 
@@ -145,7 +155,7 @@ impl Builder {
     /// Unseals itself, as servers with a KMS do: with a key from a file, or where there is no such seal, with a key in
     /// another server. See [`Server::init_recovery`].
     pub fn unseals_itself(self) -> Self {
-        if Flavour::of_this_run().lacks(Ability::StaticSeal).is_some() {
+        if self.flavour.lacks(Ability::StaticSeal).is_some() {
             return self.transit_seal();
         }
         Self { static_seal: true, ..self }
@@ -193,8 +203,7 @@ impl Builder {
 
     /// The binary it runs.
     pub(super) fn program(&self) -> &'static Path {
-        let flavour = Flavour::of_this_run();
-        if self.files { flavour.program_with_files() } else { flavour.program() }
+        if self.files { self.flavour.program_with_files() } else { self.flavour.program() }
     }
 
     /// Starts it, and waits until it answers.
@@ -274,7 +283,7 @@ impl Builder {
             write!(listener, "\n  tls_client_ca_file = \"{home}/client-ca.crt\"").unwrap();
             listener.push_str("\n  tls_require_and_verify_client_cert = true");
         }
-        if let Some(open) = self.unauthed_endpoints.filter(|_| !Flavour::of_this_run().is_vault()) {
+        if let Some(open) = self.unauthed_endpoints.filter(|_| !self.flavour.is_vault()) {
             for endpoints in ["rekey", "generate_root"] {
                 write!(listener, "\n  disable_unauthed_{endpoints}_endpoints = {}", !open).unwrap();
             }
@@ -294,7 +303,7 @@ impl Builder {
             String::new()
         };
         // Without the right to it, Vault does not start otherwise.
-        let mlock = if Flavour::of_this_run().is_vault() { "disable_mlock = true\n" } else { "" };
+        let mlock = if self.flavour.is_vault() { "disable_mlock = true\n" } else { "" };
         let log_level = self.log_level.map_or(String::new(), |level| format!("log_level = \"{level}\"\n"));
         let raw = if self.raw { "raw_storage_endpoint = true\n" } else { "" };
         if self.files {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Server;
+use super::{Builder, Server};
 
 /// It, with a key for them.
 pub(super) struct Transit {
@@ -12,7 +12,7 @@ pub(super) struct Transit {
 
 impl Transit {
     pub(super) fn start() -> Self {
-        let server = Server::start_plain();
+        let server = Builder::new().with_engines().start();
         let init = server.init(1, 1);
         server.unseal(&init);
         let token = init.root_token;
