@@ -318,7 +318,11 @@ fn hands_off() -> Vec<Row> {
         },
         Row::hands_off("a migration", odd("migration", json!(true)), &["migrating"]),
         Row::hands_off("auto-unseal", odd("type", json!("awskms")), &["foreign-seal (awskms)"]),
-        Row::hands_off("recovery keys", odd("recovery_seal", json!(true)), &["foreign-seal (shamir)"]),
+        Row::hands_off(
+            "recovery keys",
+            odd("recovery_seal", json!(true)),
+            &["foreign-seal. This server unseals itself"],
+        ),
         Row::hands_off("removed from its cluster", odd("removed_from_cluster", json!(true)), &["removed"]),
         Row::hands_off("no keys", odd("initialized", json!(false)), &["damaged (its answers contradict"]),
         Row::hands_off("no threshold", odd("t", json!(0)), &["damaged (its answers contradict"]),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::support::hostile::{Behaviour, HEALTH};
-use crate::support::server::{Server, is_active};
+use crate::support::server::{Ability, Server, cannot, is_active};
 use crate::{document, home_of, init, is_as_in, looked_up, on_a_terminal, run, says, succeeds, text};
 
 const PLAIN: [&str; 3] = ["--plain", "--output", "shares.json"];
@@ -36,6 +36,9 @@ fn without_a_terminal_it_is_refused_before() {
 
 #[test]
 fn wrapped_it_is_given_out_once() {
+    if cannot(Ability::Administration) {
+        return;
+    }
     let server = Server::start_plain();
     let home = home_of(&server.url());
     let document = document(init(&home, &PLAIN).args(["--root-token", "wrap"]));
