@@ -7,8 +7,8 @@ use std::thread;
 use front::{Front, Kind, Shares};
 
 use crate::support::home::{cluster, trusting};
-use crate::support::server::{Init, Server, is_sealed};
 use crate::support::process::{Daemon, run};
+use crate::support::server::{Init, Server, is_sealed};
 use crate::support::{PATIENCE, poll};
 
 /// A server behind a proxy, and a daemon that knows the proxy alone.

@@ -244,8 +244,8 @@ fn back(this: &Move) -> String {
 
 /// The old units, once their files are back.
 fn started_again(this: &Move) -> String {
-    let mut text: String =
-        links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))).collect();
+    let mut text = String::new();
+    text.extend(links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))));
     text.push_str("systemctl daemon-reload\n");
     let enabled = names(old_units(this).filter(|unit| unit.enabled));
     text + &if enabled.is_empty() {
