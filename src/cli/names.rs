@@ -2,10 +2,9 @@
 
 use crate::config::{Cluster, Discovery, NodeAddress, Settings};
 use crate::control;
-use crate::discovery::{FirstFew, Found, LookupError, Node, look_up};
+use crate::discovery::{FirstFew, Found, LookupError, Node, Owners, look_up};
 use crate::explain::Explain;
 use crate::external::{ExternalText, error};
-use std::collections::BTreeMap;
 
 /// A name of the configuration, and what it stands for.
 #[derive(Debug, Clone)]
@@ -132,12 +131,11 @@ pub(super) fn one(
     async move { look_up(&discovery, named, limit).await }
 }
 
-/// A node is in one cluster only: in the one that has its address, or else in the first that found it, as for the
-/// daemon.
+/// Notes the nodes that are another cluster's.
 pub(super) fn sort_out(settings: &Settings, names: &mut [Name]) {
-    let mut owners: BTreeMap<NodeAddress, String> = BTreeMap::new();
+    let mut owners = Owners::default();
     for cluster in &settings.clusters {
-        owners.extend(cluster.nodes.iter().map(|address| (address.clone(), cluster.name.clone())));
+        owners.configured(&cluster.name, &cluster.nodes);
     }
     let mut order: Vec<&mut Name> = names.iter_mut().collect();
     order.sort_by(|a, b| (&a.cluster, &a.discovery).cmp(&(&b.cluster, &b.discovery)));
@@ -145,9 +143,8 @@ pub(super) fn sort_out(settings: &Settings, names: &mut [Name]) {
         let Ok(found) = &name.result else { continue };
         name.elsewhere.clear();
         for node in &found.nodes {
-            let owner = owners.entry(node.address.clone()).or_insert_with(|| name.cluster.clone());
-            if *owner != name.cluster {
-                name.elsewhere.push((node.address.clone(), owner.clone()));
+            if let Some(owner) = owners.elsewhere(&node.address, &name.cluster) {
+                name.elsewhere.push((node.address.clone(), owner.to_owned()));
             }
         }
     }

@@ -3,8 +3,7 @@
 use super::board::{Finding, NodeKey, SearchKey};
 use super::duty::Ground;
 use super::search::Search;
-use crate::config::NodeAddress;
-use crate::discovery::Node;
+use crate::discovery::{Node, Owners};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -25,19 +24,18 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// A node is in one cluster only. Addresses in the configuration come first, so that DNS cannot take a node away
-    /// from them; then what is in DNS before what is missing there, so that a node can move from one cluster to
-    /// another; and among these, those that `is_watched` already.
+    /// A node is in one cluster only ([`Owners`]). What is in DNS comes before what is missing there, so that a node can
+    /// move from one cluster to another; and among these, those that `is_watched` already.
     pub(super) fn of(
         grounds: &BTreeMap<String, Ground>,
         searches: &BTreeMap<SearchKey, Search>,
         is_watched: impl Fn(&NodeKey) -> bool,
     ) -> Self {
-        let mut owners: BTreeMap<NodeAddress, String> = BTreeMap::new();
+        let mut owners = Owners::default();
         let mut wanted = Self { nodes: BTreeMap::new(), elsewhere: BTreeMap::new() };
         for (name, ground) in grounds {
+            owners.configured(name, &ground.cluster.nodes);
             for address in &ground.cluster.nodes {
-                owners.insert(address.clone(), name.clone());
                 let key = NodeKey { cluster: name.clone(), address: address.clone() };
                 let place = Place { node: address.clone().into(), finding: None, trouble: None };
                 wanted.nodes.insert(key, place);
@@ -57,11 +55,9 @@ impl Wanted {
         // Stable: what is of the same rank stays in the order of clusters and names.
         found.sort_by_key(|(rank, ..)| *rank);
         for (_, key, search_key, place) in found {
-            let owner = owners.entry(key.address.clone()).or_insert_with(|| key.cluster.clone());
-            if *owner == key.cluster {
-                wanted.nodes.entry(key).or_insert(place);
-            } else {
-                wanted.elsewhere.insert(key, (search_key.clone(), owner.clone()));
+            match owners.elsewhere(&key.address, &key.cluster).map(str::to_owned) {
+                None => drop(wanted.nodes.entry(key).or_insert(place)),
+                Some(owner) => drop(wanted.elsewhere.insert(key, (search_key.clone(), owner))),
             }
         }
         wanted
