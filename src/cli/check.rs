@@ -8,7 +8,6 @@ mod encrypted;
 mod finding;
 mod fit;
 mod identity;
-pub(super) mod machine;
 mod plaintext;
 mod protection;
 mod readable;
@@ -20,6 +19,7 @@ mod show;
 mod takeover;
 
 use super::credentials::{self, View};
+use super::machine::{Machine, Place, SERVICE};
 use super::names::names;
 use super::start::runtime;
 use super::status::json;
@@ -30,9 +30,8 @@ use crate::external::{error, quote};
 use crate::report::style::Style;
 use crate::systemd::units::Unit;
 use crate::{descriptors, protect};
-use cluster::{Place, Seen};
+use cluster::Seen;
 use finding::{Findings, Severity};
-use machine::Machine;
 use rustix::process::geteuid;
 use std::io::{self, Write};
 use std::path::Path;
@@ -163,7 +162,7 @@ impl Checked {
 
 /// Where the service's credentials come from.
 fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
-    let directory = Path::new("/run/credentials").join(machine::SERVICE);
+    let directory = Path::new("/run/credentials").join(SERVICE);
     let view = View { root: machine.root(), inside: false };
     for problem in credentials::judge(&loaded.settings, unit, &directory, &view) {
         // The old program reads the same file with the same mode: moving makes nothing worse.

@@ -1,7 +1,7 @@
 //! Whether shares for a cluster exist on this machine: whoever initialises one of its servers makes them worthless.
 
 use crate::accounts::Trusted;
-use crate::cli::check::machine::Machine;
+use crate::cli::machine::Machine;
 use crate::shares::Source;
 use crate::systemd::units::CredentialOrigin;
 use std::io::ErrorKind;

@@ -10,6 +10,7 @@ mod hold;
 mod home_choice;
 mod init;
 mod look;
+mod machine;
 mod names;
 mod outsiders;
 mod prove;

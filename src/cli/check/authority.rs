@@ -2,9 +2,9 @@
 //! it is now.
 
 use super::finding::{Findings, Severity};
-use super::machine::Machine;
 use super::readable::Access;
 use super::running;
+use crate::cli::machine::Machine;
 use crate::config::{CaCredential, Loaded};
 use crate::external::quote;
 use crate::systemd::units::{CredentialOrigin, Unit};

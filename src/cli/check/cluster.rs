@@ -1,11 +1,11 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
-use super::finding::{Findings, Severity};
+use super::finding::{Findings, Severity, shares};
 use super::fit::{custody, differing, fit, seals};
-use super::machine::{Machine, Service};
 use super::sealed::Sealed;
 use super::{credential, discovery, protection, running};
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
+use crate::cli::machine::{Place, Service};
 use crate::cli::names::Name;
 use crate::cli::told::{HeldNote, Told};
 use crate::config::Cluster;
@@ -13,7 +13,6 @@ use crate::explain::Explain;
 use crate::report::lasting::NO_ACTIVE_NODE;
 use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
-use crate::systemd::units::Unit;
 use crate::unseal::{Objection, State};
 use crate::vault::{Access, Lifetimes, Role};
 use std::fmt::Write as _;
@@ -23,22 +22,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const ISSUER_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Clocks that differ by more than this make certificates fail at the worst time.
 const CLOCK_TOLERANCE: u64 = 60;
-/// Where the service lives whose credentials are looked at.
-pub(super) struct Place<'a> {
-    /// Its machine.
-    pub(super) machine: &'a Machine,
-    /// Its unit, if it is installed.
-    pub(super) service: Option<&'a Service>,
-    /// Whether the configuration is the service's own, and not a file that somebody named.
-    pub(super) standard: bool,
-}
-
-impl Place<'_> {
-    /// The unit of the service that runs with this configuration.
-    pub(super) fn unit(&self) -> Option<&Unit> {
-        self.service.filter(|_| self.standard).map(|service| &service.unit)
-    }
-}
 
 /// The servers of all clusters so far, what they showed, and what the daemon says of them.
 #[derive(Default)]
@@ -132,7 +115,7 @@ async fn unsealed(
 ) -> Option<Loaded> {
     match source.load(&place.machine.trusted) {
         Ok(loaded) => {
-            findings.good(subject, format!("{} in {source}", count(loaded.shares.count())));
+            findings.good(subject, format!("{} in {source}", shares(loaded.shares.count())));
             if let Source::File(path) = source {
                 protection::plain(place.machine, path, subject, findings);
             }
@@ -160,11 +143,6 @@ async fn unsealed(
             None
         }
     }
-}
-
-/// So many shares, in words.
-pub(super) fn count(shares: usize) -> String {
-    if shares == 1 { "1 share".to_owned() } else { format!("{shares} shares") }
 }
 
 fn node(target: &Target, look: &Look, held: Option<HeldNote>, findings: &mut Findings) {

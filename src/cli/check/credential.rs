@@ -2,8 +2,8 @@
 
 use super::encrypted;
 use super::finding::{Findings, Severity};
-use super::machine::Machine;
-use super::protection;
+use super::protection::{self, missing};
+use crate::cli::machine::Machine;
 use crate::external::could_be_secret;
 use crate::external::quote;
 use crate::shares::{FileRefusal, Loaded, ShareError, Source};
@@ -102,7 +102,7 @@ fn file(
     };
     match loaded {
         Ok(loaded) => {
-            let shares = super::cluster::count(loaded.shares.count());
+            let shares = super::finding::shares(loaded.shares.count());
             findings
                 .good(subject, format!("{shares} in credential \"{name}\", from {}", quote::sentence(path)));
             protection::plain(machine, path, subject, findings);
@@ -113,10 +113,4 @@ fn file(
             None
         }
     }
-}
-
-/// A credential without the file that it is made from.
-pub(super) fn missing(path: &Path, name: &str, advice: String, subject: &str, findings: &mut Findings) {
-    let message = format!("credential \"{name}\": there is no file {}", quote::sentence(path));
-    findings.add(Severity::Problem, subject, "credential-file-missing", message, Some(advice));
 }

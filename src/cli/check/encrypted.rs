@@ -1,9 +1,8 @@
 //! A credential that is encrypted on disk: what really protects it, and whether systemd will be able to open it.
 
-use super::credential::missing;
 use super::finding::{Findings, Severity};
-use super::machine::Machine;
-use super::protection::{self, enroll_credential};
+use super::protection::{self, enroll_credential, missing};
+use crate::cli::machine::Machine;
 use crate::external::quote;
 use crate::shares::home::{self, CredentialKind};
 use crate::shares::{FileRefusal, Loaded, ShareError};
@@ -76,7 +75,7 @@ async fn open(
     let opened = tokio::task::spawn_blocking(move || home::open_credential(&at, &by, &keys)).await.ok()?;
     match opened {
         Ok(loaded) => {
-            let shares = super::cluster::count(loaded.shares.count());
+            let shares = super::finding::shares(loaded.shares.count());
             findings
                 .good(subject, format!("{shares} in credential \"{name}\", from {}", quote::sentence(path)));
             Some(loaded)

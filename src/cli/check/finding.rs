@@ -89,3 +89,8 @@ impl Findings {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 }
+
+/// So many shares, in words.
+pub(super) fn shares(count: usize) -> String {
+    if count == 1 { "1 share".to_owned() } else { format!("{count} shares") }
+}

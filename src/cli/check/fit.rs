@@ -1,7 +1,6 @@
 //! Whether shares and servers fit together: what the servers say of their key, and what a machine holds of it.
 
-use super::cluster::count as shares;
-use super::finding::{Findings, Severity};
+use super::finding::{Findings, Severity, shares};
 use crate::cli::look::{Look, Target};
 use crate::config::NodeAddress;
 use crate::shares::{Scheme, ShareSet, Split};

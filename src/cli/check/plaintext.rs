@@ -1,8 +1,7 @@
 //! Plain share files that were left beside sealed ones.
 
-use super::cluster::count;
-use super::finding::{Findings, Severity};
-use super::machine::Machine;
+use super::finding::{Findings, Severity, shares};
+use crate::cli::machine::Machine;
 use crate::config::Loaded;
 use crate::external::quote;
 use crate::shares::home;
@@ -61,7 +60,7 @@ fn files(machine: &Machine, directory: &Path) -> Vec<PathBuf> {
 
 fn left(machine: &Machine, path: &Path, findings: &mut Findings) {
     let Ok(loaded) = Source::load_unjudged(&machine.at(path)) else { return };
-    let shares = count(loaded.shares.count());
+    let shares = shares(loaded.shares.count());
     let (shown, file) = (quote::sentence(path), quote::shell(path));
     let token = loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }));
     let first = if token { "Keep the root token that is in it as well, if it is nowhere else. " } else { "" };

@@ -1,7 +1,7 @@
 //! What protects shares where they rest: read from the files themselves, never from what was meant.
 
 use super::finding::{Findings, Severity};
-use super::machine::Machine;
+use crate::cli::machine::Machine;
 use crate::external::quote;
 use crate::files;
 use crate::shares::home::{CredentialKind, Protection};
@@ -146,4 +146,10 @@ pub(super) fn tpm2(blob: &tpm::Blob, subject: &str, findings: &mut Findings) {
 fn is_zero(machine: &Machine, pcr: u8) -> bool {
     let value = files::text(&machine.at(&Path::new(PCRS).join(pcr.to_string())));
     value.is_some_and(|value| !value.trim().is_empty() && value.trim().chars().all(|digit| digit == '0'))
+}
+
+/// A credential without the file that it is made from.
+pub(super) fn missing(path: &Path, name: &str, advice: String, subject: &str, findings: &mut Findings) {
+    let message = format!("credential \"{name}\": there is no file {}", quote::sentence(path));
+    findings.add(Severity::Problem, subject, "credential-file-missing", message, Some(advice));
 }

@@ -1,7 +1,7 @@
 //! What the service can read: it runs as a user of its own, and root, who checks, can read more.
 
 use super::finding::{Findings, Severity};
-use super::machine::Machine;
+use crate::cli::machine::Machine;
 use crate::config::Loaded;
 use crate::external::quote;
 use crate::files;

@@ -1,8 +1,8 @@
 //! The service as it runs now: what systemd and the daemon itself say of it, and whether it has what the files say.
 
 use super::finding::{Findings, Severity};
-use super::machine::{Machine, SERVICE};
 use crate::cli::arguments::SOCKET;
+use crate::cli::machine::{Machine, SERVICE};
 use crate::cli::told::Told;
 use crate::files;
 use crate::shares::{ShareSet, Source};

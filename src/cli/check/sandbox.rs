@@ -1,7 +1,7 @@
 //! What a unit has to say so that its sandbox lets the service use a device and a file.
 
-use super::machine::Machine;
 use super::readable::Access;
+use crate::cli::machine::Machine;
 use crate::external::quote::{Inexpressible, bind_path};
 use crate::systemd::units::Unit;
 use std::path::Path;

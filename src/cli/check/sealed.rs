@@ -1,10 +1,9 @@
 //! A file that the TPM sealed: whether the service gets to it and to the TPM, and whether the TPM opens it.
 
-use super::cluster::Place;
 use super::finding::{Findings, Severity};
-use super::machine::Machine;
 use super::sandbox::{device_settings, reads};
 use super::{protection, running};
+use crate::cli::machine::{Machine, Place};
 use crate::explain::Explain as _;
 use crate::external::quote::{self, Inexpressible};
 use crate::shares::tpm::{self, SealedFile, TpmRefusal, TpmTrouble};
@@ -50,7 +49,7 @@ impl Sealed<'_> {
             self.open(machine, &read, findings).await
         } else {
             let message =
-                format!("{} in {}, not opened", super::cluster::count(blob.shares), quote::sentence(&read));
+                format!("{} in {}, not opened", super::finding::shares(blob.shares), quote::sentence(&read));
             findings.good(self.subject, message);
             None
         };
@@ -152,7 +151,7 @@ impl Sealed<'_> {
         let opened = tokio::task::spawn_blocking(move || source.load(&trusted)).await.ok()?;
         match opened {
             Ok(loaded) => {
-                let shares = super::cluster::count(loaded.shares.count());
+                let shares = super::finding::shares(loaded.shares.count());
                 findings.good(self.subject, format!("{shares} in {}", quote::sentence(file)));
                 Some(loaded)
             }

@@ -1,8 +1,8 @@
 //! The service as systemd would start it: whether it is ours, and whether others do its work as well.
 
 use super::finding::{Findings, Severity};
-use super::machine::{Machine, OWN_UNITS, SERVICE, Service};
 use super::takeover::{Move, Program, steps, triggers};
+use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service};
 use crate::external::quote;
 use crate::systemd::units::{Unit, UnitFile};
 use std::collections::BTreeSet;

@@ -10,8 +10,8 @@ pub(super) use program::Program;
 pub(super) use steps::steps;
 pub(super) use triggers::triggers;
 
-use super::machine::{Machine, SERVICE, Service};
 use super::readable::Access;
+use crate::cli::machine::{Machine, SERVICE, Service, is_foreign};
 use crate::config::NodeAddress;
 use crate::files;
 use crate::shares::{ShareError, Source};
@@ -22,8 +22,6 @@ use triggers::OldUnit;
 
 /// The share file of the unit as it is shipped.
 const SHARES: &str = "/etc/vault-unseal/shares.json";
-/// What `ExecStart=` and the rest of an old unit's drop-ins would do to ours.
-const FOREIGN: [&str; 6] = ["Type", "User", "Group", "Environment", "EnvironmentFile", "WorkingDirectory"];
 /// Where certificates of authorities lie on machines set up by hand, by roles and by packages.
 const AUTHORITIES: [&str; 5] = [
     "/etc/vault/tls/vault-ca.crt",
@@ -130,11 +128,6 @@ impl Move {
         };
         (this, program)
     }
-}
-
-/// Whether a drop-in says how the old program runs, and not only where credentials are.
-pub(super) fn is_foreign(file: &UnitFile) -> bool {
-    file.service_keys().any(|key| key.starts_with("Exec") || FOREIGN.contains(&key))
 }
 
 /// The likeliest of the paths that the script names, and why it cannot be handed over: one with shares goes before one

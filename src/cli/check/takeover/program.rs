@@ -1,7 +1,7 @@
 //! The text of what a unit starts: shell scripts, and commands that stand in the unit itself.
 
 use super::script::Script;
-use crate::cli::check::machine::Machine;
+use crate::cli::machine::Machine;
 use crate::external::{ExternalText, could_be_secret};
 use crate::files;
 use crate::systemd::units::{CommandLine, Unit};

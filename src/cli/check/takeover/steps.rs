@@ -2,7 +2,7 @@
 
 use super::triggers::OldUnit;
 use super::{Authority, Known, Move, SHARES};
-use crate::cli::check::machine::SERVICE;
+use crate::cli::machine::SERVICE;
 use crate::config::NodeAddress;
 use crate::external::quote;
 use crate::files;

@@ -1,6 +1,6 @@
 //! Units that start a service: timers, paths and sockets.
 
-use crate::cli::check::machine::{Machine, OWN_UNITS, SERVICE};
+use crate::cli::machine::{Machine, OWN_UNITS, SERVICE};
 use crate::systemd::units::{UnitFile, resolve};
 use std::collections::BTreeSet;
 use std::fs;

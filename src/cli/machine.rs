@@ -1,6 +1,5 @@
 //! The machine that is checked: its files below a root directory, and who looks at them.
 
-use super::takeover;
 use crate::accounts::Trusted;
 use crate::systemd::units::{Unit, UnitFile};
 use std::fs::{self, Metadata};
@@ -15,7 +14,7 @@ pub(super) const OWN_UNITS: [&str; 3] =
 
 /// A machine's files, and who looks at them.
 #[derive(Debug, Clone)]
-pub(in crate::cli) struct Machine {
+pub(super) struct Machine {
     root: PathBuf,
     /// Whether root looks, who can read what the service cannot.
     pub(super) as_root: bool,
@@ -28,7 +27,7 @@ pub(in crate::cli) struct Machine {
 impl Machine {
     /// The machine whose root directory this is; `trusted` is who is trusted on it, `moving` as the
     /// field.
-    pub(in crate::cli) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>, moving: bool) -> Self {
+    pub(super) fn new(root: &Path, as_root: bool, trusted: Arc<Trusted>, moving: bool) -> Self {
         Self { root: root.to_owned(), as_root, trusted, moving }
     }
 
@@ -81,10 +80,10 @@ impl Machine {
     }
 
     /// Our own unit with its drop-ins, even where another of its name is preferred; `None` when it is not installed.
-    pub(in crate::cli) fn service(&self) -> Option<Service> {
+    pub(super) fn service(&self) -> Option<Service> {
         let mut drop_ins = UnitFile::drop_ins(&self.root, SERVICE);
         if self.moving {
-            drop_ins.retain(|file| !takeover::is_foreign(file));
+            drop_ins.retain(|file| !is_foreign(file));
         }
         let file =
             UnitFile::all(&self.root, SERVICE).into_iter().find(|file| !file.masked && file.starts_us())?;
@@ -94,9 +93,34 @@ impl Machine {
 }
 
 /// Our own unit.
-pub(in crate::cli) struct Service {
+pub(super) struct Service {
     /// Its file.
     pub(super) path: PathBuf,
     /// What it says.
-    pub(in crate::cli) unit: Unit,
+    pub(super) unit: Unit,
+}
+
+/// What `ExecStart=` and the rest of an old unit's drop-ins would do to ours.
+const FOREIGN: [&str; 6] = ["Type", "User", "Group", "Environment", "EnvironmentFile", "WorkingDirectory"];
+
+/// Whether a drop-in says how the old program runs, and not only where credentials are.
+pub(super) fn is_foreign(file: &UnitFile) -> bool {
+    file.service_keys().any(|key| key.starts_with("Exec") || FOREIGN.contains(&key))
+}
+
+/// Where the service lives whose credentials are looked at.
+pub(super) struct Place<'a> {
+    /// Its machine.
+    pub(super) machine: &'a Machine,
+    /// Its unit, if it is installed.
+    pub(super) service: Option<&'a Service>,
+    /// Whether the configuration is the service's own, and not a file that somebody named.
+    pub(super) standard: bool,
+}
+
+impl Place<'_> {
+    /// The unit of the service that runs with this configuration.
+    pub(super) fn unit(&self) -> Option<&Unit> {
+        self.service.filter(|_| self.standard).map(|service| &service.unit)
+    }
 }
