@@ -6,15 +6,14 @@ use super::error::ConfigError;
 use super::fragment::{ClusterFragment, Fragment, SharesFragment};
 use super::keys::{self, Scope};
 use super::layers::Layers;
-use super::load::Purpose;
 use super::notice::ConfigNotice;
 use super::place::Place;
-use super::settings::{Cluster, OnOperatorSeal};
+use super::settings::{Cluster, OnOperatorSeal, Purpose};
 use super::{pace, tls, value};
 use crate::accounts::Trusted;
 use crate::shares::Source;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Checks cluster by cluster; a server may be in one of them only.
@@ -203,9 +202,9 @@ impl<'a> Clusters<'a> {
         };
         let place = self.layers.place_in_cluster(value.tag(), name, &["shares", kind]);
         let source = match kind.as_str() {
-            "file" => Source::File(path_of(value, place.clone())?),
+            "file" => Source::File(tls::path_of(value, place.clone())?),
             "tpm2" => {
-                let path = path_of(value, place.clone())?;
+                let path = tls::path_of(value, place.clone())?;
                 let tcti = match tcti {
                     None => None,
                     Some(text) => Some(value::tcti(text).map_err(|problem| ConfigError::Value {
@@ -245,13 +244,4 @@ fn networked(nodes: &[NodeAddress]) -> impl Iterator<Item = &NodeAddress> {
 
 fn allows_plaintext(said: &ClusterFragment) -> bool {
     said.allow_plaintext.as_ref().is_some_and(|allowed| **allowed)
-}
-
-/// The path that a text at a place means: relative to the file it stands in.
-pub(super) fn path_of(text: &str, place: Place) -> Result<PathBuf, ConfigError> {
-    let directory = match &place {
-        Place::File { path, .. } => path.parent(),
-        Place::Variable(_) | Place::Flag(_) | Place::Nowhere => None,
-    };
-    value::path(text, directory).map_err(|problem| ConfigError::Value { place, problem })
 }

@@ -10,7 +10,7 @@ use super::keys::{self, Scope};
 use super::layers::Layers;
 use super::notice::ConfigNotice;
 use super::overrides::Overrides;
-use super::settings::Settings;
+use super::settings::{Purpose, Settings};
 use super::value;
 use crate::accounts::Trusted;
 use figment::value::magic::Tagged;
@@ -39,15 +39,6 @@ impl Origin {
             Self::File(_) => Path::new("/"),
         }
     }
-}
-
-/// What the configuration is needed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Shares are submitted or checked: every cluster must say where they are.
-    Unseal,
-    /// Servers are looked at only: shares may be missing.
-    Observe,
 }
 
 /// A configuration that holds.

@@ -149,3 +149,12 @@ impl Default for Pace {
         }
     }
 }
+
+/// What the configuration is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Shares are submitted or checked: every cluster must say where they are.
+    Unseal,
+    /// Servers are looked at only: shares may be missing.
+    Observe,
+}

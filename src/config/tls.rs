@@ -1,6 +1,5 @@
 //! The TLS keys of a cluster. No file is opened: certificates may come later than the daemon.
 
-use super::cluster::path_of;
 use super::error::ConfigError;
 use super::fragment::TlsFragment;
 use super::layers::Layers;
@@ -13,6 +12,7 @@ use crate::systemd::credentials;
 use figment::value::Tag;
 use figment::value::magic::Tagged;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// Checks the `tls` of the cluster `name`; `root` is the root directory of the machine, whose unit a credential is of.
 pub(super) fn check(
@@ -107,4 +107,13 @@ pub(super) fn any(said: &TlsFragment) -> Option<(Tag, &'static str)> {
     ];
     let text = texts.into_iter().find_map(|(key, said)| Some((said.as_ref()?.tag(), key)));
     text.or_else(|| said.skip_verify.as_ref().filter(|on| ***on).map(|on| (on.tag(), "skip_verify")))
+}
+
+/// The path that a text at a place means: relative to the file it stands in.
+pub(super) fn path_of(text: &str, place: Place) -> Result<PathBuf, ConfigError> {
+    let directory = match &place {
+        Place::File { path, .. } => path.parent(),
+        Place::Variable(_) | Place::Flag(_) | Place::Nowhere => None,
+    };
+    value::path(text, directory).map_err(|problem| ConfigError::Value { place, problem })
 }

@@ -30,7 +30,7 @@ pub use consistency::{Misfit, Plan};
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
 pub use format::{ContentRefusal, Encrypted, Flaw, Label, Place, Spot};
-pub use notice::Notice;
+pub use notice::{Notice, positions_in_words};
 pub use scheme::Scheme;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Source};

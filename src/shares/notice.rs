@@ -35,7 +35,10 @@ pub enum Notice {
         origin: Source,
     },
     /// The same share more than once, which counts once.
-    #[error("{origin} holds the same share more than once (shares {}); it counts once", list(positions))]
+    #[error(
+        "{origin} holds the same share more than once (shares {}); it counts once",
+        positions_in_words(positions)
+    )]
     Duplicate {
         /// Where they lie.
         origin: Source,
@@ -93,13 +96,11 @@ fn copy_without_token(path: &Path) -> String {
 }
 
 /// `1, 3 and 4`.
-fn list(positions: &[usize]) -> String {
-    match positions {
-        [] => String::new(),
-        [only] => only.to_string(),
-        [first @ .., last] => {
-            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
-            format!("{} and {last}", first.join(", "))
-        }
+pub fn positions_in_words(positions: &[usize]) -> String {
+    let words: Vec<String> = positions.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        None => "none".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
     }
 }

@@ -1,6 +1,6 @@
 //! TCP to a node: the addresses of its name, which of them answers first, and the options of the socket.
 
-use super::failure::classify;
+use super::failure::{NameError, classify};
 use super::unreachable::Unreachable;
 use crate::discovery;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
@@ -30,11 +30,6 @@ pub(super) enum Accepted {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
-
-/// A name has no address.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct NameError(io::Error);
 
 /// The addresses of a host as the system resolves it: hosts file, DNS with search domains, mDNS.
 pub(super) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unreachable> {

@@ -2,13 +2,17 @@
 //! errors, and none of their texts leaves it: a kind is told in our own words, an error of the system in the system's.
 
 use super::budget::{self, EXCEEDED};
-use super::dial::NameError;
 use super::tls::handshake;
 use super::unreachable::Unreachable;
 use crate::external::ExternalText;
 use rustls::Error as Tls;
 use std::error::Error;
 use std::io::{self, ErrorKind};
+
+/// A name has no address.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NameError(pub(super) io::Error);
 
 /// What a failed request means.
 pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {

@@ -1,7 +1,7 @@
 //! Why nothing was enrolled, and with which exit code that ends.
 
-use super::fit::Unfit;
 use super::request::Misuse;
+use super::unfit::Unfit;
 use crate::cli::Exit;
 use crate::explain::Explain;
 use crate::external::quote::Inexpressible;

@@ -1,89 +1,24 @@
 //! Whether the shares belong together, and to the servers.
 
+use super::failure::Failure;
 use super::request::Parts;
+use super::unfit::Unfit;
 use crate::cli::ConfigArguments;
 use crate::cli::look::{Target, targets};
 use crate::cli::names::names;
 use crate::cli::start::runtime;
 use crate::config::{self, Environment, Loaded, Purpose};
 use crate::explain::Explain;
-use crate::shares::{Misfit, Scheme, ShareSet, Split};
+use crate::shares::{Scheme, ShareSet, Split, positions_in_words};
 use std::time::Duration;
-
-use super::failure::Failure;
 
 /// How long servers are asked for their threshold: it is good to know, and `check` asks again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Why these shares are not enrolled.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Unfit {
-    #[error("{0}")]
-    Misfit(Misfit),
-    #[error("share {} does not fit the others: a machine that got it could not help the others", list(.0))]
-    Corrupt(Vec<usize>),
-    #[error("the shares do not all belong together, and there are too few to tell which is wrong")]
-    Ambiguous,
-    #[error("how many shares are needed is not known: no configured server says so")]
-    NoThreshold,
-    #[error("there is no share {position}; there are {}", list(held))]
-    NoSuchShare { position: usize, held: Vec<usize> },
-    #[error("share {0} is named twice")]
-    Twice(usize),
-    #[error("the sealed file holds {before}, and {now} would take their place")]
-    AnotherNumber { before: String, now: usize },
-    #[error(
-        "how many shares the encrypted credential holds is not known while it does not open, and {now} would take \
-         their place"
-    )]
-    UnknownNumber { now: usize },
-}
-
-impl Explain for Unfit {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Misfit(misfit) => misfit.kind(),
-            Self::Corrupt(_) => "corrupt-share",
-            Self::Ambiguous => "inconsistent-shares",
-            Self::NoThreshold => "threshold-unknown",
-            Self::NoSuchShare { .. } => "no-such-share",
-            Self::Twice(_) => "share-named-twice",
-            Self::AnotherNumber { .. } => "another-number-of-shares",
-            Self::UnknownNumber { .. } => "number-of-shares-unknown",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(match self {
-            Self::Misfit(misfit) => return misfit.advice(),
-            Self::Corrupt(_) => "Replace it by a good copy, or remove it from the file.".to_owned(),
-            Self::Ambiguous => {
-                "Remove the wrong one. The server tells: submit them with `vault operator unseal` or \
-                 `bao operator unseal`."
-                    .to_owned()
-            }
-            Self::NoThreshold => "Say it: --threshold 3. `vault status` or `bao status` shows it.".to_owned(),
-            Self::AnotherNumber { .. } => {
-                "Say which of them belong to this machine: --only 1,3, or --split N --node K as before. To put others \
-                 there on purpose: enroll --force without --rebind."
-                    .to_owned()
-            }
-            Self::UnknownNumber { .. } => {
-                "Say which of them belong to this machine, and all of them if all do: --only 1,3, or --split N --node K as \
-                 before."
-                    .to_owned()
-            }
-            Self::NoSuchShare { .. } | Self::Twice(_) => {
-                "Shares are counted from 1, as they stand in the file.".to_owned()
-            }
-        })
-    }
-}
-
 /// A share that is enrolled although it looks wrong.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Doubt {
-    #[error("share {} does not fit the others", list(.0))]
+    #[error("share {} does not fit the others", positions_in_words(.0))]
     Corrupt(Vec<usize>),
     #[error("the shares do not all belong together, and there are too few to tell which is wrong")]
     Ambiguous,
@@ -211,14 +146,4 @@ async fn schemes(targets: &[Target]) -> Vec<Scheme> {
         schemes.extend(known.map(|status| status.scheme()));
     }
     schemes
-}
-
-/// `1, 3 and 4`.
-pub(super) fn list(positions: &[usize]) -> String {
-    let words: Vec<String> = positions.iter().map(ToString::to_string).collect();
-    match words.split_last() {
-        None => "none".to_owned(),
-        Some((only, [])) => only.clone(),
-        Some((last, first)) => format!("{} and {last}", first.join(", ")),
-    }
 }

@@ -9,6 +9,7 @@ mod request;
 mod show;
 mod shred;
 mod source;
+mod unfit;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
@@ -24,9 +25,9 @@ use crate::external::{error, quote};
 use crate::protect;
 use crate::report::style::Style;
 use crate::shares::home::{Home, Prepared, Protection, Stored};
-use crate::shares::{Notice, Scheme};
+use crate::shares::{Notice, Scheme, positions_in_words};
 use failure::Failure;
-use fit::{Distribution, list};
+use fit::Distribution;
 use request::{From, Parts, Request};
 use show::Done;
 use shred::Fate;
@@ -175,7 +176,7 @@ fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
     let shares = match rest.as_slice() {
         [] => None,
         [one] => Some(format!("share {one}")),
-        more => Some(format!("shares {}", list(more))),
+        more => Some(format!("shares {}", positions_in_words(more))),
     };
     let token = has_root_token(input).then(|| "the root token".to_owned());
     let what: Vec<String> = shares.into_iter().chain(token).collect();

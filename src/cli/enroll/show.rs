@@ -1,11 +1,11 @@
 //! What was done, for people and for machines. Never a byte of a share.
 
-use super::fit::list;
 use super::shred::{Fate, WORTH};
 use crate::explain::Explain;
 use crate::external::quote;
 use crate::report::style::Style;
 use crate::shares::home::{CredentialKind, Home, Stored};
+use crate::shares::positions_in_words;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(super) fn table(done: &Done<'_>, style: Style) -> String {
     for (stored, positions) in &done.stored {
         let file = quote::sentence(stored.home.path());
         let part = if done.stored.len() > 1 {
-            format!(" (share{} {})", plural(positions.len()), list(positions))
+            format!(" (share{} {})", plural(positions.len()), positions_in_words(positions))
         } else {
             String::new()
         };
@@ -74,7 +74,7 @@ fn which(positions: &[usize], done: &Done<'_>) -> String {
     let which = match positions.len() {
         1 if held == 1 => "the only one".to_owned(),
         count if count == held => format!("all {held}"),
-        count => format!("share{} {} of {held}", plural(count), list(positions)),
+        count => format!("share{} {} of {held}", plural(count), positions_in_words(positions)),
     };
     match done.threshold {
         Some(threshold) if positions.len() < threshold => {

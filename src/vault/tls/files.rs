@@ -1,10 +1,9 @@
 //! The PEM files of certificates and keys, and noticing that they were renewed.
 
 use super::error::{PRIVATE_KEY, TlsFileError};
-use super::{pem, system};
+use super::pem;
 use crate::accounts::Trusted;
-use crate::config::TlsSettings;
-use crate::files::{self, Content, FileRefusal, FileVersion, LARGEST};
+use crate::files::{self, Content, FileRefusal, LARGEST};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
@@ -77,29 +76,4 @@ pub(super) fn listing(path: &Path, trusted: &Trusted) -> Result<Vec<PathBuf>, Tl
         path: path.to_owned(),
         cause,
     })
-}
-
-/// What every file that a configuration names looks like.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Versions(Vec<(PathBuf, Option<FileVersion>)>);
-
-impl Versions {
-    /// As they are now. Blocks on the file system.
-    pub(super) fn take(settings: &TlsSettings, trusted: &Trusted) -> Self {
-        let mut files: Vec<PathBuf> = [&settings.ca_file, &settings.client_cert, &settings.client_key]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .chain(settings.ca_credential.iter().map(|credential| credential.path.clone()))
-            .collect();
-        if let Some(directory) = &settings.ca_dir {
-            files.push(directory.clone());
-            files.extend(listing(directory, trusted).unwrap_or_default());
-        }
-        if !settings.names_authorities() && !settings.skip_verify {
-            files.extend(system::places());
-        }
-        let version = |file: PathBuf| (FileVersion::of_target(&file), file);
-        Self(files.into_iter().map(version).map(|(version, file)| (file, version)).collect())
-    }
 }

@@ -17,7 +17,6 @@ mod x509;
 
 pub use error::TlsFileError;
 pub(super) use failure::handshake;
-use files::Versions;
 pub(crate) use inspection::{Inspection, Lifetimes};
 pub use names::NameRemedy;
 pub(super) use renewed::Renewed;

@@ -1,10 +1,12 @@
 //! The TLS configuration of one cluster, renewed when its files are.
 
-use super::{Inspection, TlsFileError, Versions, client_config};
+use super::{Inspection, TlsFileError, client_config, files, system};
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;
 use crate::explain::Explain;
+use crate::files::FileVersion;
 use rustls::ClientConfig;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -114,5 +116,30 @@ impl Renewed {
 
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What every file that a configuration names looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Versions(Vec<(PathBuf, Option<FileVersion>)>);
+
+impl Versions {
+    /// As they are now. Blocks on the file system.
+    fn take(settings: &TlsSettings, trusted: &Trusted) -> Self {
+        let mut files: Vec<PathBuf> = [&settings.ca_file, &settings.client_cert, &settings.client_key]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(settings.ca_credential.iter().map(|credential| credential.path.clone()))
+            .collect();
+        if let Some(directory) = &settings.ca_dir {
+            files.push(directory.clone());
+            files.extend(files::listing(directory, trusted).unwrap_or_default());
+        }
+        if !settings.names_authorities() && !settings.skip_verify {
+            files.extend(system::places());
+        }
+        let version = |file: PathBuf| (FileVersion::of_target(&file), file);
+        Self(files.into_iter().map(version).map(|(version, file)| (file, version)).collect())
     }
 }
