@@ -4,7 +4,7 @@ use super::enroll::EnrollArguments;
 use super::init::InitArguments;
 use crate::config::{Origin, Overrides};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Keeps HashiCorp Vault and OpenBao servers unsealed
@@ -24,7 +24,7 @@ pub struct Arguments {
 impl Arguments {
     /// The whole command line, for parsing, help, the man page and completions.
     ///
-    /// `hold` and `resume` speak to the daemon alone. They take the flags of the configuration as all verbs do, but
+    /// `hold`, `resume` and `reload` speak to the daemon alone. They take the flags of the configuration as all verbs do, but
     /// their help does not show them: they would change nothing.
     pub fn command_line() -> clap::Command {
         let command = Self::command();
@@ -34,7 +34,9 @@ impl Arguments {
             let others = global.iter().filter(|flag| !own.contains(flag.get_id()));
             verb.args(others.map(|flag| flag.clone().hide(true)))
         };
-        command.mut_subcommand("hold", quiet).mut_subcommand("resume", quiet)
+        ["hold", "resume", "reload"]
+            .into_iter()
+            .fold(command, |command, verb| command.mut_subcommand(verb, quiet))
     }
 
     /// Parses the command line of this process.
@@ -47,6 +49,8 @@ impl Arguments {
     }
 }
 
+/// The variable for `--config`.
+const CONFIG: &str = "VAULT_UNSEAL_CONFIG";
 /// Where the daemon listens as a service.
 pub(super) const SOCKET: &str = "/run/vault-unseal/control.sock";
 
@@ -209,7 +213,7 @@ pub struct CheckArguments {
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArguments {
     /// Read this file alone, instead of /etc/vault-unseal/config.toml and config.d
-    #[arg(long, short, value_name = "FILE", global = true, env = "VAULT_UNSEAL_CONFIG")]
+    #[arg(long, short, value_name = "FILE", global = true, env = CONFIG)]
     pub config: Option<PathBuf>,
     /// Servers, separated by commas
     #[arg(long, value_name = "URL,…", global = true)]
@@ -266,6 +270,12 @@ impl ConfigArguments {
             Some(path) => Origin::File(path.clone()),
             None => Origin::Standard { root: PathBuf::from("/") },
         }
+    }
+
+    /// Whether a flag was typed, and not only a variable set for all verbs.
+    pub(super) fn is_given(&self) -> bool {
+        let by_variable = self.config.as_deref().map(Path::as_os_str) == std::env::var_os(CONFIG).as_deref();
+        self.overrides() != Overrides::default() || !by_variable
     }
 
     /// What the flags say beside them.

@@ -26,13 +26,19 @@ pub(super) fn order(order: Order, options: &HoldArguments) -> Exit {
     if options.json {
         return print_json(&nodes, exit);
     }
-    let done = match (order, kept) {
-        (Order::Hold, true) => "held until `vault-unseal resume`, or until this machine restarts",
-        (Order::Hold, false) => "held now, and forgotten when the daemon restarts",
-        (Order::Resume, true) => "resumed",
-        (Order::Resume, false) => "resumed now, and held again when the daemon restarts",
-    };
-    let mut lines = nodes.nodes.iter().map(|node| format!("{}: {done}\n", node.address));
+    let mut lines = nodes.nodes.iter().map(|node| {
+        let node = &node.address;
+        match (order, kept) {
+            (Order::Hold, true) => {
+                format!("{node}: held until `vault-unseal resume {node}`, or until this machine restarts\n")
+            }
+            (Order::Hold, false) => format!("{node}: held now, and forgotten when the daemon restarts\n"),
+            (Order::Resume, true) => format!("{node}: resumed\n"),
+            (Order::Resume, false) => {
+                format!("{node}: resumed now, and held again when the daemon restarts\n")
+            }
+        }
+    });
     let told = lines.try_for_each(|line| io::stdout().write_all(line.as_bytes()));
     if !kept {
         say(

@@ -51,7 +51,7 @@ pub fn main() -> Exit {
         Verb::Status(options) => status::status(&config, &options),
         Verb::Hold(options) => hold::order(Order::Hold, &options),
         Verb::Resume(options) => hold::order(Order::Resume, &options),
-        Verb::Reload(options) => reload::reload(&options),
+        Verb::Reload(options) => reload::reload(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
         Verb::Enroll(options) => enroll::enroll(&config, &options),
         Verb::Init(options) => init::init(&config, &options),

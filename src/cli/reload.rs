@@ -1,19 +1,24 @@
 //! `vault-unseal reload`: the daemon reads its configuration again, and the verb ends as that does. What `ExecReload=` of
 //! the unit calls.
 
-use super::Exit;
 use super::arguments::{ReloadArguments, SOCKET};
 use super::say::say;
 use super::start::{fail, runtime};
+use super::{ConfigArguments, Exit};
 use crate::control::{self, ControlError, Request, tell};
+use crate::explain::Explain;
 use crate::report::error::render_warning;
 use crate::runtime_directory;
 use crate::systemd::journal;
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Has the daemon read its configuration again.
-pub(super) fn reload(options: &ReloadArguments) -> Exit {
+pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Exit {
+    if config.is_given() {
+        return fail(&OwnConfiguration, Exit::Usage);
+    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
@@ -22,7 +27,14 @@ pub(super) fn reload(options: &ReloadArguments) -> Exit {
     let of_service = || runtime_directory::of_process().map(|directory| control::socket(&directory));
     let socket = options.socket.clone().or_else(of_service).unwrap_or_else(|| PathBuf::from(SOCKET));
     match runtime.block_on(tell(&socket, &Request::Reload)) {
-        Ok(_) => Exit::Done,
+        // The daemon has put it into the journal already.
+        Ok(_) if journal::reads_our_stderr() => Exit::Done,
+        Ok(nodes) => {
+            let count = nodes.nodes.len();
+            let plural = if count == 1 { "node" } else { "nodes" };
+            let _ = writeln!(io::stdout(), "reloaded: it watches {count} {plural}");
+            Exit::Done
+        }
         // The daemon has put it into the journal already.
         Err(ControlError::ReloadRefused { .. }) if journal::reads_our_stderr() => Exit::Config,
         Err(error @ ControlError::ReloadRefused { .. }) => fail(&error, Exit::Config),
@@ -32,6 +44,21 @@ pub(super) fn reload(options: &ReloadArguments) -> Exit {
             Exit::Done
         }
         Err(error) => fail(&error, Exit::Failed),
+    }
+}
+
+/// A flag says what the daemon's configuration is to be.
+#[derive(Debug, thiserror::Error)]
+#[error("reload takes no flags of the configuration: the daemon reads its own again")]
+struct OwnConfiguration;
+
+impl Explain for OwnConfiguration {
+    fn kind(&self) -> &'static str {
+        "usage"
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some("Edit the file that it was started with; its first line in the journal names it.".to_owned())
     }
 }
 

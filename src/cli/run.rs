@@ -77,6 +77,13 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
         directory.as_deref().filter(|_| taken.is_none()),
         || {
             started(&loaded, &oddities, &protection);
+            if directory.is_none() && unfit.is_none() {
+                tracing::info!(
+                    message_id = Message::Notice.id(),
+                    "no control socket: hold, resume and reload cannot reach this daemon, which systemd gave no \
+                     RUNTIME_DIRECTORY"
+                );
+            }
             if let Some(shortage) = &shortage {
                 notice(shortage);
             }

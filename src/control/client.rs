@@ -89,7 +89,10 @@ impl Explain for ControlError {
 
     fn advice(&self) -> Option<String> {
         let text = match self {
-            Self::Absent { .. } => "Is the service running? `systemctl status vault-unseal` tells.",
+            Self::Absent { .. } => {
+                "Is the service running? `systemctl status vault-unseal` tells. A daemon that is run by hand listens where \
+                 RUNTIME_DIRECTORY was set for it: name that here with --socket DIRECTORY/control.sock"
+            }
             Self::Forbidden { .. } => "Call it as root: `sudo vault-unseal …`.",
             Self::Answer { .. } => "Look at `journalctl -u vault-unseal`; both must be of the same version.",
             Self::Busy { .. } => {

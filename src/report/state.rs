@@ -111,10 +111,10 @@ pub fn advice(state: &State) -> Option<String> {
              restore a backup, and do not initialise it."
         }
         State::Held { hold: Hold::Seal, .. } => {
-            "It stays sealed until it is seen to restart, is unsealed by hand, or `vault-unseal resume` is called."
+            "It stays sealed until it is seen to restart, is unsealed by hand, or `vault-unseal resume NODE` is called."
         }
         State::Held { hold: Hold::Request, .. } => {
-            "It is left alone until `vault-unseal resume` is called or this machine restarts."
+            "It is left alone until `vault-unseal resume NODE` is called or this machine restarts."
         }
         State::ForeignSeal { .. } => {
             "This server unseals itself (auto-unseal): its recovery keys cannot unseal it. Look at its seal stanza \

@@ -64,8 +64,9 @@ impl CredentialRefusal {
         match self {
             Self::NoDirectory | Self::Missing { .. } => format!(
                 "For the service, give it to the unit: systemctl edit vault-unseal, [Service], \
-                 LoadCredential={}:/etc/vault-unseal/shares.json\nBy hand, name the file: --shares-file FILE",
-                quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned())
+                 LoadCredential={name}:/etc/vault-unseal/{name}.json\nBy hand, name the file: --shares-file FILE; with several \
+                 clusters: shares = {{ file = \"FILE\" }}",
+                name = quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned())
             ),
             Self::Name => {
                 "Take a name without / such as \"shares\", in the unit and in the configuration.".into()

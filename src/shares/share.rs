@@ -1,6 +1,7 @@
 //! One share, and the set of all that a source gave.
 
 use super::Scheme;
+use ring::digest::{self, Digest};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 use zeroize::Zeroizing;
 
@@ -92,6 +93,18 @@ pub struct ShareSet {
 }
 
 impl ShareSet {
+    /// Tells whether two sets have the same shares, in whatever order (SHA-256).
+    pub(crate) fn digest(&self) -> Digest {
+        let mut shares: Vec<Digest> =
+            self.iter().map(|share| digest::digest(&digest::SHA256, share.bytes())).collect();
+        shares.sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        let mut all = digest::Context::new(&digest::SHA256);
+        for share in &shares {
+            all.update(share.as_ref());
+        }
+        all.finish()
+    }
+
     /// Takes shares that were checked against each other: of one length, no two the same, no x twice.
     pub(super) fn new(shares: Vec<Share>) -> Self {
         Self { shares, scheme: None }

@@ -85,3 +85,40 @@ fn what_a_person_reads() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     crate::is_as_in("odd.json", &home, &(serde_json::to_string_pretty(&document).unwrap() + "\n"));
 }
+
+/// With several clusters, what is to be written where must not give one of them the other's shares.
+#[test]
+fn next_steps_name_the_cluster_and_its_credential() {
+    let home = Home::new();
+    home.put("source", &lines(&crate::support::home::shares_of_nobody(3, 2)));
+    let cluster = |name: &str, shares: &str| {
+        format!(
+            "[[cluster]]\nname = \"{name}\"\nnodes = [\"http://127.0.0.1:1/\"]\nshares = {{ {shares} }}\n"
+        )
+        .replace(":1/", if name == "one" { ":1" } else { ":2" })
+    };
+    let said = |config: &str, more: &[&str]| {
+        home.put("config.toml", config);
+        let arguments = ["source", "--plain", "--output", "shares", "--force", "--keep", "--threshold", "2"];
+        crate::text(&run(enroll(&home, &arguments).args(["--config", "config.toml"]).args(more)))
+    };
+    let two = cluster("one", "credential = \"shares\"") + &cluster("two", "credential = \"two\"");
+    let text = said(&two, &["--name", "two"]);
+    assert!(text.contains("Next, in config.toml, in the [[cluster]] with name = \"two\":"), "{text}");
+    assert!(
+        text.contains("shares = { credential = \"two\" }") && text.contains("LoadCredential=two:"),
+        "{text}"
+    );
+    let text = said(&two, &[]);
+    assert!(text.contains("in the [[cluster]] with name = \"one\":"), "{text}");
+    let text = said(&two, &["--name", "three"]);
+    assert!(text.contains("in the [[cluster]] that they are for:"), "{text}");
+    // The only cluster's credential has a name of its own.
+    let text = said(&cluster("two", "credential = \"two\""), &[]);
+    assert!(text.contains("in config.toml, in its [[cluster]]:"), "{text}");
+    assert!(text.contains("LoadCredential=two:") && !text.contains("shares:"), "{text}");
+    // Nothing is left to do.
+    let text = said(&cluster("two", "file = \"shares\""), &[]);
+    assert!(text.contains("The configuration names this file already"), "{text}");
+    assert!(!text.contains("LoadCredential") && !text.contains("systemctl"), "{text}");
+}

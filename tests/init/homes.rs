@@ -41,6 +41,30 @@ fn plain_and_the_daemon_unseals_from_it() {
     assert!(said.contains("the shares are of a server with 3 shares, threshold 2"), "{said}");
 }
 
+/// With several clusters, the shares must not be handed to the one that they are not for.
+#[test]
+fn next_steps_are_for_the_cluster_of_the_node() {
+    let server = Server::start_plain();
+    let home = Home::new();
+    let cluster = |name: &str, url: &str| {
+        format!(
+            "[[cluster]]\nname = \"{name}\"\nnodes = [\"{url}\"]\nshares = {{ credential = \"{name}\" }}\n"
+        )
+    };
+    home.config(&(cluster("shares", "http://127.0.0.1:1") + &cluster("two", &server.url())));
+    let url = server.url();
+    let arguments = ["--plain", "--output", "two.json", "--root-token", "revoke", "--node"];
+    let output = run(init(&home, &arguments).arg(&url));
+    let said = text(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("/config.toml, in the [[cluster]] with name = \"two\":"), "{said}");
+    assert!(
+        said.contains("shares = { credential = \"two\" }") && said.contains("LoadCredential=two:"),
+        "{said}"
+    );
+    assert!(!said.contains("LoadCredential=shares:"), "{said}");
+}
+
 #[test]
 fn one_share_is_the_key_and_only_some_stay_here() {
     if !has(&["age"]) {

@@ -258,7 +258,9 @@ fn a_hold_on_request_stands_through_restarts_of_server_and_daemon() {
     notify.wait_for("STATUS=1 node: 1 unsealed");
     let answer: Value = serde_json::from_str(&told(&home, &["hold", "--all", "--json"])).unwrap();
     assert_eq!(answer["nodes"][0]["address"], server.url());
-    daemon.wait_for_line("held (on request; it is unsealed). It is left alone until `vault-unseal resume`");
+    daemon.wait_for_line(
+        "held (on request; it is unsealed). It is left alone until `vault-unseal resume NODE`",
+    );
     notify.wait_for("STATUS=1 node: 1 held");
     server.kill();
     daemon.wait_for_line("unreachable");

@@ -136,8 +136,18 @@ fn refused_reload_fails_with_its_reason_and_the_status_line_keeps_it() {
     command.env("NOTIFY_SOCKET", notify.path()).env("RUNTIME_DIRECTORY", home.path("run"));
     let mut daemon = Daemon::start(&mut command);
     notify.wait_for("STATUS=1 node: 1 unsealed");
-    assert_eq!(reload(&home).status.code(), Some(0));
+    let done = reload(&home);
+    assert_eq!(done.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "reloaded: it watches 1 node\n");
     daemon.wait_for_line("configuration reloaded");
+    // Whoever names another configuration would believe that it is in force.
+    let mut other = vault_unseal(&["reload", "--config", "other.toml"]);
+    let refused = run(other.env("RUNTIME_DIRECTORY", home.path("run")));
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("the daemon reads its own again"));
+    let mut set_for_all = vault_unseal(&["reload"]);
+    set_for_all.env("VAULT_UNSEAL_CONFIG", "other.toml").env("RUNTIME_DIRECTORY", home.path("run"));
+    assert_eq!(run(&mut set_for_all).status.code(), Some(0));
 
     let good = fs::read_to_string(home.path("config.toml")).unwrap();
     home.shares("not a share\n");
@@ -217,6 +227,7 @@ fn daemon_without_socket_is_reloaded_by_signal_where_systemd_names_it() {
     let home = Home::of_hostile(&server, &lines(&shares_of_nobody(1, 1)));
     home.make_run();
     let mut daemon = home.run();
+    daemon.wait_for_line("no control socket: hold, resume and reload cannot reach this daemon");
     daemon.wait_for_line(": unsealed (active)");
     let output = reload(&home);
     assert_eq!(output.status.code(), Some(1));

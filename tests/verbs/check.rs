@@ -286,6 +286,28 @@ fn several_clusters_are_told_apart() {
     finds("check-clusters.txt", &home, &[&one, &two], 0);
 }
 
+/// Each under a name of its own, as a copied file leaves them.
+#[test]
+fn same_shares_of_two_clusters_are_a_warning() {
+    let (one, two) = (shut(), shut());
+    let home = Home::new();
+    let shares = shares_of_nobody(5, 3);
+    home.shares(&lines(&shares));
+    let turned: Vec<String> = shares.iter().rev().cloned().collect();
+    home.put("copy", &lines(&turned));
+    home.config(
+        &(cluster(&[&one.url()], "name = \"home\"")
+            + &cluster(&[&two.url()], "name = \"cabin\"\nshares = { file = \"copy\" }")),
+    );
+    let output = run(&mut home.command(&["check", "--json"]));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    let same: Vec<_> = findings.iter().filter(|finding| finding["kind"] == "same-shares").collect();
+    assert_eq!(same.len(), 1, "{document:#}");
+    assert_eq!(same[0]["subject"], "cabin: shares");
+    assert!(same[0]["message"].as_str().unwrap().contains("those of the cluster \"home\""), "{document:#}");
+}
+
 #[test]
 fn a_configuration_that_is_wrong() {
     let server = shut();

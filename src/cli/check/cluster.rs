@@ -10,11 +10,13 @@ use crate::cli::names::Name;
 use crate::cli::told::{HeldNote, Told};
 use crate::config::Cluster;
 use crate::explain::Explain;
+use crate::external::quote;
 use crate::report::lasting::NO_ACTIVE_NODE;
 use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use crate::unseal::{Objection, State};
 use crate::vault::{Access, Lifetimes, Role};
+use ring::digest::Digest;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +29,8 @@ const CLOCK_TOLERANCE: u64 = 60;
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) told: Told,
+    /// The digests of their sets of shares, each with the cluster's name.
+    pub(super) sets: Vec<(String, Digest)>,
     pub(super) targets: Vec<Target>,
     pub(super) looks: Vec<Look>,
 }
@@ -47,6 +51,9 @@ pub(super) async fn check(
         Some(source) => load(source, &subject, place, &mut findings).await,
         None => None,
     };
+    if let Some(held) = &held {
+        shared(held, &cluster.name, &subject, &mut seen.sets, &mut findings);
+    }
     discovery::check(&cluster.name, names, &mut findings);
     let targets = match of_cluster(cluster, names).await {
         Ok(targets) => targets,
@@ -132,7 +139,8 @@ async fn unsealed(
             } else {
                 let error = ShareError::Credential { name, cause };
                 let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
-                              LoadCredential= in the unit will name. No unit of vault-unseal is installed here.";
+                              LoadCredential= in the unit will name; with several clusters, in a copy of the configuration, \
+                              shares = { file = \"FILE\" }. No unit of vault-unseal is installed here.";
                 let message = error.to_string();
                 findings.add(Severity::Warning, subject, error.kind(), message, Some(remedy.to_owned()));
                 None
@@ -143,6 +151,31 @@ async fn unsealed(
             None
         }
     }
+}
+
+/// Two clusters never have the same key: their shares are of one of them, or both are one.
+fn shared(
+    held: &ShareSet,
+    name: &str,
+    subject: &str,
+    sets: &mut Vec<(String, Digest)>,
+    findings: &mut Findings,
+) {
+    let set = held.digest();
+    if let Some((other, _)) = sets.iter().find(|(_, known)| known.as_ref() == set.as_ref()) {
+        findings.add(
+            Severity::Warning,
+            subject,
+            "same-shares",
+            format!("they are the same shares as those of the cluster {}", quote::toml(other)),
+            Some(
+                "One of the two has the other's. Give each its own, and its own credential; nodes of one cluster stand \
+                 in one [[cluster]]."
+                    .to_owned(),
+            ),
+        );
+    }
+    sets.push((name.to_owned(), set));
 }
 
 fn node(target: &Target, look: &Look, held: Option<HeldNote>, findings: &mut Findings) {

@@ -13,7 +13,7 @@ mod unfit;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
-pub(super) use next::steps;
+pub(super) use next::{Destination, steps};
 pub(super) use show::protection;
 
 use super::home_choice::at_configured_tpm;
@@ -54,13 +54,19 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     if let Some(loaded) = &configured {
         at_configured_tpm(&mut request.home, &loaded.settings);
     }
+    let destination = configured.as_ref().map_or_else(Destination::default, |loaded| {
+        let config = arguments.config.as_deref();
+        Destination::guess(&loaded.settings, &request.home, &options.home.name, config)
+    });
+    let name = destination.credential(&options.home.name).to_owned();
+    request.home.name_credential(&name);
     let trusted = configured.map_or_else(Arc::default, |loaded| loaded.settings.trusted);
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
         Parts::Split { node: None, .. } => {
             next::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
         }
-        _ => next::steps(&request.home, &options.home.name, std::path::Path::new("/"))?,
+        _ => next::steps(&request.home, &name, &destination, std::path::Path::new("/"))?,
     };
     let rebound = matches!(request.from, From::Home(_));
     if rebound {

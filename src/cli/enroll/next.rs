@@ -1,24 +1,93 @@
 //! What is left to do once shares rest where they should.
 
+use crate::config::{Cluster, Settings};
 use crate::external::quote::{self, Inexpressible};
+use crate::shares::Source;
 use crate::shares::home::Home;
 use crate::shares::tpm;
 use crate::systemd::drop_in::DropIn;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+/// Where the configuration is.
+const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where the unit's own LoadCredential= looks.
 const DEFAULT_PLAIN: &str = "/etc/vault-unseal/shares.json";
 const DEFAULT_NAME: &str = "shares";
 /// The drop-in of the move from a script.
 const MOVED: &str = "/etc/systemd/system/vault-unseal.service.d/shares.conf";
 
+/// The cluster that shares are for, as far as the configuration tells.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Destination {
+    /// The one file that was read in place of the usual ones.
+    config: Option<PathBuf>,
+    /// How to find its table: not by a name where there is one alone.
+    table: Option<String>,
+    /// Where its shares are configured to be.
+    source: Option<Source>,
+}
+
+impl Destination {
+    /// This cluster of the configuration.
+    pub(in crate::cli) fn of(cluster: &Cluster, settings: &Settings, config: Option<&Path>) -> Self {
+        let several = settings.clusters.len() > 1;
+        Self {
+            config: config.map(Path::to_owned),
+            table: several.then(|| format!("the [[cluster]] with name = {}", quote::toml(&cluster.name))),
+            source: cluster.shares.clone(),
+        }
+    }
+
+    /// The only cluster, or the only one whose shares are configured to be in this home.
+    pub(super) fn guess(settings: &Settings, home: &Home, name: &str, config: Option<&Path>) -> Self {
+        let is_there = |cluster: &&Cluster| match (&cluster.shares, home) {
+            (Some(Source::Credential(named)), Home::Plain { .. } | Home::Credential { .. }) => named == name,
+            (Some(Source::File(path)), Home::Plain { path: home })
+            | (Some(Source::Tpm2 { path, .. }), Home::Tpm2 { path: home, .. }) => path == home,
+            _ => false,
+        };
+        let mut there = settings.clusters.iter().filter(is_there);
+        match (settings.clusters.as_slice(), there.next(), there.next()) {
+            ([only], ..) | (_, Some(only), None) => Self::of(only, settings, config),
+            _ => Self {
+                config: config.map(Path::to_owned),
+                table: Some("the [[cluster]] that they are for".to_owned()),
+                source: None,
+            },
+        }
+    }
+
+    /// The name of the credential: the configured one, unless another than the usual was asked for.
+    pub(in crate::cli) fn credential<'a>(&'a self, asked: &'a str) -> &'a str {
+        match &self.source {
+            Some(Source::Credential(named)) if asked == DEFAULT_NAME => named,
+            _ => asked,
+        }
+    }
+}
+
 /// The lines of the configuration and of the unit, and the commands, for shares in this home on the machine with this root
 /// directory.
 ///
 /// Errors: the unit or the configuration cannot name the file.
-pub(in crate::cli) fn steps(home: &Home, name: &str, root: &Path) -> Result<String, Inexpressible> {
-    let mut text = String::from("\nNext, in /etc/vault-unseal/config.toml, in its [[cluster]]:\n");
+pub(in crate::cli) fn steps(
+    home: &Home,
+    name: &str,
+    destination: &Destination,
+    root: &Path,
+) -> Result<String, Inexpressible> {
+    if let (Home::Plain { path }, Some(Source::File(named))) = (home, &destination.source) {
+        if path == named {
+            return Ok(
+                "\nThe configuration names this file already: a running daemon reads it when it needs it.\n"
+                    .to_owned(),
+            );
+        }
+    }
+    let config = destination.config.as_deref().map_or_else(|| CONFIG.to_owned(), quote::sentence);
+    let table = destination.table.as_deref().unwrap_or("its [[cluster]]");
+    let mut text = format!("\nNext, in {config}, in {table}:\n");
     match home {
         // What LoadCredential= below can name is UTF-8.
         Home::Tpm2 { sealing, path } => {
@@ -95,11 +164,11 @@ mod tests {
     fn drop_in_that_names_the_old_file_is_taken_away() {
         let root = machine();
         let home = Home::Plain { path: DEFAULT_PLAIN.into() };
-        assert!(!steps(&home, "shares", root.path()).unwrap().contains("sudo rm"));
+        assert!(!steps(&home, "shares", &Destination::default(), root.path()).unwrap().contains("sudo rm"));
         let drop_in = root.path().join(MOVED.trim_start_matches('/'));
         std::fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
         std::fs::write(&drop_in, "[Service]\nLoadCredential=shares:/etc/vault/unseal.json\n").unwrap();
-        let said = steps(&home, "shares", root.path()).unwrap();
+        let said = steps(&home, "shares", &Destination::default(), root.path()).unwrap();
         assert!(
             said.contains("then\n  sudo rm /etc/systemd/system/vault-unseal.service.d/shares.conf\n"),
             "{said}"
@@ -115,7 +184,7 @@ mod tests {
         };
         let tpm2 =
             Home::Tpm2 { path: "/etc/vault-unseal/shares.tpm2".into(), sealing: tpm::Sealing::default() };
-        let said = |home: &Home| steps(home, "shares", root.path()).unwrap();
+        let said = |home: &Home| steps(home, "shares", &Destination::default(), root.path()).unwrap();
         let end = "then\n  sudo systemctl daemon-reload\n  sudo vault-unseal check\n  sudo systemctl restart \
                    vault-unseal\n";
         let kept =

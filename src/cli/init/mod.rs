@@ -28,7 +28,7 @@ mod trouble;
 pub(super) use arguments::EXAMPLES;
 pub use arguments::{InitArguments, RootToken};
 
-use super::enroll::Unmeasured;
+use super::enroll::{Destination, Unmeasured, steps};
 use super::home_choice::at_configured_tpm;
 use super::say::say;
 use super::start::{fail, load, runtime};
@@ -75,12 +75,6 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
         say(report::error::render_warning(notice));
     }
     at_configured_tpm(&mut request.home, &loaded.settings);
-    // Before anything is done: what the service could not be told of is no place for its shares.
-    if !options.resume {
-        if let Err(error) = super::enroll::steps(&request.home, &request.name, Path::new("/")) {
-            return fail(&error, Exit::Usage);
-        }
-    }
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
@@ -92,6 +86,17 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit
             Err(trouble @ Trouble::TlsFiles(_)) => return fail(&trouble, Exit::Config),
             Err(trouble) => return fail(&trouble, Exit::Usage),
         };
+        let destination = Destination::of(&ground.cluster, &loaded.settings, arguments.config.as_deref());
+        let name = destination.credential(&request.name).to_owned();
+        request.name = name;
+        request.home.name_credential(&request.name);
+        // Before anything is done: what the service could not be told of is no place for its shares.
+        if let Err(error) = steps(&request.home, &request.name, &destination, Path::new("/")) {
+            if !options.resume {
+                return fail(&error, Exit::Usage);
+            }
+        }
+        request.destination = destination;
         let trusted = &loaded.settings.trusted;
         let work =
             Work { request: &request, ground: &ground, trusted, json: options.json, resumed: options.resume };

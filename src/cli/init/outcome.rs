@@ -180,7 +180,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
         }
     }
     // Refused before anything was done, unless an earlier process began.
-    match steps(home, &request.name, std::path::Path::new("/")) {
+    match steps(home, &request.name, &request.destination, std::path::Path::new("/")) {
         Ok(steps) => text.push(&steps),
         Err(error) => text.push(&format!("\n{}\n", report::error::render_warning(&error))),
     }

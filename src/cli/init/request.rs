@@ -1,6 +1,7 @@
 //! From what was typed to what is to be done, and what makes no sense together.
 
 use super::arguments::{InitArguments, RootToken};
+use crate::cli::enroll::Destination;
 use crate::cli::home_choice::{HomeMisuse, Unsaid};
 use crate::explain::Explain;
 use crate::shares::home::{Existing, Home};
@@ -20,6 +21,8 @@ pub(super) struct Request {
     pub(super) home: Home,
     /// The name that a unit loads them by.
     pub(super) name: String,
+    /// The cluster that they are for.
+    pub(super) destination: Destination,
     /// Which of them, counted from 1; all when empty.
     pub(super) only: Vec<usize>,
     /// Who gets copies.
@@ -116,6 +119,7 @@ impl Request {
             only,
             recipients,
             offline,
+            destination: Destination::default(),
             over_existing: arguments.over_existing,
             existing: if arguments.force_home { Existing::Replace } else { Existing::Keep },
             root_token: arguments.root_token,

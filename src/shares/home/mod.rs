@@ -105,6 +105,13 @@ impl Home {
         self
     }
 
+    /// Gives a credential this name.
+    pub fn name_credential(&mut self, name: &str) {
+        if let Self::Credential { sealing, .. } = self {
+            name.clone_into(&mut sealing.name);
+        }
+    }
+
     /// A stable word for each: `plain`, `credential`, `tpm2`.
     pub fn word(&self) -> &'static str {
         match self {
