@@ -5,7 +5,7 @@ use crate::external::ExternalText;
 /// Which releases mean wrong shares when they answer `Unseal failed, invalid key`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Release {
-    /// Its version is not known, is none that we can read, or is of Vault 1.3 to 1.11, of which nobody recorded it.
+    /// Its version is not known, is none that we can read, or is of Vault 1.3 to 1.11, whose answer was not recorded.
     #[default]
     Unknown,
     /// `HashiCorp` Vault up to 1.2: wrong shares. The shares made the key of the keyring itself there.

@@ -62,6 +62,7 @@ pub(super) async fn watch(
                 machine.set_pace(current.cluster.pace.clone());
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
                 identity.follow(&current.cluster);
+                reconnect.begin_anew();
                 Observation::Woken
             }
             order = next(&mut orders) => match order {
@@ -73,7 +74,8 @@ pub(super) async fn watch(
             () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
             news = reconnect.news(&current, unsealed) => {
                 announcer.reconnect(&news);
-                Observation::Woken
+                // Of the connection that is kept it says nothing.
+                continue;
             }
             () = wait => hands.perform(&current, step.action).await,
         };

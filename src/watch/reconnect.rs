@@ -38,7 +38,7 @@ impl ReconnectCheck {
     pub(super) async fn news(&mut self, duty: &Duty, unsealed: bool) -> Reconnect {
         if !unsealed || !duty.server.has_tls() {
             // The next connection that is made tells as much.
-            *self = Self::default();
+            self.begin_anew();
             return pending().await;
         }
         loop {
@@ -46,6 +46,12 @@ impl ReconnectCheck {
                 return news;
             }
         }
+    }
+
+    /// What is under way is of an earlier connection or configuration. What was told of the last failure stays told.
+    pub(super) fn begin_anew(&mut self) {
+        self.due = None;
+        self.running = None;
     }
 
     async fn check(&mut self, duty: &Duty) -> Option<Reconnect> {

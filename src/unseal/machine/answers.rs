@@ -49,12 +49,11 @@ impl Machine {
     pub(super) fn refused(&mut self, now: Moment, refusal: Refusal) -> Step {
         self.pacing.answered();
         match refusal.meaning {
-            Meaning::RoundFailed => self.round_failed(now, refusal),
-            Meaning::InvalidKey => match self.release {
-                Release::Old => self.round_failed(now, Refusal { meaning: Meaning::RoundFailed, ..refusal }),
-                Release::New => self.damaged(now, Damage::Keyring),
-                Release::Unknown => self.round_failed(now, refusal),
-            },
+            Meaning::InvalidKey if self.release == Release::Old => {
+                self.round_failed(now, Refusal { meaning: Meaning::RoundFailed, ..refusal })
+            }
+            // A server that was initialised by Vault before 1.3 says it to wrong shares still: whose round it was matters.
+            Meaning::RoundFailed | Meaning::InvalidKey => self.round_failed(now, refusal),
             Meaning::NoSealConfiguration => self.damaged(now, Damage::NoSealConfiguration),
             Meaning::Malformed => self.reject(now, refusal.to_string(), None),
             // It took part in a round: its seal status had said that it is initialised.

@@ -124,7 +124,7 @@ impl Machine {
         (failed && !left.is_zero()).then(|| self.after(left, Action::AskHealth))
     }
 
-    fn is_damaged(&self) -> bool {
+    pub(super) fn is_damaged(&self) -> bool {
         matches!(self.state, Some(State::Damaged { .. }))
     }
 

@@ -38,6 +38,10 @@ pub(super) struct Lasting {
     pub(super) losses: u32,
     /// More than one server answers, as was last seen then.
     several: Option<Moment>,
+    /// The servers themselves showed it, and not only a proxy's pages, which a rate limit makes as well.
+    proven: bool,
+    /// The last failure to answer for its health was a proxy's page.
+    by_page: bool,
 }
 
 impl Machine {
@@ -60,6 +64,7 @@ impl Machine {
                 if *status >= 500 =>
             {
                 let from_server = matches!(cause, Unreachable::ServerError { .. });
+                self.lasting.by_page = !from_server;
                 self.note_failure(now, *status, false, from_server);
                 let of_status = self.last == Action::ReadSealStatus;
                 if of_status { self.pacing.server() } else { Duration::ZERO }
@@ -145,20 +150,20 @@ impl Machine {
         }
     }
 
-    /// Its health is answered. A server that stops and starts fails at several looks, so that single failures again and
-    /// again are those of another server behind the same address.
+    /// Its health is answered. A server that stops and starts fails at several looks, so that single pages of a proxy again
+    /// and again are those of another server behind the same address, if not those of a rate limit.
     pub(super) fn note_answer(&mut self, now: Moment) {
         let after = self.lasting.health_failures.times();
         self.lasting.health_failures.over();
-        if after != 1 {
+        if after != 1 || !self.lasting.by_page {
             return;
         }
         if self.lasting.returns.again(now) > RETURNS_WITHIN {
             self.lasting.returns.over();
             self.lasting.returns.again(now);
         }
-        if self.lasting.returns.times() >= RETURNS {
-            self.several_servers(now);
+        if self.lasting.returns.times() >= RETURNS && self.lasting.several.replace(now).is_none() {
+            self.events.push(Event::SeveralServers);
         }
     }
 
@@ -173,7 +178,13 @@ impl Machine {
         if self.lasting.several.replace(now).is_none() {
             self.events.push(Event::SeveralServers);
         }
+        self.lasting.proven = true;
         self.wishes.forgive();
+    }
+
+    /// Several servers showed that they are several.
+    pub(super) fn are_proven_several(&self) -> bool {
+        self.are_several() && self.lasting.proven
     }
 
     /// Several servers answered here, as far as is known.
@@ -185,11 +196,14 @@ impl Machine {
     /// servers for long, the load balancer is gone, or sends us to one of them.
     pub(super) fn note_whole_round(&mut self, now: Moment) {
         let long = self.pacing.severe();
-        self.lasting.several.take_if(|seen| now.saturating_sub(*seen) >= long);
+        if self.lasting.several.take_if(|seen| now.saturating_sub(*seen) >= long).is_some() {
+            self.forget_several();
+        }
     }
 
     /// Nothing is known of several servers.
     pub(super) fn forget_several(&mut self) {
         self.lasting.several = None;
+        self.lasting.proven = false;
     }
 }

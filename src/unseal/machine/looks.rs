@@ -82,7 +82,7 @@ impl Machine {
             return self.unsealed(now, State::Unsealed { role: health.role });
         }
         self.lasting.without_active.over();
-        if self.are_several() {
+        if self.are_proven_several() {
             self.wishes.lost();
         }
         self.unsealed_by_us = None;
@@ -221,7 +221,7 @@ impl Machine {
             // First: a move away from Shamir has the new seal's type already.
             Some(self.leave_alone(State::Migrating { product: self.product }))
         } else if !status.takes_unseal_shares() {
-            // It comes back by itself: that it was sealed soon after an unsealing is no fault of its own.
+            // It was unsealed without us: how soon it was sealed after that says nothing of it.
             self.wishes.forgive();
             Some(self.leave_alone(State::ForeignSeal { seal_type: seal_type.cloned() }))
         } else if status.threshold > MOST_SHARES {

@@ -3,8 +3,8 @@
 use super::Machine;
 use crate::unseal::attempt::{Attempt, Next};
 use crate::unseal::round::Round;
-use crate::unseal::{Action, Delay, Event, Holding, Moment, State, Step};
-use crate::vault::{Refusal, SealState};
+use crate::unseal::{Action, Damage, Delay, Event, Holding, Moment, State, Step};
+use crate::vault::{Meaning, Refusal, Release, SealState};
 
 impl Machine {
     /// A turn was granted: a round on top of `status`, with the shares in hand or those of the source.
@@ -78,6 +78,10 @@ impl Machine {
             return self.doubt(now, refusal);
         }
         let delay = Delay::RoundFailed(refusal);
+        if !full_custody && refusal.meaning == Meaning::InvalidKey && self.release == Release::New {
+            // No round is ours alone here: what the servers of today mean by it is the likelier cause.
+            return self.damaged(now, Damage::Keyring);
+        }
         if !full_custody {
             self.abandon();
             return self.again(delay);
@@ -87,14 +91,21 @@ impl Machine {
 
     /// Resets the round when it is our turn, and begins another.
     pub(super) fn clear_round(&mut self, now: Moment, delay: Delay) -> Step {
-        self.state = Some(State::Sealed { delay: Some(delay) });
+        self.stays_sealed(delay);
         let pause = self.pacing.book(now);
         self.after(pause, Action::Reset)
     }
 
     /// The round came to nothing, through no proven fault of our shares: look again, then start over.
     pub(super) fn again(&mut self, delay: Delay) -> Step {
-        self.state = Some(State::Sealed { delay: Some(delay) });
+        self.stays_sealed(delay);
         self.at_once(Action::ReadSealStatus)
+    }
+
+    /// Shows why; damage stays what is shown, for that it is tried again is no news.
+    pub(super) fn stays_sealed(&mut self, delay: Delay) {
+        if !self.is_damaged() {
+            self.state = Some(State::Sealed { delay: Some(delay) });
+        }
     }
 }

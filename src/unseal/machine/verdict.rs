@@ -4,16 +4,16 @@ use super::Machine;
 use crate::explain::Explain;
 use crate::shares::Misfit;
 use crate::unseal::attempt::Doubt;
-use crate::unseal::{Action, Delay, Moment, State, Step, pacing};
-use crate::vault::{Meaning, Refusal, SealState};
+use crate::unseal::{Action, Damage, Delay, Moment, State, Step, pacing};
+use crate::vault::{Meaning, Refusal, Release, SealState};
 use std::time::Duration;
 
 /// What becomes of a share source that was mended.
 const RETRIED: &str = "A file is tried as soon as it changes, a credential after a restart of the service.";
 /// What to do where wrong shares and a damaged keyring look alike: the server tells no version, or one
 /// between.
-const EITHER: &str = "HashiCorp Vault up to 1.2, and perhaps up to 1.11, says this to wrong shares, newer servers and OpenBao say it when their \
-                      keyring is damaged. If the server is an old one, put the right shares into the share source: a file is \
+const EITHER: &str = "HashiCorp Vault up to 1.2 says this to wrong shares, newer servers and OpenBao say it when their keyring is damaged, and \
+                      so may Vault 1.3 to 1.11. If the server is an old one, put the right shares into the share source: a file is \
                       tried as soon as it changes, a credential after a restart of the service. If not, look at its storage \
                       and restore it from a backup. Do not initialise it.";
 /// How often the server is looked at, a moment apart, before shares are called wrong. A stranger who submits several in
@@ -46,7 +46,7 @@ struct Verdict {
 impl Machine {
     /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
     pub(super) fn doubt(&mut self, now: Moment, refusal: Refusal) -> Step {
-        self.state = Some(State::Sealed { delay: Some(Delay::RoundFailed(refusal)) });
+        self.stays_sealed(Delay::RoundFailed(refusal));
         if let Some(attempt) = self.attempt.as_mut() {
             attempt.doubt = Some(Doubt { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) });
         }
@@ -63,11 +63,13 @@ impl Machine {
         }
         let Some(looks) = looks.checked_sub(1).filter(|_| now < until) else {
             let proved = attempt.calm();
-            return Some(if proved {
-                let both = (refusal.meaning == Meaning::InvalidKey).then(|| EITHER.to_owned());
-                self.reject(now, refusal.to_string(), both)
-            } else {
-                self.clear_round(now, Delay::RoundFailed(refusal))
+            return Some(match (proved, refusal.meaning) {
+                (false, _) => self.clear_round(now, Delay::RoundFailed(refusal)),
+                (true, Meaning::InvalidKey) if self.release == Release::New => {
+                    self.damaged(now, Damage::Keyring)
+                }
+                (true, Meaning::InvalidKey) => self.reject(now, refusal.to_string(), Some(EITHER.to_owned())),
+                (true, _) => self.reject(now, refusal.to_string(), None),
             });
         };
         attempt.doubt = Some(Doubt { refusal, looks, until });

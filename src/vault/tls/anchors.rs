@@ -14,6 +14,9 @@ use std::fmt;
 use std::time::Duration;
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
+/// More CAs than these are no longer one's own: two roots and two intermediates of a renewal.
+const FEW: usize = 4;
+
 /// Trust anchors. To webpki they are names and keys; when they are valid and what their keys are for is kept here.
 #[derive(Debug, Default)]
 pub(super) struct Anchors {
@@ -131,7 +134,13 @@ impl Anchors {
         }
         certificate
             .verify_is_valid_for_subject_name(presented.name)
-            .map_err(|error| names::mismatch(error, presented.fixed, !self.named.is_empty()))
+            .map_err(|error| names::mismatch(error, presented.fixed, self.are_own()))
+    }
+
+    /// The CAs are somebody's own, who signs for his servers alone: a bundle of public ones, which is often named too, signs
+    /// for everybody.
+    fn are_own(&self) -> bool {
+        (1..=FEW).contains(&self.named.len())
     }
 
     /// The issuer that ends within `ahead`, if there is no path that lasts longer. Of a server that is verified now.

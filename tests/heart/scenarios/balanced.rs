@@ -173,3 +173,36 @@ fn server_that_restarts_again_and_again_behind_a_proxy_is_no_load_balancer() {
     }
     assert_eq!(machine.take_events(), []);
 }
+
+/// A server's own errors now and then, or the pages of a rate limit, are no proof of several servers: who sealed it is known,
+/// and the policy to hold is followed.
+#[test]
+fn lone_errors_and_pages_leave_an_operators_seal_held() {
+    let text = || Said::Text(vault_unseal::external::ExternalText::new("context deadline exceeded"));
+    for cause in [
+        Unreachable::ServerError { status: 500, text: text() },
+        Unreachable::NotVault { status: 503, text: text() },
+    ] {
+        let own = matches!(cause, Unreachable::ServerError { .. });
+        let mut model = Model::new(3, 3);
+        model.sealed = false;
+        let mut machine = Machine::new(Pace::default(), 7);
+        machine.set_on_operator_seal(OnOperatorSeal::Hold { at_most: None });
+        let (mut step, mut now, mut looks, mut events) = (machine.start(), Moment::ZERO, 0, Vec::new());
+        while now < Duration::from_secs(60) {
+            now += step.wait + Duration::from_millis(1);
+            looks += 1;
+            model.sealed = now > Duration::from_secs(50);
+            let fails = looks % 4 == 0 && now < Duration::from_secs(40);
+            let seen = match step.action {
+                Action::AskHealth if fails => Observation::Unreachable(cause.clone()),
+                Action::AskHealth => Observation::Health(model.health(), Life::of(1)),
+                _ => Observation::SealStatus(model.seal_status()),
+            };
+            step = machine.observe(now, seen);
+            events.extend(machine.take_events());
+        }
+        assert_eq!(machine.state().map(State::word), Some("held"), "{cause}");
+        assert!(!own || !events.contains(&Event::SeveralServers), "{cause}");
+    }
+}
