@@ -1,4 +1,5 @@
-//! The TLS keys of a cluster. No file is opened: certificates may come later than the daemon.
+//! The TLS keys of a cluster. No certificate is opened: it may come later than the daemon. Outside of the service, its unit
+//! is read for the file of a CA credential.
 
 use super::error::ConfigError;
 use super::fragment::TlsFragment;

@@ -127,7 +127,7 @@ impl fmt::Display for Delay {
             Self::Because(why) => f.write_str(why),
             Self::RoundFailed(refusal) => write!(f, "a round failed: {refusal}"),
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::NotThrough(cause) => write!(f, "its shares do not get through: {cause}"),
+            Self::NotThrough(cause) => write!(f, "no answer to a share comes back: {cause}"),
         }
     }
 }

@@ -11,7 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// The kind of the error when more comes: of all others none means this.
 pub(super) const EXCEEDED: ErrorKind = ErrorKind::FileTooLarge;
 
-/// All that may come for one request, in bytes: head, body, and what the server sends before them.
+/// All that may come for one request, in bytes: head, body, and what the server sends before them. What TLS itself takes
+/// (records without content, session tickets) is not counted; the limit of the request bounds it.
 pub(super) const LIMIT: usize = 256 * 1024;
 
 /// What is left for the answer under way, in bytes.
