@@ -95,3 +95,13 @@ fn a_share_file_that_is_there() {
     crate::succeeds(init(&home, &PLAIN).arg("--force-home"));
     assert_eq!(crate::stored(&home.path("shares.json")).len(), 5);
 }
+
+#[test]
+fn init_that_could_not_show_the_token_makes_no_directory() {
+    let server = Server::start_plain();
+    let home = home_of(&server.url());
+    let output = run(&mut init(&home, &["--plain", "--output", "new/shares.json"]));
+    assert!(text(&output).contains("there is no terminal to show the root token on"), "{}", text(&output));
+    assert!(!home.path("new").exists());
+    assert_eq!(server.health()["initialized"], false);
+}

@@ -127,6 +127,7 @@ impl Work<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
     async fn begin(&self) -> Result<Exit, Trouble> {
         Rescue::is_free(&self.request.home)?;
+        self.terminal()?;
         self.ground.is_bare(self.request.over_existing, self.trusted).await?;
         let home = Some(self.request.home.clone().prepare(self.request.existing, self.trusted)?);
         let ready = self.ready(home, Existing::Keep)?;
@@ -188,11 +189,17 @@ impl Work<'_> {
     fn ready(&self, home: Option<Prepared>, existing: Existing) -> Result<Ready, Trouble> {
         let (recipients, count) = (&self.request.recipients, usize::from(self.request.shares));
         let copies = offline::prepare(recipients, count, &self.request.offline, existing)?;
+        let terminal = self.terminal()?;
+        Ok(Ready { home, copies, terminal })
+    }
+
+    /// The terminal, if there is one. Errors: there is none, and the root token is to be shown on it.
+    fn terminal(&self) -> Result<Option<Terminal>, Trouble> {
         let terminal = Terminal::open();
         if self.request.root_token == RootToken::Show && !self.json && terminal.is_none() {
             return Err(Trouble::NoTerminal);
         }
-        Ok(Ready { home, copies, terminal })
+        Ok(terminal)
     }
 
     /// Everything after the answer.
