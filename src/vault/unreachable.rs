@@ -101,8 +101,13 @@ pub enum TlsFailure {
         remedy: NameRemedy,
     },
     /// It has the node's address as the name of a host, where no address is looked for (RFC 9525, section 6.5).
-    #[error("the server's certificate has {0} as a DNS name, and an address must be in it as an IP address")]
-    AddressAsName(IpAddr),
+    #[error("the server's certificate has {address} as a DNS name, and an address must be in it as an IP address")]
+    AddressAsName {
+        /// The address.
+        address: IpAddr,
+        /// It has the name of a host too, which can be asked for.
+        other_names: bool,
+    },
     /// No authority that we trust signed it.
     #[error("the server's certificate is not signed by a CA that is trusted here")]
     UnknownCa,
@@ -249,6 +254,9 @@ impl Unreachable {
             Self::Tls(TlsFailure::WrongName { .. }) => {
                 TlsFailure::WrongName { names: None, remedy: NameRemedy::Choose }.into()
             }
+            Self::Tls(TlsFailure::AddressAsName { address, .. }) => {
+                TlsFailure::AddressAsName { address, other_names: false }.into()
+            }
             // These are read from answers to questions without a secret alone.
             Self::NotVault { status, text: Said::Text(_) }
             | Self::ServerError { status, text: Said::Text(_) } => {
@@ -319,7 +327,7 @@ impl Explain for TlsFailure {
         match self {
             Self::Expired(_) => "certificate-expired",
             Self::NotYetValid(_) => "certificate-not-yet-valid",
-            Self::WrongName { .. } | Self::AddressAsName(_) => "certificate-wrong-name",
+            Self::WrongName { .. } | Self::AddressAsName { .. } => "certificate-wrong-name",
             Self::Unsupported { .. } => "certificate-unsupported",
             Self::KeyNotProven => "certificate-key-not-proven",
             Self::UnknownCa => "certificate-unknown-ca",
@@ -352,10 +360,14 @@ impl Explain for TlsFailure {
                 "Set this machine's clock (`timedatectl`): a board without a battery starts in the past."
             }
             Self::WrongName { remedy, .. } => return Some(remedy.advice()),
-            Self::AddressAsName(ip) => {
+            Self::AddressAsName { address: ip, other_names } => {
+                let meanwhile = if *other_names {
+                    " Until then a host name that is in it can be asked for: `tls = { server_name = \"…\" }`."
+                } else {
+                    ""
+                };
                 return Some(format!(
-                    "Make it anew with `subjectAltName = IP:{ip}` in place of `DNS:{ip}`. Until then a host name that is \
-                     in it can be asked for: `tls = {{ server_name = \"…\" }}`."
+                    "Make it anew with `subjectAltName = IP:{ip}` in place of `DNS:{ip}`.{meanwhile}"
                 ));
             }
             Self::Unsupported { issuer, what } => what.advice(issuer.is_none()),

@@ -17,6 +17,8 @@ pub enum NameRemedy {
     Ask(ExternalText),
     /// None of them is suggested: a public CA gives everybody a certificate for a name of his own.
     Choose,
+    /// It has none: it is made anew, with this subjectAltName.
+    MakeAnew(String),
 }
 
 impl NameRemedy {
@@ -32,6 +34,10 @@ impl NameRemedy {
             Self::Choose => {
                 "Use a name that is in the certificate, or set `tls = { server_name = \"…\" }`.".to_owned()
             }
+            Self::MakeAnew(name) => format!(
+                "Make it anew with the name in it: `openssl req -x509` and `openssl req` take \
+                 `-addext subjectAltName={name}`. The common name (CN) is not looked at."
+            ),
         }
     }
 }
@@ -43,15 +49,23 @@ pub(super) fn mismatch(error: webpki::Error, fixed: bool, own_ca: bool) -> Error
         return rejected(error);
     };
     if let Some(address) = address_as_name(&expected, &presented) {
-        return refused(TlsFailure::AddressAsName(address));
+        let other_names = presented.iter().filter_map(|name| host(name)).any(|name| name.parse::<IpAddr>().is_err());
+        return refused(TlsFailure::AddressAsName { address, other_names });
     }
     let remedy = match presented.iter().find_map(|name| askable(name)) {
+        _ if presented.is_empty() => NameRemedy::MakeAnew(alternative_name(&expected)),
         _ if fixed => NameRemedy::Correct,
         Some(name) if own_ca => NameRemedy::Ask(ExternalText::new(name)),
         _ => NameRemedy::Choose,
     };
     let names = Some(ExternalText::new(format!("({}): {}", expected.to_str(), listed(&presented))));
     refused(TlsFailure::WrongName { names, remedy })
+}
+
+/// The subjectAltName that a certificate for this name needs, as `openssl req -addext` takes it.
+fn alternative_name(name: &ServerName<'_>) -> String {
+    let kind = if matches!(name, ServerName::IpAddress(_)) { "IP" } else { "DNS" };
+    format!("{kind}:{}", name.to_str())
 }
 
 /// The names in a certificate: what the server says. webpki writes `DnsName("a.example")` and `IpAddress(10.0.0.1)`.
@@ -63,7 +77,7 @@ fn listed(presented: &[String]) -> String {
         inner.parse::<IpAddr>().map_or_else(|_| inner.to_owned(), |address| address.to_string())
     };
     if presented.is_empty() {
-        return "it names no host at all: it needs a subjectAltName".to_owned();
+        return "it names no host at all, for it has no subjectAltName".to_owned();
     }
     let names = presented.iter().map(plain).collect::<Vec<_>>().join(", ");
     format!("it is for {names}")
@@ -91,7 +105,9 @@ fn address_as_name(expected: &ServerName<'_>, presented: &[String]) -> Option<Ip
 
 #[cfg(test)]
 mod tests {
+    use super::super::failure::handshake;
     use super::*;
+    use crate::explain::Explain;
 
     #[test]
     fn wildcards_addresses_and_localhost_are_not_suggested() {
@@ -105,5 +121,36 @@ mod tests {
         ] {
             assert_eq!(askable(presented), name, "{presented}");
         }
+    }
+
+    fn told(name: &'static str, presented: &[&str], fixed: bool) -> (String, String) {
+        let context = InvalidNameContext {
+            expected: ServerName::try_from(name).unwrap(),
+            presented: presented.iter().map(ToString::to_string).collect(),
+        };
+        let failure = handshake(&mismatch(webpki::Error::CertNotValidForName(context), fixed, true));
+        (failure.to_string(), failure.advice().unwrap())
+    }
+
+    #[test]
+    fn certificate_without_names_is_made_anew_whatever_server_name_says() {
+        for fixed in [false, true] {
+            for (name, alternative) in
+                [("localhost", "DNS:localhost"), ("10.0.0.1", "IP:10.0.0.1"), ("::1", "IP:::1")]
+            {
+                let (failure, advice) = told(name, &[], fixed);
+                assert!(failure.ends_with("it names no host at all, for it has no subjectAltName"), "{failure}");
+                assert!(advice.contains(&format!("`-addext subjectAltName={alternative}`")), "{advice}");
+                assert!(!advice.contains("server_name"), "{advice}");
+            }
+        }
+    }
+
+    #[test]
+    fn address_as_a_dns_name_is_worked_around_only_with_another_name() {
+        let (_, advice) = told("10.0.0.1", &["DnsName(\"10.0.0.1\")"], false);
+        assert!(advice.contains("`subjectAltName = IP:10.0.0.1`") && !advice.contains("server_name"), "{advice}");
+        let (_, advice) = told("10.0.0.1", &["DnsName(\"10.0.0.1\")", "DnsName(\"localhost\")"], false);
+        assert!(advice.contains("server_name"), "{advice}");
     }
 }
