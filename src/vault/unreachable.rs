@@ -2,7 +2,7 @@
 
 use super::peer::PeerRefusal;
 use super::refusal::{LogHint, Meaning};
-use super::tls::{NameRemedy, Unsupported};
+use super::tls::{NameRemedy, Unsupported, Untrusted};
 use crate::config::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
 use crate::external::ExternalText;
@@ -101,16 +101,18 @@ pub enum TlsFailure {
         remedy: NameRemedy,
     },
     /// It has the node's address as the name of a host, where no address is looked for (RFC 9525, section 6.5).
-    #[error("the server's certificate has {address} as a DNS name, and an address must be in it as an IP address")]
+    #[error(
+        "the server's certificate has {address} as a DNS name, and an address must be in it as an IP address"
+    )]
     AddressAsName {
         /// The address.
         address: IpAddr,
         /// It has the name of a host too, which can be asked for.
         other_names: bool,
     },
-    /// No authority that we trust signed it.
-    #[error("the server's certificate is not signed by a CA that is trusted here")]
-    UnknownCa,
+    /// No authority that we trust signed it. Who did is never known where a secret was sent.
+    #[error("the server's certificate is not signed by a CA that is trusted here{}", why(.0.as_deref()))]
+    UnknownCa(Option<Box<Untrusted>>),
     /// A certificate above it has run out, and no other path leads to a CA that is trusted.
     #[error("the server's certificate is no longer vouched for: {0}")]
     IssuerExpired(String),
@@ -220,6 +222,10 @@ fn towards(to: Option<&ExternalText>) -> String {
     to.map(|to| format!(" to {to}")).unwrap_or_default()
 }
 
+fn why(untrusted: Option<&Untrusted>) -> String {
+    untrusted.map(|untrusted| format!(": {untrusted}")).unwrap_or_default()
+}
+
 fn of_names(names: Option<&ExternalText>) -> String {
     names.map(|names| format!(" {names}")).unwrap_or_default()
 }
@@ -251,12 +257,7 @@ impl Unreachable {
     pub(super) fn without_text(self) -> Self {
         match self {
             Self::Redirect { status, .. } => Self::Redirect { status, to: None },
-            Self::Tls(TlsFailure::WrongName { .. }) => {
-                TlsFailure::WrongName { names: None, remedy: NameRemedy::Choose }.into()
-            }
-            Self::Tls(TlsFailure::AddressAsName { address, .. }) => {
-                TlsFailure::AddressAsName { address, other_names: false }.into()
-            }
+            Self::Tls(failure) => failure.without_text().into(),
             // These are read from answers to questions without a secret alone.
             Self::NotVault { status, text: Said::Text(_) }
             | Self::ServerError { status, text: Said::Text(_) } => {
@@ -322,6 +323,25 @@ impl Explain for Unreachable {
     }
 }
 
+impl TlsFailure {
+    /// The same without anything that the other end may have chosen: names and dates of certificates.
+    fn without_text(self) -> Self {
+        let issuer = || "a CA certificate above it".to_owned();
+        match self {
+            Self::WrongName { .. } => Self::WrongName { names: None, remedy: NameRemedy::Choose },
+            Self::AddressAsName { address, .. } => Self::AddressAsName { address, other_names: false },
+            Self::UnknownCa(_) => Self::UnknownCa(None),
+            Self::Expired(_) => Self::Expired(String::new()),
+            Self::NotYetValid(_) => Self::NotYetValid(String::new()),
+            Self::IssuerExpired(_) => Self::IssuerExpired(format!("{} has ended", issuer())),
+            Self::IssuerNotYetValid(_) => Self::IssuerNotYetValid(format!("{} has not begun", issuer())),
+            Self::IssuerMayNotSign(_) => Self::IssuerMayNotSign(issuer()),
+            Self::Unsupported { issuer: Some(_), what } => Self::Unsupported { issuer: Some(issuer()), what },
+            other => other,
+        }
+    }
+}
+
 impl Explain for TlsFailure {
     fn kind(&self) -> &'static str {
         match self {
@@ -330,7 +350,7 @@ impl Explain for TlsFailure {
             Self::WrongName { .. } | Self::AddressAsName { .. } => "certificate-wrong-name",
             Self::Unsupported { .. } => "certificate-unsupported",
             Self::KeyNotProven => "certificate-key-not-proven",
-            Self::UnknownCa => "certificate-unknown-ca",
+            Self::UnknownCa(_) => "certificate-unknown-ca",
             Self::IssuerExpired(_) => "issuer-expired",
             Self::IssuerNotYetValid(_) => "issuer-not-yet-valid",
             Self::IssuerMayNotSign(_) => "issuer-may-not-sign",
@@ -375,7 +395,10 @@ impl Explain for TlsFailure {
                 "No shares go there. Anybody can show the server's certificate, which is public. Find out who answers at \
                  this address before you change anything."
             }
-            Self::UnknownCa => "Set `tls = { ca_file = \"…\" }` to the PEM file of the CA that signed it.",
+            Self::UnknownCa(Some(untrusted)) => return Some(untrusted.advice()),
+            Self::UnknownCa(None) => {
+                "Set `tls = { ca_file = \"…\" }` to the PEM file of the CA that signed it."
+            }
             Self::BadCertificate(_) => "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.",
             Self::PinMismatch { certificate_pinned: true, .. } => {
                 "pin_sha256 has the hash of the server's whole certificate, which changes with every renewal. Put in its \
@@ -403,5 +426,37 @@ impl Explain for TlsFailure {
             Self::Other(_) => "Inspect the port with `openssl s_client -connect HOST:PORT`.",
         };
         Some(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::UnsupportedKey;
+
+    #[test]
+    fn nothing_of_a_certificate_is_told_after_a_secret() {
+        let canary = || "canary".to_owned();
+        let names = Some(ExternalText::new(canary()));
+        for failure in [
+            TlsFailure::Expired(canary()),
+            TlsFailure::NotYetValid(canary()),
+            TlsFailure::WrongName { names, remedy: NameRemedy::Ask(ExternalText::new(canary())) },
+            TlsFailure::IssuerExpired(canary()),
+            TlsFailure::IssuerNotYetValid(canary()),
+            TlsFailure::IssuerMayNotSign(canary()),
+            TlsFailure::Unsupported { issuer: Some(canary()), what: Unsupported::Key(UnsupportedKey::Other) },
+            TlsFailure::UnknownCa(Some(Box::new(Untrusted::named_canary()))),
+        ] {
+            let told = |failure: &Unreachable| {
+                format!("{failure} {failure:?} {}", failure.advice().unwrap_or_default())
+            };
+            let failure = Unreachable::Tls(failure);
+            assert!(told(&failure).contains("canary"), "{failure}");
+            let kind = failure.kind();
+            let failure = failure.without_text();
+            assert!(!told(&failure).contains("canary"), "{failure}");
+            assert_eq!(failure.kind(), kind);
+        }
     }
 }

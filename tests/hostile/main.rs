@@ -20,6 +20,7 @@ mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls_files;
+mod untrusted;
 
 use std::process::Command;
 

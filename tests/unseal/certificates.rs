@@ -21,7 +21,9 @@ fn an_authority_that_is_replaced_on_disk_is_believed_without_a_restart() {
     server.move_to(&new);
     server.kill();
     server.start();
-    daemon.wait_for_line("not signed by a CA that is trusted here). Set `tls = { ca_file");
+    daemon.wait_for_line(
+        "not signed by a CA that is trusted here: it was issued by \"Private CA of next year\"",
+    );
     home.put("ca.crt", &new.pem());
     server.wait_until(is_active);
     daemon.wait_for_line("certificates changed on disk: new connections use them");
@@ -142,7 +144,7 @@ fn an_authority_that_is_not_believed_is_told_before_the_server_restarts() {
     server.move_to(&new);
     let told = daemon.wait_for_line("unsealed, but a new connection to it fails").text;
     assert!(
-        told.contains("ERROR ") && told.contains("not signed by a CA that is trusted here. Set `tls"),
+        told.contains("ERROR ") && told.contains("not signed by a CA that is trusted here: it was issued"),
         "{told}"
     );
     home.put("ca.crt", &new.pem());

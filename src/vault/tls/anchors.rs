@@ -3,6 +3,7 @@
 use super::failure::{flaw, refused, rejected};
 use super::names;
 use super::unsupported::Unsupported;
+use super::untrusted::{Authorities, Untrusted};
 use super::x509::{Facts, Validity, name};
 use crate::external::ExternalText;
 use crate::vault::unreachable::TlsFailure;
@@ -11,6 +12,7 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
@@ -25,6 +27,8 @@ pub(super) struct Anchors {
     facts: Vec<Facts>,
     /// The certificates that the configuration names.
     named: Vec<CertificateDer<'static>>,
+    /// Where it names them.
+    pub(super) authorities: Arc<Authorities>,
 }
 
 /// What a server shows of itself, and when.
@@ -87,11 +91,15 @@ impl Anchors {
         Ok(())
     }
 
-    /// Trusts a certificate that the configuration names: as a server's own, too, if it signed itself.
-    pub(super) fn add_named(&mut self, certificate: CertificateDer<'static>) -> Result<(), &'static str> {
+    /// Trusts a certificate that the configuration names: as a server's own, too, if it signed itself. Gives what it is
+    /// called.
+    pub(super) fn add_named(
+        &mut self,
+        certificate: CertificateDer<'static>,
+    ) -> Result<ExternalText, &'static str> {
         self.add(&certificate)?;
         self.named.push(certificate);
-        Ok(())
+        Ok(self.trusted.last().map(|anchor| name(&anchor.subject)).unwrap_or_default())
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -128,7 +136,21 @@ impl Anchors {
                 if let Some(failure) = self.unsupported(presented, &error).filter(|_| refusal.is_none()) {
                     return Err(refused(failure));
                 }
-                return Err(refusal.map_or_else(|| rejected(error), Into::into));
+                return Err(match (refusal, error) {
+                    (Some(refusal), _) => refusal.into(),
+                    // A self-signed one with CA:TRUE that is not named itself; what another CA of the same name leaves.
+                    (
+                        None,
+                        webpki::Error::UnknownIssuer
+                        | webpki::Error::CaUsedAsEndEntity
+                        | webpki::Error::InvalidSignatureForPublicKey,
+                    ) => {
+                        let named = self.is_named(presented.end_entity);
+                        let untrusted = Untrusted::of(&certificate, presented, &self.authorities, named);
+                        refused(TlsFailure::UnknownCa(Some(Box::new(untrusted))))
+                    }
+                    (None, error) => rejected(error),
+                });
             }
             Ok(()) => {}
         }

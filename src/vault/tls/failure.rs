@@ -67,7 +67,7 @@ fn certificate_failure(error: &CertificateError) -> TlsFailure {
             TlsFailure::NotYetValid(format!(": it begins on {}", date(*not_before)))
         }
         // A bad signature is what another CA of the same name leaves.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFailure::UnknownCa,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsFailure::UnknownCa(None),
         CertificateError::BadEncoding => bad(MALFORMED),
         CertificateError::Revoked => bad("it is revoked"),
         CertificateError::UnhandledCriticalExtension => bad(CRITICAL),

@@ -12,6 +12,7 @@ mod remedy;
 mod renewed;
 mod system;
 mod unsupported;
+mod untrusted;
 mod verifier;
 mod x509;
 
@@ -21,6 +22,7 @@ pub(crate) use inspection::{Inspection, Lifetimes};
 pub use names::NameRemedy;
 pub(super) use renewed::Renewed;
 pub use unsupported::{Unsupported, UnsupportedKey};
+pub use untrusted::Untrusted;
 
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;

@@ -49,7 +49,8 @@ pub(super) fn mismatch(error: webpki::Error, fixed: bool, own_ca: bool) -> Error
         return rejected(error);
     };
     if let Some(address) = address_as_name(&expected, &presented) {
-        let other_names = presented.iter().filter_map(|name| host(name)).any(|name| name.parse::<IpAddr>().is_err());
+        let other_names =
+            presented.iter().filter_map(|name| host(name)).any(|name| name.parse::<IpAddr>().is_err());
         return refused(TlsFailure::AddressAsName { address, other_names });
     }
     let remedy = match presented.iter().find_map(|name| askable(name)) {
@@ -139,7 +140,10 @@ mod tests {
                 [("localhost", "DNS:localhost"), ("10.0.0.1", "IP:10.0.0.1"), ("::1", "IP:::1")]
             {
                 let (failure, advice) = told(name, &[], fixed);
-                assert!(failure.ends_with("it names no host at all, for it has no subjectAltName"), "{failure}");
+                assert!(
+                    failure.ends_with("it names no host at all, for it has no subjectAltName"),
+                    "{failure}"
+                );
                 assert!(advice.contains(&format!("`-addext subjectAltName={alternative}`")), "{advice}");
                 assert!(!advice.contains("server_name"), "{advice}");
             }
@@ -149,7 +153,10 @@ mod tests {
     #[test]
     fn address_as_a_dns_name_is_worked_around_only_with_another_name() {
         let (_, advice) = told("10.0.0.1", &["DnsName(\"10.0.0.1\")"], false);
-        assert!(advice.contains("`subjectAltName = IP:10.0.0.1`") && !advice.contains("server_name"), "{advice}");
+        assert!(
+            advice.contains("`subjectAltName = IP:10.0.0.1`") && !advice.contains("server_name"),
+            "{advice}"
+        );
         let (_, advice) = told("10.0.0.1", &["DnsName(\"10.0.0.1\")", "DnsName(\"localhost\")"], false);
         assert!(advice.contains("server_name"), "{advice}");
     }

@@ -2,6 +2,7 @@
 
 use super::anchors::{Anchors, Presented};
 use super::inspection::{Inspection, Lifetimes};
+use super::untrusted::Authorities;
 use super::x509::Facts;
 use super::{TlsFileError, files, pins, system};
 use crate::accounts::Trusted;
@@ -90,23 +91,31 @@ impl Trust {
 
 /// Trusts the certificates that the configuration names.
 fn named(settings: &TlsSettings, trusted: &Trusted, anchors: &mut Anchors) -> Result<(), TlsFileError> {
-    let mut files = Vec::new();
+    let mut authorities = Authorities::of(settings);
     let credential = settings.ca_credential.as_ref().map(|credential| &credential.path);
-    for path in settings.ca_file.iter().chain(credential) {
-        files.push(files::certificates(path, trusted)?);
-    }
-    if let Some(path) = &settings.ca_dir {
-        files.extend(files::directory(path, trusted)?);
-    }
-    for file in files {
-        for (line, certificate) in file.found {
-            anchors.add_named(certificate).map_err(|cause| TlsFileError::BadCertificate {
-                path: file.path.clone(),
-                line,
-                cause,
-            })?;
+    let mut places = Vec::new();
+    for (key, path) in [("ca_file", settings.ca_file.as_ref()), ("ca_credential", credential)] {
+        if let Some(path) = path {
+            places.push((key, path, vec![files::certificates(path, trusted)?]));
         }
     }
+    if let Some(path) = &settings.ca_dir {
+        places.push(("ca_dir", path, files::directory(path, trusted)?));
+    }
+    for (key, path, files) in places {
+        let mut names = Vec::new();
+        for file in files {
+            for (line, certificate) in file.found {
+                names.push(anchors.add_named(certificate).map_err(|cause| TlsFileError::BadCertificate {
+                    path: file.path.clone(),
+                    line,
+                    cause,
+                })?);
+            }
+        }
+        authorities.add(key, path, names);
+    }
+    anchors.authorities = Arc::new(authorities);
     Ok(())
 }
 
