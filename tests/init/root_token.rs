@@ -1,9 +1,14 @@
 //! What becomes of the root token.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 
+use crate::support::certs::Authority;
+use crate::support::home::Home;
 use crate::support::hostile::{Behaviour, HEALTH};
-use crate::support::server::{Ability, Server, cannot, is_active};
+use crate::support::server::{Ability, Builder, Server, cannot, is_active};
 use crate::{document, home_of, init, is_as_in, looked_up, on_a_terminal, run, says, succeeds, text};
 
 const PLAIN: [&str; 3] = ["--plain", "--output", "shares.json"];
@@ -53,6 +58,29 @@ fn wrapped_it_is_given_out_once() {
     let data: Value = first.json()["data"].clone();
     assert_eq!(looked_up(&server, data["token"].as_str().unwrap()), 200);
     assert_eq!(unwrap().status, 400, "once");
+}
+
+#[test]
+fn wrapped_it_is_given_out_by_the_command_that_is_printed() {
+    if cannot(Ability::Administration) {
+        return;
+    }
+    let server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let home = Home::new();
+    home.configure(&[&server.url()], &format!("tls = {{ ca_file = {:?} }}", server.ca_file()));
+    let output = succeeds(init(&home, &PLAIN).args(["--root-token", "wrap"]));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let line = said.lines().find(|line| line.contains(" unwrap ")).expect(&said);
+    let command = line.split_once(": ").unwrap().1;
+    // As it is printed, in a shell where nothing else says where the server is.
+    let client = server.client_command();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).env_clear().env("HOME", home.directory());
+    shell.env("PATH", Path::new(client.get_program()).parent().unwrap());
+    let unwrapped = succeeds(&mut shell);
+    let unwrapped = String::from_utf8(unwrapped.stdout).unwrap();
+    let token = unwrapped.lines().find_map(|line| line.strip_prefix("token ")).expect(&unwrapped).trim();
+    assert_eq!(looked_up(&server, token), 200);
 }
 
 #[test]

@@ -17,6 +17,7 @@
 //! a server holds nothing: its storage is removed and it starts again, which is what the message says.
 
 mod arguments;
+mod client;
 mod ground;
 mod held;
 mod outcome;
@@ -256,7 +257,8 @@ impl Work<'_> {
             }
         };
         let product = self.ground.product().await;
-        self.tell(&Outcome { node, stored, copies, token, product }, ready.terminal.as_mut())
+        let client = client::client(product, &self.ground.target.node, &self.ground.cluster.tls);
+        self.tell(&Outcome { node, stored, copies, token, product, client }, ready.terminal.as_mut())
     }
 
     /// A file that an interrupted init had put in its place already.
@@ -288,7 +290,7 @@ impl Work<'_> {
         output.write_all(outcome::text(outcome, self.request).as_bytes()).map_err(Trouble::Output)?;
         match (&outcome.token, terminal) {
             (Token::Plain(token), Some(terminal)) => {
-                terminal.show(&outcome::root_token(token)).map_err(Trouble::Output)
+                terminal.show(&outcome::root_token(token, &outcome.client)).map_err(Trouble::Output)
             }
             (Token::Plain(_), None) => Err(Trouble::NoTerminal),
             _ => Ok(()),

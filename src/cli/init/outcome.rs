@@ -23,6 +23,8 @@ pub(super) struct Outcome {
     pub(super) token: Token,
     /// Whose commands are shown.
     pub(super) product: Product,
+    /// What they begin with.
+    pub(super) client: String,
 }
 
 /// What became of the root token.
@@ -155,7 +157,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
     if outcome.copies.is_empty() && !home.is_sealed() {
         lines.push_str("  there is no other copy: keep one elsewhere too\n");
     }
-    let mut text = Secret::with_room(lines.len() + 600);
+    let mut text = Secret::with_room(lines.len() + outcome.client.len() + 600);
     text.push(&lines);
     match &outcome.token {
         Token::Plain(_) => {}
@@ -163,14 +165,14 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
             text.push("  the root token, once and within ");
             text.push(WRAP_TTL);
             text.push(": ");
-            text.push(outcome.product.program());
+            text.push(&outcome.client);
             text.push(" unwrap ");
             text.push(token.expose_secret());
             text.push("\n");
         }
         Token::Revoked => {
             text.push("  the root token is revoked; for a new one: ");
-            text.push(outcome.product.program());
+            text.push(&outcome.client);
             text.push(" operator generate-root, with enough shares\n");
             if outcome.product != Product::Vault {
                 text.push(
@@ -201,12 +203,14 @@ fn whole_keys(outcome: &Outcome, request: &Request) -> Vec<(String, usize)> {
 }
 
 /// The root token, shown once.
-pub(super) fn root_token(token: &SecretString) -> Secret {
+pub(super) fn root_token(token: &SecretString, client: &str) -> Secret {
     let token = token.expose_secret();
-    let mut text = Secret::with_room(token.len() + 200);
+    let mut text = Secret::with_room(token.len() + client.len() + 200);
     text.push("Root token: ");
     text.push(token);
-    text.push("\n  It is shown once and stored nowhere. Revoke it when the server is set up: vault or bao token revoke -self\n");
+    text.push("\n  It is shown once and stored nowhere. Revoke it when the server is set up: ");
+    text.push(client);
+    text.push(" token revoke -self\n");
     text
 }
 
