@@ -197,5 +197,5 @@ fn what_a_person_reads() {
     ];
     let said =
         text(&succeeds(&mut init(&home, &arguments))).replace(&anna, "age1anna").replace(&bert, "age1bert");
-    is_as_in("done.txt", &home, &[&server.url()], &said);
+    crate::is_as_in_for_openbao("done.txt", &home, &server, &said);
 }

@@ -30,7 +30,7 @@ use support::hostile::{Behaviour, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
 use support::output::{document, succeeds, text};
 use support::private::are_root;
 use support::process::{Daemon, run};
-use support::server::{Server, is_active};
+use support::server::{Flavour, Server, is_active};
 
 const INIT: &str = "PUT /v1/sys/init";
 
@@ -80,6 +80,19 @@ fn is_as_in(name: &str, home: &Home, servers: &[&str], actual: &str) {
         actual = format!("{before}{hint}TIME (our port 40001){after}");
     }
     support::output::is_as_in(&format!("tests/init/snapshots/{name}"), actual);
+}
+
+/// The same where the client's commands are in it, which are Vault's in a run with Vault.
+fn is_as_in_for_openbao(name: &str, home: &Home, server: &Server, actual: &str) {
+    let mut actual = actual.to_owned();
+    if Flavour::of_this_run().is_vault() {
+        actual = actual.replace("VAULT_ADDR=", "BAO_ADDR=").replace(" vault ", " bao ");
+        let of_openbao =
+            "  (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n";
+        let before = "generate-root, with enough shares\n";
+        actual = actual.replace(before, &format!("{before}{of_openbao}"));
+    }
+    is_as_in(name, home, &[&server.url()], &actual);
 }
 
 /// The shares in a plain file, in hex.

@@ -26,7 +26,8 @@ fn shown_once_on_the_terminal_and_nowhere_else() {
     for name in ["printed", "errors"] {
         assert!(!std::fs::read_to_string(home.path(name)).unwrap().contains(token), "{name}");
     }
-    is_as_in("terminal.txt", &home, &[&server.url()], &terminal.replace('\r', "").replace(token, "s.TOKEN"));
+    let said = terminal.replace('\r', "").replace(token, "s.TOKEN");
+    crate::is_as_in_for_openbao("terminal.txt", &home, &server, &said);
 }
 
 #[test]
