@@ -4,14 +4,34 @@ use super::error::ConfigError;
 use super::keys::{self, KEYS, Kind, Scope};
 use super::place::Place;
 use crate::explain::Explain;
+use crate::external::quote::{sentence, toml};
+use std::path::Path;
 
 /// The least that a configuration says.
-const EXAMPLE: &str = "Write to /etc/vault-unseal/config.toml:\n\
-                       \n\
-                       [[cluster]]\n\
-                       nodes  = [\"https://vault.example:8200\"]\n\
-                       shares = { credential = \"shares\" }    # the service: /etc/vault-unseal/shares.json\n\
-                                         # by hand: { file = \"/path/of/shares.json\" }";
+fn example(file: &Path) -> String {
+    format!(
+        "Write to {}:\n\
+         \n\
+         [[cluster]]\n\
+         nodes  = [\"https://vault.example:8200\"]\n\
+         shares = {{ credential = \"shares\" }}    # the service: /etc/vault-unseal/shares.json\n\
+         \u{20}                                     # by hand: {{ file = \"/path/of/shares.json\" }}",
+        sentence(file)
+    )
+}
+
+/// The service's user is another at each start and cannot read a file of root's: systemd hands that over.
+fn shares(path: &str) -> String {
+    format!(
+        "Write `shares = {{ credential = \"shares\" }}`: the service is given /etc/vault-unseal/shares.json by that name. By hand: \
+         `shares = {{ file = {} }}`.",
+        toml(path)
+    )
+}
+
+/// What follows from a share that was pasted into a configuration.
+const PASTED: &str = "Write the shares to a file that only its owner can read, and take them out of this one: if others could \
+                      read it, rekey: `vault operator rekey` (OpenBao: `bao operator rotate-keys`).";
 
 impl Explain for ConfigError {
     fn kind(&self) -> &'static str {
@@ -28,7 +48,7 @@ impl Explain for ConfigError {
             Self::SameNode { .. } => "config-same-node",
             Self::SameName { .. } | Self::NameNeeded { .. } | Self::BadName { .. } => "config-cluster-name",
             Self::WhichCluster { .. } => "config-which-cluster",
-            Self::NothingConfigured | Self::NoNodes { .. } => "config-no-nodes",
+            Self::NothingConfigured { .. } | Self::NoNodes { .. } => "config-no-nodes",
             Self::NoShares { .. } | Self::NoSource { .. } => "config-no-shares",
             Self::SeveralSources { .. } => "config-several-sources",
             Self::HalfClientCertificate { .. } => "config-half-client-certificate",
@@ -44,13 +64,18 @@ impl Explain for ConfigError {
             Self::Syntax(error) if error.extract.starts_with('{') => {
                 "This is JSON, perhaps the file with the shares; the configuration is a TOML file.".to_owned()
             }
-            Self::Syntax(error) if error.extract.starts_with('{') => {
-                "This is JSON, perhaps the file with the shares; the configuration is a TOML file.".to_owned()
-            }
             Self::Syntax(_) => "Mend the line; strings stand in double quotes, and https://toml.io has the rest.".to_owned(),
-            Self::UnknownKey { key, table, .. } => unknown_key(key, *table),
+            Self::UnknownKey { key, table, header, secret, .. } => {
+                let advice = unknown_key(key, *table, *header);
+                if *secret { format!("{advice} {PASTED}") } else { advice }
+            }
             Self::UnknownVariable { name } => unknown_variable(name),
-            Self::Type { key, .. } => match key.kind {
+            Self::Type { key, text, secret, .. } => match key.kind {
+                Kind::Table(Scope::Shares) => {
+                    let advice = shares(text.as_deref().unwrap_or("/path/of/shares.json"));
+                    if *secret { format!("{PASTED} {advice}") } else { advice }
+                }
+                _ if *secret => PASTED.to_owned(),
                 Kind::Clusters => "Write `[[cluster]]`, with two brackets, above the keys of each cluster.".to_owned(),
                 Kind::Boolean => format!("Write `{} = true` or `{} = false`, without quotes.", key.name, key.name),
                 _ => format!("Write `{} = {}`.", key.name, key.example),
@@ -77,20 +102,16 @@ impl Explain for ConfigError {
                 let thing = if matches!(place, Place::Flag(_)) { "flag" } else { "variable" };
                 format!("Leave the {thing} out and write the value into the [[cluster]] it is meant for.")
             }
-            Self::NothingConfigured => EXAMPLE.to_owned(),
+            Self::NothingConfigured { file } => example(file),
             Self::NoNodes { .. } => "Write `nodes = [\"https://vault.example:8200\"]` into it.".to_owned(),
-            Self::NoShares { place: Place::Nowhere, .. } => {
-                "Set VAULT_UNSEAL_SHARES_FILE or VAULT_UNSEAL_SHARES_CREDENTIAL, or write a [[cluster]] with `shares` \
-                 to /etc/vault-unseal/config.toml."
-                    .to_owned()
-            }
-            Self::NoShares { .. } => {
-                "Write `shares = { file = \"/etc/vault-unseal/shares.json\" }` into it, or \
-                 `shares = { credential = \"shares\" }` for a systemd credential."
-                    .to_owned()
-            }
+            Self::NoShares { place: Place::Nowhere, file, .. } => format!(
+                "Set VAULT_UNSEAL_SHARES_CREDENTIAL (the service) or VAULT_UNSEAL_SHARES_FILE (by hand), or write a \
+                 [[cluster]] with `shares` to {}.",
+                sentence(file)
+            ),
+            Self::NoShares { .. } => shares("/path/of/shares.json"),
             Self::NoSource { .. } | Self::SeveralSources { .. } => {
-                "Name exactly one: `{ file = \"…\" }`, `{ credential = \"…\" }` or `{ tpm2 = \"…\" }`.".to_owned()
+                "Name exactly one: `{ credential = \"…\" }`, `{ tpm2 = \"…\" }` or, by hand, `{ file = \"…\" }`.".to_owned()
             }
             Self::HalfClientCertificate { .. } => "Give both client_cert and client_key, or neither.".to_owned(),
             Self::PinWithoutTls { .. } => {
@@ -104,7 +125,7 @@ impl Explain for ConfigError {
     }
 }
 
-fn unknown_key(key: &str, table: Scope) -> String {
+fn unknown_key(key: &str, table: Scope, header: bool) -> String {
     if let Some(nearest) = keys::nearest(key, keys::names(table)) {
         return format!("Did you mean `{nearest}`?");
     }
@@ -113,6 +134,18 @@ fn unknown_key(key: &str, table: Scope) -> String {
         Scope::Shares | Scope::Tls => {
             let table = known.scope.table();
             format!("It belongs into `{table} = {{ {key} = {} }}` of a [[cluster]].", known.example)
+        }
+        // All that stands below the line of a table is in it.
+        Scope::Cluster | Scope::Everywhere if matches!(table, Scope::Shares | Scope::Tls) => {
+            let table = table.table();
+            if header {
+                format!("It belongs into the [[cluster]] itself: move it above the `[cluster.{table}]` line.")
+            } else {
+                format!("It belongs into the [[cluster]] itself: move it out of `{table}`.")
+            }
+        }
+        Scope::Cluster if header && matches!(known.kind, Kind::Table(_)) => {
+            format!("Write `[cluster.{key}]`, below the [[cluster]] line that it belongs to.")
         }
         Scope::Cluster => "It belongs below a [[cluster]] line.".to_owned(),
         Scope::Top | Scope::Everywhere => "It belongs above the first [[cluster]] line.".to_owned(),

@@ -23,6 +23,8 @@ pub(super) struct Clusters<'a> {
     trusted: &'a Arc<Trusted>,
     /// The root directory of the machine.
     root: &'a Path,
+    /// The file that everything can be written to.
+    file: &'a Path,
     /// Addresses and names, as they are written when normalised.
     seen: BTreeMap<String, Place>,
     sources: Vec<(Source, String)>,
@@ -36,12 +38,14 @@ impl<'a> Clusters<'a> {
         purpose: Purpose,
         trusted: &'a Arc<Trusted>,
         root: &'a Path,
+        file: &'a Path,
     ) -> Self {
         Self {
             layers,
             purpose,
             trusted,
             root,
+            file,
             seen: BTreeMap::new(),
             sources: Vec::new(),
             notices: Vec::new(),
@@ -146,7 +150,7 @@ impl<'a> Clusters<'a> {
             return Ok((nodes, discoveries));
         }
         match self.layers.place_of_cluster(name) {
-            Place::Nowhere => Err(ConfigError::NothingConfigured),
+            Place::Nowhere => Err(ConfigError::NothingConfigured { file: self.file.to_owned() }),
             place => Err(ConfigError::NoNodes { place, name: name.to_owned() }),
         }
     }
@@ -196,7 +200,7 @@ impl<'a> Clusters<'a> {
                 Purpose::Observe => Ok(None),
                 Purpose::Unseal => {
                     let place = self.layers.place_of_cluster(name);
-                    Err(ConfigError::NoShares { place, name: name.to_owned() })
+                    Err(ConfigError::NoShares { place, name: name.to_owned(), file: self.file.to_owned() })
                 }
             };
         };

@@ -29,6 +29,10 @@ pub enum ConfigError {
         key: String,
         /// The table it stands in.
         table: Scope,
+        /// That is a table with a line of its own, as `[cluster.tls]`; or the key is.
+        header: bool,
+        /// What it says could be a share.
+        secret: bool,
     },
     /// A variable with our prefix that is not known.
     #[error("the environment variable {name} is not known")]
@@ -45,6 +49,10 @@ pub enum ConfigError {
         key: &'static Key,
         /// The type that was found, with its article.
         found: &'static str,
+        /// The text that was found, unless it could be a secret.
+        text: Option<String>,
+        /// It could be a share, or has one in it.
+        secret: bool,
     },
     /// A duration written as a number.
     #[error("{place}: {number} has no unit")]
@@ -140,7 +148,10 @@ pub enum ConfigError {
     },
     /// No server anywhere.
     #[error("no server is configured")]
-    NothingConfigured,
+    NothingConfigured {
+        /// The file that can say it.
+        file: PathBuf,
+    },
     /// A cluster without servers.
     #[error("{place}: the cluster \"{name}\" has no nodes")]
     NoNodes {
@@ -156,6 +167,8 @@ pub enum ConfigError {
         place: Place,
         /// Its name.
         name: String,
+        /// The file that can say it.
+        file: PathBuf,
     },
     /// `shares = {}`.
     #[error("{place}: does not say where the key shares are")]

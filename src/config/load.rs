@@ -39,6 +39,14 @@ impl Origin {
             Self::File(_) => Path::new("/"),
         }
     }
+
+    /// The file that everything can be written to.
+    fn main_file(&self) -> PathBuf {
+        match self {
+            Self::Standard { root } => root.join("etc/vault-unseal/config.toml"),
+            Self::File(path) => path.clone(),
+        }
+    }
 }
 
 /// A configuration that holds.
@@ -70,7 +78,8 @@ pub fn load(
     let fragment = layers.fragment()?;
     let log_level = log_level(&layers, &fragment)?;
     let trusted = Arc::new(server_users(&layers, &fragment, &mut notices)?);
-    let mut checked = Clusters::new(&layers, purpose, &trusted, origin.root());
+    let file = origin.main_file();
+    let mut checked = Clusters::new(&layers, purpose, &trusted, origin.root(), &file);
     let names = layers.names().iter();
     let clusters = names.map(|name| checked.check(name, &fragment)).collect::<Result<_, _>>()?;
     notices.extend(checked.into_notices());

@@ -6,6 +6,7 @@ use super::keys::{self, Key, Kind, Scope};
 use super::place::Place;
 use super::shown::shown;
 use super::value::{ValueError, no_secret};
+use crate::external::could_be_secret;
 use figment::value::{Dict, Value};
 use toml_edit::{Item, TableLike};
 
@@ -20,6 +21,8 @@ pub(super) fn read(document: &Document) -> Result<(Dict, Vec<DocumentCluster>), 
     let top = shape.table(document.root(), Scope::Top)?;
     Ok((top, clusters))
 }
+
+const PINS: &str = "pin_sha256";
 
 struct Shape<'a> {
     document: &'a Document,
@@ -44,7 +47,14 @@ impl Shape<'_> {
         for (name, item) in table.iter() {
             let place = || self.place(table, name, scope);
             let Some(key) = keys::find(scope, name) else {
-                return Err(ConfigError::UnknownKey { place: place(), key: shown(name), table: scope });
+                return Err(ConfigError::UnknownKey {
+                    place: place(),
+                    key: shown(name),
+                    table: scope,
+                    header: has_header(item),
+                    // Pins have the same form.
+                    secret: scope != Scope::Tls && name != PINS && has_secret(item),
+                });
             };
             let value = self.value(key, item).map_err(|problem| problem.at(place(), key, item))?;
             let Some(value) = value else { continue };
@@ -72,7 +82,14 @@ impl Shape<'_> {
             }
             Kind::Table(scope) => {
                 let table = item.as_table_like().ok_or(Problem::Type)?;
-                let values = self.table(table, scope).map_err(Problem::Inside)?;
+                let values = self.table(table, scope).map_err(|error| {
+                    Problem::Inside(match error {
+                        ConfigError::UnknownKey { place, key, table, secret, .. } => {
+                            ConfigError::UnknownKey { place, key, table, header: has_header(item), secret }
+                        }
+                        error => error,
+                    })
+                })?;
                 if scope == Scope::Shares { source(&values)? } else { Value::from(values) }
             }
             Kind::Texts => {
@@ -124,7 +141,13 @@ enum Problem {
 impl Problem {
     fn at(self, place: Place, key: &'static Key, item: &Item) -> ConfigError {
         match self {
-            Self::Type => ConfigError::Type { place, key, found: found(item) },
+            Self::Type => ConfigError::Type {
+                place,
+                key,
+                found: found(item),
+                text: item.as_str().filter(|text| shown(text) == **text).map(str::to_owned),
+                secret: key.name != PINS && has_secret(item),
+            },
             Self::BareNumber => {
                 // Without the comment behind it.
                 let number = item.as_integer().map(|number| number.to_string());
@@ -166,4 +189,15 @@ fn found(item: &Item) -> &'static str {
         "array of tables" => "a list of tables",
         _ => "a table",
     }
+}
+
+/// Whether it has a line of its own, `[tls]` or `[[tls]]`.
+fn has_header(item: &Item) -> bool {
+    item.as_table().is_some_and(|table| !table.is_dotted()) || item.is_array_of_tables()
+}
+
+/// Whether it is, or lists, what could be a share.
+fn has_secret(item: &Item) -> bool {
+    let list = item.as_array().into_iter().flatten().filter_map(toml_edit::Value::as_str);
+    item.as_str().into_iter().chain(list).any(could_be_secret)
 }

@@ -10,9 +10,7 @@ use crate::support::home::Home;
 use crate::support::private::{encrypts, host_key_in, mounted};
 use crate::support::process::run;
 use crate::support::server::Server;
-use crate::{
-    daemon_unseals, document, files, has, home_of, init, is_as_in, names, shares_in, stored, succeeds, text,
-};
+use crate::{daemon_unseals, document, files, has, home_of, init, names, shares_in, stored, succeeds, text};
 
 #[test]
 fn plain_and_the_daemon_unseals_from_it() {
