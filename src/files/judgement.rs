@@ -133,7 +133,8 @@ impl<'a> Judge<'a> {
         let strict = self.content.needs_own_directory() || self.is_foreign(stat.st_gid);
         if mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITES != 0 && strict) {
             let sticky = sticky && self.content.needs_own_directory();
-            return Err(FileRefusal::DirectoryMode { directory, mode, sticky });
+            let listed = acl::of(opened, path).is_ok_and(|grants| !grants.is_empty());
+            return Err(FileRefusal::DirectoryMode { directory, mode, sticky, listed });
         }
         self.list(opened, path, Some(path))
     }

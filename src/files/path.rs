@@ -42,7 +42,10 @@ pub(super) struct Stop {
 impl Stop {
     /// That it cannot be reached matters more than what is wrong on the way: it is what a person sees first.
     pub(super) fn into_refusal(self, judge: &Judge<'_>) -> FileRefusal {
-        open_failed(self.errno, judge.trusted)
+        match open_failed(self.errno, judge.trusted) {
+            FileRefusal::Denied { user, .. } => FileRefusal::Denied { user, directory: Some(self.at) },
+            refusal => refusal,
+        }
     }
 }
 

@@ -15,10 +15,12 @@ pub enum FileRefusal {
     #[error("there is no such file")]
     Missing,
     /// The running user may not open it, or may not pass one of its directories.
-    #[error("permission denied to {user}")]
+    #[error("permission denied to {user}{}", passing(directory.as_deref()))]
     Denied {
         /// The user we run as.
         user: User,
+        /// The directory that it may not enter or list, where that is what stands in the way.
+        directory: Option<PathBuf>,
     },
     /// A symbolic link, or a loop of them above.
     #[error("it is a symbolic link, which could be made to point elsewhere")]
@@ -85,7 +87,7 @@ pub enum FileRefusal {
         secret: bool,
     },
     /// A directory above it lets others exchange the file, or put one there first.
-    #[error("the directory {} has mode {mode:04o}: others can write to it", quote::sentence(directory))]
+    #[error("the directory {} has mode {mode:04o}: {} can write to it", quote::sentence(directory), writers(*mode, *listed))]
     DirectoryMode {
         /// The directory.
         directory: PathBuf,
@@ -93,6 +95,8 @@ pub enum FileRefusal {
         mode: u32,
         /// Whether it is a place for everybody, like `/tmp`, whose mode is right as it is.
         sticky: bool,
+        /// It has an access control list, which the permission bits of the group are the bounds of (`acl(5)`).
+        listed: bool,
     },
     /// A symbolic link on the way to it is owned by somebody who could exchange it.
     #[error("the symbolic link {} on the way to it belongs to {owner}", quote::sentence(link))]
@@ -154,12 +158,18 @@ impl FileRefusal {
                     directory_of(path)
                 )
             }
-            Self::Denied { user } if user.is_dynamic() => format!(
+            Self::Denied { user, .. } if user.is_dynamic() => format!(
                 "The service's user changes with each start: nothing can belong to it. Find what stands in the way: namei -l \
                  {file}. Let systemd hand the file over (LoadCredential=), or a group that a drop-in gives to the service \
                  read it (SupplementaryGroups=)."
             ),
-            Self::Denied { user } => format!(
+            Self::Denied { directory: Some(directory), .. } => format!(
+                "Let others into that directory (chmod o+{} {}), use another one, or let systemd read what is in it \
+                 (LoadCredential=).",
+                if directory == path { "rx" } else { "x" },
+                quote::shell(directory)
+            ),
+            Self::Denied { user, directory: None } => format!(
                 "Find what stands in the way: namei -l {file}. Then give the file to that user \
                  (chown {}: {file}), or let systemd read it (LoadCredential=).",
                 user.word()
@@ -219,10 +229,25 @@ pub(crate) fn open_failed(errno: Errno, trusted: &Trusted) -> FileRefusal {
         Errno::NOENT => FileRefusal::Missing,
         Errno::LOOP => FileRefusal::Symlink,
         Errno::NOTDIR => FileRefusal::NotADirectory,
-        Errno::ACCESS | Errno::PERM => FileRefusal::Denied { user: User::of(trusted.this_process()) },
+        Errno::ACCESS | Errno::PERM => {
+            FileRefusal::Denied { user: User::of(trusted.this_process()), directory: None }
+        }
         // A socket, or a device without a driver.
         Errno::NXIO | Errno::NODEV => FileRefusal::NotRegular,
         other => FileRefusal::Io { error: other.into() },
+    }
+}
+
+fn passing(directory: Option<&Path>) -> String {
+    let words = |directory| format!(": it may not enter the directory {}", quote::sentence(directory));
+    directory.map(words).unwrap_or_default()
+}
+
+fn writers(mode: u32, listed: bool) -> &'static str {
+    match (mode & 0o002, listed) {
+        (0, false) => "its group",
+        (0, true) => "its group, or somebody in its access control list,",
+        _ => "others",
     }
 }
 

@@ -1,7 +1,8 @@
 //! The old file stays whole whatever happens, until the new one is.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -57,6 +58,40 @@ fn a_missing_directory_is_made_and_an_open_one_refused() {
     let output = run(&mut enroll(&home, &["source", "--plain", "--output", "new/shares", "--force"]));
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("chmod go-w"), "{}", text(&output));
+}
+
+#[test]
+fn who_may_not_write_there_is_told_so_at_once() {
+    let home = home();
+    home.chmod(".", 0o755);
+    for (directory, bits) in [("closed", 0o755), ("ours", 0o775)] {
+        fs::create_dir(home.path(directory)).unwrap();
+        home.chmod(directory, bits);
+    }
+    // As a user with a group of his own, whose umask is 0002.
+    let enroll = |output| {
+        let mut command = enroll(&home, &["source", "--plain", "--output", output]);
+        if rustix::process::geteuid().is_root() {
+            chown(home.path("source"), Some(4242), Some(4242)).unwrap();
+            chown(home.path("ours"), Some(4242), Some(4242)).unwrap();
+            command.uid(4242).gid(4242);
+        } else {
+            home.chmod("closed", 0o555);
+        }
+        text(&run(&mut command))
+    };
+    for output in ["closed/new/shares", "closed/shares"] {
+        let said = enroll(output);
+        assert!(
+            said.contains(
+                "Give the same command as root, with sudo, or name a file of your own with --output."
+            ),
+            "{said}"
+        );
+    }
+    let said = enroll("ours/shares");
+    assert!(said.contains("has mode 0775: its group can write to it"), "{said}");
+    home.chmod("closed", 0o755);
 }
 
 #[test]

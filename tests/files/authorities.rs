@@ -2,9 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines, shares_of_nobody};
+use crate::support::output::text;
+use crate::support::process::run;
 use crate::support::server::{Builder, is_active};
 use crate::{findings, is_root, mode};
 
@@ -126,6 +129,33 @@ fn authorities_of_the_environment_are_judged_as_others_are() {
     assert_eq!(kinds("SSL_CERT_DIR", "hashed"), FINE);
     mode(&hashed, 0o666);
     assert_eq!(kinds("SSL_CERT_DIR", "hashed"), ["file-world-writable"]);
+}
+
+#[test]
+fn closed_directory_and_not_the_authority_in_it_is_to_be_opened() {
+    if !is_root() {
+        return;
+    }
+    let home = home("ca_file = \"closed/ca.crt\"");
+    fs::create_dir(home.path("closed")).unwrap();
+    home.put("closed/ca.crt", &Authority::new("CA").pem());
+    for (path, bits) in [("", 0o755), ("config.toml", 0o644), ("closed", 0o700), ("closed/ca.crt", 0o644)] {
+        mode(&home.path(path), bits);
+    }
+    let status = || text(&run(home.command(&["status"]).uid(4242).gid(4242)));
+    let said = status();
+    let closed = home.path("closed").display().to_string();
+    assert!(said.contains(&format!("uid 4242: it may not enter the directory {closed}")), "{said}");
+    assert!(said.contains(&format!("(chmod o+x {closed})")) && !said.contains("chown"), "{said}");
+    mode(&home.path("closed"), 0o701);
+    assert!(status().contains("connection refused"), "{}", status());
+    // A directory of them is listed, too.
+    home.configure(&["https://127.0.0.1:1"], "tls = { ca_dir = \"closed\" }");
+    mode(&home.path("config.toml"), 0o644);
+    let said = status();
+    assert!(said.contains(&format!("(chmod o+rx {closed})")), "{said}");
+    mode(&home.path("closed"), 0o705);
+    assert!(status().contains("connection refused"), "{}", status());
 }
 
 #[test]

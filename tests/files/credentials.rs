@@ -141,9 +141,9 @@ fn source_out_of_sight_is_judged_by_the_nearest_directory_in_sight() {
         (SERVER, 0o754, None, unseen),
         (SERVER, 0o750, Some("u:4244:x"), unseen),
         (SERVER, 0o750, Some("g:4244:x"), unseen),
-        (SERVER, 0o750, Some("u:4243:rwx"), Some("others can write to it")),
+        (SERVER, 0o750, Some("u:4243:rwx"), Some("somebody in its access control list, can write to it")),
         (ANYBODY, 0o700, None, Some("belongs to uid 4244")),
-        (SERVER, 0o770, None, Some("others can write to it")),
+        (SERVER, 0o770, None, Some("its group can write to it")),
         // All can pass: the file is seen.
         (SERVER, 0o755, None, Some("everybody may write it")),
     ] {

@@ -106,6 +106,18 @@ pub enum HomeError {
     },
 }
 
+/// What to do where only root can write.
+pub(in crate::shares) const AS_ROOT: &str =
+    "Give the same command as root, with sudo, or name a file of your own with --output.";
+
+impl HomeError {
+    /// The user may not write there.
+    pub(in crate::shares) fn is_denied(&self) -> bool {
+        matches!(self, Self::NoDirectory { error, .. } | Self::Io { error, .. }
+            if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+}
+
 impl Explain for HomeError {
     fn kind(&self) -> &'static str {
         match self {
@@ -124,6 +136,7 @@ impl Explain for HomeError {
 
     fn advice(&self) -> Option<String> {
         Some(match self {
+            error if error.is_denied() => AS_ROOT.to_owned(),
             Self::NoDirectory { directory, .. } => {
                 format!("Make it: sudo install -d -m 755 {}", quote::shell(directory))
             }
@@ -140,7 +153,6 @@ impl Explain for HomeError {
                     .to_owned()
             }
             Self::Io { path, error, .. } => match error.kind() {
-                io::ErrorKind::PermissionDenied => "Run this as root.".to_owned(),
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     format!("Make room: df {}", quote::shell(path.parent().unwrap_or(path)))
                 }

@@ -14,6 +14,7 @@ pub(super) mod write;
 pub use credential::{CredentialKey, CredentialSealing, CredentialTrouble};
 pub(in crate::shares) use credential_kind::is_credential_id;
 pub use credential_kind::{CredentialKind, Tpm2Binding};
+pub(in crate::shares) use error::AS_ROOT;
 pub use error::HomeError;
 pub use open::{credential_kind, open_credential};
 

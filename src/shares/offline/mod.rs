@@ -158,6 +158,10 @@ impl Explain for OfflineError {
                     .to_owned()
             }
             Self::File(HomeError::Occupied { .. }) => "Name another directory with --offline-dir.".to_owned(),
+            Self::File(error) if error.is_denied() => {
+                "Name a directory of your own with --offline-dir, or give the same command as root, with sudo."
+                    .to_owned()
+            }
             Self::File(HomeError::NotAFile { .. }) => "Name a directory with --offline-dir.".to_owned(),
             Self::File(error) => return error.advice(),
         })

@@ -3,7 +3,7 @@
 use crate::explain::Explain;
 use crate::external::error;
 use crate::external::quote;
-use crate::shares::home::HomeError;
+use crate::shares::home::{AS_ROOT, HomeError};
 use std::io;
 use std::path::PathBuf;
 
@@ -69,7 +69,7 @@ impl Explain for RescueError {
         Some(match self {
             Self::Home(error) => return error.advice(),
             Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
-                "Run this as root.".to_owned()
+                AS_ROOT.to_owned()
             }
             Self::Io { path, .. } => {
                 format!("Is there room? df {}", quote::shell(path.parent().unwrap_or(path)))

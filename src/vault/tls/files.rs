@@ -2,10 +2,11 @@
 
 use super::error::{PRIVATE_KEY, TlsFileError};
 use super::pem;
-use crate::accounts::Trusted;
+use crate::accounts::{Trusted, User};
 use crate::files::{self, Content, FileRefusal, LARGEST};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -71,9 +72,16 @@ fn read(
 }
 
 pub(super) fn listing(path: &Path, trusted: &Trusted) -> Result<Vec<PathBuf>, TlsFileError> {
-    files::entries(path, Content::Authority, trusted).map_err(|cause| TlsFileError::Unreadable {
+    let unreadable = |cause| TlsFileError::Unreadable {
         what: "directory of CA certificates",
         path: path.to_owned(),
         cause,
+    };
+    files::entries(path, Content::Authority, trusted).map_err(|cause| match cause {
+        FileRefusal::Io { error } if error.kind() == ErrorKind::PermissionDenied => {
+            let user = User::of(trusted.this_process());
+            unreadable(FileRefusal::Denied { user, directory: Some(path.to_owned()) })
+        }
+        cause => unreadable(cause),
     })
 }
