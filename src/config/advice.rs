@@ -133,7 +133,7 @@ fn unknown_key(key: &str, table: Scope, header: bool) -> String {
     let elsewhere = KEYS.iter().find(|known| known.name == key).map(|known| match known.scope {
         Scope::Shares | Scope::Tls => {
             let table = known.scope.table();
-            format!("It belongs into `{table} = {{ {key} = {} }}` of a [[cluster]].", known.example)
+            format!("It belongs into the table `{table}` of a [[cluster]]: `{table} = {{ {key} = … }}`.")
         }
         // All that stands below the line of a table is in it.
         Scope::Cluster | Scope::Everywhere if matches!(table, Scope::Shares | Scope::Tls) => {

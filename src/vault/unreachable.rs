@@ -382,7 +382,7 @@ impl Explain for TlsFailure {
             Self::WrongName { remedy, .. } => return Some(remedy.advice()),
             Self::AddressAsName { address: ip, other_names } => {
                 let meanwhile = if *other_names {
-                    " Until then a host name that is in it can be asked for: `tls = { server_name = \"…\" }`."
+                    " Until then a host name that is in it can be asked for: add `server_name = \"…\"` to `tls`."
                 } else {
                     ""
                 };
@@ -396,9 +396,7 @@ impl Explain for TlsFailure {
                  this address before you change anything."
             }
             Self::UnknownCa(Some(untrusted)) => return Some(untrusted.advice()),
-            Self::UnknownCa(None) => {
-                "Set `tls = { ca_file = \"…\" }` to the PEM file of the CA that signed it."
-            }
+            Self::UnknownCa(None) => "Let `ca_file` in `tls` name the PEM file of the CA that signed it.",
             Self::BadCertificate(_) => "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.",
             Self::PinMismatch { certificate_pinned: true, .. } => {
                 "pin_sha256 has the hash of the server's whole certificate, which changes with every renewal. Put in its \

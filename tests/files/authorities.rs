@@ -148,6 +148,9 @@ fn closed_directory_and_not_the_authority_in_it_is_to_be_opened() {
     assert!(said.contains(&format!("uid 4242: it may not enter the directory {closed}")), "{said}");
     assert!(said.contains(&format!("(chmod o+x {closed})")) && !said.contains("chown"), "{said}");
     mode(&home.path("closed"), 0o701);
+    mode(&home.path("closed/ca.crt"), 0o600);
+    assert!(status().contains(&format!("chmod o+r {closed}/ca.crt")), "{}", status());
+    mode(&home.path("closed/ca.crt"), 0o644);
     assert!(status().contains("connection refused"), "{}", status());
     // A directory of them is listed, too.
     home.configure(&["https://127.0.0.1:1"], "tls = { ca_dir = \"closed\" }");

@@ -120,6 +120,11 @@ impl Explain for TlsFileError {
             Self::Unreadable { path, cause: FileRefusal::Missing, .. } => {
                 format!("Check the path in `tls`, and who may read it: `ls -l {}`.", shell(path))
             }
+            Self::Unreadable { what, path, cause: FileRefusal::Denied { directory: None, .. } }
+                if *what != PRIVATE_KEY =>
+            {
+                format!("A certificate is no secret: chmod o+r {}", shell(path))
+            }
             Self::Unreadable { path, cause, .. } => cause.advice(path),
             Self::Slow(slow) => return slow.advice(),
             Self::Malformed { what, path, flaw, .. } => flaw.advice(path, *what == PRIVATE_KEY),
@@ -133,7 +138,7 @@ impl Explain for TlsFileError {
                     .to_owned()
             }
             Self::NoSystemRoots(_) => {
-                "Set `tls = { ca_file = \"…\" }`, or `apt install ca-certificates`.".to_owned()
+                "Add `ca_file = \"…\"` to `tls`, or `apt install ca-certificates`.".to_owned()
             }
             Self::Library(_) => "This is a defect of this program: please report it.".to_owned(),
         })

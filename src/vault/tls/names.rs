@@ -32,7 +32,7 @@ impl NameRemedy {
                  service in Kubernetes do, the address can stay: add `server_name = \"{name}\"` to `tls`."
             ),
             Self::Choose => {
-                "Use a name that is in the certificate, or set `tls = { server_name = \"…\" }`.".to_owned()
+                "Use a name that is in the certificate, or add `server_name = \"…\"` to `tls`.".to_owned()
             }
             Self::MakeAnew(name) => format!(
                 "Make it anew with the name in it: `openssl req -x509` and `openssl req` take \
