@@ -146,7 +146,13 @@ impl Anchors {
                         | webpki::Error::InvalidSignatureForPublicKey,
                     ) => {
                         let named = self.is_named(presented.end_entity);
-                        let untrusted = Untrusted::of(&certificate, presented, &self.authorities, named);
+                        let untrusted = Untrusted::of(
+                            presented.end_entity,
+                            &certificate,
+                            presented.intermediates,
+                            &self.authorities,
+                            named,
+                        );
                         refused(TlsFailure::UnknownCa(Some(Box::new(untrusted))))
                     }
                     (None, error) => rejected(error),

@@ -1,11 +1,11 @@
 //! A certificate that no trusted CA has signed: who issued it, and whom the configuration trusts instead.
 
-use super::anchors::Presented;
 use super::system;
 use super::x509::{is_self_issued, name};
 use crate::config::TlsSettings;
 use crate::external::ExternalText;
 use crate::external::quote::sentence;
+use rustls::pki_types::CertificateDer;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,9 +67,8 @@ struct Issuer {
 }
 
 impl Issuer {
-    fn of(certificate: &EndEntityCert<'_>, presented: &Presented<'_>) -> Self {
-        let sent: Vec<_> =
-            presented.intermediates.iter().filter_map(|sent| EndEntityCert::try_from(sent).ok()).collect();
+    fn of(certificate: &EndEntityCert<'_>, sent: &[CertificateDer<'_>]) -> Self {
+        let sent: Vec<_> = sent.iter().filter_map(|sent| EndEntityCert::try_from(sent).ok()).collect();
         let mut last = certificate.issuer();
         // No certificate is passed twice.
         for _ in &sent {
@@ -82,15 +81,16 @@ impl Issuer {
 }
 
 impl Untrusted {
-    /// Of the certificate that a server shows; `named`: the configuration names it.
+    /// Of the certificate that a server shows, and those that it `sent` along; `named`: the configuration names it.
     pub(super) fn of(
+        end_entity: &CertificateDer<'_>,
         certificate: &EndEntityCert<'_>,
-        presented: &Presented<'_>,
+        sent: &[CertificateDer<'_>],
         authorities: &Arc<Authorities>,
         named: bool,
     ) -> Self {
-        let itself = is_self_issued(presented.end_entity) == Some(true);
-        let issuer = (!itself).then(|| Issuer::of(certificate, presented));
+        let itself = is_self_issued(end_entity) == Some(true);
+        let issuer = (!itself).then(|| Issuer::of(certificate, sent));
         Self { issuer, named, authorities: Arc::clone(authorities) }
     }
 
