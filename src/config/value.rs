@@ -93,7 +93,7 @@ impl ValueError {
                 pin::COMPUTE
             ),
             Self::Secret => "Write the shares to a file that only its owner can read, and name that file. If others could read \
-                             this one: rekey."
+                             this one: rekey, `vault operator rekey` (OpenBao: `bao operator rotate-keys`)."
                 .to_owned(),
             Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),
         }

@@ -77,6 +77,28 @@ fn where_no_ca_is_named_the_machine_s_are_told_and_a_pin_is_kept() {
 }
 
 #[test]
+fn advice_is_about_the_key_that_names_the_authorities() {
+    let own = Authority::new("Home CA").issue(HOST, Validity::Now);
+    let home = Home::new();
+    std::fs::create_dir(home.path("vault-unseal.service")).unwrap();
+    let pem = home.put("vault-unseal.service/ca", &Authority::new("Other CA").pem());
+    let server = Hostile::tls(&own);
+    for (tls, told) in [
+        (
+            "ca_dir = \"vault-unseal.service\"",
+            format!("Put the PEM file of that CA into {}.", pem.parent().unwrap().display()),
+        ),
+        ("ca_credential = \"ca\"", "Let the credential \"ca\" be the PEM file of that CA: ".to_owned()),
+    ] {
+        home.configure(&[&server.url()], &format!("tls = {{ {tls} }}"));
+        let mut command = home.command(&["status", "--json"]);
+        command.env("CREDENTIALS_DIRECTORY", home.path("vault-unseal.service"));
+        let advice = status_of(&mut command)["problem"]["advice"].as_str().unwrap().to_owned();
+        assert!(advice.starts_with(&told), "{advice}");
+    }
+}
+
+#[test]
 fn certificate_without_names_is_made_anew() {
     let nameless = self_signed(&[], Validity::Now);
     for flags in [&["--ca-file", "FILE"][..], &["--ca-file", "FILE", "--server-name", "127.0.0.1"]] {

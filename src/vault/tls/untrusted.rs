@@ -111,6 +111,11 @@ impl Untrusted {
         let mut advice = match places.as_slice() {
             [] if *configured => format!("Add `ca_file = \"…\"` to `tls`: it is to name {what}."),
             [] => format!("Write `tls = {{ ca_file = \"…\" }}`: it is to name {what}."),
+            [Place { key: "ca_dir", path, .. }] => format!("Put {what} into {}.", sentence(path)),
+            [Place { key: "ca_credential", path, .. }] => format!(
+                "Let the credential \"{}\" be {what}: `systemctl cat vault-unseal` shows its LoadCredential=.",
+                sentence(Path::new(path.file_name().unwrap_or_default()))
+            ),
             [Place { key, path, .. }] => {
                 format!("Let `{key}` name {what}, or put that into {}.", sentence(path))
             }
