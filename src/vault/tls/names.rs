@@ -28,7 +28,7 @@ impl NameRemedy {
                 "Set `server_name` in `tls` to a name that the certificates of all nodes have.".to_owned()
             }
             Self::Ask(name) => format!(
-                "Use a name that is in the certificate. Where the certificates of all nodes have one name, as those of a \
+                "Use a name that is in the certificate. If it is your server, and the certificates of all nodes have one name, as those of a \
                  service in Kubernetes do, the address can stay: add `server_name = \"{name}\"` to `tls`."
             ),
             Self::Choose => {
