@@ -269,8 +269,8 @@ fn recipient_files_repeat_no_secret() {
                   =0000\n-----END PGP PUBLIC KEY BLOCK-----\n";
     for damaged in damage(armour) {
         put(&home.path("anna.asc"), &damaged.bytes);
-        let output =
-            run(&mut home.command(&["init", "--plain", "--output", "new", "--recipient", "anna.asc"]));
+        let arguments = ["init", "--plain", "--output", "new", "--recipient", "anna.asc", "--json"];
+        let output = run(&mut home.command(&arguments));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("anna.asc") || said.contains("gpg"), "{}: {said}", damaged.how);
         assert_silent(&damaged, "init", &output);
