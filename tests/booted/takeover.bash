@@ -63,6 +63,15 @@ rm "$old.d/fails.conf"
 inside systemctl daemon-reload
 inside systemctl restart vault
 check 'and the script unseals' server_unsealed
+# The old unit would fail in the same way, were that drop-in left to it.
+unreadable=${forth/LoadCredential=shares:/LoadCredential=nothing:\/nowhere$'\n'&}
+[ "$unreadable" != "$forth" ]
+check 'a move whose new service is not given its credentials fails' not quietly paste "$unreadable"
+check 'because of them' says 'status=243/CREDENTIALS' journal --unit=vault-unseal
+check 'the old unit is put back, without the drop-in' says 'path=/etc/vault/vault-unseal.sh ;' runs
+check 'it has started' is success show vault-unseal.service Result
+inside systemctl restart vault
+check 'and its script unseals' server_unsealed
 check 'the printed commands run as they are' quietly paste "$forth"
 check 'the timer went with the old unit' not inside systemctl --quiet is-active vault-unseal.timer
 check 'our own unit runs' says 'path=/usr/bin/vault-unseal ;' runs

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::json;
 use vault_unseal::cli::Checked;
@@ -119,14 +119,20 @@ impl Files {
         format!("exit {}\n{}", checked.exit().code(), normal.text(&checked.table(Style::PLAIN)))
     }
 
-    /// Pastes commands into a shell whose `/etc` is ours, and whose `systemctl` and `vault-unseal` only tell.
-    pub(crate) fn paste(&self, commands: &str) -> String {
+    /// Runs commands with `bash -eu`, whose `/etc` is ours, and whose `systemctl` and `vault-unseal` only tell.
+    pub(crate) fn shell(&self, commands: &str) -> Output {
         let root = self.root.path().to_str().unwrap();
         let stubs =
             "set -eu\nsystemctl() { echo \"systemctl $*\"; }\nvault-unseal() { echo \"vault-unseal $*\"; }\n";
         let script = stubs.to_owned() + &commands.replace("/etc/", &format!("{root}/etc/"));
-        let output = Command::new("bash").args(["-c", &script]).output().unwrap();
-        assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+        Command::new("bash").args(["-c", &script]).output().unwrap()
+    }
+
+    /// Runs commands that succeed.
+    pub(crate) fn paste(&self, commands: &str) -> String {
+        let root = self.root.path().to_str().unwrap();
+        let output = self.shell(commands);
+        assert!(output.status.success(), "{commands}\n{}", String::from_utf8_lossy(&output.stderr));
         // The unit and the configuration speak of the machine's own paths.
         for path in [
             CONFIG,

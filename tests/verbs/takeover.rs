@@ -65,7 +65,7 @@ fn the_printed_steps_lead_there_and_back() {
     let (forth, back) = steps.split_once("# To go back:").unwrap();
     let forth: Vec<&str> = forth.lines().skip(1).collect();
     // Where the check finds a problem nothing is put away; nor where one of the commands fails.
-    for failing in ["vault-unseal", "systemctl"] {
+    for failing in ["systemctl", "vault-unseal"] {
         files.paste(&format!(
             "{failing}() {{ false; }}\n{}",
             forth.join("\n").trim_end().to_owned() + " || true\n"
@@ -90,6 +90,79 @@ fn the_printed_steps_lead_there_and_back() {
     assert_eq!(fs::read_to_string(files.at(OLD)).unwrap(), OLD_UNIT);
     // The configuration that was written meanwhile stays.
     is_as_in("takeover-back.txt", &normal.text(&files.said(true)));
+}
+
+/// The commands of the move, and those of the way back.
+fn both_ways(said: &str) -> (String, String) {
+    let (_, steps) = said.split_once("\n\n").unwrap();
+    let (forth, back) = steps.split_once("# To go back:").unwrap();
+    (forth.split_once('\n').unwrap().1.to_owned(), back.to_owned())
+}
+
+const DROP_IN: &str = "/etc/systemd/system/vault-unseal.service.d/shares.conf";
+
+#[test]
+fn failed_move_leaves_nothing_that_the_old_unit_would_not_start_with() {
+    let files = Files::with_script(OLD_SCRIPT);
+    let (forth, _) = both_ways(&files.said(true));
+    // Neither unit starts with the drop-in, as where a credential cannot be read, and ours cannot be disabled.
+    let systemctl = format!(
+        "systemctl() {{ case $* in enable*) test -e {OLD} && test ! -e {DROP_IN} ;; disable*) test -e {OLD} ;; esac; }}\n"
+    );
+    let output = files.shell(&(systemctl + &forth));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("\nThe move failed, and the old unit is back. "), "{said}");
+    assert_eq!(fs::read_to_string(files.at(OLD)).unwrap(), OLD_UNIT);
+
+    let output = files.shell(&("systemctl() { test \"$1\" != enable; }\n".to_owned() + &forth));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("\nThe move failed, and the old unit did not start again. "), "{said}");
+    assert_eq!(fs::read_to_string(files.at(OLD)).unwrap(), OLD_UNIT);
+}
+
+#[test]
+fn file_that_appears_where_the_old_unit_is_put_away_stops_the_move_with_advice() {
+    let files = Files::with_script(OLD_SCRIPT);
+    let (forth, _) = both_ways(&files.said(true));
+    files.put(&format!("{OLD}.old"), "of the administrator", 0o644);
+    let output = files.shell(&forth);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.ends_with("For new ones: vault-unseal check\n"), "{said}");
+    assert_eq!(
+        (output.status.success(), fs::read_to_string(files.at(OLD)).unwrap().as_str()),
+        (false, OLD_UNIT)
+    );
+    // It is no earlier move, and one beside it is.
+    let said = files.said(true);
+    assert!(!said.contains("put away before"), "{said}");
+    files.put(&format!("{OLD}.old2"), OLD_UNIT, 0o644);
+    let said = files.said(true);
+    assert!(said.contains("put away before"), "{said}");
+}
+
+#[test]
+fn drop_ins_of_the_administrator_stay_and_those_of_the_move_go() {
+    let files = Files::with_script(OLD_SCRIPT);
+    let theirs = "[Service]\nNice=5\n";
+    files.put(DROP_IN, theirs, 0o644);
+    let (forth, back) = both_ways(&files.said(true));
+    let second = DROP_IN.replace("shares.conf", "shares2.conf");
+    files.paste(&forth);
+    assert!(files.at(&second).exists());
+    files.paste(&back);
+    assert!(!files.at(&second).exists());
+    assert_eq!(fs::read_to_string(files.at(DROP_IN)).unwrap(), theirs);
+
+    // The way back of a second move takes the drop-in of the first.
+    fs::remove_file(files.at(DROP_IN)).unwrap();
+    files.paste(&both_ways(&files.said(true)).0);
+    files.put(OLD, OLD_UNIT, 0o644);
+    let (forth, back) = both_ways(&files.said(true));
+    assert!(files.at(DROP_IN).exists() && forth.contains("The share file stays as it is"), "{forth}");
+    files.paste(&forth);
+    files.paste(&back);
+    assert!(!files.at(DROP_IN).exists());
 }
 
 #[test]

@@ -13,13 +13,15 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where a copy of an authority goes that the service could not read.
 const COPIED_AUTHORITY: &str = "/etc/vault-unseal/vault-ca.crt";
-/// Where the share file is named, in `shares.conf`, and the authority, in `ca.conf`.
+/// Where the share file is named, in a drop-in `shares`, and the authority, in one called `ca`.
 const DROP_INS: &str = "/etc/systemd/system/vault-unseal.service.d";
 /// Where the authority is named for what waits for servers.
 const WAIT_DROP_INS: &str = "/etc/systemd/system/vault-unsealed-wait.service.d";
 
 /// What is added to the names of files that are put away.
 const OLD_ENDINGS: [&str; 4] = [".old", ".old2", ".old3", ".old4"];
+/// What is added to the names of drop-ins. Of those that give one credential a later one counts.
+const DROP_IN_ENDINGS: [&str; 4] = [".conf", "2.conf", "3.conf", "4.conf"];
 
 /// Everything to do, in order. Begins at the margin: a here-document does not end at an indented word.
 pub(in crate::cli::check) fn steps(this: &Move) -> String {
@@ -38,7 +40,7 @@ pub(in crate::cli::check) fn steps(this: &Move) -> String {
             "#    (The package brings it to /usr/lib/systemd/system.)\n",
         );
     }
-    if this.put_away_before() {
+    if is_put_away(this, &this.unit.path) {
         step(
             "It was put away before, and something has restored it: with the Ansible role, set vault_unseal_service: false.",
             "",
@@ -54,12 +56,14 @@ pub(in crate::cli::check) fn steps(this: &Move) -> String {
     }
     let (title, commands) = share_step(this);
     step(&title, &commands);
-    if let Some(value) = handed_over(this) {
+    if let Some(text) = authority_drop_in(this) {
+        let (service, wait) =
+            (drop_in(this, DROP_INS, "ca", &text), drop_in(this, WAIT_DROP_INS, "ca", &text));
+        let (service, wait) = (service.display(), wait.display());
         step(
             "The authority's file stays where it is as well. What waits for the server reads it too.",
             &format!(
-                "install -d -m 755 {DROP_INS} {WAIT_DROP_INS}\ncat >{DROP_INS}/ca.conf <<'END'\n[Service]\n\
-                 LoadCredential={value}\nEND\ncp {DROP_INS}/ca.conf {WAIT_DROP_INS}/ca.conf\n"
+                "install -d -m 755 {DROP_INS} {WAIT_DROP_INS}\ncat >{service} <<'END'\n{text}END\ncp {service} {wait}\n"
             ),
         );
     }
@@ -151,12 +155,12 @@ fn share_step(this: &Move) -> (String, String) {
             String::new(),
         );
     }
-    match quote::load_credential("shares", path) {
-        Ok(value) => (
+    match shares_drop_in(path) {
+        Ok(text) => (
             "The share file stays where it is: systemd reads it and hands it to the service.".to_owned(),
             format!(
-                "install -d -m 755 {DROP_INS}\ncat >{DROP_INS}/shares.conf <<'END'\n[Service]\n\
-                 LoadCredential={value}\nEND\n"
+                "install -d -m 755 {DROP_INS}\ncat >{} <<'END'\n{text}END\n",
+                drop_in(this, DROP_INS, "shares", &text).display()
             ),
         ),
         Err(error) => (
@@ -175,10 +179,38 @@ fn handed_over(this: &Move) -> Option<String> {
     }
 }
 
-/// A drop-in names the share file.
-fn brings_drop_in(this: &Move) -> bool {
-    let path = this.shares.as_ref().filter(|_| !this.shares_taken);
-    path.is_some_and(|path| quote::load_credential("shares", path).is_ok())
+/// What hands the share file to the service.
+fn shares_drop_in(path: &Path) -> Result<String, quote::Inexpressible> {
+    quote::load_credential("shares", path).map(|value| format!("[Service]\nLoadCredential={value}\n"))
+}
+
+/// What hands the authority to the services.
+fn authority_drop_in(this: &Move) -> Option<String> {
+    handed_over(this).map(|value| format!("[Service]\nLoadCredential={value}\n"))
+}
+
+/// The name of a drop-in with this text: the one that an earlier move wrote, or one that is free.
+fn drop_in(this: &Move, directory: &str, stem: &str, text: &str) -> PathBuf {
+    let named = |ending: &str| Path::new(directory).join(format!("{stem}{ending}"));
+    let taken = |path: &PathBuf| this.machine.look(path).is_some() && !this.holds(path, text);
+    DROP_IN_ENDINGS
+        .into_iter()
+        .map(named)
+        .find(|path| !taken(path))
+        .unwrap_or_else(|| named(DROP_IN_ENDINGS[0]))
+}
+
+/// The drop-ins of this move, and those that an earlier one wrote for the same: they apply to the old unit as well.
+fn drop_ins(this: &Move) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    if let Some(text) = this.shares.as_ref().and_then(|path| shares_drop_in(path).ok()) {
+        let path = drop_in(this, DROP_INS, "shares", &text);
+        all.extend((!this.shares_taken || this.holds(&path, &text)).then_some(path));
+    }
+    if let Some(text) = authority_drop_in(this) {
+        all.extend([DROP_INS, WAIT_DROP_INS].map(|directory| drop_in(this, directory, "ca", &text)));
+    }
+    all
 }
 
 /// What starts the service, then the service: so it is not started again meanwhile.
@@ -199,14 +231,24 @@ fn take_over(this: &Move) -> String {
     }
     text.push_str("vault-unseal check --takeover &&\n");
     // What was put away by an earlier move stays where it is.
-    text.extend(in_the_way(this).map(|path| {
-        let old = quote::shell(&old_name(this, path));
-        if is_put_away(this, path) {
-            format!("cmp {} {old} &&\n", quote::shell(path))
-        } else {
-            format!("! ls -d {old} 2>/dev/null &&\n")
-        }
-    }));
+    let as_seen: Vec<String> = in_the_way(this)
+        .map(|path| {
+            let old = quote::shell(&old_name(this, path));
+            if is_put_away(this, path) {
+                format!("cmp {} {old}", quote::shell(path))
+            } else {
+                format!("! ls -d {old} 2>/dev/null")
+            }
+        })
+        .collect();
+    if !as_seen.is_empty() {
+        let _ = writeln!(
+            text,
+            "{{ {} ||\n  {{ echo 'The old unit stays: the files have changed since these steps were printed. For new \
+             ones: vault-unseal check'; false; }}; }} &&",
+            as_seen.join(" &&\n  ")
+        );
+    }
     let _ = writeln!(text, "{{ systemctl disable --now {} &&", names(old_units(this)));
     text.extend(in_the_way(this).map(|path| {
         if is_put_away(this, path) {
@@ -215,43 +257,55 @@ fn take_over(this: &Move) -> String {
             format!("  {} &&\n", moved(path, &old_name(this, path)))
         }
     }));
-    let _ = write!(
+    // All of what follows is tried in a shell that ends at an error, and the shell that it is pasted into stays as it is.
+    let _ = writeln!(
         text,
-        "  systemctl daemon-reload &&\n  systemctl enable --now {SERVICE} ||\n  \
-         {{ echo 'The move failed, and the old unit is put back. The reason: journalctl -u vault-unseal'\n"
+        "  systemctl daemon-reload &&\n  systemctl enable --now {SERVICE} ||\n  ( set +e\n    \
+         systemctl disable --now {SERVICE}"
     );
-    let _ = writeln!(text, "    systemctl disable --now {SERVICE}");
     // The one that failed, and those after it, are where they were.
     text.extend(in_the_way(this).map(|path| {
         let old = old_name(this, path);
         format!("    test ! -e {} || {}\n", quote::shell(&old), moved(&old, path))
     }));
-    text.extend(started_again(this).lines().map(|line| format!("    {line}\n")));
-    text + "    false; }; }\n"
+    let put_back = removed(this) + &linked(this) + "systemctl daemon-reload\n";
+    text.extend(put_back.lines().map(|line| format!("    {line}\n")));
+    let files: Vec<String> = old_units(this).map(|unit| quote::shell(&unit.path)).collect();
+    let _ = write!(
+        text,
+        "    if ls -d {} >/dev/null && {}\n    \
+         then echo 'The move failed, and the old unit is back. The reason: journalctl -u vault-unseal'\n    \
+         else echo 'The move failed, and the old unit did not start again. The reasons: journalctl -u vault-unseal'\n    \
+         fi\n    exit 1 ); }}\n",
+        files.join(" "),
+        started(this)
+    );
+    text
 }
 
 fn back(this: &Move) -> String {
     let mut text = format!("systemctl disable --now {SERVICE}\n");
     text.extend(in_the_way(this).map(|path| moved(&old_name(this, path), path) + "\n"));
-    if brings_drop_in(this) {
-        let _ = writeln!(text, "rm -f {DROP_INS}/shares.conf");
-    }
-    if handed_over(this).is_some() {
-        let _ = writeln!(text, "rm -f {DROP_INS}/ca.conf {WAIT_DROP_INS}/ca.conf");
-    }
-    text + &started_again(this)
+    text + &removed(this) + &linked(this) + "systemctl daemon-reload\n" + &started(this) + "\n"
 }
 
-/// The old units, once their files are back.
-fn started_again(this: &Move) -> String {
-    let mut text = String::new();
-    text.extend(links(this).map(|target| format!("systemctl link {}\n", quote::shell(target))));
-    text.push_str("systemctl daemon-reload\n");
+/// Takes the drop-ins away again.
+fn removed(this: &Move) -> String {
+    drop_ins(this).iter().fold(String::new(), |all, path| all + "rm -f " + &quote::shell(path) + "\n")
+}
+
+/// Makes the links again that `systemctl disable` removed.
+fn linked(this: &Move) -> String {
+    links(this).fold(String::new(), |all, target| all + "systemctl link " + &quote::shell(target) + "\n")
+}
+
+/// Starts the old units, once their files are back.
+fn started(this: &Move) -> String {
     let enabled = names(old_units(this).filter(|unit| unit.enabled));
-    text + &if enabled.is_empty() {
-        format!("systemctl start {SERVICE}\n")
+    if enabled.is_empty() {
+        format!("systemctl start {SERVICE}")
     } else {
-        format!("systemctl enable --now {enabled}\n")
+        format!("systemctl enable --now {enabled}")
     }
 }
 
@@ -281,11 +335,10 @@ fn old_name(this: &Move, path: &Path) -> PathBuf {
 }
 
 impl Move {
-    /// Whether the old unit was put away by an earlier move.
-    fn put_away_before(&self) -> bool {
-        let mut old = self.unit.path.as_os_str().to_owned();
-        old.push(OLD_ENDINGS[0]);
-        self.machine.look(Path::new(&old)).is_some()
+    /// Whether a file of the machine has this text.
+    fn holds(&self, path: &Path, text: &str) -> bool {
+        files::read_unjudged(&self.machine.at(path), files::LARGEST)
+            .is_ok_and(|held| *held == text.as_bytes())
     }
 
     /// Whether two files of the machine are the same, byte for byte.
