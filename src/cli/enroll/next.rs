@@ -1,11 +1,13 @@
 //! What is left to do once shares rest where they should.
 
+use crate::cli::machine::SERVICE;
 use crate::config::{Cluster, Settings};
 use crate::external::quote::{self, Inexpressible};
 use crate::shares::Source;
 use crate::shares::home::Home;
 use crate::shares::tpm;
 use crate::systemd::drop_in::DropIn;
+use crate::systemd::units::UnitFile;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -14,8 +16,9 @@ const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where the unit's own LoadCredential= looks.
 const DEFAULT_PLAIN: &str = "/etc/vault-unseal/shares.json";
 const DEFAULT_NAME: &str = "shares";
-/// The drop-in of the move from a script.
-const MOVED: &str = "/etc/systemd/system/vault-unseal.service.d/shares.conf";
+/// Where the move from a script leaves a drop-in, and under which names.
+const DROP_INS: &str = "/etc/systemd/system/vault-unseal.service.d";
+const MOVED: [&str; 4] = ["shares.conf", "shares2.conf", "shares3.conf", "shares4.conf"];
 
 /// The cluster that shares are for, as far as the configuration tells.
 #[derive(Debug, Default)]
@@ -120,9 +123,8 @@ pub(in crate::cli) fn steps(
         }
     }
     text.push_str("then\n");
-    // It names the file that the shares came from, and counts after others of the same directory.
-    if root.join(MOVED.trim_start_matches('/')).exists() {
-        let _ = writeln!(text, "  sudo rm {MOVED}");
+    for path in moved(home, name, destination, root) {
+        let _ = writeln!(text, "  sudo rm {}", quote::shell(&path));
     }
     text.push_str("  sudo systemctl daemon-reload\n");
     text.push_str("  sudo vault-unseal check\n");
@@ -133,6 +135,21 @@ pub(in crate::cli) fn steps(
         );
     }
     Ok(text)
+}
+
+/// The drop-ins of a move that name the file which the shares came from: they count after others of the same directory.
+/// Not those that another cluster needs, nor any with more in them.
+fn moved(home: &Home, name: &str, destination: &Destination, root: &Path) -> Vec<PathBuf> {
+    let given = match (home, &destination.source) {
+        (Home::Plain { .. } | Home::Credential { .. }, _) => name,
+        (Home::Tpm2 { .. }, Some(Source::Credential(named))) => named,
+        (Home::Tpm2 { .. }, _) if destination.table.is_none() => name,
+        (Home::Tpm2 { .. }, _) => return Vec::new(),
+    };
+    let names = MOVED.map(|name| Path::new(DROP_INS).join(name));
+    let drop_ins = UnitFile::drop_ins(root, SERVICE).into_iter();
+    let theirs = drop_ins.filter(|file| names.contains(&file.path) && file.only_loads(given));
+    theirs.map(|file| file.path.clone()).collect()
 }
 
 /// The same for parts that go to other machines.
@@ -165,14 +182,27 @@ mod tests {
         let root = machine();
         let home = Home::Plain { path: DEFAULT_PLAIN.into() };
         assert!(!steps(&home, "shares", &Destination::default(), root.path()).unwrap().contains("sudo rm"));
-        let drop_in = root.path().join(MOVED.trim_start_matches('/'));
+        let drop_in = root.path().join("etc/systemd/system/vault-unseal.service.d/shares.conf");
         std::fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
-        std::fs::write(&drop_in, "[Service]\nLoadCredential=shares:/etc/vault/unseal.json\n").unwrap();
-        let said = steps(&home, "shares", &Destination::default(), root.path()).unwrap();
-        assert!(
-            said.contains("then\n  sudo rm /etc/systemd/system/vault-unseal.service.d/shares.conf\n"),
-            "{said}"
-        );
+        let put = |text: &str| std::fs::write(&drop_in, text).unwrap();
+        let said = |home: &Home, name: &str, table: Option<&str>| {
+            let destination = Destination { table: table.map(str::to_owned), ..Destination::default() };
+            steps(home, name, &destination, root.path()).unwrap()
+        };
+        let rm = "then\n  sudo rm /etc/systemd/system/vault-unseal.service.d/shares.conf\n";
+        let moved = "[Service]\nLoadCredential=shares:/etc/vault/unseal.json\n";
+        put(moved);
+        assert!(said(&home, "shares", None).contains(rm));
+        // Another cluster's shares.
+        assert!(!said(&home, "work", None).contains("sudo rm"));
+        let sealed =
+            Home::Tpm2 { path: "/etc/vault-unseal/work.tpm2".into(), sealing: tpm::Sealing::default() };
+        assert!(said(&sealed, "shares", None).contains(rm));
+        assert!(!said(&sealed, "shares", Some("that of work")).contains("sudo rm"));
+        for more in ["LoadCredential=work:/etc/work.json\n", "Nice=5\n", "[Unit]\nAfter=x.service\n"] {
+            put(&(moved.to_owned() + more));
+            assert!(!said(&home, "shares", None).contains("sudo rm"), "{more}");
+        }
     }
 
     #[test]

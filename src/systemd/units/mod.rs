@@ -78,6 +78,12 @@ impl UnitFile {
         })
     }
 
+    /// Whether all that it says is where to load the credential of this name from: without it nothing else changes.
+    pub fn only_loads(&self, credential: &str) -> bool {
+        matches!(self.assignments.as_slice(), [only] if only.section == "Service" && only.key == "LoadCredential")
+            && credential::names(self.service(), "") == [credential]
+    }
+
     /// Whether an administrator put it there, and not a package.
     pub fn is_local(&self) -> bool {
         ["/etc", "/run", "/usr/local"].iter().any(|directory| self.path.starts_with(directory))
