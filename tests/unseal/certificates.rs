@@ -45,6 +45,14 @@ fn authority_in_a_credential_is_believed_and_a_missing_one_refused() {
     assert_eq!(output.status.code(), Some(78), "{said}");
     assert!(said.contains("systemctl edit vault-unseal, [Service], LoadCredential=ca:"), "{said}");
 
+    // What stands in for a file that is not there.
+    home.put(&format!("{directory}/ca"), "\n");
+    let output = run(without.env("CREDENTIALS_DIRECTORY", home.path(directory)));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("vault-unseal.service/ca: the file is empty"), "{said}");
+    assert!(said.contains("The file behind this credential is missing or empty."), "{said}");
+
     home.put(&format!("{directory}/ca"), &authority.pem());
     let mut command = home.command(&["run"]);
     let mut daemon = Daemon::start(command.env("CREDENTIALS_DIRECTORY", home.path(directory)));

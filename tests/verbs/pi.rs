@@ -106,6 +106,11 @@ fn authority_in_a_closed_directory_is_handed_over_without_opening_it() {
     let said = files.said(true);
     assert!(!said.contains("cannot read /etc/vault/tls/vault-ca.crt"), "{said}");
     assert!(!said.contains("problem  tls"), "{said}");
+    // It is the example, with what stands in for a file that is not there.
+    let example = include_str!("../../systemd/examples/ca.conf");
+    let drop_in = files.at("/etc/systemd/system/vault-unseal.service.d/ca.conf");
+    assert_eq!(fs::read_to_string(drop_in).unwrap(), example[example.find("\n[Service]").unwrap() + 1..]);
+    assert!(example.ends_with("\nSetCredential=ca:\\n\n"), "{example}");
     // What waits for servers has a sandbox of its own.
     fs::remove_file(files.at("/etc/systemd/system/vault-unsealed-wait.service.d/ca.conf")).unwrap();
     let said = files.said(true);

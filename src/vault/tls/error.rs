@@ -126,6 +126,12 @@ impl Explain for TlsFileError {
                 format!("A certificate is no secret: chmod o+r {}", shell(path))
             }
             Self::Unreadable { path, cause, .. } => cause.advice(path),
+            // The stand-in of a unit, as of systemd/examples/ca.conf.
+            Self::Malformed { path, flaw: Flaw::Empty, .. } if is_credential(path) => format!(
+                "The file behind this credential is missing or empty. To see which file LoadCredential={}: names: \
+                 systemctl cat vault-unseal. Once it is in place: systemctl restart vault-unseal",
+                path.file_name().unwrap_or_default().to_string_lossy()
+            ),
             Self::Slow(slow) => return slow.advice(),
             Self::Malformed { what, path, flaw, .. } => flaw.advice(path, *what == PRIVATE_KEY),
             Self::EmptyDirectory(_) => "Check `ca_dir` in `tls`.".to_owned(),

@@ -110,12 +110,18 @@ fn configuration(this: &Move) -> String {
              #tls    = { ca_file = \"/etc/vault-unseal/vault-ca.crt\" }\n",
         ),
         Authority::File { path, known, readable } => {
-            text.push_str(match known {
-                Known::Named => "",
-                Known::Unchecked => "# The script checked no certificate; this file was found on the machine.\n",
-                Known::Beside => {
+            text.push_str(match (known, handed_over(this)) {
+                (Known::Named, _) => "",
+                (Known::Unchecked, _) => {
+                    "# The script checked no certificate; this file was found on the machine.\n"
+                }
+                (Known::Beside, None) => {
                     "# The script trusted the system's authorities; this one was found beside the server's certificate. Leave \
                      the next line out if it did not sign that.\n"
+                }
+                (Known::Beside, Some(_)) => {
+                    "# The script trusted the system's authorities; this one was found beside the server's certificate. If it \
+                     did not sign that, leave the next line out, and the step of the authority's file.\n"
                 }
             });
             if handed_over(this).is_some() {
@@ -184,9 +190,10 @@ fn shares_drop_in(path: &Path) -> Result<String, quote::Inexpressible> {
     quote::load_credential("shares", path).map(|value| format!("[Service]\nLoadCredential={value}\n"))
 }
 
-/// What hands the authority to the services.
+/// What hands the authority to the services. Without a file the service says so, as of shares; systemd would fail to start it
+/// over and over.
 fn authority_drop_in(this: &Move) -> Option<String> {
-    handed_over(this).map(|value| format!("[Service]\nLoadCredential={value}\n"))
+    handed_over(this).map(|value| format!("[Service]\nLoadCredential={value}\nSetCredential=ca:\\n\n"))
 }
 
 /// The name of a drop-in with this text: the one that an earlier move wrote, or one that is free.
