@@ -141,9 +141,27 @@ fn ca_file_that_the_service_cannot_reach_is_answered_with_a_credential() {
         let drop_in = format!("/etc/systemd/system/{unit}.service.d/ca.conf");
         files.put(&drop_in, &format!("[Service]\nLoadCredential={value}\n"), 0o644);
     }
-    assert!(remedy.contains("tls = { ca_credential = \"ca\" }"), "{remedy}");
+    assert!(remedy.contains("ca_credential = \"ca\" in the place of ca_file"), "{remedy}");
     let said = configure("{ ca_credential = \"ca\" }");
     assert!(!said.contains("problem  tls") && !said.contains("warning  tls"), "{said}");
+}
+
+#[test]
+fn ca_files_of_two_clusters_are_handed_over_under_two_names() {
+    let files = machine("https://vault.home:8200");
+    files.put("/etc/vault/tls/work.crt", &Authority::new("Work CA").pem(), 0o644);
+    let cluster = |name: &str, port: u16, file: &str| {
+        format!(
+            "[[cluster]]\nname = \"{name}\"\nnodes = [\"https://127.0.0.1:{port}\"]\n\
+             shares = {{ credential = \"{name}\" }}\ntls = {{ ca_file = \"/etc/vault/tls/{file}\" }}\n"
+        )
+    };
+    files.put(CONFIG, &(cluster("home", 1, "vault-ca.crt") + &cluster("work", 2, "work.crt")), 0o644);
+    let said = files.said(true);
+    for (name, file) in [("home", "vault-ca.crt"), ("work", "work.crt")] {
+        assert!(said.contains(&format!("ca_credential = \"ca-{name}\" in the place of ca_file")), "{said}");
+        assert!(said.contains(&format!("LoadCredential=ca-{name}:/etc/vault/tls/{file}\n")), "{said}");
+    }
 }
 
 #[test]

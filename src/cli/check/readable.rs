@@ -153,7 +153,12 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
     for cluster in &loaded.settings.clusters {
         let tls = &cluster.tls;
         if let Some(path) = &tls.ca_file {
-            look("tls", path, &handed_over);
+            // One name is one file in the unit.
+            let name = match loaded.settings.clusters.len() {
+                1 => "ca".to_owned(),
+                _ => format!("ca-{}", cluster.name),
+            };
+            look("tls", path, &|path, refusal| handed_over(&name, path, refusal));
         }
         for path in [&tls.ca_dir, &tls.client_cert].into_iter().flatten() {
             look("tls", path, &opened_or_copied);
@@ -187,12 +192,13 @@ fn opened(path: &Path, refusal: &Refusal) -> String {
 }
 
 /// An authority's certificate: not secret, and a directory need not be opened for it.
-fn handed_over(path: &Path, refusal: &Refusal) -> String {
-    match (refusal, quote::load_credential("ca", path)) {
+fn handed_over(name: &str, path: &Path, refusal: &Refusal) -> String {
+    match (refusal, quote::load_credential(name, path)) {
         (Refusal::Mode { .. }, _) | (_, Err(_)) => opened_or_copied(path, refusal),
         (_, Ok(value)) => format!(
-            "Let systemd hand it over: tls = {{ ca_credential = \"ca\" }} in the configuration, and in a drop-in \
-             (systemctl edit vault-unseal, and the same for vault-unsealed-wait), [Service]: LoadCredential={value}"
+            "Let systemd hand it over: ca_credential = {} in the place of ca_file in the configuration, and in a drop-in \
+             (systemctl edit vault-unseal, and the same for vault-unsealed-wait), [Service]: LoadCredential={value}",
+            quote::toml(name)
         ),
     }
 }
