@@ -1,5 +1,10 @@
 //! What a shell script does not do: the branches of an `if` whose condition compares two words that are known.
+//!
+//! A variable is known if the text assigns it once, on a line of its own outside of every `if`, and speaks of it nowhere
+//! else but as `$NAME`: neither in `read NAME` nor with a default, which says that it may come from elsewhere.
 
+use super::script::is_of_name;
+use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 /// One `if` that is open.
@@ -20,19 +25,29 @@ impl If {
 /// The text without the lines that are never run. What is not understood stays.
 pub(super) fn without_dead_branches(text: &str) -> Zeroizing<String> {
     let mut open: Vec<If> = Vec::new();
+    let mut known = BTreeMap::new();
     let mut rest = Zeroizing::new(String::with_capacity(text.len()));
     for line in text.lines() {
         let mut words =
             line.split(|c: char| c.is_whitespace() || ";|&".contains(c)).filter(|word| !word.is_empty());
+        // Another file, or text that is run, may assign anything.
+        if words.clone().any(|word| [".", "source", "eval"].contains(&word)) {
+            known.clear();
+        }
+        if let Some((name, value)) =
+            assignment(line).filter(|(name, _)| open.is_empty() && is_only_one(text, name))
+        {
+            known.insert(name, value);
+        }
         match (words.next(), open.last_mut()) {
             // All in one line: it stays.
             (Some("if"), _) if words.any(|word| word == "fi") => {}
             (Some("if"), _) => {
                 let mut branches = If { live: true, decided: false };
-                branches.enter(condition(line));
+                branches.enter(condition(line, &known));
                 open.push(branches);
             }
-            (Some("elif"), Some(branches)) => branches.enter(condition(line)),
+            (Some("elif"), Some(branches)) => branches.enter(condition(line, &known)),
             (Some("else"), Some(branches)) => branches.enter(None),
             (Some("fi"), Some(_)) => drop(open.pop()),
             _ => {}
@@ -45,8 +60,35 @@ pub(super) fn without_dead_branches(text: &str) -> Zeroizing<String> {
     rest
 }
 
+/// `NAME=value`, with nothing else in the line, and a value that is what it says.
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let line = line.strip_prefix("export ").or_else(|| line.strip_prefix("readonly ")).unwrap_or(line);
+    let (name, value) = line.trim_end().trim_end_matches(';').split_once('=')?;
+    let value = value.trim_matches(['"', '\'']);
+    let plain = |c: char| !c.is_whitespace() && !"$`*?\\\"';&|()<>#".contains(c);
+    (!name.is_empty() && name.chars().all(is_of_name) && value.chars().all(plain)).then_some((name, value))
+}
+
+/// Whether a text assigns a variable once, and speaks of it otherwise only as `$NAME` and `${NAME}`.
+fn is_only_one(text: &str, name: &str) -> bool {
+    let mut assignments = 0;
+    for (at, _) in text.match_indices(name) {
+        let (before, rest) = text.split_at(at);
+        let after = rest.strip_prefix(name).unwrap_or_default();
+        if before.ends_with(is_of_name) || after.starts_with(is_of_name) || before.ends_with('$') {
+            continue;
+        }
+        match (before.ends_with("${"), after.chars().next()) {
+            (true, Some('}')) => {}
+            (false, Some('=')) => assignments += 1,
+            _ => return false,
+        }
+    }
+    assignments == 1
+}
+
 /// What `[ A = B ]` says in a line, alone before `;`; `None` where a word is not known.
-fn condition(line: &str) -> Option<bool> {
+fn condition(line: &str, known: &BTreeMap<&str, &str>) -> Option<bool> {
     let line = line.trim_start();
     let test = line.strip_prefix("if").or_else(|| line.strip_prefix("elif"))?;
     let test = test.strip_suffix("then").unwrap_or(test).trim().trim_end_matches(';').trim();
@@ -58,7 +100,16 @@ fn condition(line: &str) -> Option<bool> {
         return None;
     };
     let word = |word: &&str| {
+        // Between these quotes it is no variable.
+        let is_literal = word.starts_with('\'');
         let word = word.trim_matches(['"', '\'']);
+        let name = word
+            .strip_prefix('$')
+            .filter(|_| !is_literal)
+            .map(|name| name.strip_prefix('{').and_then(|inside| inside.strip_suffix('}')).unwrap_or(name));
+        if let Some(value) = name.and_then(|name| known.get(name)) {
+            return Some((*value).to_owned());
+        }
         (!word.contains(['$', '`', '*', '?', '\\'])).then(|| word.to_owned())
     };
     let same = word(left)? == word(right)?;
@@ -100,6 +151,34 @@ mod tests {
             ("if [ 1 = 2 ] || true; then\n a\nfi", "a"),
             ("if [ 1 = 2 ]; then x; fi\na", "a"),
             ("fi\nelse\na", "a"),
+        ] {
+            assert_eq!(kept(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_variable_with_one_value_is_known() {
+        let branches = "if [ yes = \"$INSECURE\" ]; then\n a\nelse\n b\nfi";
+        for (before, expected) in [
+            ("INSECURE=no", "b"),
+            ("export INSECURE='yes';", "a"),
+            ("INSECURE=", "b"),
+            ("echo ${INSECURE}\nINSECURE=no", "b"),
+            ("INSECURE=no\nINSECURE=yes", "ab"),
+            ("INSECURE=no\nwhile getopts k o; do INSECURE=yes; done", "ab"),
+            ("INSECURE=no\nread INSECURE", "ab"),
+            ("INSECURE=no\n[ -r /etc/x ] && . /etc/x", "ab"),
+            ("INSECURE=${INSECURE:-no}", "ab"),
+            (": ${INSECURE:=no}", "ab"),
+            ("[ -z \"$1\" ] && INSECURE=no", "ab"),
+            ("if [ -z \"$1\" ]; then\nINSECURE=no\nfi", "ab"),
+            ("", "ab"),
+        ] {
+            assert_eq!(kept(&format!("{before}\n{branches}")), expected, "{before}");
+        }
+        for (text, expected) in [
+            ("if [ yes = \"${INSECURE:-no}\" ]; then\n a\nfi", "a"),
+            ("if [ yes = \"$INSECURE\" ]; then\n a\nfi\nINSECURE=no", "a"),
         ] {
             assert_eq!(kept(text), expected, "{text}");
         }

@@ -35,7 +35,7 @@ impl Script {
     /// Reads the text of a script. Lines `NAME=value` before it are its environment.
     pub(in crate::cli::check) fn read(text: &str) -> Self {
         let code = without_comments(text);
-        let expanded = without_dead_branches(&expand(&code));
+        let expanded = expand(&without_dead_branches(&code));
         let mut script = Self {
             unseals: ["sys/unseal", "operator unseal"].iter().any(|call| expanded.contains(call)),
             ..Self::default()
@@ -140,7 +140,7 @@ fn assignments(text: &str) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-fn is_of_name(c: char) -> bool {
+pub(super) fn is_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
@@ -227,6 +227,19 @@ mod tests {
         assert!(script.unverified && !script.unseals);
         let script = Script::read("BAO_ADDR=${BAO_ADDR:-https://[::1]:8200}\nbao operator unseal");
         assert_eq!(shown(&script).0, ["https://[::1]:8200"]);
+    }
+
+    #[test]
+    fn default_of_a_variable_decides_no_branch() {
+        for first in
+            ["INSECURE=${INSECURE:-no}", "INSECURE=no\nINSECURE=${1}", "", "INSECURE=no\nINSECURE=yes"]
+        {
+            let script = Script::read(&format!(
+                "{first}\nif [ yes = \"${{INSECURE:-no}}\" ]\nthen\n OPTIONS=\"-sk\"\nelse\n OPTIONS=\"-s\"\nfi\n\
+                 curl $OPTIONS https://vault.home:8200/v1/sys/health\n"
+            ));
+            assert!(script.unverified, "{first}");
+        }
     }
 
     #[test]
