@@ -110,7 +110,7 @@ fn haproxy_that_asks_for_health_keeps_shares_from_a_sealed_server() {
 fn stops_shares(kind: Kind, status: u16) {
     let Some(mut behind) = Behind::of(kind, Shares::Stopped, |_| true) else { return };
     let line = behind.daemon.wait_for_line(": sealed (no answer to a share comes back: ").text;
-    let cause = format!("through: HTTP {status}, but not an answer of Vault or OpenBao itself");
+    let cause = format!("back: HTTP {status}, but not an answer of Vault or OpenBao itself");
     assert!(line.contains("WARN ") && line.contains(&cause), "{line}");
     assert!(line.ends_with("Name the nodes themselves, not a load balancer."), "{line}");
     let told = format!(": shares have been answered with HTTP {status} for ");
