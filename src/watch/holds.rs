@@ -7,9 +7,11 @@ use crate::files::{self, FileRefusal};
 use crate::runtime_directory::{self, DirectoryError};
 use crate::unfinished::{Unfinished, WithoutModes};
 use crate::unseal::Hold;
+use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -30,6 +32,20 @@ struct Held {
     entries: BTreeMap<NodeKey, Entry>,
     /// The file could not be written since the last change.
     unwritten: bool,
+    /// Descriptors that writing takes: those of nodes may use up all others, and an order must be kept then too.
+    spare: Vec<OwnedFd>,
+}
+
+/// The directories of the way to the file, two at a time, the file, and one to look at it.
+const SPARE: usize = 4;
+
+impl Held {
+    fn keep_descriptors(&mut self) {
+        while self.spare.len() < SPARE {
+            let Ok(any) = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return };
+            self.spare.push(any);
+        }
+    }
 }
 
 /// The hold of one node.
@@ -90,13 +106,18 @@ impl Holds {
             Err(refusal) => return Err(refusal.into()),
         };
         let entries = document.held.into_iter().filter_map(Line::read).collect();
-        let held = Mutex::new(Held { entries, unwritten: false });
-        Ok(Self { directory: Some(directory.to_owned()), held })
+        Ok(Self::keeping(directory, entries))
     }
 
     /// No holds yet; later ones are kept in `directory`, over whatever is there.
     pub fn none_in(directory: &Path) -> Self {
-        Self { directory: Some(directory.to_owned()), held: Mutex::default() }
+        Self::keeping(directory, BTreeMap::new())
+    }
+
+    fn keeping(directory: &Path, entries: BTreeMap<NodeKey, Entry>) -> Self {
+        let mut held = Held { entries, ..Held::default() };
+        held.keep_descriptors();
+        Self { directory: Some(directory.to_owned()), held: Mutex::new(held) }
     }
 
     /// The same holds, and later ones are kept nowhere: the directory is another daemon's.
@@ -156,7 +177,10 @@ impl Holds {
         let Some(directory) = &self.directory else { return false };
         if held.unwritten {
             let lines = held.entries.iter().map(|(key, entry)| Line::of(key, entry)).collect();
-            match write(directory, &Document { held: lines }) {
+            held.spare.clear();
+            let written = write(directory, &Document { held: lines });
+            held.keep_descriptors();
+            match written {
                 Ok(()) => held.unwritten = false,
                 Err(cause) => {
                     let file = sentence(&directory.join(FILE));
