@@ -6,6 +6,13 @@ mkdir -p "$root/etc/systemd/system/vault-unseal.service.d" "$root/etc/systemd/sy
 printf '[Service]\nMemoryDenyWriteExecute=no\n' | tee "$root/etc/systemd/system/vault-unseal.service.d/qemu.conf" \
     >"$root/etc/systemd/system/vault-unsealed-wait.service.d/qemu.conf"
 
+if [ "$server" != OpenBao ]; then
+    # Vault ends where it may not lock its memory, and reserves 100 GB of addresses for its storage, which qemu has not.
+    mkdir -p "$root/etc/systemd/system/vault.service.d"
+    printf '[Service]\nAmbientCapabilities=CAP_IPC_LOCK\nLimitMEMLOCK=infinity\nEnvironment=VAULT_RAFT_INITIAL_MMAP_SIZE=1073741824\n' \
+        >"$root/etc/systemd/system/vault.service.d/qemu.conf"
+fi
+
 part "$architecture under systemd, with $server"
 machine_up
 check 'the machine boots' is running machine_booted
