@@ -146,6 +146,7 @@ fn errors_are_formatted_by_name_only_where_they_are_ours() {
         "client_config(",   // vault::TlsFileError
         "LookupFailed",     // discovery::LookupError
         "load_credential(", // external::quote::Inexpressible
+        "shares_drop_in(",  // the same
         "value.parse()",    // the TPM helper's own arguments
     ];
     let mut wrong = Vec::new();

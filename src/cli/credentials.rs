@@ -7,6 +7,7 @@ use crate::explain::Explain;
 use crate::external::quote;
 use crate::files::{Content, FileRefusal, SourceVerdict, judge_source};
 use crate::shares::Source;
+use crate::systemd::credentials_directory;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,8 +76,7 @@ impl Explain for CredentialProblem {
 
 /// Judges what this process was given by the unit that it runs in. Blocks on the file system.
 pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
-    let given = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|directory| !directory.is_empty());
-    let Some(directory) = given.map(PathBuf::from) else { return Vec::new() };
+    let Some(directory) = credentials_directory() else { return Vec::new() };
     // systemd names it after the unit.
     let unit = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match Unit::load(Path::new("/"), &unit) {

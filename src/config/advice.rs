@@ -3,6 +3,7 @@
 use super::error::ConfigError;
 use super::keys::{self, KEYS, Kind, Scope};
 use super::place::Place;
+use super::value::PASTED;
 use crate::explain::Explain;
 use crate::external::quote::{sentence, toml};
 use std::path::Path;
@@ -28,10 +29,6 @@ fn shares(path: &str) -> String {
         toml(path)
     )
 }
-
-/// What follows from a share that was pasted into a configuration.
-const PASTED: &str = "Write the shares to a file that only its owner can read, and take them out of this one: if others could \
-                      read it, rekey: `vault operator rekey` (OpenBao: `bao operator rotate-keys`).";
 
 impl Explain for ConfigError {
     fn kind(&self) -> &'static str {

@@ -12,8 +12,7 @@ use super::value::{self, ValueError};
 use crate::systemd::credentials;
 use figment::value::Tag;
 use figment::value::magic::Tagged;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Checks the `tls` of the cluster `name`; `root` is the root directory of the machine, whose unit a credential is of.
 pub(super) fn check(

@@ -67,6 +67,10 @@ pub enum ValueError {
     NotUtf8,
 }
 
+/// What follows from a share that was pasted into a configuration.
+pub(super) const PASTED: &str = "Write the shares to a file that only its owner can read, name that file, and take them out of here: if others could \
+                      read this, rekey: `vault operator rekey` (OpenBao: `bao operator rotate-keys`).";
+
 impl ValueError {
     /// What to write instead.
     pub(super) fn advice(&self) -> String {
@@ -92,9 +96,7 @@ impl ValueError {
                  s_client -connect HOST:PORT </dev/null | openssl x509 -noout -pubkey | …`, pins whoever answers.",
                 pin::COMPUTE
             ),
-            Self::Secret => "Write the shares to a file that only its owner can read, and name that file. If others could read \
-                             this one: rekey, `vault operator rekey` (OpenBao: `bao operator rotate-keys`)."
-                .to_owned(),
+            Self::Secret => PASTED.to_owned(),
             Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),
         }
     }

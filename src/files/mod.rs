@@ -26,6 +26,7 @@ pub(crate) use bounded::read as read_bounded;
 pub(crate) use refusal::open_failed;
 
 use crate::accounts::Trusted;
+use crate::systemd::credentials_directory;
 use judgement::Judge;
 use path::{Found, find};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
@@ -138,8 +139,7 @@ pub(crate) fn entries(path: &Path, content: Content, trusted: &Trusted) -> Resul
 /// systemd grants by access control lists there: owner and mode are its business.
 fn is_credential(path: &Path) -> bool {
     let upwards = path.components().any(|part| part == std::path::Component::ParentDir);
-    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|directory| !directory.is_empty());
-    !upwards && directory.is_some_and(|directory| path.starts_with(directory))
+    !upwards && credentials_directory().is_some_and(|directory| path.starts_with(directory))
 }
 
 fn regular(file: &OwnedFd, trusted: &Trusted) -> Result<Stat, FileRefusal> {

@@ -6,7 +6,7 @@
 use super::LIMIT;
 use crate::external::quote;
 use crate::files::{self, FileRefusal};
-pub(super) use crate::systemd::credentials::directory;
+pub(super) use crate::systemd::credentials_directory as directory;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
 use std::ffi::OsStr;

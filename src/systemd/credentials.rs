@@ -1,16 +1,11 @@
 //! Where this process finds a credential (systemd.exec(5), "CREDENTIALS"): in its own directory, or behind the service's.
 
-use super::SERVICE;
 use super::units::{CredentialOrigin, Unit};
+use super::{SERVICE, credentials_directory};
 use std::path::{Path, PathBuf};
 
 /// Where systemd keeps the credentials of services that run.
 pub const RUNNING: &str = "/run/credentials";
-
-/// Where systemd put this process's credentials; `None` when it was given none.
-pub fn directory() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
-}
 
 /// Where the credential `name` can be read that holds nothing secret.
 ///
@@ -18,7 +13,7 @@ pub fn directory() -> Option<PathBuf> {
 /// that the service's unit below `root` names, as far as he may; where the unit names none, the copy of the service
 /// that runs. Reads unit files; the file itself need not exist.
 pub fn location(root: &Path, name: &str) -> PathBuf {
-    if let Some(directory) = directory() {
+    if let Some(directory) = credentials_directory() {
         let own = directory.join(name);
         if own.exists() || directory.ends_with(SERVICE) {
             return own;

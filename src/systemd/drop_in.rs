@@ -9,7 +9,11 @@ use std::path::Path;
 /// Where the package puts the examples.
 const EXAMPLES: &str = "/usr/share/doc/vault-unseal/examples";
 /// Where an administrator puts drop-ins of the service.
-const OWN: &str = "/etc/systemd/system/vault-unseal.service.d";
+pub const DIRECTORY: &str = "/etc/systemd/system/vault-unseal.service.d";
+
+/// What is added to the name of a drop-in that the steps of a move write, so that none of the administrator's is written over.
+/// Of those that give one credential a later one counts.
+pub const ENDINGS: [&str; 4] = [".conf", "2.conf", "3.conf", "4.conf"];
 
 const TPM2: &str = include_str!("../../systemd/examples/tpm2.conf");
 const TPM2_FILE: &str = "/etc/vault-unseal/shares.tpm2";
@@ -77,7 +81,7 @@ impl DropIn {
     pub fn steps(&self, root: &Path, as_whom: &str) -> String {
         let example = Path::new(EXAMPLES).join(self.name);
         if self.unchanged && root.join(example.strip_prefix("/").unwrap_or(&example)).is_file() {
-            return format!("{as_whom}install -D -m 644 {} {OWN}/{}\n", shell(&example), self.name);
+            return format!("{as_whom}install -D -m 644 {} {DIRECTORY}/{}\n", shell(&example), self.name);
         }
         let mut text = format!("{as_whom}systemctl edit vault-unseal, with\n");
         for line in &self.settings {

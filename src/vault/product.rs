@@ -32,12 +32,11 @@ impl Product {
         if self == Self::Unknown { other } else { self }
     }
 
-    /// The word that its commands begin with.
+    /// The word that its commands begin with; Vault's where nothing is known.
     pub fn program(self) -> &'static str {
         match self {
-            Self::Vault => "vault",
+            Self::Vault | Self::Unknown => "vault",
             Self::OpenBao => "bao",
-            Self::Unknown => "vault (or bao)",
         }
     }
 

@@ -6,7 +6,7 @@ use crate::external::quote::{self, Inexpressible};
 use crate::shares::Source;
 use crate::shares::home::Home;
 use crate::shares::tpm;
-use crate::systemd::drop_in::DropIn;
+use crate::systemd::drop_in::{DIRECTORY, DropIn, ENDINGS};
 use crate::systemd::units::UnitFile;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,9 +16,6 @@ const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where the unit's own LoadCredential= looks.
 const DEFAULT_PLAIN: &str = "/etc/vault-unseal/shares.json";
 const DEFAULT_NAME: &str = "shares";
-/// Where the move from a script leaves a drop-in, and under which names.
-const DROP_INS: &str = "/etc/systemd/system/vault-unseal.service.d";
-const MOVED: [&str; 4] = ["shares.conf", "shares2.conf", "shares3.conf", "shares4.conf"];
 
 /// The cluster that shares are for, as far as the configuration tells.
 #[derive(Debug, Default)]
@@ -146,7 +143,7 @@ fn moved(home: &Home, name: &str, destination: &Destination, root: &Path) -> Vec
         (Home::Tpm2 { .. }, _) if destination.table.is_none() => name,
         (Home::Tpm2 { .. }, _) => return Vec::new(),
     };
-    let names = MOVED.map(|name| Path::new(DROP_INS).join(name));
+    let names = ENDINGS.map(|ending| Path::new(DIRECTORY).join(format!("shares{ending}")));
     let drop_ins = UnitFile::drop_ins(root, SERVICE).into_iter();
     let theirs = drop_ins.filter(|file| names.contains(&file.path) && file.only_loads(given));
     theirs.map(|file| file.path.clone()).collect()

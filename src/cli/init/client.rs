@@ -61,7 +61,7 @@ mod tests {
         );
         assert_eq!(
             client(Product::Unknown, &node("http://127.0.0.1:1"), &tls),
-            "VAULT_ADDR=http://127.0.0.1:1 vault (or bao)"
+            "VAULT_ADDR=http://127.0.0.1:1 vault"
         );
         let unchecked = TlsSettings { skip_verify: true, ..TlsSettings::default() };
         let told = client(Product::Vault, &node("https://localhost:1"), &unchecked);

@@ -104,7 +104,12 @@ impl Ground {
 
     /// Which program the server is, as far as it tells.
     pub(super) async fn product(&self) -> Product {
-        self.target.server.seal_status().await.map_or(Product::Unknown, |seal| seal.product)
+        let server = &self.target.server;
+        let by_seal = server.seal_status().await.map_or(Product::Unknown, |seal| seal.product);
+        match by_seal {
+            Product::Unknown => server.health().await.map_or(by_seal, |health| health.product),
+            known => known,
+        }
     }
 }
 

@@ -181,6 +181,9 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
             }
         }
     }
+    if outcome.product == Product::Unknown && !matches!(outcome.token, Token::Plain(_)) {
+        text.push("  (OpenBao: bao in place of vault)\n");
+    }
     // Refused before anything was done, unless an earlier process began.
     match steps(home, &request.name, &request.destination, std::path::Path::new("/")) {
         Ok(steps) => text.push(&steps),

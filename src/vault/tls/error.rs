@@ -5,7 +5,8 @@ use super::pem::{Fault, Flaw};
 use crate::explain::Explain;
 use crate::external::quote::{credential_name, sentence, shell};
 use crate::files::{FileRefusal, Slow};
-use crate::systemd::credentials::{self, RUNNING};
+use crate::systemd::credentials::RUNNING;
+use crate::systemd::credentials_directory;
 use std::path::{Path, PathBuf};
 
 /// Why a TLS file cannot be used.
@@ -153,7 +154,7 @@ impl Explain for TlsFileError {
 
 /// Whether systemd was to put it there.
 fn is_credential(path: &Path) -> bool {
-    path.starts_with(RUNNING) || credentials::directory().is_some_and(|directory| path.starts_with(directory))
+    path.starts_with(RUNNING) || credentials_directory().is_some_and(|directory| path.starts_with(directory))
 }
 
 /// What the file of `client_key` is called.

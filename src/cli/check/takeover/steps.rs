@@ -6,6 +6,7 @@ use crate::cli::machine::SERVICE;
 use crate::config::NodeAddress;
 use crate::external::quote;
 use crate::files;
+use crate::systemd::drop_in::{DIRECTORY as DROP_INS, ENDINGS};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -13,15 +14,11 @@ use std::path::{Path, PathBuf};
 const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where a copy of an authority goes that the service could not read.
 const COPIED_AUTHORITY: &str = "/etc/vault-unseal/vault-ca.crt";
-/// Where the share file is named, in a drop-in `shares`, and the authority, in one called `ca`.
-const DROP_INS: &str = "/etc/systemd/system/vault-unseal.service.d";
-/// Where the authority is named for what waits for servers.
+/// The drop-ins of what waits for servers, which takes the authority too.
 const WAIT_DROP_INS: &str = "/etc/systemd/system/vault-unsealed-wait.service.d";
 
 /// What is added to the names of files that are put away.
 const OLD_ENDINGS: [&str; 4] = [".old", ".old2", ".old3", ".old4"];
-/// What is added to the names of drop-ins. Of those that give one credential a later one counts.
-const DROP_IN_ENDINGS: [&str; 4] = [".conf", "2.conf", "3.conf", "4.conf"];
 
 /// Everything to do, in order. Begins at the margin: a here-document does not end at an indented word.
 pub(in crate::cli::check) fn steps(this: &Move) -> String {
@@ -59,7 +56,7 @@ pub(in crate::cli::check) fn steps(this: &Move) -> String {
     if let Some(text) = authority_drop_in(this) {
         let (service, wait) =
             (drop_in(this, DROP_INS, "ca", &text), drop_in(this, WAIT_DROP_INS, "ca", &text));
-        let (service, wait) = (service.display(), wait.display());
+        let (service, wait) = (quote::shell(&service), quote::shell(&wait));
         step(
             "The authority's file stays where it is as well. What waits for the server reads it too.",
             &format!(
@@ -166,7 +163,7 @@ fn share_step(this: &Move) -> (String, String) {
             "The share file stays where it is: systemd reads it and hands it to the service.".to_owned(),
             format!(
                 "install -d -m 755 {DROP_INS}\ncat >{} <<'END'\n{text}END\n",
-                drop_in(this, DROP_INS, "shares", &text).display()
+                quote::shell(&drop_in(this, DROP_INS, "shares", &text))
             ),
         ),
         Err(error) => (
@@ -200,11 +197,7 @@ fn authority_drop_in(this: &Move) -> Option<String> {
 fn drop_in(this: &Move, directory: &str, stem: &str, text: &str) -> PathBuf {
     let named = |ending: &str| Path::new(directory).join(format!("{stem}{ending}"));
     let taken = |path: &PathBuf| this.machine.look(path).is_some() && !this.holds(path, text);
-    DROP_IN_ENDINGS
-        .into_iter()
-        .map(named)
-        .find(|path| !taken(path))
-        .unwrap_or_else(|| named(DROP_IN_ENDINGS[0]))
+    ENDINGS.into_iter().map(named).find(|path| !taken(path)).unwrap_or_else(|| named(ENDINGS[0]))
 }
 
 /// The drop-ins of this move, and those that an earlier one wrote for the same: they apply to the old unit as well.
