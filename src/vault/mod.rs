@@ -29,6 +29,6 @@ pub use server::Server;
 pub use server::init::InitFailure;
 pub use server::token::{TokenFailure, WRAP_TTL};
 pub(crate) use tls::{Lifetimes, is_self_issued};
-pub use tls::{NameRemedy, TlsFileError, Unsupported, UnsupportedKey, Untrusted};
-pub use unreachable::{Said, TlsFailure, Unreachable};
+pub use tls::{NameRemedy, TlsFailure, TlsFileError, Unsupported, UnsupportedKey, Untrusted};
+pub use unreachable::{Said, Unreachable};
 pub use unseal_answer::UnsealAnswer;

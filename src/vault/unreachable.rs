@@ -2,12 +2,10 @@
 
 use super::peer::PeerRefusal;
 use super::refusal::{LogHint, Meaning};
-use super::tls::{NameRemedy, Unsupported, Untrusted};
-use crate::config::{COMPUTE_PIN, Pin};
+use super::tls::TlsFailure;
 use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::fmt;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Why no answer of the node's own came back.
@@ -82,85 +80,6 @@ pub enum Unreachable {
     NotHttp(&'static str),
 }
 
-/// Why a TLS handshake failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsFailure {
-    /// The server's certificate has run out.
-    #[error("the server's certificate has expired{0}")]
-    Expired(String),
-    /// It is not valid yet: one of the two clocks is wrong.
-    #[error("the server's certificate is not valid yet{0}")]
-    NotYetValid(String),
-    /// It is for other names.
-    #[error("the server's certificate is not for this name{}", of_names(.names.as_ref()))]
-    WrongName {
-        /// The one that was asked for, and those that it has. Never known where a secret was sent.
-        names: Option<ExternalText>,
-        /// What can be done.
-        remedy: NameRemedy,
-    },
-    /// It has the node's address as the name of a host, where no address is looked for (RFC 9525, section 6.5).
-    #[error(
-        "the server's certificate has {address} as a DNS name, and an address must be in it as an IP address"
-    )]
-    AddressAsName {
-        /// The address.
-        address: IpAddr,
-        /// It has the name of a host too, which can be asked for.
-        other_names: bool,
-    },
-    /// No authority that we trust signed it. Who did is never known where a secret was sent.
-    #[error("the server's certificate is not signed by a CA that is trusted here{}", why(.0.as_deref()))]
-    UnknownCa(Option<Box<Untrusted>>),
-    /// A certificate above it has run out, and no other path leads to a CA that is trusted.
-    #[error("the server's certificate is no longer vouched for: {0}")]
-    IssuerExpired(String),
-    /// A certificate above it is not valid yet.
-    #[error("the server's certificate is not vouched for yet: {0}")]
-    IssuerNotYetValid(String),
-    /// The key of a certificate above it is not for signing certificates.
-    #[error("the server's certificate is refused: {0} may not sign it: its keyUsage lacks keyCertSign")]
-    IssuerMayNotSign(String),
-    /// It, or one above it, is of a form that is not accepted.
-    #[error("{} {what}", .issuer.as_deref().unwrap_or("the server's certificate"))]
-    Unsupported {
-        /// The certificate above the server's; `None` for the server's own.
-        issuer: Option<String>,
-        /// What is not accepted of it.
-        what: Unsupported,
-    },
-    /// The handshake is signed with another key than the certificate's.
-    #[error("the server does not prove that it holds the key of its certificate: its signature is wrong")]
-    KeyNotProven,
-    /// It is broken or forbidden in another way.
-    #[error("the server's certificate was refused: {0}")]
-    BadCertificate(&'static str),
-    /// It may be good, but its key is none of `pin_sha256`.
-    #[error("the server's key is not one of pin_sha256: it is {found}")]
-    PinMismatch {
-        /// The pin of the key that the server has.
-        found: Pin,
-        /// Its whole certificate has a hash that is pinned.
-        certificate_pinned: bool,
-    },
-    /// The server wants a certificate of ours.
-    #[error("the server demands a client certificate")]
-    ClientCertificateWanted,
-    /// The server does not accept the certificate that we showed.
-    #[error("the server does not accept our client certificate: {0}")]
-    ClientCertificateRefused(&'static str),
-    /// The port answers in plain HTTP (or another protocol): no TLS there.
-    #[error("the port does not speak TLS")]
-    NotTls,
-    /// No TLS version or cipher in common.
-    #[error("no TLS version or cipher suite in common: {0}")]
-    Incompatible(&'static str),
-    /// Anything else.
-    #[error("TLS handshake failed: {0}")]
-    Other(&'static str),
-}
-
 /// What an answer said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Said {
@@ -220,14 +139,6 @@ fn in_a_while(retry_after: Option<Duration>) -> String {
 
 fn towards(to: Option<&ExternalText>) -> String {
     to.map(|to| format!(" to {to}")).unwrap_or_default()
-}
-
-fn why(untrusted: Option<&Untrusted>) -> String {
-    untrusted.map(|untrusted| format!(": {untrusted}")).unwrap_or_default()
-}
-
-fn of_names(names: Option<&ExternalText>) -> String {
-    names.map(|names| format!(" {names}")).unwrap_or_default()
 }
 
 impl Unreachable {
@@ -320,141 +231,5 @@ impl Explain for Unreachable {
             Self::HttpOnTlsPort => "Write https:// in `nodes`.",
         };
         Some(text.to_owned())
-    }
-}
-
-impl TlsFailure {
-    /// The same without anything that the other end may have chosen: names and dates of certificates.
-    fn without_text(self) -> Self {
-        let issuer = || "a CA certificate above it".to_owned();
-        match self {
-            Self::WrongName { .. } => Self::WrongName { names: None, remedy: NameRemedy::Choose },
-            Self::AddressAsName { address, .. } => Self::AddressAsName { address, other_names: false },
-            Self::UnknownCa(_) => Self::UnknownCa(None),
-            Self::Expired(_) => Self::Expired(String::new()),
-            Self::NotYetValid(_) => Self::NotYetValid(String::new()),
-            Self::IssuerExpired(_) => Self::IssuerExpired(format!("{} has ended", issuer())),
-            Self::IssuerNotYetValid(_) => Self::IssuerNotYetValid(format!("{} has not begun", issuer())),
-            Self::IssuerMayNotSign(_) => Self::IssuerMayNotSign(issuer()),
-            Self::Unsupported { issuer: Some(_), what } => Self::Unsupported { issuer: Some(issuer()), what },
-            other => other,
-        }
-    }
-}
-
-impl Explain for TlsFailure {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Expired(_) => "certificate-expired",
-            Self::NotYetValid(_) => "certificate-not-yet-valid",
-            Self::WrongName { .. } | Self::AddressAsName { .. } => "certificate-wrong-name",
-            Self::Unsupported { .. } => "certificate-unsupported",
-            Self::KeyNotProven => "certificate-key-not-proven",
-            Self::UnknownCa(_) => "certificate-unknown-ca",
-            Self::IssuerExpired(_) => "issuer-expired",
-            Self::IssuerNotYetValid(_) => "issuer-not-yet-valid",
-            Self::IssuerMayNotSign(_) => "issuer-may-not-sign",
-            Self::BadCertificate(_) => "certificate-bad",
-            Self::PinMismatch { .. } => "pin-mismatch",
-            Self::ClientCertificateWanted => "client-certificate-wanted",
-            Self::ClientCertificateRefused(_) => "client-certificate-refused",
-            Self::NotTls => "not-tls",
-            Self::Incompatible(_) => "tls-incompatible",
-            Self::Other(_) => "tls",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        let text = match self {
-            Self::Expired(_) => {
-                "Renew the server's certificate. If it is new, this machine's clock is wrong: see `timedatectl`."
-            }
-            Self::IssuerExpired(_) => {
-                "Renew that CA certificate, where the server has it and where `tls` names it. If it is new, this \
-                 machine's clock is wrong: see `timedatectl`."
-            }
-            Self::IssuerMayNotSign(_) => {
-                "Make that CA certificate anew with keyUsage keyCertSign, and sign the server's with it."
-            }
-            Self::NotYetValid(_) | Self::IssuerNotYetValid(_) => {
-                "Set this machine's clock (`timedatectl`): a board without a battery starts in the past."
-            }
-            Self::WrongName { remedy, .. } => return Some(remedy.advice()),
-            Self::AddressAsName { address: ip, other_names } => {
-                let meanwhile = if *other_names {
-                    " Until then a host name that is in it can be asked for: add `server_name = \"…\"` to `tls`."
-                } else {
-                    ""
-                };
-                return Some(format!(
-                    "Make it anew with `subjectAltName = IP:{ip}` in place of `DNS:{ip}`.{meanwhile}"
-                ));
-            }
-            Self::Unsupported { issuer, what } => what.advice(issuer.is_none()),
-            Self::KeyNotProven => {
-                "No shares go there. Anybody can show the server's certificate, which is public. Find out who answers at \
-                 this address before you change anything."
-            }
-            Self::UnknownCa(Some(untrusted)) => return Some(untrusted.advice()),
-            Self::UnknownCa(None) => "Let `ca_file` in `tls` name the PEM file of the CA that signed it.",
-            Self::BadCertificate(_) => "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.",
-            Self::PinMismatch { certificate_pinned: true, .. } => {
-                "pin_sha256 has the hash of the server's whole certificate, which changes with every renewal. Put in its \
-                 place the hash of the key, which is the one named here."
-            }
-            Self::PinMismatch { certificate_pinned: false, .. } => {
-                return Some(format!(
-                    "No shares go there. If you gave the server a new key (a renewal makes one, unless it is told to \
-                     reuse the old), compute the pin on the server itself: `{COMPUTE_PIN}`. If it is the one named \
-                     here, put it into pin_sha256. If it is not, or nobody renewed anything, somebody else answers at \
-                     this address: find out who before you change anything."
-                ));
-            }
-            Self::ClientCertificateWanted => "Set `client_cert` and `client_key` in `tls`.",
-            Self::ClientCertificateRefused(_) => {
-                "Check that `client_cert` is current and signed by a CA the server trusts."
-            }
-            Self::NotTls => {
-                "Write http:// if the server really has no TLS (loopback only), or check the port."
-            }
-            Self::Incompatible(_) => {
-                "TLS 1.2 or newer is needed, and with TLS 1.2 a key that is not on curve P-521: look at `tls_min_version` and \
-                 `tls_cipher_suites` of the listener, and at its key."
-            }
-            Self::Other(_) => "Inspect the port with `openssl s_client -connect HOST:PORT`.",
-        };
-        Some(text.to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vault::UnsupportedKey;
-
-    #[test]
-    fn nothing_of_a_certificate_is_told_after_a_secret() {
-        let canary = || "canary".to_owned();
-        let names = Some(ExternalText::new(canary()));
-        for failure in [
-            TlsFailure::Expired(canary()),
-            TlsFailure::NotYetValid(canary()),
-            TlsFailure::WrongName { names, remedy: NameRemedy::Ask(ExternalText::new(canary())) },
-            TlsFailure::IssuerExpired(canary()),
-            TlsFailure::IssuerNotYetValid(canary()),
-            TlsFailure::IssuerMayNotSign(canary()),
-            TlsFailure::Unsupported { issuer: Some(canary()), what: Unsupported::Key(UnsupportedKey::Other) },
-            TlsFailure::UnknownCa(Some(Box::new(Untrusted::named_canary()))),
-        ] {
-            let told = |failure: &Unreachable| {
-                format!("{failure} {failure:?} {}", failure.advice().unwrap_or_default())
-            };
-            let failure = Unreachable::Tls(failure);
-            assert!(told(&failure).contains("canary"), "{failure}");
-            let kind = failure.kind();
-            let failure = failure.without_text();
-            assert!(!told(&failure).contains("canary"), "{failure}");
-            assert_eq!(failure.kind(), kind);
-        }
     }
 }

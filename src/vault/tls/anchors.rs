@@ -1,12 +1,12 @@
 //! The certificates that the configuration or the machine trusts, and the path from one of them to a server's.
 
+use super::cause::TlsFailure;
 use super::failure::{flaw, refused, rejected};
 use super::names;
 use super::unsupported::Unsupported;
 use super::untrusted::{Authorities, Untrusted};
 use super::x509::{Facts, Validity, name};
 use crate::external::ExternalText;
-use crate::vault::unreachable::TlsFailure;
 use rustls::Error;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};

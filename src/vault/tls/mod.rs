@@ -1,6 +1,7 @@
 //! TLS 1.2 and 1.3 on rustls with ring: whom we trust and who we are. The only place that knows the library.
 
 mod anchors;
+mod cause;
 mod error;
 mod failure;
 mod files;
@@ -16,6 +17,7 @@ mod untrusted;
 mod verifier;
 mod x509;
 
+pub use cause::TlsFailure;
 pub use error::TlsFileError;
 pub(super) use failure::handshake;
 pub(crate) use inspection::{Inspection, Lifetimes};

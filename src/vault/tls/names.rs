@@ -1,8 +1,8 @@
 //! Certificates that are for other names than the one that is asked for.
 
+use super::cause::TlsFailure;
 use super::failure::{refused, rejected};
 use crate::external::ExternalText;
-use crate::vault::unreachable::TlsFailure;
 use rustls::Error;
 use rustls::pki_types::ServerName;
 use std::net::IpAddr;

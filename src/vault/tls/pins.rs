@@ -1,10 +1,10 @@
 //! Keys that servers may have, whoever signed their certificates, and the proof that a server holds its key.
 
+use super::cause::TlsFailure;
 use super::failure::{refused, rejected};
 use super::unsupported::Unsupported;
 use super::x509::{Facts, public_key};
 use crate::config::Pin;
-use crate::vault::unreachable::TlsFailure;
 use ring::digest;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};

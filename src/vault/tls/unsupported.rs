@@ -1,7 +1,7 @@
 //! Forms of certificates that are not accepted here, however good their signatures are, and by what they are known.
 
 use super::anchors::Issuer;
-use crate::vault::unreachable::TlsFailure;
+use super::cause::TlsFailure;
 use der::{Reader, SliceReader};
 
 /// rsaEncryption, 1.2.840.113549.1.1.1 (RFC 3279, section 2.3.1).
