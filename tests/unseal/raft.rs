@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use crate::support::certs::Authority;
-use crate::support::home::{Home, lines, trusting};
-use crate::support::hostile::{HEALTH, Hostile};
-use crate::support::server::{Ability, Builder, Flavour, cannot, is_active};
+use crate::support::home::{Home, trusting};
+use crate::support::server::{Ability, Builder, cannot, is_active};
 
 #[test]
 fn a_second_node_that_joins_by_itself_is_unsealed_with_the_leaders_shares() {
@@ -61,29 +60,4 @@ fn replaced_standby_joins_again_and_is_unsealed() {
     let output = daemon.output();
     assert!(!output.contains("damaged") && !output.contains("shares-rejected"), "{output}");
     leader.wait_until(is_active);
-}
-
-#[test]
-fn a_server_that_unseals_itself_is_left_to_its_operator() {
-    let server = Builder::new().unseals_itself().start();
-    let init = server.init_recovery(3, 2);
-    server.wait_until(is_active);
-    let proxy = Hostile::http();
-    proxy.forward(server.address());
-    // Its recovery shares: it would count them, and never unseal.
-    let home = Home::of_hostile(&proxy, &lines(&init.keys_hex));
-    let mut daemon = home.run();
-    daemon.wait_for_line(": unsealed (active)");
-    server.seal(&init.root_token);
-    let seal = if Flavour::of_this_run().is_vault() { "foreign-seal" } else { "foreign-seal (static)" };
-    daemon.wait_for_line(&format!("{seal}. This server unseals itself"));
-    proxy.wait_for_more(HEALTH, 2);
-    assert_eq!(proxy.submissions(), [] as [String; 0]);
-    assert_eq!(server.seal_status()["progress"], 0);
-    if Flavour::of_this_run().is_vault() {
-        // It tries again every five seconds.
-        daemon.wait_for_line(": unsealed (active)");
-        let said = daemon.output().matches("seals-itself").count();
-        assert!(said <= 1, "not once it is known to unseal itself:\n{}", daemon.output());
-    }
 }

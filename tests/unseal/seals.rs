@@ -3,26 +3,35 @@
 use crate::support::home::{Home, lines};
 use crate::support::hostile::{HEALTH, Hostile};
 use crate::support::process::{Daemon, run};
-use crate::support::server::{Ability, Builder, LASTING_UNSEAL, cannot, is_active, is_sealed};
+use crate::support::server::{Ability, Builder, Flavour, Server, cannot, is_active, is_sealed};
 
-#[test]
-fn server_that_another_one_unseals_is_left_to_it() {
-    let server = Builder::new().transit_seal().start();
+/// It unseals itself: the daemon has its recovery shares, which it would count, and which never unseal it.
+fn is_left_to_its_operator(server: &Server, seal: &str) {
     let init = server.init_recovery(3, 2);
     server.wait_until(is_active);
     let proxy = Hostile::http();
     proxy.forward(server.address());
-    // Its recovery shares: it would count them, and never unseal.
     let home = Home::of_hostile(&proxy, &lines(&init.keys_hex));
     let mut daemon = home.run();
     daemon.wait_for_line(": unsealed (active)");
-    std::thread::sleep(LASTING_UNSEAL);
-    server.seal(&init.root_token);
-    daemon.wait_for_line(": foreign-seal");
+    server.seal_later(&init.root_token);
+    daemon.wait_for_line(&format!(": {seal}. This server unseals itself"));
     proxy.wait_for_more(HEALTH, 2);
     assert_eq!(proxy.submissions(), [] as [String; 0]);
-    assert!(!daemon.output().contains("foreign-seal (shamir)"), "{}", daemon.output());
-    assert!(!daemon.output().contains("seals-itself"), "{}", daemon.output());
+    let said = daemon.output();
+    assert!(!said.contains("foreign-seal (shamir)") && !said.contains("seals-itself"), "{said}");
+}
+
+#[test]
+fn server_that_unseals_itself_is_left_to_its_operator() {
+    let seal = if Flavour::of_this_run().is_vault() { "foreign-seal" } else { "foreign-seal (static)" };
+    is_left_to_its_operator(&Builder::new().unseals_itself().start(), seal);
+}
+
+#[test]
+fn server_that_another_one_unseals_is_left_to_its_operator() {
+    let seal = if Flavour::of_this_run().is_vault() { "foreign-seal" } else { "foreign-seal (transit)" };
+    is_left_to_its_operator(&Builder::new().transit_seal().start(), seal);
 }
 
 #[test]
