@@ -101,17 +101,23 @@ fn a_server_certificate_that_is_renewed_again_and_again_is_believed_without_a_wo
     assert!(!daemon.output().contains("certificate"), "{}", daemon.output());
 }
 
-#[test]
-fn an_authority_that_is_renewed_is_believed_beside_the_old_one_for_the_change() {
-    let old = Authority::new("Private CA");
-    let mut server = Builder::new().tls(&old).start();
+/// A server that is unsealed, and the home of the daemon with the CA in a file of its own.
+fn believed_by_file(authority: &Authority) -> (Server, Home, Daemon) {
+    let server = Builder::new().tls(authority).start();
     let init = server.init(5, 2);
     let home = Home::new();
     home.shares(&lines(&init.keys_hex));
-    home.put("ca.crt", &old.pem());
+    home.put("ca.crt", &authority.pem());
     home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
     let mut daemon = home.run();
     daemon.wait_for_line(": unsealed (active)");
+    (server, home, daemon)
+}
+
+#[test]
+fn an_authority_that_is_renewed_is_believed_beside_the_old_one_for_the_change() {
+    let old = Authority::new("Private CA");
+    let (mut server, home, mut daemon) = believed_by_file(&old);
     let mut restarts = |server: &mut Server| {
         server.kill();
         server.start();
@@ -139,14 +145,7 @@ fn an_authority_that_is_renewed_is_believed_beside_the_old_one_for_the_change() 
 #[test]
 fn an_authority_that_is_not_believed_is_told_before_the_server_restarts() {
     let old = Authority::new("Private CA");
-    let mut server = Builder::new().tls(&old).start();
-    let init = server.init(5, 2);
-    let home = Home::new();
-    home.shares(&lines(&init.keys_hex));
-    home.put("ca.crt", &old.pem());
-    home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
-    let mut daemon = home.run();
-    daemon.wait_for_line(": unsealed (active)");
+    let (mut server, home, mut daemon) = believed_by_file(&old);
 
     let new = Authority::new("Private CA of next year");
     server.move_to(&new);
