@@ -108,3 +108,21 @@ fn certificate_without_names_is_made_anew() {
         assert!(!advice.contains("server_name"), "{advice}");
     }
 }
+
+/// Whoever a connection was led to has a certificate for a name of his own, from a CA that signs for everybody: only one's
+/// own CAs, which are few, make that name worth asking for.
+#[test]
+fn name_in_the_certificate_of_anybody_is_not_suggested() {
+    let ours = Authority::new("Home CA");
+    let certificate = ours.issue(&["evil.example"], Validity::Now);
+    let flags = ["--ca-file", "FILE"];
+    let (_, advice) = said(&certificate, "certificate-wrong-name", &ours.pem(), &flags);
+    assert!(
+        advice.contains("If it is your server") && advice.contains("server_name = \"evil.example\""),
+        "{advice}"
+    );
+    let bundle =
+        (0..5).map(|number| Authority::new(&format!("Public CA {number}")).pem()).collect::<String>();
+    let (_, advice) = said(&certificate, "certificate-wrong-name", &(bundle + &ours.pem()), &flags);
+    assert!(!advice.contains("evil.example"), "{advice}");
+}

@@ -3,7 +3,7 @@
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, lines};
 use crate::support::process::{Daemon, run};
-use crate::support::server::{Builder, Server, is_active};
+use crate::support::server::{Builder, Init, Server, is_active};
 
 #[test]
 fn an_authority_that_is_replaced_on_disk_is_believed_without_a_restart() {
@@ -102,7 +102,7 @@ fn a_server_certificate_that_is_renewed_again_and_again_is_believed_without_a_wo
 }
 
 /// A server that is unsealed, and the home of the daemon with the CA in a file of its own.
-fn believed_by_file(authority: &Authority) -> (Server, Home, Daemon) {
+fn believed_by_file(authority: &Authority) -> (Server, Init, Home, Daemon) {
     let server = Builder::new().tls(authority).start();
     let init = server.init(5, 2);
     let home = Home::new();
@@ -111,13 +111,13 @@ fn believed_by_file(authority: &Authority) -> (Server, Home, Daemon) {
     home.configure(&[&server.url()], "tls = { ca_file = \"ca.crt\" }");
     let mut daemon = home.run();
     daemon.wait_for_line(": unsealed (active)");
-    (server, home, daemon)
+    (server, init, home, daemon)
 }
 
 #[test]
 fn an_authority_that_is_renewed_is_believed_beside_the_old_one_for_the_change() {
     let old = Authority::new("Private CA");
-    let (mut server, home, mut daemon) = believed_by_file(&old);
+    let (mut server, _, home, mut daemon) = believed_by_file(&old);
     let mut restarts = |server: &mut Server| {
         server.kill();
         server.start();
@@ -145,7 +145,7 @@ fn an_authority_that_is_renewed_is_believed_beside_the_old_one_for_the_change() 
 #[test]
 fn an_authority_that_is_not_believed_is_told_before_the_server_restarts() {
     let old = Authority::new("Private CA");
-    let (mut server, home, mut daemon) = believed_by_file(&old);
+    let (mut server, init, home, mut daemon) = believed_by_file(&old);
 
     let new = Authority::new("Private CA of next year");
     server.move_to(&new);
@@ -154,6 +154,10 @@ fn an_authority_that_is_not_believed_is_told_before_the_server_restarts() {
         told.contains("ERROR ") && told.contains("not signed by a CA that is trusted here: it was issued"),
         "{told}"
     );
+    // Sealed and unsealed over the connection that is kept: what was told stays told.
+    server.seal_later(&init.root_token);
+    daemon.wait_for_line("; it is unsealed again");
+    daemon.wait_for_line(": unsealed (active)");
     home.put("ca.crt", &new.pem());
     daemon.wait_for_line("a new connection to it is good again");
     let said = daemon.output();
