@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use support::certs::{Authority, Validity};
 use support::hostile::{Behaviour, Hostile, OnAccept};
 use support::http::Client;
+use support::ports::Port;
 use support::process::{Daemon, Notify, Source};
 use support::rustyvault::RustyVault;
 use support::server::{Ability, Builder, Flavour, Server, cannot, is_active, is_sealed};
@@ -47,6 +48,18 @@ fn a_server_is_unsealed_by_three_of_five_shares_and_sealed_by_a_crash_and_by_its
     server.seal(&init.root_token);
     assert!(is_sealed(&server.health()));
     assert!(server.stop().success(), "{}", server.log_tail());
+}
+
+#[test]
+fn port_let_go_of_while_others_start_programs_is_free() {
+    let start = || assert!(Command::new("true").status().unwrap().success());
+    let starts = |_| std::thread::spawn(move || (0..400).for_each(|_| start()));
+    let starting: Vec<_> = (0..4).map(starts).collect();
+    while !starting.iter().all(std::thread::JoinHandle::is_finished) {
+        let mut port = Port::reserve(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        port.release();
+        drop(TcpListener::bind(port.address()).unwrap());
+    }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Ports for servers that have to be told theirs.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Mutex, PoisonError};
+
+use super::{PATIENCE, poll};
 
 /// Below the range Linux takes the ports of outgoing connections from (32768 and up): a server that is down must
 /// find its port free when it comes back, and a client that asks a dead port again and again must never be given
@@ -54,8 +56,14 @@ impl Port {
     }
 
     /// Lets go of it, for a server that starts now. Whoever is quicker has it: the server may have to try again.
+    ///
+    /// A process that another test starts this moment has a copy of the listener until its own program begins
+    /// (execve(2), FD_CLOEXEC): nobody has the port once nobody is connected there.
     pub fn release(&mut self) {
-        self.holder = None;
+        if self.holder.take().is_some() {
+            poll(PATIENCE, || TcpStream::connect(self.address).is_err().then_some(()))
+                .unwrap_or_else(|| panic!("{} is free", self.address));
+        }
     }
 
     /// Hands over the listener that holds it, for a server in this process: it is never free in between.
