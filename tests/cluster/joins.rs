@@ -7,7 +7,7 @@ use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster as table, lines, trusting};
 use crate::support::network::Network;
 use crate::support::process::Daemon;
-use crate::support::server::{Builder, Init, Server};
+use crate::support::server::{Ability, Builder, Init, Server, cannot};
 use crate::support::{PATIENCE, poll};
 
 /// Who runs a daemon.
@@ -35,6 +35,9 @@ struct Empty {
 
 impl Empty {
     fn new() -> Option<Self> {
+        if cannot(Ability::Cluster) {
+            return None;
+        }
         let network = Network::of(3)?;
         let authority = Authority::new("Private CA");
         let leader = member(&network, &authority, 0);

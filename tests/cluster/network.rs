@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::certs::Authority;
 use crate::support::network::{Network, Slow, Swallow, address};
-use crate::support::server::{Builder, is_active};
+use crate::support::server::{Ability, Builder, cannot, is_active};
 use crate::support::{PATIENCE, poll};
 
 const PORT: u16 = 4000;
@@ -119,6 +119,9 @@ fn a_slow_link_is_slow_and_is_fast_again() {
 
 #[test]
 fn servers_on_nodes_have_addresses_of_their_own_and_find_each_other() {
+    if cannot(Ability::Cluster) {
+        return;
+    }
     let Some(network) = Network::of(2) else { return };
     let authority = Authority::new("Private CA");
     let urls = ["https://10.77.0.1:8200".to_owned(), "https://10.77.0.2:8200".to_owned()];

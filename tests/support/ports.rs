@@ -58,7 +58,7 @@ impl Port {
     /// Lets go of it, for a server that starts now. Whoever is quicker has it: the server may have to try again.
     ///
     /// A process that another test starts this moment has a copy of the listener until its own program begins
-    /// (execve(2), FD_CLOEXEC): nobody has the port once nobody is connected there.
+    /// (execve(2), `FD_CLOEXEC`): nobody has the port once nobody is connected there.
     pub fn release(&mut self) {
         if self.holder.take().is_some() {
             poll(PATIENCE, || TcpStream::connect(self.address).is_err().then_some(()))

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::home::{Home, cluster};
 use crate::support::hostile::{HEALTH, Hostile};
 use crate::support::process::{Daemon, run};
-use crate::support::server::{Builder, Init, Server, is_active, is_sealed};
+use crate::support::server::{Ability, Builder, Init, Server, cannot, is_active, is_sealed};
 
 const REPORT: &str = "it is a member of ";
 
@@ -117,6 +117,9 @@ fn a_node_that_is_set_up_anew_is_believed_again() {
 
 #[test]
 fn a_cluster_that_is_set_up_anew_one_node_after_the_other_heals_by_itself() {
+    if cannot(Ability::Cluster) {
+        return;
+    }
     let raft = |leader: &Server| Builder::new().join(leader, "n2").start();
     let (leader, init, one) = separate(3, 2);
     let (follower, two) = (raft(&leader), Hostile::http());
