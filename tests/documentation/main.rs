@@ -1,0 +1,9 @@
+//! The pages of the documentation: their links and anchors lead somewhere, their commands, keys and states exist in the program, and
+//! the words in the pictures are those that the program prints. Links to other sites are listed, with `--nocapture`, and not opened.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
+
+mod commands;
+mod links;
+mod pages;
+mod pictures;
+mod words;
