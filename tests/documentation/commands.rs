@@ -1,6 +1,7 @@
 //! The commands on the pages: verbs and options exist in the program, in `x` and in `.ci/run`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::process::Command;
 
 use super::pages::{self, Code, root};
@@ -190,4 +191,23 @@ fn every_verb_of_x_and_every_step_of_ci_exists() {
             assert!(call.iter().all(known), "{}", place());
         }
     }
+}
+
+/// The workflows of `.github` name steps in a matrix: a list of words after `steps:`, or one step each in brackets.
+#[test]
+fn every_step_of_the_workflows_exists() {
+    let list = output("bash", &[".ci/run", "--list"]);
+    let steps: BTreeSet<&str> = list.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let mut number = 0;
+    for path in pages::files(&[".github/workflows"], |_| true) {
+        let text = fs::read_to_string(root().join(&path)).unwrap();
+        for line in text.lines().map(str::trim_start) {
+            let named = line.strip_prefix("steps: ").or_else(|| line.strip_prefix("step: ["));
+            for step in named.unwrap_or_default().split([' ', ',', ']']).filter(|step| !step.is_empty()) {
+                number += 1;
+                assert!(steps.contains(step), "{}: .ci/run has no step {step}", path.display());
+            }
+        }
+    }
+    assert!(number > 10, "only {number} were found");
 }
