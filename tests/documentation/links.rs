@@ -166,6 +166,41 @@ fn every_page_that_a_file_names_exists() {
     assert!(number > 10, "only {number} were found");
 }
 
+/// Files and folders that a page names as code, without a link. `docs/architecture.md` has a test of its own for those of the sources.
+#[test]
+fn every_path_on_the_pages_exists() {
+    let folders = [
+        "src/",
+        "tests/",
+        "systemd/",
+        "packaging/",
+        "config/",
+        "docs/",
+        "man/",
+        "benches/",
+        "demo/",
+        ".ci/",
+        ".github/",
+    ];
+    let mut number = 0;
+    for page in pages::all()
+        .iter()
+        .filter(|page| !["CHANGELOG.md", "docs/architecture.md"].map(Path::new).contains(&&*page.path))
+        // A decision is not edited when a file moves.
+        .filter(|page| !page.path.starts_with("docs/adr"))
+    {
+        for code in page.code().iter().filter(|code| code.language == "inline") {
+            let path = code.text.split(' ').next().unwrap();
+            if folders.iter().any(|folder| path.starts_with(folder)) && !path.contains(['*', '{', '…']) {
+                number += 1;
+                let exists = root().join(path).exists() || root().join(format!("{path}.rs")).exists();
+                assert!(exists, "{}:{}: there is no {path}", page.path.display(), code.line);
+            }
+        }
+    }
+    assert!(number > 20, "only {number} were found");
+}
+
 /// Not opened: the network is none of a test's business. `.ci/run documentation` prints them, for a person to open.
 #[test]
 fn links_to_other_sites_are_listed() {
