@@ -8,7 +8,9 @@
 #![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
 pub mod accounts;
+pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod config;
 pub mod control;
 pub mod descriptors;

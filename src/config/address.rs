@@ -1,26 +1,13 @@
-//! The address of one server.
+//! Reads the address of one server.
 
 use super::shown;
+use crate::cluster::NodeAddress;
 use crate::external;
-use std::fmt;
-use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 /// The longest path of a Unix socket, in bytes (`unix(7)`: 108 with the zero at its end).
 const LONGEST_SOCKET: usize = 107;
-
-/// The address of one server: scheme, host and port, nothing behind them; or a Unix socket on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeAddress {
-    /// `true` for `https`.
-    pub tls: bool,
-    /// The host in lower case: a name (ASCII), an IPv4 address, or an IPv6 address without brackets. Of a Unix socket
-    /// its path, which alone begins with a slash.
-    pub host: String,
-    /// The TCP port; 0 of a Unix socket.
-    pub port: u16,
-}
 
 /// Why a text is not the address of a server. Carries no user, password or query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -138,29 +125,6 @@ impl AddressError {
     }
 }
 
-impl NodeAddress {
-    /// The path of a Unix socket, as in `unix:///run/openbao/api.sock`.
-    pub fn socket(&self) -> Option<&Path> {
-        self.host.starts_with('/').then(|| Path::new(&self.host))
-    }
-
-    /// Whether the host looks like this machine: a Unix socket, 127.0.0.0/8, `::1` or `localhost`. Where a connection really leads is
-    /// judged when there is one.
-    pub fn is_loopback(&self) -> bool {
-        let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
-        self.socket().is_some() || self.host == "localhost" || self.host.parse().is_ok_and(is_loopback)
-    }
-
-    /// `https`, `http` or `unix`.
-    pub fn scheme(&self) -> &'static str {
-        match (self.socket(), self.tls) {
-            (Some(_), _) => "unix",
-            (None, true) => "https",
-            (None, false) => "http",
-        }
-    }
-}
-
 impl FromStr for NodeAddress {
     type Err = AddressError;
 
@@ -243,19 +207,6 @@ impl NodeAddress {
         // Of several slashes in a row one counts: the same socket is the same node.
         let path: PathBuf = Path::new(path).components().collect();
         Ok(Self { tls: false, host: path.to_string_lossy().into_owned(), port: 0 })
-    }
-}
-
-impl fmt::Display for NodeAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, .. } = self;
-        if self.socket().is_some() {
-            write!(f, "unix://{host}")
-        } else if host.contains(':') {
-            write!(f, "{}://[{host}]:{port}", self.scheme())
-        } else {
-            write!(f, "{}://{host}:{port}", self.scheme())
-        }
     }
 }
 

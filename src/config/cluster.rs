@@ -1,16 +1,17 @@
 //! One cluster: what the layers say of it, checked.
 
-use super::address::{self, NodeAddress};
-use super::discovery::Discovery;
+use super::address;
 use super::error::ConfigError;
 use super::fragment::{ClusterFragment, Fragment, SharesFragment};
 use super::keys::{self, Scope};
 use super::layers::Layers;
 use super::notice::ConfigNotice;
 use super::place::Place;
-use super::settings::{Cluster, OnOperatorSeal, Purpose};
+use super::settings::{Cluster, Purpose};
 use super::{pace, tls, value};
 use crate::accounts::Trusted;
+use crate::cluster::OnOperatorSeal;
+use crate::cluster::{Discovery, NodeAddress};
 use crate::shares::Source;
 use std::collections::BTreeMap;
 use std::path::Path;

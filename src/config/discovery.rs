@@ -1,28 +1,11 @@
-//! A name in DNS that stands for nodes.
+//! Reads a name in DNS that stands for nodes.
 
-use super::address::{self, AddressError, NodeAddress};
+use super::address::{self, AddressError};
 use super::shown;
-use std::fmt;
+use crate::cluster::{ADDRESSES, Discovery, NodeAddress, SERVICES};
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// A name whose entries in DNS are nodes, each of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Discovery {
-    /// `dns+https://vault-internal:8200`: every address of this host is a node.
-    Addresses(NodeAddress),
-    /// `srv+https://_vault._tcp.example`: every target of this SRV record is a node (RFC 2782).
-    Services {
-        /// `true` for `https`.
-        tls: bool,
-        /// The whole name, in lower case and without a dot at its end.
-        name: String,
-    },
-}
-
-/// What begins the schemes of names.
-const ADDRESSES: &str = "dns+";
-const SERVICES: &str = "srv+";
 /// The protocol that servers are reached by, as an SRV name has it (RFC 2782).
 const PROTOCOL: &str = "_tcp";
 
@@ -30,43 +13,6 @@ impl Discovery {
     /// Whether a text is meant for one, whatever else is wrong with it.
     pub(super) fn is_meant(text: &str) -> bool {
         split(text.trim()).is_some()
-    }
-
-    /// Whether its nodes speak TLS.
-    pub fn tls(&self) -> bool {
-        match self {
-            Self::Addresses(address) => address.tls,
-            Self::Services { tls, .. } => *tls,
-        }
-    }
-
-    /// The name that is looked up.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Addresses(address) => &address.host,
-            Self::Services { name, .. } => name,
-        }
-    }
-
-    /// Whether a target of the SRV record may be a node without a `server_name`: it lies in the domain that the record
-    /// is of. DNS is not authenticated, and a target elsewhere could have a certificate of its own (RFC 6125,
-    /// section 6.4).
-    pub fn may_be(&self, target: &str) -> bool {
-        match self {
-            Self::Addresses(_) => true,
-            Self::Services { .. } => {
-                let domain = self.domain();
-                target == domain || target.strip_suffix(domain).is_some_and(|host| host.ends_with('.'))
-            }
-        }
-    }
-
-    /// What stands behind `_service._tcp.`; of other names the whole.
-    pub fn domain(&self) -> &str {
-        match self {
-            Self::Addresses(address) => &address.host,
-            Self::Services { name, .. } => name.splitn(3, '.').nth(2).unwrap_or_default(),
-        }
     }
 }
 
@@ -103,17 +49,6 @@ impl FromStr for Discovery {
             return Err(AddressError::NotAService { shown: shown() });
         }
         Ok(Self::Services { tls: address.tls, name: address.host })
-    }
-}
-
-impl fmt::Display for Discovery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Addresses(address) => write!(f, "{ADDRESSES}{address}"),
-            Self::Services { tls, name } => {
-                write!(f, "{SERVICES}{}://{name}", if *tls { "https" } else { "http" })
-            }
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a careful owner wants to know about a configuration that was accepted.
 
-use super::address::NodeAddress;
 use super::place::Place;
+use crate::cluster::NodeAddress;
 use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::shares::Source;

@@ -6,7 +6,7 @@ use super::fragment::{PaceFragment, Said};
 use super::keys::{self, Kind, Scope};
 use super::layers::Layers;
 use super::place::Place;
-use super::settings::Pace;
+use crate::cluster::Pace;
 use std::time::Duration;
 
 /// Checks the pace of the cluster `name`.

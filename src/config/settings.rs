@@ -1,13 +1,9 @@
 //! A validated configuration.
 
-use super::address::NodeAddress;
-use super::discovery::Discovery;
-use super::pin::Pin;
 use crate::accounts::Trusted;
-use crate::shares::Source;
+use crate::cluster::{Discovery, NodeAddress, OnOperatorSeal, Pace, Pin, ShareSource};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 /// Everything the daemon needs to know, checked.
@@ -38,7 +34,7 @@ pub struct Cluster {
     /// Names that stand for more of them; no two the same, and at least one where `nodes` is empty.
     pub discoveries: Vec<Discovery>,
     /// Where its shares are; `None` only for verbs that submit nothing (`status`, `wait`) when nothing is configured.
-    pub shares: Option<Source>,
+    pub shares: Option<ShareSource>,
     /// How its servers are authenticated.
     pub tls: TlsSettings,
     /// Its intervals and time limits.
@@ -49,19 +45,6 @@ pub struct Cluster {
     pub allow_plaintext: bool,
     /// Who is trusted, as for every cluster.
     pub trusted: Arc<Trusted>,
-}
-
-/// What to do when an operator seals a server on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnOperatorSeal {
-    /// Unseal it again.
-    #[default]
-    Unseal,
-    /// Leave it sealed.
-    Hold {
-        /// How long at the most; `None` until somebody ends it.
-        at_most: Option<Duration>,
-    },
 }
 
 /// How a cluster's servers prove who they are, and we to them.
@@ -108,45 +91,6 @@ impl TlsSettings {
     /// Whether `server_name` is what certificates must have, so that a server has to prove it wherever it is.
     pub fn binds_name(&self) -> bool {
         self.server_name.is_some() && self.authenticates()
-    }
-}
-
-/// Intervals and time limits of one cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pace {
-    /// Between two looks at a healthy node. Default 1 s.
-    pub poll_interval: Duration,
-    /// Between two looks at a node that needs a person (rejected shares, foreign seal, migration). Default 30 s.
-    pub slow_interval: Duration,
-    /// Shortest pause before a node that does not answer is asked again. Default 20 ms.
-    pub retry_min: Duration,
-    /// Longest such pause during the first minute. Default 1 s.
-    pub retry_max: Duration,
-    /// Limit of one request. Default 10 s.
-    pub request_timeout: Duration,
-    /// Limit of the request that submits the threshold share, which a joining server may hold. Default 100 s.
-    pub unseal_timeout: Duration,
-    /// Ask a node as soon as its connection ends, and not at the next poll. Default true.
-    pub presence: bool,
-    /// Between two lookups of a name that stands for nodes, while all is well. Default 30 s.
-    pub resolve_interval: Duration,
-    /// How long a node that DNS no longer has, and that does not answer, is still watched. Default 1 h.
-    pub forget_after: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            poll_interval: Duration::from_secs(1),
-            slow_interval: Duration::from_secs(30),
-            retry_min: Duration::from_millis(20),
-            retry_max: Duration::from_secs(1),
-            request_timeout: Duration::from_secs(10),
-            unseal_timeout: Duration::from_secs(100),
-            presence: true,
-            resolve_interval: Duration::from_secs(30),
-            forget_after: Duration::from_secs(60 * 60),
-        }
     }
 }
 

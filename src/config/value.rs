@@ -1,9 +1,9 @@
 //! Values that are words, paths and names.
 
 use super::keys::Key;
-use super::pin::{self, PinError};
 use super::shown::shown;
 use crate::accounts::ServerUser;
+use crate::cluster::{COMPUTE_PIN, PinError};
 use crate::external::could_be_secret;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ impl ValueError {
             Self::Pin(_) => format!(
                 "Compute it on the server, from its certificate: `{}`. Whoever computes it from afar, with `openssl \
                  s_client -connect HOST:PORT </dev/null | openssl x509 -noout -pubkey | …`, pins whoever answers.",
-                pin::COMPUTE
+                COMPUTE_PIN
             ),
             Self::Secret => PASTED.to_owned(),
             Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),

@@ -2,10 +2,9 @@
 
 use super::error::LookupError;
 use super::names::addresses;
-use super::node::Node;
 use super::refused::{Refused, RefusedTargets};
 use super::service::{self, Target};
-use crate::config::{Discovery, NodeAddress};
+use crate::cluster::{Discovery, Node, NodeAddress};
 use crate::external::{ExternalText, error};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};

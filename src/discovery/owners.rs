@@ -1,6 +1,6 @@
 //! Which cluster a node belongs to: to one only, however many names stand for it.
 
-use crate::config::NodeAddress;
+use crate::cluster::NodeAddress;
 use std::collections::BTreeMap;
 
 /// The cluster of each address: the one whose configuration has it, so that DNS cannot take a node away from that; else

@@ -1,7 +1,7 @@
 //! Targets of SRV records that may not be nodes.
 
 use super::first_few::{FEW, FirstFew};
-use crate::config::Discovery;
+use crate::cluster::Discovery;
 use crate::external::ExternalText;
 use std::collections::BTreeSet;
 use std::fmt;

@@ -2,9 +2,8 @@
 
 use super::error::LookupError;
 use super::lookup::Found;
-use super::node::Node;
 use super::refused::RefusedTargets;
-use crate::config::NodeAddress;
+use crate::cluster::{Node, NodeAddress};
 use crate::unseal::Moment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

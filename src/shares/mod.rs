@@ -18,22 +18,21 @@ pub mod home;
 mod notice;
 pub mod offline;
 pub mod rescue;
-mod scheme;
 mod share;
 mod source;
 mod split;
 pub mod tpm;
 
+pub use crate::cluster::{Misfit, Scheme, ShareSource as Source};
 pub use crate::files::FileRefusal;
 pub use answer::InitAnswer;
-pub use consistency::{Misfit, Plan};
+pub use consistency::Plan;
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
 pub use format::{ContentRefusal, Encrypted, Flaw, Label, Place, Spot};
 pub use notice::{Notice, positions_in_words};
-pub use scheme::Scheme;
 pub use share::{Share, ShareSet};
-pub use source::{Loaded, Source};
+pub use source::Loaded;
 pub use split::{Split, SplitRefusal};
 
 /// The largest source that is read, in bytes: 255 shares in hex and base64 are below 32 KiB.

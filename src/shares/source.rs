@@ -2,30 +2,13 @@
 
 use super::{ContentRefusal, LIMIT, Notice, ShareError, ShareSet, credential, format, tpm};
 use crate::accounts::Trusted;
-use crate::external::quote;
+use crate::cluster::ShareSource;
 use crate::files::{self, Content, FileVersion};
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// What a look at the file and the end of the helper may take beside the TPM.
 const TPM_GRACE: Duration = Duration::from_secs(2);
-
-/// Where the shares of a cluster are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A file that is owned and protected as `crate::files` demands of shares.
-    File(PathBuf),
-    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
-    Credential(String),
-    /// A file that a TPM sealed, protected as a share file is; or, in its place, a credential of the file's name.
-    Tpm2 {
-        /// The file.
-        path: PathBuf,
-        /// Which TPM, in the words of tpm2-tss; `None` looks for one.
-        tcti: Option<String>,
-    },
-}
 
 /// What reading a source gave.
 pub struct Loaded {
@@ -35,7 +18,7 @@ pub struct Loaded {
     pub notices: Vec<Notice>,
 }
 
-impl Source {
+impl ShareSource {
     /// Reads, checks and parses the source, which may be those accounts' that are trusted. Blocks on the file system or
     /// the TPM: call it off the loop.
     pub fn load(&self, trusted: &Trusted) -> Result<Loaded, ShareError> {
@@ -58,7 +41,7 @@ impl Source {
 
     /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.
     ///
-    /// For telling what the service gets; shares to submit come through [`Source::load`].
+    /// For telling what the service gets; shares to submit come through [`ShareSource::load`].
     pub fn load_unjudged(path: &Path) -> Result<Loaded, ShareError> {
         let bytes = files::read_unjudged(path, LIMIT)
             .map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
@@ -77,7 +60,7 @@ impl Source {
         }
     }
 
-    /// How long [`Source::load`] may take at the most, where a request may take `request`.
+    /// How long [`ShareSource::load`] may take at the most, where a request may take `request`.
     pub fn limit(&self, request: Duration) -> Duration {
         match self {
             // Who waits for the TPM ends by itself, and knows more than that it was slow.
@@ -97,19 +80,10 @@ impl Source {
     }
 }
 
-/// As sentences name it: `/etc/vault-unseal/shares.json`, `credential "shares"`.
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) | Self::Tpm2 { path, .. } => f.write_str(&quote::sentence(path)),
-            Self::Credential(name) => write!(f, "credential {name:?}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ShareSource as Source;
     use std::fs;
 
     #[test]

@@ -2,8 +2,7 @@
 
 use super::budget::{Budget, Limited};
 use super::failure::classify;
-use super::refusal::LogHint;
-use super::unreachable::Unreachable;
+use crate::api::{LogHint, Unreachable};
 use crate::external::ExternalText;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};

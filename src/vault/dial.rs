@@ -1,7 +1,7 @@
 //! TCP to a node: the addresses of its name, which of them answers first, and the options of the socket.
 
 use super::failure::{NameError, classify};
-use super::unreachable::Unreachable;
+use crate::api::Unreachable;
 use crate::discovery;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 use std::io;

@@ -3,7 +3,7 @@
 
 use super::budget::{self, EXCEEDED};
 use super::tls::handshake;
-use super::unreachable::Unreachable;
+use crate::api::Unreachable;
 use crate::external::ExternalText;
 use rustls::Error as Tls;
 use std::error::Error;

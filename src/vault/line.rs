@@ -4,13 +4,10 @@
 use super::connection::{Answer, Connection, Failure};
 use super::dial::{Accepted, addresses, dial, knock, knock_unix};
 use super::failure::classify;
-use super::health;
-use super::peer::{Ends, PeerRefusal, PeerRule, is_own, unix};
+use super::peer::{Ends, PeerRule, is_own, unix};
 use super::tls::Renewed;
-use super::tls::TlsFailure;
-use super::unreachable::Unreachable;
-use crate::config::NodeAddress;
-use crate::discovery::Node;
+use crate::api::{ConnectionEpoch, PeerRefusal, TlsFailure, Unreachable, health};
+use crate::cluster::{Node, NodeAddress};
 use crate::protect::StackWipe;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -51,18 +48,6 @@ struct State {
     closes: bool,
     /// Where the node was reached last, or else where it was looked for.
     doors: Vec<SocketAddr>,
-}
-
-/// Names a stretch of time in which the server cannot have restarted: its connection held, or ended only when the
-/// server had announced it. No two stretches have the same name, whichever line they are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Life(u64);
-
-impl Life {
-    /// The name of the stretch with this number.
-    pub const fn of(number: u64) -> Self {
-        Self(number)
-    }
 }
 
 fn another_life() -> u64 {
@@ -313,8 +298,8 @@ impl Line {
     }
 
     /// In which life of the server the last answer came.
-    pub(super) fn life(&self) -> Life {
-        Life(self.life.load(Ordering::Relaxed))
+    pub(super) fn life(&self) -> ConnectionEpoch {
+        ConnectionEpoch::of(self.life.load(Ordering::Relaxed))
     }
 
     /// Returns when the kept connection ends; without one, never.

@@ -5,11 +5,10 @@ mod secret;
 pub(super) mod token;
 
 use super::connection::Answer;
-use super::line::{Life, Line, Question};
-use super::refusal::Errors;
-use super::unreachable::Said;
-use super::{Health, SealStatus, Unreachable, UnsealAnswer};
-use super::{health, seal_status, unseal_answer};
+use super::line::{Line, Question};
+use crate::api::refusal::ApiErrors;
+use crate::api::{ConnectionEpoch, Health, Said, SealStatus, Unreachable, UnsealAnswer};
+use crate::api::{health, seal_status};
 use crate::external::ExternalText;
 use bytes::Bytes;
 use hyper::Method;
@@ -76,7 +75,7 @@ impl Server {
     }
 
     /// The life of the server that the last answer came from: the same as before if it cannot have restarted since.
-    pub fn life(&self) -> Life {
+    pub fn life(&self) -> ConnectionEpoch {
         self.line.life()
     }
 
@@ -117,7 +116,7 @@ impl Server {
     }
 
     async fn put(&self, body: Bytes, limit: Duration) -> Result<UnsealAnswer, Unreachable> {
-        let (path, sent) = (unseal_answer::PATH, body.clone());
+        let (path, sent) = (seal_status::UNSEAL_PATH, body.clone());
         let question =
             Question { method: Method::PUT, path, body: Some(body), harmless: false, secret: true };
         let read = |answer: &Answer| {
@@ -151,7 +150,7 @@ fn not_an_answer(answer: &Answer) -> Unreachable {
     if status == 429 {
         return Unreachable::TooManyRequests { retry_after: answer.retry_after };
     }
-    if let Some(errors) = Errors::parse(&answer.body) {
+    if let Some(errors) = ApiErrors::parse(&answer.body) {
         return Unreachable::ServerError { status, text: Said::Text(ExternalText::new(errors.text())) };
     }
     let text = ExternalText::of_bytes(&answer.body);

@@ -4,16 +4,14 @@
 //! `threshold` shares lie on some polynomial, so that many prove nothing; each further one that fits is
 //! proof, wrong with a chance of 2^-256 for a share that is random.
 
-mod misfit;
 mod subsets;
 #[cfg(test)]
 mod tests;
 
-pub use misfit::Misfit;
 pub(super) use subsets::combinations;
 
 use super::share::{Point, ShareSet};
-use super::{Scheme, Share, field};
+use super::{Misfit, Scheme, Share, field};
 use subsets::subsets;
 use zeroize::Zeroizing;
 
@@ -53,7 +51,7 @@ impl ShareSet {
         if threshold == 0 {
             return Plan::default();
         }
-        if let Some(misfit) = Misfit::of(self, server) {
+        if let Some(misfit) = misfit(self, server) {
             return Plan { misfit: Some(misfit), ..Plan::default() };
         }
         if self.count() <= threshold {
@@ -182,4 +180,22 @@ fn offer(candidates: &mut Vec<Vec<usize>>, sets: impl Iterator<Item = Vec<usize>
 
 fn within(set: &[usize], group: &[usize]) -> bool {
     set.iter().all(|index| group.contains(index))
+}
+
+/// Holds the shares against what the server says of itself. A server that lies about it gets nothing for it.
+fn misfit(set: &ShareSet, server: Scheme) -> Option<Misfit> {
+    let share = set.get(0)?;
+    if let Some(source_says) = set.scheme().filter(|scheme| !scheme.agrees_with(server)) {
+        return Some(Misfit::AnotherScheme { source_says, server });
+    }
+    if server.total > 0 && set.count() > server.total {
+        return Some(Misfit::TooMany { held: set.count(), total: server.total });
+    }
+    // The length is the same for all.
+    let threshold = server.threshold;
+    match (share.point().is_some(), threshold) {
+        (true, 1) => Some(Misfit::SplitKey),
+        (false, 2..) => Some(Misfit::BareKey { bytes: Share::bytes(share).len(), threshold }),
+        _ => None,
+    }
 }

@@ -5,15 +5,12 @@
 
 mod netlink;
 mod proc_net;
-mod refusal;
 mod route;
 mod sock_diag;
 pub(super) mod unix;
 
-pub use refusal::PeerRefusal;
-use refusal::Stranger;
-
 use crate::accounts::{Trusted, User};
+use crate::api::{PeerRefusal, UntrustedOwner};
 use crate::config::Cluster;
 use crate::external::error;
 use std::io;
@@ -202,7 +199,8 @@ impl PeerRule {
             uid => {
                 let account = User::of(uid);
                 let server_users = self.trusted.server_users_with(&account);
-                Err(PeerRefusal::Foreign(Box::new(Stranger { account, server_users, on_socket: false })))
+                let owner = UntrustedOwner { account: account.to_string(), server_users, on_socket: false };
+                Err(PeerRefusal::Foreign(Box::new(owner)))
             }
         }
     }
@@ -238,8 +236,8 @@ mod tests {
         for allow_plaintext in [false, true] {
             for here in [false, true] {
                 let verdict = rule(allow_plaintext).verdict(&found(ESTABLISHED, 7, 4_000_000), here);
-                let stranger = Stranger {
-                    account: User::of(4_000_000),
+                let stranger = UntrustedOwner {
+                    account: "uid 4000000".to_owned(),
                     server_users: "[990, 65534, 4000000]".to_owned(),
                     on_socket: false,
                 };

@@ -1,10 +1,10 @@
 //! Unix sockets of servers: where they may be, and who listens there.
 
-use super::{PeerRefusal, PeerRule};
+use super::PeerRule;
 use crate::accounts::Trusted;
-use crate::external::error;
+use crate::api::{PeerRefusal, SocketDirectoryFlaw, Unreachable};
+use crate::external::{error, quote};
 use crate::files::{self, Content, FileRefusal};
-use crate::vault::Unreachable;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,8 +47,26 @@ fn judge_directories(socket: &Path, trusted: &Trusted) -> Result<(), PeerRefusal
     match files::directory(directory, Content::Socket, trusted) {
         // What is not there is not wrong: the server makes it when it starts.
         Ok(_) | Err(FileRefusal::Missing) => Ok(()),
-        Err(cause) => Err(PeerRefusal::directory(&cause, directory)),
+        Err(cause) => Err(directory_refusal(&cause, directory)),
     }
+}
+
+/// A directory of sockets that cannot be used.
+fn directory_refusal(cause: &FileRefusal, directory: &Path) -> PeerRefusal {
+    let advice = match cause {
+        FileRefusal::DirectoryMode { sticky: true, .. } | FileRefusal::DirectoryOwner { .. } => {
+            "Put the socket into a directory of root or of the server's account, as `RuntimeDirectory=` in the server's \
+             unit makes it. An account other than vault and openbao must be in `server_users`."
+                .to_owned()
+        }
+        FileRefusal::Denied { .. } => format!(
+            "Every directory above the socket must be open to this process: namei -l {} shows them. Give it \
+             `SupplementaryGroups=` with the directory's group, or `chmod o+x` the directory.",
+            quote::shell(directory)
+        ),
+        cause => format!("Others could put a socket of their own there. {}", cause.advice(directory)),
+    };
+    PeerRefusal::Directory(Box::new(SocketDirectoryFlaw { why: cause.to_string(), advice }))
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! The certificates that the configuration or the machine trusts, and the path from one of them to a server's.
 
-use super::cause::TlsFailure;
 use super::failure::{flaw, refused, rejected};
 use super::names;
-use super::unsupported::Unsupported;
-use super::untrusted::{Authorities, Untrusted};
-use super::x509::{Facts, Validity, name};
+use super::x509::{Facts, Validity, is_self_issued, name};
+use crate::api::{NamedAuthorities, TlsFailure, Unsupported, Untrusted, UntrustedIssuer};
 use crate::external::ExternalText;
 use rustls::Error;
 use rustls::crypto::WebPkiSupportedAlgorithms;
@@ -28,7 +26,7 @@ pub(super) struct Anchors {
     /// The certificates that the configuration names.
     named: Vec<CertificateDer<'static>>,
     /// Where it names them.
-    pub(super) authorities: Arc<Authorities>,
+    pub(super) authorities: Arc<NamedAuthorities>,
 }
 
 /// What a server shows of itself, and when.
@@ -118,7 +116,7 @@ impl Anchors {
                 Facts::of(presented.end_entity).filter(|_| error == webpki::Error::UnsupportedCertVersion);
             facts.map_or_else(
                 || rejected(error),
-                |facts| refused(Unsupported::Version(facts.version).of_server()),
+                |facts| refused(of_server(Unsupported::Version(facts.version))),
             )
         })?;
         match self.search(algorithms, &certificate, presented, Duration::ZERO) {
@@ -145,14 +143,7 @@ impl Anchors {
                         | webpki::Error::CaUsedAsEndEntity
                         | webpki::Error::InvalidSignatureForPublicKey,
                     ) => {
-                        let named = self.is_named(presented.end_entity);
-                        let untrusted = Untrusted::of(
-                            presented.end_entity,
-                            &certificate,
-                            presented.intermediates,
-                            &self.authorities,
-                            named,
-                        );
+                        let untrusted = self.untrusted(presented, &certificate);
                         refused(TlsFailure::UnknownCa(Some(Box::new(untrusted))))
                     }
                     (None, error) => rejected(error),
@@ -261,17 +252,17 @@ impl Anchors {
         }
         let own = Facts::of(presented.end_entity)?;
         if let Some(what) = own.as_issuer().or(own.as_signed()) {
-            return Some(what.of_server());
+            return Some(of_server(what));
         }
         let mut issuers = vec![EndEntityCert::try_from(presented.end_entity).ok()?.issuer().to_vec()];
         for sent in presented.intermediates {
             let facts = Facts::of(sent)?;
             if let Some(what) = facts.as_issuer().or(facts.as_signed()) {
-                return Some(what.of_sent());
+                return Some(of_sent(what));
             }
             match EndEntityCert::try_from(sent) {
                 Ok(certificate) => issuers.push(certificate.issuer().to_vec()),
-                Err(_) => return Some(Unsupported::Version(facts.version).of_sent()),
+                Err(_) => return Some(of_sent(Unsupported::Version(facts.version))),
             }
         }
         self.trusted.iter().zip(&self.facts).find_map(|(anchor, facts)| {
@@ -279,13 +270,45 @@ impl Anchors {
             let what = facts
                 .as_issuer()
                 .filter(|_| issuers.iter().any(|name| name.as_slice() == anchor.subject.as_ref()));
-            Some(what?.of_issuer(&issuer))
+            Some(TlsFailure::Unsupported { issuer: Some(issuer.to_string()), what: what? })
         })
+    }
+
+    /// Who signed the server's certificate in place of somebody trusted.
+    fn untrusted(&self, presented: &Presented<'_>, certificate: &EndEntityCert<'_>) -> Untrusted {
+        let itself = is_self_issued(presented.end_entity) == Some(true);
+        Untrusted {
+            issuer: (!itself).then(|| issuer_of(certificate, presented.intermediates)),
+            named: self.is_named(presented.end_entity),
+            authorities: Arc::clone(&self.authorities),
+        }
     }
 
     fn is_named(&self, certificate: &CertificateDer<'_>) -> bool {
         self.named.iter().any(|named| named.as_ref() == certificate.as_ref())
     }
+}
+
+/// What is not accepted of the certificate that the server shows.
+pub(super) fn of_server(what: Unsupported) -> TlsFailure {
+    TlsFailure::Unsupported { issuer: None, what }
+}
+
+/// What is not accepted of a CA certificate that the server sends. Anybody could have named that.
+fn of_sent(what: Unsupported) -> TlsFailure {
+    TlsFailure::Unsupported { issuer: Some("a CA certificate that the server sends".to_owned()), what }
+}
+
+fn issuer_of(certificate: &EndEntityCert<'_>, sent: &[CertificateDer<'_>]) -> UntrustedIssuer {
+    let sent: Vec<_> = sent.iter().filter_map(|sent| EndEntityCert::try_from(sent).ok()).collect();
+    let mut last = certificate.issuer();
+    // No certificate is passed twice.
+    for _ in &sent {
+        let next = sent.iter().find(|sent| sent.subject() == last && sent.issuer() != last);
+        last = next.map_or(last, |sent| sent.issuer());
+    }
+    let above = (last != certificate.issuer()).then(|| name(last));
+    UntrustedIssuer { name: name(certificate.issuer()), last: above }
 }
 
 /// Of the issuers that end the paths, the one of the path that lasts longest.

@@ -1,8 +1,8 @@
 //! The one place that reads errors of rustls and webpki, and says them in words of ours. Their own
 //! texts are never shown: they repeat what is in files and in certificates.
 
-use super::cause::TlsFailure;
 use super::x509::date;
+use crate::api::TlsFailure;
 use rustls::{
     AlertDescription, CertificateError, Error, InconsistentKeys, InvalidMessage, OtherError, PeerIncompatible,
 };

@@ -1,7 +1,6 @@
 //! TLS 1.2 and 1.3 on rustls with ring: whom we trust and who we are. The only place that knows the library.
 
 mod anchors;
-mod cause;
 mod error;
 mod failure;
 mod files;
@@ -12,19 +11,13 @@ mod pins;
 mod remedy;
 mod renewed;
 mod system;
-mod unsupported;
-mod untrusted;
 mod verifier;
 mod x509;
 
-pub use cause::TlsFailure;
 pub use error::TlsFileError;
 pub(super) use failure::handshake;
 pub(crate) use inspection::{Inspection, Lifetimes};
-pub use names::NameRemedy;
 pub(super) use renewed::Renewed;
-pub use unsupported::{Unsupported, UnsupportedKey};
-pub use untrusted::Untrusted;
 
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;

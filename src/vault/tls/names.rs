@@ -1,46 +1,12 @@
 //! Certificates that are for other names than the one that is asked for.
 
-use super::cause::TlsFailure;
 use super::failure::{refused, rejected};
+use crate::api::{NameRemedy, TlsFailure};
 use crate::external::ExternalText;
 use rustls::Error;
 use rustls::pki_types::ServerName;
 use std::net::IpAddr;
 use webpki::InvalidNameContext;
-
-/// What can be done about a certificate that is for other names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NameRemedy {
-    /// `server_name` is set, to none of them.
-    Correct,
-    /// This one can be asked for: a CA that the configuration names has signed it.
-    Ask(ExternalText),
-    /// None of them is suggested: a public CA gives everybody a certificate for a name of his own.
-    Choose,
-    /// It has none: it is made anew, with this subjectAltName.
-    MakeAnew(String),
-}
-
-impl NameRemedy {
-    pub(in crate::vault) fn advice(&self) -> String {
-        match self {
-            Self::Correct => {
-                "Set `server_name` in `tls` to a name that the certificates of all nodes have.".to_owned()
-            }
-            Self::Ask(name) => format!(
-                "Use a name that is in the certificate. If it is your server, and the certificates of all nodes have one name, as those of a \
-                 service in Kubernetes do, the address can stay: add `server_name = \"{name}\"` to `tls`."
-            ),
-            Self::Choose => {
-                "Use a name that is in the certificate, or add `server_name = \"…\"` to `tls`.".to_owned()
-            }
-            Self::MakeAnew(name) => format!(
-                "Make it anew with the name in it: `openssl req -x509` and `openssl req` take \
-                 `-addext subjectAltName={name}`. The common name (CN) is not looked at."
-            ),
-        }
-    }
-}
 
 /// The error of the handshake with a server whose certificate `error` finds to be for other names. `fixed`: the name that
 /// was asked for is `server_name`. `own_ca`: the configuration names the CA.

@@ -1,10 +1,10 @@
 //! Keys that servers may have, whoever signed their certificates, and the proof that a server holds its key.
 
-use super::cause::TlsFailure;
+use super::anchors::of_server;
 use super::failure::{refused, rejected};
-use super::unsupported::Unsupported;
 use super::x509::{Facts, public_key};
-use crate::config::Pin;
+use crate::api::{TlsFailure, Unsupported};
+use crate::cluster::Pin;
 use ring::digest;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
@@ -29,7 +29,7 @@ pub(super) fn check(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<()
 /// Refuses a certificate whose key cannot prove anything here.
 pub(super) fn usable(certificate: &CertificateDer<'_>) -> Result<(), Error> {
     match Facts::of(certificate).ok_or_else(|| rejected(webpki::Error::BadDer))?.unsupported_key {
-        Some(key) => Err(refused(Unsupported::Key(key).of_server())),
+        Some(key) => Err(refused(of_server(Unsupported::Key(key)))),
         None => Ok(()),
     }
 }

@@ -2,11 +2,12 @@
 
 use super::anchors::{Anchors, Presented};
 use super::inspection::{Inspection, Lifetimes};
-use super::untrusted::Authorities;
 use super::x509::Facts;
 use super::{TlsFileError, files, pins, system};
 use crate::accounts::Trusted;
-use crate::config::{Pin, TlsSettings};
+use crate::api::{AuthoritiesPlace, NamedAuthorities};
+use crate::cluster::Pin;
+use crate::config::TlsSettings;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -91,7 +92,12 @@ impl Trust {
 
 /// Trusts the certificates that the configuration names.
 fn named(settings: &TlsSettings, trusted: &Trusted, anchors: &mut Anchors) -> Result<(), TlsFileError> {
-    let mut authorities = Authorities::of(settings);
+    let mut authorities = NamedAuthorities {
+        places: Vec::new(),
+        machine: if settings.names_authorities() { Vec::new() } else { system::places() },
+        configured: *settings != TlsSettings::default(),
+        pinned: !settings.pin_sha256.is_empty(),
+    };
     let credential = settings.ca_credential.as_ref().map(|credential| &credential.path);
     let mut places = Vec::new();
     for (key, path) in [("ca_file", settings.ca_file.as_ref()), ("ca_credential", credential)] {
@@ -113,7 +119,7 @@ fn named(settings: &TlsSettings, trusted: &Trusted, anchors: &mut Anchors) -> Re
                 })?);
             }
         }
-        authorities.add(key, path, names);
+        authorities.places.push(AuthoritiesPlace { key, path: path.clone(), names });
     }
     anchors.authorities = Arc::new(authorities);
     Ok(())

@@ -1,7 +1,7 @@
 //! What webpki does not tell of a certificate: from when until when it is valid, whether its key may sign others, and
 //! what it is called (RFC 5280). And of those that webpki does not read, their key.
 
-use super::unsupported::{Unsupported, UnsupportedKey, is_sha1};
+use crate::api::{Unsupported, UnsupportedKey};
 use crate::external::ExternalText;
 use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, OctetStringRef, UtcTime};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
@@ -14,6 +14,18 @@ const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
 /// The bit of `KeyUsage` that lets a key sign certificates (section 4.2.1.3).
 const KEY_CERT_SIGN: usize = 5;
+/// rsaEncryption, 1.2.840.113549.1.1.1 (RFC 3279, section 2.3.1).
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+/// id-ecPublicKey, 1.2.840.10045.2.1 (RFC 5480, section 2.1.1), and its curves.
+const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+const P384: &[u8] = &[0x2b, 0x81, 4, 0, 0x22];
+const P521: &[u8] = &[0x2b, 0x81, 4, 0, 0x23];
+/// id-Ed25519, 1.3.101.112 (RFC 8410, section 3).
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+/// sha1WithRSAEncryption, 1.2.840.113549.1.1.5, and ecdsa-with-SHA1, 1.2.840.10045.4.1 (RFC 3279, section 2.2).
+const SHA1: [&[u8]; 2] =
+    [&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1]];
 
 /// Seconds of the longest time in which an end is called near: 60 days. A quarter of ten years is no warning.
 const ENDS_SOON: u64 = 60 * 24 * 60 * 60;
@@ -125,7 +137,42 @@ pub(super) fn public_key(certificate: &[u8]) -> Option<SubjectPublicKeyInfoDer<'
 fn key_problem(key: &mut SliceReader<'_>) -> der::Result<Option<UnsupportedKey>> {
     let algorithm: AnyRef<'_> = key.decode()?;
     let bits: BitStringRef<'_> = key.decode()?;
-    UnsupportedKey::of(algorithm.value(), bits.raw_bytes())
+    key_flaw(algorithm.value(), bits.raw_bytes())
+}
+
+/// What is wrong with a key: its `AlgorithmIdentifier`, without tag and length, and the bits.
+fn key_flaw(algorithm: &[u8], key: &[u8]) -> der::Result<Option<UnsupportedKey>> {
+    let mut algorithm = SliceReader::new(algorithm)?;
+    let kind: AnyRef<'_> = algorithm.decode()?;
+    Ok(match kind.value() {
+        RSA => {
+            let mut key = SliceReader::new(key)?;
+            let modulus: der::asn1::UintRef<'_> = key.decode::<AnyRef<'_>>()?.sequence(|key| {
+                let modulus = key.decode()?;
+                key.tlv_bytes()?;
+                Ok::<_, der::Error>(modulus)
+            })?;
+            // ring counts whole bytes as well.
+            match modulus.as_bytes().len().saturating_mul(8) {
+                bits @ ..2048 => Some(UnsupportedKey::ShortRsa(bits)),
+                2048..=8192 => None,
+                bits => Some(UnsupportedKey::LongRsa(bits)),
+            }
+        }
+        EC => match algorithm.decode::<AnyRef<'_>>()?.value() {
+            P256 | P384 => None,
+            P521 => Some(UnsupportedKey::P521),
+            _ => Some(UnsupportedKey::Other),
+        },
+        ED25519 => None,
+        _ => Some(UnsupportedKey::Other),
+    })
+}
+
+/// Whether a signature's `AlgorithmIdentifier`, without tag and length, is of SHA-1.
+fn is_sha1(algorithm: &[u8]) -> der::Result<bool> {
+    let kind: AnyRef<'_> = SliceReader::new(algorithm)?.decode()?;
+    Ok(SHA1.contains(&kind.value()))
 }
 
 impl<'a> Tbs<'a> {

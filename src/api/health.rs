@@ -1,6 +1,6 @@
 //! `GET /v1/sys/health`: what a server says of itself without a login.
 
-use super::Product;
+use super::product::Product;
 use crate::external::ExternalText;
 use serde::Deserialize;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::fmt;
 /// The path and query that make every state answer 299, so that no intermediary's 503 can be mistaken for one.
 ///
 /// The names are the server's (`sys/health`, query parameters); unknown ones are ignored by servers that lack them.
-pub const PATH: &str = "/v1/sys/health?activecode=299&standbycode=299&drsecondarycode=299\
+pub(crate) const PATH: &str = "/v1/sys/health?activecode=299&standbycode=299&drsecondarycode=299\
     &performancestandbycode=299&sealedcode=299&uninitcode=299&removedcode=299&haunhealthycode=299";
 
 #[expect(clippy::struct_excessive_bools, reason = "the API's own independent flags")]
@@ -83,6 +83,18 @@ impl Role {
             Self::PerformanceStandby => "performance standby",
             Self::DrSecondary => "DR secondary",
         }
+    }
+}
+
+/// Names a stretch of time in which the server cannot have restarted: its connection held, or ended only when the
+/// server had announced it. No two stretches have the same name, whichever connection they are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionEpoch(u64);
+
+impl ConnectionEpoch {
+    /// The name of the stretch with this number.
+    pub const fn of(number: u64) -> Self {
+        Self(number)
     }
 }
 

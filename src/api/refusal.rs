@@ -1,6 +1,5 @@
 //! The error answers to a request that carried a secret, sorted by what they mean. Nothing of their text is kept.
 
-use super::unreachable::{Said, Unreachable};
 use serde::Deserialize;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -94,18 +93,18 @@ const MEANINGS: &[(&str, Meaning)] = &[
 
 /// The API's own form of an error.
 #[derive(Deserialize)]
-pub(super) struct Errors {
+pub(crate) struct ApiErrors {
     errors: Vec<String>,
 }
 
-impl Errors {
+impl ApiErrors {
     /// Reads a body; `None` when it is no error of the API.
-    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 
     /// All of them in one text; empty when it gives no reason.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.errors.join("; ")
     }
 }
@@ -114,20 +113,9 @@ impl Refusal {
     /// Sorts an answer by its text; the status code alone decides nothing.
     pub fn parse(status: u16, body: &[u8], hint: LogHint) -> Self {
         // An HTML page may contain any words: only the server's own JSON is believed.
-        let errors = Errors::parse(body);
+        let errors = ApiErrors::parse(body);
         let meaning = errors.as_ref().map_or(Meaning::Transient, |errors| Meaning::of(&errors.text()));
         Self { status, meaning, from_server: errors.is_some(), hint }
-    }
-
-    /// The same as a reason why the node has no answer of its own.
-    pub(crate) fn unreachable(self) -> Unreachable {
-        let Self { status, from_server, hint, .. } = self;
-        let text = Said::Withheld(hint);
-        if from_server {
-            Unreachable::ServerError { status, text }
-        } else {
-            Unreachable::NotVault { status, text }
-        }
     }
 }
 
@@ -144,7 +132,7 @@ impl fmt::Display for Refusal {
 
 impl Meaning {
     /// What a server's text means.
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let lower = text.to_ascii_lowercase();
         MEANINGS
             .iter()
@@ -178,7 +166,7 @@ impl Meaning {
 
 impl LogHint {
     /// An answer that came just now to this port of ours.
-    pub(super) fn now(port: Option<u16>) -> Self {
+    pub(crate) fn now(port: Option<u16>) -> Self {
         Self { at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), port }
     }
 }

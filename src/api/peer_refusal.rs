@@ -1,11 +1,7 @@
 //! Why whoever answers at the address of a server is not believed.
 
-use crate::accounts::User;
 use crate::explain::Explain;
-use crate::external::quote;
-use crate::files::FileRefusal;
 use std::net::IpAddr;
-use std::path::Path;
 
 /// Why whoever answers at the address of a server is not believed. Nothing secret was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +9,7 @@ use std::path::Path;
 pub enum PeerRefusal {
     /// The account that accepted the connection, or listens on the socket, is not trusted.
     #[error("the server {} runs as {}, who is not trusted", if .0.on_socket { "on this socket" } else { "at this address" }, .0.account)]
-    Foreign(Box<Stranger>),
+    Foreign(Box<UntrustedOwner>),
     /// The kernel does not tell the account in this user namespace.
     #[error("the server at this address runs as uid 65534: its account is not visible to this process")]
     Hidden,
@@ -31,7 +27,7 @@ pub enum PeerRefusal {
     Elsewhere(IpAddr),
     /// A Unix socket is in a place where others can put one.
     #[error("the socket is not trusted: {}", .0.why)]
-    Directory(Box<DirectoryFlaw>),
+    Directory(Box<SocketDirectoryFlaw>),
     /// A Unix socket may not be connected to.
     #[error("permission denied: this process may not connect to the socket")]
     SocketPermission,
@@ -39,9 +35,9 @@ pub enum PeerRefusal {
 
 /// Who is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stranger {
-    /// The account.
-    pub account: User,
+pub struct UntrustedOwner {
+    /// The account, as in `uid 1000 (alice)`.
+    pub account: String,
     /// The value of `server_users` with that account in it.
     pub server_users: String,
     /// It listens on a Unix socket.
@@ -50,7 +46,7 @@ pub struct Stranger {
 
 /// A directory or link on the way to a Unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryFlaw {
+pub struct SocketDirectoryFlaw {
     /// What is wrong with it.
     pub why: String,
     /// What to do about it.
@@ -59,34 +55,18 @@ pub struct DirectoryFlaw {
 
 impl PeerRefusal {
     /// It names an owner: this says more than how a request failed.
-    pub(in crate::vault) fn names_owner(&self) -> bool {
+    pub(crate) fn names_owner(&self) -> bool {
         matches!(self, Self::Foreign(_) | Self::Hidden)
     }
 
     /// The same of whoever listens on a Unix socket.
-    pub(super) fn on_socket(self) -> Self {
+    pub(crate) fn on_socket(self) -> Self {
         match self {
-            Self::Foreign(stranger) => Self::Foreign(Box::new(Stranger { on_socket: true, ..*stranger })),
+            Self::Foreign(stranger) => {
+                Self::Foreign(Box::new(UntrustedOwner { on_socket: true, ..*stranger }))
+            }
             other => other,
         }
-    }
-
-    /// A directory of sockets that cannot be used.
-    pub(super) fn directory(cause: &FileRefusal, directory: &Path) -> Self {
-        let advice = match cause {
-            FileRefusal::DirectoryMode { sticky: true, .. } | FileRefusal::DirectoryOwner { .. } => {
-                "Put the socket into a directory of root or of the server's account, as `RuntimeDirectory=` in the server's \
-                 unit makes it. An account other than vault and openbao must be in `server_users`."
-                    .to_owned()
-            }
-            FileRefusal::Denied { .. } => format!(
-                "Every directory above the socket must be open to this process: namei -l {} shows them. Give it \
-                 `SupplementaryGroups=` with the directory's group, or `chmod o+x` the directory.",
-                quote::shell(directory)
-            ),
-            cause => format!("Others could put a socket of their own there. {}", cause.advice(directory)),
-        };
-        Self::Directory(Box::new(DirectoryFlaw { why: cause.to_string(), advice }))
     }
 }
 
@@ -104,7 +84,7 @@ impl Explain for PeerRefusal {
     fn advice(&self) -> Option<String> {
         let text = match self {
             Self::Foreign(stranger) => {
-                let Stranger { server_users, on_socket, .. } = &**stranger;
+                let UntrustedOwner { server_users, on_socket, .. } = &**stranger;
                 let rest = if *on_socket {
                     "."
                 } else {

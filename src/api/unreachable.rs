@@ -1,8 +1,8 @@
 //! Why a node could not be asked: told apart, because each has another remedy.
 
-use super::peer::PeerRefusal;
-use super::refusal::{LogHint, Meaning};
-use super::tls::TlsFailure;
+use super::peer_refusal::PeerRefusal;
+use super::refusal::{LogHint, Meaning, Refusal};
+use super::tls_failure::TlsFailure;
 use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::fmt;
@@ -141,6 +141,19 @@ fn towards(to: Option<&ExternalText>) -> String {
     to.map(|to| format!(" to {to}")).unwrap_or_default()
 }
 
+impl Refusal {
+    /// The same as a reason why the node has no answer of its own.
+    pub(crate) fn unreachable(self) -> Unreachable {
+        let Self { status, from_server, hint, .. } = self;
+        let text = Said::Withheld(hint);
+        if from_server {
+            Unreachable::ServerError { status, text }
+        } else {
+            Unreachable::NotVault { status, text }
+        }
+    }
+}
+
 impl Unreachable {
     /// How long whoever answered asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
@@ -159,13 +172,13 @@ impl Unreachable {
     }
 
     /// The server answered with an error of its own, and gave no reason.
-    pub(super) fn is_without_reason(&self) -> bool {
+    pub(crate) fn is_without_reason(&self) -> bool {
         matches!(self, Self::ServerError { text: Said::Text(text), .. } if text.is_empty())
     }
 
     /// The same without any text that the other end may have chosen: after a request that carried a secret.
     #[must_use]
-    pub(super) fn without_text(self) -> Self {
+    pub(crate) fn without_text(self) -> Self {
         match self {
             Self::Redirect { status, .. } => Self::Redirect { status, to: None },
             Self::Tls(failure) => failure.without_text().into(),

@@ -1,8 +1,9 @@
-//! `GET /v1/sys/seal-status`, and the same body as the answer to a submitted share.
+//! `GET /v1/sys/seal-status`, and `PUT /v1/sys/unseal`, whose answer has the same body.
 
-use super::Product;
+use super::product::Product;
+use super::refusal::{LogHint, Refusal};
+use crate::cluster::Scheme;
 use crate::external::ExternalText;
-use crate::shares::Scheme;
 use ring::digest;
 use serde::Deserialize;
 use std::ops::Deref;
@@ -11,7 +12,9 @@ use std::ops::Deref;
 const SHAMIR: &str = "shamir";
 
 /// The path of the seal status.
-pub const PATH: &str = "/v1/sys/seal-status";
+pub(crate) const PATH: &str = "/v1/sys/seal-status";
+/// The path that takes shares and resets.
+pub(crate) const UNSEAL_PATH: &str = "/v1/sys/unseal";
 
 /// How a server is sealed, and how far its current unseal round has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +124,26 @@ impl SealStatus {
     }
 }
 
+/// What a server answers to a submitted share or a reset. It may repeat the share wherever it has room for text, so that
+/// nothing is kept of it but numbers and flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnsealAnswer {
+    /// Its seal status after the request.
+    Status(SealState),
+    /// An error.
+    Refused(Refusal),
+}
+
+impl UnsealAnswer {
+    /// Sorts an answer by its code and body.
+    pub fn parse(status: u16, body: &[u8], hint: LogHint) -> Self {
+        match SealStatus::parse(body) {
+            Some(seal_status) if status == 200 => Self::Status(seal_status.state),
+            _ => Self::Refused(Refusal::parse(status, body, hint)),
+        }
+    }
+}
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Wire {
@@ -147,7 +170,7 @@ mod tests {
     #[test]
     fn answer_to_a_share_has_no_room_for_text() {
         fn holds_no_text<T: Copy + 'static>() {}
-        holds_no_text::<crate::vault::UnsealAnswer>();
+        holds_no_text::<UnsealAnswer>();
     }
 
     #[test]

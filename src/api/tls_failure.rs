@@ -1,9 +1,7 @@
 //! Why TLS with a node cannot be: each cause has another remedy.
 
-use super::names::NameRemedy;
-use super::unsupported::Unsupported;
 use super::untrusted::Untrusted;
-use crate::config::{COMPUTE_PIN, Pin};
+use crate::cluster::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::net::IpAddr;
@@ -97,7 +95,7 @@ fn of_names(names: Option<&ExternalText>) -> String {
 
 impl TlsFailure {
     /// The same without anything that the other end may have chosen: names and dates of certificates.
-    pub(in crate::vault) fn without_text(self) -> Self {
+    pub(crate) fn without_text(self) -> Self {
         let issuer = || "a CA certificate above it".to_owned();
         match self {
             Self::WrongName { .. } => Self::WrongName { names: None, remedy: NameRemedy::Choose },
@@ -199,10 +197,101 @@ impl Explain for TlsFailure {
     }
 }
 
+/// What can be done about a certificate that is for other names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameRemedy {
+    /// `server_name` is set, to none of them.
+    Correct,
+    /// This one can be asked for: a CA that the configuration names has signed it.
+    Ask(ExternalText),
+    /// None of them is suggested: a public CA gives everybody a certificate for a name of his own.
+    Choose,
+    /// It has none: it is made anew, with this subjectAltName.
+    MakeAnew(String),
+}
+
+impl NameRemedy {
+    fn advice(&self) -> String {
+        match self {
+            Self::Correct => {
+                "Set `server_name` in `tls` to a name that the certificates of all nodes have.".to_owned()
+            }
+            Self::Ask(name) => format!(
+                "Use a name that is in the certificate. If it is your server, and the certificates of all nodes have one name, as those of a \
+                 service in Kubernetes do, the address can stay: add `server_name = \"{name}\"` to `tls`."
+            ),
+            Self::Choose => {
+                "Use a name that is in the certificate, or add `server_name = \"…\"` to `tls`.".to_owned()
+            }
+            Self::MakeAnew(name) => format!(
+                "Make it anew with the name in it: `openssl req -x509` and `openssl req` take \
+                 `-addext subjectAltName={name}`. The common name (CN) is not looked at."
+            ),
+        }
+    }
+}
+
+/// What is not accepted of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// Not of version 3 (RFC 5280, section 4.1.2.1).
+    #[error("is of X.509 version {0}, and version 3 is needed")]
+    Version(u8),
+    /// A key that ring does not take.
+    #[error("has {0}")]
+    Key(UnsupportedKey),
+    /// Its signature.
+    #[error("is signed with SHA-1, which can be forged")]
+    Sha1,
+}
+
+/// Keys that ring cannot verify signatures of, or does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UnsupportedKey {
+    /// The bits of its modulus.
+    #[error("an RSA key of {0} bits, and fewer than 2048 are not accepted")]
+    ShortRsa(usize),
+    /// The bits of its modulus.
+    #[error("an RSA key of {0} bits, and more than 8192 are not supported")]
+    LongRsa(usize),
+    /// The curve of NIST.
+    #[error("a key on the curve P-521, which is not supported")]
+    P521,
+    /// Any other.
+    #[error("a key of a kind that is not supported")]
+    Other,
+}
+
+impl Unsupported {
+    /// What to do about it, with a server's own certificate or one above it.
+    fn advice(self, own: bool) -> &'static str {
+        match self {
+            Self::Version(_) if own => {
+                "Make it anew as version 3: `openssl x509 -req` needs `-extfile` with a subjectAltName for that. Or pin \
+                 its key: `tls = { skip_verify = true, pin_sha256 = [\"…\"] }`."
+            }
+            Self::Version(_) => "Make it anew as version 3, with basicConstraints CA:TRUE.",
+            Self::Key(_) if own => {
+                "Make it anew with a key on P-256 or of RSA with 2048 bits or more. A pin does not help: with such a key \
+                 the server cannot prove here that it holds it."
+            }
+            Self::Key(_) => {
+                "Make it anew with a key on P-256 or of RSA with 2048 bits or more, and sign the server's certificate \
+                 with that."
+            }
+            Self::Sha1 => {
+                "Have it signed anew with SHA-256, which OpenSSL and Vault's own PKI use by themselves."
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vault::{Unreachable, UnsupportedKey};
+    use crate::api::Unreachable;
 
     #[test]
     fn nothing_of_a_certificate_is_told_after_a_secret() {

@@ -1,8 +1,69 @@
-//! Shares that cannot belong to a server, whatever their values: told from what their source says of the server, from
-//! their number and their length.
+//! What is said of a cluster's shares: where they are kept, how many a server needs, and why a set cannot be a server's.
 
 use crate::explain::Explain;
-use crate::shares::{Scheme, Share, ShareSet};
+use crate::external::quote;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the shares of a cluster are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShareSource {
+    /// A file that is owned and protected as `crate::files` demands of shares.
+    File(PathBuf),
+    /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
+    Credential(String),
+    /// A file that a TPM sealed, protected as a share file is; or, in its place, a credential of the file's name.
+    Tpm2 {
+        /// The file.
+        path: PathBuf,
+        /// Which TPM, in the words of tpm2-tss; `None` looks for one.
+        tcti: Option<String>,
+    },
+}
+
+/// As sentences name it: `/etc/vault-unseal/shares.json`, `credential "shares"`.
+impl fmt::Display for ShareSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) | Self::Tpm2 { path, .. } => f.write_str(&quote::sentence(path)),
+            Self::Credential(name) => write!(f, "credential {name:?}"),
+        }
+    }
+}
+
+/// How a server's key is split. Numbers that the server tells anybody; nothing of them is secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheme {
+    /// Shares needed: `t` of a seal status, `unseal_threshold` of an initialisation. 0 while there is no key.
+    pub threshold: usize,
+    /// Shares that exist: `n`, `unseal_shares`. 0 where nobody says.
+    pub total: usize,
+}
+
+impl Scheme {
+    /// Of a server of which only the threshold is known.
+    pub fn needing(threshold: usize) -> Self {
+        Self { threshold, total: 0 }
+    }
+
+    /// Whether both can speak of one server.
+    pub fn agrees_with(self, other: Self) -> bool {
+        let totals = [self.total, other.total];
+        self.threshold == other.threshold && (totals.contains(&0) || self.total == other.total)
+    }
+}
+
+/// As in "a server with": `5 shares, threshold 3`.
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.total {
+            0 => {}
+            1 => f.write_str("1 share, ")?,
+            total => write!(f, "{total} shares, ")?,
+        }
+        write!(f, "threshold {}", self.threshold)
+    }
+}
 
 /// Why no share of a set can belong to a server with this scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,26 +103,6 @@ pub enum Misfit {
          its key has 32"
     )]
     SplitKey,
-}
-
-impl Misfit {
-    /// Holds the shares against what the server says of itself. A server that lies about it gets nothing for it.
-    pub(super) fn of(set: &ShareSet, server: Scheme) -> Option<Self> {
-        let share = set.get(0)?;
-        if let Some(source_says) = set.scheme().filter(|scheme| !scheme.agrees_with(server)) {
-            return Some(Self::AnotherScheme { source_says, server });
-        }
-        if server.total > 0 && set.count() > server.total {
-            return Some(Self::TooMany { held: set.count(), total: server.total });
-        }
-        // The length is the same for all.
-        let threshold = server.threshold;
-        match (share.point().is_some(), threshold) {
-            (true, 1) => Some(Self::SplitKey),
-            (false, 2..) => Some(Self::BareKey { bytes: Share::bytes(share).len(), threshold }),
-            _ => None,
-        }
-    }
 }
 
 impl Explain for Misfit {

@@ -1,0 +1,20 @@
+//! What servers answer, and every way of not getting an answer: types that own what they say. Vocabulary alone: nothing
+//! here opens a connection; the client, `vault/`, makes these of what comes over one.
+
+pub(crate) mod health;
+mod peer_refusal;
+mod product;
+pub(crate) mod refusal;
+pub(crate) mod seal_status;
+mod tls_failure;
+mod unreachable;
+mod untrusted;
+
+pub use health::{ConnectionEpoch, Health, Membership, Role};
+pub use peer_refusal::{PeerRefusal, SocketDirectoryFlaw, UntrustedOwner};
+pub use product::{Product, Release};
+pub use refusal::{LogHint, Meaning, Refusal};
+pub use seal_status::{Nonce, SealState, SealStatus, UnsealAnswer};
+pub use tls_failure::{NameRemedy, TlsFailure, Unsupported, UnsupportedKey};
+pub use unreachable::{Said, Unreachable};
+pub use untrusted::{AuthoritiesPlace, NamedAuthorities, Untrusted, UntrustedIssuer};
