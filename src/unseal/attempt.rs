@@ -2,7 +2,7 @@
 
 use super::Moment;
 use super::round::Round;
-use crate::vault::Refusal;
+use crate::api::Refusal;
 
 /// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
 const PROOF: u32 = 2;

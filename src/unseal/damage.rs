@@ -1,7 +1,7 @@
 //! What speaks against initialising a server that says that it is not initialised, and how a server shows that it cannot
 //! use its own storage. `initialized: false` alone proves nothing: it only says that no keyring was found.
 
-use crate::vault::{Meaning, SealState, Unreachable};
+use crate::api::{Meaning, SealState, Unreachable};
 use std::fmt;
 
 /// What speaks against initialising a server of which this is the only thing known: that it has no keys.

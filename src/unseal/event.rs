@@ -1,6 +1,6 @@
 //! What happened beside a change of state, worth telling a person.
 
-use crate::vault::Refusal;
+use crate::api::Refusal;
 use std::time::Duration;
 
 /// An occurrence within the work on one node.

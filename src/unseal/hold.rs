@@ -3,8 +3,8 @@
 use super::pacing::LASTING_UNSEAL;
 use super::relapses::Relapses;
 use super::{Moment, State};
-use crate::config::OnOperatorSeal;
-use crate::vault::Life;
+use crate::api::ConnectionEpoch;
+use crate::cluster::OnOperatorSeal;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) enum Seal {
 /// A server that was unsealed when it was seen last, if it could be asked ever since.
 #[derive(Debug, Clone, Copy)]
 struct SeenUnsealed {
-    life: Life,
+    life: ConnectionEpoch,
     /// Since when, if that is not long ago.
     since: Option<Moment>,
 }
@@ -95,7 +95,7 @@ impl Wishes {
 
     /// The server was seen unsealed, or said so to a share. Whoever unsealed one that an operator had sealed ended the
     /// hold.
-    pub(super) fn unsealed(&mut self, now: Moment, life: Life) -> Option<Hold> {
+    pub(super) fn unsealed(&mut self, now: Moment, life: ConnectionEpoch) -> Option<Hold> {
         let since = match self.unsealed {
             Some(SeenUnsealed { life: same, since }) if same == life => since,
             // It may have been unsealed just now: after a restart of ours, or a silence, nobody knows.
@@ -126,7 +126,7 @@ impl Wishes {
     /// hold would be an outage that nobody wanted. Later it was an operator. If its connection ended in between, or it
     /// could not be asked, it most likely restarted. If the connection ended only because the server had said so,
     /// nothing speaks for a restart.
-    pub(super) fn sealed(&mut self, now: Moment, life: Life) -> Seal {
+    pub(super) fn sealed(&mut self, now: Moment, life: ConnectionEpoch) -> Seal {
         let before = self.unsealed.take();
         self.relapses.take_if(|relapses| relapses.life() != life);
         self.shorten(now);

@@ -11,9 +11,9 @@ mod tests;
 
 pub use outsider::Outsider;
 
-use crate::config::NodeAddress;
+use crate::api::Membership;
+use crate::cluster::NodeAddress;
 use crate::external::ExternalText;
-use crate::vault::Membership;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,7 +1,7 @@
 //! What the heart is told, and what it asks for.
 
-use crate::shares::{Misfit, Scheme};
-use crate::vault::{Health, Life, SealStatus, Unreachable, UnsealAnswer};
+use crate::api::{ConnectionEpoch, Health, SealStatus, Unreachable, UnsealAnswer};
+use crate::cluster::{Misfit, Scheme};
 use std::time::Duration;
 
 /// A point in time: how long after the watch of the node began, on a clock that never jumps.
@@ -13,7 +13,7 @@ pub enum Observation {
     /// The node gave no answer of its own.
     Unreachable(Unreachable),
     /// The answer to [`Action::AskHealth`], and the life of the server that it came from.
-    Health(Health, Life),
+    Health(Health, ConnectionEpoch),
     /// The answer to [`Action::ReadSealStatus`].
     SealStatus(SealStatus),
     /// The outcome of [`Action::LoadShares`].

@@ -1,8 +1,8 @@
 //! How long to wait: every pause of the heart is made here, so that every rate has its bound here.
 
 use super::Moment;
-use crate::config::Pace;
-use crate::vault::Unreachable;
+use crate::api::Unreachable;
+use crate::cluster::Pace;
 use std::time::Duration;
 
 /// How long a completed round may stay sealed with progress 0 before shares are sent again: the server is

@@ -1,13 +1,13 @@
 //! Seals of a server's own, one soon after each unsealing.
 
 use super::{Moment, State};
-use crate::vault::Life;
+use crate::api::ConnectionEpoch;
 use std::time::Duration;
 
 /// A server that sealed itself and has not stayed unsealed since.
 #[derive(Debug)]
 pub(super) struct Relapses {
-    life: Life,
+    life: ConnectionEpoch,
     /// When it was unsealed before the first.
     since: Moment,
     times: u32,
@@ -18,7 +18,7 @@ pub(super) struct Relapses {
 
 impl Relapses {
     /// The first: unsealed at `since`, and sealed again so long after.
-    pub(super) fn first(life: Life, since: Moment, after: Duration) -> Self {
+    pub(super) fn first(life: ConnectionEpoch, since: Moment, after: Duration) -> Self {
         let state = state(1, after, after);
         Self { life, since, times: 1, retry_at: Moment::MAX, state }
     }
@@ -31,7 +31,7 @@ impl Relapses {
     }
 
     /// The life of the server that all of them are of.
-    pub(super) fn life(&self) -> Life {
+    pub(super) fn life(&self) -> ConnectionEpoch {
         self.life
     }
 

@@ -1,6 +1,6 @@
 //! The server's current unseal round as far as we can see it: which of our shares are in, and how many more.
 
-use crate::vault::{Nonce, SealState};
+use crate::api::{Nonce, SealState};
 
 /// What we know of one round. A round lives from its first share to its threshold, its reset, or a restart.
 #[derive(Debug, Clone, Default)]

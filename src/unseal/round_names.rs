@@ -1,6 +1,6 @@
 //! The names of the rounds that a server has shown: they tell one server from several behind one address.
 
-use crate::vault::Nonce;
+use crate::api::Nonce;
 
 /// The last few names. One server never returns to a round that something else followed: a new round gets a new name.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
 use super::{Damage, Hold, Objection};
+use crate::api::{Health, Product, Refusal, Role, SealStatus, Unreachable};
 use crate::external::ExternalText;
-use crate::vault::{Health, Product, Refusal, Role, SealStatus, Unreachable};
 use std::fmt;
 
 /// The state of one node. One word each ([`State::word`]), with the data that makes the word useful.

@@ -1,9 +1,9 @@
 //! What the server answers to a share or a reset.
 
 use super::Machine;
+use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::unseal::round::Round;
 use crate::unseal::{Action, Damage, Delay, Event, Moment, State, Step};
-use crate::vault::{Meaning, Refusal, Release, SealState};
 
 impl Machine {
     /// An answer 200.

@@ -1,9 +1,9 @@
 //! A server that says that it is not initialised, or whose answers look like damage: what is believed, and when.
 
 use super::Machine;
+use crate::api::{Product, Refusal, Release, SealState, Unreachable};
 use crate::external::ExternalText;
 use crate::unseal::{Action, Damage, Delay, Moment, Objection, State, Step, pacing};
-use crate::vault::{Product, Refusal, Release, SealState, Unreachable};
 use std::time::Duration;
 
 /// How long answers must contradict each other before that is damage: a node that joins its raft cluster has its seal

@@ -2,9 +2,9 @@
 //! a word, and may hold its answers meanwhile. Shares sent to it then only disturb.
 
 use super::Machine;
+use crate::api::{ConnectionEpoch, Unreachable};
 use crate::unseal::attempt::Attempt;
 use crate::unseal::{Action, Delay, Event, Moment, State, Step, pacing};
-use crate::vault::{Life, Unreachable};
 use std::time::Duration;
 
 /// Until when the outcome of a complete round is awaited.
@@ -13,7 +13,7 @@ pub(super) struct Patience {
     until: Moment,
     /// The life of the server in which the round was completed; `None` if the connection may have been lost since.
     /// In another life nothing is left of the round.
-    life: Option<Life>,
+    life: Option<ConnectionEpoch>,
     /// A peer's share completed the round, if anybody's did: what is still sealed at the end lost it.
     peers: bool,
 }
@@ -66,7 +66,7 @@ impl Machine {
     }
 
     /// Health came from this life of the server.
-    pub(super) fn meet(&mut self, life: Life) {
+    pub(super) fn meet(&mut self, life: ConnectionEpoch) {
         if self.life.replace(life) != Some(life) {
             // It restarted, or may have.
             self.evidence.suspect_since = None;

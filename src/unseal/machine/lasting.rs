@@ -2,10 +2,10 @@
 //! several servers behind one address.
 
 use super::Machine;
+use crate::api::{Meaning, Nonce, Refusal, Role, Unreachable};
 use crate::unseal::round_names::RoundNames;
 use crate::unseal::streak::Streak;
 use crate::unseal::{Action, Delay, Event, Moment, State, pacing};
-use crate::vault::{Meaning, Nonce, Refusal, Role, Unreachable};
 use std::time::Duration;
 
 /// So often in a row health may say sealed and the seal status unsealed before several servers are the likelier cause.

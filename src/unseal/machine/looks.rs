@@ -1,10 +1,10 @@
 //! What looking at the server shows: its health, its seal status, or nothing.
 
 use super::Machine;
+use crate::api::{ConnectionEpoch, Health, SealState, SealStatus, Unreachable};
 use crate::external::ExternalText;
 use crate::unseal::hold::Seal;
 use crate::unseal::{Action, Delay, Event, Hold, Moment, State, Step};
-use crate::vault::{Health, Life, SealState, SealStatus, Unreachable};
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
 const MOST_SHARES: usize = 255;
@@ -62,7 +62,7 @@ impl Machine {
         matches!(&self.state, Some(State::Unreachable { cause }) if cause.retry_after().is_some())
     }
 
-    pub(super) fn health(&mut self, now: Moment, health: &Health, life: Life) -> Step {
+    pub(super) fn health(&mut self, now: Moment, health: &Health, life: ConnectionEpoch) -> Step {
         self.pacing.answered();
         self.note_answer(now);
         self.meet(life);

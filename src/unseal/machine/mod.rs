@@ -13,8 +13,8 @@ use super::attempt::Attempt;
 use super::hold::Wishes;
 use super::pacing::Pacing;
 use super::{Action, Event, Hold, Moment, Objection, Observation, State, Step};
-use crate::config::{OnOperatorSeal, Pace};
-use crate::vault::{Life, Product, Release, SealState, UnsealAnswer};
+use crate::api::{ConnectionEpoch, Product, Release, SealState, UnsealAnswer};
+use crate::cluster::{OnOperatorSeal, Pace};
 use damage::Evidence;
 use joining::Patience;
 use lasting::Lasting;
@@ -36,7 +36,7 @@ pub struct Machine {
     /// While it lasts nothing is submitted: a complete round may still bear fruit.
     patience: Option<Patience>,
     /// The life of the server that the last health came from.
-    life: Option<Life>,
+    life: Option<ConnectionEpoch>,
     /// It was seen uninitialised, and not unsealed since: it may join a cluster.
     newcomer: bool,
     evidence: Evidence,
@@ -54,7 +54,7 @@ pub struct Machine {
     /// What we hold is enough to unseal alone, as far as the last look at the source told.
     full_custody: bool,
     /// The life of the server in which a round of our shares alone unsealed it, if it was not seen otherwise since.
-    unsealed_by_us: Option<Life>,
+    unsealed_by_us: Option<ConnectionEpoch>,
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
     lasting: Lasting,
@@ -132,7 +132,7 @@ impl Machine {
 
     /// A round of our shares alone unsealed the server in this life of it: they are its own. At the other end of a later
     /// connection there may be another server.
-    pub fn unsealed_by_us(&self, life: Life) -> bool {
+    pub fn unsealed_by_us(&self, life: ConnectionEpoch) -> bool {
         self.unsealed_by_us == Some(life)
     }
 

@@ -1,8 +1,8 @@
 //! Fewer shares than needed: ours are in, the rest is for others to give.
 
 use super::Machine;
+use crate::api::SealState;
 use crate::unseal::{Action, Delay, Event, Moment, State, Step};
-use crate::vault::SealState;
 
 impl Machine {
     /// All that we hold is in.

@@ -1,10 +1,10 @@
 //! Rounds: which share goes in next, and when a round begins, ends and is torn.
 
 use super::Machine;
+use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::unseal::attempt::{Attempt, Next};
 use crate::unseal::round::Round;
 use crate::unseal::{Action, Damage, Delay, Event, Holding, Moment, State, Step};
-use crate::vault::{Meaning, Refusal, Release, SealState};
 
 impl Machine {
     /// A turn was granted: a round on top of `status`, with the shares in hand or those of the source.

@@ -1,11 +1,11 @@
 //! The verdict that our shares are not this server's, and when to doubt it.
 
 use super::Machine;
+use crate::api::{Meaning, Refusal, Release, SealState};
+use crate::cluster::Misfit;
 use crate::explain::Explain;
-use crate::shares::Misfit;
 use crate::unseal::attempt::Doubt;
 use crate::unseal::{Action, Damage, Delay, Moment, State, Step, pacing};
-use crate::vault::{Meaning, Refusal, Release, SealState};
 use std::time::Duration;
 
 /// What becomes of a share source that was mended.

@@ -1,7 +1,7 @@
 //! A node that is no member of the cluster it is configured in.
 
+use crate::api::Membership;
 use crate::explain::Explain;
-use crate::vault::Membership;
 use std::fmt;
 
 /// A node that showed itself as a member of another cluster. The shares of this one are nothing to it.
