@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// An error answer to a request that carried a share, a token or keys. It may repeat what was sent, in any encoding, so that
 /// no text of it is kept: a `Copy` type has no room for one.
@@ -165,9 +165,9 @@ impl Meaning {
 }
 
 impl LogHint {
-    /// An answer that came just now to this port of ours.
-    pub(crate) fn now(port: Option<u16>) -> Self {
-        Self { at: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), port }
+    /// Of an answer that came so long after 1970, UTC, to this port of ours.
+    pub(crate) fn new(at: Duration, port: Option<u16>) -> Self {
+        Self { at, port }
     }
 }
 

@@ -291,7 +291,7 @@ impl Unsupported {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Unreachable;
+    use crate::api::{LogHint, Unreachable};
 
     #[test]
     fn nothing_of_a_certificate_is_told_after_a_secret() {
@@ -313,7 +313,7 @@ mod tests {
             let failure = Unreachable::Tls(failure);
             assert!(told(&failure).contains("canary"), "{failure}");
             let kind = failure.kind();
-            let failure = failure.without_text();
+            let failure = failure.without_text(LogHint::default());
             assert!(!told(&failure).contains("canary"), "{failure}");
             assert_eq!(failure.kind(), kind);
         }

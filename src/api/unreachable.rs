@@ -176,16 +176,17 @@ impl Unreachable {
         matches!(self, Self::ServerError { text: Said::Text(text), .. } if text.is_empty())
     }
 
-    /// The same without any text that the other end may have chosen: after a request that carried a secret.
+    /// The same without any text that the other end may have chosen: after a request that carried a secret. `hint` finds it
+    /// in the server's log.
     #[must_use]
-    pub(crate) fn without_text(self) -> Self {
+    pub(crate) fn without_text(self, hint: LogHint) -> Self {
         match self {
             Self::Redirect { status, .. } => Self::Redirect { status, to: None },
             Self::Tls(failure) => failure.without_text().into(),
             // These are read from answers to questions without a secret alone.
             Self::NotVault { status, text: Said::Text(_) }
             | Self::ServerError { status, text: Said::Text(_) } => {
-                Self::NotVault { status, text: Said::Withheld(LogHint::now(None)) }
+                Self::NotVault { status, text: Said::Withheld(hint) }
             }
             other => other,
         }

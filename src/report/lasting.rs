@@ -2,7 +2,7 @@
 
 use super::message::Message;
 use super::state::keep_sealed;
-use crate::config::NodeAddress;
+use crate::cluster::NodeAddress;
 use crate::unseal::Event;
 use std::time::Duration;
 use tracing::Level;

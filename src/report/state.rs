@@ -180,7 +180,7 @@ pub fn summary<'a>(states: impl Iterator<Item = Option<&'a State>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vault::{Role, Unreachable};
+    use crate::api::{Role, Unreachable};
 
     #[test]
     fn the_summary_names_trouble_first() {

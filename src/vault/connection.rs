@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -159,7 +159,7 @@ impl Connection {
         };
         let status = response.status();
         answer.status = status.as_u16();
-        answer.hint = LogHint::now(self.port);
+        answer.hint = log_hint(self.port);
         if status.is_redirection() {
             return Err(Unreachable::Redirect { status: status.as_u16(), to: origin(&response) }.into());
         }
@@ -178,6 +178,11 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Finds an answer in the server's log that came just now to this port of ours.
+pub(super) fn log_hint(port: Option<u16>) -> LogHint {
+    LogHint::new(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(), port)
 }
 
 /// The connection ends with this answer (RFC 9112, section 9.3).

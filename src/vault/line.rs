@@ -1,7 +1,7 @@
 //! The line to one node: its address, how it proves who it is, and the one connection that is kept between
 //! requests.
 
-use super::connection::{Answer, Connection, Failure};
+use super::connection::{Answer, Connection, Failure, log_hint};
 use super::dial::{Accepted, addresses, dial, knock, knock_unix};
 use super::failure::classify;
 use super::peer::{Ends, PeerRule, is_own, unix};
@@ -74,7 +74,7 @@ impl Question {
 
     /// A cause as it may be told.
     fn told(&self, cause: Unreachable) -> Unreachable {
-        if self.secret { cause.without_text() } else { cause }
+        if self.secret { cause.without_text(log_hint(None)) } else { cause }
     }
 }
 

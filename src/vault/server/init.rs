@@ -2,8 +2,8 @@
 
 use super::Server;
 use super::secret::{NoAnswer, Question};
+use crate::api::{Refusal, Unreachable};
 use crate::vault::connection::Answer;
-use crate::vault::{Refusal, Unreachable};
 use hyper::Method;
 use std::time::Duration;
 use zeroize::Zeroizing;

@@ -1,8 +1,9 @@
 //! Exchanges whose answer, or whose sender, is a secret.
 
 use super::Server;
+use crate::api::Unreachable;
 use crate::vault::connection::{Answer, BODY_LIMIT};
-use crate::vault::{Unreachable, line};
+use crate::vault::line;
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
