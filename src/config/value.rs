@@ -92,9 +92,8 @@ impl ValueError {
                 "Write it as for tpm2-tools, as in \"device:/dev/tpmrm0\", or leave it out.".to_owned()
             }
             Self::Pin(_) => format!(
-                "Compute it on the server, from its certificate: `{}`. Whoever computes it from afar, with `openssl \
-                 s_client -connect HOST:PORT </dev/null | openssl x509 -noout -pubkey | …`, pins whoever answers.",
-                COMPUTE_PIN
+                "Compute it on the server, from its certificate: `{COMPUTE_PIN}`. Whoever computes it from afar, with `openssl \
+                 s_client -connect HOST:PORT </dev/null | openssl x509 -noout -pubkey | …`, pins whoever answers."
             ),
             Self::Secret => PASTED.to_owned(),
             Self::NotUtf8 => "Set it to text, or unset it.".to_owned(),

@@ -1,8 +1,7 @@
-//! Which nodes a name stands for, and stood for.
+//! Which nodes a name stands for, and stood for; and which cluster a node belongs to.
 
-use super::error::LookupError;
+use super::error::{LookupError, RefusedTargets};
 use super::lookup::Found;
-use super::refused::RefusedTargets;
 use crate::cluster::{Node, NodeAddress};
 use crate::unseal::Moment;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,6 +139,47 @@ impl Roll {
     /// Whether any lookup succeeded.
     pub fn was_answered(&self) -> bool {
         self.answered
+    }
+
+    /// What is odd, for the one line that systemd shows; `None` while all is well.
+    pub fn brief(&self) -> Option<String> {
+        let missing = self.missing();
+        let refused = self.refused().count();
+        if let Some(trouble) = self.trouble() {
+            return Some(trouble.to_string());
+        }
+        if !self.answered {
+            return Some("not looked up yet".to_owned());
+        }
+        let mut parts = Vec::new();
+        if missing > 0 {
+            parts.push(format!("{missing} no longer in DNS"));
+        }
+        if refused > 0 {
+            parts.push(format!("{refused} refused"));
+        }
+        if parts.is_empty() && self.count() == 0 {
+            parts.push("no nodes".to_owned());
+        }
+        if parts.is_empty() { None } else { Some(parts.join(", ")) }
+    }
+}
+
+/// The cluster of each address: the one whose configuration has it, so that DNS cannot take a node away from that; else
+/// the one that found it first. The daemon and the verbs decide by the same rule; in which order they ask is theirs.
+#[derive(Debug, Default)]
+pub struct Owners(BTreeMap<NodeAddress, String>);
+
+impl Owners {
+    /// The nodes of a cluster's configuration. Of two clusters that have the same, the later one's.
+    pub fn configured(&mut self, cluster: &str, nodes: &[NodeAddress]) {
+        self.0.extend(nodes.iter().map(|address| (address.clone(), cluster.to_owned())));
+    }
+
+    /// A node was found for `cluster`. Returns the cluster that it belongs to, if that is another one.
+    pub fn elsewhere(&mut self, address: &NodeAddress, cluster: &str) -> Option<&str> {
+        let owner = self.0.entry(address.clone()).or_insert_with(|| cluster.to_owned());
+        (owner != cluster).then_some(owner)
     }
 }
 
@@ -283,5 +323,17 @@ mod tests {
         assert_eq!(roll.learn(at(0), Ok(found.clone()), HOUR, |_| SILENT), [news]);
         assert_eq!(roll.learn(at(1), Ok(found), HOUR, |_| SILENT), []);
         assert_eq!((roll.refused().count(), roll.refused().first().count()), (1500, FEW));
+    }
+
+    #[test]
+    fn node_belongs_to_who_configured_it_or_else_to_who_found_it_first() {
+        let [configured, found]: [NodeAddress; 2] =
+            ["http://v1:8200", "http://v2:8200"].map(|text| text.parse().unwrap());
+        let mut owners = Owners::default();
+        owners.configured("home", std::slice::from_ref(&configured));
+        assert_eq!(owners.elsewhere(&configured, "work"), Some("home"));
+        assert_eq!(owners.elsewhere(&configured, "home"), None);
+        assert_eq!(owners.elsewhere(&found, "work"), None);
+        assert_eq!(owners.elsewhere(&found, "home"), Some("work"));
     }
 }

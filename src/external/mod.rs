@@ -5,8 +5,6 @@
 pub mod error;
 pub mod json;
 pub mod quote;
-mod secret;
 mod text;
 
-pub use secret::could_be_secret;
-pub use text::ExternalText;
+pub use text::{ExternalText, could_be_secret};

@@ -1,8 +1,8 @@
 //! How states, occurrences and errors are told: to people in words, to machines in fields. One place each.
 
-pub mod discovery;
 pub mod error;
 pub mod lasting;
 pub mod message;
 pub mod state;
-pub mod style;
+
+pub use error as style;

@@ -1,7 +1,7 @@
 //! Finds the cause of a failed exchange: the libraries' errors wrap it several times. The only place that looks into their
 //! errors, and none of their texts leaves it: a kind is told in our own words, an error of the system in the system's.
 
-use super::budget::{self, EXCEEDED};
+use super::connection::{BUDGET, EXCEEDED};
 use super::tls::handshake;
 use crate::api::Unreachable;
 use crate::external::ExternalText;
@@ -42,7 +42,7 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {
                 return Unreachable::Tls(handshake(tls));
             }
             if io.kind() == EXCEEDED {
-                return Unreachable::TooLarge { limit: budget::LIMIT };
+                return Unreachable::TooLarge { limit: BUDGET };
             }
             if let Some(known) = from_io(io) {
                 return known;

@@ -1,7 +1,5 @@
 //! The one thing we speak to: a Vault or OpenBao server's unauthenticated seal API.
 
-mod access;
-mod budget;
 mod connection;
 mod dial;
 mod failure;
@@ -15,10 +13,8 @@ pub use crate::api::{
     Refusal, Release, Role, Said, SealState, SealStatus, TlsFailure, Unreachable, UnsealAnswer, Unsupported,
     UnsupportedKey, Untrusted,
 };
-pub use access::Access;
 pub use line::name_and_version;
-pub use server::Server;
-pub use server::init::InitFailure;
-pub use server::token::{TokenFailure, WRAP_TTL};
+pub use server::init::{InitFailure, TokenFailure, WRAP_TTL};
+pub use server::{Access, Server};
 pub use tls::TlsFileError;
 pub(crate) use tls::{Lifetimes, is_self_issued};

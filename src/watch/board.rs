@@ -231,7 +231,7 @@ impl Board {
     pub fn summary(&self) -> String {
         let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
         for (key, roll) in self.rolls().iter() {
-            if let Some(words) = report::discovery::brief(roll) {
+            if let Some(words) = roll.brief() {
                 line = format!("{line}; {}: {words}", key.discovery);
             }
         }

@@ -1,23 +1,11 @@
 //! Paths and names in sentences, in commands to paste, and in unit files: one function for each grammar. What a grammar
 //! cannot express is refused with the reason.
 
-mod bind;
-mod credential;
-mod device;
-mod exec;
-mod inexpressible;
-mod sentence;
-mod shell;
-mod toml;
+mod unit;
+mod words;
 
-pub use bind::bind_path;
-pub use credential::{credential_name, load_credential};
-pub use device::device_unit;
-pub use exec::exec_argument;
-pub use inexpressible::Inexpressible;
-pub use sentence::sentence;
-pub use shell::{shell, shell_word};
-pub use toml::toml;
+pub use unit::{Inexpressible, bind_path, credential_name, device_unit, exec_argument, load_credential};
+pub use words::{sentence, shell, shell_word, toml};
 
 #[cfg(test)]
 mod tests;

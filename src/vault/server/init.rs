@@ -1,14 +1,19 @@
-//! `PUT /v1/sys/init`: gives a server its keys, once in its life.
+//! What `init` asks: `PUT /v1/sys/init`, which gives a server its keys once in its life, and what is done with a root token.
+//! The answer, or the sender, of each is a secret.
 
 use super::Server;
-use super::secret::{NoAnswer, Question};
 use crate::api::{Refusal, Unreachable};
-use crate::vault::connection::Answer;
-use hyper::Method;
+use crate::vault::connection::{Answer, BODY_LIMIT};
+use crate::vault::line;
+use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{HeaderMap, Method};
+use secrecy::{SecretBox, SecretString};
+use serde::Deserialize;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-const PATH: &str = "/v1/sys/init";
+const INIT: &str = "/v1/sys/init";
 
 /// Why an initialisation has no answer.
 pub enum InitFailure {
@@ -37,7 +42,7 @@ impl Server {
     ) -> Result<Zeroizing<Vec<u8>>, InitFailure> {
         let body = format!(r#"{{"secret_shares":{shares},"secret_threshold":{threshold}}}"#);
         let body = Zeroizing::new(body.into_bytes());
-        let question = Question { method: Method::PUT, path: PATH, token: None, headers: &[], body };
+        let question = SecretQuestion { method: Method::PUT, path: INIT, token: None, headers: &[], body };
         match self.ask_once(question, limit).await {
             Ok(Answer { status: 200, body, .. }) => Ok(body),
             Ok(Answer { status, body, hint, .. }) => {
@@ -50,6 +55,140 @@ impl Server {
             }
             Err(NoAnswer::NotSent(cause)) => Err(InitFailure::NotSent(cause)),
             Err(NoAnswer::Lost { cause, partial }) => Err(InitFailure::Lost { cause, partial }),
+        }
+    }
+}
+
+const WRAP: &str = "/v1/sys/wrapping/wrap";
+const REVOKE: &str = "/v1/auth/token/revoke-self";
+/// How long a wrapped token can be unwrapped.
+pub const WRAP_TTL: &str = "24h";
+
+/// Why a server did not do as a token asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFailure {
+    /// No answer.
+    #[error("{0}")]
+    Unreachable(Unreachable),
+    /// It refused.
+    #[error("the server refuses: {0}")]
+    Refused(Refusal),
+    /// It was to wrap the token.
+    #[error("no wrapping token is in the server's answer")]
+    NotWrapped,
+}
+
+#[derive(Deserialize)]
+struct Wrapped<'a> {
+    #[serde(borrow)]
+    wrap_info: WrapInfo<'a>,
+}
+
+#[derive(Deserialize)]
+struct WrapInfo<'a> {
+    #[serde(borrow)]
+    token: &'a str,
+}
+
+impl Server {
+    /// Puts `token` into a response-wrapping token that opens once, within [`WRAP_TTL`].
+    pub async fn wrap_token(&self, token: &str) -> Result<SecretString, TokenFailure> {
+        let (head, tail) = (br#"{"token":""#, br#""}"#);
+        let mut body = Zeroizing::new(Vec::with_capacity(head.len() + token.len() + tail.len()));
+        for part in [&head[..], token.as_bytes(), tail] {
+            body.extend_from_slice(part);
+        }
+        let headers = &[("x-vault-wrap-ttl", WRAP_TTL)];
+        let answer = self.with_token(WRAP, token, headers, body).await?;
+        let wrapped: Option<Wrapped<'_>> = serde_json::from_slice(&answer).ok();
+        match wrapped {
+            // In a box of its final size, which is not moved.
+            Some(wrapped) => Ok(SecretBox::new(Box::from(wrapped.wrap_info.token))),
+            None => Err(TokenFailure::NotWrapped),
+        }
+    }
+
+    /// Makes `token` worthless.
+    pub async fn revoke(&self, token: &str) -> Result<(), TokenFailure> {
+        self.with_token(REVOKE, token, &[], Zeroizing::default()).await.map(drop)
+    }
+
+    async fn with_token(
+        &self,
+        path: &'static str,
+        token: &str,
+        headers: &[(&'static str, &'static str)],
+        body: Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, TokenFailure> {
+        let question = SecretQuestion { method: Method::PUT, path, token: Some(token), headers, body };
+        match self.ask_once(question, self.limit).await {
+            Ok(Answer { status: 200 | 204, body, .. }) => Ok(body),
+            Ok(Answer { status, body, hint, .. }) => {
+                Err(TokenFailure::Refused(Refusal::parse(status, &body, hint)))
+            }
+            Err(no_answer) => Err(TokenFailure::Unreachable(no_answer.into())),
+        }
+    }
+}
+
+/// The header that a client shows its token in.
+const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
+
+/// What is asked.
+struct SecretQuestion<'a> {
+    method: Method,
+    path: &'static str,
+    token: Option<&'a str>,
+    /// Further headers.
+    headers: &'a [(&'static str, &'static str)],
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// Why there is no whole answer.
+enum NoAnswer {
+    /// There was no connection: nothing was sent.
+    NotSent(Unreachable),
+    /// It was sent, or may have been. What came of an answer of status 200 is in `partial`.
+    Lost { cause: Unreachable, partial: Zeroizing<Vec<u8>> },
+}
+
+impl From<NoAnswer> for Unreachable {
+    fn from(no_answer: NoAnswer) -> Self {
+        match no_answer {
+            NoAnswer::NotSent(cause) | NoAnswer::Lost { cause, .. } => cause,
+        }
+    }
+}
+
+impl Server {
+    /// Asks once, and never again by itself. The answer is in memory that wipes itself and never had to grow; what the
+    /// HTTP and TLS libraries read it through is freed with the connection, which wipes it (`main.rs`).
+    async fn ask_once(&self, question: SecretQuestion<'_>, limit: Duration) -> Result<Answer, NoAnswer> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in question.headers {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        if let Some(token) = question.token {
+            // Shared, so that the header is sent from memory that wipes itself.
+            let bytes = Bytes::from_owner(Zeroizing::new(token.as_bytes().to_vec()));
+            if let Ok(mut value) = HeaderValue::from_maybe_shared(bytes) {
+                value.set_sensitive(true);
+                headers.insert(TOKEN, value);
+            }
+        }
+        let body = Some(Bytes::from_owner(question.body));
+        let SecretQuestion { method, path, .. } = question;
+        let asked = line::Question { method, path, body, harmless: false, secret: true };
+        let mut answer = Answer::with_capacity(BODY_LIMIT);
+        let outcome = tokio::time::timeout(limit, self.line.ask_once(&asked, headers, &mut answer)).await;
+        let outcome = outcome.unwrap_or(Err((Unreachable::Timeout(limit), true)));
+        match outcome {
+            Ok(()) => Ok(answer),
+            Err((cause, false)) => Err(NoAnswer::NotSent(cause)),
+            Err((cause, true)) => {
+                let partial = if answer.status == 200 { answer.body } else { Zeroizing::default() };
+                Err(NoAnswer::Lost { cause, partial })
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Words of a shell, in commands that a person pastes.
+//! Paths and names in sentences, in commands of a shell and in strings of TOML.
 
 use crate::external::text::is_plain;
 use std::ffi::OsStr;
@@ -38,9 +38,48 @@ pub fn shell_word(word: impl AsRef<OsStr>) -> String {
     }
 }
 
+/// The path for a sentence: as it is; or in quotes, with `\n`, `\u{202e}` and `\xff` for what would break the line, do
+/// something to the terminal or mislead its reader.
+pub fn sentence(path: &Path) -> String {
+    if let Some(text) = path.to_str().filter(|text| text.chars().all(is_plain)) {
+        return text.to_owned();
+    }
+    let mut text = String::from("\"");
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '"' | '\\' => text.extend(['\\', c]),
+                c if is_plain(c) => text.push(c),
+                c if c.is_ascii() => text.extend(c.escape_default()),
+                c => text.extend(c.escape_unicode()),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// The text as a basic string of TOML 1.0, in one line.
+pub fn toml(text: &str) -> String {
+    let mut string = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => string.extend(['\\', c]),
+            c if is_plain(c) => string.push(c),
+            c => drop(write!(string, "\\U{:08X}", u32::from(c))),
+        }
+    }
+    string.push('"');
+    string
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
     use std::process::Command;
 
     /// What bash makes of each line's one word.
@@ -85,6 +124,38 @@ mod tests {
             let quoted: Vec<String> = words.iter().map(|word| shell_word(OsStr::from_bytes(word))).collect();
             proptest::prop_assert!(quoted.iter().all(|word| word.chars().all(is_plain)));
             proptest::prop_assert_eq!(read_back(&quoted), words);
+        }
+    }
+
+    #[test]
+    fn hostile_path_stays_one_visible_line() {
+        for (path, shown) in [
+            (&b"/srv/\xc3\xa9t\xc3\xa9/a b"[..], "/srv/été/a b"),
+            (b"/srv/a\nb\x1b[31m", r#""/srv/a\nb\u{1b}[31m""#),
+            (b"/srv/\xff\"\\", r#""/srv/\xff\"\\""#),
+            ("/srv/\u{202e}txt.exe\u{200b}".as_bytes(), r#""/srv/\u{202e}txt.exe\u{200b}""#),
+            ("/srv/\u{2028}\u{9b}\u{e0041}".as_bytes(), r#""/srv/\u{2028}\u{9b}\u{e0041}""#),
+        ] {
+            assert_eq!(sentence(Path::new(OsStr::from_bytes(path))), shown);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_path_is_shown_in_plain_characters(bytes: Vec<u8>, text: String) {
+            for path in [OsStr::from_bytes(&bytes), OsStr::new(&text)] {
+                proptest::prop_assert!(sentence(Path::new(path)).chars().all(is_plain));
+            }
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_back_from_toml(text: String) {
+            let quoted = toml(&text);
+            proptest::prop_assert!(quoted.chars().all(is_plain));
+            let document: toml_edit::ImDocument<String> = format!("a = {quoted}\n").parse().unwrap();
+            proptest::prop_assert_eq!(document["a"].as_str(), Some(text.as_str()));
         }
     }
 }

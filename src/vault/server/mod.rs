@@ -1,20 +1,26 @@
-//! One server: the four requests that the daemon ever sends. `init` sends three more, in files of their own.
+//! One server: the four requests that the daemon ever sends; `init` sends three more (`init.rs`). And how the servers of one
+//! cluster are spoken to.
 
-pub(super) mod init;
-mod secret;
-pub(super) mod token;
-
+use super::TlsFileError;
 use super::connection::Answer;
 use super::line::{Line, Question};
+use super::peer::PeerRule;
+use super::tls::{Inspection, Renewed};
 use crate::api::refusal::ApiErrors;
-use crate::api::{ConnectionEpoch, Health, Said, SealStatus, Unreachable, UnsealAnswer};
-use crate::api::{health, seal_status};
+use crate::api::{ConnectionEpoch, Health, Said, SealStatus, Unreachable, UnsealAnswer, health, seal_status};
+use crate::cluster::{Discovery, Node};
+use crate::config::Cluster;
 use crate::external::ExternalText;
+use crate::files::{READ_LIMIT, Slow};
 use bytes::Bytes;
 use hyper::Method;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
+
+pub(super) mod init;
 
 /// One server of a cluster. Clones speak over the same connection.
 #[derive(Debug, Clone)]
@@ -25,7 +31,7 @@ pub struct Server {
 
 impl Server {
     /// The server at the other end of a line, with the limit of one request.
-    pub(super) fn over(line: Line, limit: Duration) -> Self {
+    fn over(line: Line, limit: Duration) -> Self {
         Self { line: Arc::new(line), limit }
     }
 
@@ -159,6 +165,70 @@ fn not_an_answer(answer: &Answer) -> Unreachable {
         return Unreachable::HttpOnTlsPort;
     }
     Unreachable::NotVault { status, text: Said::Text(text) }
+}
+
+/// How the servers of one cluster are spoken to: over one TLS configuration, which servers that are found later share.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// `None` where nobody speaks TLS.
+    tls: Option<Arc<Renewed>>,
+    server_name: Option<String>,
+    rule: PeerRule,
+    limit: Duration,
+}
+
+impl Access {
+    /// Reads the cluster's TLS files off the loop, and not for longer than [`READ_LIMIT`].
+    pub async fn read(cluster: &Cluster) -> Result<Self, TlsFileError> {
+        Self::read_with(cluster, None).await
+    }
+
+    /// Reads the cluster's TLS files. Blocks on the file system.
+    pub fn to(cluster: &Cluster) -> Result<Self, TlsFileError> {
+        Self::with(cluster, None)
+    }
+
+    /// The same, and what tells how long the certificate of the last server stays good: an issuer that ends within
+    /// `ahead`, too.
+    pub(crate) async fn inspecting(
+        cluster: &Cluster,
+        ahead: Duration,
+    ) -> Result<(Self, Arc<Inspection>), TlsFileError> {
+        let inspection = Arc::new(Inspection::new(ahead));
+        Ok((Self::read_with(cluster, Some(Arc::clone(&inspection))).await?, inspection))
+    }
+
+    async fn read_with(cluster: &Cluster, inspection: Option<Arc<Inspection>>) -> Result<Self, TlsFileError> {
+        let cluster = cluster.clone();
+        let read = spawn_blocking(move || Self::with(&cluster, inspection));
+        match timeout(READ_LIMIT, read).await {
+            Ok(Ok(access)) => access,
+            // Or the runtime ends.
+            _ => Err(Slow.into()),
+        }
+    }
+
+    fn with(cluster: &Cluster, inspection: Option<Arc<Inspection>>) -> Result<Self, TlsFileError> {
+        // The files are not read, nor the system's authorities, where nobody speaks TLS.
+        let spoken =
+            cluster.nodes.iter().any(|node| node.tls) || cluster.discoveries.iter().any(Discovery::tls);
+        Ok(Self {
+            tls: if spoken {
+                Some(Arc::new(Renewed::new(&cluster.tls, &cluster.trusted, inspection)?))
+            } else {
+                None
+            },
+            server_name: cluster.tls.server_name.clone(),
+            rule: PeerRule::of(cluster),
+            limit: cluster.pace.request_timeout,
+        })
+    }
+
+    /// A server of the cluster; nothing is connected yet.
+    pub fn server(&self, node: &Node) -> Server {
+        let line = Line::new(node, self.server_name.as_deref(), self.tls.clone(), self.rule.clone());
+        Server::over(line, self.limit)
+    }
 }
 
 #[cfg(test)]
