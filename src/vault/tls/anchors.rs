@@ -1,8 +1,7 @@
 //! The certificates that the configuration or the machine trusts, and the path from one of them to a server's.
 
-use super::failure::{flaw, refused, rejected};
-use super::names;
-use super::x509::{Facts, Validity, is_self_issued, name};
+use super::failure::{flaw, refused, rejected, wrong_name};
+use super::x509::{Facts, Validity, is_own_issuer, name};
 use crate::api::{NamedAuthorities, TlsFailure, Unsupported, Untrusted, UntrustedIssuer};
 use crate::external::ExternalText;
 use rustls::Error;
@@ -153,7 +152,7 @@ impl Anchors {
         }
         certificate
             .verify_is_valid_for_subject_name(presented.name)
-            .map_err(|error| names::mismatch(error, presented.fixed, self.are_own()))
+            .map_err(|error| wrong_name(error, presented.fixed, self.are_own()))
     }
 
     /// The CAs are somebody's own, who signs for his servers alone: a bundle of public ones, which is often named too, signs
@@ -276,7 +275,7 @@ impl Anchors {
 
     /// Who signed the server's certificate in place of somebody trusted.
     fn untrusted(&self, presented: &Presented<'_>, certificate: &EndEntityCert<'_>) -> Untrusted {
-        let itself = is_self_issued(presented.end_entity) == Some(true);
+        let itself = is_own_issuer(presented.end_entity) == Some(true);
         Untrusted {
             issuer: (!itself).then(|| issuer_of(certificate, presented.intermediates)),
             named: self.is_named(presented.end_entity),

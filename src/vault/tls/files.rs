@@ -1,11 +1,14 @@
-//! The PEM files of certificates and keys, and noticing that they were renewed.
+//! The PEM files of certificates and keys, and the authorities that this machine trusts: those that `SSL_CERT_FILE` and
+//! `SSL_CERT_DIR` name, as for OpenSSL (`SSL_CTX_load_verify_locations(3ssl)`), or else the system's store.
 
 use super::error::{PRIVATE_KEY, TlsFileError};
 use super::pem;
 use crate::accounts::{Trusted, User};
+use crate::external::quote::sentence;
 use crate::files::{self, Content, FileRefusal, LARGEST};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::env;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -34,7 +37,7 @@ pub(super) fn certificates(path: &Path, trusted: &Trusted) -> Result<Certificate
 }
 
 /// Every certificate of a PEM file that is one; what else is in it is passed over.
-pub(super) fn parsable(path: &Path, trusted: &Trusted) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+fn parsable(path: &Path, trusted: &Trusted) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let text = read(CERTIFICATE, path, Content::Authority, trusted)?;
     Ok(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect())
 }
@@ -83,5 +86,62 @@ pub(super) fn listing(path: &Path, trusted: &Trusted) -> Result<Vec<PathBuf>, Tl
             unreadable(FileRefusal::Denied { user, directory: Some(path.to_owned()) })
         }
         cause => unreadable(cause),
+    })
+}
+
+/// Where the store is one file: Debian's update-ca-certificates(8), Fedora's and openSUSE's update-ca-trust(8), Alpine.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+/// Where it is a directory.
+const DIRECTORY: &str = "/etc/ssl/certs";
+
+/// The files and directories of the machine's authorities.
+pub(super) fn system_places() -> Vec<PathBuf> {
+    let (file, directories) = from_environment();
+    if file.is_some() || !directories.is_empty() {
+        return file.into_iter().chain(directories).collect();
+    }
+    vec![bundle().unwrap_or_else(|| PathBuf::from(DIRECTORY))]
+}
+
+/// Every certificate of the machine's authorities. Files that somebody else can write are refused. What is no certificate is passed over: the
+/// store is not made for this program, and has more than it needs.
+pub(super) fn system_certificates(trusted: &Trusted) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    let mut found = Vec::new();
+    for place in system_places() {
+        let files = match listing(&place, trusted) {
+            Err(TlsFileError::Unreadable { cause: FileRefusal::NotADirectory, .. }) => vec![place],
+            Err(TlsFileError::Unreadable { cause: FileRefusal::Missing, .. }) => {
+                return Err(TlsFileError::NoSystemRoots(format!(": there is no {}", sentence(&place))));
+            }
+            listed => listed?.into_iter().filter(|file| is_rehashed(file)).collect(),
+        };
+        for file in files {
+            found.extend(parsable(&file, trusted)?);
+        }
+    }
+    Ok(found)
+}
+
+fn from_environment() -> (Option<PathBuf>, Vec<PathBuf>) {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let directories = set("SSL_CERT_DIR").map(|list| env::split_paths(&list).collect());
+    (set("SSL_CERT_FILE").map(PathBuf::from), directories.unwrap_or_default())
+}
+
+fn bundle() -> Option<PathBuf> {
+    BUNDLES.map(Path::new).into_iter().find(|path| path.exists()).map(Path::to_owned)
+}
+
+/// `1f2e3d4c.0`.
+fn is_rehashed(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let digits = |text: &str, digit: fn(char) -> bool| !text.is_empty() && text.chars().all(digit);
+    name.split_once('.').is_some_and(|(hash, number)| {
+        hash.len() == 8 && digits(hash, |c| c.is_ascii_hexdigit()) && digits(number, |c| c.is_ascii_digit())
     })
 }

@@ -1,11 +1,10 @@
 //! PEM (RFC 7468), read so that nothing of a file's content gets into an error: where a flaw is, and of what kind.
 
-use super::remedy;
+use super::error::{Fault, Flaw, Label};
 use base64ct::{Base64Unpadded, Encoding};
 use rustls::pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
 };
-use std::path::Path;
 use zeroize::Zeroizing;
 
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -13,123 +12,20 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// What is wrong with a PEM file, and in which line; the first is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) line: Option<usize>,
-    pub(super) flaw: Flaw,
-}
-
-/// Kinds of flaws.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// Nothing is in it.
-    #[error("the file is empty")]
-    Empty,
-    /// No block of any kind.
-    #[error("there is no -----BEGIN …----- line")]
-    NoBlock,
-    /// The bytes that PEM would wrap.
-    #[error("it is in DER form, not PEM")]
-    Der,
-    /// Text of two bytes a character.
-    #[error("it is text in UTF-16")]
-    Utf16,
-    /// The editor's mark is before the first block.
-    #[error("a byte order mark is before the block")]
-    ByteOrderMark,
-    /// White space is before the lines, as in YAML.
-    #[error("the lines are indented")]
-    Indented,
-    /// `\n` in two characters.
-    #[error("its line breaks are lost: they are written out as \\n")]
-    WrittenOut {
-        /// As a string of JSON or YAML, with quotes or `\r`.
-        quoted: bool,
-    },
-    /// Spaces or nothing in their place.
-    #[error("its line breaks are lost")]
-    BreaksLost,
-    /// The first or last line of a block is cut.
-    #[error("a -----BEGIN or -----END line is not complete")]
-    BadMarker,
-    /// No end.
-    #[error("the block that begins here is cut off: it has no -----END line")]
-    Truncated,
-    /// It ends as a block of another kind.
-    #[error("the -----END line does not fit the block's -----BEGIN line")]
-    OtherEnd,
-    /// Something else between the lines.
-    #[error("the block has characters that are not base64, or too few of them")]
-    BadBase64,
-    /// A passphrase protects it.
-    #[error("the private key is encrypted with a passphrase")]
-    Encrypted,
-    /// A block of another kind is in the place of a certificate.
-    #[error("it holds {0}, not a certificate")]
-    NoCertificate(Label),
-    /// A block of another kind is in the place of a private key.
-    #[error("it holds {0}, not a private key")]
-    NoKey(Label),
-}
-
-/// What a block says that it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Label {
-    /// X.509.
-    #[error("a certificate")]
-    Certificate,
-    /// OpenSSL's own, with what it is trusted for.
-    #[error("a certificate in OpenSSL's TRUSTED form")]
-    TrustedCertificate,
-    /// PKCS#8.
-    #[error("a private key")]
-    Pkcs8,
-    /// PKCS#1.
-    #[error("an RSA private key")]
-    Pkcs1,
-    /// SEC 1.
-    #[error("an EC private key")]
-    Sec1,
-    /// PKCS#8 under a passphrase.
-    #[error("an encrypted private key")]
-    EncryptedKey,
-    /// OpenSSH's.
-    #[error("a private key of OpenSSH")]
-    SshKey,
-    /// PKCS#10.
-    #[error("a certificate request")]
-    Request,
-    /// No secret.
-    #[error("a public key")]
-    PublicKey,
-    /// Of certificates.
-    #[error("a revocation list")]
-    RevocationList,
-    /// PKCS#7.
-    #[error("a PKCS#7 bundle")]
-    Bundle,
-    /// Anything else.
-    #[error("blocks of another kind")]
-    Other,
-}
-
-impl Label {
-    fn of(text: &[u8]) -> Self {
-        match text {
-            b"CERTIFICATE" => Self::Certificate,
-            b"TRUSTED CERTIFICATE" => Self::TrustedCertificate,
-            b"PRIVATE KEY" => Self::Pkcs8,
-            b"RSA PRIVATE KEY" => Self::Pkcs1,
-            b"EC PRIVATE KEY" => Self::Sec1,
-            b"ENCRYPTED PRIVATE KEY" => Self::EncryptedKey,
-            b"OPENSSH PRIVATE KEY" => Self::SshKey,
-            b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => Self::Request,
-            b"PUBLIC KEY" | b"RSA PUBLIC KEY" => Self::PublicKey,
-            b"X509 CRL" => Self::RevocationList,
-            b"PKCS7" => Self::Bundle,
-            _ => Self::Other,
-        }
+fn label(text: &[u8]) -> Label {
+    match text {
+        b"CERTIFICATE" => Label::Certificate,
+        b"TRUSTED CERTIFICATE" => Label::TrustedCertificate,
+        b"PRIVATE KEY" => Label::Pkcs8,
+        b"RSA PRIVATE KEY" => Label::Pkcs1,
+        b"EC PRIVATE KEY" => Label::Sec1,
+        b"ENCRYPTED PRIVATE KEY" => Label::EncryptedKey,
+        b"OPENSSH PRIVATE KEY" => Label::SshKey,
+        b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => Label::Request,
+        b"PUBLIC KEY" | b"RSA PUBLIC KEY" => Label::PublicKey,
+        b"X509 CRL" => Label::RevocationList,
+        b"PKCS7" => Label::Bundle,
+        _ => Label::Other,
     }
 }
 
@@ -248,7 +144,7 @@ impl<'a> Blocks<'a> {
                 break label;
             }
         };
-        let mut block = Block { line: self.line, label: Label::of(label), lines: Vec::new() };
+        let mut block = Block { line: self.line, label: self::label(label), lines: Vec::new() };
         while let Some(line) = self.next_line() {
             if let Some(ended) = line.strip_prefix(END) {
                 let other = ended.strip_prefix(label).and_then(|rest| rest.strip_prefix(DASHES));
@@ -306,60 +202,4 @@ fn lost(line: &[u8]) -> Flaw {
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
-}
-
-impl Flaw {
-    /// The kind for machines.
-    pub(super) fn kind(self) -> &'static str {
-        match self {
-            Self::Empty | Self::NoBlock | Self::NoCertificate(_) | Self::NoKey(_) => "tls-file-empty",
-            Self::Encrypted => "tls-file-encrypted",
-            _ => "tls-file-malformed",
-        }
-    }
-
-    /// What to do. A command writes into the file that is there, or gives the new one its owner, group, mode and ACL, as
-    /// GNU sed does: nobody can read it who could not before. `key` says that a private key belongs there.
-    pub(super) fn advice(self, path: &Path, key: bool) -> String {
-        let program = if key { "pkey" } else { "x509" };
-        let command = match self {
-            Self::WrittenOut { quoted: false } => remedy::sed(r"s/\\n/\n/g", path),
-            Self::WrittenOut { quoted: true } => remedy::sed(r#"s/"//g; s/\\r//g; s/\\n/\n/g"#, path),
-            Self::BreaksLost => remedy::sed(
-                r"s/[[:space:]]*\(-----\(BEGIN\|END\) [A-Z0-9 ]*-----\)[[:space:]]*/\n\1\n/g",
-                path,
-            ),
-            Self::Indented => remedy::sed(r"s/^[[:space:]]*//", path),
-            Self::ByteOrderMark => remedy::sed(r"1s/^\xEF\xBB\xBF//", path),
-            Self::Utf16 => remedy::through("iconv -f UTF-16 -t UTF-8", path),
-            Self::Der => remedy::through(&format!("openssl {program} -inform der -in"), path),
-            Self::NoCertificate(Label::TrustedCertificate) => remedy::through("openssl x509 -in", path),
-            Self::NoCertificate(Label::Bundle) => remedy::through("openssl pkcs7 -print_certs -in", path),
-            Self::Encrypted => {
-                let command = remedy::through("openssl pkey -in", path);
-                return format!(
-                    "There is nobody to ask for the passphrase when the machine starts. To store the key without it, \
-                     readable as the file is now: `{command}`"
-                );
-            }
-            Self::NoKey(Label::SshKey) => {
-                return "Use the private key that the certificate was issued for.".to_owned();
-            }
-            Self::NoKey(Label::Certificate)
-            | Self::NoCertificate(Label::Pkcs8 | Label::Pkcs1 | Label::Sec1) => {
-                return "Check which file `ca_file`, `client_cert` and `client_key` name: a certificate and its key are \
-                        in the place of each other. Others may read a certificate, and nobody the key."
-                    .to_owned();
-            }
-            Self::Empty | Self::NoBlock | Self::NoKey(_) | Self::NoCertificate(_) => {
-                let what = if key { "private key" } else { "certificate" };
-                return format!("Check the path in `tls`: the file must have the {what} in PEM form.");
-            }
-            Self::Truncated | Self::BadMarker | Self::OtherEnd | Self::BadBase64 => {
-                return "Copy the file again from where it was made: a part of it is lost or changed."
-                    .to_owned();
-            }
-        };
-        format!("This fixes it, and keeps its owner, group and mode: `{command}`")
-    }
 }

@@ -1,11 +1,15 @@
 //! The TLS configuration of one cluster, renewed when its files are.
 
-use super::{Inspection, TlsFileError, client_config, files, system};
+use super::error::TlsFileError;
+use super::verifier::{self, Inspection};
+use super::{failure, files};
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;
 use crate::explain::Explain;
 use crate::files::FileVersion;
 use rustls::ClientConfig;
+use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, ring};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -119,6 +123,36 @@ impl Renewed {
     }
 }
 
+/// Builds the client's side of TLS from the files that `settings` name, as they are now.
+fn client_config(
+    settings: &TlsSettings,
+    trusted: &Trusted,
+    inspection: Option<&Arc<Inspection>>,
+) -> Result<ClientConfig, TlsFileError> {
+    let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|_| TlsFileError::Library("no TLS version is left"))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier::from_settings(settings, trusted, inspection, provider)?);
+    let mut config = match (&settings.client_cert, &settings.client_key) {
+        (Some(cert), Some(key)) => builder
+            .with_client_auth_cert(
+                files::certificates(cert, trusted)?.chain(),
+                files::private_key(key, trusted)?,
+            )
+            .map_err(|error| TlsFileError::Mismatch {
+                cert: cert.clone(),
+                key: key.clone(),
+                cause: failure::key_mismatch(&error),
+            })?,
+        _ => builder.with_no_client_auth(),
+    };
+    // A resumed session skips the certificate check: a revoked CA would live on in the session cache.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
 /// What every file that a configuration names looks like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Versions(Vec<(PathBuf, Option<FileVersion>)>);
@@ -137,7 +171,7 @@ impl Versions {
             files.extend(files::listing(directory, trusted).unwrap_or_default());
         }
         if !settings.names_authorities() && !settings.skip_verify {
-            files.extend(system::places());
+            files.extend(files::system_places());
         }
         let version = |file: PathBuf| (FileVersion::of_target(&file), file);
         Self(files.into_iter().map(version).map(|(version, file)| (file, version)).collect())

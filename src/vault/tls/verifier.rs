@@ -1,18 +1,23 @@
-//! Who is believed to be the server.
+//! Who is believed to be the server: by a trusted certificate, by its key, and by the proof that it holds the key. And what
+//! `check` wants to know of a certificate that is good now: how long it stays so.
 
-use super::anchors::{Anchors, Presented};
-use super::inspection::{Inspection, Lifetimes};
-use super::x509::Facts;
-use super::{TlsFileError, files, pins, system};
+use super::anchors::{Anchors, Issuer, Presented, of_server};
+use super::error::TlsFileError;
+use super::failure::{refused, rejected};
+use super::files;
+use super::x509::{Facts, Validity, public_key};
 use crate::accounts::Trusted;
-use crate::api::{AuthoritiesPlace, NamedAuthorities};
+use crate::api::{AuthoritiesPlace, NamedAuthorities, TlsFailure, Unsupported};
 use crate::cluster::Pin;
 use crate::config::TlsSettings;
+use ring::digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-use std::sync::Arc;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use webpki::{EndEntityCert, RawPublicKeyEntity};
 
 /// The verifier that `settings` ask for.
 pub(super) fn from_settings(
@@ -52,7 +57,7 @@ impl Trust {
         let mut anchors = Anchors::default();
         named(settings, trusted, &mut anchors)?;
         if anchors.is_empty() {
-            for certificate in system::certificates(trusted)? {
+            for certificate in files::system_certificates(trusted)? {
                 // One that cannot be used trusts nobody; the others do as well without it.
                 let _ = anchors.add(&certificate);
             }
@@ -94,7 +99,7 @@ impl Trust {
 fn named(settings: &TlsSettings, trusted: &Trusted, anchors: &mut Anchors) -> Result<(), TlsFileError> {
     let mut authorities = NamedAuthorities {
         places: Vec::new(),
-        machine: if settings.names_authorities() { Vec::new() } else { system::places() },
+        machine: if settings.names_authorities() { Vec::new() } else { files::system_places() },
         configured: *settings != TlsSettings::default(),
         pinned: !settings.pin_sha256.is_empty(),
     };
@@ -144,9 +149,9 @@ impl ServerCertVerifier for Verifier {
             trust.check(&self.provider, end_entity, intermediates, address, now)?;
         }
         if !self.believes_anybody() {
-            pins::usable(end_entity)?;
+            usable(end_entity)?;
         }
-        pins::check(&self.pins, end_entity)?;
+        check_pins(&self.pins, end_entity)?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -160,7 +165,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(HandshakeSignatureValid::assertion());
         }
         let algorithms = &self.provider.signature_verification_algorithms;
-        pins::verify_tls12(algorithms, message, certificate, signature)
+        verify_tls12(algorithms, message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -173,7 +178,7 @@ impl ServerCertVerifier for Verifier {
             return Ok(HandshakeSignatureValid::assertion());
         }
         let algorithms = &self.provider.signature_verification_algorithms;
-        pins::verify_tls13(algorithms, message, certificate, signature)
+        verify_tls13(algorithms, message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -182,5 +187,117 @@ impl ServerCertVerifier for Verifier {
         // alert that does not say why.
         schemes.push(SignatureScheme::ECDSA_NISTP521_SHA512);
         schemes
+    }
+}
+
+/// Refuses a certificate whose key is none of `pins`; no pins allow every key. That the server holds the key shows in
+/// the signature of the handshake alone: a certificate is public.
+fn check_pins(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    if pins.is_empty() {
+        return Ok(());
+    }
+    let found = hash(&key(certificate)?)?;
+    if pins.contains(&found) {
+        return Ok(());
+    }
+    let certificate_pinned = pins.contains(&hash(certificate)?);
+    Err(refused(TlsFailure::PinMismatch { found, certificate_pinned }))
+}
+
+/// Refuses a certificate whose key cannot prove anything here.
+fn usable(certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    match Facts::of(certificate).ok_or_else(|| rejected(webpki::Error::BadDer))?.unsupported_key {
+        Some(key) => Err(refused(of_server(Unsupported::Key(key)))),
+        None => Ok(()),
+    }
+}
+
+/// The key of a certificate, of version 1 too.
+fn key<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
+    match EndEntityCert::try_from(certificate) {
+        Ok(parsed) => Ok(parsed.subject_public_key_info()),
+        Err(webpki::Error::UnsupportedCertVersion) => {
+            public_key(certificate).ok_or_else(|| rejected(webpki::Error::BadDer))
+        }
+        Err(error) => Err(rejected(error)),
+    }
+}
+
+/// Checks the signature of a handshake of TLS 1.3 with the certificate's key.
+fn verify_tls13(
+    algorithms: &WebPkiSupportedAlgorithms,
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    verify_tls13_signature_with_raw_key(message, &key(certificate)?, signed, algorithms).map_err(unproven)
+}
+
+/// Checks the signature of a handshake of TLS 1.2 with the certificate's key. Its scheme does not say which curve it is
+/// of (RFC 8446, section 4.2.3), so that each is tried.
+fn verify_tls12(
+    algorithms: &WebPkiSupportedAlgorithms,
+    message: &[u8],
+    certificate: &CertificateDer<'_>,
+    signed: &DigitallySignedStruct,
+) -> Result<HandshakeSignatureValid, Error> {
+    let key = key(certificate)?;
+    let key = RawPublicKeyEntity::try_from(&key).map_err(rejected)?;
+    let (_, candidates) = algorithms
+        .mapping
+        .iter()
+        .find(|(scheme, _)| *scheme == signed.scheme)
+        .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+    let verified = |algorithm| key.verify_signature(algorithm, message, signed.signature()).is_ok();
+    if candidates.iter().any(|algorithm| verified(*algorithm)) {
+        Ok(HandshakeSignatureValid::assertion())
+    } else {
+        Err(refused(TlsFailure::KeyNotProven))
+    }
+}
+
+fn unproven(error: Error) -> Error {
+    match error {
+        Error::InvalidCertificate(CertificateError::Other(_)) | Error::PeerMisbehaved(_) => error,
+        _ => refused(TlsFailure::KeyNotProven),
+    }
+}
+
+fn hash(bytes: &[u8]) -> Result<Pin, Error> {
+    let hash = digest::digest(&digest::SHA256, bytes);
+    let hash: [u8; digest::SHA256_OUTPUT_LEN] =
+        hash.as_ref().try_into().map_err(|_| Error::General("a hash of another length".to_owned()))?;
+    Ok(Pin::from(hash))
+}
+
+/// How long the trust in a server lasts.
+#[derive(Debug, Clone)]
+pub(crate) struct Lifetimes {
+    /// Of its own certificate.
+    pub(crate) server: Validity,
+    /// The issuer that ends soon, where no other takes its place.
+    pub(crate) issuer: Option<Issuer>,
+}
+
+/// Notes the lifetimes of the last certificate that was verified.
+#[derive(Debug)]
+pub(crate) struct Inspection {
+    /// An issuer that ends sooner is told.
+    pub(super) ahead: Duration,
+    seen: Mutex<Option<Lifetimes>>,
+}
+
+impl Inspection {
+    pub(in crate::vault) fn new(ahead: Duration) -> Self {
+        Self { ahead, seen: Mutex::default() }
+    }
+
+    pub(super) fn note(&self, lifetimes: Lifetimes) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(lifetimes);
+    }
+
+    /// What was seen since the last call.
+    pub(crate) fn take(&self) -> Option<Lifetimes> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

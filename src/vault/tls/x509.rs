@@ -1,6 +1,7 @@
 //! What webpki does not tell of a certificate: from when until when it is valid, whether its key may sign others, and
 //! what it is called (RFC 5280). And of those that webpki does not read, their key.
 
+use super::pem;
 use crate::api::{Unsupported, UnsupportedKey};
 use crate::external::ExternalText;
 use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, OctetStringRef, UtcTime};
@@ -123,8 +124,15 @@ impl Facts {
     }
 }
 
+/// Whether the first certificate of a PEM file is its own issuer, so that it stays the one to trust until its key is changed.
+pub(crate) fn is_self_issued(pem: &[u8]) -> bool {
+    let certificates = pem::certificates(pem).ok();
+    let first = certificates.as_ref().and_then(|certificates| certificates.first());
+    first.and_then(|(_, certificate)| is_own_issuer(certificate)).unwrap_or(false)
+}
+
 /// Whether a certificate in DER is its own issuer; `None` if it is malformed.
-pub(super) fn is_self_issued(certificate: &[u8]) -> Option<bool> {
+pub(super) fn is_own_issuer(certificate: &[u8]) -> Option<bool> {
     Some(Facts::of(certificate)?.self_issued)
 }
 
@@ -281,7 +289,6 @@ fn read_attributes<'a>(subject: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vault::tls::pem;
     use proptest::prelude::*;
     use rcgen::{CertificateParams, DnType, KeyPair, KeyUsagePurpose};
     use time::OffsetDateTime;
