@@ -4,7 +4,7 @@
 use super::connection::{Answer, Connection, Failure, log_hint};
 use super::dial::{Accepted, addresses, dial, knock, knock_unix};
 use super::failure::classify;
-use super::peer::{Ends, PeerRule, is_own, unix};
+use super::peer::{Ends, PeerRule, connect_unix, is_own};
 use super::tls::Renewed;
 use crate::api::{ConnectionEpoch, PeerRefusal, TlsFailure, Unreachable, health};
 use crate::cluster::{Node, NodeAddress};
@@ -275,7 +275,7 @@ impl Line {
                 Some(Accepted::Unix(stream)) => Some(stream),
                 _ => None,
             };
-            let stream = unix::connect(path, accepted, &self.rule).await?;
+            let stream = connect_unix(path, accepted, &self.rule).await?;
             return Ok((Connection::speaking(stream, None).await?, None));
         }
         let tls = match &self.tls {

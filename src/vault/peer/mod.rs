@@ -2,22 +2,26 @@
 //!
 //! While a server is down, any account of this machine can listen on its port. So the owner of the peer's socket is looked
 //! up once a connection, by the exact four addresses and ports, after the first answer: only then has it been accepted.
+//! A Unix socket tells by itself who listens there, and by its directories who could.
 
 mod netlink;
-mod proc_net;
-mod route;
-mod sock_diag;
-pub(super) mod unix;
+mod socket;
+#[cfg(test)]
+mod tests;
 
 use crate::accounts::{Trusted, User};
-use crate::api::{PeerRefusal, UntrustedOwner};
+use crate::api::{PeerRefusal, SocketDirectoryFlaw, Unreachable, UntrustedOwner};
 use crate::config::Cluster;
-use crate::external::error;
-use std::io;
+use crate::external::{error, quote};
+use crate::files::{self, Content, FileRefusal};
+pub(super) use socket::Ends;
+use socket::{PeerSocket, look_up_in_tables};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::UnixStream;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -30,17 +34,6 @@ const OVERFLOW: u32 = 65534;
 /// How often a connection that is not accepted yet is looked at.
 const ACCEPT_POLL: Duration = Duration::from_millis(1);
 
-/// What the kernel says of one TCP socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PeerSocket {
-    /// Its state, as numbered in `tcp_states.h`.
-    state: u8,
-    /// The inode of the file that it is open as; 0 when no process has it open: not accepted yet, or closed.
-    inode: u32,
-    /// The user who accepted it. Means nothing without an inode: it is 0 then.
-    uid: u32,
-}
-
 /// What came of looking a socket up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Lookup {
@@ -52,29 +45,7 @@ pub(super) enum Lookup {
     Failed(String),
 }
 
-/// Both ends of a TCP connection; IPv4 addresses as such, also where they are mapped into IPv6.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ends {
-    /// The peer's.
-    pub(super) peer: SocketAddr,
-    /// Ours.
-    pub(super) own: SocketAddr,
-}
-
 impl Ends {
-    /// Those of a connection.
-    pub(super) fn of(stream: &TcpStream) -> io::Result<Self> {
-        Ok(Self::between(stream.peer_addr()?, stream.local_addr()?))
-    }
-
-    fn between(peer: SocketAddr, own: SocketAddr) -> Self {
-        let canonical = |address: SocketAddr| match address.ip().to_canonical() {
-            ip if ip.is_ipv4() => SocketAddr::new(ip, address.port()),
-            _ => address,
-        };
-        Self { peer: canonical(peer), own: canonical(own) }
-    }
-
     /// The peer is on this machine.
     pub(super) fn on_this_machine(&self) -> bool {
         self.peer.ip() == self.own.ip() || is_own(self.peer)
@@ -96,12 +67,12 @@ impl Ends {
 
     /// The kernel answers the query at once; its table, which can be long, is read off the loop.
     async fn find(self) -> Lookup {
-        let asked = sock_diag::look_up(&self);
+        let asked = netlink::look_up(&self);
         match asked {
             Ok(Some(socket)) => Lookup::Found(socket),
             Ok(None) if !self.on_this_machine() => Lookup::NotFound,
             // The query fails in the same way where the kernel has no module for it.
-            asked => match (spawn_blocking(move || proc_net::look_up(&self)).await, asked) {
+            asked => match (spawn_blocking(move || look_up_in_tables(&self)).await, asked) {
                 (Ok(Ok(Some(socket))), _) => Lookup::Found(socket),
                 (Ok(Ok(None)), _) | (_, Ok(_)) => Lookup::NotFound,
                 (Ok(Err(cause)), Err(_)) => Lookup::Failed(error::io(&cause)),
@@ -119,7 +90,7 @@ pub(super) fn is_own(address: SocketAddr) -> bool {
         free.set_port(0);
         UdpSocket::bind(free).is_ok()
     };
-    address.ip().is_loopback() || route::is_to_ourselves(address).unwrap_or_else(may_bind)
+    address.ip().is_loopback() || netlink::is_to_ourselves(address).unwrap_or_else(may_bind)
 }
 
 /// What a cluster demands of whoever answers at the address of a server.
@@ -206,151 +177,60 @@ impl PeerRule {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::accounts::ServerUser;
-
-    const TIME_WAIT: u8 = 6;
-    const LISTEN: u8 = 10;
-
-    fn rule(allow_plaintext: bool) -> PeerRule {
-        let trusted =
-            Trusted::with(vec![ServerUser::Number(990), ServerUser::Number(OVERFLOW)]).seen_by(1000);
-        PeerRule { trusted: Arc::new(trusted), allow_plaintext, tls_authenticates: true }
+/// A connection to a socket whose directory and listener are trusted, before anything is sent over it.
+///
+/// `accepted` is a connection that was made before.
+pub(super) async fn connect_unix(
+    path: &Path,
+    accepted: Option<UnixStream>,
+    rule: &PeerRule,
+) -> Result<UnixStream, Unreachable> {
+    let trusted = Arc::clone(rule.trusted());
+    let owned = path.to_owned();
+    // Looking at directories can take its time, as with a network's file system.
+    let judged = spawn_blocking(move || judge_directories(&owned, &trusted)).await;
+    judged.map_err(|cause| PeerRefusal::NoLookup(error::task(&cause).to_owned()))??;
+    let stream = match accepted {
+        Some(stream) => stream,
+        None => UnixStream::connect(path).await.map_err(|cause| match cause.kind() {
+            // As with a port on which nothing listens.
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => Unreachable::Refused,
+            ErrorKind::PermissionDenied => PeerRefusal::SocketPermission.into(),
+            _ => Unreachable::Network(error::io(&cause)),
+        })?,
+    };
+    // SO_PEERCRED, unix(7): the credentials of whoever called listen(2).
+    match stream.peer_cred() {
+        Ok(listener) => rule.owner(listener.uid()).map_err(PeerRefusal::on_socket)?,
+        Err(cause) => return Err(PeerRefusal::NoLookup(error::io(&cause)).into()),
     }
+    Ok(stream)
+}
 
-    fn found(state: u8, inode: u32, uid: u32) -> Lookup {
-        Lookup::Found(PeerSocket { state, inode, uid })
+/// Every directory and link on the way to the socket: somebody trusted's, and its directory writable by nobody else.
+fn judge_directories(socket: &Path, trusted: &Trusted) -> Result<(), PeerRefusal> {
+    let Some(directory) = socket.parent() else { return Ok(()) };
+    match files::directory(directory, Content::Socket, trusted) {
+        // What is not there is not wrong: the server makes it when it starts.
+        Ok(_) | Err(FileRefusal::Missing) => Ok(()),
+        Err(cause) => Err(directory_refusal(&cause, directory)),
     }
+}
 
-    #[test]
-    fn established_socket_of_trusted_user_passes() {
-        for uid in [0, 990, 1000] {
-            assert_eq!(rule(false).verdict(&found(ESTABLISHED, 7, uid), true), Ok(()), "{uid}");
+/// A directory of sockets that cannot be used.
+fn directory_refusal(cause: &FileRefusal, directory: &Path) -> PeerRefusal {
+    let advice = match cause {
+        FileRefusal::DirectoryMode { sticky: true, .. } | FileRefusal::DirectoryOwner { .. } => {
+            "Put the socket into a directory of root or of the server's account, as `RuntimeDirectory=` in the server's \
+             unit makes it. An account other than vault and openbao must be in `server_users`."
+                .to_owned()
         }
-    }
-
-    #[test]
-    fn foreign_owner_is_refused_even_where_plaintext_is_allowed() {
-        for allow_plaintext in [false, true] {
-            for here in [false, true] {
-                let verdict = rule(allow_plaintext).verdict(&found(ESTABLISHED, 7, 4_000_000), here);
-                let stranger = UntrustedOwner {
-                    account: "uid 4000000".to_owned(),
-                    server_users: "[990, 65534, 4000000]".to_owned(),
-                    on_socket: false,
-                };
-                assert_eq!(verdict, Err(PeerRefusal::Foreign(Box::new(stranger))));
-                let verdict = rule(allow_plaintext).verdict(&found(ESTABLISHED, 7, OVERFLOW), here);
-                assert_eq!(verdict, Err(PeerRefusal::Hidden), "whatever server_users says");
-            }
-        }
-    }
-
-    #[test]
-    fn socket_without_inode_or_not_established_proves_nothing() {
-        for socket in [found(ESTABLISHED, 0, 0), found(TIME_WAIT, 0, 0), found(LISTEN, 7, 0), found(8, 7, 0)]
-        {
-            for allow_plaintext in [false, true] {
-                let verdict = rule(allow_plaintext).verdict(&socket, true);
-                assert_eq!(verdict, Err(PeerRefusal::Unowned), "{socket:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn not_found_passes_only_where_plaintext_is_allowed() {
-        assert_eq!(rule(false).verdict(&Lookup::NotFound, true), Err(PeerRefusal::NotFound));
-        assert_eq!(rule(true).verdict(&Lookup::NotFound, true), Ok(()));
-        assert_eq!(
-            rule(false).verdict(&Lookup::NotFound, false),
-            Ok(()),
-            "TLS that proves nothing, elsewhere"
-        );
-        let failed = Lookup::Failed("no".to_owned());
-        assert_eq!(rule(true).verdict(&failed, true), Err(PeerRefusal::NoLookup("no".to_owned())));
-        assert_eq!(rule(true).verdict(&failed, false), Ok(()));
-    }
-
-    #[test]
-    fn this_machine_is_known_by_the_addresses_of_the_connection() {
-        let here = |peer: &str, own: &str| {
-            Ends::between(peer.parse().unwrap(), own.parse().unwrap()).on_this_machine()
-        };
-        assert!(here("127.0.0.2:8200", "127.0.0.1:40000"));
-        assert!(here("[::1]:8200", "[::1]:40000"));
-        assert!(here("[::ffff:127.0.0.1]:8200", "[::ffff:127.0.0.1]:40000"));
-        assert!(here("192.0.2.7:8200", "192.0.2.7:40000"));
-        assert!(here("[::ffff:192.0.2.7]:8200", "192.0.2.7:40000"));
-        assert!(!here("192.0.2.8:8200", "192.0.2.7:40000"));
-        assert!(!here("[2001:db8::2]:8200", "[2001:db8::1]:40000"));
-    }
-
-    #[test]
-    fn plaintext_to_another_machine_is_refused_unless_allowed() {
-        let ends = Ends::between("192.0.2.8:8200".parse().unwrap(), "192.0.2.7:40000".parse().unwrap());
-        assert_eq!(rule(false).admit(ends, false), Err(PeerRefusal::Elsewhere(ends.peer.ip())));
-        assert_eq!(rule(true).admit(ends, false), Ok(Some(ends)));
-        assert_eq!(rule(false).admit(ends, true), Ok(None));
-        let unverified = PeerRule { tls_authenticates: false, ..rule(false) };
-        assert_eq!(unverified.admit(ends, true), Ok(Some(ends)));
-    }
-
-    /// Both ways to ask the kernel, over connections whose answers are known.
-    #[tokio::test]
-    async fn the_kernel_says_the_same_in_both_ways() {
-        let uid = rustix::process::geteuid().as_raw();
-        for (listen, connect) in [
-            ("127.0.0.1:0", "127.0.0.1"),
-            ("[::1]:0", "::1"),
-            ("[::]:0", "127.0.0.1"),
-            ("[::]:0", "::ffff:127.0.0.1"),
-            ("0.0.0.0:0", "0.0.0.0"),
-        ] {
-            // Not every machine has IPv6.
-            let Ok(listener) = std::net::TcpListener::bind(listen) else { continue };
-            let port = listener.local_addr().unwrap().port();
-            let target = SocketAddr::new(connect.parse().unwrap(), port);
-            let stream = TcpStream::connect(target).await.unwrap();
-            let ends = Ends::of(&stream).unwrap();
-            assert!(ends.on_this_machine(), "{ends:?}");
-            let both = || [sock_diag::look_up(&ends).unwrap(), proc_net::look_up(&ends).unwrap()];
-            for socket in both() {
-                assert_eq!(socket.unwrap().inode, 0, "{listen} {connect}: not accepted yet");
-            }
-            let accepted = listener.accept().unwrap();
-            // As somebody does who wants to be no listener when he is looked for.
-            drop(listener);
-            let [asked, read] = both();
-            assert_eq!(asked, read, "{listen} {connect}");
-            let socket = asked.unwrap();
-            assert!(socket.state == ESTABLISHED && socket.inode != 0 && socket.uid == uid, "{socket:?}");
-            drop(accepted);
-        }
-    }
-
-    /// Where plaintext is allowed, not found is enough: an end that is gone by the time it is looked for must not be.
-    #[tokio::test]
-    async fn connection_that_the_peer_has_ended_is_not_one_of_another_namespace() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let ends = Ends::of(&stream).unwrap();
-        let (accepted, _) = listener.accept().unwrap();
-        let ours = PeerRule { trusted: Arc::default(), allow_plaintext: true, tls_authenticates: true };
-        assert_eq!(ours.judge(ends).await, Ok(()));
-        rustix::net::sockopt::set_socket_linger(&accepted, Some(Duration::ZERO)).unwrap();
-        drop(accepted);
-        assert_eq!(sock_diag::look_up(&ends).unwrap(), None, "a reset leaves nothing behind");
-        assert_eq!(ours.judge(ends).await, Err(PeerRefusal::Unowned));
-    }
-
-    #[tokio::test]
-    async fn a_listener_is_not_taken_for_its_connection() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let ends = Ends { peer: listener.local_addr().unwrap(), own: "127.0.0.1:1".parse().unwrap() };
-        assert_eq!(sock_diag::look_up(&ends).unwrap(), None);
-        assert_eq!(proc_net::look_up(&ends).unwrap(), None);
-        assert_eq!(ends.find().await, Lookup::NotFound);
-    }
+        FileRefusal::Denied { .. } => format!(
+            "Every directory above the socket must be open to this process: namei -l {} shows them. Give it \
+             `SupplementaryGroups=` with the directory's group, or `chmod o+x` the directory.",
+            quote::shell(directory)
+        ),
+        cause => format!("Others could put a socket of their own there. {}", cause.advice(directory)),
+    };
+    PeerRefusal::Directory(Box::new(SocketDirectoryFlaw { why: cause.to_string(), advice }))
 }

@@ -1,15 +1,51 @@
-//! Finds one TCP socket in the kernel's tables, where `sock_diag` does not answer: `proc_net(5)`, `tcp` and `tcp6`.
+//! One TCP socket: both ends of its connection, and what the kernel says of it; and how it is found in the kernel's tables,
+//! where `sock_diag(7)` does not answer: `proc_net(5)`, `tcp` and `tcp6`.
 
-use super::{Ends, PeerSocket};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::TcpStream;
+
+/// What the kernel says of one TCP socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::vault) struct PeerSocket {
+    /// Its state, as numbered in `tcp_states.h`.
+    pub(super) state: u8,
+    /// The inode of the file that it is open as; 0 when no process has it open: not accepted yet, or closed.
+    pub(super) inode: u32,
+    /// The user who accepted it. Means nothing without an inode: it is 0 then.
+    pub(super) uid: u32,
+}
+
+/// Both ends of a TCP connection; IPv4 addresses as such, also where they are mapped into IPv6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::vault) struct Ends {
+    /// The peer's.
+    pub(in crate::vault) peer: SocketAddr,
+    /// Ours.
+    pub(in crate::vault) own: SocketAddr,
+}
+
+impl Ends {
+    /// Those of a connection.
+    pub(in crate::vault) fn of(stream: &TcpStream) -> io::Result<Self> {
+        Ok(Self::between(stream.peer_addr()?, stream.local_addr()?))
+    }
+
+    pub(super) fn between(peer: SocketAddr, own: SocketAddr) -> Self {
+        let canonical = |address: SocketAddr| match address.ip().to_canonical() {
+            ip if ip.is_ipv4() => SocketAddr::new(ip, address.port()),
+            _ => address,
+        };
+        Self { peer: canonical(peer), own: canonical(own) }
+    }
+}
 
 /// Most that is read of one table, in bytes: some 200,000 sockets.
 const LIMIT: u64 = 32 * 1024 * 1024;
 
 /// The peer's socket; `None` when there is no such connection in this network namespace. Blocks.
-pub(super) fn look_up(ends: &Ends) -> io::Result<Option<PeerSocket>> {
+pub(super) fn look_up_in_tables(ends: &Ends) -> io::Result<Option<PeerSocket>> {
     // An IPv4 connection is in the table of the family that was listened for.
     let found = match File::open("/proc/self/net/tcp6") {
         Ok(table) => find(table, ends)?,
