@@ -1,12 +1,19 @@
-//! TCP to a node: the addresses of its name, which of them answers first, and the options of the socket.
+//! The way to a node: its name and the addresses of that, which of them answers first, the options of the socket, and who
+//! is at its other end.
 
+use super::connection::Connection;
 use super::failure::{NameError, classify};
-use crate::api::Unreachable;
+use super::peer::{Ends, PeerRule, connect_unix, is_own};
+use super::tls::Renewed;
+use crate::api::{TlsFailure, Unreachable};
+use crate::cluster::{Node, NodeAddress};
 use crate::discovery;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+use rustls::pki_types::ServerName;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
@@ -26,18 +33,120 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A connection that was accepted.
 #[derive(Debug)]
-pub(super) enum Accepted {
+enum Accepted {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
+/// Where a node is, and how it proves who it is.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    pub(super) tls: Option<Arc<Renewed>>,
+    address: NodeAddress,
+    /// The host's name, the one it was found under, or the one that is configured: in SNI, the certificate check and
+    /// the Host header.
+    name: String,
+    /// Whom to believe.
+    pub(super) rule: PeerRule,
+}
+
+/// How a node is reached.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// A connection that was accepted, and nothing said over it yet.
+    accepted: Option<Accepted>,
+    /// Where the node was reached last, or else where it was looked for.
+    doors: Vec<SocketAddr>,
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        node: &Node,
+        server_name: Option<&str>,
+        tls: Option<Arc<Renewed>>,
+        rule: PeerRule,
+    ) -> Self {
+        let Node { address, name: found } = node;
+        // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
+        let name = server_name.filter(|name| name.parse::<IpAddr>().is_err());
+        let name = name.or(found.as_deref()).unwrap_or(&address.host).to_owned();
+        Self { tls: tls.filter(|_| address.tls), address: address.clone(), name, rule }
+    }
+
+    /// A new connection, and what is left to prove about its peer.
+    pub(super) async fn connect(&self, reach: &mut Reach) -> Result<(Connection, Option<Ends>), Unreachable> {
+        if let Some(path) = self.address.socket() {
+            let accepted = match reach.accepted.take() {
+                Some(Accepted::Unix(stream)) => Some(stream),
+                _ => None,
+            };
+            let stream = connect_unix(path, accepted, &self.rule).await?;
+            return Ok((Connection::speaking(stream, None).await?, None));
+        }
+        let tls = match &self.tls {
+            Some(tls) => Some((tls.config().await, self.server_name()?)),
+            None => None,
+        };
+        let stream = if let Some(Accepted::Tcp(stream)) = reach.accepted.take() {
+            stream
+        } else {
+            let addresses = addresses(&self.address.host, self.address.port).await?;
+            if reach.doors.is_empty() {
+                reach.doors.clone_from(&addresses);
+            }
+            dial(&addresses).await?
+        };
+        let ends = Ends::of(&stream).map_err(|error| classify(&error))?;
+        reach.doors = vec![ends.peer];
+        let unproven = self.rule.admit(ends, tls.is_some())?;
+        Ok((Connection::over(stream, tls).await?, unproven))
+    }
+
+    /// Tries whether something listens where the node was: at one of its addresses, each in its turn. A connection
+    /// that is accepted serves the next request.
+    pub(super) async fn knock(&self, reach: &mut Reach) -> bool {
+        if let Some(path) = self.address.socket() {
+            reach.accepted = knock_unix(path).await.map(Accepted::Unix);
+            return reach.accepted.is_some();
+        }
+        let Some(door) = reach.doors.first().copied() else { return false };
+        // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
+        reach.doors.rotate_left(1);
+        reach.accepted = knock(door).await.map(Accepted::Tcp);
+        reach.accepted.is_some()
+    }
+
+    /// The node was on this very machine.
+    pub(super) fn is_own(&self, reach: &Reach) -> bool {
+        self.address.socket().is_some()
+            || !reach.doors.is_empty() && reach.doors.iter().all(|door| is_own(*door))
+    }
+
+    fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
+        let name = ServerName::try_from(self.name.clone());
+        name.map_err(|_| TlsFailure::Other("the node's name cannot stand in a certificate").into())
+    }
+
+    /// The Host header: without the port that the scheme has anyway (RFC 9110, section 7.2).
+    pub(super) fn host(&self) -> String {
+        if self.address.socket().is_some() {
+            return "localhost".to_owned();
+        }
+        let host = if self.name.contains(':') { format!("[{}]", self.name) } else { self.name.clone() };
+        match (self.address.tls, self.address.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+}
+
 /// The addresses of a host as the system resolves it: hosts file, DNS with search domains, mDNS.
-pub(super) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unreachable> {
+async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Unreachable> {
     discovery::addresses(host, port).await.map_err(|error| classify(&NameError(error)))
 }
 
 /// A connection to the first of these addresses that accepts one.
-pub(super) async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Unreachable> {
+async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Unreachable> {
     let outcome = match addresses {
         [only] => connect(*only).await,
         several => race(several).await,
@@ -87,7 +196,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 ///
 /// A port of this machine refuses before the call returns: the socket is then gone before the loop has heard of it,
 /// which makes it cheap enough (17 µs) to be tried every other millisecond.
-pub(super) async fn knock(address: SocketAddr) -> Option<TcpStream> {
+async fn knock(address: SocketAddr) -> Option<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = net::socket_with(family, SocketType::STREAM, flags, None).ok()?;
@@ -108,6 +217,28 @@ pub(super) async fn knock(address: SocketAddr) -> Option<TcpStream> {
 }
 
 /// Tries once whether something listens on a Unix socket.
-pub(super) async fn knock_unix(path: &Path) -> Option<UnixStream> {
+async fn knock_unix(path: &Path) -> Option<UnixStream> {
     UnixStream::connect(path).await.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[tokio::test]
+    async fn the_addresses_of_a_name_are_tried_one_a_knock() {
+        let open = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address: NodeAddress = "http://localhost:1".parse().unwrap();
+        let rule = PeerRule::for_tests();
+        let endpoint = Endpoint::new(&address.into(), None, None, rule);
+        let mut reach = Reach::default();
+        let closed = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
+        reach.doors = vec![closed[0], open.local_addr().unwrap(), closed[1]];
+        let mut met = Vec::new();
+        for _ in 0..6 {
+            met.push(endpoint.knock(&mut reach).await);
+        }
+        assert_eq!(met, [false, true, false, false, true, false]);
+    }
 }

@@ -1,37 +1,27 @@
-//! The line to one node: its address, how it proves who it is, and the one connection that is kept between
-//! requests.
+//! The line to one node: the one connection that is kept between requests, and what is asked over it.
 
 use super::connection::{Answer, Connection, Failure, log_hint};
-use super::dial::{Accepted, addresses, dial, knock, knock_unix};
-use super::failure::classify;
-use super::peer::{Ends, PeerRule, connect_unix, is_own};
+use super::dial::{Endpoint, Reach};
+use super::peer::{Ends, PeerRule};
 use super::tls::Renewed;
-use crate::api::{ConnectionEpoch, PeerRefusal, TlsFailure, Unreachable, health};
-use crate::cluster::{Node, NodeAddress};
+use crate::api::{ConnectionEpoch, PeerRefusal, Unreachable, health};
+use crate::cluster::Node;
 use crate::protect::StackWipe;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{HeaderMap, Method, Request};
-use rustls::pki_types::ServerName;
 use std::future::pending;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// Where a node is and how to speak to it.
+/// Speaks to one node.
 #[derive(Debug)]
 pub(super) struct Line {
-    tls: Option<Arc<Renewed>>,
-    address: NodeAddress,
-    /// The host's name, the one it was found under, or the one that is configured: in SNI, the certificate check and
-    /// the Host header.
-    name: String,
-    /// Whom to believe.
-    rule: PeerRule,
+    endpoint: Endpoint,
     state: Mutex<State>,
     life: AtomicU64,
 }
@@ -42,12 +32,9 @@ struct State {
     connection: Option<Connection>,
     /// The last connection ended with an answer that said so: no sign of a restart.
     parted: bool,
-    /// A connection that was accepted, and nothing said over it yet.
-    accepted: Option<Accepted>,
     /// The server ends each connection with its answer: its owner has to be found before that.
     closes: bool,
-    /// Where the node was reached last, or else where it was looked for.
-    doors: Vec<SocketAddr>,
+    reach: Reach,
 }
 
 fn another_life() -> u64 {
@@ -86,18 +73,8 @@ impl Line {
         tls: Option<Arc<Renewed>>,
         rule: PeerRule,
     ) -> Self {
-        let Node { address, name: found } = node;
-        // SNI can carry a name only: an IP address as server name is a matter of the certificate check.
-        let name = server_name.filter(|name| name.parse::<IpAddr>().is_err());
-        let name = name.or(found.as_deref()).unwrap_or(&address.host).to_owned();
-        Self {
-            tls: tls.filter(|_| address.tls),
-            address: address.clone(),
-            name,
-            rule,
-            state: Mutex::default(),
-            life: AtomicU64::new(0),
-        }
+        let endpoint = Endpoint::new(node, server_name, tls, rule);
+        Self { endpoint, state: Mutex::default(), life: AtomicU64::new(0) }
     }
 
     /// Asks over the kept connection, or over a new one. `read` makes of the answer what is wanted, and says whether the
@@ -114,7 +91,7 @@ impl Line {
         // On the heap while it lasts: what waits between two polls would carry the room for a handshake with it.
         let outcome = timeout(limit, Box::pin(self.exchange(&mut state, question))).await;
         let outcome = outcome.unwrap_or(Err(Unreachable::Timeout(limit)));
-        if let Some(tls) = &self.tls {
+        if let Some(tls) = &self.endpoint.tls {
             tls.report(outcome.is_err());
         }
         let value = match outcome {
@@ -191,7 +168,7 @@ impl Line {
     }
 
     pub(super) fn has_tls(&self) -> bool {
-        self.tls.is_some()
+        self.endpoint.tls.is_some()
     }
 
     /// Asks for the health over a connection of its own, which shows what would become of the kept one's successor: a
@@ -213,7 +190,7 @@ impl Line {
         question: &Question,
     ) -> Result<(Connection, Answer), Unreachable> {
         loop {
-            let (mut connection, unproven) = self.connect(state).await?;
+            let (mut connection, unproven) = self.endpoint.connect(&mut state.reach).await?;
             if let Some(answer) = self.ask_first(state, &mut connection, unproven, question).await? {
                 return Ok((connection, answer));
             }
@@ -230,11 +207,11 @@ impl Line {
         question: &Question,
     ) -> Result<Option<Answer>, Unreachable> {
         if let Some(ends) = unproven.take_if(|_| state.closes) {
-            self.rule.judge_when_accepted(ends).await?;
+            self.endpoint.rule.judge_when_accepted(ends).await?;
         }
         let outcome = connection.ask(self.request(question)?).await.map_err(|failure| failure.cause);
         let verdict = match unproven {
-            Some(ends) => self.rule.judge(ends).await,
+            Some(ends) => self.endpoint.rule.judge(ends).await,
             None => Ok(()),
         };
         match (outcome, verdict) {
@@ -255,10 +232,10 @@ impl Line {
     async fn proven(&self, state: &mut State) -> Result<Connection, Unreachable> {
         let harmless = Question::harmless();
         loop {
-            let (mut connection, unproven) = self.connect(state).await?;
+            let (mut connection, unproven) = self.endpoint.connect(&mut state.reach).await?;
             let Some(ends) = unproven else { return Ok(connection) };
             if state.closes {
-                self.rule.judge_when_accepted(ends).await?;
+                self.endpoint.rule.judge_when_accepted(ends).await?;
                 return Ok(connection);
             }
             match self.ask_first(state, &mut connection, unproven, &harmless).await? {
@@ -266,35 +243,6 @@ impl Line {
                 _ => state.closes = true,
             }
         }
-    }
-
-    /// A new connection, and what is left to prove about its peer.
-    async fn connect(&self, state: &mut State) -> Result<(Connection, Option<Ends>), Unreachable> {
-        if let Some(path) = self.address.socket() {
-            let accepted = match state.accepted.take() {
-                Some(Accepted::Unix(stream)) => Some(stream),
-                _ => None,
-            };
-            let stream = connect_unix(path, accepted, &self.rule).await?;
-            return Ok((Connection::speaking(stream, None).await?, None));
-        }
-        let tls = match &self.tls {
-            Some(tls) => Some((tls.config().await, self.server_name()?)),
-            None => None,
-        };
-        let stream = if let Some(Accepted::Tcp(stream)) = state.accepted.take() {
-            stream
-        } else {
-            let addresses = addresses(&self.address.host, self.address.port).await?;
-            if state.doors.is_empty() {
-                state.doors.clone_from(&addresses);
-            }
-            dial(&addresses).await?
-        };
-        let ends = Ends::of(&stream).map_err(|error| classify(&error))?;
-        state.doors = vec![ends.peer];
-        let unproven = self.rule.admit(ends, tls.is_some())?;
-        Ok((Connection::over(stream, tls).await?, unproven))
     }
 
     /// In which life of the server the last answer came.
@@ -319,36 +267,20 @@ impl Line {
     /// that is accepted serves the next request.
     pub(super) async fn knock(&self) -> bool {
         let mut state = self.state.lock().await;
-        if let Some(path) = self.address.socket() {
-            state.accepted = knock_unix(path).await.map(Accepted::Unix);
-            return state.accepted.is_some();
-        }
-        let Some(door) = state.doors.first().copied() else { return false };
-        // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
-        state.doors.rotate_left(1);
-        state.accepted = knock(door).await.map(Accepted::Tcp);
-        state.accepted.is_some()
+        self.endpoint.knock(&mut state.reach).await
     }
 
     /// The node was on this very machine.
     pub(super) async fn is_own(&self) -> bool {
-        if self.address.socket().is_some() {
-            return true;
-        }
         let state = self.state.lock().await;
-        !state.doors.is_empty() && state.doors.iter().all(|door| is_own(*door))
-    }
-
-    fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
-        let name = ServerName::try_from(self.name.clone());
-        name.map_err(|_| TlsFailure::Other("the node's name cannot stand in a certificate").into())
+        self.endpoint.is_own(&state.reach)
     }
 
     fn request(&self, question: &Question) -> Result<Request<Full<Bytes>>, Unreachable> {
         let mut request = Request::builder()
             .method(&question.method)
             .uri(question.path)
-            .header(HOST, self.host())
+            .header(HOST, self.endpoint.host())
             .header(USER_AGENT, name_and_version())
             .header(ACCEPT, "*/*")
             // Listeners of agents and proxies may insist on it.
@@ -360,42 +292,9 @@ impl Line {
             .body(Full::new(question.body.clone().unwrap_or_default()))
             .map_err(|_| Unreachable::NotHttp("the name of the host cannot be sent to it"))
     }
-
-    /// The Host header: without the port that the scheme has anyway (RFC 9110, section 7.2).
-    fn host(&self) -> String {
-        if self.address.socket().is_some() {
-            return "localhost".to_owned();
-        }
-        let host = if self.name.contains(':') { format!("[{}]", self.name) } else { self.name.clone() };
-        match (self.address.tls, self.address.port) {
-            (true, 443) | (false, 80) => host,
-            (_, port) => format!("{host}:{port}"),
-        }
-    }
 }
 
 /// `vault-unseal/1.2.3`: the User-Agent.
 pub fn name_and_version() -> &'static str {
     concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::TcpListener;
-
-    #[tokio::test]
-    async fn the_addresses_of_a_name_are_tried_one_a_knock() {
-        let open = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address: NodeAddress = "http://localhost:1".parse().unwrap();
-        let rule = PeerRule::for_tests();
-        let line = Line::new(&address.into(), None, None, rule);
-        let closed = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
-        line.state.lock().await.doors = vec![closed[0], open.local_addr().unwrap(), closed[1]];
-        let mut met = Vec::new();
-        for _ in 0..6 {
-            met.push(line.knock().await);
-        }
-        assert_eq!(met, [false, true, false, false, true, false]);
-    }
 }
