@@ -26,7 +26,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 /// An answer, and whether it is the last one over its connection, as the server says.
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub(super) status: u16,
     /// Wiped when it is dropped, and wherever it grew out of.
     pub(super) body: Zeroizing<Vec<u8>>,
@@ -37,7 +37,7 @@ pub(super) struct Answer {
     pub(super) retry_after: Option<Duration>,
 }
 
-impl Answer {
+impl ApiResponse {
     /// One that is still to come, with room for so many bytes.
     pub(super) fn with_capacity(room: usize) -> Self {
         let body = Zeroizing::new(Vec::with_capacity(room));
@@ -139,8 +139,8 @@ impl Connection {
     }
 
     /// Sends a request and reads the answer. After an error the connection is of no use.
-    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
-        let mut answer = Answer::with_capacity(1024);
+    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<ApiResponse, Failure> {
+        let mut answer = ApiResponse::with_capacity(1024);
         self.ask_into(request, &mut answer).await?;
         Ok(answer)
     }
@@ -150,7 +150,7 @@ impl Connection {
     pub(super) async fn ask_into(
         &mut self,
         request: Request<Full<Bytes>>,
-        answer: &mut Answer,
+        answer: &mut ApiResponse,
     ) -> Result<(), Failure> {
         self.budget.renew();
         let mut response = match self.sender.try_send_request(request).await {
@@ -166,7 +166,7 @@ impl Connection {
         if status.is_redirection() {
             return Err(Unreachable::Redirect { status: status.as_u16(), to: origin(&response) }.into());
         }
-        answer.last = says_goodbye(&response);
+        answer.last = closes_connection(&response);
         answer.retry_after = retry_after(response.headers());
         while let Some(frame) = response.frame().await {
             // Not trailers.
@@ -189,7 +189,7 @@ pub(super) fn log_hint(port: Option<u16>) -> LogHint {
 }
 
 /// The connection ends with this answer (RFC 9112, section 9.3).
-fn says_goodbye(response: &Response<Incoming>) -> bool {
+fn closes_connection(response: &Response<Incoming>) -> bool {
     let says = |word: &str| {
         let options =
             response.headers().get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());

@@ -56,7 +56,7 @@ pub(super) struct Reach {
     /// A connection that was accepted, and nothing said over it yet.
     accepted: Option<Accepted>,
     /// Where the node was reached last, or else where it was looked for.
-    doors: Vec<SocketAddr>,
+    addresses: Vec<SocketAddr>,
 }
 
 impl Endpoint {
@@ -91,35 +91,35 @@ impl Endpoint {
             stream
         } else {
             let addresses = addresses(&self.address.host, self.address.port).await?;
-            if reach.doors.is_empty() {
-                reach.doors.clone_from(&addresses);
+            if reach.addresses.is_empty() {
+                reach.addresses.clone_from(&addresses);
             }
             dial(&addresses).await?
         };
         let ends = Ends::of(&stream).map_err(|error| classify(&error))?;
-        reach.doors = vec![ends.peer];
+        reach.addresses = vec![ends.peer];
         let unproven = self.rule.admit(ends, tls.is_some())?;
         Ok((Connection::over(stream, tls).await?, unproven))
     }
 
     /// Tries whether something listens where the node was: at one of its addresses, each in its turn. A connection
     /// that is accepted serves the next request.
-    pub(super) async fn knock(&self, reach: &mut Reach) -> bool {
+    pub(super) async fn probe(&self, reach: &mut Reach) -> bool {
         if let Some(path) = self.address.socket() {
-            reach.accepted = knock_unix(path).await.map(Accepted::Unix);
+            reach.accepted = probe_unix(path).await.map(Accepted::Unix);
             return reach.accepted.is_some();
         }
-        let Some(door) = reach.doors.first().copied() else { return false };
+        let Some(address) = reach.addresses.first().copied() else { return false };
         // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
-        reach.doors.rotate_left(1);
-        reach.accepted = knock(door).await.map(Accepted::Tcp);
+        reach.addresses.rotate_left(1);
+        reach.accepted = probe(address).await.map(Accepted::Tcp);
         reach.accepted.is_some()
     }
 
     /// The node was on this very machine.
     pub(super) fn is_own(&self, reach: &Reach) -> bool {
         self.address.socket().is_some()
-            || !reach.doors.is_empty() && reach.doors.iter().all(|door| is_own(*door))
+            || !reach.addresses.is_empty() && reach.addresses.iter().all(|address| is_own(*address))
     }
 
     fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {
@@ -196,7 +196,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 ///
 /// A port of this machine refuses before the call returns: the socket is then gone before the loop has heard of it,
 /// which makes it cheap enough (17 µs) to be tried every other millisecond.
-async fn knock(address: SocketAddr) -> Option<TcpStream> {
+async fn probe(address: SocketAddr) -> Option<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = net::socket_with(family, SocketType::STREAM, flags, None).ok()?;
@@ -217,7 +217,7 @@ async fn knock(address: SocketAddr) -> Option<TcpStream> {
 }
 
 /// Tries once whether something listens on a Unix socket.
-async fn knock_unix(path: &Path) -> Option<UnixStream> {
+async fn probe_unix(path: &Path) -> Option<UnixStream> {
     UnixStream::connect(path).await.ok()
 }
 
@@ -227,17 +227,17 @@ mod tests {
     use std::net::TcpListener;
 
     #[tokio::test]
-    async fn the_addresses_of_a_name_are_tried_one_a_knock() {
+    async fn the_addresses_of_a_name_are_tried_one_a_probe() {
         let open = TcpListener::bind("127.0.0.1:0").unwrap();
         let address: NodeAddress = "http://localhost:1".parse().unwrap();
         let rule = PeerRule::for_tests();
         let endpoint = Endpoint::new(&address.into(), None, None, rule);
         let mut reach = Reach::default();
         let closed = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
-        reach.doors = vec![closed[0], open.local_addr().unwrap(), closed[1]];
+        reach.addresses = vec![closed[0], open.local_addr().unwrap(), closed[1]];
         let mut met = Vec::new();
         for _ in 0..6 {
-            met.push(endpoint.knock(&mut reach).await);
+            met.push(endpoint.probe(&mut reach).await);
         }
         assert_eq!(met, [false, true, false, false, true, false]);
     }

@@ -1,9 +1,9 @@
 //! The one thing we speak to: a Vault or OpenBao server's unauthenticated seal API.
 
+mod client;
 mod connection;
 mod dial;
 mod failure;
-mod line;
 mod peer;
 mod server;
 mod tls;
@@ -13,7 +13,7 @@ pub use crate::api::{
     Refusal, Release, Role, Said, SealState, SealStatus, TlsFailure, Unreachable, UnsealAnswer, Unsupported,
     UnsupportedKey, Untrusted,
 };
-pub use line::name_and_version;
+pub use client::name_and_version;
 pub use server::init::{InitFailure, TokenFailure, WRAP_TTL};
 pub use server::{Access, Server};
 pub use tls::TlsFileError;

@@ -178,7 +178,7 @@ impl Hands {
         let limit = longest(duty, action);
         match action {
             Action::AskHealth => {
-                seen(duty.server.health(), |health| Observation::Health(health, duty.server.life())).await
+                seen(duty.server.health(), |health| Observation::Health(health, duty.server.epoch())).await
             }
             Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
             Action::LoadShares(scheme) => self.load(duty, scheme, limit).await,

@@ -23,7 +23,7 @@ impl Doorsteps {
                 // From try to try, not from end to try: timers count whole milliseconds and would double a short pause.
                 next = (next + pause).max(tokio::time::Instant::now());
                 sleep_until(next).await;
-                if server.knock().await {
+                if server.probe().await {
                     return;
                 }
             }

@@ -3,8 +3,8 @@
 
 use super::Server;
 use crate::api::{Refusal, Unreachable};
-use crate::vault::connection::{Answer, BODY_LIMIT};
-use crate::vault::line;
+use crate::vault::client;
+use crate::vault::connection::{ApiResponse, BODY_LIMIT};
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
@@ -42,10 +42,10 @@ impl Server {
     ) -> Result<Zeroizing<Vec<u8>>, InitFailure> {
         let body = format!(r#"{{"secret_shares":{shares},"secret_threshold":{threshold}}}"#);
         let body = Zeroizing::new(body.into_bytes());
-        let question = SecretQuestion { method: Method::PUT, path: INIT, token: None, headers: &[], body };
-        match self.ask_once(question, limit).await {
-            Ok(Answer { status: 200, body, .. }) => Ok(body),
-            Ok(Answer { status, body, hint, .. }) => {
+        let request = SecretRequest { method: Method::PUT, path: INIT, token: None, headers: &[], body };
+        match self.ask_once(request, limit).await {
+            Ok(ApiResponse { status: 200, body, .. }) => Ok(body),
+            Ok(ApiResponse { status, body, hint, .. }) => {
                 let refusal = Refusal::parse(status, &body, hint);
                 // An error page of something between, or of a server that failed on the way, says little.
                 if refusal.from_server && (400..500).contains(&status) {
@@ -120,10 +120,10 @@ impl Server {
         headers: &[(&'static str, &'static str)],
         body: Zeroizing<Vec<u8>>,
     ) -> Result<Zeroizing<Vec<u8>>, TokenFailure> {
-        let question = SecretQuestion { method: Method::PUT, path, token: Some(token), headers, body };
-        match self.ask_once(question, self.limit).await {
-            Ok(Answer { status: 200 | 204, body, .. }) => Ok(body),
-            Ok(Answer { status, body, hint, .. }) => {
+        let request = SecretRequest { method: Method::PUT, path, token: Some(token), headers, body };
+        match self.ask_once(request, self.limit).await {
+            Ok(ApiResponse { status: 200 | 204, body, .. }) => Ok(body),
+            Ok(ApiResponse { status, body, hint, .. }) => {
                 Err(TokenFailure::Refused(Refusal::parse(status, &body, hint)))
             }
             Err(no_answer) => Err(TokenFailure::Unreachable(no_answer.into())),
@@ -135,7 +135,7 @@ impl Server {
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
 /// What is asked.
-struct SecretQuestion<'a> {
+struct SecretRequest<'a> {
     method: Method,
     path: &'static str,
     token: Option<&'a str>,
@@ -163,12 +163,12 @@ impl From<NoAnswer> for Unreachable {
 impl Server {
     /// Asks once, and never again by itself. The answer is in memory that wipes itself and never had to grow; what the
     /// HTTP and TLS libraries read it through is freed with the connection, which wipes it (`main.rs`).
-    async fn ask_once(&self, question: SecretQuestion<'_>, limit: Duration) -> Result<Answer, NoAnswer> {
+    async fn ask_once(&self, request: SecretRequest<'_>, limit: Duration) -> Result<ApiResponse, NoAnswer> {
         let mut headers = HeaderMap::new();
-        for (name, value) in question.headers {
+        for (name, value) in request.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        if let Some(token) = question.token {
+        if let Some(token) = request.token {
             // Shared, so that the header is sent from memory that wipes itself.
             let bytes = Bytes::from_owner(Zeroizing::new(token.as_bytes().to_vec()));
             if let Ok(mut value) = HeaderValue::from_maybe_shared(bytes) {
@@ -176,11 +176,11 @@ impl Server {
                 headers.insert(TOKEN, value);
             }
         }
-        let body = Some(Bytes::from_owner(question.body));
-        let SecretQuestion { method, path, .. } = question;
-        let asked = line::Question { method, path, body, harmless: false, secret: true };
-        let mut answer = Answer::with_capacity(BODY_LIMIT);
-        let outcome = tokio::time::timeout(limit, self.line.ask_once(&asked, headers, &mut answer)).await;
+        let body = Some(Bytes::from_owner(request.body));
+        let SecretRequest { method, path, .. } = request;
+        let asked = client::ApiRequest { method, path, body, idempotent: false, secret: true };
+        let mut answer = ApiResponse::with_capacity(BODY_LIMIT);
+        let outcome = tokio::time::timeout(limit, self.client.ask_once(&asked, headers, &mut answer)).await;
         let outcome = outcome.unwrap_or(Err((Unreachable::Timeout(limit), true)));
         match outcome {
             Ok(()) => Ok(answer),

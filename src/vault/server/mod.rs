@@ -2,8 +2,8 @@
 //! cluster are spoken to.
 
 use super::TlsFileError;
-use super::connection::Answer;
-use super::line::{Line, Question};
+use super::client::{ApiRequest, NodeClient};
+use super::connection::ApiResponse;
 use super::peer::PeerRule;
 use super::tls::{Inspection, Renewed};
 use crate::api::refusal::ApiErrors;
@@ -25,14 +25,14 @@ pub(super) mod init;
 /// One server of a cluster. Clones speak over the same connection.
 #[derive(Debug, Clone)]
 pub struct Server {
-    line: Arc<Line>,
+    client: Arc<NodeClient>,
     limit: Duration,
 }
 
 impl Server {
-    /// The server at the other end of a line, with the limit of one request.
-    fn over(line: Line, limit: Duration) -> Self {
-        Self { line: Arc::new(line), limit }
+    /// The server that a client speaks to, with the limit of one request.
+    fn over(client: NodeClient, limit: Duration) -> Self {
+        Self { client: Arc::new(client), limit }
     }
 
     /// The same server, over the same connection, with another limit of one request.
@@ -80,57 +80,57 @@ impl Server {
         self.put(Bytes::from_static(br#"{"reset":true}"#), self.limit).await
     }
 
-    /// The life of the server that the last answer came from: the same as before if it cannot have restarted since.
-    pub fn life(&self) -> ConnectionEpoch {
-        self.line.life()
+    /// The epoch of the connection that the last answer came over: the same as before if the server cannot have restarted since.
+    pub fn epoch(&self) -> ConnectionEpoch {
+        self.client.epoch()
     }
 
     /// Returns when the connection that is kept between requests ends: most likely with the server. Without one, or
     /// when its end was announced, never.
     pub async fn left(&self) {
-        self.line.ended().await;
+        self.client.ended().await;
     }
 
     /// Whether something listens where the server was. The connection is then used for the next request.
-    pub async fn knock(&self) -> bool {
-        self.line.knock().await
+    pub async fn probe(&self) -> bool {
+        self.client.probe().await
     }
 
     /// The server was on this machine.
     pub async fn is_own(&self) -> bool {
-        self.line.is_own().await
+        self.client.is_own().await
     }
 
     /// Whether it is spoken to over TLS.
     pub fn has_tls(&self) -> bool {
-        self.line.has_tls()
+        self.client.has_tls()
     }
 
     /// Whether a new connection beside the one that is kept gives an answer: nothing but the attempt is made of it.
     pub async fn connects_anew(&self) -> Result<(), Unreachable> {
-        self.line.connects_anew(self.limit).await
+        self.client.connects_anew(self.limit).await
     }
 
     async fn read<T>(
         &self,
         path: &'static str,
-        parse: impl Fn(&Answer) -> Option<T>,
+        parse: impl Fn(&ApiResponse) -> Option<T>,
     ) -> Result<T, Unreachable> {
-        let question = Question { method: Method::GET, path, body: None, harmless: true, secret: false };
-        let read = |answer: &Answer| (parse(answer).ok_or_else(|| not_an_answer(answer)), true);
-        self.line.ask(&question, self.limit, read).await?
+        let request = ApiRequest { method: Method::GET, path, body: None, idempotent: true, secret: false };
+        let read = |answer: &ApiResponse| (parse(answer).ok_or_else(|| not_an_answer(answer)), true);
+        self.client.ask(&request, self.limit, read).await?
     }
 
     async fn put(&self, body: Bytes, limit: Duration) -> Result<UnsealAnswer, Unreachable> {
         let (path, sent) = (seal_status::UNSEAL_PATH, body.clone());
-        let question =
-            Question { method: Method::PUT, path, body: Some(body), harmless: false, secret: true };
-        let read = |answer: &Answer| {
+        let request =
+            ApiRequest { method: Method::PUT, path, body: Some(body), idempotent: false, secret: true };
+        let read = |answer: &ApiResponse| {
             let parsed = UnsealAnswer::parse(answer.status, &answer.body, answer.hint);
             // The libraries' buffers go with the connection: it is kept after an answer that is as it should be.
             (parsed, matches!(parsed, UnsealAnswer::Status(_)) && !repeats(&answer.body, &sent))
         };
-        self.line.ask(&question, limit, read).await
+        self.client.ask(&request, limit, read).await
     }
 }
 
@@ -150,8 +150,8 @@ fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| !byte.is_ascii_hexdigit())
 }
 
-/// What an answer tells that is neither health nor seal status, to a question that carried no secret.
-fn not_an_answer(answer: &Answer) -> Unreachable {
+/// What an answer tells that is neither health nor seal status, to a request that carried no secret.
+fn not_an_answer(answer: &ApiResponse) -> Unreachable {
     let status = answer.status;
     if status == 429 {
         return Unreachable::TooManyRequests { retry_after: answer.retry_after };
@@ -226,8 +226,8 @@ impl Access {
 
     /// A server of the cluster; nothing is connected yet.
     pub fn server(&self, node: &Node) -> Server {
-        let line = Line::new(node, self.server_name.as_deref(), self.tls.clone(), self.rule.clone());
-        Server::over(line, self.limit)
+        let client = NodeClient::new(node, self.server_name.as_deref(), self.tls.clone(), self.rule.clone());
+        Server::over(client, self.limit)
     }
 }
 

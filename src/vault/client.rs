@@ -1,6 +1,6 @@
-//! The line to one node: the one connection that is kept between requests, and what is asked over it.
+//! The client of one node: the one connection that is kept between requests, and what is asked over it.
 
-use super::connection::{Answer, Connection, Failure, log_hint};
+use super::connection::{ApiResponse, Connection, Failure, log_hint};
 use super::dial::{Endpoint, Reach};
 use super::peer::{Ends, PeerRule};
 use super::tls::Renewed;
@@ -20,10 +20,10 @@ use tokio::time::timeout;
 
 /// Speaks to one node.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct NodeClient {
     endpoint: Endpoint,
     state: Mutex<State>,
-    life: AtomicU64,
+    epoch: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -31,32 +31,32 @@ struct State {
     /// The connection that is kept between requests. Its end tells of a restart at once.
     connection: Option<Connection>,
     /// The last connection ended with an answer that said so: no sign of a restart.
-    parted: bool,
+    closed_by_server: bool,
     /// The server ends each connection with its answer: its owner has to be found before that.
     closes: bool,
     reach: Reach,
 }
 
-fn another_life() -> u64 {
-    static LIVES: AtomicU64 = AtomicU64::new(1);
-    LIVES.fetch_add(1, Ordering::Relaxed)
+fn next_epoch() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// What is asked.
-pub(super) struct Question {
+pub(super) struct ApiRequest {
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) body: Option<Bytes>,
     /// It changes nothing: it may be asked again when its answer got lost.
-    pub(super) harmless: bool,
+    pub(super) idempotent: bool,
     /// It carries a secret, or follows one that did: nothing of its answer is told, nor kept where that can be helped.
     pub(super) secret: bool,
 }
 
-impl Question {
+impl ApiRequest {
     /// One for a connection that has to show what it is.
-    fn harmless() -> Self {
-        Self { method: Method::GET, path: health::PATH, body: None, harmless: true, secret: false }
+    fn idempotent() -> Self {
+        Self { method: Method::GET, path: health::PATH, body: None, idempotent: true, secret: false }
     }
 
     /// A cause as it may be told.
@@ -65,8 +65,8 @@ impl Question {
     }
 }
 
-impl Line {
-    /// A line to `node`; nothing is connected yet.
+impl NodeClient {
+    /// A client of `node`; nothing is connected yet.
     pub(super) fn new(
         node: &Node,
         server_name: Option<&str>,
@@ -74,22 +74,22 @@ impl Line {
         rule: PeerRule,
     ) -> Self {
         let endpoint = Endpoint::new(node, server_name, tls, rule);
-        Self { endpoint, state: Mutex::default(), life: AtomicU64::new(0) }
+        Self { endpoint, state: Mutex::default(), epoch: AtomicU64::new(0) }
     }
 
     /// Asks over the kept connection, or over a new one. `read` makes of the answer what is wanted, and says whether the
     /// connection is then kept.
     pub(super) async fn ask<T>(
         &self,
-        question: &Question,
+        request: &ApiRequest,
         limit: Duration,
-        read: impl FnOnce(&Answer) -> (T, bool),
+        read: impl FnOnce(&ApiResponse) -> (T, bool),
     ) -> Result<T, Unreachable> {
         let mut state = self.state.lock().await;
         // Dropped after the exchange, also where somebody cuts that short.
-        let wipe = question.secret.then_some(StackWipe);
+        let wipe = request.secret.then_some(StackWipe);
         // On the heap while it lasts: what waits between two polls would carry the room for a handshake with it.
-        let outcome = timeout(limit, Box::pin(self.exchange(&mut state, question))).await;
+        let outcome = timeout(limit, Box::pin(self.exchange(&mut state, request))).await;
         let outcome = outcome.unwrap_or(Err(Unreachable::Timeout(limit)));
         if let Some(tls) = &self.endpoint.tls {
             tls.report(outcome.is_err());
@@ -98,15 +98,15 @@ impl Line {
             Ok((connection, answer)) => {
                 let (value, keep) = read(&answer);
                 // Ended by the server's word or ours: no sign of a restart.
-                state.parted = answer.last || !keep;
-                if state.parted {
+                state.closed_by_server = answer.last || !keep;
+                if state.closed_by_server {
                     connection.close().await;
                 } else {
                     state.connection = Some(connection);
                 }
                 Ok(value)
             }
-            Err(cause) => Err(question.told(cause)),
+            Err(cause) => Err(request.told(cause)),
         };
         if let Some(wipe) = wipe {
             wipe.now().await;
@@ -117,53 +117,54 @@ impl Line {
     async fn exchange(
         &self,
         state: &mut State,
-        question: &Question,
-    ) -> Result<(Connection, Answer), Unreachable> {
-        let parted = std::mem::take(&mut state.parted);
+        request: &ApiRequest,
+    ) -> Result<(Connection, ApiResponse), Unreachable> {
+        let closed_by_server = std::mem::take(&mut state.closed_by_server);
         // Out of its place while it is in use: whatever cuts the exchange short ends the connection.
         if let Some(mut connection) = state.connection.take().filter(|kept| !kept.is_over()) {
-            match connection.ask(self.request(question)?).await {
+            match connection.ask(self.http_request(request)?).await {
                 Ok(answer) => return Ok((connection, answer)),
-                // A connection that a stopping server closes under a question says only that it is gone; a new one
+                // A connection that a stopping server closes under a request says only that it is gone; a new one
                 // tells whether the server is.
                 Err(Failure { unsent: true, .. }) => {}
-                Err(Failure { cause: Unreachable::Closed, .. }) if question.harmless => {}
+                Err(Failure { cause: Unreachable::Closed, .. }) if request.idempotent => {}
                 Err(Failure { cause, .. }) => return Err(cause),
             }
         }
-        let (connection, answer) = if question.harmless {
-            self.ask_anew(state, question).await?
+        let (connection, answer) = if request.idempotent {
+            self.ask_anew(state, request).await?
         } else {
             let mut connection = self.proven(state).await?;
-            let answer = connection.ask(self.request(question)?).await.map_err(|failure| failure.cause)?;
+            let answer =
+                connection.ask(self.http_request(request)?).await.map_err(|failure| failure.cause)?;
             (connection, answer)
         };
-        if !parted {
-            self.life.store(another_life(), Ordering::Relaxed);
+        if !closed_by_server {
+            self.epoch.store(next_epoch(), Ordering::Relaxed);
         }
         Ok((connection, answer))
     }
 
     /// Asks over a connection of its own that ends with the answer, once, with these headers beside the usual ones.
     ///
-    /// Errors: why, and whether the question may have been sent.
+    /// Errors: why, and whether the request may have been sent.
     pub(super) async fn ask_once(
         &self,
-        question: &Question,
+        request: &ApiRequest,
         headers: HeaderMap,
-        answer: &mut Answer,
+        answer: &mut ApiResponse,
     ) -> Result<(), (Unreachable, bool)> {
         let wipe = StackWipe;
-        let mut request = self.request(question).map_err(|cause| (cause, false))?;
-        request.headers_mut().extend(headers);
+        let mut http = self.http_request(request).map_err(|cause| (cause, false))?;
+        http.headers_mut().extend(headers);
         let connected = self.proven(&mut State::default()).await;
-        let mut connection = connected.map_err(|cause| (question.told(cause), false))?;
-        let outcome = connection.ask_into(request, answer).await;
+        let mut connection = connected.map_err(|cause| (request.told(cause), false))?;
+        let outcome = connection.ask_into(http, answer).await;
         connection.close().await;
         wipe.now().await;
         outcome.map_err(|Failure { cause, unsent }| {
             let redirect = matches!(cause, Unreachable::Redirect { .. });
-            (question.told(cause), !unsent && !redirect)
+            (request.told(cause), !unsent && !redirect)
         })
     }
 
@@ -174,9 +175,9 @@ impl Line {
     /// Asks for the health over a connection of its own, which shows what would become of the kept one's successor: a
     /// server that refuses a client certificate says so only here.
     pub(super) async fn connects_anew(&self, limit: Duration) -> Result<(), Unreachable> {
-        let question = Question::harmless();
+        let request = ApiRequest::idempotent();
         let attempt = async {
-            let (connection, _) = self.ask_anew(&mut State::default(), &question).await?;
+            let (connection, _) = self.ask_anew(&mut State::default(), &request).await?;
             connection.close().await;
             Ok(())
         };
@@ -187,29 +188,29 @@ impl Line {
     async fn ask_anew(
         &self,
         state: &mut State,
-        question: &Question,
-    ) -> Result<(Connection, Answer), Unreachable> {
+        request: &ApiRequest,
+    ) -> Result<(Connection, ApiResponse), Unreachable> {
         loop {
             let (mut connection, unproven) = self.endpoint.connect(&mut state.reach).await?;
-            if let Some(answer) = self.ask_first(state, &mut connection, unproven, question).await? {
+            if let Some(answer) = self.ask_first(state, &mut connection, unproven, request).await? {
                 return Ok((connection, answer));
             }
         }
     }
 
-    /// Asks the first question over a connection. The answer is believed only when the peer is known to be the server;
+    /// Makes the first request over a connection. The answer is believed only when the peer is known to be the server;
     /// `None` if it had ended the connection by then, which it may not do unnoticed a second time.
     async fn ask_first(
         &self,
         state: &mut State,
         connection: &mut Connection,
         mut unproven: Option<Ends>,
-        question: &Question,
-    ) -> Result<Option<Answer>, Unreachable> {
+        request: &ApiRequest,
+    ) -> Result<Option<ApiResponse>, Unreachable> {
         if let Some(ends) = unproven.take_if(|_| state.closes) {
             self.endpoint.rule.judge_when_accepted(ends).await?;
         }
-        let outcome = connection.ask(self.request(question)?).await.map_err(|failure| failure.cause);
+        let outcome = connection.ask(self.http_request(request)?).await.map_err(|failure| failure.cause);
         let verdict = match unproven {
             Some(ends) => self.endpoint.rule.judge(ends).await,
             None => Ok(()),
@@ -230,7 +231,7 @@ impl Line {
     /// A new connection whose peer is known to be the server, for a request that carries a secret: where the owner of
     /// the peer's end tells, it has answered one that carries none.
     async fn proven(&self, state: &mut State) -> Result<Connection, Unreachable> {
-        let harmless = Question::harmless();
+        let idempotent = ApiRequest::idempotent();
         loop {
             let (mut connection, unproven) = self.endpoint.connect(&mut state.reach).await?;
             let Some(ends) = unproven else { return Ok(connection) };
@@ -238,16 +239,16 @@ impl Line {
                 self.endpoint.rule.judge_when_accepted(ends).await?;
                 return Ok(connection);
             }
-            match self.ask_first(state, &mut connection, unproven, &harmless).await? {
-                Some(Answer { last: false, .. }) => return Ok(connection),
+            match self.ask_first(state, &mut connection, unproven, &idempotent).await? {
+                Some(ApiResponse { last: false, .. }) => return Ok(connection),
                 _ => state.closes = true,
             }
         }
     }
 
-    /// In which life of the server the last answer came.
-    pub(super) fn life(&self) -> ConnectionEpoch {
-        ConnectionEpoch::of(self.life.load(Ordering::Relaxed))
+    /// The epoch of the connection that the last answer came over.
+    pub(super) fn epoch(&self) -> ConnectionEpoch {
+        ConnectionEpoch::of(self.epoch.load(Ordering::Relaxed))
     }
 
     /// Returns when the kept connection ends; without one, never.
@@ -258,16 +259,16 @@ impl Line {
             state.connection = None;
             return;
         }
-        // Whoever knocks meanwhile needs the state.
+        // A probe needs the state meanwhile.
         drop(state);
         pending::<()>().await;
     }
 
     /// Tries whether something listens where the node was: at one of its addresses, each in its turn. A connection
     /// that is accepted serves the next request.
-    pub(super) async fn knock(&self) -> bool {
+    pub(super) async fn probe(&self) -> bool {
         let mut state = self.state.lock().await;
-        self.endpoint.knock(&mut state.reach).await
+        self.endpoint.probe(&mut state.reach).await
     }
 
     /// The node was on this very machine.
@@ -276,20 +277,20 @@ impl Line {
         self.endpoint.is_own(&state.reach)
     }
 
-    fn request(&self, question: &Question) -> Result<Request<Full<Bytes>>, Unreachable> {
+    fn http_request(&self, asked: &ApiRequest) -> Result<Request<Full<Bytes>>, Unreachable> {
         let mut request = Request::builder()
-            .method(&question.method)
-            .uri(question.path)
+            .method(&asked.method)
+            .uri(asked.path)
             .header(HOST, self.endpoint.host())
             .header(USER_AGENT, name_and_version())
             .header(ACCEPT, "*/*")
             // Listeners of agents and proxies may insist on it.
             .header("X-Vault-Request", "true");
-        if question.body.is_some() {
+        if asked.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         request
-            .body(Full::new(question.body.clone().unwrap_or_default()))
+            .body(Full::new(asked.body.clone().unwrap_or_default()))
             .map_err(|_| Unreachable::NotHttp("the name of the host cannot be sent to it"))
     }
 }
