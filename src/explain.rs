@@ -1,6 +1,7 @@
 //! What every error of this crate can say beside its message.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// An error that a person can act on and a machine can count.
 ///
@@ -12,6 +13,22 @@ pub trait Explain: std::error::Error {
 
     /// What the reader can do now, as one or more whole sentences or a command. `None` when nothing helps.
     fn advice(&self) -> Option<String>;
+}
+
+/// An [`Explain`] that says kind and advice of each of its variants in one place.
+pub trait KindAndAdvice: std::error::Error {
+    /// [`Explain::kind`] and [`Explain::advice`].
+    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>);
+}
+
+impl<T: KindAndAdvice> Explain for T {
+    fn kind(&self) -> &'static str {
+        self.kind_and_advice().0
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(self.kind_and_advice().1.into_owned())
+    }
 }
 
 /// What explained itself, in two texts.

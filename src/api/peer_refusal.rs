@@ -1,6 +1,7 @@
 //! Why whoever answers at the address of a server is not believed.
 
-use crate::explain::Explain;
+use crate::explain::KindAndAdvice;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Why whoever answers at the address of a server is not believed. Nothing secret was sent.
@@ -70,19 +71,9 @@ impl PeerRefusal {
     }
 }
 
-impl Explain for PeerRefusal {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Foreign(_) => "foreign-server",
-            Self::Hidden | Self::Unowned | Self::NotFound | Self::NoLookup(_) => "unknown-server",
-            Self::Elsewhere(_) => "plaintext-elsewhere",
-            Self::Directory(_) => "socket-directory",
-            Self::SocketPermission => "socket-permission",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        let text = match self {
+impl KindAndAdvice for PeerRefusal {
+    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+        let (kind, advice) = match self {
             Self::Foreign(stranger) => {
                 let UntrustedOwner { server_users, on_socket, .. } = &**stranger;
                 let rest = if *on_socket {
@@ -91,38 +82,45 @@ impl Explain for PeerRefusal {
                     ": any account can listen on a free port. Use TLS or a Unix socket (unix:///…), which nobody else can \
                      take."
                 };
-                return Some(format!(
+                let advice = format!(
                     "No share was sent. If this account runs the server, write above the first [[cluster]]: \
                      `server_users = {server_users}`. If not, find out what it runs there{rest}"
-                ));
+                );
+                return ("foreign-server", advice.into());
             }
-            Self::Hidden => {
+            Self::Hidden => (
+                "unknown-server",
                 "No share was sent. The unit needs `PrivateUsers=identity` (systemd 257), or `PrivateUsers=no` where \
-                 the server's account has a number above 65535. Or use TLS."
-            }
-            Self::Unowned => {
+                 the server's account has a number above 65535. Or use TLS.",
+            ),
+            Self::Unowned => (
+                "unknown-server",
                 "No share was sent. If it stays like this, something between answers in the server's place: use TLS \
-                 or a Unix socket (unix:///…)."
-            }
-            Self::NotFound => {
+                 or a Unix socket (unix:///…).",
+            ),
+            Self::NotFound => (
+                "unknown-server",
                 "No share was sent. Where the server runs in a container or another network namespace, use TLS, or \
-                 set `allow_plaintext = true` if nobody else can listen on this port."
-            }
-            Self::NoLookup(_) => {
+                 set `allow_plaintext = true` if nobody else can listen on this port.",
+            ),
+            Self::NoLookup(_) => (
+                "unknown-server",
                 "No share was sent. The process needs AF_NETLINK or /proc/self/net/tcp. Or use TLS, or a Unix socket \
-                 (unix:///…)."
-            }
-            Self::Elsewhere(_) => {
+                 (unix:///…).",
+            ),
+            Self::Elsewhere(_) => (
+                "plaintext-elsewhere",
                 "Nothing was sent. Use https://, or correct the name in /etc/hosts or DNS; `allow_plaintext = true` \
-                 sends shares unencrypted to other machines."
-            }
-            Self::Directory(flaw) => &flaw.advice,
-            Self::SocketPermission => {
+                 sends shares unencrypted to other machines.",
+            ),
+            Self::Directory(flaw) => return ("socket-directory", flaw.advice.clone().into()),
+            Self::SocketPermission => (
+                "socket-permission",
                 "Give the service the socket's group: `systemctl edit vault-unseal`, and in [Service] \
                  `SupplementaryGroups=GROUP`; a daemon run by hand, a user in that group. The server's listener needs all of socket_mode = \"0660\", socket_user and \
-                 socket_group."
-            }
+                 socket_group.",
+            ),
         };
-        Some(text.to_owned())
+        (kind, Cow::Borrowed(advice))
     }
 }

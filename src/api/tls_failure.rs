@@ -2,8 +2,9 @@
 
 use super::untrusted::Untrusted;
 use crate::cluster::{COMPUTE_PIN, Pin};
-use crate::explain::Explain;
+use crate::explain::KindAndAdvice;
 use crate::external::ExternalText;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Why a TLS handshake failed.
@@ -112,88 +113,88 @@ impl TlsFailure {
     }
 }
 
-impl Explain for TlsFailure {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Expired(_) => "certificate-expired",
-            Self::NotYetValid(_) => "certificate-not-yet-valid",
-            Self::WrongName { .. } | Self::AddressAsName { .. } => "certificate-wrong-name",
-            Self::Unsupported { .. } => "certificate-unsupported",
-            Self::KeyNotProven => "certificate-key-not-proven",
-            Self::UnknownCa(_) => "certificate-unknown-ca",
-            Self::IssuerExpired(_) => "issuer-expired",
-            Self::IssuerNotYetValid(_) => "issuer-not-yet-valid",
-            Self::IssuerMayNotSign(_) => "issuer-may-not-sign",
-            Self::BadCertificate(_) => "certificate-bad",
-            Self::PinMismatch { .. } => "pin-mismatch",
-            Self::ClientCertificateWanted => "client-certificate-wanted",
-            Self::ClientCertificateRefused(_) => "client-certificate-refused",
-            Self::NotTls => "not-tls",
-            Self::Incompatible(_) => "tls-incompatible",
-            Self::Other(_) => "tls",
-        }
-    }
+const SET_CLOCK: &str =
+    "Set this machine's clock (`timedatectl`): a board without a battery starts in the past.";
 
-    fn advice(&self) -> Option<String> {
-        let text = match self {
-            Self::Expired(_) => {
-                "Renew the server's certificate. If it is new, this machine's clock is wrong: see `timedatectl`."
-            }
-            Self::IssuerExpired(_) => {
+impl KindAndAdvice for TlsFailure {
+    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+        let (kind, advice) = match self {
+            Self::Expired(_) => (
+                "certificate-expired",
+                "Renew the server's certificate. If it is new, this machine's clock is wrong: see `timedatectl`.",
+            ),
+            Self::IssuerExpired(_) => (
+                "issuer-expired",
                 "Renew that CA certificate, where the server has it and where `tls` names it. If it is new, this \
-                 machine's clock is wrong: see `timedatectl`."
-            }
-            Self::IssuerMayNotSign(_) => {
-                "Make that CA certificate anew with keyUsage keyCertSign, and sign the server's with it."
-            }
-            Self::NotYetValid(_) | Self::IssuerNotYetValid(_) => {
-                "Set this machine's clock (`timedatectl`): a board without a battery starts in the past."
-            }
-            Self::WrongName { remedy, .. } => return Some(remedy.advice()),
+                 machine's clock is wrong: see `timedatectl`.",
+            ),
+            Self::IssuerMayNotSign(_) => (
+                "issuer-may-not-sign",
+                "Make that CA certificate anew with keyUsage keyCertSign, and sign the server's with it.",
+            ),
+            Self::NotYetValid(_) => ("certificate-not-yet-valid", SET_CLOCK),
+            Self::IssuerNotYetValid(_) => ("issuer-not-yet-valid", SET_CLOCK),
+            Self::WrongName { remedy, .. } => return ("certificate-wrong-name", remedy.advice().into()),
             Self::AddressAsName { address: ip, other_names } => {
                 let meanwhile = if *other_names {
                     " Until then a host name that is in it can be asked for: add `server_name = \"…\"` to `tls`."
                 } else {
                     ""
                 };
-                return Some(format!(
+                let advice = format!(
                     "Make it anew with `subjectAltName = IP:{ip}` in place of `DNS:{ip}`.{meanwhile}"
-                ));
+                );
+                return ("certificate-wrong-name", advice.into());
             }
-            Self::Unsupported { issuer, what } => what.advice(issuer.is_none()),
-            Self::KeyNotProven => {
+            Self::Unsupported { issuer, what } => ("certificate-unsupported", what.advice(issuer.is_none())),
+            Self::KeyNotProven => (
+                "certificate-key-not-proven",
                 "No shares go there. Anybody can show the server's certificate, which is public. Find out who answers at \
-                 this address before you change anything."
+                 this address before you change anything.",
+            ),
+            Self::UnknownCa(Some(untrusted)) => {
+                return ("certificate-unknown-ca", untrusted.advice().into());
             }
-            Self::UnknownCa(Some(untrusted)) => return Some(untrusted.advice()),
-            Self::UnknownCa(None) => "Let `ca_file` in `tls` name the PEM file of the CA that signed it.",
-            Self::BadCertificate(_) => "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.",
-            Self::PinMismatch { certificate_pinned: true, .. } => {
+            Self::UnknownCa(None) => (
+                "certificate-unknown-ca",
+                "Let `ca_file` in `tls` name the PEM file of the CA that signed it.",
+            ),
+            Self::BadCertificate(_) => {
+                ("certificate-bad", "Inspect it with `openssl s_client -connect HOST:PORT -showcerts`.")
+            }
+            Self::PinMismatch { certificate_pinned: true, .. } => (
+                "pin-mismatch",
                 "pin_sha256 has the hash of the server's whole certificate, which changes with every renewal. Put in its \
-                 place the hash of the key, which is the one named here."
-            }
+                 place the hash of the key, which is the one named here.",
+            ),
             Self::PinMismatch { certificate_pinned: false, .. } => {
-                return Some(format!(
+                let advice = format!(
                     "No shares go there. If you gave the server a new key (a renewal makes one, unless it is told to \
                      reuse the old), compute the pin on the server itself: `{COMPUTE_PIN}`. If it is the one named \
                      here, put it into pin_sha256. If it is not, or nobody renewed anything, somebody else answers at \
                      this address: find out who before you change anything."
-                ));
+                );
+                return ("pin-mismatch", advice.into());
             }
-            Self::ClientCertificateWanted => "Set `client_cert` and `client_key` in `tls`.",
-            Self::ClientCertificateRefused(_) => {
-                "Check that `client_cert` is current and signed by a CA the server trusts."
+            Self::ClientCertificateWanted => {
+                ("client-certificate-wanted", "Set `client_cert` and `client_key` in `tls`.")
             }
-            Self::NotTls => {
-                "Write http:// if the server really has no TLS (loopback only), or check the port."
-            }
-            Self::Incompatible(_) => {
+            Self::ClientCertificateRefused(_) => (
+                "client-certificate-refused",
+                "Check that `client_cert` is current and signed by a CA the server trusts.",
+            ),
+            Self::NotTls => (
+                "not-tls",
+                "Write http:// if the server really has no TLS (loopback only), or check the port.",
+            ),
+            Self::Incompatible(_) => (
+                "tls-incompatible",
                 "TLS 1.2 or newer is needed, and with TLS 1.2 a key that is not on curve P-521: look at `tls_min_version` and \
-                 `tls_cipher_suites` of the listener, and at its key."
-            }
-            Self::Other(_) => "Inspect the port with `openssl s_client -connect HOST:PORT`.",
+                 `tls_cipher_suites` of the listener, and at its key.",
+            ),
+            Self::Other(_) => ("tls", "Inspect the port with `openssl s_client -connect HOST:PORT`."),
         };
-        Some(text.to_owned())
+        (kind, Cow::Borrowed(advice))
     }
 }
 
@@ -292,6 +293,7 @@ impl Unsupported {
 mod tests {
     use super::*;
     use crate::api::{LogHint, Unreachable};
+    use crate::explain::Explain;
 
     #[test]
     fn nothing_of_a_certificate_is_told_after_a_secret() {

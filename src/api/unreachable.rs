@@ -3,8 +3,9 @@
 use super::peer_refusal::PeerRefusal;
 use super::refusal::{LogHint, Meaning, Refusal};
 use super::tls_failure::TlsFailure;
-use crate::explain::Explain;
+use crate::explain::KindAndAdvice;
 use crate::external::ExternalText;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -193,57 +194,49 @@ impl Unreachable {
     }
 }
 
-impl Explain for Unreachable {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Refused => "connection-refused",
-            Self::Network(_) => "network",
-            Self::Name(_) => "name-resolution",
-            Self::Timeout(_) => "timeout",
-            Self::Closed => "connection-closed",
-            Self::Tls(failure) => failure.kind(),
-            Self::Peer(refusal) => refusal.kind(),
-            Self::Files(_) => "tls-files",
-            Self::NotVault { .. } => "not-vault",
-            Self::ServerError { .. } => "server-error",
-            Self::TooManyRequests { .. } => "too-many-requests",
-            Self::Redirect { .. } => "redirect",
-            Self::TooLarge { .. } => "answer-too-large",
-            Self::HttpOnTlsPort => "http-on-tls-port",
-            Self::NotHttp(_) => "not-http",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        let text = match self {
-            Self::Refused => {
-                "Is the server running, and does it listen there? `systemctl status vault openbao` tells."
-            }
-            Self::Network(_) => {
-                "Check the address, the cable and the firewall between this machine and the node."
-            }
-            Self::Name(_) => {
-                "Check the spelling of the host and this machine's DNS, or use the node's IP address."
-            }
-            Self::Timeout(_) => {
-                "The port accepts connections but nothing answers: look at the server's log and load."
-            }
-            Self::Closed => "Look at the server's log; a proxy with a short idle limit does this too.",
-            Self::Tls(failure) => return failure.advice(),
-            Self::Peer(refusal) => return refusal.advice(),
-            Self::Files(_) => "Repair the file; it is read again by itself.",
-            Self::NotVault { .. } => {
-                "A proxy, or another service, answers on this address. Name the nodes themselves, not a load balancer."
-            }
-            Self::ServerError { .. } => "The server's log says more.",
-            Self::TooManyRequests { .. } => {
+impl KindAndAdvice for Unreachable {
+    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+        let (kind, advice) = match self {
+            Self::Refused => (
+                "connection-refused",
+                "Is the server running, and does it listen there? `systemctl status vault openbao` tells.",
+            ),
+            Self::Network(_) => (
+                "network",
+                "Check the address, the cable and the firewall between this machine and the node.",
+            ),
+            Self::Name(_) => (
+                "name-resolution",
+                "Check the spelling of the host and this machine's DNS, or use the node's IP address.",
+            ),
+            Self::Timeout(_) => (
+                "timeout",
+                "The port accepts connections but nothing answers: look at the server's log and load.",
+            ),
+            Self::Closed => (
+                "connection-closed",
+                "Look at the server's log; a proxy with a short idle limit does this too.",
+            ),
+            Self::Tls(failure) => return failure.kind_and_advice(),
+            Self::Peer(refusal) => return refusal.kind_and_advice(),
+            Self::Files(_) => ("tls-files", "Repair the file; it is read again by itself."),
+            Self::NotVault { .. } => (
+                "not-vault",
+                "A proxy, or another service, answers on this address. Name the nodes themselves, not a load balancer.",
+            ),
+            Self::ServerError { .. } => ("server-error", "The server's log says more."),
+            Self::TooManyRequests { .. } => (
+                "too-many-requests",
                 "Exempt this machine from the rate limit of the server or the proxy before it, or set a longer \
-                 `poll_interval`."
+                 `poll_interval`.",
+            ),
+            Self::Redirect { .. } => ("redirect", "Write the node's own address into `nodes`."),
+            Self::TooLarge { .. } => {
+                ("answer-too-large", "Check host and port: another service answers there.")
             }
-            Self::Redirect { .. } => "Write the node's own address into `nodes`.",
-            Self::TooLarge { .. } | Self::NotHttp(_) => "Check host and port: another service answers there.",
-            Self::HttpOnTlsPort => "Write https:// in `nodes`.",
+            Self::NotHttp(_) => ("not-http", "Check host and port: another service answers there."),
+            Self::HttpOnTlsPort => ("http-on-tls-port", "Write https:// in `nodes`."),
         };
-        Some(text.to_owned())
+        (kind, Cow::Borrowed(advice))
     }
 }

@@ -1,7 +1,8 @@
 //! What is said of a cluster's shares: where they are kept, how many a server needs, and why a set cannot be a server's.
 
-use crate::explain::Explain;
+use crate::explain::KindAndAdvice;
 use crate::external::quote;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -105,30 +106,28 @@ pub enum Misfit {
     SplitKey,
 }
 
-impl Explain for Misfit {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::AnotherScheme { .. } => "shares-of-another-scheme",
-            Self::TooMany { .. } => "too-many-shares",
-            Self::BareKey { .. } => "bare-key-for-split-server",
-            Self::SplitKey => "split-key-for-bare-server",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        let advice = match self {
-            Self::AnotherScheme { .. } => {
+impl KindAndAdvice for Misfit {
+    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+        let (kind, advice) = match self {
+            Self::AnotherScheme { .. } => (
+                "shares-of-another-scheme",
                 "These are the shares of another server, or from before a rekey, and none of them is submitted. Use those \
-                 that this one printed when it was initialised or rekeyed."
-            }
-            Self::TooMany { .. } => {
+                 that this one printed when it was initialised or rekeyed.",
+            ),
+            Self::TooMany { .. } => (
+                "too-many-shares",
                 "The source mixes shares of several servers, or of before and after a rekey. None of them is submitted \
-                 until it holds those of this server alone."
-            }
-            Self::BareKey { .. } | Self::SplitKey => {
-                "These are the shares of another server. Use those that this one printed when it was initialised."
-            }
+                 until it holds those of this server alone.",
+            ),
+            Self::BareKey { .. } => (
+                "bare-key-for-split-server",
+                "These are the shares of another server. Use those that this one printed when it was initialised.",
+            ),
+            Self::SplitKey => (
+                "split-key-for-bare-server",
+                "These are the shares of another server. Use those that this one printed when it was initialised.",
+            ),
         };
-        Some(advice.to_owned())
+        (kind, Cow::Borrowed(advice))
     }
 }

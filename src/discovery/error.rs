@@ -2,8 +2,9 @@
 //! sentences.
 
 use crate::cluster::Discovery;
-use crate::explain::Explain;
+use crate::explain::KindAndAdvice;
 use crate::external::ExternalText;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
 use std::net::IpAddr;
@@ -43,35 +44,39 @@ pub enum LookupError {
     Timeout(Duration),
 }
 
-impl Explain for LookupError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Name(_) => "name-resolution",
-            Self::NoSuchName => "name-unknown",
-            Self::NoRecord => "name-without-record",
-            Self::Refused { .. } => "name-server-error",
-            Self::NoServer(_) => "name-server-unreachable",
-            Self::TooMany(_) => "too-many-nodes",
-            Self::Timeout(_) => "name-server-timeout",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        let text = match self {
-            Self::Name(_) => {
-                "Check the spelling of the name; `getent ahosts NAME` tells what this machine makes of it."
-            }
-            Self::NoSuchName | Self::NoRecord => {
-                "Check the spelling of the record's name, which is written in full: no search domain is tried."
-            }
-            Self::TooMany(_) => {
-                "Find out who changes DNS. Where that is as it should be, a shorter `forget_after` makes room sooner."
-            }
-            Self::Refused { .. } | Self::NoServer(_) | Self::Timeout(_) => {
-                "Look at the name servers in /etc/resolv.conf. Nodes that were found before are still watched."
-            }
+impl KindAndAdvice for LookupError {
+    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+        let (kind, advice) = match self {
+            Self::Name(_) => (
+                "name-resolution",
+                "Check the spelling of the name; `getent ahosts NAME` tells what this machine makes of it.",
+            ),
+            Self::NoSuchName => (
+                "name-unknown",
+                "Check the spelling of the record's name, which is written in full: no search domain is tried.",
+            ),
+            Self::NoRecord => (
+                "name-without-record",
+                "Check the spelling of the record's name, which is written in full: no search domain is tried.",
+            ),
+            Self::TooMany(_) => (
+                "too-many-nodes",
+                "Find out who changes DNS. Where that is as it should be, a shorter `forget_after` makes room sooner.",
+            ),
+            Self::Refused { .. } => (
+                "name-server-error",
+                "Look at the name servers in /etc/resolv.conf. Nodes that were found before are still watched.",
+            ),
+            Self::NoServer(_) => (
+                "name-server-unreachable",
+                "Look at the name servers in /etc/resolv.conf. Nodes that were found before are still watched.",
+            ),
+            Self::Timeout(_) => (
+                "name-server-timeout",
+                "Look at the name servers in /etc/resolv.conf. Nodes that were found before are still watched.",
+            ),
         };
-        Some(text.to_owned())
+        (kind, Cow::Borrowed(advice))
     }
 }
 
