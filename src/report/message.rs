@@ -81,89 +81,56 @@ pub enum Message {
     Notice,
 }
 
+/// `MESSAGE_ID=` of each kind (systemd.journal-fields(7)): 128 random bits in hex.
+const IDS: [(Message, &str); 37] = [
+    (Message::Started, "098cc4a665c8e6504921b80e7bea4e20"),
+    (Message::Reloaded, "d32f65e216e5c2d8eb5023f1b350e8a0"),
+    (Message::Refused, "2647a7dd65dc161419f8fe1368f46ef6"),
+    (Message::ReloadRefused, "41222246af594dfbb2610335169ffe68"),
+    (Message::Stopping, "93a1f8b679b4c73eca25aff6527fb144"),
+    (Message::Unreachable, "1b6128a39ee676f5c9b59d5c1d66d480"),
+    (Message::Uninitialized, "8e738228e7c2e8ab2380a4d92ab854f2"),
+    (Message::Joining, "2f6757c9337ca74f9129f69624d88e44"),
+    (Message::Sealed, "487c5c17a75f8633f745dfa583b5f42e"),
+    (Message::Unsealing, "6d635d97a998006da1b4014c602215dc"),
+    (Message::WaitingForPeers, "4cf14d530da9be396c02411c041d1119"),
+    (Message::Unsealed, "bd93cb818bb64987ce8062113d095336"),
+    (Message::Held, "e5c36afbe1e94ad18ac8d8c4a1b9ad7f"),
+    (Message::SharesRejected, "619c594472bd153a96d39922660516e9"),
+    (Message::SharesUnavailable, "59d89410eab08c3a9e4115eb0720e65c"),
+    (Message::ForeignSeal, "553620b2a743bda4807e76c82fc529f7"),
+    (Message::Migrating, "93137c90d22928648e790089dc93fbe8"),
+    (Message::Removed, "d3c3e1ca88320f6d72e11700a5ac2ec7"),
+    (Message::SealsItself, "73cda8584293a7e4cb873d470d7ae829"),
+    (Message::SealUndone, "2ae63331ed4c1d534665067bbf77c2c0"),
+    (Message::KeepsFailing, "6d3e117fda185f15ac3328ae55dda3ab"),
+    (Message::SeveralServers, "da97a2f304653f30798b1eb7c008e6ab"),
+    (Message::NoActiveNode, "b4561612ee6f10b7bdf40b5855e05eeb"),
+    (Message::Reconnect, "44d80dd387d61d944254ce40f4f7a996"),
+    (Message::Damaged, "017423dd0ec857258082318f70cfc5fe"),
+    (Message::Stranger, "9cde6ef2e611bd5d659670fe3c7d939c"),
+    (Message::Outsider, "ddd90563b2c9a725e74072a54902b0d2"),
+    (Message::RoundDisturbed, "7f0ee5ed47d467dd79207ff3ae202ac4"),
+    (Message::CorruptShare, "c8f3d339768e3bf6ca16cffa1391fabc"),
+    (Message::Ordered, "5b0c6e1f8d2a4937b6f4c81d0e97a352"),
+    (Message::Discovered, "536aaf1eef0d7244e86df7d62164d75e"),
+    (Message::Missing, "a3ee67e36a9d23321822ca920ed9b41a"),
+    (Message::Forgotten, "d677f006e2a399f9f395287118755efe"),
+    (Message::TargetRefused, "bf71118e501dae02b2f2c4cc431bc0e3"),
+    (Message::LookupFailed, "3735932ca5dff68573a78ee8add9a631"),
+    (Message::LookupWorks, "ec9ad11f50b5c78fcf37df59c952a1ad"),
+    (Message::Notice, "ae388a05c1966d08d8991fbcd9fa81d0"),
+];
+
 impl Message {
     /// Every kind.
-    pub const ALL: [Self; 37] = [
-        Self::Started,
-        Self::Reloaded,
-        Self::Refused,
-        Self::ReloadRefused,
-        Self::Stopping,
-        Self::Unreachable,
-        Self::Uninitialized,
-        Self::Joining,
-        Self::Sealed,
-        Self::Unsealing,
-        Self::WaitingForPeers,
-        Self::Unsealed,
-        Self::Held,
-        Self::SharesRejected,
-        Self::SharesUnavailable,
-        Self::ForeignSeal,
-        Self::Migrating,
-        Self::Removed,
-        Self::SealsItself,
-        Self::SealUndone,
-        Self::KeepsFailing,
-        Self::SeveralServers,
-        Self::NoActiveNode,
-        Self::Reconnect,
-        Self::Damaged,
-        Self::Stranger,
-        Self::Outsider,
-        Self::RoundDisturbed,
-        Self::CorruptShare,
-        Self::Ordered,
-        Self::Discovered,
-        Self::Missing,
-        Self::Forgotten,
-        Self::TargetRefused,
-        Self::LookupFailed,
-        Self::LookupWorks,
-        Self::Notice,
-    ];
+    pub fn all() -> impl Iterator<Item = Self> {
+        IDS.into_iter().map(|(message, _)| message)
+    }
 
-    /// `MESSAGE_ID=` (systemd.journal-fields(7)): 128 random bits in hex.
+    /// `MESSAGE_ID=`.
     pub fn id(self) -> &'static str {
-        match self {
-            Self::Started => "098cc4a665c8e6504921b80e7bea4e20",
-            Self::Reloaded => "d32f65e216e5c2d8eb5023f1b350e8a0",
-            Self::Refused => "2647a7dd65dc161419f8fe1368f46ef6",
-            Self::ReloadRefused => "41222246af594dfbb2610335169ffe68",
-            Self::Stopping => "93a1f8b679b4c73eca25aff6527fb144",
-            Self::Unreachable => "1b6128a39ee676f5c9b59d5c1d66d480",
-            Self::Uninitialized => "8e738228e7c2e8ab2380a4d92ab854f2",
-            Self::Joining => "2f6757c9337ca74f9129f69624d88e44",
-            Self::Sealed => "487c5c17a75f8633f745dfa583b5f42e",
-            Self::Unsealing => "6d635d97a998006da1b4014c602215dc",
-            Self::WaitingForPeers => "4cf14d530da9be396c02411c041d1119",
-            Self::Unsealed => "bd93cb818bb64987ce8062113d095336",
-            Self::Held => "e5c36afbe1e94ad18ac8d8c4a1b9ad7f",
-            Self::SharesRejected => "619c594472bd153a96d39922660516e9",
-            Self::SharesUnavailable => "59d89410eab08c3a9e4115eb0720e65c",
-            Self::ForeignSeal => "553620b2a743bda4807e76c82fc529f7",
-            Self::Migrating => "93137c90d22928648e790089dc93fbe8",
-            Self::Removed => "d3c3e1ca88320f6d72e11700a5ac2ec7",
-            Self::SealsItself => "73cda8584293a7e4cb873d470d7ae829",
-            Self::SealUndone => "2ae63331ed4c1d534665067bbf77c2c0",
-            Self::KeepsFailing => "6d3e117fda185f15ac3328ae55dda3ab",
-            Self::SeveralServers => "da97a2f304653f30798b1eb7c008e6ab",
-            Self::NoActiveNode => "b4561612ee6f10b7bdf40b5855e05eeb",
-            Self::Reconnect => "44d80dd387d61d944254ce40f4f7a996",
-            Self::Damaged => "017423dd0ec857258082318f70cfc5fe",
-            Self::Stranger => "9cde6ef2e611bd5d659670fe3c7d939c",
-            Self::Outsider => "ddd90563b2c9a725e74072a54902b0d2",
-            Self::RoundDisturbed => "7f0ee5ed47d467dd79207ff3ae202ac4",
-            Self::CorruptShare => "c8f3d339768e3bf6ca16cffa1391fabc",
-            Self::Ordered => "5b0c6e1f8d2a4937b6f4c81d0e97a352",
-            Self::Discovered => "536aaf1eef0d7244e86df7d62164d75e",
-            Self::Missing => "a3ee67e36a9d23321822ca920ed9b41a",
-            Self::Forgotten => "d677f006e2a399f9f395287118755efe",
-            Self::TargetRefused => "bf71118e501dae02b2f2c4cc431bc0e3",
-            Self::LookupFailed => "3735932ca5dff68573a78ee8add9a631",
-            Self::LookupWorks => "ec9ad11f50b5c78fcf37df59c952a1ad",
-            Self::Notice => "ae388a05c1966d08d8991fbcd9fa81d0",
-        }
+        IDS.into_iter().find(|(message, _)| *message == self).map_or("", |(_, id)| id)
     }
 
     /// The kind that announces a state.
@@ -194,9 +161,13 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn ids_are_what_the_journal_takes_and_differ() {
-        let ids: HashSet<_> = Message::ALL.iter().map(|message| message.id()).collect();
-        assert_eq!(ids.len(), Message::ALL.len());
+    fn every_message_has_an_id_that_the_journal_takes_and_no_other_has() {
+        let ids: HashSet<_> = IDS.iter().map(|(_, id)| id).collect();
+        assert_eq!(ids.len(), IDS.len());
         assert!(ids.iter().all(|id| id.len() == 32 && id.chars().all(|c| c.is_ascii_hexdigit())));
+        for (at, (message, _)) in IDS.iter().enumerate() {
+            assert_eq!(*message as usize, at, "{message:?}");
+        }
+        assert_eq!(Message::Notice as usize + 1, IDS.len(), "the last one");
     }
 }

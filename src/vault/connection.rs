@@ -1,6 +1,6 @@
 //! One HTTP/1.1 connection, over TLS or not, and how many bytes may come over it for one answer.
 
-use super::failure::classify;
+use super::failure::{BUDGET, EXCEEDED, classify};
 use crate::api::{LogHint, Unreachable};
 use crate::external::ExternalText;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use hyper::{HeaderMap, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -218,14 +218,6 @@ fn origin(response: &Response<Incoming>) -> Option<ExternalText> {
     let origin = Url::parse(location).ok()?.origin();
     origin.is_tuple().then(|| ExternalText::new(origin.ascii_serialization()))
 }
-
-/// The kind of the error when more comes: of all others none means this.
-pub(super) const EXCEEDED: ErrorKind = ErrorKind::FileTooLarge;
-
-/// All that may come for one request, in bytes: the library passes over what precedes an answer (1xx, RFC 9110, section 15.2),
-/// however much of it there is, and one server would keep the loop from all others. It is head, body, and what the server sends before them. What TLS itself takes
-/// (records without content, session tickets) is not counted; the limit of the request bounds it.
-pub(super) const BUDGET: usize = 256 * 1024;
 
 /// What is left for the answer under way, in bytes.
 #[derive(Debug, Clone)]
