@@ -7,27 +7,23 @@ use std::borrow::Cow;
 ///
 /// `Display` says what was tried, on what, and why it failed; [`Explain::advice`] says what to do about it.
 /// `report::error` is the one place that renders both.
+///
+/// Whoever implements it says kind and advice of each of its variants in one match, [`Explain::kind_and_advice`]; or, where
+/// that is shorter or where advice costs something, each by itself.
 pub trait Explain: std::error::Error {
+    /// Both.
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        (self.kind(), self.advice().map(Cow::Owned))
+    }
+
     /// A stable kebab-case word: the `kind` in JSON output and the label of metrics.
-    fn kind(&self) -> &'static str;
-
-    /// What the reader can do now, as one or more whole sentences or a command. `None` when nothing helps.
-    fn advice(&self) -> Option<String>;
-}
-
-/// An [`Explain`] that says kind and advice of each of its variants in one place.
-pub trait KindAndAdvice: std::error::Error {
-    /// [`Explain::kind`] and [`Explain::advice`].
-    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>);
-}
-
-impl<T: KindAndAdvice> Explain for T {
     fn kind(&self) -> &'static str {
         self.kind_and_advice().0
     }
 
+    /// What the reader can do now, as one or more whole sentences or a command. `None` when nothing helps.
     fn advice(&self) -> Option<String> {
-        Some(self.kind_and_advice().1.into_owned())
+        self.kind_and_advice().1.map(Cow::into_owned)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why whoever answers at the address of a server is not believed.
 
-use crate::explain::KindAndAdvice;
+use crate::explain::Explain;
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -71,8 +71,8 @@ impl PeerRefusal {
     }
 }
 
-impl KindAndAdvice for PeerRefusal {
-    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+impl Explain for PeerRefusal {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::Foreign(stranger) => {
                 let UntrustedOwner { server_users, on_socket, .. } = &**stranger;
@@ -86,7 +86,7 @@ impl KindAndAdvice for PeerRefusal {
                     "No share was sent. If this account runs the server, write above the first [[cluster]]: \
                      `server_users = {server_users}`. If not, find out what it runs there{rest}"
                 );
-                return ("foreign-server", advice.into());
+                return ("foreign-server", Some(advice.into()));
             }
             Self::Hidden => (
                 "unknown-server",
@@ -113,7 +113,7 @@ impl KindAndAdvice for PeerRefusal {
                 "Nothing was sent. Use https://, or correct the name in /etc/hosts or DNS; `allow_plaintext = true` \
                  sends shares unencrypted to other machines.",
             ),
-            Self::Directory(flaw) => return ("socket-directory", flaw.advice.clone().into()),
+            Self::Directory(flaw) => return ("socket-directory", Some(flaw.advice.clone().into())),
             Self::SocketPermission => (
                 "socket-permission",
                 "Give the service the socket's group: `systemctl edit vault-unseal`, and in [Service] \
@@ -121,6 +121,6 @@ impl KindAndAdvice for PeerRefusal {
                  socket_group.",
             ),
         };
-        (kind, Cow::Borrowed(advice))
+        (kind, Some(Cow::Borrowed(advice)))
     }
 }

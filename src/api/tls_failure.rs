@@ -2,7 +2,7 @@
 
 use super::untrusted::Untrusted;
 use crate::cluster::{COMPUTE_PIN, Pin};
-use crate::explain::KindAndAdvice;
+use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -116,8 +116,8 @@ impl TlsFailure {
 const SET_CLOCK: &str =
     "Set this machine's clock (`timedatectl`): a board without a battery starts in the past.";
 
-impl KindAndAdvice for TlsFailure {
-    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+impl Explain for TlsFailure {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::Expired(_) => (
                 "certificate-expired",
@@ -134,7 +134,9 @@ impl KindAndAdvice for TlsFailure {
             ),
             Self::NotYetValid(_) => ("certificate-not-yet-valid", SET_CLOCK),
             Self::IssuerNotYetValid(_) => ("issuer-not-yet-valid", SET_CLOCK),
-            Self::WrongName { remedy, .. } => return ("certificate-wrong-name", remedy.advice().into()),
+            Self::WrongName { remedy, .. } => {
+                return ("certificate-wrong-name", Some(remedy.advice().into()));
+            }
             Self::AddressAsName { address: ip, other_names } => {
                 let meanwhile = if *other_names {
                     " Until then a host name that is in it can be asked for: add `server_name = \"…\"` to `tls`."
@@ -144,7 +146,7 @@ impl KindAndAdvice for TlsFailure {
                 let advice = format!(
                     "Make it anew with `subjectAltName = IP:{ip}` in place of `DNS:{ip}`.{meanwhile}"
                 );
-                return ("certificate-wrong-name", advice.into());
+                return ("certificate-wrong-name", Some(advice.into()));
             }
             Self::Unsupported { issuer, what } => ("certificate-unsupported", what.advice(issuer.is_none())),
             Self::KeyNotProven => (
@@ -153,7 +155,7 @@ impl KindAndAdvice for TlsFailure {
                  this address before you change anything.",
             ),
             Self::UnknownCa(Some(untrusted)) => {
-                return ("certificate-unknown-ca", untrusted.advice().into());
+                return ("certificate-unknown-ca", Some(untrusted.advice().into()));
             }
             Self::UnknownCa(None) => (
                 "certificate-unknown-ca",
@@ -174,7 +176,7 @@ impl KindAndAdvice for TlsFailure {
                      here, put it into pin_sha256. If it is not, or nobody renewed anything, somebody else answers at \
                      this address: find out who before you change anything."
                 );
-                return ("pin-mismatch", advice.into());
+                return ("pin-mismatch", Some(advice.into()));
             }
             Self::ClientCertificateWanted => {
                 ("client-certificate-wanted", "Set `client_cert` and `client_key` in `tls`.")
@@ -194,7 +196,7 @@ impl KindAndAdvice for TlsFailure {
             ),
             Self::Other(_) => ("tls", "Inspect the port with `openssl s_client -connect HOST:PORT`."),
         };
-        (kind, Cow::Borrowed(advice))
+        (kind, Some(Cow::Borrowed(advice)))
     }
 }
 
@@ -293,7 +295,6 @@ impl Unsupported {
 mod tests {
     use super::*;
     use crate::api::{LogHint, Unreachable};
-    use crate::explain::Explain;
 
     #[test]
     fn nothing_of_a_certificate_is_told_after_a_secret() {

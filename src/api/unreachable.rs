@@ -3,7 +3,7 @@
 use super::peer_refusal::PeerRefusal;
 use super::refusal::{LogHint, Meaning, Refusal};
 use super::tls_failure::TlsFailure;
-use crate::explain::KindAndAdvice;
+use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::borrow::Cow;
 use std::fmt;
@@ -194,8 +194,8 @@ impl Unreachable {
     }
 }
 
-impl KindAndAdvice for Unreachable {
-    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+impl Explain for Unreachable {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::Refused => (
                 "connection-refused",
@@ -237,6 +237,6 @@ impl KindAndAdvice for Unreachable {
             Self::NotHttp(_) => ("not-http", "Check host and port: another service answers there."),
             Self::HttpOnTlsPort => ("http-on-tls-port", "Write https:// in `nodes`."),
         };
-        (kind, Cow::Borrowed(advice))
+        (kind, Some(Cow::Borrowed(advice)))
     }
 }

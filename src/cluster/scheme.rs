@@ -1,6 +1,6 @@
 //! What is said of a cluster's shares: where they are kept, how many a server needs, and why a set cannot be a server's.
 
-use crate::explain::KindAndAdvice;
+use crate::explain::Explain;
 use crate::external::quote;
 use std::borrow::Cow;
 use std::fmt;
@@ -106,8 +106,8 @@ pub enum Misfit {
     SplitKey,
 }
 
-impl KindAndAdvice for Misfit {
-    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+impl Explain for Misfit {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::AnotherScheme { .. } => (
                 "shares-of-another-scheme",
@@ -128,6 +128,6 @@ impl KindAndAdvice for Misfit {
                 "These are the shares of another server. Use those that this one printed when it was initialised.",
             ),
         };
-        (kind, Cow::Borrowed(advice))
+        (kind, Some(Cow::Borrowed(advice)))
     }
 }

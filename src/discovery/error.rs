@@ -2,7 +2,7 @@
 //! sentences.
 
 use crate::cluster::Discovery;
-use crate::explain::KindAndAdvice;
+use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -44,8 +44,8 @@ pub enum LookupError {
     Timeout(Duration),
 }
 
-impl KindAndAdvice for LookupError {
-    fn kind_and_advice(&self) -> (&'static str, Cow<'static, str>) {
+impl Explain for LookupError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::Name(_) => (
                 "name-resolution",
@@ -76,7 +76,7 @@ impl KindAndAdvice for LookupError {
                 "Look at the name servers in /etc/resolv.conf. Nodes that were found before are still watched.",
             ),
         };
-        (kind, Cow::Borrowed(advice))
+        (kind, Some(Cow::Borrowed(advice)))
     }
 }
 

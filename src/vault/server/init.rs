@@ -3,7 +3,7 @@
 
 use super::Server;
 use crate::api::{Refusal, Unreachable};
-use crate::vault::client;
+use crate::vault::client::ApiRequest;
 use crate::vault::connection::{ApiResponse, BODY_LIMIT};
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
@@ -42,8 +42,7 @@ impl Server {
     ) -> Result<Zeroizing<Vec<u8>>, InitFailure> {
         let body = format!(r#"{{"secret_shares":{shares},"secret_threshold":{threshold}}}"#);
         let body = Zeroizing::new(body.into_bytes());
-        let request = SecretRequest { method: Method::PUT, path: INIT, token: None, headers: &[], body };
-        match self.ask_once(request, limit).await {
+        match self.ask_once(INIT, None, &[], body, limit).await {
             Ok(ApiResponse { status: 200, body, .. }) => Ok(body),
             Ok(ApiResponse { status, body, hint, .. }) => {
                 let refusal = Refusal::parse(status, &body, hint);
@@ -53,8 +52,8 @@ impl Server {
                 }
                 Err(InitFailure::Lost { cause: refusal.unreachable(), partial: Zeroizing::default() })
             }
-            Err(NoAnswer::NotSent(cause)) => Err(InitFailure::NotSent(cause)),
-            Err(NoAnswer::Lost { cause, partial }) => Err(InitFailure::Lost { cause, partial }),
+            Err(NoAnswer { cause, partial: None }) => Err(InitFailure::NotSent(cause)),
+            Err(NoAnswer { cause, partial: Some(partial) }) => Err(InitFailure::Lost { cause, partial }),
         }
     }
 }
@@ -120,13 +119,12 @@ impl Server {
         headers: &[(&'static str, &'static str)],
         body: Zeroizing<Vec<u8>>,
     ) -> Result<Zeroizing<Vec<u8>>, TokenFailure> {
-        let request = SecretRequest { method: Method::PUT, path, token: Some(token), headers, body };
-        match self.ask_once(request, self.limit).await {
+        match self.ask_once(path, Some(token), headers, body, self.limit).await {
             Ok(ApiResponse { status: 200 | 204, body, .. }) => Ok(body),
             Ok(ApiResponse { status, body, hint, .. }) => {
                 Err(TokenFailure::Refused(Refusal::parse(status, &body, hint)))
             }
-            Err(no_answer) => Err(TokenFailure::Unreachable(no_answer.into())),
+            Err(no_answer) => Err(TokenFailure::Unreachable(no_answer.cause)),
         }
     }
 }
@@ -134,41 +132,29 @@ impl Server {
 /// The header that a client shows its token in.
 const TOKEN: HeaderName = HeaderName::from_static("x-vault-token");
 
-/// What is asked.
-struct SecretRequest<'a> {
-    method: Method,
-    path: &'static str,
-    token: Option<&'a str>,
-    /// Further headers.
-    headers: &'a [(&'static str, &'static str)],
-    body: Zeroizing<Vec<u8>>,
-}
-
 /// Why there is no whole answer.
-enum NoAnswer {
-    /// There was no connection: nothing was sent.
-    NotSent(Unreachable),
-    /// It was sent, or may have been. What came of an answer of status 200 is in `partial`.
-    Lost { cause: Unreachable, partial: Zeroizing<Vec<u8>> },
-}
-
-impl From<NoAnswer> for Unreachable {
-    fn from(no_answer: NoAnswer) -> Self {
-        match no_answer {
-            NoAnswer::NotSent(cause) | NoAnswer::Lost { cause, .. } => cause,
-        }
-    }
+struct NoAnswer {
+    cause: Unreachable,
+    /// `None`: nothing was sent. What came of an answer of status 200, if the request may have been sent.
+    partial: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Server {
     /// Asks once, and never again by itself. The answer is in memory that wipes itself and never had to grow; what the
     /// HTTP and TLS libraries read it through is freed with the connection, which wipes it (`main.rs`).
-    async fn ask_once(&self, request: SecretRequest<'_>, limit: Duration) -> Result<ApiResponse, NoAnswer> {
+    async fn ask_once(
+        &self,
+        path: &'static str,
+        token: Option<&str>,
+        further: &[(&'static str, &'static str)],
+        body: Zeroizing<Vec<u8>>,
+        limit: Duration,
+    ) -> Result<ApiResponse, NoAnswer> {
         let mut headers = HeaderMap::new();
-        for (name, value) in request.headers {
+        for (name, value) in further {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        if let Some(token) = request.token {
+        if let Some(token) = token {
             // Shared, so that the header is sent from memory that wipes itself.
             let bytes = Bytes::from_owner(Zeroizing::new(token.as_bytes().to_vec()));
             if let Ok(mut value) = HeaderValue::from_maybe_shared(bytes) {
@@ -176,18 +162,17 @@ impl Server {
                 headers.insert(TOKEN, value);
             }
         }
-        let body = Some(Bytes::from_owner(request.body));
-        let SecretRequest { method, path, .. } = request;
-        let asked = client::ApiRequest { method, path, body, idempotent: false, secret: true };
+        let body = Some(Bytes::from_owner(body));
+        let request = ApiRequest { method: Method::PUT, path, body, idempotent: false, secret: true };
         let mut answer = ApiResponse::with_capacity(BODY_LIMIT);
-        let outcome = tokio::time::timeout(limit, self.client.ask_once(&asked, headers, &mut answer)).await;
+        let outcome = tokio::time::timeout(limit, self.client.ask_once(&request, headers, &mut answer)).await;
         let outcome = outcome.unwrap_or(Err((Unreachable::Timeout(limit), true)));
         match outcome {
             Ok(()) => Ok(answer),
-            Err((cause, false)) => Err(NoAnswer::NotSent(cause)),
+            Err((cause, false)) => Err(NoAnswer { cause, partial: None }),
             Err((cause, true)) => {
                 let partial = if answer.status == 200 { answer.body } else { Zeroizing::default() };
-                Err(NoAnswer::Lost { cause, partial })
+                Err(NoAnswer { cause, partial: Some(partial) })
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::cluster::Pin;
 use crate::config::TlsSettings;
 use ring::digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerMisbehaved, SignatureScheme};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -165,7 +165,20 @@ impl ServerCertVerifier for Verifier {
             return Ok(HandshakeSignatureValid::assertion());
         }
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12(algorithms, message, certificate, signature)
+        let key = key(certificate)?;
+        let key = RawPublicKeyEntity::try_from(&key).map_err(rejected)?;
+        // Its scheme does not say which curve it is of (RFC 8446, section 4.2.3), so that each is tried.
+        let (_, candidates) = algorithms
+            .mapping
+            .iter()
+            .find(|(scheme, _)| *scheme == signature.scheme)
+            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        let verified = |algorithm| key.verify_signature(algorithm, message, signature.signature()).is_ok();
+        if candidates.iter().any(|algorithm| verified(*algorithm)) {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(refused(TlsFailure::KeyNotProven))
+        }
     }
 
     fn verify_tls13_signature(
@@ -178,7 +191,8 @@ impl ServerCertVerifier for Verifier {
             return Ok(HandshakeSignatureValid::assertion());
         }
         let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13(algorithms, message, certificate, signature)
+        verify_tls13_signature_with_raw_key(message, &key(certificate)?, signature, algorithms)
+            .map_err(unproven)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -220,39 +234,6 @@ fn key<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDe
             public_key(certificate).ok_or_else(|| rejected(webpki::Error::BadDer))
         }
         Err(error) => Err(rejected(error)),
-    }
-}
-
-/// Checks the signature of a handshake of TLS 1.3 with the certificate's key.
-fn verify_tls13(
-    algorithms: &WebPkiSupportedAlgorithms,
-    message: &[u8],
-    certificate: &CertificateDer<'_>,
-    signed: &DigitallySignedStruct,
-) -> Result<HandshakeSignatureValid, Error> {
-    verify_tls13_signature_with_raw_key(message, &key(certificate)?, signed, algorithms).map_err(unproven)
-}
-
-/// Checks the signature of a handshake of TLS 1.2 with the certificate's key. Its scheme does not say which curve it is
-/// of (RFC 8446, section 4.2.3), so that each is tried.
-fn verify_tls12(
-    algorithms: &WebPkiSupportedAlgorithms,
-    message: &[u8],
-    certificate: &CertificateDer<'_>,
-    signed: &DigitallySignedStruct,
-) -> Result<HandshakeSignatureValid, Error> {
-    let key = key(certificate)?;
-    let key = RawPublicKeyEntity::try_from(&key).map_err(rejected)?;
-    let (_, candidates) = algorithms
-        .mapping
-        .iter()
-        .find(|(scheme, _)| *scheme == signed.scheme)
-        .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-    let verified = |algorithm| key.verify_signature(algorithm, message, signed.signature()).is_ok();
-    if candidates.iter().any(|algorithm| verified(*algorithm)) {
-        Ok(HandshakeSignatureValid::assertion())
-    } else {
-        Err(refused(TlsFailure::KeyNotProven))
     }
 }
 
