@@ -16,5 +16,5 @@ pub use product::{Product, Release};
 pub use refusal::{LogHint, Meaning, Refusal};
 pub use seal_status::{Nonce, SealState, SealStatus, UnsealAnswer};
 pub use tls_failure::{NameRemedy, TlsFailure, Unsupported, UnsupportedKey};
-pub use unreachable::{Said, Unreachable};
+pub use unreachable::{AnswerText, Unreachable};
 pub use untrusted::{AuthoritiesPlace, NamedAuthorities, Untrusted, UntrustedIssuer};

@@ -43,7 +43,7 @@ pub enum Unreachable {
         /// The status code.
         status: u16,
         /// What it said.
-        text: Said,
+        text: AnswerText,
     },
     /// A rate limit, of the server's or of a proxy's.
     #[error("HTTP 429: too many requests{}", in_a_while(*.retry_after))]
@@ -57,7 +57,7 @@ pub enum Unreachable {
         /// The status code.
         status: u16,
         /// What it said.
-        text: Said,
+        text: AnswerText,
     },
     /// The answer was a redirect, which is never followed.
     #[error("HTTP {status} redirect{}, not followed: shares go only to the node itself", towards(.to.as_ref()))]
@@ -83,14 +83,14 @@ pub enum Unreachable {
 
 /// What an answer said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub enum AnswerText {
     /// This.
     Text(ExternalText),
     /// It answered a request that carried a secret, which it may repeat: its text was dropped.
     Withheld(LogHint),
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for AnswerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => text.fmt(f),
@@ -100,19 +100,19 @@ impl fmt::Display for Said {
 }
 
 /// What an error says, if it does.
-fn reason(text: &Said) -> String {
+fn reason(text: &AnswerText) -> String {
     match text {
-        Said::Text(text) if text.is_empty() => "no reason given".to_owned(),
+        AnswerText::Text(text) if text.is_empty() => "no reason given".to_owned(),
         text => text.to_string(),
     }
 }
 
 /// Enough of a page to recognise it by.
-fn excerpt(text: &Said) -> String {
+fn excerpt(text: &AnswerText) -> String {
     const ENOUGH: usize = 80;
     match text {
-        Said::Text(text) if text.is_empty() => String::new(),
-        Said::Text(text) => {
+        AnswerText::Text(text) if text.is_empty() => String::new(),
+        AnswerText::Text(text) => {
             let text = text.to_string();
             let text = without_document_type(&text);
             match text.char_indices().nth(ENOUGH) {
@@ -120,7 +120,7 @@ fn excerpt(text: &Said) -> String {
                 None => format!(" ({text})"),
             }
         }
-        Said::Withheld(hint) => format!(" ({hint})"),
+        AnswerText::Withheld(hint) => format!(" ({hint})"),
     }
 }
 
@@ -146,7 +146,7 @@ impl Refusal {
     /// The same as a reason why the node has no answer of its own.
     pub(crate) fn unreachable(self) -> Unreachable {
         let Self { status, from_server, hint, .. } = self;
-        let text = Said::Withheld(hint);
+        let text = AnswerText::Withheld(hint);
         if from_server {
             Unreachable::ServerError { status, text }
         } else {
@@ -167,14 +167,14 @@ impl Unreachable {
     /// What the server's own error means; `None` for everything else.
     pub fn meaning(&self) -> Option<Meaning> {
         match self {
-            Self::ServerError { text: Said::Text(text), .. } => Some(Meaning::of(&text.to_string())),
+            Self::ServerError { text: AnswerText::Text(text), .. } => Some(Meaning::of(&text.to_string())),
             _ => None,
         }
     }
 
     /// The server answered with an error of its own, and gave no reason.
     pub(crate) fn is_without_reason(&self) -> bool {
-        matches!(self, Self::ServerError { text: Said::Text(text), .. } if text.is_empty())
+        matches!(self, Self::ServerError { text: AnswerText::Text(text), .. } if text.is_empty())
     }
 
     /// The same without any text that the other end may have chosen: after a request that carried a secret. `hint` finds it
@@ -185,9 +185,9 @@ impl Unreachable {
             Self::Redirect { status, .. } => Self::Redirect { status, to: None },
             Self::Tls(failure) => failure.without_text().into(),
             // These are read from answers to questions without a secret alone.
-            Self::NotVault { status, text: Said::Text(_) }
-            | Self::ServerError { status, text: Said::Text(_) } => {
-                Self::NotVault { status, text: Said::Withheld(hint) }
+            Self::NotVault { status, text: AnswerText::Text(_) }
+            | Self::ServerError { status, text: AnswerText::Text(_) } => {
+                Self::NotVault { status, text: AnswerText::Withheld(hint) }
             }
             other => other,
         }

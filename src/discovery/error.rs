@@ -82,14 +82,14 @@ impl Explain for LookupError {
 
 /// The target of an SRV record that may not be a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Refused {
+pub struct RefusedTarget {
     /// Its name in DNS.
     pub target: ExternalText,
     /// Its port.
     pub port: u16,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.target, self.port)
     }
@@ -99,13 +99,13 @@ impl fmt::Display for Refused {
 /// whoever makes it up must not take memory, or the journal, with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RefusedTargets {
-    first: BTreeSet<Refused>,
+    first: BTreeSet<RefusedTarget>,
     count: usize,
 }
 
 impl RefusedTargets {
     /// Counts each target once.
-    pub fn of(all: BTreeSet<Refused>) -> Self {
+    pub fn of(all: BTreeSet<RefusedTarget>) -> Self {
         Self { count: all.len(), first: all.into_iter().take(FEW).collect() }
     }
 
@@ -115,7 +115,7 @@ impl RefusedTargets {
     }
 
     /// The first few in alphabetical order.
-    pub fn first(&self) -> impl Iterator<Item = &Refused> {
+    pub fn first(&self) -> impl Iterator<Item = &RefusedTarget> {
         self.first.iter()
     }
 
@@ -187,8 +187,10 @@ mod tests {
     use super::*;
 
     fn targets(count: usize) -> RefusedTargets {
-        let target =
-            |number| Refused { target: ExternalText::new(format!("t{number:04}.evil.net")), port: 8200 };
+        let target = |number| RefusedTarget {
+            target: ExternalText::new(format!("t{number:04}.evil.net")),
+            port: 8200,
+        };
         RefusedTargets::of((0..count).map(target).collect())
     }
 

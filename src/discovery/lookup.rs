@@ -1,7 +1,7 @@
 //! What a name stands for now, and the addresses of a host as the system resolves it.
 
-use super::error::{LookupError, Refused, RefusedTargets};
-use super::service::{self, Target};
+use super::error::{LookupError, RefusedTarget, RefusedTargets};
+use super::service::{self, SrvTarget};
 use crate::cluster::{Discovery, Node, NodeAddress};
 use crate::external::{ExternalText, error};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 /// What a name stands for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundNodes {
     /// Its nodes, none of them twice.
     pub nodes: Vec<Node>,
     /// Targets that may not be nodes.
@@ -23,7 +23,7 @@ pub struct Found {
 
 /// Looks a name up within `limit`. `named` says that the certificates of servers with TLS must be for a `server_name` of
 /// the configuration, so that their targets may lie anywhere.
-pub async fn look_up(discovery: &Discovery, named: bool, limit: Duration) -> Result<Found, LookupError> {
+pub async fn look_up(discovery: &Discovery, named: bool, limit: Duration) -> Result<FoundNodes, LookupError> {
     let found = async {
         match discovery {
             Discovery::Addresses(address) => of_addresses(address).await,
@@ -35,7 +35,7 @@ pub async fn look_up(discovery: &Discovery, named: bool, limit: Duration) -> Res
     timeout(limit, found).await.unwrap_or(Err(LookupError::Timeout(limit)))
 }
 
-async fn of_addresses(name: &NodeAddress) -> Result<Found, LookupError> {
+async fn of_addresses(name: &NodeAddress) -> Result<FoundNodes, LookupError> {
     let all = addresses(&name.host, name.port).await;
     let all = all.map_err(|cause| LookupError::Name(error::resolver(&cause)))?;
     let hosts = one_a_machine(&all);
@@ -46,7 +46,7 @@ async fn of_addresses(name: &NodeAddress) -> Result<Found, LookupError> {
         address: NodeAddress { host: host.to_string(), ..name.clone() },
         name: Some(name.host.clone()),
     };
-    Ok(Found { nodes: hosts.into_iter().map(node).collect(), refused: RefusedTargets::default() })
+    Ok(FoundNodes { nodes: hosts.into_iter().map(node).collect(), refused: RefusedTargets::default() })
 }
 
 /// The IPv4 addresses, or else the IPv6 ones: a machine that has both would be counted twice.
@@ -64,12 +64,12 @@ fn one_a_machine(all: &[SocketAddr]) -> Vec<IpAddr> {
     hosts
 }
 
-fn of_targets(discovery: &Discovery, named: bool, targets: &[Target]) -> Found {
+fn of_targets(discovery: &Discovery, named: bool, targets: &[SrvTarget]) -> FoundNodes {
     let (mut nodes, mut known, mut refused) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     // Without TLS no server proves any name.
     let named = named && discovery.tls();
     // A single "." says that the service is not here (RFC 2782).
-    for Target { host, port } in targets.iter().filter(|target| !target.host.is_empty()) {
+    for SrvTarget { host, port } in targets.iter().filter(|target| !target.host.is_empty()) {
         let scheme = if discovery.tls() { "https" } else { "http" };
         let address = format!("{scheme}://{host}:{port}").parse::<NodeAddress>();
         match address {
@@ -78,10 +78,12 @@ fn of_targets(discovery: &Discovery, named: bool, targets: &[Target]) -> Found {
                     nodes.push(address.into());
                 }
             }
-            _ => drop(refused.insert(Refused { target: ExternalText::new(host.as_str()), port: *port })),
+            _ => {
+                refused.insert(RefusedTarget { target: ExternalText::new(host.as_str()), port: *port });
+            }
         }
     }
-    Found { nodes, refused: RefusedTargets::of(refused) }
+    FoundNodes { nodes, refused: RefusedTargets::of(refused) }
 }
 
 /// Most lookups at a time. getaddrinfo(3) cannot be cut short, and each call of it holds a thread of the pool in which
@@ -128,9 +130,9 @@ mod tests {
     #[test]
     fn targets_elsewhere_are_refused_unless_a_name_binds_them() {
         let record: Discovery = "srv+https://_vault._tcp.example".parse().expect("a name");
-        let target = |host: &str| Target { host: host.to_owned(), port: 8200 };
+        let target = |host: &str| SrvTarget { host: host.to_owned(), port: 8200 };
         let targets = ["v1.example", "v1.example", "evil.net", "10.0.0.1", "", "a b.example"].map(target);
-        let shown = |found: Found| {
+        let shown = |found: FoundNodes| {
             let nodes: Vec<_> = found.nodes.iter().map(|node| node.address.to_string()).collect();
             let refused: Vec<_> = found.refused.first().map(ToString::to_string).collect();
             (nodes.join(" "), refused.join(" "))
@@ -166,7 +168,7 @@ mod tests {
             "xexample",
             "example.evil.net",
         ] {
-            let found = of_targets(&record, false, &[Target { host: host.to_owned(), port: 8200 }]);
+            let found = of_targets(&record, false, &[SrvTarget { host: host.to_owned(), port: 8200 }]);
             assert_eq!(found.nodes, [], "{host}");
         }
     }

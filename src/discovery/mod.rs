@@ -1,15 +1,20 @@
 //! Turns names into nodes. The lookups are at the edge: `lookup` asks the system, `service` asks name servers. The rest has
-//! no I/O and no clock: `roll` keeps what was found, `schedule` says when to look again.
+//! no I/O and no clock: `inventory` keeps what was found, `schedule` says when to look again.
 
 mod error;
+mod inventory;
 mod lookup;
-mod roll;
 mod schedule;
 mod service;
 
 pub use crate::cluster::Node;
-pub use error::{FEW, FirstFew, LookupError, Refused, RefusedTargets};
+pub use error::{FEW, FirstFew, LookupError, RefusedTarget, RefusedTargets};
+pub use inventory::{Change, NodeInventory, Owners};
 pub(crate) use lookup::addresses;
-pub use lookup::{Found, look_up};
-pub use roll::{Change, Owners, Roll};
-pub use schedule::{Outcome, Reason, Schedule, Window};
+pub use lookup::{FoundNodes, look_up};
+pub use schedule::{LookupOutcome, LookupReason, LookupWindow, Schedule};
+
+// The names until the imports of the verbs and of the socket are swept.
+pub use inventory::NodeInventory as Roll;
+pub use lookup::FoundNodes as Found;
+pub use schedule::{LookupOutcome as Outcome, LookupReason as Reason};

@@ -17,7 +17,7 @@ pub struct Schedule {
 
 /// Why a lookup was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum LookupReason {
     /// It was its turn.
     Turn,
     /// A node of the name cannot be reached.
@@ -26,7 +26,7 @@ pub enum Reason {
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LookupOutcome {
     /// Other nodes than before.
     Changed,
     /// The same nodes.
@@ -37,7 +37,7 @@ pub enum Outcome {
 
 /// When the next lookup may come, counted from the end of the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
+pub struct LookupWindow {
     /// Not sooner, whatever happens to a node.
     pub opens: Duration,
     /// Not later.
@@ -51,21 +51,21 @@ impl Schedule {
     }
 
     /// When to look again after a lookup.
-    pub fn after(&mut self, reason: Reason, outcome: Outcome) -> Window {
-        if outcome == Outcome::Failed {
+    pub fn after(&mut self, reason: LookupReason, outcome: LookupOutcome) -> LookupWindow {
+        if outcome == LookupOutcome::Failed {
             let pause = self.pause(self.failures);
             self.failures = self.failures.saturating_add(1);
-            return Window { opens: pause, closes: pause };
+            return LookupWindow { opens: pause, closes: pause };
         }
         self.failures = 0;
         self.hurried = match (reason, outcome) {
             // Not none: an answer that is another one each time must not be asked for without a pause.
-            (_, Outcome::Changed) => 1,
-            (Reason::Turn, _) => 0,
-            (Reason::Trouble, _) => self.hurried.saturating_add(1),
+            (_, LookupOutcome::Changed) => 1,
+            (LookupReason::Turn, _) => 0,
+            (LookupReason::Trouble, _) => self.hurried.saturating_add(1),
         };
         let opens = self.hurried.checked_sub(1).map_or(Duration::ZERO, |times| self.pause(times));
-        Window { opens, closes: self.interval }
+        LookupWindow { opens, closes: self.interval }
     }
 
     /// A second, doubled so many times, and never longer than the interval.
@@ -78,29 +78,31 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn seconds(windows: &[Window]) -> Vec<(u64, u64)> {
+    fn seconds(windows: &[LookupWindow]) -> Vec<(u64, u64)> {
         windows.iter().map(|window| (window.opens.as_secs(), window.closes.as_secs())).collect()
     }
 
     #[test]
     fn failures_are_retried_ever_more_slowly() {
         let mut schedule = Schedule::new(Duration::from_secs(5));
-        let windows: Vec<_> = (0..40).map(|_| schedule.after(Reason::Turn, Outcome::Failed)).collect();
+        let windows: Vec<_> =
+            (0..40).map(|_| schedule.after(LookupReason::Turn, LookupOutcome::Failed)).collect();
         assert_eq!(seconds(&windows[..5]), [(1, 1), (2, 2), (4, 4), (5, 5), (5, 5)]);
         assert_eq!(seconds(&windows[39..]), [(5, 5)]);
-        assert_eq!(seconds(&[schedule.after(Reason::Turn, Outcome::Same)]), [(0, 5)]);
-        assert_eq!(seconds(&[schedule.after(Reason::Turn, Outcome::Failed)]), [(1, 1)]);
+        assert_eq!(seconds(&[schedule.after(LookupReason::Turn, LookupOutcome::Same)]), [(0, 5)]);
+        assert_eq!(seconds(&[schedule.after(LookupReason::Turn, LookupOutcome::Failed)]), [(1, 1)]);
     }
 
     #[test]
     fn trouble_of_a_node_is_answered_at_once_and_then_ever_more_slowly() {
         let mut schedule = Schedule::new(Duration::from_secs(5));
-        assert_eq!(seconds(&[schedule.after(Reason::Turn, Outcome::Same)]), [(0, 5)]);
-        let windows: Vec<_> = (0..5).map(|_| schedule.after(Reason::Trouble, Outcome::Same)).collect();
+        assert_eq!(seconds(&[schedule.after(LookupReason::Turn, LookupOutcome::Same)]), [(0, 5)]);
+        let windows: Vec<_> =
+            (0..5).map(|_| schedule.after(LookupReason::Trouble, LookupOutcome::Same)).collect();
         assert_eq!(seconds(&windows), [(1, 5), (2, 5), (4, 5), (5, 5), (5, 5)]);
-        let changed = [Reason::Trouble, Reason::Trouble, Reason::Turn]
-            .map(|reason| schedule.after(reason, Outcome::Changed));
+        let changed = [LookupReason::Trouble, LookupReason::Trouble, LookupReason::Turn]
+            .map(|reason| schedule.after(reason, LookupOutcome::Changed));
         assert_eq!(seconds(&changed), [(1, 5); 3], "never without a pause");
-        assert_eq!(seconds(&[schedule.after(Reason::Turn, Outcome::Same)]), [(0, 5)]);
+        assert_eq!(seconds(&[schedule.after(LookupReason::Turn, LookupOutcome::Same)]), [(0, 5)]);
     }
 }

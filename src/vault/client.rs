@@ -1,6 +1,6 @@
 //! The client of one node: the one connection that is kept between requests, and what is asked over it.
 
-use super::connection::{ApiResponse, Connection, Failure, log_hint};
+use super::connection::{ApiResponse, Connection, ExchangeError, log_hint};
 use super::dial::{Endpoint, Reach};
 use super::peer::{Ends, PeerRule};
 use super::tls::Renewed;
@@ -126,9 +126,9 @@ impl NodeClient {
                 Ok(answer) => return Ok((connection, answer)),
                 // A connection that a stopping server closes under a request says only that it is gone; a new one
                 // tells whether the server is.
-                Err(Failure { unsent: true, .. }) => {}
-                Err(Failure { cause: Unreachable::Closed, .. }) if request.idempotent => {}
-                Err(Failure { cause, .. }) => return Err(cause),
+                Err(ExchangeError { unsent: true, .. }) => {}
+                Err(ExchangeError { cause: Unreachable::Closed, .. }) if request.idempotent => {}
+                Err(ExchangeError { cause, .. }) => return Err(cause),
             }
         }
         let (connection, answer) = if request.idempotent {
@@ -162,7 +162,7 @@ impl NodeClient {
         let outcome = connection.ask_into(http, answer).await;
         connection.close().await;
         wipe.now().await;
-        outcome.map_err(|Failure { cause, unsent }| {
+        outcome.map_err(|ExchangeError { cause, unsent }| {
             let redirect = matches!(cause, Unreachable::Redirect { .. });
             (request.told(cause), !unsent && !redirect)
         })

@@ -76,13 +76,13 @@ pub(super) struct Connection {
 }
 
 /// Why a request over a connection got no answer.
-pub(super) struct Failure {
+pub(super) struct ExchangeError {
     pub(super) cause: Unreachable,
     /// The connection had ended before: nothing of the request was written.
     pub(super) unsent: bool,
 }
 
-impl From<Unreachable> for Failure {
+impl From<Unreachable> for ExchangeError {
     fn from(cause: Unreachable) -> Self {
         Self { cause, unsent: false }
     }
@@ -139,7 +139,7 @@ impl Connection {
     }
 
     /// Sends a request and reads the answer. After an error the connection is of no use.
-    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<ApiResponse, Failure> {
+    pub(super) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<ApiResponse, ExchangeError> {
         let mut answer = ApiResponse::with_capacity(1024);
         self.ask_into(request, &mut answer).await?;
         Ok(answer)
@@ -151,13 +151,13 @@ impl Connection {
         &mut self,
         request: Request<Full<Bytes>>,
         answer: &mut ApiResponse,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ExchangeError> {
         self.budget.renew();
         let mut response = match self.sender.try_send_request(request).await {
             Ok(response) => response,
             Err(mut error) => {
                 let unsent = error.take_message().is_some();
-                return Err(Failure { cause: classify(error.error()), unsent });
+                return Err(ExchangeError { cause: classify(error.error()), unsent });
             }
         };
         let status = response.status();

@@ -2,7 +2,7 @@
 
 use super::holds::{HoldRecord, Holds, Requester};
 use crate::config::{Discovery, NodeAddress};
-use crate::discovery::Roll;
+use crate::discovery::NodeInventory;
 use crate::explain::Remark;
 use crate::report;
 use crate::unseal::{Hold, Outsider, State};
@@ -68,7 +68,7 @@ pub struct SearchKey {
 #[derive(Debug, Default)]
 pub struct Board {
     entries: Mutex<BTreeMap<NodeKey, Entry>>,
-    searches: Mutex<BTreeMap<SearchKey, Roll>>,
+    searches: Mutex<BTreeMap<SearchKey, NodeInventory>>,
     /// What is wrong beside the nodes.
     warnings: Mutex<Vec<String>>,
     /// Why the configuration in use is older than the file's.
@@ -158,7 +158,7 @@ impl Board {
     }
 
     /// What is known of a name; `None` when it is no longer looked up.
-    pub(super) fn search(&self, key: &SearchKey, roll: Option<Roll>) {
+    pub(super) fn search(&self, key: &SearchKey, roll: Option<NodeInventory>) {
         let mut searches = self.rolls();
         match roll {
             Some(roll) => drop(searches.insert(key.clone(), roll)),
@@ -169,7 +169,7 @@ impl Board {
     }
 
     /// What is known of every name.
-    pub fn searches(&self) -> Vec<(SearchKey, Roll)> {
+    pub fn searches(&self) -> Vec<(SearchKey, NodeInventory)> {
         self.rolls().iter().map(|(key, roll)| (key.clone(), roll.clone())).collect()
     }
 
@@ -251,7 +251,7 @@ impl Board {
         self.entries().values().all(|entry| entry.due.is_none_or(|due| now <= due))
     }
 
-    fn rolls(&self) -> MutexGuard<'_, BTreeMap<SearchKey, Roll>> {
+    fn rolls(&self) -> MutexGuard<'_, BTreeMap<SearchKey, NodeInventory>> {
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -19,7 +19,7 @@ pub use duty::{ClusterContexts, Duty};
 pub use holds::{HoldRecord, Holds, Requester};
 
 use crate::config::NodeAddress;
-use crate::discovery::{Change, Outcome};
+use crate::discovery::{Change, LookupOutcome};
 use identity::SharedMemberships;
 use presence::Doorsteps;
 use search::{News, Search, Terms};
@@ -115,7 +115,7 @@ impl Watch {
         };
         let failed = result.is_err();
         let forget_after = ground.cluster.pace.forget_after;
-        let changes = search.roll.learn(self.began.elapsed(), result, forget_after, silence);
+        let changes = search.roll.apply(self.began.elapsed(), result, forget_after, silence);
         search::announce(&key, &changes);
         self.board.search(&key, Some(search.roll.clone()));
         let moved = |change: &Change| {
@@ -125,11 +125,11 @@ impl Watch {
             )
         };
         let outcome = match changes.iter().any(moved) {
-            true => Outcome::Changed,
-            false if failed => Outcome::Failed,
-            false => Outcome::Same,
+            true => LookupOutcome::Changed,
+            false if failed => LookupOutcome::Failed,
+            false => LookupOutcome::Same,
         };
-        if outcome == Outcome::Changed {
+        if outcome == LookupOutcome::Changed {
             self.assign(false);
         }
         // A task that was ended meanwhile does not listen.

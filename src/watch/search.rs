@@ -2,7 +2,9 @@
 
 use super::board::SearchKey;
 use crate::config::NodeAddress;
-use crate::discovery::{Change, FirstFew, Found, LookupError, Outcome, Reason, Roll, Schedule, look_up};
+use crate::discovery::{
+    Change, FirstFew, FoundNodes, LookupError, LookupOutcome, LookupReason, NodeInventory, Schedule, look_up,
+};
 use crate::explain::Explain;
 use crate::report::message::Message;
 use std::collections::BTreeMap;
@@ -16,7 +18,7 @@ use tracing::Level;
 /// A name that is looked up.
 #[derive(Debug)]
 pub(super) struct Search {
-    pub(super) roll: Roll,
+    pub(super) roll: NodeInventory,
     /// A node of it cannot be reached.
     pub(super) trouble: Arc<Notify>,
     handle: JoinHandle<()>,
@@ -37,14 +39,14 @@ pub(super) struct Terms {
 #[derive(Debug)]
 pub(super) struct News {
     pub(super) key: SearchKey,
-    pub(super) result: Result<Found, LookupError>,
+    pub(super) result: Result<FoundNodes, LookupError>,
     /// Told what came of it.
-    pub(super) learnt: oneshot::Sender<Outcome>,
+    pub(super) learnt: oneshot::Sender<LookupOutcome>,
 }
 
 impl Search {
     /// Begins to look `key` up, knowing what `roll` has.
-    pub(super) fn begin(key: SearchKey, roll: Roll, terms: Terms, news: mpsc::Sender<News>) -> Self {
+    pub(super) fn begin(key: SearchKey, roll: NodeInventory, terms: Terms, news: mpsc::Sender<News>) -> Self {
         let trouble = Arc::new(Notify::new());
         let handle = tokio::spawn(look(key, terms, Arc::clone(&trouble), news));
         Self { roll, trouble, handle }
@@ -59,7 +61,7 @@ impl Drop for Search {
 
 async fn look(key: SearchKey, terms: Terms, trouble: Arc<Notify>, news: mpsc::Sender<News>) {
     let mut schedule = Schedule::new(terms.interval);
-    let mut reason = Reason::Turn;
+    let mut reason = LookupReason::Turn;
     loop {
         let result = look_up(&key.discovery, terms.named, terms.limit).await;
         let (learnt, outcome) = oneshot::channel();
@@ -72,8 +74,8 @@ async fn look(key: SearchKey, terms: Terms, trouble: Arc<Notify>, news: mpsc::Se
         // Many names, or many daemons, must not ask at the same moment.
         let closes = window.closes.mul_f64(0.9 + 0.2 * fastrand::f64());
         reason = tokio::select! {
-            () = trouble.notified() => Reason::Trouble,
-            () = sleep(closes.saturating_sub(window.opens)) => Reason::Turn,
+            () = trouble.notified() => LookupReason::Trouble,
+            () = sleep(closes.saturating_sub(window.opens)) => LookupReason::Turn,
         };
     }
 }

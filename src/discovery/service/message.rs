@@ -11,7 +11,7 @@ use std::io;
 
 /// One target of an SRV record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::discovery) struct Target {
+pub(in crate::discovery) struct SrvTarget {
     /// Its name, in lower case and without a dot at its end; empty for the root, which means "no service".
     pub(in crate::discovery) host: String,
     pub(in crate::discovery) port: u16,
@@ -23,17 +23,17 @@ pub(super) const LARGEST: usize = 4096;
 const ROOM: usize = 512;
 
 /// A question for an SRV record.
-pub(super) struct Query(Vec<u8>);
+pub(super) struct DnsQuery(Vec<u8>);
 
 /// What a server answered.
-pub(super) enum Answer {
+pub(super) enum DnsAnswer {
     /// The targets; none when the name has no such record.
-    Targets(Vec<Target>),
+    Targets(Vec<SrvTarget>),
     /// NXDOMAIN.
     NoSuchName,
 }
 
-impl Query {
+impl DnsQuery {
     /// Asks for the SRV record `name`, under a number that nobody can guess.
     pub(super) fn new(name: &str) -> io::Result<Self> {
         let name: Name<Array<255>> = name.parse().map_err(invalid)?;
@@ -61,7 +61,7 @@ impl Query {
     }
 }
 
-impl Answer {
+impl DnsAnswer {
     /// Reads an answer; `None` when it was cut short.
     ///
     /// Errors: the response code, or what is wrong with the answer.
@@ -70,7 +70,7 @@ impl Answer {
         let reply = Message::from_octets(reply).map_err(|_| ExternalText::new("what cannot be read"))?;
         match reply.header().rcode() {
             Rcode::NOERROR => {}
-            Rcode::NXDOMAIN => return Ok(Some(Answer::NoSuchName)),
+            Rcode::NXDOMAIN => return Ok(Some(DnsAnswer::NoSuchName)),
             rcode => return Err(ExternalText::new(word(rcode))),
         }
         if reply.header().tc() {
@@ -80,9 +80,9 @@ impl Answer {
         for record in reply.answer().map_err(broken)?.limit_to::<Srv<_>>() {
             let record = record.map_err(broken)?;
             let host = record.data().target().to_string().trim_end_matches('.').to_ascii_lowercase();
-            targets.push(Target { host, port: record.data().port() });
+            targets.push(SrvTarget { host, port: record.data().port() });
         }
-        Ok(Some(Answer::Targets(targets)))
+        Ok(Some(DnsAnswer::Targets(targets)))
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     /// An answer to `query` with one SRV record whose target's labels are these bytes.
-    fn answer(query: &Query, flags: [u8; 2], target: &[u8]) -> Vec<u8> {
+    fn answer(query: &DnsQuery, flags: [u8; 2], target: &[u8]) -> Vec<u8> {
         let mut reply = query.bytes().to_vec();
         reply[2..4].copy_from_slice(&flags);
         reply[7] = 1;
@@ -125,7 +125,7 @@ mod tests {
             let at = at % reply.len();
             reply[at] = byte;
             reply.truncate(cut % (reply.len() + 1));
-            if let Err(said) = Answer::read(&reply) {
+            if let Err(said) = DnsAnswer::read(&reply) {
                 proptest::prop_assert!(!said.to_string().contains("canary"), "{said}");
             }
             let said = invalid("canary-3Nn0dYrJ".parse::<Name<Array<255>>>().map(drop));
@@ -133,8 +133,8 @@ mod tests {
         }
     }
 
-    fn query() -> Query {
-        Query::new("_vault._tcp.example").expect("a name")
+    fn query() -> DnsQuery {
+        DnsQuery::new("_vault._tcp.example").expect("a name")
     }
 
     #[test]
@@ -142,13 +142,14 @@ mod tests {
         let query = query();
         let reply = answer(&query, [0x81, 0x80], b"\x02V1\x07Example\0");
         assert!(query.is_answered_by(&reply));
-        let Ok(Some(Answer::Targets(targets))) = Answer::read(&reply) else { panic!("no targets") };
-        assert_eq!(targets, [Target { host: "v1.example".to_owned(), port: 8200 }]);
+        let Ok(Some(DnsAnswer::Targets(targets))) = DnsAnswer::read(&reply) else { panic!("no targets") };
+        assert_eq!(targets, [SrvTarget { host: "v1.example".to_owned(), port: 8200 }]);
         // The root: no service.
-        let Ok(Some(Answer::Targets(targets))) = Answer::read(&answer(&query, [0x81, 0x80], b"\0")) else {
+        let Ok(Some(DnsAnswer::Targets(targets))) = DnsAnswer::read(&answer(&query, [0x81, 0x80], b"\0"))
+        else {
             panic!("no targets")
         };
-        assert_eq!(targets, [Target { host: String::new(), port: 8200 }]);
+        assert_eq!(targets, [SrvTarget { host: String::new(), port: 8200 }]);
     }
 
     #[test]
@@ -168,11 +169,11 @@ mod tests {
     #[test]
     fn what_came_instead_of_targets_is_told_apart() {
         let query = query();
-        let with = |flags| Answer::read(&answer(&query, flags, b"\x02v1\0"));
+        let with = |flags| DnsAnswer::read(&answer(&query, flags, b"\x02v1\0"));
         assert!(matches!(with([0x83, 0x80]), Ok(None)), "cut short");
-        assert!(matches!(with([0x81, 0x83]), Ok(Some(Answer::NoSuchName))));
+        assert!(matches!(with([0x81, 0x83]), Ok(Some(DnsAnswer::NoSuchName))));
         assert!(matches!(with([0x81, 0x82]), Err(code) if code == *"SERVFAIL"));
-        assert!(Answer::read(b"nonsense").is_err());
+        assert!(DnsAnswer::read(b"nonsense").is_err());
     }
 
     proptest::proptest! {
@@ -184,9 +185,9 @@ mod tests {
             }
             reply.truncate(cut);
             reply.extend(&tail);
-            let _ = Answer::read(&reply);
+            let _ = DnsAnswer::read(&reply);
             let _ = query().is_answered_by(&reply);
-            let _ = Answer::read(&tail);
+            let _ = DnsAnswer::read(&tail);
         }
     }
 }

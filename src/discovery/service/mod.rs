@@ -4,7 +4,7 @@ use super::error::LookupError;
 use crate::external::ExternalText;
 use crate::external::error::{self, OwnWords};
 use crate::files;
-use message::{Answer, Query};
+use message::{DnsAnswer, DnsQuery};
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
 use std::io;
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 mod message;
 
-pub(super) use message::Target;
+pub(super) use message::SrvTarget;
 
 /// Why one server's answer is of no use.
 enum Failure {
@@ -28,18 +28,18 @@ enum Failure {
 }
 
 /// The targets of the SRV record `name`, an absolute name, asking every server twice within `limit` if need be.
-pub(super) async fn targets(name: &str, limit: Duration) -> Result<Vec<Target>, LookupError> {
+pub(super) async fn targets(name: &str, limit: Duration) -> Result<Vec<SrvTarget>, LookupError> {
     // Read every time: laptops move, and at boot the file may come later than we do.
-    let Servers { addresses, attempts, patience } = Servers::read().await;
+    let NameServers { addresses, attempts, patience } = NameServers::read().await;
     let tries = attempts.saturating_mul(u32::try_from(addresses.len()).unwrap_or(1)).max(1);
     let patience = patience.min(limit / tries);
     let mut last = LookupError::Timeout(limit);
     for _ in 0..attempts {
         for server in &addresses {
             match ask(*server, name, patience).await {
-                Ok(Answer::Targets(targets)) if targets.is_empty() => return Err(LookupError::NoRecord),
-                Ok(Answer::Targets(targets)) => return Ok(targets),
-                Ok(Answer::NoSuchName) => return Err(LookupError::NoSuchName),
+                Ok(DnsAnswer::Targets(targets)) if targets.is_empty() => return Err(LookupError::NoRecord),
+                Ok(DnsAnswer::Targets(targets)) => return Ok(targets),
+                Ok(DnsAnswer::NoSuchName) => return Err(LookupError::NoSuchName),
                 Err(Failure::Rcode(rcode)) => {
                     last = LookupError::Refused { server: server.ip(), rcode };
                 }
@@ -57,14 +57,14 @@ pub(super) async fn targets(name: &str, limit: Duration) -> Result<Vec<Target>, 
     Err(last)
 }
 
-async fn ask(server: SocketAddr, name: &str, patience: Duration) -> Result<Answer, Failure> {
-    let query = Query::new(name).map_err(Failure::Io)?;
+async fn ask(server: SocketAddr, name: &str, patience: Duration) -> Result<DnsAnswer, Failure> {
+    let query = DnsQuery::new(name).map_err(Failure::Io)?;
     let reply = timeout(patience, over_udp(server, &query)).await.unwrap_or(Err(Failure::Slow))?;
-    match Answer::read(&reply).map_err(Failure::Rcode)? {
+    match DnsAnswer::read(&reply).map_err(Failure::Rcode)? {
         // Cut short: the whole is to be had over TCP (RFC 7766, section 5).
         None => {
             let reply = timeout(patience, over_tcp(server, &query)).await.unwrap_or(Err(Failure::Slow))?;
-            let whole = Answer::read(&reply).map_err(Failure::Rcode)?;
+            let whole = DnsAnswer::read(&reply).map_err(Failure::Rcode)?;
             whole
                 .ok_or_else(|| Failure::Rcode(ExternalText::new("an answer that is cut short even over TCP")))
         }
@@ -72,7 +72,7 @@ async fn ask(server: SocketAddr, name: &str, patience: Duration) -> Result<Answe
     }
 }
 
-async fn over_udp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure> {
+async fn over_udp(server: SocketAddr, query: &DnsQuery) -> Result<Vec<u8>, Failure> {
     let any: SocketAddr = match server {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -94,7 +94,7 @@ async fn over_udp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure>
     exchange.await.map_err(Failure::Io)
 }
 
-async fn over_tcp(server: SocketAddr, query: &Query) -> Result<Vec<u8>, Failure> {
+async fn over_tcp(server: SocketAddr, query: &DnsQuery) -> Result<Vec<u8>, Failure> {
     let exchange = async {
         let mut stream = TcpStream::connect(server).await?;
         let length = u16::try_from(query.bytes().len()).map_err(io::Error::other)?;
@@ -119,7 +119,7 @@ const MOST: usize = 3;
 
 /// Whom to ask, and how long.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Servers {
+struct NameServers {
     addresses: Vec<SocketAddr>,
     /// How often each is asked before giving up.
     attempts: u32,
@@ -127,7 +127,7 @@ struct Servers {
     patience: Duration,
 }
 
-impl Servers {
+impl NameServers {
     /// What the file says now.
     async fn read() -> Self {
         let text = spawn_blocking(|| files::text(Path::new(FILE))).await;
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn the_file_is_read_as_the_system_reads_it() {
         let servers = |text: &str| {
-            let servers = Servers::parse(text);
+            let servers = NameServers::parse(text);
             let addresses: Vec<_> = servers.addresses.iter().map(ToString::to_string).collect();
             (addresses.join(" "), servers.attempts, servers.patience.as_secs())
         };

@@ -7,7 +7,9 @@ use super::connection::ApiResponse;
 use super::peer::PeerRule;
 use super::tls::{Inspection, Renewed};
 use crate::api::refusal::ApiErrors;
-use crate::api::{ConnectionEpoch, Health, Said, SealStatus, Unreachable, UnsealAnswer, health, seal_status};
+use crate::api::{
+    AnswerText, ConnectionEpoch, Health, SealStatus, Unreachable, UnsealAnswer, health, seal_status,
+};
 use crate::cluster::{Discovery, Node};
 use crate::config::Cluster;
 use crate::external::ExternalText;
@@ -157,19 +159,19 @@ fn not_an_answer(answer: &ApiResponse) -> Unreachable {
         return Unreachable::TooManyRequests { retry_after: answer.retry_after };
     }
     if let Some(errors) = ApiErrors::parse(&answer.body) {
-        return Unreachable::ServerError { status, text: Said::Text(ExternalText::new(errors.text())) };
+        return Unreachable::ServerError { status, text: AnswerText::Text(ExternalText::new(errors.text())) };
     }
     let text = ExternalText::of_bytes(&answer.body);
     // Go's TLS listener says so in plain text; nginx and HAProxy in their own pages.
     if status == 400 && text.has("http request") && text.has("https") {
         return Unreachable::HttpOnTlsPort;
     }
-    Unreachable::NotVault { status, text: Said::Text(text) }
+    Unreachable::NotVault { status, text: AnswerText::Text(text) }
 }
 
 /// How the servers of one cluster are spoken to: over one TLS configuration, which servers that are found later share.
 #[derive(Debug, Clone)]
-pub struct Access {
+pub struct ClusterClient {
     /// `None` where nobody speaks TLS.
     tls: Option<Arc<Renewed>>,
     server_name: Option<String>,
@@ -177,7 +179,7 @@ pub struct Access {
     limit: Duration,
 }
 
-impl Access {
+impl ClusterClient {
     /// Reads the cluster's TLS files off the loop, and not for longer than [`READ_LIMIT`].
     pub async fn read(cluster: &Cluster) -> Result<Self, TlsFileError> {
         Self::read_with(cluster, None).await

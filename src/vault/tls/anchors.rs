@@ -56,23 +56,23 @@ impl fmt::Display for Issuer {
 }
 
 /// Why a path is not taken.
-enum Refusal {
+enum PathRefusal {
     Malformed,
     MayNotSign(Issuer),
     NotYetValid(Issuer),
     Ended(Issuer),
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<PathRefusal> for Error {
+    fn from(refusal: PathRefusal) -> Self {
         match refusal {
-            Refusal::Malformed => rejected(webpki::Error::BadDer),
-            Refusal::MayNotSign(issuer) => refused(TlsFailure::IssuerMayNotSign(issuer.to_string())),
-            Refusal::NotYetValid(issuer) => refused(TlsFailure::IssuerNotYetValid(format!(
+            PathRefusal::Malformed => rejected(webpki::Error::BadDer),
+            PathRefusal::MayNotSign(issuer) => refused(TlsFailure::IssuerMayNotSign(issuer.to_string())),
+            PathRefusal::NotYetValid(issuer) => refused(TlsFailure::IssuerNotYetValid(format!(
                 "{issuer} begins on {}",
                 issuer.validity.begin()
             ))),
-            Refusal::Ended(issuer) => {
+            PathRefusal::Ended(issuer) => {
                 refused(TlsFailure::IssuerExpired(format!("{issuer} ended on {}", issuer.validity.end())))
             }
         }
@@ -125,10 +125,10 @@ impl Anchors {
             Err((_, webpki::Error::CaUsedAsEndEntity)) if self.is_named(presented.end_entity) => {}
             Err((mut refusals, error)) => {
                 // One that would be good but for a flaw tells more than those whose time is over.
-                let flawed = refusals.iter().position(|refusal| !matches!(refusal, Refusal::Ended(_)));
+                let flawed = refusals.iter().position(|refusal| !matches!(refusal, PathRefusal::Ended(_)));
                 let refusal = match flawed {
                     Some(flawed) => Some(refusals.swap_remove(flawed)),
-                    None => last_ended(refusals).map(Refusal::Ended).or_else(|| above(presented, &error)),
+                    None => last_ended(refusals).map(PathRefusal::Ended).or_else(|| above(presented, &error)),
                 };
                 if let Some(failure) = self.unsupported(presented, &error).filter(|_| refusal.is_none()) {
                     return Err(refused(failure));
@@ -181,7 +181,7 @@ impl Anchors {
         certificate: &EndEntityCert<'_>,
         presented: &Presented<'_>,
         ahead: Duration,
-    ) -> Result<(), (Vec<Refusal>, webpki::Error)> {
+    ) -> Result<(), (Vec<PathRefusal>, webpki::Error)> {
         let refusals = RefCell::new(Vec::new());
         let judge = |path: &VerifiedPath<'_>| {
             self.judge(path, presented, ahead).map_err(|reason| {
@@ -210,7 +210,7 @@ impl Anchors {
         path: &VerifiedPath<'_>,
         presented: &Presented<'_>,
         ahead: Duration,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), PathRefusal> {
         let sent = path
             .intermediate_certificates()
             .map(|certificate| (Facts::of(&certificate.der()), name(certificate.subject()), false));
@@ -221,20 +221,20 @@ impl Anchors {
         let trusted = (!itself).then(|| (own.map(|(_, facts)| *facts), name(&anchor.subject), true));
         let mut ended: Option<Issuer> = None;
         for (facts, name, anchor) in sent.chain(trusted) {
-            let Facts { validity, signs, .. } = facts.ok_or(Refusal::Malformed)?;
+            let Facts { validity, signs, .. } = facts.ok_or(PathRefusal::Malformed)?;
             let issuer = Issuer { anchor, name, validity };
             if !signs {
-                return Err(Refusal::MayNotSign(issuer));
+                return Err(PathRefusal::MayNotSign(issuer));
             }
             if !validity.has_begun(presented.now) {
-                return Err(Refusal::NotYetValid(issuer));
+                return Err(PathRefusal::NotYetValid(issuer));
             }
             let earliest = ended.as_ref().is_none_or(|other| validity.ends < other.validity.ends);
             if validity.has_ended(later(presented.now, ahead)) && earliest {
                 ended = Some(issuer);
             }
         }
-        ended.map_or(Ok(()), |issuer| Err(Refusal::Ended(issuer)))
+        ended.map_or(Ok(()), |issuer| Err(PathRefusal::Ended(issuer)))
     }
 
     /// The certificate, and what of it, that keeps webpki from verifying the path. Its error names neither.
@@ -311,20 +311,20 @@ fn issuer_of(certificate: &EndEntityCert<'_>, sent: &[CertificateDer<'_>]) -> Un
 }
 
 /// Of the issuers that end the paths, the one of the path that lasts longest.
-fn last_ended(refusals: Vec<Refusal>) -> Option<Issuer> {
+fn last_ended(refusals: Vec<PathRefusal>) -> Option<Issuer> {
     let issuers = refusals.into_iter().filter_map(|refusal| match refusal {
-        Refusal::Ended(issuer) => Some(issuer),
+        PathRefusal::Ended(issuer) => Some(issuer),
         _ => None,
     });
     issuers.max_by_key(|issuer| issuer.validity.ends)
 }
 
 /// The certificate above the server's that webpki found ended, or not begun. Its error does not tell whose it is.
-fn above(presented: &Presented<'_>, error: &webpki::Error) -> Option<Refusal> {
+fn above(presented: &Presented<'_>, error: &webpki::Error) -> Option<PathRefusal> {
     let now = presented.now;
-    let reason: fn(Issuer) -> Refusal = match error {
-        webpki::Error::CertExpired { .. } => Refusal::Ended,
-        webpki::Error::CertNotValidYet { .. } => Refusal::NotYetValid,
+    let reason: fn(Issuer) -> PathRefusal = match error {
+        webpki::Error::CertExpired { .. } => PathRefusal::Ended,
+        webpki::Error::CertNotValidYet { .. } => PathRefusal::NotYetValid,
         _ => return None,
     };
     let is_out = |validity: Validity| validity.has_ended(now) || !validity.has_begun(now);

@@ -36,7 +36,7 @@ pub enum TlsFileError {
         /// In which line, from 1.
         line: Option<usize>,
         /// What is wrong with it.
-        flaw: Flaw,
+        flaw: PemFlaw,
     },
     /// A directory has no certificate in PEM form.
     #[error("no file in {} holds a certificate in PEM form", sentence(.0))]
@@ -79,7 +79,7 @@ fn in_line(line: Option<usize>) -> String {
 
 impl TlsFileError {
     /// A flaw in the file that was to be `what`.
-    pub(super) fn malformed(what: &'static str, path: PathBuf, Fault { line, flaw }: Fault) -> Self {
+    pub(super) fn malformed(what: &'static str, path: PathBuf, PemFault { line, flaw }: PemFault) -> Self {
         Self::Malformed { what, path, line, flaw }
     }
 }
@@ -128,7 +128,7 @@ impl Explain for TlsFileError {
             }
             Self::Unreadable { path, cause, .. } => cause.advice(path),
             // The stand-in of a unit, as of systemd/examples/ca.conf.
-            Self::Malformed { path, flaw: Flaw::Empty, .. } if is_credential(path) => format!(
+            Self::Malformed { path, flaw: PemFlaw::Empty, .. } if is_credential(path) => format!(
                 "The file behind this credential is missing or empty. To see which file LoadCredential={}: names: \
                  systemctl cat vault-unseal. Once it is in place: systemctl restart vault-unseal",
                 path.file_name().unwrap_or_default().to_string_lossy()
@@ -162,14 +162,14 @@ pub(super) const PRIVATE_KEY: &str = "private key";
 
 /// What is wrong with a PEM file, and in which line; the first is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct PemFault {
     pub(super) line: Option<usize>,
-    pub(super) flaw: Flaw,
+    pub(super) flaw: PemFlaw,
 }
 
 /// Kinds of flaws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
+pub enum PemFlaw {
     /// Nothing is in it.
     #[error("the file is empty")]
     Empty,
@@ -214,15 +214,15 @@ pub enum Flaw {
     Encrypted,
     /// A block of another kind is in the place of a certificate.
     #[error("it holds {0}, not a certificate")]
-    NoCertificate(Label),
+    NoCertificate(PemLabel),
     /// A block of another kind is in the place of a private key.
     #[error("it holds {0}, not a private key")]
-    NoKey(Label),
+    NoKey(PemLabel),
 }
 
 /// What a block says that it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Label {
+pub enum PemLabel {
     /// X.509.
     #[error("a certificate")]
     Certificate,
@@ -261,7 +261,7 @@ pub enum Label {
     Other,
 }
 
-impl Flaw {
+impl PemFlaw {
     /// The kind for machines.
     fn kind(self) -> &'static str {
         match self {
@@ -285,8 +285,8 @@ impl Flaw {
             Self::ByteOrderMark => sed(r"1s/^\xEF\xBB\xBF//", path),
             Self::Utf16 => through("iconv -f UTF-16 -t UTF-8", path),
             Self::Der => through(&format!("openssl {program} -inform der -in"), path),
-            Self::NoCertificate(Label::TrustedCertificate) => through("openssl x509 -in", path),
-            Self::NoCertificate(Label::Bundle) => through("openssl pkcs7 -print_certs -in", path),
+            Self::NoCertificate(PemLabel::TrustedCertificate) => through("openssl x509 -in", path),
+            Self::NoCertificate(PemLabel::Bundle) => through("openssl pkcs7 -print_certs -in", path),
             Self::Encrypted => {
                 let command = through("openssl pkey -in", path);
                 return format!(
@@ -294,11 +294,11 @@ impl Flaw {
                      readable as the file is now: `{command}`"
                 );
             }
-            Self::NoKey(Label::SshKey) => {
+            Self::NoKey(PemLabel::SshKey) => {
                 return "Use the private key that the certificate was issued for.".to_owned();
             }
-            Self::NoKey(Label::Certificate)
-            | Self::NoCertificate(Label::Pkcs8 | Label::Pkcs1 | Label::Sec1) => {
+            Self::NoKey(PemLabel::Certificate)
+            | Self::NoCertificate(PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1) => {
                 return "Check which file `ca_file`, `client_cert` and `client_key` name: a certificate and its key are \
                         in the place of each other. Others may read a certificate, and nobody the key."
                     .to_owned();

@@ -1,6 +1,6 @@
 //! PEM (RFC 7468), read so that nothing of a file's content gets into an error: where a flaw is, and of what kind.
 
-use super::error::{Fault, Flaw, Label};
+use super::error::{PemFault, PemFlaw, PemLabel};
 use base64ct::{Base64Unpadded, Encoding};
 use rustls::pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
@@ -12,30 +12,30 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-fn label(text: &[u8]) -> Label {
+fn label(text: &[u8]) -> PemLabel {
     match text {
-        b"CERTIFICATE" => Label::Certificate,
-        b"TRUSTED CERTIFICATE" => Label::TrustedCertificate,
-        b"PRIVATE KEY" => Label::Pkcs8,
-        b"RSA PRIVATE KEY" => Label::Pkcs1,
-        b"EC PRIVATE KEY" => Label::Sec1,
-        b"ENCRYPTED PRIVATE KEY" => Label::EncryptedKey,
-        b"OPENSSH PRIVATE KEY" => Label::SshKey,
-        b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => Label::Request,
-        b"PUBLIC KEY" | b"RSA PUBLIC KEY" => Label::PublicKey,
-        b"X509 CRL" => Label::RevocationList,
-        b"PKCS7" => Label::Bundle,
-        _ => Label::Other,
+        b"CERTIFICATE" => PemLabel::Certificate,
+        b"TRUSTED CERTIFICATE" => PemLabel::TrustedCertificate,
+        b"PRIVATE KEY" => PemLabel::Pkcs8,
+        b"RSA PRIVATE KEY" => PemLabel::Pkcs1,
+        b"EC PRIVATE KEY" => PemLabel::Sec1,
+        b"ENCRYPTED PRIVATE KEY" => PemLabel::EncryptedKey,
+        b"OPENSSH PRIVATE KEY" => PemLabel::SshKey,
+        b"CERTIFICATE REQUEST" | b"NEW CERTIFICATE REQUEST" => PemLabel::Request,
+        b"PUBLIC KEY" | b"RSA PUBLIC KEY" => PemLabel::PublicKey,
+        b"X509 CRL" => PemLabel::RevocationList,
+        b"PKCS7" => PemLabel::Bundle,
+        _ => PemLabel::Other,
     }
 }
 
 /// Every certificate, in the order of the file, with the line that it begins in.
-pub(super) fn certificates(text: &[u8]) -> Result<Vec<(usize, CertificateDer<'static>)>, Fault> {
+pub(super) fn certificates(text: &[u8]) -> Result<Vec<(usize, CertificateDer<'static>)>, PemFault> {
     let mut found = Vec::new();
     let mut other = None;
     for block in Blocks::of(text) {
         let block = block?;
-        if block.label == Label::Certificate {
+        if block.label == PemLabel::Certificate {
             found.push((block.line, CertificateDer::from(block.decode()?.to_vec())));
         } else {
             other.get_or_insert((block.line, block.label));
@@ -43,23 +43,23 @@ pub(super) fn certificates(text: &[u8]) -> Result<Vec<(usize, CertificateDer<'st
     }
     match other {
         _ if !found.is_empty() => Ok(found),
-        Some((line, label)) => Err(Fault { line: Some(line), flaw: Flaw::NoCertificate(label) }),
+        Some((line, label)) => Err(PemFault { line: Some(line), flaw: PemFlaw::NoCertificate(label) }),
         None => Err(without_blocks(text)),
     }
 }
 
 /// The first private key: PKCS#8, PKCS#1 or SEC 1.
-pub(super) fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
+pub(super) fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, PemFault> {
     let mut other = None;
     for block in Blocks::of(text) {
         let block = block?;
         // A vector without room to spare, which does not move when it is handed on.
         let der = |block: &Block<'_>| block.decode().map(|der| der.to_vec());
         return match block.label {
-            Label::Pkcs8 => Ok(PrivatePkcs8KeyDer::from(der(&block)?).into()),
-            Label::Pkcs1 => Ok(PrivatePkcs1KeyDer::from(der(&block)?).into()),
-            Label::Sec1 => Ok(PrivateSec1KeyDer::from(der(&block)?).into()),
-            Label::EncryptedKey => Err(Fault { line: Some(block.line), flaw: Flaw::Encrypted }),
+            PemLabel::Pkcs8 => Ok(PrivatePkcs8KeyDer::from(der(&block)?).into()),
+            PemLabel::Pkcs1 => Ok(PrivatePkcs1KeyDer::from(der(&block)?).into()),
+            PemLabel::Sec1 => Ok(PrivateSec1KeyDer::from(der(&block)?).into()),
+            PemLabel::EncryptedKey => Err(PemFault { line: Some(block.line), flaw: PemFlaw::Encrypted }),
             label => {
                 other.get_or_insert((block.line, label));
                 continue;
@@ -67,35 +67,35 @@ pub(super) fn private_key(text: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> 
         };
     }
     match other {
-        Some((line, label)) => Err(Fault { line: Some(line), flaw: Flaw::NoKey(label) }),
+        Some((line, label)) => Err(PemFault { line: Some(line), flaw: PemFlaw::NoKey(label) }),
         None => Err(without_blocks(text)),
     }
 }
 
-fn without_blocks(text: &[u8]) -> Fault {
+fn without_blocks(text: &[u8]) -> PemFault {
     let flaw = match text {
-        text if text.iter().all(u8::is_ascii_whitespace) => Flaw::Empty,
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Flaw::Utf16,
+        text if text.iter().all(u8::is_ascii_whitespace) => PemFlaw::Empty,
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => PemFlaw::Utf16,
         // A SEQUENCE whose length takes one or two bytes: a certificate or a key (X.690, 8.1.3).
-        [0x30, 0x20..=0x7f | 0x81 | 0x82, ..] if std::str::from_utf8(text).is_err() => Flaw::Der,
-        _ => Flaw::NoBlock,
+        [0x30, 0x20..=0x7f | 0x81 | 0x82, ..] if std::str::from_utf8(text).is_err() => PemFlaw::Der,
+        _ => PemFlaw::NoBlock,
     };
-    Fault { line: None, flaw }
+    PemFault { line: None, flaw }
 }
 
 /// From one `-----BEGIN` line to its `-----END` line.
 struct Block<'a> {
     line: usize,
-    label: Label,
+    label: PemLabel,
     lines: Vec<&'a [u8]>,
 }
 
 impl Block<'_> {
-    fn decode(&self) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let fault = |flaw| Fault { line: Some(self.line), flaw };
+    fn decode(&self) -> Result<Zeroizing<Vec<u8>>, PemFault> {
+        let fault = |flaw| PemFault { line: Some(self.line), flaw };
         // Headers (RFC 1421) are what OpenSSL writes above an encrypted key.
         if self.lines.iter().any(|line| line.starts_with(b"Proc-Type:") || line.starts_with(b"DEK-Info:")) {
-            return Err(fault(Flaw::Encrypted));
+            return Err(fault(PemFlaw::Encrypted));
         }
         let mut base64 = Zeroizing::new(Vec::with_capacity(self.lines.iter().map(|line| line.len()).sum()));
         for line in &self.lines {
@@ -107,7 +107,7 @@ impl Block<'_> {
         let mut der = Zeroizing::new(vec![0; base64.len()]);
         let length = match Base64Unpadded::decode(base64.as_slice(), &mut der) {
             Ok(decoded) if !decoded.is_empty() => decoded.len(),
-            _ => return Err(fault(Flaw::BadBase64)),
+            _ => return Err(fault(PemFlaw::BadBase64)),
         };
         der.truncate(length);
         Ok(der)
@@ -137,7 +137,7 @@ impl<'a> Blocks<'a> {
         Some(line)
     }
 
-    fn next_block(&mut self) -> Result<Option<Block<'a>>, Flaw> {
+    fn next_block(&mut self) -> Result<Option<Block<'a>>, PemFlaw> {
         let label = loop {
             let Some(line) = self.next_line() else { return Ok(None) };
             if let Some(label) = begin(line)? {
@@ -151,8 +151,8 @@ impl<'a> Blocks<'a> {
                 return match other {
                     Some(rest) if find(rest, BEGIN).is_some() => Err(lost(line)),
                     Some(_) => Ok(Some(block)),
-                    None if find(ended, DASHES).is_some() => Err(Flaw::OtherEnd),
-                    None => Err(Flaw::BadMarker),
+                    None if find(ended, DASHES).is_some() => Err(PemFlaw::OtherEnd),
+                    None => Err(PemFlaw::BadMarker),
                 };
             }
             if find(line, END).is_some() || find(line, b"\\n").is_some() {
@@ -164,24 +164,24 @@ impl<'a> Blocks<'a> {
             block.lines.push(line);
         }
         self.line = block.line;
-        Err(Flaw::Truncated)
+        Err(PemFlaw::Truncated)
     }
 }
 
 impl<'a> Iterator for Blocks<'a> {
-    type Item = Result<Block<'a>, Fault>;
+    type Item = Result<Block<'a>, PemFault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_block().map_err(|flaw| Fault { line: Some(self.line), flaw }).transpose()
+        self.next_block().map_err(|flaw| PemFault { line: Some(self.line), flaw }).transpose()
     }
 }
 
 /// The label of a block that begins with this line.
-fn begin(line: &[u8]) -> Result<Option<&[u8]>, Flaw> {
+fn begin(line: &[u8]) -> Result<Option<&[u8]>, PemFlaw> {
     let Some(at) = find(line, BEGIN).filter(|_| !line.starts_with(b"#")) else { return Ok(None) };
     let (before, marker) = line.split_at(at);
     let label = marker.strip_prefix(BEGIN).unwrap_or_default();
-    let Some(end) = find(label, DASHES) else { return Err(Flaw::BadMarker) };
+    let Some(end) = find(label, DASHES) else { return Err(PemFlaw::BadMarker) };
     let (label, after) = label.split_at(end);
     let after = after.strip_prefix(DASHES).unwrap_or_default();
     if !after.iter().all(u8::is_ascii_whitespace) {
@@ -189,15 +189,15 @@ fn begin(line: &[u8]) -> Result<Option<&[u8]>, Flaw> {
     }
     match before {
         [] => Ok(Some(label)),
-        before if before.starts_with(BYTE_ORDER_MARK) => Err(Flaw::ByteOrderMark),
-        before if before.iter().all(u8::is_ascii_whitespace) => Err(Flaw::Indented),
+        before if before.starts_with(BYTE_ORDER_MARK) => Err(PemFlaw::ByteOrderMark),
+        before if before.iter().all(u8::is_ascii_whitespace) => Err(PemFlaw::Indented),
         _ => Err(lost(line)),
     }
 }
 
-fn lost(line: &[u8]) -> Flaw {
+fn lost(line: &[u8]) -> PemFlaw {
     let has = |part| find(line, part).is_some();
-    if has(b"\\n") { Flaw::WrittenOut { quoted: has(b"\\r") || has(b"\"") } } else { Flaw::BreaksLost }
+    if has(b"\\n") { PemFlaw::WrittenOut { quoted: has(b"\\r") || has(b"\"") } } else { PemFlaw::BreaksLost }
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {

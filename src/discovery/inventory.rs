@@ -1,7 +1,7 @@
 //! Which nodes a name stands for, and stood for; and which cluster a node belongs to.
 
 use super::error::{LookupError, RefusedTargets};
-use super::lookup::Found;
+use super::lookup::FoundNodes;
 use crate::cluster::{Node, NodeAddress};
 use crate::unseal::Moment;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ const MOST: usize = 4096;
 /// What is known of one name. A node that is no longer in DNS is still watched: Kubernetes takes a pod that is not
 /// ready out of a headless service, and a sealed server is not ready.
 #[derive(Debug, Clone, Default)]
-pub struct Roll {
+pub struct NodeInventory {
     known: BTreeMap<NodeAddress, Entry>,
     refused: RefusedTargets,
     trouble: Option<LookupError>,
@@ -47,13 +47,13 @@ pub enum Change {
     Working,
 }
 
-impl Roll {
+impl NodeInventory {
     /// Takes in what a lookup brought. A node that has been missing for `forget_after` is forgotten if `silence` says
     /// that it has not answered for as long either. A lookup that failed says nothing about any node.
-    pub fn learn(
+    pub fn apply(
         &mut self,
         now: Moment,
-        outcome: Result<Found, LookupError>,
+        outcome: Result<FoundNodes, LookupError>,
         forget_after: Duration,
         silence: impl Fn(&NodeAddress) -> Duration,
     ) -> Vec<Change> {
@@ -185,7 +185,7 @@ impl Owners {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FEW, Refused};
+    use super::super::{FEW, RefusedTarget};
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -195,35 +195,38 @@ mod tests {
         NodeAddress { tls: true, host: host.to_owned(), port: 8200 }
     }
 
-    fn found(hosts: &[&str]) -> Found {
+    fn found(hosts: &[&str]) -> FoundNodes {
         let nodes = hosts.iter().map(|host| Node { address: address(host), name: Some("vault".to_owned()) });
-        Found { nodes: nodes.collect(), refused: RefusedTargets::default() }
+        FoundNodes { nodes: nodes.collect(), refused: RefusedTargets::default() }
     }
 
     fn at(seconds: u64) -> Moment {
         Duration::from_secs(seconds)
     }
 
-    fn hosts(roll: &Roll) -> String {
+    fn hosts(inventory: &NodeInventory) -> String {
         let mark = |(node, present): (Node, bool)| node.address.host + if present { "" } else { "?" };
-        roll.nodes().map(mark).collect::<Vec<_>>().join(" ")
+        inventory.nodes().map(mark).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn a_node_that_vanishes_is_kept_and_said_once_and_welcomed_back() {
-        let mut roll = Roll::default();
+        let mut inventory = NodeInventory::default();
         assert_eq!(
-            roll.learn(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
+            inventory.apply(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
             [Change::Appeared(address("a")), Change::Appeared(address("b"))]
         );
-        assert_eq!(roll.learn(at(1), Ok(found(&["b"])), HOUR, |_| SILENT), [Change::Missing(address("a"))]);
-        assert_eq!(roll.learn(at(2), Ok(found(&["b"])), HOUR, |_| SILENT), []);
-        assert_eq!(hosts(&roll), "a? b");
         assert_eq!(
-            roll.learn(at(3), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
+            inventory.apply(at(1), Ok(found(&["b"])), HOUR, |_| SILENT),
+            [Change::Missing(address("a"))]
+        );
+        assert_eq!(inventory.apply(at(2), Ok(found(&["b"])), HOUR, |_| SILENT), []);
+        assert_eq!(hosts(&inventory), "a? b");
+        assert_eq!(
+            inventory.apply(at(3), Ok(found(&["a", "b"])), HOUR, |_| SILENT),
             [Change::Returned(address("a"))]
         );
-        assert_eq!(hosts(&roll), "a b");
+        assert_eq!(hosts(&inventory), "a b");
     }
 
     #[test]
@@ -232,35 +235,35 @@ mod tests {
         for (missing, silent, forgotten) in
             [(3599, 9999, false), (3600, 3599, false), (3600, 3600, true), (999_999, 0, false)]
         {
-            let mut roll = Roll::default();
-            roll.learn(at(0), Ok(found(&["a"])), HOUR, |_| SILENT);
-            roll.learn(at(10), Ok(found(&[])), HOUR, |_| SILENT);
-            let changes = roll.learn(at(10 + missing), Ok(found(&[])), HOUR, |_| at(silent));
+            let mut inventory = NodeInventory::default();
+            inventory.apply(at(0), Ok(found(&["a"])), HOUR, |_| SILENT);
+            inventory.apply(at(10), Ok(found(&[])), HOUR, |_| SILENT);
+            let changes = inventory.apply(at(10 + missing), Ok(found(&[])), HOUR, |_| at(silent));
             assert_eq!(changes == [Change::Forgotten(address("a"))], forgotten, "{missing} {silent}");
-            assert_eq!(hosts(&roll), if forgotten { "" } else { "a?" });
+            assert_eq!(hosts(&inventory), if forgotten { "" } else { "a?" });
         }
     }
 
     #[test]
     fn a_failure_is_said_once_and_says_nothing_about_nodes() {
-        let mut roll = Roll::default();
-        roll.learn(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT);
-        roll.learn(at(1), Ok(found(&["b"])), HOUR, |_| SILENT);
+        let mut inventory = NodeInventory::default();
+        inventory.apply(at(0), Ok(found(&["a", "b"])), HOUR, |_| SILENT);
+        inventory.apply(at(1), Ok(found(&["b"])), HOUR, |_| SILENT);
         let failure = LookupError::NoSuchName;
-        let changes = roll.learn(at(9000), Err(failure.clone()), HOUR, |_| SILENT);
+        let changes = inventory.apply(at(9000), Err(failure.clone()), HOUR, |_| SILENT);
         assert_eq!(changes, [Change::Failing(failure.clone())]);
         let timeout = LookupError::Timeout(at(1));
-        assert_eq!(roll.learn(at(9001), Err(timeout.clone()), HOUR, |_| SILENT), []);
-        assert_eq!(roll.trouble(), Some(&timeout), "what is shown is the last");
-        assert_eq!(hosts(&roll), "a? b", "none goes missing, none is forgotten");
-        let changes = roll.learn(at(9002), Ok(found(&["b"])), HOUR, |_| SILENT);
+        assert_eq!(inventory.apply(at(9001), Err(timeout.clone()), HOUR, |_| SILENT), []);
+        assert_eq!(inventory.trouble(), Some(&timeout), "what is shown is the last");
+        assert_eq!(hosts(&inventory), "a? b", "none goes missing, none is forgotten");
+        let changes = inventory.apply(at(9002), Ok(found(&["b"])), HOUR, |_| SILENT);
         assert_eq!(changes, [Change::Forgotten(address("a")), Change::Working]);
-        assert_eq!(roll.trouble(), None);
+        assert_eq!(inventory.trouble(), None);
     }
 
     #[test]
     fn a_name_that_stands_for_ever_other_nodes_is_not_followed_without_end() {
-        let mut roll = Roll::default();
+        let mut inventory = NodeInventory::default();
         let round = |round: usize| {
             let hosts: Vec<String> = (0..1000).map(|node| format!("{round}.{node}")).collect();
             Ok(found(&hosts.iter().map(String::as_str).collect::<Vec<_>>()))
@@ -272,28 +275,31 @@ mod tests {
         };
         let mut told = Vec::new();
         for minute in 0..6 {
-            told.push(counts(
-                &roll.learn(at(60 * minute), round(minute.try_into().unwrap()), HOUR, |_| SILENT),
-            ));
+            told.push(counts(&inventory.apply(
+                at(60 * minute),
+                round(minute.try_into().unwrap()),
+                HOUR,
+                |_| SILENT,
+            )));
         }
         let full = [(96, true, false), (0, false, false)];
         assert_eq!(told, [&[(1000, false, false); 4][..], &full].concat());
-        assert_eq!((roll.count(), roll.missing()), (MOST, MOST), "none of the last is known");
+        assert_eq!((inventory.count(), inventory.missing()), (MOST, MOST), "none of the last is known");
         // Those that were missing for long enough make room.
-        let changes = roll.learn(at(3600 + 60 * 9), round(9), HOUR, |_| SILENT);
+        let changes = inventory.apply(at(3600 + 60 * 9), round(9), HOUR, |_| SILENT);
         assert_eq!(counts(&changes), (1000, false, true));
     }
 
-    fn refusing(targets: &[&str]) -> (Found, Change) {
+    fn refusing(targets: &[&str]) -> (FoundNodes, Change) {
         let refused =
-            |target: &&str| Refused { target: crate::external::ExternalText::new(*target), port: 8200 };
+            |target: &&str| RefusedTarget { target: crate::external::ExternalText::new(*target), port: 8200 };
         let refused = RefusedTargets::of(targets.iter().map(refused).collect());
-        (Found { nodes: Vec::new(), refused: refused.clone() }, Change::Refused(refused))
+        (FoundNodes { nodes: Vec::new(), refused: refused.clone() }, Change::Refused(refused))
     }
 
     #[test]
     fn a_target_that_may_not_be_a_node_is_said_once_while_it_is_there() {
-        let mut roll = Roll::default();
+        let mut inventory = NodeInventory::default();
         let (none, _) = refusing(&[]);
         let (one, one_is_news) = refusing(&["evil.net"]);
         let (two, two_are_news) = refusing(&["evil.net", "worse.net"]);
@@ -310,19 +316,19 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            let changes = roll.learn(at(minute as u64), Ok(found.clone()), HOUR, |_| SILENT);
+            let changes = inventory.apply(at(minute as u64), Ok(found.clone()), HOUR, |_| SILENT);
             assert_eq!(changes.first(), news, "{minute}");
         }
     }
 
     #[test]
     fn many_refused_targets_are_one_change() {
-        let mut roll = Roll::default();
+        let mut inventory = NodeInventory::default();
         let names: Vec<String> = (0..1500).map(|number| format!("t{number}.evil.net")).collect();
         let (found, news) = refusing(&names.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(roll.learn(at(0), Ok(found.clone()), HOUR, |_| SILENT), [news]);
-        assert_eq!(roll.learn(at(1), Ok(found), HOUR, |_| SILENT), []);
-        assert_eq!((roll.refused().count(), roll.refused().first().count()), (1500, FEW));
+        assert_eq!(inventory.apply(at(0), Ok(found.clone()), HOUR, |_| SILENT), [news]);
+        assert_eq!(inventory.apply(at(1), Ok(found), HOUR, |_| SILENT), []);
+        assert_eq!((inventory.refused().count(), inventory.refused().first().count()), (1500, FEW));
     }
 
     #[test]
