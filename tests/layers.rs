@@ -1,5 +1,5 @@
 //! Which folder of `src/` imports which, and where libraries are named: docs/architecture.md says it in two tables, and this
-//! holds the sources against them, unit tests apart.
+//! holds the sources against them, unit tests apart. And the files that the page names exist.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,6 +151,34 @@ fn libraries_are_named_where_the_page_says() {
         }
     }
     assert!(wrong.is_empty(), "docs/architecture.md, \"Layers\", says otherwise:\n{}", wrong.join("\n"));
+}
+
+/// Every file below a folder, by its path from the root of the repository.
+fn files(directory: &Path) -> Vec<String> {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| match path.strip_prefix(root()).unwrap().to_str() {
+            _ if path.is_dir() => files(&path),
+            path => path.map(str::to_owned).into_iter().collect(),
+        })
+        .collect()
+}
+
+#[test]
+fn files_and_folders_of_the_page_exist() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let all: Vec<String> =
+        ["src", "tests", "packaging"].iter().flat_map(|folder| files(&root().join(folder))).collect();
+    let exists = |name: &str| {
+        root().join(name).exists()
+            || root().join("src").join(name).exists()
+            // Beside the folder that its row is about.
+            || all.iter().any(|path| format!("{path} ").contains(&format!("/{name}{}", if name.ends_with('/') { "" } else { " " })))
+    };
+    let names = page.split('`').skip(1).step_by(2);
+    let named = names.filter(|name| name.ends_with(".rs") || name.ends_with('/') && !name.contains('{'));
+    let missing: Vec<&str> = named.filter(|name| !exists(name)).collect();
+    assert!(missing.is_empty(), "docs/architecture.md names what there is not: {missing:?}");
 }
 
 #[test]
