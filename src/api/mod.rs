@@ -11,7 +11,7 @@ mod unreachable;
 mod untrusted;
 
 pub use health::{ConnectionEpoch, Health, Membership, Role};
-pub use peer_refusal::{PeerRefusal, SocketDirectoryFlaw, UntrustedOwner};
+pub use peer_refusal::{PeerRefusal, UntrustedOwner};
 pub use product::{Product, Release};
 pub use refusal::{LogHint, Meaning, Refusal};
 pub use seal_status::{Nonce, SealState, SealStatus, UnsealAnswer};

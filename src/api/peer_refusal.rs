@@ -1,6 +1,6 @@
 //! Why whoever answers at the address of a server is not believed.
 
-use crate::explain::Explain;
+use crate::explain::{Explain, Remark};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
@@ -26,9 +26,9 @@ pub enum PeerRefusal {
     /// Without TLS, and the peer is on another machine.
     #[error("the name leads to {0}, which is another machine, and the address says http://")]
     Elsewhere(IpAddr),
-    /// A Unix socket is in a place where others can put one.
-    #[error("the socket is not trusted: {}", .0.why)]
-    Directory(Box<SocketDirectoryFlaw>),
+    /// A directory or link on the way to a Unix socket is such that others can put one there: what is wrong with it.
+    #[error("the socket is not trusted: {}", .0.message)]
+    Directory(Box<Remark>),
     /// A Unix socket may not be connected to.
     #[error("permission denied: this process may not connect to the socket")]
     SocketPermission,
@@ -43,15 +43,6 @@ pub struct UntrustedOwner {
     pub server_users: String,
     /// It listens on a Unix socket.
     pub on_socket: bool,
-}
-
-/// A directory or link on the way to a Unix socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SocketDirectoryFlaw {
-    /// What is wrong with it.
-    pub why: String,
-    /// What to do about it.
-    pub advice: String,
 }
 
 impl PeerRefusal {
@@ -113,7 +104,7 @@ impl Explain for PeerRefusal {
                 "Nothing was sent. Use https://, or correct the name in /etc/hosts or DNS; `allow_plaintext = true` \
                  sends shares unencrypted to other machines.",
             ),
-            Self::Directory(flaw) => return ("socket-directory", Some(flaw.advice.clone().into())),
+            Self::Directory(flaw) => return ("socket-directory", flaw.advice.clone().map(Cow::Owned)),
             Self::SocketPermission => (
                 "socket-permission",
                 "Give the service the socket's group: `systemctl edit vault-unseal`, and in [Service] \

@@ -2,17 +2,14 @@
 
 use super::connection::{ApiResponse, Connection, ExchangeError, log_hint};
 use super::dial::{Endpoint, Reach};
-use super::peer::{Ends, PeerRule};
-use super::tls::Renewed;
+use super::peer::Ends;
 use crate::api::{ConnectionEpoch, PeerRefusal, Unreachable, health};
-use crate::cluster::Node;
 use crate::protect::StackWipe;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{HeaderMap, Method, Request};
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -66,14 +63,8 @@ impl ApiRequest {
 }
 
 impl NodeClient {
-    /// A client of `node`; nothing is connected yet.
-    pub(super) fn new(
-        node: &Node,
-        server_name: Option<&str>,
-        tls: Option<Arc<Renewed>>,
-        rule: PeerRule,
-    ) -> Self {
-        let endpoint = Endpoint::new(node, server_name, tls, rule);
+    /// Nothing is connected yet.
+    pub(super) fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, state: Mutex::default(), epoch: AtomicU64::new(0) }
     }
 

@@ -10,8 +10,9 @@ mod socket;
 mod tests;
 
 use crate::accounts::{Trusted, User};
-use crate::api::{PeerRefusal, SocketDirectoryFlaw, Unreachable, UntrustedOwner};
+use crate::api::{PeerRefusal, Unreachable, UntrustedOwner};
 use crate::config::Cluster;
+use crate::explain::Remark;
 use crate::external::{error, quote};
 use crate::files::{self, Content, FileRefusal};
 pub(super) use socket::Ends;
@@ -118,11 +119,6 @@ impl PeerRule {
         Self { trusted: Arc::default(), allow_plaintext: false, tls_authenticates: true }
     }
 
-    /// Who is trusted.
-    pub(super) fn trusted(&self) -> &Arc<Trusted> {
-        &self.trusted
-    }
-
     /// What is left to prove about the peer of a connection; nothing is sent over one that is refused.
     pub(super) fn admit(&self, ends: Ends, tls: bool) -> Result<Option<Ends>, PeerRefusal> {
         if tls && self.tls_authenticates {
@@ -185,7 +181,7 @@ pub(super) async fn connect_unix(
     accepted: Option<UnixStream>,
     rule: &PeerRule,
 ) -> Result<UnixStream, Unreachable> {
-    let trusted = Arc::clone(rule.trusted());
+    let trusted = Arc::clone(&rule.trusted);
     let owned = path.to_owned();
     // Looking at directories can take its time, as with a network's file system.
     let judged = spawn_blocking(move || judge_directories(&owned, &trusted)).await;
@@ -232,5 +228,5 @@ fn directory_refusal(cause: &FileRefusal, directory: &Path) -> PeerRefusal {
         ),
         cause => format!("Others could put a socket of their own there. {}", cause.advice(directory)),
     };
-    PeerRefusal::Directory(Box::new(SocketDirectoryFlaw { why: cause.to_string(), advice }))
+    PeerRefusal::Directory(Box::new(Remark { message: cause.to_string(), advice: Some(advice) }))
 }

@@ -1,9 +1,12 @@
 //! One server: the four requests that the daemon ever sends; `init` sends three more (`init.rs`). And how the servers of one
 //! cluster are spoken to.
 
+pub(super) mod init;
+
 use super::TlsFileError;
 use super::client::{ApiRequest, NodeClient};
 use super::connection::ApiResponse;
+use super::dial::Endpoint;
 use super::peer::PeerRule;
 use super::tls::{Inspection, Renewed};
 use crate::api::refusal::ApiErrors;
@@ -22,8 +25,6 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-pub(super) mod init;
-
 /// One server of a cluster. Clones speak over the same connection.
 #[derive(Debug, Clone)]
 pub struct Server {
@@ -32,11 +33,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// The server that a client speaks to, with the limit of one request.
-    fn over(client: NodeClient, limit: Duration) -> Self {
-        Self { client: Arc::new(client), limit }
-    }
-
     /// The same server, over the same connection, with another limit of one request.
     #[must_use]
     pub fn with_limit(self, limit: Duration) -> Self {
@@ -228,8 +224,9 @@ impl ClusterClient {
 
     /// A server of the cluster; nothing is connected yet.
     pub fn server(&self, node: &Node) -> Server {
-        let client = NodeClient::new(node, self.server_name.as_deref(), self.tls.clone(), self.rule.clone());
-        Server::over(client, self.limit)
+        let (name, tls) = (self.server_name.as_deref(), self.tls.clone());
+        let endpoint = Endpoint::new(node, name, tls, self.rule.clone());
+        Server { client: Arc::new(NodeClient::new(endpoint)), limit: self.limit }
     }
 }
 

@@ -65,17 +65,16 @@ enum PathRefusal {
 
 impl From<PathRefusal> for Error {
     fn from(refusal: PathRefusal) -> Self {
-        match refusal {
-            PathRefusal::Malformed => rejected(webpki::Error::BadDer),
-            PathRefusal::MayNotSign(issuer) => refused(TlsFailure::IssuerMayNotSign(issuer.to_string())),
-            PathRefusal::NotYetValid(issuer) => refused(TlsFailure::IssuerNotYetValid(format!(
-                "{issuer} begins on {}",
-                issuer.validity.begin()
-            ))),
-            PathRefusal::Ended(issuer) => {
-                refused(TlsFailure::IssuerExpired(format!("{issuer} ended on {}", issuer.validity.end())))
+        refused(match refusal {
+            PathRefusal::Malformed => return rejected(webpki::Error::BadDer),
+            PathRefusal::MayNotSign(issuer) => TlsFailure::IssuerMayNotSign(issuer.to_string()),
+            PathRefusal::NotYetValid(issuer) => {
+                TlsFailure::IssuerNotYetValid(format!("{issuer} begins on {}", issuer.validity.begin()))
             }
-        }
+            PathRefusal::Ended(issuer) => {
+                TlsFailure::IssuerExpired(format!("{issuer} ended on {}", issuer.validity.end()))
+            }
+        })
     }
 }
 
