@@ -176,7 +176,10 @@ fn files_and_folders_of_the_page_exist() {
             || all.iter().any(|path| format!("{path} ").contains(&format!("/{name}{}", if name.ends_with('/') { "" } else { " " })))
     };
     let names = page.split('`').skip(1).step_by(2);
-    let named = names.filter(|name| name.ends_with(".rs") || name.ends_with('/') && !name.contains('{'));
+    let named = names.filter(|name| {
+        Path::new(name).extension().is_some_and(|extension| extension == "rs")
+            || name.ends_with('/') && !name.contains('{')
+    });
     let missing: Vec<&str> = named.filter(|name| !exists(name)).collect();
     assert!(missing.is_empty(), "docs/architecture.md names what there is not: {missing:?}");
 }

@@ -17,7 +17,7 @@ const MOST: usize = 4096;
 pub struct NodeInventory {
     known: BTreeMap<NodeAddress, Entry>,
     refused: RefusedTargets,
-    trouble: Option<LookupError>,
+    failure: Option<LookupError>,
     /// A lookup succeeded once.
     answered: bool,
 }
@@ -60,8 +60,8 @@ impl NodeInventory {
         let found = match outcome {
             Ok(found) => found,
             Err(error) => {
-                let news = self.trouble.is_none();
-                self.trouble = Some(error.clone());
+                let news = self.failure.is_none();
+                self.failure = Some(error.clone());
                 return if news { vec![Change::Failing(error)] } else { Vec::new() };
             }
         };
@@ -83,14 +83,14 @@ impl NodeInventory {
             }
             !over
         });
-        let mut trouble = None;
+        let mut failure = None;
         for Node { address, name } in found.nodes {
             if let Some(entry) = self.known.get_mut(&address) {
                 if entry.missing_since.take().is_some() {
                     changes.push(Change::Returned(address));
                 }
             } else if self.known.len() >= MOST {
-                trouble = Some(LookupError::TooMany(MOST));
+                failure = Some(LookupError::TooMany(MOST));
             } else {
                 changes.push(Change::Appeared(address.clone()));
                 self.known.insert(address, Entry { name, missing_since: None });
@@ -100,7 +100,7 @@ impl NodeInventory {
             changes.push(Change::Refused(found.refused.clone()));
         }
         self.refused = found.refused;
-        match (std::mem::replace(&mut self.trouble, trouble.clone()), trouble) {
+        match (std::mem::replace(&mut self.failure, failure.clone()), failure) {
             (None, Some(error)) => changes.push(Change::Failing(error)),
             (Some(_), None) => changes.push(Change::Working),
             _ => {}
@@ -133,7 +133,7 @@ impl NodeInventory {
 
     /// Why lookups fail, while they do.
     pub fn trouble(&self) -> Option<&LookupError> {
-        self.trouble.as_ref()
+        self.failure.as_ref()
     }
 
     /// Whether any lookup succeeded.
@@ -145,8 +145,8 @@ impl NodeInventory {
     pub fn brief(&self) -> Option<String> {
         let missing = self.missing();
         let refused = self.refused().count();
-        if let Some(trouble) = self.trouble() {
-            return Some(trouble.to_string());
+        if let Some(failure) = &self.failure {
+            return Some(failure.to_string());
         }
         if !self.answered {
             return Some("not looked up yet".to_owned());

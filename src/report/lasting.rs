@@ -12,7 +12,7 @@ pub const NO_ACTIVE_NODE: &str = "Look at the free space of its disk (`df`), and
                                   reach each other.";
 
 /// How loud an event is, its kind and its text; `None` for one that is no such trouble.
-pub fn told(node: &NodeAddress, event: &Event) -> Option<(Level, Message, String)> {
+pub fn describe(node: &NodeAddress, event: &Event) -> Option<(Level, Message, String)> {
     Some(match *event {
         Event::KeepsFailing { status, to_shares, from_server, times, lasted, severe } => {
             let level = if severe { Level::ERROR } else { Level::WARN };
@@ -107,7 +107,7 @@ mod tests {
         ];
         let mut lines = String::new();
         for event in &events {
-            let (level, _, text) = told(&node, event).unwrap();
+            let (level, _, text) = describe(&node, event).unwrap();
             writeln!(lines, "{level} {text}").unwrap();
         }
         assert_eq!(lines, include_str!("lasting.txt"));

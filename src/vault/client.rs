@@ -57,7 +57,7 @@ impl ApiRequest {
     }
 
     /// A cause as it may be told.
-    fn told(&self, cause: Unreachable) -> Unreachable {
+    fn without_secret(&self, cause: Unreachable) -> Unreachable {
         if self.secret { cause.without_text(log_hint(None)) } else { cause }
     }
 }
@@ -97,7 +97,7 @@ impl NodeClient {
                 }
                 Ok(value)
             }
-            Err(cause) => Err(request.told(cause)),
+            Err(cause) => Err(request.without_secret(cause)),
         };
         if let Some(wipe) = wipe {
             wipe.now().await;
@@ -149,13 +149,13 @@ impl NodeClient {
         let mut http = self.http_request(request).map_err(|cause| (cause, false))?;
         http.headers_mut().extend(headers);
         let connected = self.proven(&mut State::default()).await;
-        let mut connection = connected.map_err(|cause| (request.told(cause), false))?;
+        let mut connection = connected.map_err(|cause| (request.without_secret(cause), false))?;
         let outcome = connection.ask_into(http, answer).await;
         connection.close().await;
         wipe.now().await;
         outcome.map_err(|ExchangeError { cause, unsent }| {
             let redirect = matches!(cause, Unreachable::Redirect { .. });
-            (request.told(cause), !unsent && !redirect)
+            (request.without_secret(cause), !unsent && !redirect)
         })
     }
 

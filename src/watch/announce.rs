@@ -142,7 +142,7 @@ impl Announcer {
             | Event::KeepsFailing { .. }
             | Event::SeveralServers
             | Event::NoActiveNode { .. } => {
-                if let Some((level, message, text)) = lasting::told(node, event) {
+                if let Some((level, message, text)) = lasting::describe(node, event) {
                     self.log(level, message, None, &text);
                 }
             }
