@@ -15,6 +15,6 @@ pub use crate::api::{
 };
 pub use client::name_and_version;
 pub use server::init::{InitFailure, TokenFailure, WRAP_TTL};
-pub use server::{ClusterClient as Access, Server};
+pub use server::{ClusterClient, ClusterClient as Access, Server};
 pub use tls::TlsFileError;
 pub(crate) use tls::{Lifetimes, is_self_issued};
