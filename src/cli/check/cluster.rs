@@ -1,39 +1,18 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
 use super::finding::{Findings, Severity, shares};
-use super::fit::{custody, differing, fit, seals};
+use super::nodes::{self, Seen};
+use super::scheme::{custody, differing, fit, seals};
 use super::sealed::Sealed;
-use super::{credential, discovery, protection, running};
-use crate::cli::look::{Look, Target, look_at_all, of_cluster};
+use super::{credential, protection, service};
+use crate::cli::look::{look_at_all, of_cluster};
 use crate::cli::machine::{Place, Service};
 use crate::cli::names::Name;
-use crate::cli::told::{HeldNote, Told};
 use crate::config::Cluster;
 use crate::explain::Explain;
 use crate::external::quote;
-use crate::report::lasting::NO_ACTIVE_NODE;
-use crate::report::state::{advice, phrase};
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
-use crate::unseal::{Objection, State};
-use crate::vault::{Access, Lifetimes, Role};
 use ring::digest::Digest;
-use std::fmt::Write as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// An issuer that ends sooner than this is worth a warning.
-const ISSUER_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Clocks that differ by more than this make certificates fail at the worst time.
-const CLOCK_TOLERANCE: u64 = 60;
-
-/// The servers of all clusters so far, what they showed, and what the daemon says of them.
-#[derive(Default)]
-pub(super) struct Seen {
-    pub(super) told: Told,
-    /// The digests of their sets of shares, each with the cluster's name.
-    pub(super) sets: Vec<(String, Digest)>,
-    pub(super) targets: Vec<Target>,
-    pub(super) looks: Vec<Look>,
-}
 
 /// Everything about one cluster. `several` puts its name before each subject.
 pub(super) async fn check(
@@ -54,7 +33,7 @@ pub(super) async fn check(
     if let Some(held) = &held {
         shared(held, &cluster.name, &subject, &mut seen.sets, &mut findings);
     }
-    discovery::check(&cluster.name, names, &mut findings);
+    nodes::names(&cluster.name, names, &mut findings);
     let targets = match of_cluster(cluster, names).await {
         Ok(targets) => targets,
         Err(error) => {
@@ -68,7 +47,7 @@ pub(super) async fn check(
         if let Some(state) = seen.told.of(target, &look.state) {
             look.state = state;
         }
-        node(target, look, seen.told.held(target), &mut findings);
+        nodes::node(target, look, seen.told.held(target), &mut findings);
     }
     let seals = seals(&targets, &looks).await;
     if let Some(held) = &held {
@@ -87,7 +66,7 @@ pub(super) async fn check(
         }
     }
     differing(&seals, &mut findings);
-    expiry(cluster, &targets, &name("tls"), &mut findings).await;
+    nodes::expiry(cluster, &targets, &name("tls"), &mut findings).await;
     seen.targets.extend(targets);
     seen.looks.extend(looks);
     findings
@@ -133,7 +112,7 @@ async fn unsealed(
             if let Some(Service { unit, .. }) = place.service {
                 let loaded = credential::check(place.machine, unit, &name, subject, findings).await;
                 if let Some(loaded) = &loaded {
-                    running::shares(place.machine, &name, &loaded.shares, subject, findings);
+                    service::compare_shares(place.machine, &name, &loaded.shares, subject, findings);
                 }
                 loaded
             } else {
@@ -176,85 +155,4 @@ fn shared(
         );
     }
     sets.push((name.to_owned(), set));
-}
-
-fn node(target: &Target, look: &Look, held: Option<HeldNote>, findings: &mut Findings) {
-    let subject = target.address.to_string();
-    let (severity, kind) = match &look.state {
-        State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
-            (Severity::Ok, look.state.word())
-        }
-        State::Uninitialized { objection: Objection::Nothing | Objection::PeerInitialised, .. }
-        | State::WaitingForPeers { .. }
-        | State::Held { .. } => (Severity::Warning, look.state.word()),
-        State::Unreachable { cause } => (Severity::Problem, cause.kind()),
-        _ => (Severity::Problem, look.state.word()),
-    };
-    let version = look.health.as_ref().and_then(|health| health.version.as_ref());
-    let mut message = phrase(&look.state);
-    if let Some(version) = version {
-        let _ = write!(message, ", version {version}");
-    }
-    if let Some(held) = held {
-        let _ = write!(message, "{held}");
-    }
-    findings.add(severity, &subject, kind, message, advice(&look.state));
-    if matches!(look.state, State::Unsealed { role: Role::StandbyWithoutActive }) {
-        findings.add(
-            Severity::Warning,
-            &subject,
-            "no-active-node",
-            "it sees no active node: its clients are not served, unless it was unsealed just now".to_owned(),
-            Some(NO_ACTIVE_NODE.to_owned()),
-        );
-    }
-    if let Some(theirs) = look.health.as_ref().and_then(|health| health.server_time) {
-        let ours = look.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let apart = ours.abs_diff(theirs);
-        if apart > CLOCK_TOLERANCE {
-            let apart = humantime::format_duration(Duration::from_secs(apart));
-            findings.add(
-                Severity::Warning,
-                &subject,
-                "clock",
-                format!("its clock and this machine's are {apart} apart"),
-                Some("Let both follow a time server: `timedatectl set-ntp true`.".to_owned()),
-            );
-        }
-    }
-}
-
-/// Certificates that are good now and will not be soon.
-async fn expiry(cluster: &Cluster, targets: &[Target], subject: &str, findings: &mut Findings) {
-    let Ok((access, inspection)) = Access::inspecting(cluster, ISSUER_RENEWAL).await else { return };
-    let mut told = Vec::new();
-    for target in targets.iter().filter(|target| target.verified) {
-        // Whatever it answers: its certificate was good, or nothing is noted.
-        let _ = access.server(&target.node).health().await;
-        let Some(Lifetimes { server, issuer }) = inspection.take() else { continue };
-        if server.ends_soon(SystemTime::now()) {
-            findings.add(
-                Severity::Warning,
-                &target.address.to_string(),
-                "certificate-expires-soon",
-                format!("its certificate expires soon, on {}", server.end()),
-                Some("Renew it before: an expired certificate keeps this machine from unsealing.".to_owned()),
-            );
-        }
-        // One CA vouches for many servers.
-        let name = issuer.as_ref().map(ToString::to_string);
-        let Some(issuer) = issuer.filter(|_| !told.contains(&name)) else { continue };
-        told.push(name);
-        findings.add(
-            Severity::Warning,
-            subject,
-            "issuer-expires-soon",
-            format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()),
-            Some(
-                "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that \
-                 it vouches for is unsealed."
-                    .to_owned(),
-            ),
-        );
-    }
 }

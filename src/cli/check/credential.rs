@@ -1,12 +1,16 @@
-//! A credential, looked at from outside the service: where the unit takes it from, and what the service would get.
+//! Credentials, looked at from outside the service: where the unit takes them from, and what the service would get.
+//!
+//! Those with shares, as they are or encrypted, and those with certificate authorities, which both services need.
 
-use super::encrypted;
 use super::finding::{Findings, Severity};
-use super::protection::{self, missing};
+use super::protection::{self, enroll_credential, missing};
+use super::readable::Access;
+use super::service;
 use crate::cli::machine::Machine;
-use crate::external::could_be_secret;
-use crate::external::quote;
-use crate::shares::{FileRefusal, Loaded, ShareError, Source};
+use crate::config::{self, CaCredential};
+use crate::external::{could_be_secret, quote};
+use crate::shares::home::{self, CredentialKind};
+use crate::shares::{self, FileRefusal, ShareError, Source};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
 
@@ -17,7 +21,7 @@ pub(super) async fn check(
     name: &str,
     subject: &str,
     findings: &mut Findings,
-) -> Option<Loaded> {
+) -> Option<shares::Loaded> {
     let mut add = |severity, kind, message: String, remedy: String| {
         findings.add(severity, subject, kind, format!("credential \"{name}\": {message}"), Some(remedy));
     };
@@ -56,7 +60,7 @@ pub(super) async fn check(
             findings.add(Severity::Ok, subject, "credential-store", message, None);
         }
         Some(CredentialOrigin::File { path, encrypted: true, .. }) => {
-            return encrypted::check(machine, &path, name, subject, findings).await;
+            return encrypted(machine, &path, name, subject, findings).await;
         }
         Some(CredentialOrigin::File { path, .. }) if !machine.as_root => {
             add(
@@ -81,7 +85,7 @@ fn file(
     name: &str,
     subject: &str,
     findings: &mut Findings,
-) -> Option<Loaded> {
+) -> Option<shares::Loaded> {
     let at = machine.at(path);
     let source = Source::File(at.clone());
     let loaded = match source.load(&machine.trusted) {
@@ -112,5 +116,136 @@ fn file(
             findings.explain(Severity::Problem, subject, &error);
             None
         }
+    }
+}
+
+/// The shares in it, if they can be had from here.
+async fn encrypted(
+    machine: &Machine,
+    path: &Path,
+    name: &str,
+    subject: &str,
+    findings: &mut Findings,
+) -> Option<shares::Loaded> {
+    let file = quote::sentence(path);
+    let kind = match home::credential_kind(&machine.at(path)) {
+        Ok(Some(kind)) => kind,
+        Ok(None) => {
+            let command = enroll_credential(machine, "FILE", path, name);
+            findings.add(
+                Severity::Problem,
+                subject,
+                "credential-not-encrypted",
+                format!("credential \"{name}\": {file} is no encrypted credential, and systemd refuses it"),
+                Some(format!("Make it anew: {command} --force")),
+            );
+            return None;
+        }
+        Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
+            let advice = format!("Make it: {}", enroll_credential(machine, "FILE", path, name));
+            missing(path, name, advice, subject, findings);
+            return None;
+        }
+        Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. }) if !machine.as_root => {
+            findings.add(
+                Severity::Warning,
+                subject,
+                "credential-not-looked-into",
+                format!(
+                    "credential \"{name}\": it comes from {file}, encrypted, which only root can look into"
+                ),
+                Some("sudo vault-unseal check".to_owned()),
+            );
+            return None;
+        }
+        Err(error) => {
+            findings.explain(Severity::Problem, subject, &error);
+            return None;
+        }
+    };
+    // The keys are root's, and of this machine.
+    let loaded = if machine.as_root && machine.is_this_one() {
+        open(path, name, &kind, subject, findings).await
+    } else {
+        findings.good(subject, format!("credential \"{name}\", from {file}, encrypted, not opened"));
+        None
+    };
+    protection::credential(machine, &kind, path, name, subject, findings);
+    loaded
+}
+
+/// Opens it as systemd will, off the loop.
+async fn open(
+    path: &Path,
+    name: &str,
+    kind: &CredentialKind,
+    subject: &str,
+    findings: &mut Findings,
+) -> Option<shares::Loaded> {
+    let (at, by, keys) = (path.to_owned(), name.to_owned(), kind.clone());
+    let opened = tokio::task::spawn_blocking(move || home::open_credential(&at, &by, &keys)).await.ok()?;
+    match opened {
+        Ok(loaded) => {
+            let shares = super::finding::shares(loaded.shares.count());
+            findings
+                .good(subject, format!("{shares} in credential \"{name}\", from {}", quote::sentence(path)));
+            Some(loaded)
+        }
+        Err(error) => {
+            findings.explain(Severity::Problem, subject, &error);
+            None
+        }
+    }
+}
+
+/// Who asks servers itself, beside the service.
+pub(super) const WAIT: &str = "vault-unsealed-wait.service";
+/// What an example names.
+const EXAMPLE: &str = "/etc/vault/tls/vault-ca.crt";
+
+/// Looks at those of all clusters, as root.
+pub(super) fn authorities(machine: &Machine, loaded: &config::Loaded, unit: &Unit, findings: &mut Findings) {
+    for cluster in &loaded.settings.clusters {
+        let Some(CaCredential { name, .. }) = &cluster.tls.ca_credential else { continue };
+        match unit.credential(name) {
+            Some(CredentialOrigin::File { path, encrypted: false, .. }) if path.is_absolute() => {
+                service::compare_file(machine, name, &path, "tls", findings);
+                waiting(machine, name, &path, findings);
+            }
+            Some(_) => {}
+            None => findings.add(
+                Severity::Problem,
+                "tls",
+                "credential-missing",
+                format!("credential \"{name}\": vault-unseal.service does not give it to the service"),
+                Some(format!("Name its file: {}", drop_in("vault-unseal", name, Path::new(EXAMPLE)))),
+            ),
+        }
+    }
+}
+
+/// What waits for the servers has a sandbox of its own.
+fn waiting(machine: &Machine, name: &str, path: &Path, findings: &mut Findings) {
+    let Some(wait) = Unit::load(machine.root(), WAIT).filter(|wait| wait.credential(name).is_none()) else {
+        return;
+    };
+    if Access::of(Some(&wait), machine).refusal(path).is_some() {
+        findings.add(
+            Severity::Warning,
+            "tls",
+            "wait-without-credential",
+            format!(
+                "{WAIT} is not given credential \"{name}\" and cannot read {}: vault-unsealed.target is not reached",
+                quote::sentence(path)
+            ),
+            Some(format!("Name the file there as well: {}", drop_in("vault-unsealed-wait", name, path))),
+        );
+    }
+}
+
+fn drop_in(unit: &str, name: &str, path: &Path) -> String {
+    match quote::load_credential(name, path) {
+        Ok(value) => format!("systemctl edit {unit}, [Service], LoadCredential={value}"),
+        Err(error) => format!("systemctl edit {unit}. {error}"),
     }
 }

@@ -1,12 +1,17 @@
-//! The service as systemd would start it: whether it is ours, and whether others do its work as well.
+//! The service: the unit that systemd would start, whether others do its work as well, and what runs now.
 
 use super::finding::{Findings, Severity};
-use super::takeover::{Move, Program, steps, triggers};
+use super::takeover::{OldSetup, Program, steps, triggers};
+use crate::cli::arguments::SOCKET;
 use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service};
+use crate::cli::told::Told;
 use crate::external::quote;
+use crate::files;
+use crate::shares::{ShareSet, Source};
+use crate::systemd::service::ServiceState;
 use crate::systemd::units::{Unit, UnitFile};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a unit starts, itself or around its own program: a hook of `vault.service` unseals as well.
 const STARTS: [&str; 3] = ["ExecStart", "ExecStartPre", "ExecStartPost"];
@@ -39,7 +44,7 @@ fn masked(path: &Path, findings: &mut Findings) {
 
 fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: &mut Findings) {
     let path = old.path.clone();
-    let (this, program) = Move::from(machine, old, ours);
+    let (this, program) = OldSetup::from(machine, old, ours);
     let starts = match program.scripts.as_slice() {
         [] => program.first.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string),
         scripts => scripts.iter().map(|script| quote::sentence(script)).collect::<Vec<_>>().join(", "),
@@ -139,4 +144,76 @@ fn is_wanted(machine: &Machine, name: &str) -> bool {
         timer.is_some_and(|timer| UnitFile::all(machine.root(), &timer).iter().any(|file| !file.masked));
     let elsewhere = UnitFile::all(machine.root(), name).iter().any(|file| !file.is_local());
     timed || elsewhere || machine.is_enabled(name)
+}
+
+/// Where systemd keeps the credentials of services that run (systemd.exec(5)).
+const CREDENTIALS: &str = "/run/credentials";
+
+/// Asks systemd for the state of the service, and the daemon for what it knows, which is returned.
+pub(super) async fn running(machine: &Machine, findings: &mut Findings) -> Told {
+    if !machine.is_this_one() {
+        return Told::default();
+    }
+    // A unit of that name which is not ours, or is masked, is told with the other units.
+    let is_ours =
+        UnitFile::all(machine.root(), SERVICE).first().is_some_and(|file| !file.masked && file.starts_us());
+    let state = tokio::task::spawn_blocking(|| ServiceState::of(SERVICE)).await.ok().flatten();
+    if let Some(problem) = state.and_then(|state| state.problem()).filter(|_| is_ours) {
+        // Before the first start, a check is what comes first.
+        let severity = if problem.is_failure() { Severity::Problem } else { Severity::Warning };
+        findings.explain(severity, "service", &problem);
+    }
+    let told = Told::by_daemon_at(Path::new(SOCKET)).await;
+    if let Some(refused) = &told.reload_refused {
+        let message = format!("the daemon runs with an older configuration: {}", refused.message);
+        findings.add(Severity::Warning, "service", "reload-refused", message, refused.advice.clone());
+    }
+    told
+}
+
+/// The copy of a credential that the running service has.
+fn copy(machine: &Machine, name: &str) -> Option<PathBuf> {
+    let path = Path::new(CREDENTIALS).join(SERVICE).join(name);
+    (machine.as_root && machine.has_file(&path)).then(|| machine.at(&path))
+}
+
+/// Whether the running service has other shares than those that it would get at a start.
+pub(super) fn compare_shares(
+    machine: &Machine,
+    name: &str,
+    now: &ShareSet,
+    subject: &str,
+    findings: &mut Findings,
+) {
+    let Some(copy) = copy(machine, name) else { return };
+    let is_same = Source::load_unjudged(&copy).is_ok_and(|running| running.shares.is_same_as(now));
+    if !is_same {
+        outdated(name, subject, findings);
+    }
+}
+
+/// The same for a credential that is a file as it is.
+pub(super) fn compare_file(
+    machine: &Machine,
+    name: &str,
+    path: &Path,
+    subject: &str,
+    findings: &mut Findings,
+) {
+    let Some(copy) = copy(machine, name) else { return };
+    let read = |path: &Path| files::read_unjudged(path, files::LARGEST).ok();
+    let (Some(running), Some(now)) = (read(&copy), read(&machine.at(path))) else { return };
+    if *running != *now {
+        outdated(name, subject, findings);
+    }
+}
+
+fn outdated(name: &str, subject: &str, findings: &mut Findings) {
+    findings.add(
+        Severity::Warning,
+        subject,
+        "credential-outdated",
+        format!("credential \"{name}\": the running service still uses an older copy, which systemd made when it started"),
+        Some("A reload does not renew it: systemctl restart vault-unseal".to_owned()),
+    );
 }

@@ -3,7 +3,6 @@
 //! A variable is known if the text assigns it once, on a line of its own outside of every `if`, and speaks of it nowhere
 //! else but as `$NAME`: neither in `read NAME` nor with a default, which says that it may come from elsewhere.
 
-use super::script::is_of_name;
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
@@ -118,6 +117,10 @@ fn condition(line: &str, known: &BTreeMap<&str, &str>) -> Option<bool> {
         "!=" => Some(!same),
         _ => None,
     }
+}
+
+pub(super) fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 #[cfg(test)]

@@ -1,179 +1,361 @@
-//! Taking over from a shell script: the steps of the move for the machine at hand.
+//! Taking over from a shell script: the steps of the move for the machine at hand, as commands to paste into a shell of root, and
+//! the way back.
 
 mod branches;
-mod program;
+mod old_setup;
 mod script;
-mod steps;
-mod triggers;
 
-pub(super) use program::Program;
-pub(super) use steps::steps;
-pub(super) use triggers::triggers;
+pub(super) use old_setup::{OldSetup, triggers};
+pub(super) use script::Program;
 
-use super::readable::Access;
-use crate::cli::machine::{Machine, SERVICE, Service, is_foreign};
+use crate::cli::machine::SERVICE;
 use crate::config::NodeAddress;
+use crate::external::quote;
 use crate::files;
-use crate::shares::{ShareError, Source};
-use crate::systemd::units::{CredentialOrigin, Unit, UnitFile};
-use crate::vault::is_self_issued;
+use crate::systemd::drop_in::{DIRECTORY as DROP_INS, ENDINGS};
+use old_setup::{Authority, Known, OldUnit, SHARES};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use triggers::OldUnit;
 
-/// The share file of the unit as it is shipped.
-const SHARES: &str = "/etc/vault-unseal/shares.json";
-/// Where certificates of authorities lie on machines set up by hand, by roles and by packages.
-const AUTHORITIES: [&str; 5] = [
-    "/etc/vault/tls/vault-ca.crt",
-    "/etc/vault/tls/ca.crt",
-    "/etc/vault.d/tls/ca.crt",
-    "/etc/vault.d/ca.crt",
-    "/opt/vault/tls/ca.crt",
-];
-/// Where a server's own lies.
-const CERTIFICATES: [&str; 3] =
-    ["/etc/vault/tls/vault.crt", "/opt/vault/tls/tls.crt", "/opt/openbao/tls/tls.crt"];
+/// Where our configuration is.
+const CONFIG: &str = "/etc/vault-unseal/config.toml";
+/// Where a copy of an authority goes that the service could not read.
+const COPIED_AUTHORITY: &str = "/etc/vault-unseal/vault-ca.crt";
+/// The drop-ins of what waits for servers, which takes the authority too.
+const WAIT_DROP_INS: &str = "/etc/systemd/system/vault-unsealed-wait.service.d";
 
-/// What is moved from, and what is known of it.
-pub(super) struct Move {
-    /// Where.
-    machine: Machine,
-    /// The old unit.
-    unit: OldUnit,
-    /// What starts it: timers, paths, sockets.
-    triggers: Vec<OldUnit>,
-    /// Its drop-ins that would apply to ours.
-    drop_ins: Vec<PathBuf>,
-    /// Whether our own unit is installed.
-    installed: bool,
-    /// Whether a configuration is written already.
-    configured: bool,
-    /// The servers; none when the script does not say.
-    addresses: Vec<NodeAddress>,
-    /// How they are authenticated.
-    authority: Authority,
-    /// The share file; `None` when the script does not say.
-    shares: Option<PathBuf>,
-    /// Why the share file cannot be handed over.
-    pub(super) refusal: Option<ShareError>,
-    /// Whether our unit takes the shares from there as it is.
-    shares_taken: bool,
+/// What is added to the names of files that are put away.
+const OLD_ENDINGS: [&str; 4] = [".old", ".old2", ".old3", ".old4"];
+
+/// Everything to do, in order. Begins at the margin: a here-document does not end at an indented word.
+pub(crate) fn steps(this: &OldSetup) -> String {
+    let mut text = format!(
+        "The move from {} to vault-unseal, step by step, as root. No server is sealed by it.\n",
+        quote::sentence(&this.unit.path)
+    );
+    let mut number = 0;
+    let mut step = |title: &str, commands: &str| {
+        number += 1;
+        let _ = write!(text, "\n# {number}. {title}\n{commands}");
+    };
+    if !this.installed {
+        step(
+            "Install vault-unseal's own unit: none is on this machine yet.",
+            "#    (The package brings it to /usr/lib/systemd/system.)\n",
+        );
+    }
+    if is_put_away(this, &this.unit.path) {
+        step(
+            "It was put away before, and something has restored it: with the Ansible role, set vault_unseal_service: false.",
+            "",
+        );
+    }
+    if this.configured {
+        step(
+            "The configuration is written already. Compare it with what was found here:",
+            &remarked(&configuration(this)),
+        );
+    } else {
+        step("Write the configuration.", &written(this));
+    }
+    let (title, commands) = share_step(this);
+    step(&title, &commands);
+    if let Some(text) = authority_drop_in(this) {
+        let (service, wait) =
+            (drop_in(this, DROP_INS, "ca", &text), drop_in(this, WAIT_DROP_INS, "ca", &text));
+        let (service, wait) = (quote::shell(&service), quote::shell(&wait));
+        step(
+            "The authority's file stays where it is as well. What waits for the server reads it too.",
+            &format!(
+                "install -d -m 755 {DROP_INS} {WAIT_DROP_INS}\ncat >{service} <<'END'\n{text}END\ncp {service} {wait}\n"
+            ),
+        );
+    }
+    step(
+        "Look at it as it will be. Only if nothing is wrong, put the old unit away and start the new one.",
+        &take_over(this),
+    );
+    let _ = write!(text, "\n# To go back:\n{}", back(this));
+    text
 }
 
-/// The authority to trust.
-enum Authority {
-    /// No server speaks TLS, or the script trusted the system's authorities.
-    Usual,
-    /// The script checked nothing, and no authority was found on the machine.
-    Unknown,
-    /// A file with one.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// How it was found.
-        known: Known,
-        /// Whether the service could read it where it is.
-        readable: bool,
-    },
+fn written(this: &OldSetup) -> String {
+    let mut text = String::from("install -d -m 755 /etc/vault-unseal\n");
+    if let (Authority::File { path, readable: false, .. }, None) = (&this.authority, handed_over(this)) {
+        let _ = writeln!(text, "install -m 644 {} {COPIED_AUTHORITY}", quote::shell(path));
+    }
+    let _ = write!(text, "cat >{CONFIG} <<'END'\n{}END\nchmod 644 {CONFIG}\n", configuration(this));
+    text
 }
 
-/// How a file with an authority was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// The script names it.
-    Named,
-    /// It lies on the machine, and the script checked no certificate.
-    Unchecked,
-    /// It lies on the machine, and the script trusted the system's authorities.
-    Beside,
+/// As comments of a shell.
+fn remarked(text: &str) -> String {
+    text.lines().fold(String::new(), |all, line| all + "#    " + line + "\n")
 }
 
-impl Move {
-    /// Looks at the old unit, its script, and what lies around on the machine.
-    pub(super) fn from(machine: &Machine, old: UnitFile, ours: Option<&Service>) -> (Self, Program) {
-        let unit = OldUnit::new(machine, SERVICE.to_owned(), &old);
-        let all = UnitFile::drop_ins(machine.root(), SERVICE);
-        let drop_ins = all.iter().filter(|file| is_foreign(file)).map(|file| file.path.clone()).collect();
-        let program = Program::of(machine, &Unit::new(old, all), &["ExecStart"]);
-        let configured = machine.has_file(Path::new("/etc/vault-unseal/config.toml"));
-        let given = ours.map(|ours| ours.unit.credential("shares"));
-        // After an earlier move, what our unit was given since then counts, and not what the old script reads.
-        let kept = match &given {
-            Some(Some(CredentialOrigin::File { path, .. })) if configured && machine.has_file(path) => {
-                Some(path)
+/// What `config.toml` has to say.
+fn configuration(this: &OldSetup) -> String {
+    let mut text = String::from("[[cluster]]\n");
+    if this.addresses.is_empty() {
+        text.push_str(
+            "# The script does not show the address of the server. This is the usual one: correct it.\n",
+        );
+        text.push_str("nodes  = [\"https://127.0.0.1:8200\"]\n");
+    } else {
+        let nodes: Vec<String> =
+            this.addresses.iter().map(|address| quote::toml(&address.to_string())).collect();
+        let _ = writeln!(text, "nodes  = [{}]", nodes.join(", "));
+    }
+    text.push_str("shares = { credential = \"shares\" }\n");
+    match &this.authority {
+        Authority::Usual => {}
+        Authority::Unknown => text.push_str(
+            "# The script checked no certificate. If the system does not trust the server's, name its authority:\n\
+             #tls    = { ca_file = \"/etc/vault-unseal/vault-ca.crt\" }\n",
+        ),
+        Authority::File { path, known, readable } => {
+            text.push_str(match (known, handed_over(this)) {
+                (Known::Named, _) => "",
+                (Known::Unchecked, _) => {
+                    "# The script checked no certificate; this file was found on the machine.\n"
+                }
+                (Known::Beside, None) => {
+                    "# The script trusted the system's authorities; this one was found beside the server's certificate. Leave \
+                     the next line out if it did not sign that.\n"
+                }
+                (Known::Beside, Some(_)) => {
+                    "# The script trusted the system's authorities; this one was found beside the server's certificate. If it \
+                     did not sign that, leave the next line out, and the step of the authority's file.\n"
+                }
+            });
+            if handed_over(this).is_some() {
+                text.push_str("tls    = { ca_credential = \"ca\" }\n");
+            } else {
+                // Words of a script that was text: UTF-8.
+                let path = if *readable { path.to_string_lossy() } else { COPIED_AUTHORITY.into() };
+                let _ = writeln!(text, "tls    = {{ ca_file = {} }}", quote::toml(&path));
             }
-            _ => None,
-        };
-        let (shares, refusal) = match kept {
-            Some(path) => (Some(path.clone()), None),
-            None => share_file(machine, &program),
-        };
-        let shares_taken = match (&shares, &given) {
-            (Some(found), Some(Some(CredentialOrigin::File { path, .. }))) => path == found,
-            (Some(found), None) => found == Path::new(SHARES),
-            _ => false,
-        };
-        let this = Self {
-            machine: machine.clone(),
-            unit,
-            triggers: triggers(machine),
-            drop_ins,
-            installed: ours.is_some(),
-            configured,
-            addresses: program.says.addresses.clone(),
-            authority: authority(machine, &program, ours),
-            shares,
-            refusal,
-            shares_taken,
-        };
-        (this, program)
+        }
     }
+    if this.addresses.iter().any(is_plaintext) {
+        text.push_str(
+            "# As the script did: shares go unencrypted to another machine. Use https as soon as you can.\n",
+        );
+        text.push_str("allow_plaintext = true\n");
+    }
+    text
 }
 
-/// The likeliest of the paths that the script names, and why it cannot be handed over: one with shares goes before one
-/// that is only there, that before one that is not, JSON before other names. Only root looks into them.
-fn share_file(machine: &Machine, program: &Program) -> (Option<PathBuf>, Option<ShareError>) {
-    let is_json = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
-    let named = program.says.paths.iter().filter(|path| script::may_hold_shares(path));
-    let judged = named.map(|path| (path, machine.as_root.then(|| refusal(machine, path)).flatten()));
-    let best =
-        judged.min_by_key(|(path, refusal)| (refusal.is_some(), !machine.has_file(path), !is_json(path)));
-    match best {
-        Some((path, refusal)) if machine.has_file(path) || is_json(path) => (Some(path.clone()), refusal),
-        _ => (None, None),
-    }
+fn is_plaintext(address: &NodeAddress) -> bool {
+    !address.tls && !address.is_loopback()
 }
 
-/// Reads a share file as systemd does, which asks for no owner and mode; that is judged once it is configured.
-fn refusal(machine: &Machine, path: &Path) -> Option<ShareError> {
-    Source::load_unjudged(&machine.at(path)).err()
-}
-
-fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Authority {
-    let says = &program.says;
-    if !says.addresses.is_empty() && says.addresses.iter().all(|address| !address.tls) {
-        return Authority::Usual;
-    }
-    let file = |path: &Path, known| Authority::File {
-        readable: Access::of(ours.map(|ours| &ours.unit), machine).refusal(path).is_none(),
-        path: path.to_owned(),
-        known,
+fn share_step(this: &OldSetup) -> (String, String) {
+    let Some(path) = &this.shares else {
+        return (
+            format!("The script does not show a file with the shares. Put them into {SHARES}, one a line."),
+            // Never over a file that is there: it may hold the only copy.
+            format!("test -e {SHARES} || install -m 600 /dev/null {SHARES}\n${{EDITOR:-nano}} {SHARES}\n"),
+        );
     };
-    if let Some(path) = says.authorities.first() {
-        return file(path, Known::Named);
+    let file = quote::sentence(path);
+    if this.shares_taken {
+        return (
+            format!("The share file stays as it is: the unit hands {file} to the service."),
+            String::new(),
+        );
     }
-    let on_machine = |paths: &[&'static str]| {
-        paths.iter().map(|path| Path::new(*path)).find(|path| machine.has_file(path))
+    match shares_drop_in(path) {
+        Ok(text) => (
+            "The share file stays where it is: systemd reads it and hands it to the service.".to_owned(),
+            format!(
+                "install -d -m 755 {DROP_INS}\ncat >{} <<'END'\n{text}END\n",
+                quote::shell(&drop_in(this, DROP_INS, "shares", &text))
+            ),
+        ),
+        Err(error) => (
+            format!("Copy the share file {file} to {SHARES}. {error}."),
+            format!("test -e {SHARES} || install -m 600 {} {SHARES}\n", quote::shell(path)),
+        ),
+    }
+}
+
+/// What hands an authority to the service that this cannot read where it is; `None` for one that it can, and for one that
+/// no unit can name.
+fn handed_over(this: &OldSetup) -> Option<String> {
+    match &this.authority {
+        Authority::File { path, readable: false, .. } => quote::load_credential("ca", path).ok(),
+        _ => None,
+    }
+}
+
+/// What hands the share file to the service.
+fn shares_drop_in(path: &Path) -> Result<String, quote::Inexpressible> {
+    quote::load_credential("shares", path).map(|value| format!("[Service]\nLoadCredential={value}\n"))
+}
+
+/// What hands the authority to the services. Without a file the service says so, as of shares; systemd would fail to start it
+/// over and over.
+fn authority_drop_in(this: &OldSetup) -> Option<String> {
+    handed_over(this).map(|value| format!("[Service]\nLoadCredential={value}\nSetCredential=ca:\\n\n"))
+}
+
+/// The name of a drop-in with this text: the one that an earlier move wrote, or one that is free.
+fn drop_in(this: &OldSetup, directory: &str, stem: &str, text: &str) -> PathBuf {
+    let named = |ending: &str| Path::new(directory).join(format!("{stem}{ending}"));
+    let taken = |path: &PathBuf| this.machine.look(path).is_some() && !this.holds(path, text);
+    ENDINGS.into_iter().map(named).find(|path| !taken(path)).unwrap_or_else(|| named(ENDINGS[0]))
+}
+
+/// The drop-ins of this move, and those that an earlier one wrote for the same: they apply to the old unit as well.
+fn drop_ins(this: &OldSetup) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    if let Some(text) = this.shares.as_ref().and_then(|path| shares_drop_in(path).ok()) {
+        let path = drop_in(this, DROP_INS, "shares", &text);
+        all.extend((!this.shares_taken || this.holds(&path, &text)).then_some(path));
+    }
+    if let Some(text) = authority_drop_in(this) {
+        all.extend([DROP_INS, WAIT_DROP_INS].map(|directory| drop_in(this, directory, "ca", &text)));
+    }
+    all
+}
+
+/// What starts the service, then the service: so it is not started again meanwhile.
+fn old_units(this: &OldSetup) -> impl Iterator<Item = &OldUnit> {
+    this.triggers.iter().chain([&this.unit])
+}
+
+/// The files that would take the place of ours, start it, or change it; without links, which `systemctl disable` removes.
+fn in_the_way(this: &OldSetup) -> impl Iterator<Item = &PathBuf> {
+    old_units(this).filter(|unit| unit.link.is_none()).map(|unit| &unit.path).chain(&this.drop_ins)
+}
+
+/// One list of commands, each only if those before it worked: nothing is put away for what would not start.
+fn take_over(this: &OldSetup) -> String {
+    let mut text = String::new();
+    for target in links(this) {
+        let _ = writeln!(text, "# (The link to {} goes with `disable`.)", quote::sentence(target));
+    }
+    text.push_str("vault-unseal check --takeover &&\n");
+    // What was put away by an earlier move stays where it is.
+    let as_seen: Vec<String> = in_the_way(this)
+        .map(|path| {
+            let old = quote::shell(&old_name(this, path));
+            if is_put_away(this, path) {
+                format!("cmp {} {old}", quote::shell(path))
+            } else {
+                format!("! ls -d {old} 2>/dev/null")
+            }
+        })
+        .collect();
+    if !as_seen.is_empty() {
+        let _ = writeln!(
+            text,
+            "{{ {} ||\n  {{ echo 'The old unit stays: the files have changed since these steps were printed. For new \
+             ones: vault-unseal check'; false; }}; }} &&",
+            as_seen.join(" &&\n  ")
+        );
+    }
+    let _ = writeln!(text, "{{ systemctl disable --now {} &&", names(old_units(this)));
+    text.extend(in_the_way(this).map(|path| {
+        if is_put_away(this, path) {
+            format!("  rm {} &&\n", quote::shell(path))
+        } else {
+            format!("  {} &&\n", moved(path, &old_name(this, path)))
+        }
+    }));
+    // All of what follows is tried in a shell that ends at an error, and the shell that it is pasted into stays as it is.
+    let _ = writeln!(
+        text,
+        "  systemctl daemon-reload &&\n  systemctl enable --now {SERVICE} ||\n  ( set +e\n    \
+         systemctl disable --now {SERVICE}"
+    );
+    // The one that failed, and those after it, are where they were.
+    text.extend(in_the_way(this).map(|path| {
+        let old = old_name(this, path);
+        format!("    test ! -e {} || {}\n", quote::shell(&old), moved(&old, path))
+    }));
+    let put_back = removed(this) + &linked(this) + "systemctl daemon-reload\n";
+    text.extend(put_back.lines().map(|line| format!("    {line}\n")));
+    let files: Vec<String> = old_units(this).map(|unit| quote::shell(&unit.path)).collect();
+    let _ = write!(
+        text,
+        "    if ls -d {} >/dev/null && {}\n    \
+         then echo 'The move failed, and the old unit is back. The reason: journalctl -u vault-unseal'\n    \
+         else echo 'The move failed, and the old unit did not start again. The reasons: journalctl -u vault-unseal'\n    \
+         fi\n    exit 1 ); }}\n",
+        files.join(" "),
+        started(this)
+    );
+    text
+}
+
+fn back(this: &OldSetup) -> String {
+    let mut text = format!("systemctl disable --now {SERVICE}\n");
+    text.extend(in_the_way(this).map(|path| moved(&old_name(this, path), path) + "\n"));
+    text + &removed(this) + &linked(this) + "systemctl daemon-reload\n" + &started(this) + "\n"
+}
+
+/// Takes the drop-ins away again.
+fn removed(this: &OldSetup) -> String {
+    drop_ins(this).iter().fold(String::new(), |all, path| all + "rm -f " + &quote::shell(path) + "\n")
+}
+
+/// Makes the links again that `systemctl disable` removed.
+fn linked(this: &OldSetup) -> String {
+    links(this).fold(String::new(), |all, target| all + "systemctl link " + &quote::shell(target) + "\n")
+}
+
+/// Starts the old units, once their files are back.
+fn started(this: &OldSetup) -> String {
+    let enabled = names(old_units(this).filter(|unit| unit.enabled));
+    if enabled.is_empty() {
+        format!("systemctl start {SERVICE}")
+    } else {
+        format!("systemctl enable --now {enabled}")
+    }
+}
+
+/// What the links lead to that `systemctl disable` removes.
+fn links(this: &OldSetup) -> impl Iterator<Item = &PathBuf> {
+    old_units(this).filter_map(|unit| unit.link.as_ref())
+}
+
+/// Names of old units for a shell.
+fn names<'a>(units: impl Iterator<Item = &'a OldUnit>) -> String {
+    units.map(|unit| quote::shell(Path::new(&unit.name))).collect::<Vec<_>>().join(" ")
+}
+
+fn moved(from: &Path, to: &Path) -> String {
+    format!("mv {} {}", quote::shell(from), quote::shell(to))
+}
+
+/// A name that systemd does not read: that of the same file from an earlier move, or one that is free.
+fn old_name(this: &OldSetup, path: &Path) -> PathBuf {
+    let named = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
     };
-    // One that another signed, as Let's Encrypt does, is soon replaced: its authority is to be trusted.
-    let certificate = on_machine(&CERTIFICATES).filter(|path| {
-        let pem = files::read_unjudged(&machine.at(path), files::LARGEST);
-        pem.is_ok_and(|pem| is_self_issued(&pem))
-    });
-    match (on_machine(&AUTHORITIES), certificate) {
-        (Some(path), _) if !says.unverified => file(path, Known::Beside),
-        _ if !says.unverified => Authority::Usual,
-        (Some(path), _) | (None, Some(path)) => file(path, Known::Unchecked),
-        (None, None) => Authority::Unknown,
+    let taken = |name: &PathBuf| this.machine.look(name).is_some() && !this.is_same(path, name);
+    OLD_ENDINGS.into_iter().map(named).find(|name| !taken(name)).unwrap_or_else(|| named(OLD_ENDINGS[0]))
+}
+
+impl OldSetup {
+    /// Whether a file of the machine has this text.
+    fn holds(&self, path: &Path, text: &str) -> bool {
+        files::read_unjudged(&self.machine.at(path), files::LARGEST)
+            .is_ok_and(|held| *held == text.as_bytes())
     }
+
+    /// Whether two files of the machine are the same, byte for byte.
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        let read = |path: &Path| files::read_unjudged(&self.machine.at(path), files::LARGEST).ok();
+        matches!((read(one), read(other)), (Some(one), Some(other)) if *one == *other)
+    }
+}
+
+/// Whether an earlier move put the very same file away, as a role that is run again restores it.
+fn is_put_away(this: &OldSetup, path: &Path) -> bool {
+    this.is_same(path, &old_name(this, path))
 }

@@ -1,11 +1,16 @@
-//! What a shell script that unseals says about its servers: addresses, authority, files.
+//! The text of what a unit starts, and what a shell script in it that unseals says about its servers: addresses, authority, files.
 //!
 //! Read, not run: assignments are put in for variables, and the words are looked at. Shares in the text go nowhere
 //! from here, and the copies made on the way wipe themselves.
 
-use super::branches::without_dead_branches;
+use super::branches::{is_of_name, without_dead_branches};
+use crate::cli::machine::Machine;
 use crate::config::NodeAddress;
+use crate::external::{ExternalText, could_be_secret};
+use crate::files;
+use crate::systemd::units::{CommandLine, Unit};
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -18,22 +23,22 @@ const LONGEST_TEXT: usize = 1024 * 1024;
 
 /// What a script says. Never a share.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::cli::check) struct Script {
+pub(crate) struct Script {
     /// The servers it speaks to, each once, in the order of the text.
-    pub(in crate::cli::check) addresses: Vec<NodeAddress>,
+    pub(crate) addresses: Vec<NodeAddress>,
     /// The certificate authorities it names.
-    pub(in crate::cli::check) authorities: Vec<PathBuf>,
+    pub(crate) authorities: Vec<PathBuf>,
     /// Every other absolute path in it.
-    pub(in crate::cli::check) paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
     /// Whether it takes any certificate (`curl -k` and its like).
-    pub(in crate::cli::check) unverified: bool,
+    pub(crate) unverified: bool,
     /// Whether it submits shares.
-    pub(in crate::cli::check) unseals: bool,
+    pub(crate) unseals: bool,
 }
 
 impl Script {
     /// Reads the text of a script. Lines `NAME=value` before it are its environment.
-    pub(in crate::cli::check) fn read(text: &str) -> Self {
+    pub(crate) fn read(text: &str) -> Self {
         let code = without_comments(text);
         let expanded = expand(&without_dead_branches(&code));
         let mut script = Self {
@@ -140,10 +145,6 @@ fn assignments(text: &str) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-pub(super) fn is_of_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
 /// Puts values in for `$NAME`, `${NAME}` and `${NAME:-default}`; what is not known stays.
 fn substitute(text: &str, variables: &BTreeMap<&str, &str>) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::with_capacity(text.len() * 2));
@@ -178,7 +179,7 @@ fn reference(behind: &str) -> (&str, Option<&str>, &str) {
 }
 
 /// Whether a path can be a file of shares by its name.
-pub(in crate::cli::check) fn may_hold_shares(path: &Path) -> bool {
+pub(crate) fn may_hold_shares(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
     let named = ["unseal", "share", "key", "init"].iter().any(|word| name.contains(word));
@@ -186,6 +187,79 @@ pub(in crate::cli::check) fn may_hold_shares(path: &Path) -> bool {
         || named
             && !["sh", "bash", "py", "pem", "crt", "key", "service", "log", "lock", "pid"]
                 .contains(&extension)
+}
+
+/// No script that unseals comes near; larger files are programs.
+const LARGEST: usize = 64 * 1024;
+
+/// What a unit starts, as far as it can be read.
+#[derive(Default)]
+pub(crate) struct Program {
+    /// The first program, which may be the shell of a script.
+    pub(crate) first: Option<ExternalText>,
+    /// The scripts that were read.
+    pub(crate) scripts: Vec<PathBuf>,
+    /// What they and the unit say.
+    pub(crate) says: Script,
+}
+
+impl Program {
+    /// Reads what the settings of these names start. The unit's environment counts as assignments before the script.
+    pub(crate) fn of(machine: &Machine, unit: &Unit, settings: &[&str]) -> Self {
+        let commands: Vec<CommandLine> = settings.iter().flat_map(|key| unit.commands(key)).collect();
+        if commands.is_empty() {
+            return Self::default();
+        }
+        let mut text = environment(machine, unit);
+        let mut scripts = Vec::new();
+        for command in &commands {
+            for word in std::iter::once(&command.program).chain(&command.arguments) {
+                text.push_str(word);
+                text.push('\n');
+                for path in word.split_whitespace().map(Path::new).filter(|path| path.is_absolute()) {
+                    if let Some(script) = read_script(machine, path) {
+                        text.push_str(&script);
+                        text.push('\n');
+                        scripts.push(path.to_owned());
+                    }
+                }
+            }
+        }
+        let mut says = Script::read(&text);
+        says.paths.retain(|path| !scripts.contains(path));
+        let first = commands.first().map(|command| {
+            let program = command.program.as_str();
+            ExternalText::new(if could_be_secret(program) { "…" } else { program })
+        });
+        Self { first, scripts, says }
+    }
+}
+
+fn environment(machine: &Machine, unit: &Unit) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::new());
+    for value in unit.values("Environment") {
+        text.extend([value.trim_matches(['"', '\'']), "\n"]);
+    }
+    for file in unit.values("EnvironmentFile") {
+        text.extend(
+            read(&machine.at(Path::new(file.trim_start_matches('-')))).as_ref().map(|file| file.as_str()),
+        );
+        text.push('\n');
+    }
+    text
+}
+
+/// The text of an executable that is text, or of what is called a script. Never of data: that is where shares are.
+fn read_script(machine: &Machine, path: &Path) -> Option<Zeroizing<String>> {
+    let metadata = machine.look(path)?;
+    let called = path.extension().is_some_and(|extension| extension == "sh" || extension == "bash");
+    let executable = metadata.permissions().mode() & 0o111 != 0;
+    (called || executable).then(|| read(&machine.at(path))).flatten()
+}
+
+fn read(path: &Path) -> Option<Zeroizing<String>> {
+    let bytes = files::read_unjudged(path, LARGEST).ok()?;
+    std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
 #[cfg(test)]

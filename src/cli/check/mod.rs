@@ -1,37 +1,31 @@
 //! `vault-unseal check`: looks for problems and says how to mend them. Submits nothing, changes nothing.
 
-mod authority;
 mod cluster;
 mod credential;
-mod discovery;
-mod encrypted;
 mod finding;
-mod fit;
-mod identity;
-mod plaintext;
+mod nodes;
 mod protection;
 mod readable;
-mod running;
-mod sandbox;
+mod scheme;
 mod sealed;
 mod service;
-mod show;
 mod takeover;
 
+use super::arguments::CheckArguments;
 use super::credentials::{self, View};
 use super::machine::{Machine, Place, SERVICE};
 use super::names::names;
 use super::start::runtime;
 use super::status::json;
 use super::told::Told;
-use super::{ConfigArguments, Exit, arguments::CheckArguments};
+use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::external::{error, quote};
 use crate::report::style::Style;
 use crate::systemd::units::Unit;
 use crate::{descriptors, protect};
-use cluster::Seen;
 use finding::{Findings, Severity};
+use nodes::Seen;
 use rustix::process::geteuid;
 use std::io::{self, Write};
 use std::path::Path;
@@ -124,8 +118,8 @@ impl Checked {
             if let (Ok(loaded), Some(service)) = (&loaded, &service) {
                 if as_root {
                     readable::check(&machine, loaded, &service.unit, &mut findings);
-                    plaintext::check(&machine, loaded, &service.unit, &mut findings);
-                    authority::check(&machine, loaded, &service.unit, &mut findings);
+                    protection::plain_beside_sealed(&machine, loaded, &service.unit, &mut findings);
+                    credential::authorities(&machine, loaded, &service.unit, &mut findings);
                 }
                 sources(&machine, loaded, &service.unit, &mut findings);
             }
@@ -151,7 +145,7 @@ impl Checked {
 
     /// For people: a table, and below it steps to paste.
     pub fn table(&self, style: Style) -> String {
-        show::table(&self.findings, style)
+        finding::table(&self.findings, style)
     }
 
     /// For machines: one line.
@@ -187,7 +181,7 @@ fn configured(loaded: &Loaded, findings: &mut Findings) {
 async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
     let told = match place.unit() {
-        Some(_) => running::check(place.machine, &mut findings).await,
+        Some(_) => service::running(place.machine, &mut findings).await,
         None => Told::default(),
     };
     let mut seen = Seen { told, ..Seen::default() };
@@ -196,6 +190,6 @@ async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
         let several = loaded.settings.clusters.len() > 1;
         findings.extend(cluster::check(settings, &names, several, place, &mut seen).await);
     }
-    identity::check(&seen, &mut findings).await;
+    nodes::identity(&seen, &mut findings).await;
     findings
 }

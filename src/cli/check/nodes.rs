@@ -1,0 +1,192 @@
+//! The servers: what each showed, its certificate and clock, what names stand for, and whether each is in its own cluster and
+//! in one place only.
+
+use super::finding::{Findings, Severity};
+use crate::cli::look::{Look, Target};
+use crate::cli::names::Name;
+use crate::cli::outsiders;
+use crate::cli::told::{HeldNote, Told};
+use crate::config::Cluster;
+use crate::discovery::FirstFew;
+use crate::explain::Explain;
+use crate::report::lasting::NO_ACTIVE_NODE;
+use crate::report::state::{advice, phrase};
+use crate::unseal::{Objection, State};
+use crate::vault::{Access, Lifetimes, Role};
+use ring::digest::Digest;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+/// How long names are looked up: a name that takes longer is told by its server's own finding.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything about the servers of all clusters together.
+pub(super) async fn identity(seen: &Seen, findings: &mut Findings) {
+    let memberships = outsiders::memberships(&seen.targets, &seen.looks);
+    for (target, outsider) in seen.targets.iter().zip(outsiders::of(&memberships, &seen.targets)) {
+        if let Some(outsider) = outsider {
+            findings.explain(Severity::Problem, &target.address.to_string(), &outsider);
+        }
+    }
+    for (first, second, own) in memberships.twins() {
+        findings.add(
+            Severity::Problem,
+            second,
+            "one-cluster-twice",
+            format!("its servers are of the cluster \"{first}\": both show {own}"),
+            Some("Write the nodes of one cluster into one [[cluster]].".to_owned()),
+        );
+    }
+    same_servers(&seen.targets, findings).await;
+}
+
+/// One server under two addresses would be given shares twice.
+async fn same_servers(targets: &[Target], findings: &mut Findings) {
+    let asked: Vec<_> = targets
+        .iter()
+        .map(|target| {
+            let is_socket = target.address.socket().is_some();
+            let (host, port) = (target.address.host.clone(), target.address.port);
+            tokio::spawn(async move {
+                // A path is what it is.
+                if is_socket {
+                    return Vec::new();
+                }
+                let found = timeout(PATIENCE, lookup_host((host, port))).await;
+                found.ok().and_then(Result::ok).map(Vec::from_iter).unwrap_or_default()
+            })
+        })
+        .collect();
+    let mut known: BTreeMap<SocketAddr, &Target> = BTreeMap::new();
+    for (target, addresses) in targets.iter().zip(asked) {
+        let addresses: Vec<SocketAddr> = addresses.await.unwrap_or_default();
+        if let Some((address, first)) = addresses.iter().find_map(|at| Some((at, known.get(at)?))) {
+            findings.add(
+                Severity::Warning,
+                &target.address.to_string(),
+                "same-server",
+                format!("it is the server of {}: both are {address}", first.address),
+                Some("Name each server once, by one address.".to_owned()),
+            );
+        }
+        for address in addresses {
+            known.entry(address).or_insert(target);
+        }
+    }
+}
+
+/// An issuer that ends sooner than this is worth a warning.
+const ISSUER_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Clocks that differ by more than this make certificates fail at the worst time.
+const CLOCK_TOLERANCE: u64 = 60;
+
+/// The servers of all clusters so far, what they showed, and what the daemon says of them.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) told: Told,
+    /// The digests of their sets of shares, each with the cluster's name.
+    pub(super) sets: Vec<(String, Digest)>,
+    pub(super) targets: Vec<Target>,
+    pub(super) looks: Vec<Look>,
+}
+
+/// What one server showed, and whether its clock agrees.
+pub(super) fn node(target: &Target, look: &Look, held: Option<HeldNote>, findings: &mut Findings) {
+    let subject = target.address.to_string();
+    let (severity, kind) = match &look.state {
+        State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
+            (Severity::Ok, look.state.word())
+        }
+        State::Uninitialized { objection: Objection::Nothing | Objection::PeerInitialised, .. }
+        | State::WaitingForPeers { .. }
+        | State::Held { .. } => (Severity::Warning, look.state.word()),
+        State::Unreachable { cause } => (Severity::Problem, cause.kind()),
+        _ => (Severity::Problem, look.state.word()),
+    };
+    let version = look.health.as_ref().and_then(|health| health.version.as_ref());
+    let mut message = phrase(&look.state);
+    if let Some(version) = version {
+        let _ = write!(message, ", version {version}");
+    }
+    if let Some(held) = held {
+        let _ = write!(message, "{held}");
+    }
+    findings.add(severity, &subject, kind, message, advice(&look.state));
+    if matches!(look.state, State::Unsealed { role: Role::StandbyWithoutActive }) {
+        findings.add(
+            Severity::Warning,
+            &subject,
+            "no-active-node",
+            "it sees no active node: its clients are not served, unless it was unsealed just now".to_owned(),
+            Some(NO_ACTIVE_NODE.to_owned()),
+        );
+    }
+    if let Some(theirs) = look.health.as_ref().and_then(|health| health.server_time) {
+        let ours = look.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let apart = ours.abs_diff(theirs);
+        if apart > CLOCK_TOLERANCE {
+            let apart = humantime::format_duration(Duration::from_secs(apart));
+            findings.add(
+                Severity::Warning,
+                &subject,
+                "clock",
+                format!("its clock and this machine's are {apart} apart"),
+                Some("Let both follow a time server: `timedatectl set-ntp true`.".to_owned()),
+            );
+        }
+    }
+}
+
+/// Certificates that are good now and will not be soon.
+pub(super) async fn expiry(cluster: &Cluster, targets: &[Target], subject: &str, findings: &mut Findings) {
+    let Ok((access, inspection)) = Access::inspecting(cluster, ISSUER_RENEWAL).await else { return };
+    let mut told = Vec::new();
+    for target in targets.iter().filter(|target| target.verified) {
+        // Whatever it answers: its certificate was good, or nothing is noted.
+        let _ = access.server(&target.node).health().await;
+        let Some(Lifetimes { server, issuer }) = inspection.take() else { continue };
+        if server.ends_soon(SystemTime::now()) {
+            findings.add(
+                Severity::Warning,
+                &target.address.to_string(),
+                "certificate-expires-soon",
+                format!("its certificate expires soon, on {}", server.end()),
+                Some("Renew it before: an expired certificate keeps this machine from unsealing.".to_owned()),
+            );
+        }
+        // One CA vouches for many servers.
+        let name = issuer.as_ref().map(ToString::to_string);
+        let Some(issuer) = issuer.filter(|_| !told.contains(&name)) else { continue };
+        told.push(name);
+        findings.add(
+            Severity::Warning,
+            subject,
+            "issuer-expires-soon",
+            format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()),
+            Some(
+                "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that \
+                 it vouches for is unsealed."
+                    .to_owned(),
+            ),
+        );
+    }
+}
+
+/// What each name of a cluster stands for, and what is wrong with it.
+pub(super) fn names(cluster: &str, names: &[Name], findings: &mut Findings) {
+    for name in names.iter().filter(|name| name.cluster == cluster) {
+        let subject = name.discovery.to_string();
+        let nodes: Vec<_> = name.nodes().map(|node| &node.address).collect();
+        if !nodes.is_empty() {
+            let count = if nodes.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", nodes.len()) };
+            findings.good(&subject, format!("{count}: {}", FirstFew::of(&nodes)));
+        }
+        for problem in name.problems() {
+            findings.add(Severity::Problem, &subject, problem.kind, problem.message, problem.advice);
+        }
+    }
+}
