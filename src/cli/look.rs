@@ -1,6 +1,6 @@
 //! One look at every server: what `status`, `wait` and `check` share.
 
-use super::existing;
+use super::machine;
 use super::names::Name;
 use crate::accounts::Trusted;
 use crate::config::{Cluster, Discovery, NodeAddress, Settings};
@@ -100,7 +100,9 @@ pub(super) async fn look(target: &Target) -> Look {
     match target.server.seal_status().await {
         Ok(seal) if seal.sealed => {
             let held = match &target.shares {
-                Some((source, trusted)) if !seal.initialized => existing::may_be_there(source, trusted).await,
+                Some((source, trusted)) if !seal.initialized => {
+                    machine::may_have_shares(source, trusted).await
+                }
                 _ => false,
             };
             let objection = if held { Objection::SharesHeld } else { Objection::Nothing };

@@ -1,12 +1,15 @@
-//! The machine that is checked: its files below a root directory, and who looks at them.
-
-use crate::accounts::Trusted;
-use crate::systemd::units::{Unit, UnitFile};
-use std::fs::{self, Metadata};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+//! The machine that is checked: its files below a root directory, who looks at them, and whether shares are there.
 
 pub(super) use crate::systemd::SERVICE;
+
+use crate::accounts::Trusted;
+use crate::shares::Source;
+use crate::systemd::units::{CredentialOrigin, Unit, UnitFile};
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Where administrators put units.
 pub(super) const OWN_UNITS: [&str; 3] =
@@ -123,4 +126,33 @@ impl Place<'_> {
     pub(super) fn unit(&self) -> Option<&Unit> {
         self.service.filter(|_| self.standard).map(|service| &service.unit)
     }
+}
+
+/// How long a look at files may take.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// Whether there is anything in the source of a cluster's shares, or nobody can say that there is not: a file system that
+/// does not answer hides nothing for certain.
+pub(super) async fn may_have_shares(source: &Source, trusted: &Arc<Trusted>) -> bool {
+    let (source, trusted) = (source.clone(), Arc::clone(trusted));
+    let look = tokio::task::spawn_blocking(move || match &source {
+        Source::File(path) | Source::Tpm2 { path, .. } => may_exist(path),
+        Source::Credential(name) => credential(name, &trusted),
+    });
+    !matches!(tokio::time::timeout(LIMIT, look).await, Ok(Ok(false)))
+}
+
+/// What the installed service would get under this name.
+fn credential(name: &str, trusted: &Arc<Trusted>) -> bool {
+    let machine = Machine::new(Path::new("/"), true, Arc::clone(trusted), false);
+    match machine.service().and_then(|service| service.unit.credential(name)) {
+        None => false,
+        Some(CredentialOrigin::Unit | CredentialOrigin::Specifier(_)) => true,
+        Some(origin @ CredentialOrigin::File { .. }) => origin.places().iter().any(|path| may_exist(path)),
+    }
+}
+
+/// False only where it is certain that there is nothing.
+fn may_exist(path: &Path) -> bool {
+    !matches!(path.symlink_metadata(), Err(error) if error.kind() == ErrorKind::NotFound)
 }

@@ -3,32 +3,28 @@
 mod arguments;
 mod check;
 mod credentials;
+mod daemon_status;
 mod enroll;
-mod existing;
-mod exit;
-mod hold;
-mod home_choice;
 mod init;
 mod look;
 mod machine;
 mod names;
-mod outsiders;
+mod next_steps;
+mod orders;
 mod prove;
-mod reload;
 mod run;
-mod say;
-mod scene;
 mod start;
 mod status;
-mod told;
+mod store_choice;
+mod terminal;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
 pub use check::Checked;
 pub use enroll::EnrollArguments;
-pub use exit::Exit;
-pub use home_choice::HomeChoice;
 pub use init::{InitArguments, RootToken};
+pub use start::Exit;
+pub use store_choice::HomeChoice;
 
 use crate::watch::Order;
 use clap::error::ErrorKind;
@@ -49,9 +45,9 @@ pub fn main() -> Exit {
         Verb::Run => run::run(&config),
         Verb::Wait(options) => wait::wait(&config, &options),
         Verb::Status(options) => status::status(&config, &options),
-        Verb::Hold(options) => hold::order(Order::Hold, &options),
-        Verb::Resume(options) => hold::order(Order::Resume, &options),
-        Verb::Reload(options) => reload::reload(&config, &options),
+        Verb::Hold(options) => orders::order(Order::Hold, &options),
+        Verb::Resume(options) => orders::order(Order::Resume, &options),
+        Verb::Reload(options) => orders::reload(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
         Verb::Enroll(options) => enroll::enroll(&config, &options),
         Verb::Init(options) => init::init(&config, &options),

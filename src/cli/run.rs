@@ -1,7 +1,7 @@
 //! `vault-unseal run`: the daemon.
 
 use super::prove::{self, notice};
-use super::say::say;
+use super::start::say;
 use super::start::{fail, load, runtime};
 use super::{ConfigArguments, Exit, credentials};
 use crate::config::{Loaded, Purpose, Settings};

@@ -1,16 +1,17 @@
-//! What verbs begin with: the configuration, the loop, and the end when one of them fails.
+//! How verbs begin and end: the configuration, the loop, what is said on standard error, exit codes.
 
-use super::say::say;
-use super::{ConfigArguments, Exit};
+use super::ConfigArguments;
 use crate::config::{self, Environment, Loaded, Purpose, Settings};
-use crate::descriptors;
 use crate::explain::Explain;
 use crate::external::error;
 use crate::files::{self, Slow};
-use crate::report;
 use crate::report::message::Message;
 use crate::systemd::journal;
 use crate::vault::TlsFileError;
+use crate::{descriptors, report};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tracing::level_filters::LevelFilter;
@@ -95,6 +96,49 @@ pub(super) fn with_settings(
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     Some(exit)
+}
+
+/// Writes a line to standard error, which may have been closed: whoever closed it does not want to know, and what
+/// the verb does and how it exits is the same. `eprintln!` would panic.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// How a verb ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what was asked.
+    Done,
+    /// It failed.
+    Failed,
+    /// The command line makes no sense.
+    Usage,
+    /// `wait`: not unsealed at the deadline. `status --exit-code`: not every server is unsealed.
+    StillSealed,
+    /// `check`: problems were found.
+    Problems,
+    /// The configuration makes no sense (`EX_CONFIG` of sysexits.h).
+    Config,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::StillSealed => 3,
+            Self::Problems => 4,
+            Self::Config => 78,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
 }
 
 #[cfg(test)]

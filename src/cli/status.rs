@@ -1,12 +1,12 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
+use super::daemon_status::Scene;
+use super::daemon_status::{HeldNote, Told};
 use super::look::{Look, Target, look_at_all};
 use super::names::Name;
-use super::say::say;
-use super::scene::Scene;
+use super::start::say;
 use super::start::with_settings;
-use super::told::{HeldNote, Told};
-use super::{ConfigArguments, Exit, arguments::StatusArguments, outsiders};
+use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status};
 use crate::config::{Origin, Settings};
 use crate::control;
 use crate::explain::Explain;
@@ -94,7 +94,7 @@ async fn service(told: &Told) -> Option<ServiceProblem> {
 /// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,
 /// the servers have the word.
 fn outsiders(targets: &[Target], looks: &[Look], told: &Told) -> Vec<Option<Remark>> {
-    let shown = outsiders::of(&outsiders::memberships(targets, looks), targets);
+    let shown = daemon_status::outsiders(&daemon_status::memberships(targets, looks), targets);
     let seen = shown.into_iter().map(|outsider| outsider.map(|outsider| Remark::of(&outsider)));
     targets.iter().zip(seen).map(|(target, seen)| told.outsider(target, seen)).collect()
 }

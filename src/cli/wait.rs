@@ -1,10 +1,10 @@
 //! `vault-unseal wait`: returns when the servers are unsealed.
 
+use super::daemon_status::Told;
 use super::look::{Look, Target, look, of_cluster};
 use super::names::{Name, one, sort_out};
-use super::say::say;
+use super::start::say;
 use super::start::with_settings;
-use super::told::Told;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
 use crate::config::{Cluster, Discovery, Settings};
 use crate::control;

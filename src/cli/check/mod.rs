@@ -13,11 +13,11 @@ mod takeover;
 
 use super::arguments::CheckArguments;
 use super::credentials::{self, View};
+use super::daemon_status::Told;
 use super::machine::{Machine, Place, SERVICE};
 use super::names::names;
 use super::start::runtime;
 use super::status::json;
-use super::told::Told;
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::external::{error, quote};

@@ -2,10 +2,10 @@
 //! in one place only.
 
 use super::finding::{Findings, Severity};
+use crate::cli::daemon_status;
+use crate::cli::daemon_status::{HeldNote, Told};
 use crate::cli::look::{Look, Target};
 use crate::cli::names::Name;
-use crate::cli::outsiders;
-use crate::cli::told::{HeldNote, Told};
 use crate::config::Cluster;
 use crate::discovery::FirstFew;
 use crate::explain::Explain;
@@ -26,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything about the servers of all clusters together.
 pub(super) async fn identity(seen: &Seen, findings: &mut Findings) {
-    let memberships = outsiders::memberships(&seen.targets, &seen.looks);
-    for (target, outsider) in seen.targets.iter().zip(outsiders::of(&memberships, &seen.targets)) {
+    let memberships = daemon_status::memberships(&seen.targets, &seen.looks);
+    for (target, outsider) in seen.targets.iter().zip(daemon_status::outsiders(&memberships, &seen.targets)) {
         if let Some(outsider) = outsider {
             findings.explain(Severity::Problem, &target.address.to_string(), &outsider);
         }

@@ -3,8 +3,8 @@
 use super::finding::{Findings, Severity};
 use super::takeover::{OldSetup, Program, steps, triggers};
 use crate::cli::arguments::SOCKET;
+use crate::cli::daemon_status::Told;
 use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service};
-use crate::cli::told::Told;
 use crate::external::quote;
 use crate::files;
 use crate::shares::{ShareSet, Source};

@@ -1,6 +1,6 @@
 //! What can be typed after `enroll`.
 
-use crate::cli::home_choice::HomeChoice;
+use crate::cli::store_choice::HomeChoice;
 use clap::Args;
 use std::path::PathBuf;
 

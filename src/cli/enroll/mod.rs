@@ -1,37 +1,32 @@
 //! `vault-unseal enroll`: puts shares where the daemon finds them.
 
 mod arguments;
+mod distribution;
 mod failure;
-mod fit;
-mod next;
-mod prompt;
+mod outcome;
 mod request;
-mod show;
-mod shred;
 mod source;
 mod unfit;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
-pub(super) use next::{Destination, steps};
-pub(super) use show::protection;
+pub(super) use outcome::protection;
 
-use super::home_choice::at_configured_tpm;
-use super::say::say;
-use super::start::fail;
+use super::start::{fail, say};
+use super::store_choice::at_configured_tpm;
 use super::{ConfigArguments, Exit};
+use crate::cli::next_steps::{self, Destination};
 use crate::explain::Explain;
 use crate::external::{error, quote};
 use crate::protect;
 use crate::report::style::Style;
 use crate::shares::home::{Home, Prepared, Protection, Stored};
 use crate::shares::{Notice, Scheme, positions_in_words};
+use distribution::Distribution;
 use failure::Failure;
-use fit::Distribution;
+use outcome::Done;
 use request::{From, Parts, Request};
-use show::Done;
-use shred::Fate;
-use source::Input;
+use source::{Fate, Input};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -50,7 +45,7 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
 
 fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Failure> {
     let mut request = Request::of(options)?;
-    let configured = fit::configured(arguments);
+    let configured = distribution::configured(arguments);
     if let Some(loaded) = &configured {
         at_configured_tpm(&mut request.home, &loaded.settings);
     }
@@ -64,9 +59,9 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
         Parts::Split { node: None, .. } => {
-            next::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
+            next_steps::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
         }
-        _ => next::steps(&request.home, &name, &destination, std::path::Path::new("/"))?,
+        _ => next_steps::steps(&request.home, &name, &destination, std::path::Path::new("/"))?,
     };
     let rebound = matches!(request.from, From::Home(_));
     if rebound {
@@ -83,12 +78,12 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
         None => source::read(&request.from, &request.home, &trusted)?,
     };
     let said = options.threshold.map(|threshold| Scheme::needing(threshold.into()));
-    let server = said.or_else(|| fit::ask_servers(arguments));
+    let server = said.or_else(|| distribution::ask_servers(arguments));
     let parts = if input.chosen { &Parts::All } else { &request.parts };
-    let (distribution, doubt) = fit::distribute(&input.loaded.shares, parts, server)?;
+    let (distribution, doubt) = distribution::distribute(&input.loaded.shares, parts, server)?;
     if rebound && !input.chosen {
         let count = distribution.parts.iter().map(Vec::len).sum();
-        fit::as_many_as(request.home.count(&trusted), parts, count)?;
+        distribution::as_many_as(request.home.count(&trusted), parts, count)?;
     }
     let stored = store_all(&input, &mut homes, &distribution)?;
     let warnings = warnings(&input, doubt, &stored);
@@ -153,7 +148,7 @@ impl Explain for Unmeasured {
 /// What is odd, apart from a root token, of which the table tells.
 fn warnings(
     input: &Input,
-    doubt: Option<fit::Doubt>,
+    doubt: Option<distribution::Doubt>,
     stored: &[(Stored, Vec<usize>)],
 ) -> Vec<Box<dyn Explain>> {
     let mut warnings: Vec<Box<dyn Explain>> = Vec::new();
@@ -204,11 +199,14 @@ fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) 
     let style = Style::of(&io::stdout());
     if !options.json {
         source::warn(done.warnings);
-        if write!(io::stdout(), "{}", show::table(done, style)).and_then(|()| io::stdout().flush()).is_err() {
+        if write!(io::stdout(), "{}", outcome::table(done, style))
+            .and_then(|()| io::stdout().flush())
+            .is_err()
+        {
             return Exit::Failed;
         }
     }
-    let (fate, exit) = match shred::settle(input.given.as_ref(), options, lost(input, done).as_deref()) {
+    let (fate, exit) = match source::settle(input.given.as_ref(), options, lost(input, done).as_deref()) {
         Ok(fate) => (fate, Exit::Done),
         Err(error) => {
             let path = done.source.unwrap_or(std::path::Path::new(""));
@@ -222,10 +220,10 @@ fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) 
         }
     };
     if options.json {
-        return super::status::print_json(&show::document(done, fate), exit);
+        return super::status::print_json(&outcome::document(done, fate), exit);
     }
     let source = done.source.filter(|_| exit == Exit::Done);
-    let mut text = source.map(|source| show::fate(fate, source)).unwrap_or_default();
+    let mut text = source.map(|source| outcome::fate(fate, source)).unwrap_or_default();
     text.push_str(steps);
     match write!(io::stdout(), "{text}") {
         Ok(()) => exit,

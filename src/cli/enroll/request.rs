@@ -1,7 +1,7 @@
 //! From what was typed to what is to be done, and what makes no sense together.
 
 use super::EnrollArguments;
-use crate::cli::home_choice::{HomeMisuse, Unsaid};
+use crate::cli::store_choice::{HomeMisuse, Unsaid};
 use crate::explain::Explain;
 use crate::shares::home::{Existing, Home};
 use std::ffi::OsString;

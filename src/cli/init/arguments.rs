@@ -1,6 +1,6 @@
 //! What can be typed after `init`.
 
-use crate::cli::home_choice::HomeChoice;
+use crate::cli::store_choice::HomeChoice;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 

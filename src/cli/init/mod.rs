@@ -17,34 +17,31 @@
 //! a server holds nothing: its storage is removed and it starts again, which is what the message says.
 
 mod arguments;
-mod client;
-mod ground;
+mod error;
 mod held;
 mod outcome;
 mod request;
 mod root_token;
-mod terminal;
-mod trouble;
+mod target;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::{InitArguments, RootToken};
 
-use super::enroll::{Destination, Unmeasured, steps};
-use super::home_choice::at_configured_tpm;
-use super::say::say;
-use super::start::{fail, load, runtime};
+use super::enroll::Unmeasured;
+use super::next_steps::{Destination, steps};
+use super::start::{fail, load, runtime, say};
+use super::store_choice::at_configured_tpm;
+use super::terminal::Terminal;
 use super::{ConfigArguments, Exit};
 use crate::accounts::Trusted;
 use crate::config::Purpose;
-use crate::external::error;
-use crate::external::quote;
+use crate::external::{self, quote};
 use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
-use crate::shares::offline;
 use crate::shares::rescue::Rescue;
-use crate::shares::{InitAnswer, Scheme, ShareSet};
+use crate::shares::{InitAnswer, Scheme, ShareSet, offline};
 use crate::vault::{InitFailure, Meaning, Refusal};
 use crate::{protect, report};
-use ground::Ground;
+use error::Trouble;
 use held::Held;
 use outcome::{Outcome, Token};
 use request::Request;
@@ -53,13 +50,12 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
-use terminal::Terminal;
-use trouble::Trouble;
+use target::Ground;
 
 /// Initialises the server, or finishes an initialisation that was interrupted.
 pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit {
     if let Err(error) = protect::this_process() {
-        let error = error::io(&error);
+        let error = external::error::io(&error);
         say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
         return Exit::Failed;
     }
@@ -257,7 +253,7 @@ impl Work<'_> {
             }
         };
         let product = self.ground.product().await;
-        let client = client::client(product, &self.ground.target.node, &self.ground.cluster.tls);
+        let client = outcome::client_command(product, &self.ground.target.node, &self.ground.cluster.tls);
         self.tell(&Outcome { node, stored, copies, token, product, client }, ready.terminal.as_mut())
     }
 

@@ -1,8 +1,8 @@
 //! From what was typed to what is to be done, and what makes no sense together.
 
 use super::arguments::{InitArguments, RootToken};
-use crate::cli::enroll::Destination;
-use crate::cli::home_choice::{HomeMisuse, Unsaid};
+use crate::cli::next_steps::Destination;
+use crate::cli::store_choice::{HomeMisuse, Unsaid};
 use crate::explain::Explain;
 use crate::shares::home::{Existing, Home};
 use crate::shares::offline::{NoRecipient, Recipient};

@@ -1,7 +1,7 @@
 //! What becomes of the root token.
 
-use super::ground::Ground;
-use super::trouble::Trouble;
+use super::error::Trouble;
+use super::target::Ground;
 use crate::shares::{Share, ShareSet};
 use crate::unseal::State;
 use crate::vault::{Role, TokenFailure, UnsealAnswer};

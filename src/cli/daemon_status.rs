@@ -1,19 +1,25 @@
-//! What the daemon says of servers, where it knows more than they do themselves.
+//! What is known of servers beyond one look at each: what the daemon says of them, those that only it still knows, and which are
+//! members of other clusters.
 
-use super::look::Target;
-use crate::control::{HeldBy, Node, Request, tell};
+use super::look::{Look, Target, targets};
+use super::names::{Name, names};
+use crate::config::{Discovery, NodeAddress, Settings};
+use crate::control::{self, HeldBy, Request, tell};
+use crate::discovery::Node;
 use crate::explain::Remark;
 use crate::external::ExternalText;
-use crate::unseal::{Damage, Delay, State};
+use crate::unseal::{Damage, Delay, Memberships, Outsider, State};
+use crate::vault::{Access, TlsFileError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The daemon's view of its nodes, by cluster and address.
 #[derive(Default)]
 pub(super) struct Told {
-    nodes: BTreeMap<(ExternalText, ExternalText), Node<ExternalText>>,
+    nodes: BTreeMap<(ExternalText, ExternalText), control::Node<ExternalText>>,
     /// Whether a daemon answered.
     pub(super) answered: bool,
     /// Why it still uses an older configuration than the file's.
@@ -34,11 +40,11 @@ impl Told {
     }
 
     /// Every node that the daemon watches.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node<ExternalText>> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &control::Node<ExternalText>> {
         self.nodes.values()
     }
 
-    fn node(&self, target: &Target) -> Option<&Node<ExternalText>> {
+    fn node(&self, target: &Target) -> Option<&control::Node<ExternalText>> {
         let address = target.address.to_string();
         self.nodes.get(&(ExternalText::new(target.cluster.as_str()), ExternalText::new(address)))
     }
@@ -104,7 +110,7 @@ pub(super) struct HeldNote {
 }
 
 impl HeldNote {
-    fn of(node: &Node<ExternalText>) -> Self {
+    fn of(node: &control::Node<ExternalText>) -> Self {
         Self {
             since: node.held_since.as_ref().map(ToString::to_string),
             by: node.held_by.as_ref().map(|by| HeldBy {
@@ -133,4 +139,90 @@ fn remark(remark: &Remark<ExternalText>) -> Remark {
         message: format!("{:.2000}", remark.message),
         advice: remark.advice.as_ref().map(ExternalText::paragraph),
     }
+}
+
+/// The servers that are shown, and the names that stand for some of them.
+pub(super) struct Scene<'a> {
+    settings: &'a Settings,
+    pub(super) names: Vec<Name>,
+    pub(super) targets: Vec<Target>,
+    looked_up: Instant,
+}
+
+impl<'a> Scene<'a> {
+    /// Looks all names up.
+    pub(super) async fn of(settings: &'a Settings) -> Result<Self, TlsFileError> {
+        let names = names(settings).await;
+        let targets = targets(settings, &names).await?;
+        Ok(Self { settings, names, targets, looked_up: Instant::now() })
+    }
+
+    /// Looks the names up again when it is time. Servers that are no longer found stay, and are shown as such.
+    pub(super) async fn renew(&mut self, interval: Duration) -> Result<(), TlsFileError> {
+        if self.names.is_empty() || self.looked_up.elapsed() < interval {
+            return Ok(());
+        }
+        let new = Self::of(self.settings).await?;
+        (self.names, self.looked_up) = (new.names, new.looked_up);
+        for target in new.targets {
+            if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address)) {
+                self.targets.push(target);
+            }
+        }
+        for target in &mut self.targets {
+            target.in_dns = is_in_dns(&self.names, target).unwrap_or(target.in_dns);
+        }
+        Ok(())
+    }
+
+    /// Puts in the servers that only the daemon still knows: DNS does not have them now.
+    pub(super) async fn add_known(&mut self, told: &Told) {
+        for known in told.nodes() {
+            let Some(found_by) = &known.found_by else { continue };
+            let Some(address) = known.address.parse::<NodeAddress>() else { continue };
+            let cluster = self.settings.clusters.iter().find(|cluster| known.cluster == *cluster.name);
+            let Some(cluster) = cluster else { continue };
+            if self.targets.iter().any(|target| target.is(&cluster.name, &address)) {
+                continue;
+            }
+            let found_by = cluster.discoveries.iter().find(|discovery| *found_by == *discovery.to_string());
+            let (Some(found_by), Ok(access)) = (found_by, Access::read(cluster).await) else { continue };
+            // The name that its certificate must have is not for the socket to say.
+            let name = match found_by {
+                Discovery::Addresses(address) => Some(address.host.clone()),
+                Discovery::Services { .. } => None,
+            };
+            let node = Node { address, name };
+            let mut target = Target::of(cluster, &access, &node, Some(found_by.clone()));
+            target.in_dns = is_in_dns(&self.names, &target).or(known.in_dns).unwrap_or(true);
+            self.targets.push(target);
+        }
+    }
+}
+
+/// Whether a server that was found is in DNS now; `None` when it cannot be told.
+fn is_in_dns(names: &[Name], target: &Target) -> Option<bool> {
+    let found_by = target.found_by.as_ref()?;
+    let name = names.iter().find(|name| name.cluster == target.cluster && name.discovery == *found_by)?;
+    name.result.as_ref().ok()?;
+    Some(name.nodes().any(|node| node.address == target.address))
+}
+
+/// What the servers showed of their clusters.
+pub(super) fn memberships(targets: &[Target], looks: &[Look]) -> Memberships {
+    let mut memberships = Memberships::default();
+    for (rank, target) in targets.iter().enumerate() {
+        memberships.enter(&target.cluster, &target.address, rank);
+    }
+    for (target, look) in targets.iter().zip(looks) {
+        if let Some(shows) = look.health.as_ref().and_then(|health| health.own_membership()) {
+            memberships.unsealed(&target.cluster, &target.address, shows, false);
+        }
+    }
+    memberships
+}
+
+/// Those among the targets, in their order.
+pub(super) fn outsiders(memberships: &Memberships, targets: &[Target]) -> Vec<Option<Outsider>> {
+    targets.iter().map(|target| memberships.outsider(&target.cluster, &target.address)).collect()
 }

@@ -1,18 +1,57 @@
-//! `vault-unseal reload`: the daemon reads its configuration again, and the verb ends as that does. What `ExecReload=` of
-//! the unit calls.
+//! `vault-unseal hold`, `resume` and `reload`: what the daemon is told to do.
 
-use super::arguments::{ReloadArguments, SOCKET};
-use super::say::say;
-use super::start::{fail, runtime};
+use super::arguments::{HoldArguments, ReloadArguments, SOCKET};
+use super::start::{fail, runtime, say};
+use super::status::print_json;
 use super::{ConfigArguments, Exit};
-use crate::control::{self, ControlError, Request, tell};
+use crate::control::{self, ControlError, Request, Which, tell};
 use crate::explain::Explain;
 use crate::report::error::render_warning;
 use crate::runtime_directory;
 use crate::systemd::journal;
+use crate::watch::Order;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{self, Write};
 use std::path::PathBuf;
+
+/// Gives the order to the daemon and says which nodes it is for.
+pub(super) fn order(order: Order, options: &HoldArguments) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let which = if options.all { Which::All(true) } else { Which::Nodes(options.nodes.clone()) };
+    let nodes = match runtime.block_on(tell(&options.socket, &Request::Order(order, which))) {
+        Ok(nodes) => nodes,
+        Err(error) => return fail(&error, Exit::Failed),
+    };
+    // An earlier version of the daemon says nothing of it.
+    let kept = nodes.kept != Some(false);
+    let exit = if kept { Exit::Done } else { Exit::Failed };
+    if options.json {
+        return print_json(&nodes, exit);
+    }
+    let mut lines = nodes.nodes.iter().map(|node| {
+        let node = &node.address;
+        match (order, kept) {
+            (Order::Hold, true) => {
+                format!("{node}: held until `vault-unseal resume {node}`, or until this machine restarts\n")
+            }
+            (Order::Hold, false) => format!("{node}: held now, and forgotten when the daemon restarts\n"),
+            (Order::Resume, true) => format!("{node}: resumed\n"),
+            (Order::Resume, false) => {
+                format!("{node}: resumed now, and held again when the daemon restarts\n")
+            }
+        }
+    });
+    let told = lines.try_for_each(|line| io::stdout().write_all(line.as_bytes()));
+    if !kept {
+        say(
+            "error: the daemon could not write down its holds\n  Its log says why: journalctl -u vault-unseal",
+        );
+    }
+    if told.is_err() { Exit::Failed } else { exit }
+}
 
 /// Has the daemon read its configuration again.
 pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Exit {

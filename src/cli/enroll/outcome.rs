@@ -1,6 +1,6 @@
 //! What was done, for people and for machines. Never a byte of a share.
 
-use super::shred::{Fate, WORTH};
+use super::source::{Fate, WORTH};
 use crate::explain::Explain;
 use crate::external::quote;
 use crate::report::style::Style;

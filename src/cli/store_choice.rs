@@ -1,4 +1,4 @@
-//! How shares are to rest, as `enroll` and `init` are told.
+//! How shares are to be stored, as `enroll` and `init` are told.
 
 use crate::config::Settings;
 use crate::explain::Explain;

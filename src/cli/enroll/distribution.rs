@@ -1,4 +1,4 @@
-//! Whether the shares belong together, and to the servers.
+//! Whether the shares belong together and to the servers, and which of them go where.
 
 use super::failure::Failure;
 use super::request::Parts;

@@ -1,12 +1,12 @@
 //! Which server is meant, and whether it and its peers may get keys.
 
-use super::trouble::Trouble;
+use super::error::Trouble;
 use crate::accounts::Trusted;
 use crate::cli::arguments::SOCKET;
-use crate::cli::existing;
+use crate::cli::daemon_status::Told;
 use crate::cli::look::{Target, look, targets};
+use crate::cli::machine;
 use crate::cli::names::{Name, names};
-use crate::cli::told::Told;
 use crate::config::{Cluster, NodeAddress, Settings};
 use crate::report::state::{advice, reason};
 use crate::unseal::{Damage, State};
@@ -95,7 +95,7 @@ impl Ground {
             return Err(Trouble::ForeignSeal { node, seal_type: seal.seal_type, product });
         }
         match self.cluster.shares.as_ref().filter(|_| !over_existing) {
-            Some(source) if existing::may_be_there(source, trusted).await => {
+            Some(source) if machine::may_have_shares(source, trusted).await => {
                 Err(Trouble::SharesHeld { node, origin: source.clone() })
             }
             _ => Ok(()),

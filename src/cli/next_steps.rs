@@ -1,11 +1,10 @@
-//! What is left to do once shares rest where they should.
+//! What is left to do once shares are stored where they should be.
 
 use crate::cli::machine::SERVICE;
 use crate::config::{Cluster, Settings};
 use crate::external::quote::{self, Inexpressible};
-use crate::shares::Source;
 use crate::shares::home::Home;
-use crate::shares::tpm;
+use crate::shares::{Source, tpm};
 use crate::systemd::drop_in::{DIRECTORY, DropIn, ENDINGS};
 use crate::systemd::units::UnitFile;
 use std::fmt::Write as _;
@@ -19,7 +18,7 @@ const DEFAULT_NAME: &str = "shares";
 
 /// The cluster that shares are for, as far as the configuration tells.
 #[derive(Debug, Default)]
-pub(in crate::cli) struct Destination {
+pub(super) struct Destination {
     /// The one file that was read in place of the usual ones.
     config: Option<PathBuf>,
     /// How to find its table: not by a name where there is one alone.
@@ -30,7 +29,7 @@ pub(in crate::cli) struct Destination {
 
 impl Destination {
     /// This cluster of the configuration.
-    pub(in crate::cli) fn of(cluster: &Cluster, settings: &Settings, config: Option<&Path>) -> Self {
+    pub(super) fn of(cluster: &Cluster, settings: &Settings, config: Option<&Path>) -> Self {
         let several = settings.clusters.len() > 1;
         Self {
             config: config.map(Path::to_owned),
@@ -59,7 +58,7 @@ impl Destination {
     }
 
     /// The name of the credential: the configured one, unless another than the usual was asked for.
-    pub(in crate::cli) fn credential<'a>(&'a self, asked: &'a str) -> &'a str {
+    pub(super) fn credential<'a>(&'a self, asked: &'a str) -> &'a str {
         match &self.source {
             Some(Source::Credential(named)) if asked == DEFAULT_NAME => named,
             _ => asked,
@@ -71,7 +70,7 @@ impl Destination {
 /// directory.
 ///
 /// Errors: the unit or the configuration cannot name the file.
-pub(in crate::cli) fn steps(
+pub(super) fn steps(
     home: &Home,
     name: &str,
     destination: &Destination,
