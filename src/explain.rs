@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::fmt;
 
 /// An error that a person can act on and a machine can count.
 ///
@@ -44,5 +45,56 @@ impl Remark {
     /// What explains itself.
     pub fn of(what: &dyn Explain) -> Self {
         Self { message: what.to_string(), advice: what.advice() }
+    }
+}
+
+/// What explained itself, in its kind and two texts: what is serialized of an error, and an error that one place alone tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation<T = String, K = &'static str> {
+    /// A stable kebab-case word for machines.
+    pub kind: K,
+    /// What is so.
+    pub message: T,
+    /// What to do about it.
+    pub advice: Option<T>,
+}
+
+impl Explanation {
+    /// What is so, and what to do about it.
+    pub fn new(kind: &'static str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), advice: Some(advice.into()) }
+    }
+
+    /// What is so, where nothing helps.
+    pub fn without_advice(kind: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), advice: None }
+    }
+
+    /// A command line that makes no sense.
+    pub fn usage(message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::new("usage", message, advice)
+    }
+
+    /// What explains itself, as a value.
+    pub fn of(what: &dyn Explain) -> Self {
+        Self { kind: what.kind(), message: what.to_string(), advice: what.advice() }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Explanation {}
+
+impl Explain for Explanation {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn advice(&self) -> Option<String> {
+        self.advice.clone()
     }
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// The daemon's view of its nodes, by cluster and address.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct DaemonStatus {
     nodes: BTreeMap<(ExternalText, ExternalText), control::Node<ExternalText>>,
     /// Whether a daemon answered.
     pub(super) answered: bool,
@@ -26,10 +26,10 @@ pub(super) struct Told {
     pub(super) reload_refused: Option<Remark>,
 }
 
-impl Told {
+impl DaemonStatus {
     /// What the daemon behind this socket says. Without one, or for somebody it does not speak to, nothing: then the
     /// servers have the word.
-    pub(super) async fn by_daemon_at(socket: &Path) -> Self {
+    pub(super) async fn at(socket: &Path) -> Self {
         let Ok(answer) = tell(socket, &Request::Nodes).await else { return Self::default() };
         let nodes = answer.nodes.into_iter();
         Self {
@@ -176,7 +176,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Puts in the servers that only the daemon still knows: DNS does not have them now.
-    pub(super) async fn add_known(&mut self, told: &Told) {
+    pub(super) async fn add_known(&mut self, told: &DaemonStatus) {
         for known in told.nodes() {
             let Some(found_by) = &known.found_by else { continue };
             let Some(address) = known.address.parse::<NodeAddress>() else { continue };

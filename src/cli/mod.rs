@@ -41,15 +41,17 @@ pub fn main() -> Exit {
         }
     };
     let config = arguments.config;
-    match arguments.verb {
+    let ended = match arguments.verb {
         Verb::Run => run::run(&config),
-        Verb::Wait(options) => wait::wait(&config, &options),
-        Verb::Status(options) => status::status(&config, &options),
+        Verb::Wait(options) => Ok(wait::wait(&config, &options)),
+        Verb::Status(options) => Ok(status::status(&config, &options)),
         Verb::Hold(options) => orders::order(Order::Hold, &options),
         Verb::Resume(options) => orders::order(Order::Resume, &options),
         Verb::Reload(options) => orders::reload(&config, &options),
         Verb::Check(options) => check::check(&config, &options),
         Verb::Enroll(options) => enroll::enroll(&config, &options),
         Verb::Init(options) => init::init(&config, &options),
-    }
+    };
+    // Whoever failed has said why.
+    ended.unwrap_or_else(|exit| exit)
 }

@@ -3,7 +3,7 @@
 use crate::config::{Cluster, Discovery, NodeAddress, Settings};
 use crate::control;
 use crate::discovery::{FirstFew, Found, LookupError, Node, Owners, look_up};
-use crate::explain::Explain;
+use crate::explain::{Explain, Explanation};
 use crate::external::{ExternalText, error};
 
 /// A name of the configuration, and what it stands for.
@@ -44,14 +44,14 @@ impl Name {
     }
 
     /// What is wrong with it, each with what to do about it.
-    pub(super) fn problems(&self) -> Vec<Problem> {
+    pub(super) fn problems(&self) -> Vec<Explanation> {
         let found = match &self.result {
             Ok(found) => found,
-            Err(error) => return vec![Problem::of(error)],
+            Err(error) => return vec![Explanation::of(error)],
         };
         let mut problems = Vec::new();
         if let Some((message, advice)) = found.refused.reason(&self.discovery) {
-            problems.push(Problem { kind: "target-refused", message, advice: Some(advice) });
+            problems.push(Explanation::new("target-refused", message, advice));
         }
         let message = match self.elsewhere.as_slice() {
             [] => None,
@@ -65,36 +65,16 @@ impl Name {
             }
         };
         if let Some(message) = message {
-            problems.push(Problem {
-                kind: "node-of-another-cluster",
-                message,
-                advice: Some(
-                    "Such a node gets no shares of this cluster. Correct the name in DNS, or the configuration."
-                        .to_owned(),
-                ),
-            });
+            let advice =
+                "Such a node gets no shares of this cluster. Correct the name in DNS, or the configuration.";
+            problems.push(Explanation::new("node-of-another-cluster", message, advice));
         }
         if found.nodes.is_empty() && problems.is_empty() {
-            problems.push(Problem {
-                kind: "name-without-nodes",
-                message: "DNS says that there is no such service".to_owned(),
-                advice: Some("The target of its SRV record is \".\" (RFC 2782).".to_owned()),
-            });
+            let advice = "The target of its SRV record is \".\" (RFC 2782).";
+            let message = "DNS says that there is no such service";
+            problems.push(Explanation::new("name-without-nodes", message, advice));
         }
         problems
-    }
-}
-
-/// What is wrong with a name.
-pub(super) struct Problem {
-    pub(super) kind: &'static str,
-    pub(super) message: String,
-    pub(super) advice: Option<String>,
-}
-
-impl Problem {
-    fn of(error: &LookupError) -> Self {
-        Self { kind: error.kind(), message: error.to_string(), advice: error.advice() }
     }
 }
 

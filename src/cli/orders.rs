@@ -5,7 +5,7 @@ use super::start::{fail, runtime, say};
 use super::status::print_json;
 use super::{ConfigArguments, Exit};
 use crate::control::{self, ControlError, Request, Which, tell};
-use crate::explain::Explain;
+use crate::explain::Explanation;
 use crate::report::error::render_warning;
 use crate::runtime_directory;
 use crate::systemd::journal;
@@ -15,21 +15,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Gives the order to the daemon and says which nodes it is for.
-pub(super) fn order(order: Order, options: &HoldArguments) -> Exit {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
+pub(super) fn order(order: Order, options: &HoldArguments) -> Result<Exit, Exit> {
+    let runtime = runtime()?;
     let which = if options.all { Which::All(true) } else { Which::Nodes(options.nodes.clone()) };
-    let nodes = match runtime.block_on(tell(&options.socket, &Request::Order(order, which))) {
-        Ok(nodes) => nodes,
-        Err(error) => return fail(&error, Exit::Failed),
-    };
+    let nodes = runtime.block_on(tell(&options.socket, &Request::Order(order, which)));
+    let nodes = nodes.map_err(|error| fail(&error, Exit::Failed))?;
     // An earlier version of the daemon says nothing of it.
     let kept = nodes.kept != Some(false);
     let exit = if kept { Exit::Done } else { Exit::Failed };
     if options.json {
-        return print_json(&nodes, exit);
+        return Ok(print_json(&nodes, exit));
     }
     let mut lines = nodes.nodes.iter().map(|node| {
         let node = &node.address;
@@ -50,22 +45,23 @@ pub(super) fn order(order: Order, options: &HoldArguments) -> Exit {
             "error: the daemon could not write down its holds\n  Its log says why: journalctl -u vault-unseal",
         );
     }
-    if told.is_err() { Exit::Failed } else { exit }
+    Ok(if told.is_err() { Exit::Failed } else { exit })
 }
 
 /// Has the daemon read its configuration again.
-pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Exit {
+pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Result<Exit, Exit> {
     if config.is_given() {
-        return fail(&OwnConfiguration, Exit::Usage);
+        let misuse = Explanation::usage(
+            "reload takes no flags of the configuration: the daemon reads its own again",
+            "Edit the file that it was started with; its first line in the journal names it.",
+        );
+        return Err(fail(&misuse, Exit::Usage));
     }
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
+    let runtime = runtime()?;
     // In `ExecReload=` systemd names the directory of the very service.
     let of_service = || runtime_directory::of_process().map(|directory| control::socket(&directory));
     let socket = options.socket.clone().or_else(of_service).unwrap_or_else(|| PathBuf::from(SOCKET));
-    match runtime.block_on(tell(&socket, &Request::Reload)) {
+    let exit = match runtime.block_on(tell(&socket, &Request::Reload)) {
         // The daemon has put it into the journal already.
         Ok(_) if journal::reads_our_stderr() => Exit::Done,
         Ok(nodes) => {
@@ -83,22 +79,8 @@ pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Exi
             Exit::Done
         }
         Err(error) => fail(&error, Exit::Failed),
-    }
-}
-
-/// A flag says what the daemon's configuration is to be.
-#[derive(Debug, thiserror::Error)]
-#[error("reload takes no flags of the configuration: the daemon reads its own again")]
-struct OwnConfiguration;
-
-impl Explain for OwnConfiguration {
-    fn kind(&self) -> &'static str {
-        "usage"
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some("Edit the file that it was started with; its first line in the journal names it.".to_owned())
-    }
+    };
+    Ok(exit)
 }
 
 /// A daemon without a socket, or of an earlier version, reloads on SIGHUP. Only systemd names it, as `$MAINPID`

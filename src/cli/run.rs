@@ -1,14 +1,12 @@
 //! `vault-unseal run`: the daemon.
 
 use super::prove::{self, notice};
-use super::start::say;
-use super::start::{fail, load, runtime};
+use super::start::{fail, load, protect_memory, runtime, say};
 use super::{ConfigArguments, Exit, credentials};
-use crate::config::{Loaded, Purpose, Settings};
-use crate::control::ReloadRequest;
+use crate::config::{self, Loaded, Purpose, Settings};
+use crate::control::{self, ReloadRequest};
 use crate::descriptors::{self, Shortage};
-use crate::explain::Explain;
-use crate::explain::Remark;
+use crate::explain::{Explain, Remark};
 use crate::external::error;
 use crate::external::quote::sentence;
 use crate::files::{self, Slow};
@@ -18,7 +16,7 @@ use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
 use crate::systemd::service::{ServiceProblem, shadow};
 use crate::watch::{ClusterContexts, Holds, Watch};
-use crate::{config, control, protect, runtime_directory, shares, vault};
+use crate::{protect, runtime_directory, shares, vault};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,33 +30,20 @@ use tokio::time::{Interval, interval, timeout_at};
 const SHADOW_LIMIT: Duration = Duration::from_secs(1);
 
 /// Watches and unseals until stopped.
-pub(super) fn run(arguments: &ConfigArguments) -> Exit {
-    let protection = match protect::this_process() {
-        Ok(protection) => protection,
-        Err(error) => {
-            let error = error::io(&error);
-            say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
-            return Exit::Failed;
-        }
-    };
-    let loaded = match load(arguments, Purpose::Unseal) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
+pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
+    let protection = protect_memory()?;
+    let loaded = load(arguments, Purpose::Unseal)?;
     let log = journal::start(loaded.settings.log_level);
     // Proved now, so that a broken source is reported at boot and not at the next outage.
     let settings = loaded.settings.clone();
     let read = files::within(files::READ_LIMIT, move || Files::read(&settings, &ClusterContexts::default()));
     let Files { oddities, clusters } = match read {
         Some(Ok(read)) => read,
-        Some(Err(error)) => return fail(error.as_ref(), Exit::Config),
-        None => return fail(&Slow, Exit::Failed),
+        Some(Err(error)) => return Err(fail(error.as_ref(), Exit::Config)),
+        None => return Err(fail(&Slow, Exit::Failed)),
     };
     let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
+    let runtime = runtime()?;
     let (directory, unfit) = match runtime_directory::of_process() {
         Some(path) => match runtime_directory::open(&path) {
             Ok(_) => (Some(path), None),
@@ -97,7 +82,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Exit {
     ));
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
-    exit
+    Ok(exit)
 }
 
 fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::Protection) {

@@ -5,6 +5,7 @@ use crate::config::{self, Environment, Loaded, Purpose, Settings};
 use crate::explain::Explain;
 use crate::external::error;
 use crate::files::{self, Slow};
+use crate::protect::{self, Protection};
 use crate::report::message::Message;
 use crate::systemd::journal;
 use crate::vault::TlsFileError;
@@ -35,6 +36,15 @@ pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
         say(report::error::render(error));
     }
     exit
+}
+
+/// Keeps the memory of this process from others, or says why the kernel does not let it.
+pub(super) fn protect_memory() -> Result<Protection, Exit> {
+    protect::this_process().map_err(|error| {
+        let error = error::io(&error);
+        say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
+        Exit::Failed
+    })
 }
 
 /// The configuration, or the exit code after having said what is wrong with it.

@@ -1,7 +1,7 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
 use super::daemon_status::Scene;
-use super::daemon_status::{HeldNote, Told};
+use super::daemon_status::{DaemonStatus, HeldNote};
 use super::look::{Look, Target, look_at_all};
 use super::names::Name;
 use super::start::say;
@@ -9,8 +9,7 @@ use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status};
 use crate::config::{Origin, Settings};
 use crate::control;
-use crate::explain::Explain;
-use crate::explain::Remark;
+use crate::explain::{Explanation, Remark};
 use crate::external::{self, ExternalText};
 use crate::report::error::in_one_line;
 use crate::report::state::{advice, brief, reason};
@@ -45,7 +44,7 @@ async fn show(
     let mut scene = Scene::of(settings).await?;
     let mut last = String::new();
     loop {
-        let told = Told::by_daemon_at(&options.socket).await;
+        let told = DaemonStatus::at(&options.socket).await;
         scene.add_known(&told).await;
         let mut looks = look_at_all(&scene.targets).await;
         let outsiders = outsiders(&scene.targets, &looks, &told);
@@ -82,7 +81,7 @@ async fn show(
 }
 
 /// What is to be known of the service of this machine. Where a daemon answers, one runs.
-async fn service(told: &Told) -> Option<ServiceProblem> {
+async fn service(told: &DaemonStatus) -> Option<ServiceProblem> {
     let looked =
         tokio::task::spawn_blocking(|| (shadow(Path::new("/")), ServiceState::of(SERVICE))).await.ok()?;
     if looked.0.is_some() {
@@ -93,7 +92,7 @@ async fn service(told: &Told) -> Option<ServiceProblem> {
 
 /// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,
 /// the servers have the word.
-fn outsiders(targets: &[Target], looks: &[Look], told: &Told) -> Vec<Option<Remark>> {
+fn outsiders(targets: &[Target], looks: &[Look], told: &DaemonStatus) -> Vec<Option<Remark>> {
     let shown = daemon_status::outsiders(&daemon_status::memberships(targets, looks), targets);
     let seen = shown.into_iter().map(|outsider| outsider.map(|outsider| Remark::of(&outsider)));
     targets.iter().zip(seen).map(|(target, seen)| told.outsider(target, seen)).collect()
@@ -111,7 +110,7 @@ struct Document<'a> {
     reload_refused: Option<&'a Remark>,
     /// Why the service of this machine does not do its work, or will not after the next boot.
     #[serde(skip_serializing_if = "Option::is_none")]
-    service_problem: Option<Problem>,
+    service_problem: Option<Explanation>,
 }
 
 #[derive(Serialize)]
@@ -148,14 +147,7 @@ struct Row<'a> {
     #[serde(flatten)]
     held: Option<HeldNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<Problem>,
-}
-
-#[derive(Serialize)]
-struct Problem {
-    kind: &'static str,
-    message: String,
-    advice: Option<String>,
+    problem: Option<Explanation>,
 }
 
 /// Everything that is shown.
@@ -163,7 +155,7 @@ struct View<'a> {
     scene: &'a Scene<'a>,
     looks: &'a [Look],
     outsiders: &'a [Option<Remark>],
-    told: &'a Told,
+    told: &'a DaemonStatus,
     service: Option<ServiceProblem>,
 }
 
@@ -178,11 +170,7 @@ impl View<'_> {
                 .collect(),
             names: self.scene.names.iter().map(Name::document).collect(),
             reload_refused: self.told.reload_refused.as_ref(),
-            service_problem: self.service.as_ref().map(|problem| Problem {
-                kind: problem.kind(),
-                message: problem.to_string(),
-                advice: problem.advice(),
-            }),
+            service_problem: self.service.as_ref().map(|problem| Explanation::of(problem)),
         }
     }
 
@@ -228,14 +216,14 @@ fn row<'a>(
         outsider,
         held,
         problem: match &look.state {
-            State::Unreachable { cause } => {
-                Some(Problem { kind: cause.kind(), message: cause.to_string(), advice: cause.advice() })
-            }
+            State::Unreachable { cause } => Some(Explanation::of(cause)),
             // Held is what somebody wanted.
             State::Held { .. } => None,
-            state => {
-                reason(state).map(|message| Problem { kind: state.word(), message, advice: advice(state) })
-            }
+            state => reason(state).map(|message| Explanation {
+                kind: state.word(),
+                message,
+                advice: advice(state),
+            }),
         },
     }
 }

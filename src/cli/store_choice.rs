@@ -1,7 +1,7 @@
 //! How shares are to be stored, as `enroll` and `init` are told.
 
 use crate::config::Settings;
-use crate::explain::Explain;
+use crate::explain::Explanation;
 use crate::shares::Source;
 use crate::shares::home::{CredentialKey, CredentialSealing, Home};
 use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
@@ -47,36 +47,6 @@ pub struct HomeChoice {
     pub tcti: Option<String>,
 }
 
-/// What of them makes no sense together.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum HomeMisuse {
-    #[error("it was not said how the shares are to rest")]
-    NoHome,
-    #[error("--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2")]
-    PcrsWithoutTpm,
-    #[error("systemd credentials are bound to PCRs of the bank sha256, not {}", .0.word())]
-    Bank(PcrBank),
-}
-
-impl Explain for HomeMisuse {
-    fn kind(&self) -> &'static str {
-        "usage"
-    }
-
-    fn advice(&self) -> Option<String> {
-        let advice = match self {
-            Self::NoHome => {
-                "--tpm2              sealed to this machine's TPM\n\
-                 --credential KEYS   a systemd credential, with host, tpm2 or host+tpm2\n\
-                 --plain             a file that only its owner can read"
-            }
-            Self::PcrsWithoutTpm => "Leave --pcrs out, or name a TPM.",
-            Self::Bank(_) => "Leave the bank out: --pcrs 7+11.",
-        };
-        Some(advice.to_owned())
-    }
-}
-
 /// What is taken where neither --tpm2 nor --credential nor --plain is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsaid {
@@ -89,8 +59,12 @@ pub(super) enum Unsaid {
 }
 
 impl HomeChoice {
-    /// The home.
-    pub(super) fn home(&self, unsaid: Unsaid) -> Result<Home, HomeMisuse> {
+    /// The home. Errors: the options make no sense together.
+    pub(super) fn home(&self, unsaid: Unsaid) -> Result<Home, Explanation> {
+        let pcrs_without_tpm = || {
+            let message = "--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2";
+            Err(Explanation::usage(message, "Leave --pcrs out, or name a TPM."))
+        };
         let carried = unsaid == Unsaid::Carried;
         let path = |name: &str| {
             let default = if carried { PathBuf::from(name) } else { Path::new(DIRECTORY).join(name) };
@@ -101,11 +75,13 @@ impl HomeChoice {
         let pcrs = self.pcrs.clone();
         if let Some(key) = self.credential {
             if pcrs.is_some() && key == CredentialKey::Host {
-                return Err(HomeMisuse::PcrsWithoutTpm);
+                return pcrs_without_tpm();
             }
             if let Some(bank) = pcrs.as_ref().map(PcrSelection::bank).filter(|bank| *bank != PcrBank::Sha256)
             {
-                return Err(HomeMisuse::Bank(bank));
+                let bank = bank.word();
+                let message = format!("systemd credentials are bound to PCRs of the bank sha256, not {bank}");
+                return Err(Explanation::usage(message, "Leave the bank out: --pcrs 7+11."));
             }
             let (name, device) = (self.name.clone(), self.tcti.clone());
             let sealing = CredentialSealing { name, key, pcrs, device };
@@ -116,10 +92,15 @@ impl HomeChoice {
             return Ok(Home::Tpm2 { path: path("shares.tpm2"), sealing });
         }
         if !self.plain && !carried {
-            return Err(HomeMisuse::NoHome);
+            return Err(Explanation::usage(
+                "it was not said how the shares are to rest",
+                "--tpm2              sealed to this machine's TPM\n\
+                 --credential KEYS   a systemd credential, with host, tpm2 or host+tpm2\n\
+                 --plain             a file that only its owner can read",
+            ));
         }
         match pcrs {
-            Some(_) => Err(HomeMisuse::PcrsWithoutTpm),
+            Some(_) => pcrs_without_tpm(),
             None => Ok(Home::Plain { path: path("shares.json") }),
         }
     }

@@ -1,6 +1,6 @@
 //! `vault-unseal wait`: returns when the servers are unsealed.
 
-use super::daemon_status::Told;
+use super::daemon_status::DaemonStatus;
 use super::look::{Look, Target, look, of_cluster};
 use super::names::{Name, one, sort_out};
 use super::start::say;
@@ -96,7 +96,7 @@ async fn wait_for(
                 }
             }
             None => {
-                company.ask(&Told::by_daemon_at(&options.socket).await);
+                company.ask(&DaemonStatus::at(&options.socket).await);
                 return Ok(company.end(options, began, Exit::StillSealed));
             }
         }
@@ -172,7 +172,7 @@ impl Company<'_> {
     }
 
     /// Puts in what the daemon knows.
-    fn ask(&mut self, told: &Told) {
+    fn ask(&mut self, told: &DaemonStatus) {
         for (target, state) in self.targets.iter().zip(&mut self.states) {
             if let Some(known) = state.as_ref().and_then(|seen| told.of(target, seen)) {
                 *state = Some(known);

@@ -2,7 +2,7 @@
 
 use crate::accounts::User;
 use crate::discovery::Roll;
-use crate::explain::{Explain, Remark};
+use crate::explain::{Explain, Explanation, Remark};
 use crate::report::state::{advice, reason};
 use crate::unseal::{Hold, State};
 use crate::watch::{Order, Requester, SearchKey, Seen};
@@ -128,15 +128,7 @@ pub struct Name<T = String> {
 }
 
 /// Why a name cannot be resolved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Problem<T = String> {
-    /// A stable word for machines.
-    pub kind: T,
-    /// What it is.
-    pub message: T,
-    /// What to do about it.
-    pub advice: Option<T>,
-}
+pub type Problem<T = String> = Explanation<T, T>;
 
 impl Name {
     pub(super) fn of(key: &SearchKey, roll: &Roll) -> Self {

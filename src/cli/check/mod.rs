@@ -13,7 +13,7 @@ mod takeover;
 
 use super::arguments::CheckArguments;
 use super::credentials::{self, View};
-use super::daemon_status::Told;
+use super::daemon_status::DaemonStatus;
 use super::machine::{Machine, Place, SERVICE};
 use super::names::names;
 use super::start::runtime;
@@ -32,16 +32,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Checks everything and prints the findings.
-pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Exit {
+pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Result<Exit, Exit> {
     // Shares are read below. `run` cannot do without; here it is a finding like another.
     let unprotected = protect::this_process().err();
     let environment = Environment::of_process();
     let as_root = geteuid().is_root();
     let look = if options.takeover { Checked::before_takeover } else { Checked::of };
-    let mut checked = match look(&arguments.origin(), &environment, &arguments.overrides(), as_root) {
-        Ok(checked) => checked,
-        Err(exit) => return exit,
-    };
+    let mut checked = look(&arguments.origin(), &environment, &arguments.overrides(), as_root)?;
     if let Some(error) = unprotected {
         checked.findings.add(
             Severity::Warning,
@@ -53,8 +50,8 @@ pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Ex
     }
     let text = if options.json { checked.json() } else { Ok(checked.table(Style::of(&io::stdout()))) };
     match text.map(|text| write!(io::stdout(), "{text}")) {
-        Ok(Ok(())) => checked.exit(),
-        _ => Exit::Failed,
+        Ok(Ok(())) => Ok(checked.exit()),
+        _ => Err(Exit::Failed),
     }
 }
 
@@ -182,7 +179,7 @@ async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
     let told = match place.unit() {
         Some(_) => service::running(place.machine, &mut findings).await,
-        None => Told::default(),
+        None => DaemonStatus::default(),
     };
     let mut seen = Seen { told, ..Seen::default() };
     let names = names(&loaded.settings).await;

@@ -3,7 +3,7 @@
 
 use super::finding::{Findings, Severity};
 use crate::cli::daemon_status;
-use crate::cli::daemon_status::{HeldNote, Told};
+use crate::cli::daemon_status::{DaemonStatus, HeldNote};
 use crate::cli::look::{Look, Target};
 use crate::cli::names::Name;
 use crate::config::Cluster;
@@ -87,7 +87,7 @@ const CLOCK_TOLERANCE: u64 = 60;
 /// The servers of all clusters so far, what they showed, and what the daemon says of them.
 #[derive(Default)]
 pub(super) struct Seen {
-    pub(super) told: Told,
+    pub(super) told: DaemonStatus,
     /// The digests of their sets of shares, each with the cluster's name.
     pub(super) sets: Vec<(String, Digest)>,
     pub(super) targets: Vec<Target>,

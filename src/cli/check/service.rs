@@ -3,7 +3,7 @@
 use super::finding::{Findings, Severity};
 use super::takeover::{OldSetup, Program, steps, triggers};
 use crate::cli::arguments::SOCKET;
-use crate::cli::daemon_status::Told;
+use crate::cli::daemon_status::DaemonStatus;
 use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service};
 use crate::external::quote;
 use crate::files;
@@ -150,9 +150,9 @@ fn is_wanted(machine: &Machine, name: &str) -> bool {
 const CREDENTIALS: &str = "/run/credentials";
 
 /// Asks systemd for the state of the service, and the daemon for what it knows, which is returned.
-pub(super) async fn running(machine: &Machine, findings: &mut Findings) -> Told {
+pub(super) async fn running(machine: &Machine, findings: &mut Findings) -> DaemonStatus {
     if !machine.is_this_one() {
-        return Told::default();
+        return DaemonStatus::default();
     }
     // A unit of that name which is not ours, or is masked, is told with the other units.
     let is_ours =
@@ -163,7 +163,7 @@ pub(super) async fn running(machine: &Machine, findings: &mut Findings) -> Told 
         let severity = if problem.is_failure() { Severity::Problem } else { Severity::Warning };
         findings.explain(severity, "service", &problem);
     }
-    let told = Told::by_daemon_at(Path::new(SOCKET)).await;
+    let told = DaemonStatus::at(Path::new(SOCKET)).await;
     if let Some(refused) = &told.reload_refused {
         let message = format!("the daemon runs with an older configuration: {}", refused.message);
         findings.add(Severity::Warning, "service", "reload-refused", message, refused.advice.clone());

@@ -1,51 +1,44 @@
 //! `vault-unseal enroll`: puts shares where the daemon finds them.
 
 mod arguments;
-mod distribution;
-mod failure;
 mod outcome;
 mod request;
 mod source;
-mod unfit;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
 pub(super) use outcome::protection;
 
-use super::start::{fail, say};
+use super::start::{fail, protect_memory, runtime, say};
 use super::store_choice::at_configured_tpm;
 use super::{ConfigArguments, Exit};
+use crate::cli::look::{Target, targets};
+use crate::cli::names::names;
 use crate::cli::next_steps::{self, Destination};
-use crate::explain::Explain;
+use crate::config::{self, Environment, Loaded, Purpose};
+use crate::explain::Explanation;
 use crate::external::{error, quote};
-use crate::protect;
+use crate::report;
 use crate::report::style::Style;
-use crate::shares::home::{Home, Prepared, Protection, Stored};
-use crate::shares::{Notice, Scheme, positions_in_words};
-use distribution::Distribution;
-use failure::Failure;
+use crate::shares::given::Given;
+use crate::shares::home::{Home, HomeError, Protection, Stored};
+use crate::shares::{Notice, Scheme, Share, positions_in_words};
 use outcome::Done;
-use request::{From, Parts, Request};
+use request::{Parts, Request, as_many_as, distribute};
 use source::{Fate, Input};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long servers are asked for their threshold: it is good to know, and `check` asks again.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Does what the arguments say.
-pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Exit {
-    if let Err(error) = protect::this_process() {
-        let error = error::io(&error);
-        say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
-        return Exit::Failed;
-    }
-    match store(arguments, options) {
-        Ok(exit) | Err(Failure::Told(exit)) => exit,
-        Err(Failure::Error(error, exit)) => fail(error.as_ref(), exit),
-    }
-}
-
-fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Failure> {
-    let mut request = Request::of(options)?;
-    let configured = distribution::configured(arguments);
+pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Exit> {
+    protect_memory()?;
+    let mut request = Request::of(options).map_err(|misuse| fail(&misuse, Exit::Usage))?;
+    let configured = configured(arguments);
     if let Some(loaded) = &configured {
         at_configured_tpm(&mut request.home, &loaded.settings);
     }
@@ -59,127 +52,86 @@ fn store(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit,
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
         Parts::Split { node: None, .. } => {
-            next_steps::carrying(request.homes().first().map_or_else(|| std::path::Path::new(""), Home::path))
+            next_steps::carrying(request.homes().first().map_or_else(|| Path::new(""), Home::path))
         }
-        _ => next_steps::steps(&request.home, &name, &destination, std::path::Path::new("/"))?,
+        _ => next_steps::steps(&request.home, &name, &destination, Path::new("/"))
+            .map_err(|error| fail(&error, Exit::Usage))?,
     };
-    let rebound = matches!(request.from, From::Home(_));
-    if rebound {
-        request.home = request.home.bound_as_before(&trusted)?;
+    let not_stored = |error: HomeError| fail(&error, Exit::Failed);
+    if options.rebind {
+        request.home = request.home.bound_as_before(&trusted).map_err(not_stored)?;
     }
     // A file can be judged before anything is touched; whoever types is asked once it is sure that it can be kept.
-    let named = source::named(&request.from)?;
+    let file = options.file.as_deref();
+    let named = file.filter(|path| !options.rebind && !source::is_standard_input(path));
+    let named = named.map(source::file).transpose()?;
     let mut homes = Vec::new();
     for home in request.homes() {
-        homes.push(home.prepare(request.existing, &trusted)?);
+        homes.push(home.prepare(request.existing, &trusted).map_err(not_stored)?);
     }
     let input = match named {
         Some(input) => input,
-        None => source::read(&request.from, &request.home, &trusted)?,
+        None if options.rebind => source::home(&request.home, file, &trusted)?,
+        None => source::standard_input()?,
     };
+    let shares = &input.loaded.shares;
     let said = options.threshold.map(|threshold| Scheme::needing(threshold.into()));
-    let server = said.or_else(|| distribution::ask_servers(arguments));
+    let server = said.or_else(|| ask_servers(arguments));
     let parts = if input.chosen { &Parts::All } else { &request.parts };
-    let (distribution, doubt) = distribution::distribute(&input.loaded.shares, parts, server)?;
-    if rebound && !input.chosen {
+    let refused = |why: Explanation| fail(&why, Exit::Failed);
+    let distribution = distribute(shares, parts, server).map_err(refused)?;
+    if options.rebind && !input.chosen {
         let count = distribution.parts.iter().map(Vec::len).sum();
-        distribution::as_many_as(request.home.count(&trusted), parts, count)?;
+        as_many_as(request.home.count(&trusted), parts, count).map_err(refused)?;
     }
-    let stored = store_all(&input, &mut homes, &distribution)?;
-    let warnings = warnings(&input, doubt, &stored);
+    let mut stored = Vec::new();
+    for (home, part) in homes.iter_mut().zip(&distribution.parts) {
+        stored.push((home.store(&shares.only(part)).map_err(not_stored)?, shares.positions(part)));
+    }
     let done = Done {
+        warnings: warnings(&input, distribution.doubt, &stored),
         stored,
-        held: input.loaded.shares.count(),
+        held: shares.count(),
         threshold: server.map(|server| server.threshold),
         coalition: distribution.coalition,
-        root_token: has_root_token(&input),
-        warnings: &warnings,
-        source: input.given.as_ref().map(crate::shares::given::Given::path),
+        root_token: input.has_root_token(),
+        source: input.given.as_ref().map(Given::path),
     };
     Ok(tell(&steps, &input, &done, options))
 }
 
-fn store_all(
-    input: &Input,
-    homes: &mut [Prepared],
-    distribution: &Distribution,
-) -> Result<Vec<(Stored, Vec<usize>)>, Failure> {
-    let shares = &input.loaded.shares;
-    let mut stored = Vec::new();
-    for (home, part) in homes.iter_mut().zip(&distribution.parts) {
-        stored.push((home.store(&shares.only(part))?, shares.positions(part)));
-    }
-    Ok(stored)
-}
-
-fn has_root_token(input: &Input) -> bool {
-    input.loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }))
-}
-
-/// PCRs that bind to nothing.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "nothing has been measured into PCR {pcrs}: binding to them protects nothing, whatever this machine starts"
-)]
-pub(super) struct Unmeasured {
-    pcrs: String,
-}
-
-impl Unmeasured {
-    /// Those of this protection, if they are.
-    pub(super) fn of(protection: &Protection) -> Option<Self> {
-        let pcrs = protection.pcrs.clone().filter(|_| protection.unmeasured)?;
-        Some(Self { pcrs })
-    }
-}
-
-impl Explain for Unmeasured {
-    fn kind(&self) -> &'static str {
-        "pcrs-unmeasured"
-    }
-
-    fn advice(&self) -> Option<String> {
-        let advice = "The firmware does not measure (a Raspberry Pi's does not). The TPM itself still protects the \
-                      shares on a disk that is taken elsewhere.";
-        Some(advice.to_owned())
-    }
+/// That PCRs bind to nothing.
+pub(super) fn unmeasured(protection: &Protection) -> Option<Explanation> {
+    let pcrs = protection.pcrs.as_ref().filter(|_| protection.unmeasured)?;
+    Some(Explanation::new(
+        "pcrs-unmeasured",
+        format!(
+            "nothing has been measured into PCR {pcrs}: binding to them protects nothing, whatever this machine starts"
+        ),
+        "The firmware does not measure (a Raspberry Pi's does not). The TPM itself still protects the shares on a disk that \
+         is taken elsewhere.",
+    ))
 }
 
 /// What is odd, apart from a root token, of which the table tells.
-fn warnings(
-    input: &Input,
-    doubt: Option<distribution::Doubt>,
-    stored: &[(Stored, Vec<usize>)],
-) -> Vec<Box<dyn Explain>> {
-    let mut warnings: Vec<Box<dyn Explain>> = Vec::new();
-    if let Some(exposed) = input.exposed() {
-        warnings.push(Box::new(exposed));
-    }
-    for notice in &input.loaded.notices {
-        if !matches!(notice, Notice::RootToken { .. }) {
-            warnings.push(Box::new(notice.clone()));
-        }
-    }
-    if let Some(doubt) = doubt {
-        warnings.push(Box::new(doubt));
-    }
-    if let Some(unmeasured) = stored.iter().find_map(|(stored, _)| Unmeasured::of(&stored.protection)) {
-        warnings.push(Box::new(unmeasured));
-    }
-    warnings
+fn warnings(input: &Input, doubt: Option<Explanation>, stored: &[(Stored, Vec<usize>)]) -> Vec<Explanation> {
+    let notices = input.loaded.notices.iter().filter(|notice| !matches!(notice, Notice::RootToken { .. }));
+    let notices = notices.map(|notice| Explanation::of(notice));
+    let unmeasured = stored.iter().find_map(|(stored, _)| unmeasured(&stored.protection));
+    input.exposed().into_iter().chain(notices).chain(doubt).chain(unmeasured).collect()
 }
 
 /// What would be lost with the source: what was not stored, and perhaps the last copy that another machine can read.
 fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
     let stored = |position: &usize| done.stored.iter().any(|(_, positions)| positions.contains(position));
-    let all: Vec<usize> = input.loaded.shares.iter().map(crate::shares::Share::position).collect();
+    let all: Vec<usize> = input.loaded.shares.iter().map(Share::position).collect();
     let rest: Vec<usize> = all.into_iter().filter(|position| !stored(position)).collect();
     let shares = match rest.as_slice() {
         [] => None,
         [one] => Some(format!("share {one}")),
         more => Some(format!("shares {}", positions_in_words(more))),
     };
-    let token = has_root_token(input).then(|| "the root token".to_owned());
+    let token = input.has_root_token().then(|| "the root token".to_owned());
     let what: Vec<String> = shares.into_iter().chain(token).collect();
     let mut lines = Vec::new();
     if !what.is_empty() {
@@ -198,7 +150,9 @@ fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
 fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) -> Exit {
     let style = Style::of(&io::stdout());
     if !options.json {
-        source::warn(done.warnings);
+        for warning in &done.warnings {
+            say(report::error::render_warning(warning));
+        }
         if write!(io::stdout(), "{}", outcome::table(done, style))
             .and_then(|()| io::stdout().flush())
             .is_err()
@@ -209,7 +163,7 @@ fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) 
     let (fate, exit) = match source::settle(input.given.as_ref(), options, lost(input, done).as_deref()) {
         Ok(fate) => (fate, Exit::Done),
         Err(error) => {
-            let path = done.source.unwrap_or(std::path::Path::new(""));
+            let path = done.source.unwrap_or(Path::new(""));
             say(format_args!(
                 "error: the shares are stored, but {} could not be overwritten and deleted: {}",
                 quote::sentence(path),
@@ -229,4 +183,37 @@ fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) 
         Ok(()) => exit,
         Err(_) => Exit::Failed,
     }
+}
+
+/// Asks the configured servers how many shares they have and need; `None` when none says so, or not all the same.
+fn ask_servers(arguments: &ConfigArguments) -> Option<Scheme> {
+    let loaded = configured(arguments)?;
+    let runtime = runtime().ok()?;
+    let schemes = runtime.block_on(async {
+        let names = tokio::time::timeout(PATIENCE, names(&loaded.settings)).await.unwrap_or_default();
+        Some(schemes(&targets(&loaded.settings, &names).await.ok()?).await)
+    })?;
+    runtime.shutdown_background();
+    let first = schemes.first().copied()?;
+    schemes.iter().all(|scheme| *scheme == first).then_some(first)
+}
+
+/// The configuration; one that is wrong, or not there yet, is for `check` to tell.
+fn configured(arguments: &ConfigArguments) -> Option<Loaded> {
+    let environment = Environment::of_process();
+    config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()
+}
+
+async fn schemes(targets: &[Target]) -> Vec<Scheme> {
+    let ask = |target: Target| async move {
+        tokio::time::timeout(PATIENCE, target.server.seal_status()).await.ok()?.ok()
+    };
+    let tasks: Vec<_> = targets.iter().cloned().map(|target| tokio::spawn(ask(target))).collect();
+    let mut schemes = Vec::new();
+    for task in tasks {
+        let status = task.await.ok().flatten();
+        let known = status.filter(|status| status.threshold > 0 && status.takes_unseal_shares());
+        schemes.extend(known.map(|status| status.scheme()));
+    }
+    schemes
 }

@@ -1,7 +1,7 @@
 //! What was done, for people and for machines. Never a byte of a share.
 
 use super::source::{Fate, WORTH};
-use crate::explain::Explain;
+use crate::explain::Explanation;
 use crate::external::quote;
 use crate::report::style::Style;
 use crate::shares::home::{CredentialKind, Home, Stored};
@@ -23,7 +23,7 @@ pub(super) struct Done<'a> {
     /// Whether a root token lay beside the shares.
     pub(super) root_token: bool,
     /// What is odd.
-    pub(super) warnings: &'a [Box<dyn Explain>],
+    pub(super) warnings: Vec<Explanation>,
     /// The file that was read.
     pub(super) source: Option<&'a Path>,
 }
@@ -130,7 +130,7 @@ pub(super) struct Document<'a> {
     coalition: Option<usize>,
     root_token_left_out: bool,
     source: Option<Origin>,
-    warnings: Vec<Warning>,
+    warnings: &'a [Explanation],
 }
 
 #[derive(Serialize)]
@@ -148,13 +148,6 @@ struct Entry<'a> {
 struct Origin {
     path: String,
     fate: &'static str,
-}
-
-#[derive(Serialize)]
-struct Warning {
-    kind: &'static str,
-    message: String,
-    advice: Option<String>,
 }
 
 /// The same for machines.
@@ -178,14 +171,6 @@ pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
             .source
             .zip(fate.word())
             .map(|(path, fate)| Origin { path: path.to_string_lossy().into_owned(), fate }),
-        warnings: done
-            .warnings
-            .iter()
-            .map(|warning| Warning {
-                kind: warning.kind(),
-                message: warning.to_string(),
-                advice: warning.advice(),
-            })
-            .collect(),
+        warnings: &done.warnings,
     }
 }

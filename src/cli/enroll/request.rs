@@ -1,32 +1,21 @@
-//! From what was typed to what is to be done, and what makes no sense together.
+//! From what was typed to what is to be done, and which shares go where.
 
 use super::EnrollArguments;
-use crate::cli::store_choice::{HomeMisuse, Unsaid};
-use crate::explain::Explain;
+use crate::cli::store_choice::Unsaid;
+use crate::explain::Explanation;
 use crate::shares::home::{Existing, Home};
+use crate::shares::{Scheme, Share, ShareSet, Split, positions_in_words};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What is to be done.
 pub(super) struct Request {
-    /// Where the shares come from.
-    pub(super) from: From,
-    /// Where they go; with [`Parts::Split`] and no node, the pattern of it.
+    /// Where the shares go; with [`Parts::Split`] and no node, the pattern of it.
     pub(super) home: Home,
     /// Which of them.
     pub(super) parts: Parts,
     /// Whether a file may be replaced.
     pub(super) existing: Existing,
-}
-
-/// Where shares come from.
-pub(super) enum From {
-    /// A file that was named.
-    File(PathBuf),
-    /// `-`.
-    StandardInput,
-    /// The home itself, or this file where it no longer opens.
-    Home(Option<PathBuf>),
 }
 
 /// Which shares go where.
@@ -44,43 +33,15 @@ pub(super) enum Parts {
     },
 }
 
-/// What makes no sense.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Misuse {
-    #[error(transparent)]
-    Home(#[from] HomeMisuse),
-    #[error("a part for another machine cannot be sealed on this one: only the machine that seals can open")]
-    SealedForOthers,
-    #[error("--node {node} is beyond --split {machines}")]
-    NoSuchNode { node: usize, machines: usize },
-}
-
-impl Explain for Misuse {
-    fn kind(&self) -> &'static str {
-        "usage"
-    }
-
-    fn advice(&self) -> Option<String> {
-        let advice = match self {
-            Self::Home(misuse) => return misuse.advice(),
-            Self::SealedForOthers => {
-                "Either write plain parts and carry them (--split N alone), or on each machine only its own: \
-                 --split N --node K."
-            }
-            Self::NoSuchNode { .. } => "Machines are counted from 1.",
-        };
-        Some(advice.to_owned())
-    }
-}
-
 impl Request {
-    /// What these arguments ask for.
-    pub(super) fn of(arguments: &EnrollArguments) -> Result<Self, Misuse> {
+    /// What these arguments ask for. Errors: they make no sense together.
+    pub(super) fn of(arguments: &EnrollArguments) -> Result<Self, Explanation> {
         let node = arguments.node.map(usize::from);
         let parts = match arguments.split.map(usize::from) {
             Some(machines) => {
                 if let Some(node) = node.filter(|node| *node > machines) {
-                    return Err(Misuse::NoSuchNode { node, machines });
+                    let message = format!("--node {node} is beyond --split {machines}");
+                    return Err(Explanation::usage(message, "Machines are counted from 1."));
                 }
                 Parts::Split { machines, node }
             }
@@ -89,19 +50,19 @@ impl Request {
         };
         let carried = matches!(parts, Parts::Split { node: None, .. });
         if carried && (arguments.home.tpm2 || arguments.home.credential.is_some() || arguments.rebind) {
-            return Err(Misuse::SealedForOthers);
+            return Err(Explanation::usage(
+                "a part for another machine cannot be sealed on this one: only the machine that seals can open",
+                "Either write plain parts and carry them (--split N alone), or on each machine only its own: \
+                 --split N --node K.",
+            ));
         }
         let unsaid = match arguments.rebind {
             true => Unsaid::Tpm2,
             false if carried => Unsaid::Carried,
             false => Unsaid::Refused,
         };
-        Ok(Self {
-            from: from(arguments),
-            home: arguments.home.home(unsaid)?,
-            parts,
-            existing: if arguments.force || arguments.rebind { Existing::Replace } else { Existing::Keep },
-        })
+        let existing = if arguments.force || arguments.rebind { Existing::Replace } else { Existing::Keep };
+        Ok(Self { home: arguments.home.home(unsaid)?, parts, existing })
     }
 
     /// Every home that is written to, in the order of the machines.
@@ -115,14 +76,6 @@ impl Request {
     }
 }
 
-fn from(arguments: &EnrollArguments) -> From {
-    match &arguments.file {
-        file if arguments.rebind => From::Home(file.clone()),
-        Some(file) if file.as_os_str() != "-" => From::File(file.clone()),
-        _ => From::StandardInput,
-    }
-}
-
 /// `shares-2.json` of `shares.json`.
 fn numbered(path: &Path, machine: usize) -> PathBuf {
     let mut name: OsString = path.file_stem().unwrap_or_default().to_owned();
@@ -132,4 +85,124 @@ fn numbered(path: &Path, machine: usize) -> PathBuf {
         name.push(extension);
     }
     path.with_file_name(name)
+}
+
+/// Which shares go to each home, as indices, and how many machines bring back a server.
+pub(super) struct Distribution {
+    pub(super) parts: Vec<Vec<usize>>,
+    pub(super) coalition: Option<usize>,
+    /// Shares that look wrong, and are stored all the same.
+    pub(super) doubt: Option<Explanation>,
+}
+
+/// Judges the shares and distributes them. Errors: they cannot be the server's, or not be distributed like this.
+pub(super) fn distribute(
+    shares: &ShareSet,
+    parts: &Parts,
+    server: Option<Scheme>,
+) -> Result<Distribution, Explanation> {
+    let plan = server.map(|server| shares.plan(server)).unwrap_or_default();
+    if let Some(misfit) = plan.misfit {
+        return Err(Explanation::of(&misfit));
+    }
+    let carried = matches!(parts, Parts::Split { .. });
+    let doubt = doubt(&shares.positions(&plan.corrupt), plan.ambiguous, carried);
+    let (parts, coalition) = match parts {
+        Parts::All => (vec![(0..shares.count()).collect()], None),
+        Parts::Only(positions) => (vec![indices(shares, positions)?], None),
+        Parts::Split { machines, node } => {
+            if let Some(doubt) = doubt {
+                return Err(doubt);
+            }
+            let Some(server) = server else {
+                return Err(Explanation::new(
+                    "threshold-unknown",
+                    "how many shares are needed is not known: no configured server says so",
+                    "Say it: --threshold 3. `vault status` or `bao status` shows it.",
+                ));
+            };
+            let split = Split::among(*machines, shares.count(), server.threshold);
+            let split = split.map_err(|refusal| Explanation::of(&refusal))?;
+            let wanted = |machine: usize| node.is_none_or(|node| node == machine);
+            let parts = split.parts.into_iter().zip(1..).filter(|(_, machine)| wanted(*machine));
+            (parts.map(|(part, _)| part).collect(), Some(split.coalition))
+        }
+    };
+    Ok(Distribution { parts, coalition, doubt })
+}
+
+/// What looks wrong with shares. One that is to help others (`carried`) has to be right.
+fn doubt(corrupt: &[usize], ambiguous: bool, carried: bool) -> Option<Explanation> {
+    let (kind, message) = match corrupt {
+        [] if ambiguous => (
+            "inconsistent-shares",
+            "the shares do not all belong together, and there are too few to tell which is wrong".to_owned(),
+        ),
+        [] => return None,
+        corrupt => {
+            let useless = if carried { ": a machine that got it could not help the others" } else { "" };
+            let share = positions_in_words(corrupt);
+            ("corrupt-share", format!("share {share} does not fit the others{useless}"))
+        }
+    };
+    let advice = match (corrupt, carried) {
+        ([], true) => {
+            "Remove the wrong one. The server tells: submit them with `vault operator unseal` or \
+             `bao operator unseal`."
+        }
+        ([], false) => "The daemon tries them in turn, and names the wrong one once the server is unsealed.",
+        (_, true) => "Replace it by a good copy, or remove it from the file.",
+        (_, false) => {
+            "The daemon unseals without it while there are enough others. Replace it by a good copy."
+        }
+    };
+    Some(Explanation::new(kind, message, advice))
+}
+
+/// Refuses to put another number of shares into a home than was there: with split custody, others' shares too. Where
+/// the home does not say how many there were (`None`), whoever asks must have said which.
+pub(super) fn as_many_as(before: Option<usize>, parts: &Parts, now: usize) -> Result<(), Explanation> {
+    let before = match before {
+        None if matches!(parts, Parts::All) => {
+            return Err(Explanation::new(
+                "number-of-shares-unknown",
+                format!(
+                    "how many shares the encrypted credential holds is not known while it does not open, and {now} would \
+                     take their place"
+                ),
+                "Say which of them belong to this machine, and all of them if all do: --only 1,3, or --split N --node K as \
+                 before.",
+            ));
+        }
+        Some(count) if count != now => count,
+        _ => return Ok(()),
+    };
+    let plural = if before == 1 { "" } else { "s" };
+    Err(Explanation::new(
+        "another-number-of-shares",
+        format!("the sealed file holds {before} share{plural}, and {now} would take their place"),
+        "Say which of them belong to this machine: --only 1,3, or --split N --node K as before. To put others \
+         there on purpose: enroll --force without --rebind.",
+    ))
+}
+
+/// The indices of the shares at these positions.
+fn indices(shares: &ShareSet, positions: &[usize]) -> Result<Vec<usize>, Explanation> {
+    const COUNTED: &str = "Shares are counted from 1, as they stand in the file.";
+    let held: Vec<usize> = shares.iter().map(Share::position).collect();
+    let mut indices = Vec::with_capacity(positions.len());
+    for position in positions {
+        let Some(index) = held.iter().position(|held| held == position) else {
+            let held = positions_in_words(&held);
+            let message = format!("there is no share {position}; there are {held}");
+            return Err(Explanation::new("no-such-share", message, COUNTED));
+        };
+        if indices.contains(&index) {
+            let message = format!("share {position} is named twice");
+            return Err(Explanation::new("share-named-twice", message, COUNTED));
+        }
+        indices.push(index);
+    }
+    indices.sort_unstable();
+    Ok(indices)
 }

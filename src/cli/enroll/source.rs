@@ -1,22 +1,19 @@
 //! Reads what is to be enrolled, and gets rid of the plain file that it came from, as far as that can be done.
 
-use super::failure::Failure;
-use super::request::From;
 use crate::accounts::Trusted;
-use crate::cli::start::say;
+use crate::cli::start::{fail, say};
 use crate::cli::{EnrollArguments, Exit, terminal};
-use crate::explain::Explain;
+use crate::explain::{Explain, Explanation};
 use crate::external::{error, quote};
-use crate::report;
-use crate::shares::Loaded;
 use crate::shares::given::{self, Given};
-use crate::shares::home::{Home, HomeError};
+use crate::shares::home::Home;
+use crate::shares::{Loaded, Notice, ShareError};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat, unlink};
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What was read.
 pub(super) struct Input {
@@ -28,118 +25,72 @@ pub(super) struct Input {
     pub(super) chosen: bool,
 }
 
-/// The file could be read by others than its owner.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "others than its owner can read {} (mode {mode:04o}): its shares may be known already",
-    quote::sentence(path)
-)]
-pub(super) struct Exposed {
-    path: PathBuf,
-    mode: u32,
-}
-
-impl Explain for Exposed {
-    fn kind(&self) -> &'static str {
-        "source-exposed"
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(
-            "If somebody has read them, make new ones: vault operator rekey -init, or bao operator rotate-keys -init of \
-             OpenBao"
-                .to_owned(),
-        )
-    }
-}
-
 impl Input {
-    /// What is to be warned of beside the notices.
-    pub(super) fn exposed(&self) -> Option<Exposed> {
+    /// That others than its owner can read the file.
+    pub(super) fn exposed(&self) -> Option<Explanation> {
         let given = self.given.as_ref()?;
-        Some(Exposed { path: given.path().to_owned(), mode: given.exposed()? })
+        let (file, mode) = (quote::sentence(given.path()), given.exposed()?);
+        Some(Explanation::new(
+            "source-exposed",
+            format!(
+                "others than its owner can read {file} (mode {mode:04o}): its shares may be known already"
+            ),
+            "If somebody has read them, make new ones: vault operator rekey -init, or bao operator rotate-keys -init of \
+             OpenBao",
+        ))
+    }
+
+    /// Whether a root token lies beside the shares.
+    pub(super) fn has_root_token(&self) -> bool {
+        self.loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }))
     }
 }
 
-/// Reads a file that was named, before anything else is done; `None` when the shares come from elsewhere.
-pub(super) fn named(from: &From) -> Result<Option<Input>, Failure> {
-    let From::File(path) = from else { return Ok(None) };
-    file(path).map(Some)
+/// Whether this stands for standard input.
+pub(super) fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
-/// Reads from wherever it is.
-pub(super) fn read(from: &From, home: &Home, trusted: &Trusted) -> Result<Input, Failure> {
-    match from {
-        From::File(path) => file(path),
-        From::StandardInput if io::stdin().is_terminal() => typed(),
-        From::StandardInput => {
-            let given = Given::standard_input()?;
-            Ok(Input { loaded: given.read()?, given: None, chosen: false })
-        }
-        From::Home(otherwise) => match (home.open(trusted), otherwise) {
-            (Ok(loaded), _) => Ok(Input { loaded, given: None, chosen: true }),
-            (Err(_), Some(path)) if path.as_os_str() == "-" => read(&From::StandardInput, home, trusted),
-            (Err(_), Some(path)) => file(path),
-            (Err(error), None) => Err(Failure::from(Unopened { error })),
-        },
-    }
+/// Reads a file.
+pub(super) fn file(path: &Path) -> Result<Input, Exit> {
+    let given = Given::open(path).map_err(unreadable)?;
+    Ok(Input { loaded: given.read().map_err(unreadable)?, given: Some(given), chosen: false })
 }
 
-fn file(path: &Path) -> Result<Input, Failure> {
-    let given = Given::open(path)?;
-    Ok(Input { loaded: given.read()?, given: Some(given), chosen: false })
-}
-
-fn typed() -> Result<Input, Failure> {
-    match terminal::ask() {
-        Ok(Some(text)) => Ok(Input {
-            loaded: given::text(&text, Path::new(given::STANDARD_INPUT))?,
-            given: None,
-            chosen: false,
-        }),
-        Ok(None) => {
-            say("interrupted, nothing was changed");
-            Err(Failure::Told(Exit::Failed))
-        }
-        Err(error) => {
+/// Reads standard input; on a terminal, asks.
+pub(super) fn standard_input() -> Result<Input, Exit> {
+    let loaded = if io::stdin().is_terminal() {
+        let typed = terminal::ask().map_err(|error| {
             say(format_args!("error: cannot read from the terminal: {}", error::io(&error)));
-            Err(Failure::Told(Exit::Failed))
+            Exit::Failed
+        })?;
+        let Some(text) = typed else {
+            say("interrupted, nothing was changed");
+            return Err(Exit::Failed);
+        };
+        given::text(&text, Path::new(given::STANDARD_INPUT))
+    } else {
+        Given::standard_input().and_then(|given| given.read())
+    };
+    Ok(Input { loaded: loaded.map_err(unreadable)?, given: None, chosen: false })
+}
+
+/// Opens the home itself or, where it no longer opens, reads what else was named.
+pub(super) fn home(home: &Home, otherwise: Option<&Path>, trusted: &Trusted) -> Result<Input, Exit> {
+    match (home.open(trusted), otherwise) {
+        (Ok(loaded), _) => Ok(Input { loaded, given: None, chosen: true }),
+        (Err(_), Some(path)) if is_standard_input(path) => standard_input(),
+        (Err(_), Some(path)) => file(path),
+        (Err(error), None) => {
+            let advice = "If the machine has changed, the shares must come from where they are kept: \
+                          vault-unseal enroll --rebind FILE";
+            Err(fail(&Explanation::new(error.kind(), error.to_string(), advice), Exit::Failed))
         }
     }
 }
 
-/// The old file does not open, and there is nothing else to seal.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Unopened {
-    error: HomeError,
-}
-
-impl Explain for Unopened {
-    fn kind(&self) -> &'static str {
-        self.error.kind()
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(
-            "If the machine has changed, the shares must come from where they are kept: \
-             vault-unseal enroll --rebind FILE"
-                .to_owned(),
-        )
-    }
-}
-
-impl std::convert::From<Unopened> for Failure {
-    fn from(error: Unopened) -> Self {
-        Self::Error(Box::new(error), Exit::Failed)
-    }
-}
-
-/// Tells what is odd, on standard error.
-pub(super) fn warn(warnings: &[Box<dyn Explain>]) {
-    for warning in warnings {
-        say(report::error::render_warning(warning.as_ref()));
-    }
+fn unreadable(error: ShareError) -> Exit {
+    fail(&error, Exit::Config)
 }
 
 /// What shredding is worth.

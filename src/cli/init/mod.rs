@@ -18,7 +18,6 @@
 
 mod arguments;
 mod error;
-mod held;
 mod outcome;
 mod request;
 mod root_token;
@@ -27,22 +26,21 @@ mod target;
 pub(super) use arguments::EXAMPLES;
 pub use arguments::{InitArguments, RootToken};
 
-use super::enroll::Unmeasured;
+use super::enroll::unmeasured;
 use super::next_steps::{Destination, steps};
-use super::start::{fail, load, runtime, say};
+use super::start::{fail, load, protect_memory, runtime, say};
 use super::store_choice::at_configured_tpm;
 use super::terminal::Terminal;
 use super::{ConfigArguments, Exit};
 use crate::accounts::Trusted;
 use crate::config::Purpose;
+use crate::explain::Explanation;
 use crate::external::{self, quote};
+use crate::report;
 use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
 use crate::shares::rescue::Rescue;
 use crate::shares::{InitAnswer, Scheme, ShareSet, offline};
-use crate::vault::{InitFailure, Meaning, Refusal};
-use crate::{protect, report};
-use error::Trouble;
-use held::Held;
+use error::{no_terminal, not_initialised, occupied_meanwhile, of_home, shown_as_it_came, unwritten};
 use outcome::{Outcome, Token};
 use request::Request;
 use std::fs::File;
@@ -50,67 +48,46 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
-use target::Ground;
+use target::InitTarget;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Initialises the server, or finishes an initialisation that was interrupted.
-pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Exit {
-    if let Err(error) = protect::this_process() {
-        let error = external::error::io(&error);
-        say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
-        return Exit::Failed;
-    }
-    let mut request = match Request::of(options) {
-        Ok(request) => request,
-        Err(misuse) => return fail(&misuse, Exit::Usage),
-    };
+pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Result<Exit, Exit> {
+    protect_memory()?;
+    let mut request = Request::of(options).map_err(|misuse| fail(&misuse, Exit::Usage))?;
     // Where shares will be is for the daemon; it may not be configured yet.
-    let loaded = match load(arguments, Purpose::Observe) {
-        Ok(loaded) => loaded,
-        Err(exit) => return exit,
-    };
+    let loaded = load(arguments, Purpose::Observe)?;
     for notice in &loaded.notices {
         say(report::error::render_warning(notice));
     }
     at_configured_tpm(&mut request.home, &loaded.settings);
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
-    };
+    let runtime = runtime()?;
     // From within the loop: signals need it.
-    let exit = runtime.block_on(async {
-        let ground = match Ground::find(&loaded.settings, options.node.as_deref()).await {
-            Ok(ground) => ground,
-            Err(trouble @ Trouble::TlsFiles(_)) => return fail(&trouble, Exit::Config),
-            Err(trouble) => return fail(&trouble, Exit::Usage),
-        };
-        let destination = Destination::of(&ground.cluster, &loaded.settings, arguments.config.as_deref());
-        let name = destination.credential(&request.name).to_owned();
-        request.name = name;
+    let ended = runtime.block_on(async {
+        let target = InitTarget::find(&loaded.settings, options.node.as_deref()).await?;
+        let destination = Destination::of(&target.cluster, &loaded.settings, arguments.config.as_deref());
+        request.name = destination.credential(&request.name).to_owned();
         request.home.name_credential(&request.name);
         // Before anything is done: what the service could not be told of is no place for its shares.
         if let Err(error) = steps(&request.home, &request.name, &destination, Path::new("/")) {
             if !options.resume {
-                return fail(&error, Exit::Usage);
+                return Err(fail(&error, Exit::Usage));
             }
         }
         request.destination = destination;
-        let trusted = &loaded.settings.trusted;
-        let work =
-            Work { request: &request, ground: &ground, trusted, json: options.json, resumed: options.resume };
+        let work = Work { options, request: &request, target: &target, trusted: &loaded.settings.trusted };
         let done = if options.resume { work.resume().await } else { Box::pin(work.begin()).await };
-        done.unwrap_or_else(|trouble| fail(&trouble, Exit::Failed))
+        done.map_err(|why| fail(&why, Exit::Failed))
     });
     runtime.shutdown_background();
-    exit
+    ended
 }
 
 struct Work<'a> {
+    options: &'a InitArguments,
     request: &'a Request,
-    ground: &'a Ground,
+    target: &'a InitTarget,
     trusted: &'a Arc<Trusted>,
-    json: bool,
-    /// Whether an earlier process has done a part of it.
-    resumed: bool,
 }
 
 /// What is ready for the answer.
@@ -122,173 +99,169 @@ struct Ready {
 
 impl Work<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
-    async fn begin(&self) -> Result<Exit, Trouble> {
-        Rescue::is_free(&self.request.home)?;
+    async fn begin(&self) -> Result<Exit, Explanation> {
+        Rescue::is_free(&self.request.home).map_err(|error| Explanation::of(&error))?;
         self.terminal()?;
-        self.ground.is_bare(self.request.over_existing, self.trusted).await?;
-        let home = Some(self.request.home.clone().prepare(self.request.existing, self.trusted)?);
-        let ready = self.ready(home, Existing::Keep)?;
-        let mut rescue = Rescue::prepare(&self.request.home, self.trusted)?;
-        let mut held = Held::begin().map_err(Trouble::Signals)?;
+        self.target.is_bare(self.options.over_existing, self.trusted).await?;
+        let home = self.request.home.clone().prepare(self.existing(), self.trusted).map_err(of_home)?;
+        let ready = self.ready(Some(home), Existing::Keep)?;
+        let rescue = Rescue::prepare(&self.request.home, self.trusted);
+        let mut rescue = rescue.map_err(|error| Explanation::of(&error))?;
+        let mut signals = HeldSignals::begin()?;
         // All this may have taken a while.
-        self.ground.is_bare(self.request.over_existing, self.trusted).await?;
-        let node = &self.ground.target.address;
-        say(format_args!("initialising {node} …"));
+        self.target.is_bare(self.options.over_existing, self.trusted).await?;
+        say(format_args!("initialising {} …", self.target.node.address));
         let (shares, threshold) = (self.request.shares, self.request.threshold);
-        let limit = self.ground.cluster.pace.unseal_timeout;
-        let answer = held.during(self.ground.target.server.init(shares, threshold, limit)).await;
-        match answer {
+        let limit = self.target.cluster.pace.unseal_timeout;
+        match signals.during(self.target.node.server.init(shares, threshold, limit)).await {
             Ok(body) => {
-                let kept = rescue.keep(&body);
-                Ok(held.during(self.finish(ready, rescue, kept.is_ok(), &body)).await)
+                let kept = rescue.keep(&body).is_ok();
+                Ok(signals.during(self.finish(ready, rescue, kept, &body)).await)
             }
-            Err(InitFailure::NotSent(cause)) => Err(Trouble::Unreachable { node: node.clone(), cause }),
-            Err(InitFailure::Refused(refusal)) => {
-                // It may have written its keys before it met with what made it refuse.
-                let health = self.ground.target.server.health().await;
-                let initialised = health.ok().map(|health| health.initialized);
-                // Of shares nothing was asked: such words of the server's are about its own storage.
-                let meaning = match refusal.meaning {
-                    Meaning::RoundFailed | Meaning::InvalidKey => Meaning::Transient,
-                    meaning => meaning,
-                };
-                let refusal = Refusal { meaning, ..refusal };
-                Err(Trouble::Refused { node: node.clone(), refusal, initialised })
-            }
-            Err(InitFailure::Lost { cause, partial }) => {
-                let health = self.ground.target.server.health().await;
-                let initialised = health.ok().map(|health| health.initialized);
+            Err(failure) => {
+                let (why, partial) = not_initialised(self.target, failure).await;
                 if partial.is_empty() {
-                    return Err(Trouble::Lost { node: node.clone(), cause, initialised });
+                    return Err(why);
                 }
-                // Half an answer may have all the shares in it.
-                let trouble = Trouble::BrokenOff { node: node.clone(), cause };
                 let kept = rescue.keep(&partial).is_ok();
-                Ok(self.leave_unfinished(&trouble, ready.terminal, &rescue, kept, None, &partial))
+                Ok(self.leave_unfinished(&why, ready.terminal, &rescue, kept, None, &partial))
             }
         }
     }
 
     /// Everything from the answer on, with one that an earlier process kept.
-    async fn resume(&self) -> Result<Exit, Trouble> {
-        let (rescue, body) = Rescue::open(&self.request.home, self.trusted)?;
-        let home = match self.request.home.clone().prepare(self.request.existing, self.trusted) {
+    async fn resume(&self) -> Result<Exit, Explanation> {
+        let opened = Rescue::open(&self.request.home, self.trusted);
+        let (rescue, body) = opened.map_err(|error| Explanation::of(&error))?;
+        let home = match self.request.home.clone().prepare(self.existing(), self.trusted) {
             Ok(home) => Some(home),
             // As far as that it came.
             Err(HomeError::Occupied { .. }) => None,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Explanation::of(&error)),
         };
         let ready = self.ready(home, Existing::Replace)?;
-        let mut held = Held::begin().map_err(Trouble::Signals)?;
-        Ok(held.during(self.finish(ready, rescue, true, &body)).await)
+        let mut signals = HeldSignals::begin()?;
+        Ok(signals.during(self.finish(ready, rescue, true, &body)).await)
     }
 
-    fn ready(&self, home: Option<Prepared>, existing: Existing) -> Result<Ready, Trouble> {
+    /// Whether a share file may be replaced.
+    fn existing(&self) -> Existing {
+        if self.options.force_home { Existing::Replace } else { Existing::Keep }
+    }
+
+    fn ready(&self, home: Option<Prepared>, existing: Existing) -> Result<Ready, Explanation> {
         let (recipients, count) = (&self.request.recipients, usize::from(self.request.shares));
-        let copies = offline::prepare(recipients, count, &self.request.offline, existing)?;
+        let copies = offline::prepare(recipients, count, &self.request.offline, existing);
+        let copies = copies.map_err(|error| Explanation::of(&error))?;
         let terminal = self.terminal()?;
         Ok(Ready { home, copies, terminal })
     }
 
     /// The terminal, if there is one. Errors: there is none, and the root token is to be shown on it.
-    fn terminal(&self) -> Result<Option<Terminal>, Trouble> {
+    fn terminal(&self) -> Result<Option<Terminal>, Explanation> {
         let terminal = Terminal::open();
-        if self.request.root_token == RootToken::Show && !self.json && terminal.is_none() {
-            return Err(Trouble::NoTerminal);
+        if self.options.root_token == RootToken::Show && !self.options.json && terminal.is_none() {
+            return Err(no_terminal());
         }
         Ok(terminal)
     }
 
     /// Everything after the answer.
     async fn finish(&self, mut ready: Ready, rescue: Rescue, kept: bool, body: &[u8]) -> Exit {
-        let node = &self.ground.target.address;
+        let node = &self.target.node.address;
         // Kept with the shares, so that they never go to a server that cannot be theirs. An answer of an earlier process
         // may be to another question: its options are said once more, and nobody compares them.
         let (threshold, total) = (self.request.threshold.into(), self.request.shares.into());
-        let asked = (!self.resumed).then_some(Scheme { threshold, total });
+        let asked = (!self.options.resume).then_some(Scheme { threshold, total });
         let (answer, done) = match InitAnswer::parse(body, asked) {
             Ok(answer) => {
                 let done = self.store(&mut ready, &answer).await;
                 (Some(answer), done)
             }
-            Err(cause) => (None, Err(Trouble::Answer(node.clone(), cause))),
+            Err(cause) => {
+                let message = format!("what {node} answered are no shares: {cause}");
+                (None, Err(Explanation::new("init-answer", message, shown_as_it_came())))
+            }
         };
         match done {
             Ok(()) => {
                 rescue.finish();
                 Exit::Done
             }
-            Err(trouble) => {
-                self.leave_unfinished(&trouble, ready.terminal, &rescue, kept, answer.as_ref(), body)
-            }
+            Err(why) => self.leave_unfinished(&why, ready.terminal, &rescue, kept, answer.as_ref(), body),
         }
     }
 
-    async fn store(&self, ready: &mut Ready, answer: &InitAnswer) -> Result<(), Trouble> {
-        let (request, node) = (self.request, self.ground.target.address.clone());
+    async fn store(&self, ready: &mut Ready, answer: &InitAnswer) -> Result<(), Explanation> {
+        let (request, node) = (self.request, self.target.node.address.clone());
         let count = answer.shares.count();
         if count != usize::from(request.shares) {
-            return Err(Trouble::Count { node, got: count, wanted: request.shares });
+            let message = format!("{node} gave {count} shares instead of {}", request.shares);
+            return Err(Explanation::without_advice("init-answer", message));
         }
         let mine = answer.shares.only(&request.kept_here(count));
         let stored = match &mut ready.home {
             Some(home) => home.store(&mine).map_err(|error| match error {
-                HomeError::Occupied { path } => Trouble::Meanwhile { path },
-                error => error.into(),
+                HomeError::Occupied { path } => occupied_meanwhile(&path),
+                error => Explanation::of(&error),
             })?,
             None => self.stored_before(&mine)?,
         };
         let title = format!("of {count} shares of {node}; {} are needed", request.threshold);
-        let copies = ready.copies.store(&answer.shares, &title)?;
-        let token = answer.root_token.as_ref().ok_or_else(|| Trouble::NoToken(node.clone()))?;
-        let token = match request.root_token {
+        let copies = ready.copies.store(&answer.shares, &title).map_err(|error| Explanation::of(&error))?;
+        let token = answer.root_token.as_ref().ok_or_else(|| {
+            Explanation::without_advice("init-answer", format!("{node} gave no root token"))
+        })?;
+        let token = match self.options.root_token {
             RootToken::Show => Token::Plain(token.clone()),
             RootToken::Wrap => {
-                Token::Wrapped(root_token::wrap(self.ground, &answer.shares, request.threshold, token).await?)
+                Token::Wrapped(root_token::wrap(self.target, &answer.shares, request.threshold, token).await?)
             }
             RootToken::Revoke => {
                 let (shares, threshold) = (&answer.shares, request.threshold);
-                root_token::revoke(self.ground, shares, threshold, token, self.resumed).await?;
+                root_token::revoke(self.target, shares, threshold, token, self.options.resume).await?;
                 Token::Revoked
             }
         };
-        let product = self.ground.product().await;
-        let client = outcome::client_command(product, &self.ground.target.node, &self.ground.cluster.tls);
+        let product = self.target.product().await;
+        let client = outcome::client_command(product, &self.target.node.node, &self.target.cluster.tls);
         self.tell(&Outcome { node, stored, copies, token, product, client }, ready.terminal.as_mut())
     }
 
     /// A file that an interrupted init had put in its place already.
-    fn stored_before(&self, mine: &ShareSet) -> Result<Stored, Trouble> {
+    fn stored_before(&self, mine: &ShareSet) -> Result<Stored, Explanation> {
         let home = &self.request.home;
         let Ok(there) = home.open(self.trusted) else {
-            return Err(Trouble::Meanwhile { path: home.path().to_owned() });
+            return Err(occupied_meanwhile(home.path()));
         };
         let there = there.shares;
         let same = there.count() == mine.count()
             && there.iter().zip(mine).all(|(one, other)| one.hex() == other.hex());
         if !same {
-            return Err(Trouble::Meanwhile { path: home.path().to_owned() });
+            return Err(occupied_meanwhile(home.path()));
         }
         Ok(Stored { home: home.clone(), count: there.count(), protection: Protection::default() })
     }
 
-    fn tell(&self, outcome: &Outcome, terminal: Option<&mut Terminal>) -> Result<(), Trouble> {
+    fn tell(&self, outcome: &Outcome, terminal: Option<&mut Terminal>) -> Result<(), Explanation> {
         let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let mut output = output.map_err(Trouble::Output)?;
-        if let Some(unmeasured) = Unmeasured::of(&outcome.stored.protection) {
+        let mut output = output.map_err(|error| unwritten(&error))?;
+        if let Some(unmeasured) = unmeasured(&outcome.stored.protection) {
             say(report::error::render_warning(&unmeasured));
         }
-        if self.json {
+        if self.options.json {
             let text = outcome::json(outcome, self.request);
-            let text = text.ok_or_else(|| Trouble::Output(io::ErrorKind::InvalidData.into()))?;
-            return output.write_all(&text).map_err(Trouble::Output);
+            let text = text.ok_or_else(|| unwritten(&io::ErrorKind::InvalidData.into()))?;
+            return output.write_all(&text).map_err(|error| unwritten(&error));
         }
-        output.write_all(outcome::text(outcome, self.request).as_bytes()).map_err(Trouble::Output)?;
+        output
+            .write_all(outcome::text(outcome, self.request).as_bytes())
+            .map_err(|error| unwritten(&error))?;
         match (&outcome.token, terminal) {
             (Token::Plain(token), Some(terminal)) => {
-                terminal.show(&outcome::root_token(token, &outcome.client)).map_err(Trouble::Output)
+                terminal.show(&outcome::root_token(token, &outcome.client)).map_err(|error| unwritten(&error))
             }
-            (Token::Plain(_), None) => Err(Trouble::NoTerminal),
+            (Token::Plain(_), None) => Err(no_terminal()),
             _ => Ok(()),
         }
     }
@@ -296,22 +269,25 @@ impl Work<'_> {
     /// Says what went wrong, and sees to it that the shares are with somebody.
     fn leave_unfinished(
         &self,
-        trouble: &Trouble,
+        why: &Explanation,
         terminal: Option<Terminal>,
         rescue: &Rescue,
         kept: bool,
         answer: Option<&InitAnswer>,
         body: &[u8],
     ) -> Exit {
-        let exit = fail(trouble, Exit::Failed);
+        let exit = fail(why, Exit::Failed);
         let path = quote::sentence(rescue.path());
         // A TPM that fails now may have failed the rescue's key too.
         let kept = kept && rescue.gives(&self.request.home, body, self.trusted);
         let said = if kept {
             let advice = "Mend what failed, and give the same command with --resume: it finishes the work.";
-            format!("{} is initialised. Its answer is kept, encrypted, in {path}\n  {advice}", self.node())
+            format!(
+                "{} is initialised. Its answer is kept, encrypted, in {path}\n  {advice}",
+                self.target.node.address
+            )
         } else {
-            format!("{} is initialised, and what is in {path} cannot be relied on", self.node())
+            format!("{} is initialised, and what is in {path} cannot be relied on", self.target.node.address)
         };
         let _ = writeln!(io::stderr(), "{said}");
         // A log keeps what is written to it: only what is nowhere else goes to standard error.
@@ -321,8 +297,47 @@ impl Work<'_> {
         }
         exit
     }
+}
 
-    fn node(&self) -> String {
-        self.ground.target.address.to_string()
+/// While it lives, SIGINT, SIGTERM, SIGHUP and SIGQUIT end nothing.
+struct HeldSignals {
+    signals: Vec<Signal>,
+}
+
+impl HeldSignals {
+    /// Begins to hold them. tokio never gives them back: they end nothing from now on.
+    fn begin() -> Result<Self, Explanation> {
+        let kinds =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+        let signals = kinds.into_iter().map(signal).collect::<io::Result<_>>().map_err(|error| {
+            let message = format!("signals cannot be held: {}", external::error::io(&error));
+            Explanation::without_advice("signals", message)
+        })?;
+        Ok(Self { signals })
+    }
+
+    /// Does something to its end, and says once why a signal does not end it.
+    async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        let mut said = false;
+        let [interrupt, terminate, hangup, quit] = self.signals.as_mut_slice() else { return work.await };
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+                _ = quit.recv() => {}
+            }
+            if !said {
+                said = true;
+                // With the terminal gone there is nobody to tell.
+                let _ = io::Write::write_all(
+                    &mut io::stderr(),
+                    b"the server's answer must not get lost: this goes on to its end\n",
+                );
+            }
+        }
     }
 }

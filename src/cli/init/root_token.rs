@@ -1,7 +1,7 @@
 //! What becomes of the root token.
 
-use super::error::Trouble;
-use super::target::Ground;
+use super::target::InitTarget;
+use crate::explain::Explanation;
 use crate::shares::{Share, ShareSet};
 use crate::unseal::State;
 use crate::vault::{Role, TokenFailure, UnsealAnswer};
@@ -12,44 +12,53 @@ use tokio::time::{Instant, sleep};
 /// Between two looks at a server that is about to become active.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// What helps where the server does not do as it should.
+const LOG: &str = "The server's log says more.";
+
 /// Unseals the server, and lets it wrap the token: the token that gives it out once.
 pub(super) async fn wrap(
-    ground: &Ground,
+    target: &InitTarget,
     shares: &ShareSet,
     threshold: u8,
     token: &SecretString,
-) -> Result<SecretString, Trouble> {
-    unseal(ground, shares, threshold).await?;
-    let node = ground.target.address.clone();
-    let wrapped = ground.target.server.wrap_token(token.expose_secret()).await;
-    wrapped.map_err(|cause| Trouble::Token { node, done: "wrapped", cause })
+) -> Result<SecretString, Explanation> {
+    unseal(target, shares, threshold).await?;
+    let wrapped = target.node.server.wrap_token(token.expose_secret()).await;
+    wrapped.map_err(|cause| refused(target, "wrapped", &cause))
 }
 
 /// Unseals the server, and makes the token worthless, unless an init that this one resumes (`resumed`) has done so.
 pub(super) async fn revoke(
-    ground: &Ground,
+    target: &InitTarget,
     shares: &ShareSet,
     threshold: u8,
     token: &SecretString,
     resumed: bool,
-) -> Result<(), Trouble> {
-    unseal(ground, shares, threshold).await?;
-    let node = ground.target.address.clone();
-    match ground.target.server.revoke(token.expose_secret()).await {
+) -> Result<(), Explanation> {
+    unseal(target, shares, threshold).await?;
+    match target.node.server.revoke(token.expose_secret()).await {
         // A root token may do everything while it lives: an active server that forbids it this does not know it any more.
         Err(TokenFailure::Refused(refusal)) if resumed && refusal.status == 403 && refusal.from_server => {
             Ok(())
         }
-        revoked => revoked.map_err(|cause| Trouble::Token { node, done: "revoked", cause }),
+        revoked => revoked.map_err(|cause| refused(target, "revoked", &cause)),
     }
+}
+
+fn refused(target: &InitTarget, done: &str, cause: &TokenFailure) -> Explanation {
+    let message = format!("the root token cannot be {done} by {}: {cause}", target.node.address);
+    Explanation::new("root-token", message, LOG)
 }
 
 /// Submits as many shares as are needed, and waits until the server is active. A daemon that does the same meanwhile
 /// does no harm: shares that are there already change nothing.
-async fn unseal(ground: &Ground, shares: &ShareSet, threshold: u8) -> Result<(), Trouble> {
-    let server = &ground.target.server;
-    let limit = ground.cluster.pace.unseal_timeout;
-    let failed = |why: String| Trouble::Unseal { node: ground.target.address.clone(), why };
+async fn unseal(target: &InitTarget, shares: &ShareSet, threshold: u8) -> Result<(), Explanation> {
+    let server = &target.node.server;
+    let limit = target.cluster.pace.unseal_timeout;
+    let failed = |why: String| {
+        let message = format!("{} cannot be unsealed with its shares: {why}", target.node.address);
+        Explanation::new("unseal", message, LOG)
+    };
     let sealed = server.health().await.map_err(|cause| failed(cause.to_string()))?.sealed;
     let needed = if sealed { usize::from(threshold) } else { 0 };
     for body in shares.iter().take(needed).map(Share::unseal_request) {
