@@ -1,6 +1,6 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
-use super::finding::{Findings, Severity, shares};
+use super::finding::{Findings, Severity, Topic, count_of};
 use super::nodes::{self, Seen};
 use super::scheme::{custody, differing, fit, seals};
 use super::sealed::Sealed;
@@ -9,7 +9,7 @@ use crate::cli::look::{look_at_all, of_cluster};
 use crate::cli::machine::{Place, Service};
 use crate::cli::names::Name;
 use crate::config::Cluster;
-use crate::explain::Explain;
+use crate::explain::{Explain, Explanation};
 use crate::external::quote;
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use ring::digest::Digest;
@@ -25,19 +25,19 @@ pub(super) async fn check(
     let mut findings = Findings::default();
     let name =
         |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
-    let subject = name("shares");
+    let mut topic = findings.about(name("shares"));
     let held = match &cluster.shares {
-        Some(source) => load(source, &subject, place, &mut findings).await,
+        Some(source) => load(source, place, &mut topic).await,
         None => None,
     };
     if let Some(held) = &held {
-        shared(held, &cluster.name, &subject, &mut seen.sets, &mut findings);
+        shared(held, &cluster.name, &mut seen.sets, &mut topic);
     }
     nodes::names(&cluster.name, names, &mut findings);
     let targets = match of_cluster(cluster, names).await {
         Ok(targets) => targets,
         Err(error) => {
-            findings.explain(Severity::Problem, &name("tls"), &error);
+            findings.about(name("tls")).explain(Severity::Problem, &error);
             return findings;
         }
     };
@@ -47,21 +47,22 @@ pub(super) async fn check(
         if let Some(state) = seen.told.of(target, &look.state) {
             look.state = state;
         }
-        nodes::node(target, look, seen.told.held(target), &mut findings);
+        nodes::node(look, seen.told.held(target), &mut findings.about(&target.address));
     }
     let seals = seals(&targets, &looks).await;
     if let Some(held) = &held {
+        let mut topic = findings.about(name("shares"));
         match seals.first() {
             Some((_, seal)) => {
-                fit(held, seal.scheme(), targets.len(), &subject, &mut findings);
-                custody(held, seal, targets.len(), &subject, &mut findings);
+                fit(held, seal.scheme(), targets.len(), &mut topic);
+                custody(held, seal, targets.len(), &mut topic);
             }
-            None => findings.add(
+            None => topic.add(
                 Severity::Warning,
-                &subject,
-                "threshold-unknown",
-                "whether they fit the servers cannot be told: no server says how many it needs".to_owned(),
-                None,
+                Explanation::without_advice(
+                    "threshold-unknown",
+                    "whether they fit the servers cannot be told: no server says how many it needs",
+                ),
             ),
         }
     }
@@ -73,46 +74,35 @@ pub(super) async fn check(
 }
 
 /// The shares that a source holds, if they can be had from here.
-async fn load(
-    source: &Source,
-    subject: &str,
-    place: &Place<'_>,
-    findings: &mut Findings,
-) -> Option<ShareSet> {
+async fn load(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> Option<ShareSet> {
     let loaded = match source {
         Source::Tpm2 { path, tcti } => {
-            let sealed = Sealed { path, tcti: tcti.as_deref(), subject };
-            sealed.check(place, findings).await
+            Sealed { path, tcti: tcti.as_deref(), machine: place.machine, topic }.check(place.unit()).await
         }
-        Source::File(_) | Source::Credential(_) => unsealed(source, subject, place, findings).await,
+        Source::File(_) | Source::Credential(_) => unsealed(source, place, topic).await,
     }?;
     for notice in &loaded.notices {
-        findings.explain(Severity::Warning, subject, notice);
+        topic.explain(Severity::Warning, notice);
     }
     Some(loaded.shares)
 }
 
 /// Those of a file, or of a credential.
-async fn unsealed(
-    source: &Source,
-    subject: &str,
-    place: &Place<'_>,
-    findings: &mut Findings,
-) -> Option<Loaded> {
+async fn unsealed(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> Option<Loaded> {
     match source.load(&place.machine.trusted) {
         Ok(loaded) => {
-            findings.good(subject, format!("{} in {source}", shares(loaded.shares.count())));
+            topic.good(format!("{} in {source}", count_of(loaded.shares.count())));
             if let Source::File(path) = source {
-                protection::plain(place.machine, path, subject, findings);
+                protection::plain(place.machine, path, topic);
             }
             Some(loaded)
         }
         Err(ShareError::Credential { name, cause: cause @ CredentialRefusal::NoDirectory }) => {
             // Only the service has its credentials: whoever checks from a shell looks behind them.
             if let Some(Service { unit, .. }) = place.service {
-                let loaded = credential::check(place.machine, unit, &name, subject, findings).await;
+                let loaded = credential::check(place.machine, unit, &name, topic).await;
                 if let Some(loaded) = &loaded {
-                    service::compare_shares(place.machine, &name, &loaded.shares, subject, findings);
+                    service::compare_shares(place.machine, &name, &loaded.shares, topic);
                 }
                 loaded
             } else {
@@ -120,39 +110,20 @@ async fn unsealed(
                 let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
                               LoadCredential= in the unit will name; with several clusters, in a copy of the configuration, \
                               shares = { file = \"FILE\" }. No unit of vault-unseal is installed here.";
-                let message = error.to_string();
-                findings.add(Severity::Warning, subject, error.kind(), message, Some(remedy.to_owned()));
+                topic.warn(error.kind(), error.to_string(), remedy);
                 None
             }
         }
-        Err(error) => {
-            findings.explain(Severity::Problem, subject, &error);
-            None
-        }
+        failed => topic.succeeded(failed),
     }
 }
 
 /// Two clusters never have the same key: their shares are of one of them, or both are one.
-fn shared(
-    held: &ShareSet,
-    name: &str,
-    subject: &str,
-    sets: &mut Vec<(String, Digest)>,
-    findings: &mut Findings,
-) {
+fn shared(held: &ShareSet, name: &str, sets: &mut Vec<(String, Digest)>, topic: &mut Topic<'_>) {
     let set = held.digest();
     if let Some((other, _)) = sets.iter().find(|(_, known)| known.as_ref() == set.as_ref()) {
-        findings.add(
-            Severity::Warning,
-            subject,
-            "same-shares",
-            format!("they are the same shares as those of the cluster {}", quote::toml(other)),
-            Some(
-                "One of the two has the other's. Give each its own, and its own credential; nodes of one cluster stand \
-                 in one [[cluster]]."
-                    .to_owned(),
-            ),
-        );
+        topic.warn("same-shares", format!("they are the same shares as those of the cluster {}", quote::toml(other)), "One of the two has the other's. Give each its own, and its own credential; nodes of one cluster stand \
+                 in one [[cluster]].");
     }
     sets.push((name.to_owned(), set));
 }

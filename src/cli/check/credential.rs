@@ -2,12 +2,13 @@
 //!
 //! Those with shares, as they are or encrypted, and those with certificate authorities, which both services need.
 
-use super::finding::{Findings, Severity};
+use super::finding::{Severity, Topic, count_of};
 use super::protection::{self, enroll_credential, missing};
-use super::readable::Access;
+use super::readable::ServiceAccess;
 use super::service;
 use crate::cli::machine::Machine;
 use crate::config::{self, CaCredential};
+use crate::explain::{Explain, Explanation};
 use crate::external::{could_be_secret, quote};
 use crate::shares::home::{self, CredentialKind};
 use crate::shares::{self, FileRefusal, ShareError, Source};
@@ -19,11 +20,10 @@ pub(super) async fn check(
     machine: &Machine,
     unit: &Unit,
     name: &str,
-    subject: &str,
-    findings: &mut Findings,
+    topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
     let mut add = |severity, kind, message: String, remedy: String| {
-        findings.add(severity, subject, kind, format!("credential \"{name}\": {message}"), Some(remedy));
+        topic.add(severity, Explanation::new(kind, format!("credential \"{name}\": {message}"), remedy));
     };
     let unit_name = quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned());
     let drop_in =
@@ -57,10 +57,10 @@ pub(super) async fn check(
                 _ => quote::sentence(&path),
             };
             let message = format!("credential \"{name}\" from {from}, {what}not looked into");
-            findings.add(Severity::Ok, subject, "credential-store", message, None);
+            topic.add(Severity::Ok, Explanation::without_advice("credential-store", message));
         }
         Some(CredentialOrigin::File { path, encrypted: true, .. }) => {
-            return encrypted(machine, &path, name, subject, findings).await;
+            return encrypted(machine, &path, name, topic).await;
         }
         Some(CredentialOrigin::File { path, .. }) if !machine.as_root => {
             add(
@@ -70,22 +70,16 @@ pub(super) async fn check(
                 "sudo vault-unseal check".to_owned(),
             );
             if machine.has_file(&path) {
-                protection::plain(machine, &path, subject, findings);
+                protection::plain(machine, &path, topic);
             }
         }
-        Some(CredentialOrigin::File { path, .. }) => return file(machine, &path, name, subject, findings),
+        Some(CredentialOrigin::File { path, .. }) => return file(machine, &path, name, topic),
     }
     None
 }
 
 /// Reads the file as systemd does, and judges it as a share file: who can read it has the shares.
-fn file(
-    machine: &Machine,
-    path: &Path,
-    name: &str,
-    subject: &str,
-    findings: &mut Findings,
-) -> Option<shares::Loaded> {
+fn file(machine: &Machine, path: &Path, name: &str, topic: &mut Topic<'_>) -> Option<shares::Loaded> {
     let at = machine.at(path);
     let source = Source::File(at.clone());
     let loaded = match source.load(&machine.trusted) {
@@ -97,26 +91,16 @@ fn file(
                 quote::shell(path),
                 quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned())
             );
-            missing(path, name, advice, subject, findings);
+            missing(path, name, advice, topic);
             return None;
         }
         // Who else can read or write it is told beside all other credentials.
         Err(ShareError::File { path: at, .. }) => Source::load_unjudged(&at),
         Err(error) => Err(error),
     };
-    match loaded {
-        Ok(loaded) => {
-            let shares = super::finding::shares(loaded.shares.count());
-            findings
-                .good(subject, format!("{shares} in credential \"{name}\", from {}", quote::sentence(path)));
-            protection::plain(machine, path, subject, findings);
-            Some(loaded)
-        }
-        Err(error) => {
-            findings.explain(Severity::Problem, subject, &error);
-            None
-        }
-    }
+    let loaded = opened(loaded, path, name, topic)?;
+    protection::plain(machine, path, topic);
+    Some(loaded)
 }
 
 /// The shares in it, if they can be had from here.
@@ -124,53 +108,44 @@ async fn encrypted(
     machine: &Machine,
     path: &Path,
     name: &str,
-    subject: &str,
-    findings: &mut Findings,
+    topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
     let file = quote::sentence(path);
-    let kind = match home::credential_kind(&machine.at(path)) {
-        Ok(Some(kind)) => kind,
-        Ok(None) => {
-            let command = enroll_credential(machine, "FILE", path, name);
-            findings.add(
-                Severity::Problem,
-                subject,
-                "credential-not-encrypted",
-                format!("credential \"{name}\": {file} is no encrypted credential, and systemd refuses it"),
-                Some(format!("Make it anew: {command} --force")),
-            );
-            return None;
-        }
-        Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
-            let advice = format!("Make it: {}", enroll_credential(machine, "FILE", path, name));
-            missing(path, name, advice, subject, findings);
-            return None;
-        }
-        Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. }) if !machine.as_root => {
-            findings.add(
-                Severity::Warning,
-                subject,
-                "credential-not-looked-into",
-                format!(
+    let kind =
+        match home::credential_kind(&machine.at(path)) {
+            Ok(Some(kind)) => kind,
+            Ok(None) => {
+                let command = enroll_credential(machine, "FILE", path, name);
+                topic.problem(
+                    "credential-not-encrypted",
+                    format!(
+                        "credential \"{name}\": {file} is no encrypted credential, and systemd refuses it"
+                    ),
+                    format!("Make it anew: {command} --force"),
+                );
+                return None;
+            }
+            Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
+                let advice = format!("Make it: {}", enroll_credential(machine, "FILE", path, name));
+                missing(path, name, advice, topic);
+                return None;
+            }
+            Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. }) if !machine.as_root => {
+                topic.warn("credential-not-looked-into", format!(
                     "credential \"{name}\": it comes from {file}, encrypted, which only root can look into"
-                ),
-                Some("sudo vault-unseal check".to_owned()),
-            );
-            return None;
-        }
-        Err(error) => {
-            findings.explain(Severity::Problem, subject, &error);
-            return None;
-        }
-    };
+                ), "sudo vault-unseal check");
+                return None;
+            }
+            Err(error) => return topic.succeeded(Err(error)),
+        };
     // The keys are root's, and of this machine.
     let loaded = if machine.as_root && machine.is_this_one() {
-        open(path, name, &kind, subject, findings).await
+        open(path, name, &kind, topic).await
     } else {
-        findings.good(subject, format!("credential \"{name}\", from {file}, encrypted, not opened"));
+        topic.good(format!("credential \"{name}\", from {file}, encrypted, not opened"));
         None
     };
-    protection::credential(machine, &kind, path, name, subject, findings);
+    protection::credential(machine, &kind, path, name, topic);
     loaded
 }
 
@@ -179,23 +154,24 @@ async fn open(
     path: &Path,
     name: &str,
     kind: &CredentialKind,
-    subject: &str,
-    findings: &mut Findings,
+    topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
     let (at, by, keys) = (path.to_owned(), name.to_owned(), kind.clone());
-    let opened = tokio::task::spawn_blocking(move || home::open_credential(&at, &by, &keys)).await.ok()?;
-    match opened {
-        Ok(loaded) => {
-            let shares = super::finding::shares(loaded.shares.count());
-            findings
-                .good(subject, format!("{shares} in credential \"{name}\", from {}", quote::sentence(path)));
-            Some(loaded)
-        }
-        Err(error) => {
-            findings.explain(Severity::Problem, subject, &error);
-            None
-        }
-    }
+    let result = tokio::task::spawn_blocking(move || home::open_credential(&at, &by, &keys)).await.ok()?;
+    opened(result, path, name, topic)
+}
+
+/// The shares of a credential that could be opened.
+fn opened(
+    result: Result<shares::Loaded, impl Explain>,
+    path: &Path,
+    name: &str,
+    topic: &mut Topic<'_>,
+) -> Option<shares::Loaded> {
+    let loaded = topic.succeeded(result)?;
+    let held = count_of(loaded.shares.count());
+    topic.good(format!("{held} in credential \"{name}\", from {}", quote::sentence(path)));
+    Some(loaded)
 }
 
 /// Who asks servers itself, beside the service.
@@ -204,42 +180,34 @@ pub(super) const WAIT: &str = "vault-unsealed-wait.service";
 const EXAMPLE: &str = "/etc/vault/tls/vault-ca.crt";
 
 /// Looks at those of all clusters, as root.
-pub(super) fn authorities(machine: &Machine, loaded: &config::Loaded, unit: &Unit, findings: &mut Findings) {
+pub(super) fn authorities(machine: &Machine, loaded: &config::Loaded, unit: &Unit, topic: &mut Topic<'_>) {
     for cluster in &loaded.settings.clusters {
         let Some(CaCredential { name, .. }) = &cluster.tls.ca_credential else { continue };
         match unit.credential(name) {
             Some(CredentialOrigin::File { path, encrypted: false, .. }) if path.is_absolute() => {
-                service::compare_file(machine, name, &path, "tls", findings);
-                waiting(machine, name, &path, findings);
+                service::compare_file(machine, name, &path, topic);
+                waiting(machine, name, &path, topic);
             }
             Some(_) => {}
-            None => findings.add(
-                Severity::Problem,
-                "tls",
+            None => topic.problem(
                 "credential-missing",
                 format!("credential \"{name}\": vault-unseal.service does not give it to the service"),
-                Some(format!("Name its file: {}", drop_in("vault-unseal", name, Path::new(EXAMPLE)))),
+                format!("Name its file: {}", drop_in("vault-unseal", name, Path::new(EXAMPLE))),
             ),
         }
     }
 }
 
 /// What waits for the servers has a sandbox of its own.
-fn waiting(machine: &Machine, name: &str, path: &Path, findings: &mut Findings) {
+fn waiting(machine: &Machine, name: &str, path: &Path, topic: &mut Topic<'_>) {
     let Some(wait) = Unit::load(machine.root(), WAIT).filter(|wait| wait.credential(name).is_none()) else {
         return;
     };
-    if Access::of(Some(&wait), machine).refusal(path).is_some() {
-        findings.add(
-            Severity::Warning,
-            "tls",
-            "wait-without-credential",
-            format!(
+    if ServiceAccess::of(Some(&wait), machine).refusal(path).is_some() {
+        topic.warn("wait-without-credential", format!(
                 "{WAIT} is not given credential \"{name}\" and cannot read {}: vault-unsealed.target is not reached",
                 quote::sentence(path)
-            ),
-            Some(format!("Name the file there as well: {}", drop_in("vault-unsealed-wait", name, path))),
-        );
+            ), format!("Name the file there as well: {}", drop_in("vault-unsealed-wait", name, path)));
     }
 }
 

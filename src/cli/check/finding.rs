@@ -1,6 +1,6 @@
 //! What a check found, and how it is shown.
 
-use crate::explain::Explain;
+use crate::explain::{Explain, Explanation};
 use crate::report::style::Style;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -41,40 +41,9 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Something is as it should be.
-    pub(super) fn good(&mut self, subject: &str, message: impl Into<String>) {
-        self.add(Severity::Ok, subject, "ok", message.into(), None);
-    }
-
-    /// Something that explains itself.
-    pub(super) fn explain(&mut self, severity: Severity, subject: &str, error: &dyn Explain) {
-        self.add(severity, subject, error.kind(), error.to_string(), error.advice());
-    }
-
-    /// Anything else.
-    pub(super) fn add(
-        &mut self,
-        severity: Severity,
-        subject: &str,
-        kind: &'static str,
-        message: String,
-        remedy: Option<String>,
-    ) {
-        self.findings.push(Finding {
-            severity,
-            subject: subject.to_owned(),
-            kind,
-            message,
-            remedy,
-            steps: None,
-        });
-    }
-
-    /// Gives steps to the last finding.
-    pub(super) fn steps(&mut self, steps: String) {
-        if let Some(last) = self.findings.last_mut() {
-            last.steps = Some(steps);
-        }
+    /// Those about one thing.
+    pub(super) fn about(&mut self, subject: impl ToString) -> Topic<'_> {
+        Topic { subject: subject.to_string(), findings: &mut self.findings }
     }
 
     pub(super) fn extend(&mut self, other: Self) {
@@ -92,8 +61,59 @@ impl Findings {
     }
 }
 
+/// What is checked, and where the findings about it go.
+pub(super) struct Topic<'a> {
+    subject: String,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Topic<'_> {
+    /// It is as it should be.
+    pub(super) fn good(&mut self, message: impl Into<String>) {
+        self.add(Severity::Ok, Explanation::without_advice("ok", message));
+    }
+
+    /// It works, but not as well or as safely as it could.
+    pub(super) fn warn(&mut self, kind: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
+        self.add(Severity::Warning, Explanation::new(kind, message, remedy));
+    }
+
+    /// It keeps a server from being unsealed.
+    pub(super) fn problem(
+        &mut self,
+        kind: &'static str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(Severity::Problem, Explanation::new(kind, message, remedy));
+    }
+
+    /// It explains itself.
+    pub(super) fn explain(&mut self, severity: Severity, what: &dyn Explain) {
+        self.add(severity, Explanation::of(what));
+    }
+
+    /// What came of it, unless it failed: that is a problem.
+    pub(super) fn succeeded<T>(&mut self, result: Result<T, impl Explain>) -> Option<T> {
+        result.map_err(|error| self.explain(Severity::Problem, &error)).ok()
+    }
+
+    /// Anything else.
+    pub(super) fn add(&mut self, severity: Severity, what: Explanation) {
+        let (subject, Explanation { kind, message, advice: remedy }) = (self.subject.clone(), what);
+        self.findings.push(Finding { severity, subject, kind, message, remedy, steps: None });
+    }
+
+    /// Gives steps to the last finding.
+    pub(super) fn steps(&mut self, steps: String) {
+        if let Some(last) = self.findings.last_mut() {
+            last.steps = Some(steps);
+        }
+    }
+}
+
 /// So many shares, in words.
-pub(super) fn shares(count: usize) -> String {
+pub(super) fn count_of(count: usize) -> String {
     if count == 1 { "1 share".to_owned() } else { format!("{count} shares") }
 }
 

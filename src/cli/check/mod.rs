@@ -24,7 +24,7 @@ use crate::external::{error, quote};
 use crate::report::style::Style;
 use crate::systemd::units::Unit;
 use crate::{descriptors, protect};
-use finding::{Findings, Severity};
+use finding::{Findings, Severity, Topic};
 use nodes::Seen;
 use rustix::process::geteuid;
 use std::io::{self, Write};
@@ -40,12 +40,10 @@ pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Re
     let look = if options.takeover { Checked::before_takeover } else { Checked::of };
     let mut checked = look(&arguments.origin(), &environment, &arguments.overrides(), as_root)?;
     if let Some(error) = unprotected {
-        checked.findings.add(
-            Severity::Warning,
-            "this process",
+        checked.findings.about("this process").warn(
             "memory-unprotected",
             format!("the kernel does not let this process protect its memory: {}", error::io(&error)),
-            Some("`run` refuses to start where it is so. Look at what confines it: a container, a seccomp filter.".to_owned()),
+            "`run` refuses to start where it is so. Look at what confines it: a container, a seccomp filter.",
         );
     }
     let text = if options.json { checked.json() } else { Ok(checked.table(Style::of(&io::stdout()))) };
@@ -107,20 +105,25 @@ impl Checked {
         let place = Place { machine: &machine, service: service.as_ref(), standard };
         let mut findings = Findings::default();
         match &loaded {
-            Ok(loaded) => configured(loaded, &mut findings),
-            Err(error) => findings.explain(Severity::Problem, "configuration", error),
+            Ok(loaded) => configured(loaded, &mut findings.about("configuration")),
+            Err(error) => findings.about("configuration").explain(Severity::Problem, error),
         }
         // A file that somebody names is not what the service of this machine reads.
         if standard {
             if let (Ok(loaded), Some(service)) = (&loaded, &service) {
                 if as_root {
                     readable::check(&machine, loaded, &service.unit, &mut findings);
-                    protection::plain_beside_sealed(&machine, loaded, &service.unit, &mut findings);
-                    credential::authorities(&machine, loaded, &service.unit, &mut findings);
+                    protection::plain_beside_sealed(
+                        &machine,
+                        loaded,
+                        &service.unit,
+                        &mut findings.about("shares"),
+                    );
+                    credential::authorities(&machine, loaded, &service.unit, &mut findings.about("tls"));
                 }
-                sources(&machine, loaded, &service.unit, &mut findings);
+                sources(&machine, loaded, &service.unit, &mut findings.about("credentials"));
             }
-            service::check(&machine, service.as_ref(), &mut findings);
+            service::check(&machine, service.as_ref(), &mut findings.about("service"));
         }
         if let Ok(loaded) = &loaded {
             let runtime = runtime()?;
@@ -152,33 +155,33 @@ impl Checked {
 }
 
 /// Where the service's credentials come from.
-fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
+fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, topic: &mut Topic<'_>) {
     let directory = Path::new("/run/credentials").join(SERVICE);
     let view = View { root: machine.root(), inside: false };
     for problem in credentials::judge(&loaded.settings, unit, &directory, &view) {
         // The old program reads the same file with the same mode: moving makes nothing worse.
         let tolerated = !problem.is_refusal() || machine.moving && problem.is_readable_by_mode();
         let severity = if tolerated { Severity::Warning } else { Severity::Problem };
-        findings.explain(severity, "credentials", &problem);
+        topic.explain(severity, &problem);
     }
 }
 
-fn configured(loaded: &Loaded, findings: &mut Findings) {
+fn configured(loaded: &Loaded, topic: &mut Topic<'_>) {
     let files: Vec<_> = loaded.sources.iter().map(|path| quote::sentence(path)).collect();
     let read = if files.is_empty() { "from the environment and flags".to_owned() } else { files.join(", ") };
-    findings.good("configuration", read);
+    topic.good(read);
     for notice in &loaded.notices {
-        findings.explain(Severity::Warning, "configuration", notice);
+        topic.explain(Severity::Warning, notice);
     }
     if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
-        findings.explain(Severity::Warning, "configuration", &shortage);
+        topic.explain(Severity::Warning, &shortage);
     }
 }
 
 async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
     let mut findings = Findings::default();
     let told = match place.unit() {
-        Some(_) => service::running(place.machine, &mut findings).await,
+        Some(_) => service::running(place.machine, &mut findings.about("service")).await,
         None => DaemonStatus::default(),
     };
     let mut seen = Seen { told, ..Seen::default() };

@@ -1,14 +1,13 @@
 //! The servers: what each showed, its certificate and clock, what names stand for, and whether each is in its own cluster and
 //! in one place only.
 
-use super::finding::{Findings, Severity};
-use crate::cli::daemon_status;
-use crate::cli::daemon_status::{DaemonStatus, HeldNote};
+use super::finding::{Findings, Severity, Topic};
+use crate::cli::daemon_status::{self, DaemonStatus, HeldNote};
 use crate::cli::look::{Look, Target};
 use crate::cli::names::Name;
 use crate::config::Cluster;
 use crate::discovery::FirstFew;
-use crate::explain::Explain;
+use crate::explain::{Explain, Explanation};
 use crate::report::lasting::NO_ACTIVE_NODE;
 use crate::report::state::{advice, phrase};
 use crate::unseal::{Objection, State};
@@ -29,16 +28,14 @@ pub(super) async fn identity(seen: &Seen, findings: &mut Findings) {
     let memberships = daemon_status::memberships(&seen.targets, &seen.looks);
     for (target, outsider) in seen.targets.iter().zip(daemon_status::outsiders(&memberships, &seen.targets)) {
         if let Some(outsider) = outsider {
-            findings.explain(Severity::Problem, &target.address.to_string(), &outsider);
+            findings.about(&target.address).explain(Severity::Problem, &outsider);
         }
     }
     for (first, second, own) in memberships.twins() {
-        findings.add(
-            Severity::Problem,
-            second,
+        findings.about(second).problem(
             "one-cluster-twice",
             format!("its servers are of the cluster \"{first}\": both show {own}"),
-            Some("Write the nodes of one cluster into one [[cluster]].".to_owned()),
+            "Write the nodes of one cluster into one [[cluster]].",
         );
     }
     same_servers(&seen.targets, findings).await;
@@ -65,12 +62,10 @@ async fn same_servers(targets: &[Target], findings: &mut Findings) {
     for (target, addresses) in targets.iter().zip(asked) {
         let addresses: Vec<SocketAddr> = addresses.await.unwrap_or_default();
         if let Some((address, first)) = addresses.iter().find_map(|at| Some((at, known.get(at)?))) {
-            findings.add(
-                Severity::Warning,
-                &target.address.to_string(),
+            findings.about(&target.address).warn(
                 "same-server",
                 format!("it is the server of {}: both are {address}", first.address),
-                Some("Name each server once, by one address.".to_owned()),
+                "Name each server once, by one address.",
             );
         }
         for address in addresses {
@@ -95,8 +90,7 @@ pub(super) struct Seen {
 }
 
 /// What one server showed, and whether its clock agrees.
-pub(super) fn node(target: &Target, look: &Look, held: Option<HeldNote>, findings: &mut Findings) {
-    let subject = target.address.to_string();
+pub(super) fn node(look: &Look, held: Option<HeldNote>, topic: &mut Topic<'_>) {
     let (severity, kind) = match &look.state {
         State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
             (Severity::Ok, look.state.word())
@@ -115,14 +109,12 @@ pub(super) fn node(target: &Target, look: &Look, held: Option<HeldNote>, finding
     if let Some(held) = held {
         let _ = write!(message, "{held}");
     }
-    findings.add(severity, &subject, kind, message, advice(&look.state));
+    topic.add(severity, Explanation { kind, message, advice: advice(&look.state) });
     if matches!(look.state, State::Unsealed { role: Role::StandbyWithoutActive }) {
-        findings.add(
-            Severity::Warning,
-            &subject,
+        topic.warn(
             "no-active-node",
-            "it sees no active node: its clients are not served, unless it was unsealed just now".to_owned(),
-            Some(NO_ACTIVE_NODE.to_owned()),
+            "it sees no active node: its clients are not served, unless it was unsealed just now",
+            NO_ACTIVE_NODE,
         );
     }
     if let Some(theirs) = look.health.as_ref().and_then(|health| health.server_time) {
@@ -130,19 +122,17 @@ pub(super) fn node(target: &Target, look: &Look, held: Option<HeldNote>, finding
         let apart = ours.abs_diff(theirs);
         if apart > CLOCK_TOLERANCE {
             let apart = humantime::format_duration(Duration::from_secs(apart));
-            findings.add(
-                Severity::Warning,
-                &subject,
+            topic.warn(
                 "clock",
                 format!("its clock and this machine's are {apart} apart"),
-                Some("Let both follow a time server: `timedatectl set-ntp true`.".to_owned()),
+                "Let both follow a time server: `timedatectl set-ntp true`.",
             );
         }
     }
 }
 
 /// Certificates that are good now and will not be soon.
-pub(super) async fn expiry(cluster: &Cluster, targets: &[Target], subject: &str, findings: &mut Findings) {
+pub(super) async fn expiry(cluster: &Cluster, targets: &[Target], tls: &str, findings: &mut Findings) {
     let Ok((access, inspection)) = Access::inspecting(cluster, ISSUER_RENEWAL).await else { return };
     let mut told = Vec::new();
     for target in targets.iter().filter(|target| target.verified) {
@@ -150,43 +140,32 @@ pub(super) async fn expiry(cluster: &Cluster, targets: &[Target], subject: &str,
         let _ = access.server(&target.node).health().await;
         let Some(Lifetimes { server, issuer }) = inspection.take() else { continue };
         if server.ends_soon(SystemTime::now()) {
-            findings.add(
-                Severity::Warning,
-                &target.address.to_string(),
+            findings.about(&target.address).warn(
                 "certificate-expires-soon",
                 format!("its certificate expires soon, on {}", server.end()),
-                Some("Renew it before: an expired certificate keeps this machine from unsealing.".to_owned()),
+                "Renew it before: an expired certificate keeps this machine from unsealing.",
             );
         }
         // One CA vouches for many servers.
         let name = issuer.as_ref().map(ToString::to_string);
         let Some(issuer) = issuer.filter(|_| !told.contains(&name)) else { continue };
         told.push(name);
-        findings.add(
-            Severity::Warning,
-            subject,
-            "issuer-expires-soon",
-            format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()),
-            Some(
-                "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that \
-                 it vouches for is unsealed."
-                    .to_owned(),
-            ),
-        );
+        findings.about(tls).warn("issuer-expires-soon", format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()), "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that \
+                 it vouches for is unsealed.");
     }
 }
 
 /// What each name of a cluster stands for, and what is wrong with it.
 pub(super) fn names(cluster: &str, names: &[Name], findings: &mut Findings) {
     for name in names.iter().filter(|name| name.cluster == cluster) {
-        let subject = name.discovery.to_string();
+        let mut topic = findings.about(&name.discovery);
         let nodes: Vec<_> = name.nodes().map(|node| &node.address).collect();
         if !nodes.is_empty() {
             let count = if nodes.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", nodes.len()) };
-            findings.good(&subject, format!("{count}: {}", FirstFew::of(&nodes)));
+            topic.good(format!("{count}: {}", FirstFew::of(&nodes)));
         }
         for problem in name.problems() {
-            findings.add(Severity::Problem, &subject, problem.kind, problem.message, problem.advice);
+            topic.add(Severity::Problem, problem);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What protects shares where they are stored: read from the files themselves, never from what was meant.
 
-use super::finding::{Findings, Severity, shares};
+use super::finding::{Severity, Topic, count_of};
 use crate::cli::machine::Machine;
 use crate::config::Loaded;
+use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
 use crate::shares::home::{self, CredentialKind, Protection};
@@ -31,16 +32,17 @@ pub(super) fn has_tpm(machine: &Machine) -> bool {
 }
 
 /// A file of shares as they are.
-pub(super) fn plain(machine: &Machine, path: &Path, subject: &str, findings: &mut Findings) {
+pub(super) fn plain(machine: &Machine, path: &Path, topic: &mut Topic<'_>) {
     let file = quote::shell(&machine.name(path));
     let remedy = has_tpm(machine)
         .then(|| format!("This machine's TPM could seal them: vault-unseal enroll {file} --tpm2"));
-    findings.add(
+    topic.add(
         Severity::Ok,
-        subject,
-        "protection-none",
-        "not encrypted: whoever has the disk, or a backup of it, has the shares".to_owned(),
-        remedy,
+        Explanation {
+            kind: "protection-none",
+            message: "not encrypted: whoever has the disk, or a backup of it, has the shares".to_owned(),
+            advice: remedy,
+        },
     );
 }
 
@@ -50,8 +52,7 @@ pub(super) fn credential(
     kind: &CredentialKind,
     path: &Path,
     name: &str,
-    subject: &str,
-    findings: &mut Findings,
+    topic: &mut Topic<'_>,
 ) {
     let anew = |from: &str| format!("Seal them anew: {}", enroll_credential(machine, from, path, name));
     let (severity, word, message, remedy) = match kind {
@@ -91,14 +92,12 @@ pub(super) fn credential(
             }
         }
     };
-    findings.add(severity, subject, word, message, remedy);
+    topic.add(severity, Explanation { kind: word, message: message, advice: remedy });
     if kind.tpm2().is_some() && !has_tpm(machine) {
-        findings.add(
-            Severity::Problem,
-            subject,
+        topic.problem(
             "tpm-absent",
             format!("there is no {DEVICE}, and without this machine's TPM systemd cannot open them"),
-            Some(ABSENT.to_owned()),
+            ABSENT.to_owned(),
         );
     }
 }
@@ -117,33 +116,15 @@ pub(super) fn enroll_credential(machine: &Machine, from: &str, path: &Path, name
 }
 
 /// A file sealed to the TPM.
-pub(super) fn tpm2(blob: &tpm::Blob, subject: &str, findings: &mut Findings) {
+pub(super) fn tpm2(blob: &tpm::Blob, topic: &mut Topic<'_>) {
     let Protection { pcrs, unmeasured, .. } = Protection::of_tpm2(blob);
     match pcrs {
-        None => findings.add(
-            Severity::Ok,
-            subject,
-            "protection-tpm2",
-            "protected by this machine's TPM, whatever the machine starts".to_owned(),
-            None,
-        ),
-        Some(pcrs) if unmeasured => findings.add(
-            Severity::Warning,
-            subject,
-            "pcrs-unmeasured",
-            format!(
+        None => topic.add(Severity::Ok, Explanation::without_advice("protection-tpm2", "protected by this machine's TPM, whatever the machine starts")),
+        Some(pcrs) if unmeasured => topic.warn("pcrs-unmeasured", format!(
                 "protected by this machine's TPM, bound to PCR {pcrs}, but nothing had been measured into them when the \
                  shares were sealed: where nothing ever is, they protect nothing"
-            ),
-            Some(UNMEASURED_REMEDY.to_owned()),
-        ),
-        Some(pcrs) => findings.add(
-            Severity::Ok,
-            subject,
-            "protection-tpm2",
-            format!("protected by this machine's TPM, bound to PCR {pcrs}"),
-            None,
-        ),
+            ), UNMEASURED_REMEDY.to_owned()),
+        Some(pcrs) => topic.add(Severity::Ok, Explanation::without_advice("protection-tpm2", format!("protected by this machine's TPM, bound to PCR {pcrs}"))),
     }
 }
 
@@ -154,9 +135,9 @@ fn is_zero(machine: &Machine, pcr: u8) -> bool {
 }
 
 /// A credential without the file that it is made from.
-pub(super) fn missing(path: &Path, name: &str, advice: String, subject: &str, findings: &mut Findings) {
+pub(super) fn missing(path: &Path, name: &str, advice: String, topic: &mut Topic<'_>) {
     let message = format!("credential \"{name}\": there is no file {}", quote::sentence(path));
-    findings.add(Severity::Problem, subject, "credential-file-missing", message, Some(advice));
+    topic.problem("credential-file-missing", message, advice);
 }
 
 /// The most files of one directory that are looked into.
@@ -164,7 +145,7 @@ const MOST: usize = 100;
 
 /// Looks into the directories of sealed shares. Only root can. Where the sealed file is not there, or is none, a plain one
 /// may be the only copy, and nothing is said against it.
-pub(super) fn plain_beside_sealed(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
+pub(super) fn plain_beside_sealed(machine: &Machine, loaded: &Loaded, unit: &Unit, topic: &mut Topic<'_>) {
     let (mut sealed, mut used) = (BTreeSet::new(), BTreeSet::new());
     for source in loaded.settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref()) {
         match source {
@@ -191,7 +172,7 @@ pub(super) fn plain_beside_sealed(machine: &Machine, loaded: &Loaded, unit: &Uni
         sealed.iter().filter(|path| path.is_absolute()).filter_map(|path| path.parent()).collect();
     for directory in directories {
         for path in regular_files(machine, directory).into_iter().filter(|path| !used.contains(path)) {
-            leftover(machine, &path, findings);
+            leftover(machine, &path, topic);
         }
     }
 }
@@ -205,20 +186,14 @@ fn regular_files(machine: &Machine, directory: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn leftover(machine: &Machine, path: &Path, findings: &mut Findings) {
+fn leftover(machine: &Machine, path: &Path, topic: &mut Topic<'_>) {
     let Ok(loaded) = Source::load_unjudged(&machine.at(path)) else { return };
-    let shares = shares(loaded.shares.count());
+    let shares = count_of(loaded.shares.count());
     let (shown, file) = (quote::sentence(path), quote::shell(path));
     let token = loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }));
     let first = if token { "Keep the root token that is in it as well, if it is nowhere else. " } else { "" };
-    findings.add(
-        Severity::Warning,
-        "shares",
-        "plain-beside-sealed",
-        format!("{shown} holds {shares} as they are, beside sealed ones: whoever reads the disk, or a backup of it, has them"),
-        Some(format!(
+    topic.warn("plain-beside-sealed", format!("{shown} holds {shares} as they are, beside sealed ones: whoever reads the disk, or a backup of it, has them"), format!(
             "{first}Once the service has unsealed a server with the sealed ones, and a copy is kept on another machine: \
              shred -u {file}"
-        )),
-    );
+        ));
 }

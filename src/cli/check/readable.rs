@@ -1,6 +1,6 @@
 //! What the service can read: it runs as a user of its own, and root, who checks, can read more.
 
-use super::finding::{Findings, Severity};
+use super::finding::Findings;
 use crate::cli::machine::Machine;
 use crate::config::Loaded;
 use crate::external::quote;
@@ -19,7 +19,7 @@ const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
 const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// Who the service is, as far as files are concerned.
-pub(super) struct Access<'a> {
+pub(super) struct ServiceAccess<'a> {
     machine: &'a Machine,
     /// The groups it is in.
     groups: Vec<u32>,
@@ -29,7 +29,7 @@ pub(super) struct Access<'a> {
 
 /// Why a file cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum Unreadable {
     /// The sandbox shows something else there.
     Hidden {
         /// The directory.
@@ -53,7 +53,7 @@ pub(super) enum Refusal {
     },
 }
 
-impl<'a> Access<'a> {
+impl<'a> ServiceAccess<'a> {
     /// That of a service with this unit; without one, as our unit is shipped.
     pub(super) fn of(unit: Option<&Unit>, machine: &'a Machine) -> Self {
         let is_on = |key| unit.is_none_or(|unit| unit.is_on(key));
@@ -73,18 +73,18 @@ impl<'a> Access<'a> {
 
     /// Why it cannot read this file or directory; `None` when it can, when there is no such file, or when an access
     /// control list says more than can be seen here.
-    pub(super) fn refusal(&self, path: &Path) -> Option<Refusal> {
+    pub(super) fn refusal(&self, path: &Path) -> Option<Unreadable> {
         let path = &self.machine.name(path);
         let metadata = self.machine.look(path)?;
         if let Some((directory, setting)) =
             self.hidden.iter().find(|(directory, _)| path.starts_with(directory))
         {
-            return Some(Refusal::Hidden { directory, setting });
+            return Some(Unreadable::Hidden { directory, setting });
         }
         for directory in path.ancestors().skip(1).filter(|directory| directory.parent().is_some()) {
             let Some(metadata) = self.machine.look(directory) else { continue };
             if !self.may(&metadata, 0o1) && !self.has_list(directory) {
-                return Some(Refusal::Directory {
+                return Some(Unreadable::Directory {
                     path: directory.to_owned(),
                     mode: metadata.mode() & 0o7777,
                 });
@@ -92,7 +92,7 @@ impl<'a> Access<'a> {
         }
         let needed = if metadata.is_dir() { 0o5 } else { 0o4 };
         (!self.may(&metadata, needed) && !self.has_list(path))
-            .then(|| Refusal::Mode { mode: metadata.mode() & 0o7777, directory: metadata.is_dir() })
+            .then(|| Unreadable::Mode { mode: metadata.mode() & 0o7777, directory: metadata.is_dir() })
     }
 
     /// Whether the bits of others, or those of the group if it is a member, grant all that is needed.
@@ -124,21 +124,16 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
     if !unit.is_on("DynamicUser") {
         return;
     }
-    let access = Access::of(Some(unit), machine);
-    let mut look = |subject: &str, path: &Path, remedy: &dyn Fn(&Path, &Refusal) -> String| {
+    let access = ServiceAccess::of(Some(unit), machine);
+    let mut look = |subject: &str, path: &Path, remedy: &dyn Fn(&Path, &Unreadable) -> String| {
         if let Some(refusal) = access.refusal(path) {
             let path = machine.name(path);
-            findings.add(
-                // It would not start.
-                Severity::Problem,
-                subject,
+            let (file, why) = (quote::sentence(&path), why(&refusal));
+            // It would not start.
+            findings.about(subject).problem(
                 "service-cannot-read",
-                format!(
-                    "the service, a user of its own, cannot read {}: {}",
-                    quote::sentence(&path),
-                    why(&refusal)
-                ),
-                Some(remedy(&path, &refusal)),
+                format!("the service, a user of its own, cannot read {file}: {why}"),
+                remedy(&path, &refusal),
             );
         }
     };
@@ -172,29 +167,29 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
     }
 }
 
-fn why(refusal: &Refusal) -> String {
+fn why(refusal: &Unreadable) -> String {
     match refusal {
-        Refusal::Hidden { directory, setting } => format!("its sandbox hides {directory} ({setting})"),
-        Refusal::Directory { path, mode } => {
+        Unreadable::Hidden { directory, setting } => format!("its sandbox hides {directory} ({setting})"),
+        Unreadable::Directory { path, mode } => {
             format!("the directory {} has mode {mode:04o}", quote::sentence(path))
         }
-        Refusal::Mode { mode, .. } => format!("its mode is {mode:04o}"),
+        Unreadable::Mode { mode, .. } => format!("its mode is {mode:04o}"),
     }
 }
 
 /// A file of ours, with nothing secret in it.
-fn opened(path: &Path, refusal: &Refusal) -> String {
+fn opened(path: &Path, refusal: &Unreadable) -> String {
     match refusal {
-        Refusal::Directory { path, .. } => format!("chmod o+x {}", quote::shell(path)),
-        Refusal::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
+        Unreadable::Directory { path, .. } => format!("chmod o+x {}", quote::shell(path)),
+        Unreadable::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
         _ => format!("chmod o+r {}", quote::shell(path)),
     }
 }
 
 /// An authority's certificate: not secret, and a directory need not be opened for it.
-fn handed_over(name: &str, path: &Path, refusal: &Refusal) -> String {
+fn handed_over(name: &str, path: &Path, refusal: &Unreadable) -> String {
     match (refusal, quote::load_credential(name, path)) {
-        (Refusal::Mode { .. }, _) | (_, Err(_)) => opened_or_copied(path, refusal),
+        (Unreadable::Mode { .. }, _) | (_, Err(_)) => opened_or_copied(path, refusal),
         (_, Ok(value)) => format!(
             "Let systemd hand it over: ca_credential = {} in the place of ca_file in the configuration, and in a drop-in \
              (systemctl edit vault-unseal, and the same for vault-unsealed-wait), [Service]: LoadCredential={value}",
@@ -204,10 +199,10 @@ fn handed_over(name: &str, path: &Path, refusal: &Refusal) -> String {
 }
 
 /// A certificate: not secret itself, but what lies beside it may be.
-fn opened_or_copied(path: &Path, refusal: &Refusal) -> String {
+fn opened_or_copied(path: &Path, refusal: &Unreadable) -> String {
     match refusal {
-        Refusal::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
-        Refusal::Mode { .. } => format!("chmod o+r {}", quote::shell(path)),
+        Unreadable::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
+        Unreadable::Mode { .. } => format!("chmod o+r {}", quote::shell(path)),
         _ => format!(
             "Give it a copy, and name that in the configuration:\ncp -rL --no-preserve=mode,ownership {} /etc/vault-unseal/",
             quote::shell(path)
@@ -216,9 +211,9 @@ fn opened_or_copied(path: &Path, refusal: &Refusal) -> String {
 }
 
 /// A private key, which others must not read.
-fn for_a_group(path: &Path, refusal: &Refusal) -> String {
+fn for_a_group(path: &Path, refusal: &Unreadable) -> String {
     let place = match refusal {
-        Refusal::Mode { .. } => String::new(),
+        Unreadable::Mode { .. } => String::new(),
         _ => "Move it to a directory that can be passed, /etc/vault-unseal for example. ".to_owned(),
     };
     format!(
@@ -229,7 +224,7 @@ fn for_a_group(path: &Path, refusal: &Refusal) -> String {
 }
 
 /// Shares, which nobody but root should read: systemd hands them over.
-fn by_credential(path: &Path, _: &Refusal) -> String {
+fn by_credential(path: &Path, _: &Unreadable) -> String {
     let drop_in = if path == Path::new("/etc/vault-unseal/shares.json") {
         String::new()
     } else {

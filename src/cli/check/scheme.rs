@@ -1,6 +1,6 @@
 //! Whether shares and servers fit together: what the servers say of their key, and what a machine holds of it.
 
-use super::finding::{Findings, Severity, shares};
+use super::finding::{Findings, Severity, Topic, count_of};
 use crate::cli::look::{Look, Target};
 use crate::config::NodeAddress;
 use crate::shares::{Scheme, ShareSet, Split};
@@ -38,95 +38,61 @@ pub(super) fn differing(seals: &[(NodeAddress, SealState)], findings: &mut Findi
     let usual = seal.scheme();
     let schemes = others.iter().map(|(address, seal)| (address, seal.scheme()));
     for (address, scheme) in schemes.filter(|(_, scheme)| !scheme.agrees_with(usual)) {
-        findings.add(
-            Severity::Problem,
-            &address.to_string(),
+        findings.about(address).problem(
             "schemes-differ",
             format!("it has {scheme}, and {first} has {usual}: they are not servers of one cluster"),
-            Some(
-                "Give each its own [[cluster]] with its own shares; right after a rekey, check once more."
-                    .to_owned(),
-            ),
+            "Give each its own [[cluster]] with its own shares; right after a rekey, check once more.",
         );
     }
 }
 
 /// Whether the shares can be those of a cluster of `nodes` servers with this scheme.
-pub(super) fn fit(held: &ShareSet, scheme: Scheme, nodes: usize, subject: &str, findings: &mut Findings) {
+pub(super) fn fit(held: &ShareSet, scheme: Scheme, nodes: usize, topic: &mut Topic<'_>) {
     let (count, threshold) = (held.count(), scheme.threshold);
     let plan = held.plan(scheme);
     if let Some(misfit) = &plan.misfit {
-        findings.explain(Severity::Problem, subject, misfit);
+        topic.explain(Severity::Problem, misfit);
         return;
     }
     if count < threshold && nodes < 2 {
-        findings.add(
-            Severity::Warning,
-            subject,
-            "too-few-shares",
-            format!(
+        topic.warn("too-few-shares", format!(
                 "{count} of {threshold} needed, and this is the only server of its cluster: unless others submit the rest \
                  to it, it stays sealed"
-            ),
-            Some(
-                "Give this daemon the missing shares as well. Leave it so only where daemons on other machines submit them \
-                 to this server (split custody)."
-                    .to_owned(),
-            ),
-        );
+            ), "Give this daemon the missing shares as well. Leave it so only where daemons on other machines submit them \
+                 to this server (split custody).");
         return;
     }
     if count < threshold {
-        findings.good(
-            subject,
-            format!(
-                "{count} of {threshold} needed: the others must come from other machines (split custody)"
-            ),
-        );
+        topic.good(format!(
+            "{count} of {threshold} needed: the others must come from other machines (split custody)"
+        ));
         return;
     }
     let list = |indices: &[usize]| {
         held.positions(indices).iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
     };
     if !plan.corrupt.is_empty() {
-        findings.add(
-            Severity::Warning,
-            subject,
+        topic.warn(
             "corrupt-share",
             format!(
                 "share {} does not fit the others; the server is unsealed without it",
                 list(&plan.corrupt)
             ),
-            Some("Replace it by a good copy while enough good ones are left.".to_owned()),
+            "Replace it by a good copy while enough good ones are left.",
         );
     } else if plan.ambiguous {
-        findings.add(
-            Severity::Warning,
-            subject,
-            "inconsistent-shares",
-            "the shares do not all belong together, and there are too few to tell which is wrong".to_owned(),
-            Some(
-                "If they are another server's, whose key takes more of them, put this one's in their place. Else the \
-                 daemon tries them in turn, and names the wrong one once the server is unsealed."
-                    .to_owned(),
-            ),
-        );
+        topic.warn("inconsistent-shares", "the shares do not all belong together, and there are too few to tell which is wrong", "If they are another server's, whose key takes more of them, put this one's in their place. Else the \
+                 daemon tries them in turn, and names the wrong one once the server is unsealed.");
     } else if count > threshold {
-        findings.good(subject, format!("all {count} belong together, {threshold} are needed; {UNPROVEN}"));
+        topic.good(format!("all {count} belong together, {threshold} are needed; {UNPROVEN}"));
     } else {
         let verb = if threshold == 1 { "is" } else { "are" };
-        findings.good(subject, format!("{threshold} {verb} needed; {UNPROVEN}"));
+        topic.good(format!("{threshold} {verb} needed; {UNPROVEN}"));
     }
 }
 
 /// Several servers, and one machine that has enough to open all of them. Each of them may have a daemon with a part.
-pub(super) fn custody(
-    held: &ShareSet,
-    seal: &SealState,
-    nodes: usize,
-    subject: &str,
-    findings: &mut Findings,
-) {
+pub(super) fn custody(held: &ShareSet, seal: &SealState, nodes: usize, topic: &mut Topic<'_>) {
     let scheme = seal.scheme();
     let enough = held.plan(scheme).candidates.first().is_some_and(|set| set.len() >= scheme.threshold);
     if nodes < 2 || !enough {
@@ -150,15 +116,13 @@ pub(super) fn custody(
             seal.product.commands(&vault, &openbao)
         )
     };
-    findings.add(
-        Severity::Warning,
-        subject,
+    topic.warn(
         "full-custody",
         format!(
             "this machine alone can open all {nodes} servers: it holds {}, and {} needed",
-            shares(held.count()),
+            count_of(held.count()),
             if scheme.threshold == 1 { "1 is".to_owned() } else { format!("{} are", scheme.threshold) }
         ),
-        Some(remedy),
+        remedy,
     );
 }

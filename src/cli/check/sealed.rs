@@ -1,9 +1,9 @@
 //! A file that the TPM sealed: whether the service gets to it and to the TPM, and whether the TPM opens it.
 
-use super::finding::{Findings, Severity};
-use super::readable::Access;
+use super::finding::{Topic, count_of};
+use super::readable::ServiceAccess;
 use super::{protection, service};
-use crate::cli::machine::{Machine, Place};
+use crate::cli::machine::Machine;
 use crate::explain::Explain as _;
 use crate::external::quote::{self, Inexpressible, bind_path};
 use crate::shares::tpm::{self, SealedFile, TpmRefusal, TpmTrouble};
@@ -15,156 +15,125 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A sealed file as the configuration names it.
-pub(super) struct Sealed<'a> {
+pub(super) struct Sealed<'a, 'b> {
     /// The file.
     pub(super) path: &'a Path,
     /// Which TPM.
     pub(super) tcti: Option<&'a str>,
-    /// What the findings are about.
-    pub(super) subject: &'a str,
+    /// Where both are.
+    pub(super) machine: &'a Machine,
+    /// Where the findings go.
+    pub(super) topic: &'a mut Topic<'b>,
 }
 
-impl Sealed<'_> {
-    /// The shares in it, if the TPM opens it for us.
-    pub(super) async fn check(&self, place: &Place<'_>, findings: &mut Findings) -> Option<Loaded> {
-        let Place { machine, .. } = place;
-        let unit = place.unit();
+impl Sealed<'_, '_> {
+    /// The shares in it, if the TPM opens it for us. `unit` is the service's that reads it.
+    pub(super) async fn check(mut self, unit: Option<&Unit>) -> Option<Loaded> {
+        let machine = self.machine;
         let configured = machine.name(self.path);
         let handed = unit.and_then(|unit| handed_over(unit, &configured));
         let device = tpm::device(self.tcti);
         if let Some(unit) = unit {
-            self.settings(machine, unit, &configured, handed.is_some(), findings);
+            self.settings(unit, &configured, device.as_deref(), handed.is_some());
         }
-        let usable = self.helper(machine, findings)
-            && device
-                .as_deref()
-                .is_none_or(|device| unit.is_none() || self.device(machine, device, findings));
+        let usable =
+            self.helper() && device.as_deref().is_none_or(|device| unit.is_none() || self.has_device(device));
         if let (Some(handed), Some(name)) = (&handed, configured.file_name().and_then(OsStr::to_str)) {
-            service::compare_file(machine, name, handed, self.subject, findings);
+            service::compare_file(machine, name, handed, self.topic);
         }
         let read = handed.unwrap_or(configured);
-        let blob = self.look(machine, &read, unit.is_some(), findings)?;
+        let blob = self.look(&read, unit.is_some())?;
         // A TPM is no part of a directory that stands for another machine.
         let loaded = if usable && (machine.is_this_one() || device.is_none()) {
-            self.open(machine, &read, findings).await
+            self.open(&read).await
         } else {
-            let message =
-                format!("{} in {}, not opened", super::finding::shares(blob.shares), quote::sentence(&read));
-            findings.good(self.subject, message);
+            let (shares, file) = (count_of(blob.shares), quote::sentence(&read));
+            self.topic.good(format!("{shares} in {file}, not opened"));
             None
         };
-        protection::tpm2(&blob, self.subject, findings);
+        protection::tpm2(&blob, self.topic);
         loaded
     }
 
     /// What the unit has to say so that the service gets the file and the device.
-    fn settings(&self, machine: &Machine, unit: &Unit, file: &Path, handed: bool, findings: &mut Findings) {
-        let device = tpm::device(self.tcti);
-        let lacking = match lacking(machine, unit, file, device.as_deref(), handed) {
-            Ok(lacking) => lacking,
-            Err(error) => return findings.explain(Severity::Problem, self.subject, &error),
-        };
+    fn settings(&mut self, unit: &Unit, file: &Path, device: Option<&Path>, handed: bool) {
+        let lacking = lacking(self.machine, unit, file, device, handed);
+        let Some(lacking) = self.topic.succeeded(lacking) else { return };
         let [first @ .., last] = lacking.as_slice() else { return };
         let list = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
-        let steps = match DropIn::tpm2(file, device.as_deref()) {
-            Ok(drop_in) => drop_in.steps(machine.root(), ""),
-            Err(error) => return findings.explain(Severity::Problem, self.subject, &error),
-        };
-        findings.add(
-            Severity::Problem,
-            self.subject,
+        let Some(drop_in) = self.topic.succeeded(DropIn::tpm2(file, device)) else { return };
+        let steps = drop_in.steps(self.machine.root(), "");
+        self.topic.problem(
             "unit-without-tpm",
             format!("the service cannot open {}: its unit lacks {list}", quote::sentence(file)),
-            Some(format!("{steps}Then: systemctl daemon-reload; systemctl restart vault-unseal")),
+            format!("{steps}Then: systemctl daemon-reload; systemctl restart vault-unseal"),
         );
     }
 
     /// Whether the executable is there that speaks with the TPM.
-    fn helper(&self, machine: &Machine, findings: &mut Findings) -> bool {
-        let here = if machine.is_this_one() || tpm::device(self.tcti).is_none() {
+    fn helper(&mut self) -> bool {
+        let here = if self.machine.is_this_one() || tpm::device(self.tcti).is_none() {
             tpm::find().map(|_| ())
-        } else if machine.has_file(Path::new(tpm::INSTALLED)) {
+        } else if self.machine.has_file(Path::new(tpm::INSTALLED)) {
             Ok(())
         } else {
             let text = format!("there is no {}, which speaks with the TPM", tpm::INSTALLED);
             Err(TpmRefusal::new(TpmTrouble::HelperMissing, text))
         };
-        here.map_err(|refusal| self.refused(&refusal, findings)).is_ok()
+        here.map_err(|refusal| {
+            self.topic.problem(refusal.kind(), refusal.to_string(), refusal.advice(Some(self.path)));
+        })
+        .is_ok()
     }
 
     /// Whether the TPM's device is there.
-    fn device(&self, machine: &Machine, device: &Path, findings: &mut Findings) -> bool {
-        let there = machine.look(device).is_some();
+    fn has_device(&mut self, device: &Path) -> bool {
+        let there = self.machine.look(device).is_some();
         if !there {
-            let kind = TpmTrouble::Absent.word();
             let text = format!("there is no TPM: {} is not there", quote::sentence(device));
-            findings.add(Severity::Problem, self.subject, kind, text, Some(protection::ABSENT.to_owned()));
+            self.topic.problem(TpmTrouble::Absent.word(), text, protection::ABSENT);
         }
         there
     }
 
-    fn refused(&self, refusal: &TpmRefusal, findings: &mut Findings) {
-        let advice = refusal.advice(Some(self.path));
-        findings.add(Severity::Problem, self.subject, refusal.kind(), refusal.to_string(), Some(advice));
-    }
-
     /// What the file says of itself.
-    fn look(
-        &self,
-        machine: &Machine,
-        file: &Path,
-        by_service: bool,
-        findings: &mut Findings,
-    ) -> Option<tpm::Blob> {
-        let error = match tpm::look(&SealedFile::itself(&machine.at(file)), &machine.trusted) {
-            Ok(blob) => return Some(blob),
-            Err(error) => error,
-        };
+    fn look(&mut self, file: &Path, by_service: bool) -> Option<tpm::Blob> {
         let name = quote::sentence(file);
-        match error {
-            ShareError::NotSealed { .. } => findings.add(
-                Severity::Problem,
-                self.subject,
+        match tpm::look(&SealedFile::itself(&self.machine.at(file)), &self.machine.trusted) {
+            Err(error @ ShareError::NotSealed { .. }) => self.topic.problem(
                 error.kind(),
                 format!("there is no file {name}"),
-                Some(format!("Seal the shares: vault-unseal enroll FILE --tpm2{}", output(file))),
+                format!("Seal the shares: vault-unseal enroll FILE --tpm2{}", output(file)),
             ),
-            ShareError::File { cause: FileRefusal::Denied { .. }, .. } if by_service && !machine.as_root => {
-                findings.add(
-                    Severity::Warning,
-                    self.subject,
-                    "sealed-not-looked-into",
-                    format!("{name}, which the TPM sealed: only root can look into it"),
-                    Some("sudo vault-unseal check".to_owned()),
-                );
+            Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. })
+                if by_service && !self.machine.as_root =>
+            {
+                let message = format!("{name}, which the TPM sealed: only root can look into it");
+                self.topic.warn("sealed-not-looked-into", message, "sudo vault-unseal check");
             }
-            error => findings.explain(Severity::Problem, self.subject, &error),
+            looked => return self.topic.succeeded(looked),
         }
         None
     }
 
     /// Lets the TPM open the file, off the loop.
-    async fn open(&self, machine: &Machine, file: &Path, findings: &mut Findings) -> Option<Loaded> {
-        let source = Source::Tpm2 { path: machine.at(file), tcti: self.tcti.map(str::to_owned) };
-        let trusted = Arc::clone(&machine.trusted);
+    async fn open(&mut self, file: &Path) -> Option<Loaded> {
+        let source = Source::Tpm2 { path: self.machine.at(file), tcti: self.tcti.map(str::to_owned) };
+        let trusted = Arc::clone(&self.machine.trusted);
         // Ends by itself: whoever waits for the TPM gives up after a while.
-        let opened = tokio::task::spawn_blocking(move || source.load(&trusted)).await.ok()?;
-        match opened {
+        match tokio::task::spawn_blocking(move || source.load(&trusted)).await.ok()? {
             Ok(loaded) => {
-                let shares = super::finding::shares(loaded.shares.count());
-                findings.good(self.subject, format!("{shares} in {}", quote::sentence(file)));
+                let shares = count_of(loaded.shares.count());
+                self.topic.good(format!("{shares} in {}", quote::sentence(file)));
                 Some(loaded)
             }
-            Err(error) => {
-                let not_ours = matches!(&error, ShareError::Tpm { cause, .. } if cause.trouble() == TpmTrouble::Permission);
-                if not_ours && !machine.as_root {
-                    let remedy = Some("sudo vault-unseal check".to_owned());
-                    findings.add(Severity::Warning, self.subject, error.kind(), error.to_string(), remedy);
-                } else {
-                    findings.explain(Severity::Problem, self.subject, &error);
-                }
+            Err(ref error @ ShareError::Tpm { ref cause, .. })
+                if cause.trouble() == TpmTrouble::Permission && !self.machine.as_root =>
+            {
+                self.topic.warn(error.kind(), error.to_string(), "sudo vault-unseal check");
                 None
             }
+            failed => self.topic.succeeded(failed),
         }
     }
 }
@@ -237,7 +206,7 @@ pub(super) fn device_settings(
 /// of the administrator's choice that is his question.
 pub(super) fn reads(machine: &Machine, unit: &Unit, file: &Path) -> bool {
     !unit.is_on("DynamicUser")
-        || (machine.look(file).is_some() && Access::of(Some(unit), machine).refusal(file).is_none())
+        || (machine.look(file).is_some() && ServiceAccess::of(Some(unit), machine).refusal(file).is_none())
 }
 
 /// Whether a device of the machine's own is shown in the service's `/dev`.
@@ -267,7 +236,7 @@ fn is_class(word: &str) -> bool {
 /// Whether the service is in the device's group, or, while there is no device, in the usual one.
 fn is_member(machine: &Machine, unit: &Unit, device: &Path) -> bool {
     match machine.look(device) {
-        Some(metadata) => Access::of(Some(unit), machine).may(&metadata, 0o6),
+        Some(metadata) => ServiceAccess::of(Some(unit), machine).may(&metadata, 0o6),
         None => [unit.values("SupplementaryGroups"), unit.values("Group")]
             .iter()
             .flatten()

@@ -1,10 +1,11 @@
 //! The service: the unit that systemd would start, whether others do its work as well, and what runs now.
 
-use super::finding::{Findings, Severity};
+use super::finding::{Severity, Topic};
 use super::takeover::{OldSetup, Program, steps, triggers};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
 use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service};
+use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
 use crate::shares::{ShareSet, Source};
@@ -17,32 +18,30 @@ use std::path::{Path, PathBuf};
 const STARTS: [&str; 3] = ["ExecStart", "ExecStartPre", "ExecStartPost"];
 
 /// Looks at the units of the machine.
-pub(super) fn check(machine: &Machine, ours: Option<&Service>, findings: &mut Findings) {
+pub(super) fn check(machine: &Machine, ours: Option<&Service>, topic: &mut Topic<'_>) {
     // The first file counts; the others are not even read by systemd.
     if let Some(first) = UnitFile::all(machine.root(), SERVICE).into_iter().next() {
         if first.masked {
-            masked(&first.path, findings);
+            masked(&first.path, topic);
         } else if first.starts_us() {
-            triggered(machine, findings);
+            triggered(machine, topic);
         } else if first.is_local() {
-            shadowed(machine, first, ours, findings);
+            shadowed(machine, first, ours, topic);
         }
     }
-    rivals(machine, findings);
+    rivals(machine, topic);
 }
 
-fn masked(path: &Path, findings: &mut Findings) {
+fn masked(path: &Path, topic: &mut Topic<'_>) {
     let runtime = if path.starts_with("/run") { " --runtime" } else { "" };
-    findings.add(
-        Severity::Problem,
-        "service",
+    topic.problem(
         "unit-masked",
         format!("{SERVICE} cannot be started: {} masks it", quote::sentence(path)),
-        Some(format!("systemctl unmask{runtime} {SERVICE}")),
+        format!("systemctl unmask{runtime} {SERVICE}"),
     );
 }
 
-fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: &mut Findings) {
+fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, topic: &mut Topic<'_>) {
     let path = old.path.clone();
     let (this, program) = OldSetup::from(machine, old, ours);
     let starts = match program.scripts.as_slice() {
@@ -55,46 +54,44 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, findings: 
     };
     let message = format!("{} starts {starts}, not vault-unseal{place}", quote::sentence(&path));
     if machine.moving && ours.is_some() {
-        findings.good("service", format!("{message}; expected before the move"));
+        topic.good(format!("{message}; expected before the move"));
         return;
     }
     let shadowed = |remedy: &str| {
-        findings.add(Severity::Problem, "service", "unit-shadowed", message, Some(remedy.to_owned()));
+        topic.problem("unit-shadowed", message, remedy.to_owned());
     };
     match &this.refusal {
         // A share file that only root can read is not handed over unread.
         None if !machine.as_root => shadowed("The steps of the move: sudo vault-unseal check"),
         None => {
             shadowed("The steps of the move are below.");
-            findings.steps(steps(&this));
+            topic.steps(steps(&this));
         }
         Some(refusal) => {
             shadowed(
                 "Leave it in place until its share file can be read, see below. Then check prints the steps of the move.",
             );
-            findings.explain(Severity::Problem, "service", refusal);
+            topic.explain(Severity::Problem, refusal);
         }
     }
 }
 
 /// What still starts our service, as it started another of its name before.
-fn triggered(machine: &Machine, findings: &mut Findings) {
+fn triggered(machine: &Machine, topic: &mut Topic<'_>) {
     for trigger in triggers(machine) {
-        findings.add(
-            Severity::Warning,
-            "service",
+        topic.warn(
             "unit-trigger",
             format!(
                 "{} starts {SERVICE} as well, also when it was stopped on purpose",
                 quote::sentence(&trigger.path)
             ),
-            Some(format!("systemctl disable --now {}", quote::shell(Path::new(&trigger.name)))),
+            format!("systemctl disable --now {}", quote::shell(Path::new(&trigger.name))),
         );
     }
 }
 
 /// Other units that submit shares to servers.
-fn rivals(machine: &Machine, findings: &mut Findings) {
+fn rivals(machine: &Machine, topic: &mut Topic<'_>) {
     for name in own_units(machine) {
         let Some(unit) = Unit::load(machine.root(), &name).filter(|_| is_wanted(machine, &name)) else {
             continue;
@@ -119,7 +116,7 @@ fn rivals(machine: &Machine, findings: &mut Findings) {
                 )
             };
             let message = format!("{} submits shares as well, {by}", quote::sentence(Path::new(&name)));
-            findings.add(Severity::Warning, "service", "unit-rival", message, Some(remedy));
+            topic.warn("unit-rival", message, remedy);
             break;
         }
     }
@@ -150,7 +147,7 @@ fn is_wanted(machine: &Machine, name: &str) -> bool {
 const CREDENTIALS: &str = "/run/credentials";
 
 /// Asks systemd for the state of the service, and the daemon for what it knows, which is returned.
-pub(super) async fn running(machine: &Machine, findings: &mut Findings) -> DaemonStatus {
+pub(super) async fn running(machine: &Machine, topic: &mut Topic<'_>) -> DaemonStatus {
     if !machine.is_this_one() {
         return DaemonStatus::default();
     }
@@ -161,12 +158,15 @@ pub(super) async fn running(machine: &Machine, findings: &mut Findings) -> Daemo
     if let Some(problem) = state.and_then(|state| state.problem()).filter(|_| is_ours) {
         // Before the first start, a check is what comes first.
         let severity = if problem.is_failure() { Severity::Problem } else { Severity::Warning };
-        findings.explain(severity, "service", &problem);
+        topic.explain(severity, &problem);
     }
     let told = DaemonStatus::at(Path::new(SOCKET)).await;
     if let Some(refused) = &told.reload_refused {
         let message = format!("the daemon runs with an older configuration: {}", refused.message);
-        findings.add(Severity::Warning, "service", "reload-refused", message, refused.advice.clone());
+        topic.add(
+            Severity::Warning,
+            Explanation { kind: "reload-refused", message: message, advice: refused.advice.clone() },
+        );
     }
     told
 }
@@ -178,42 +178,24 @@ fn copy(machine: &Machine, name: &str) -> Option<PathBuf> {
 }
 
 /// Whether the running service has other shares than those that it would get at a start.
-pub(super) fn compare_shares(
-    machine: &Machine,
-    name: &str,
-    now: &ShareSet,
-    subject: &str,
-    findings: &mut Findings,
-) {
+pub(super) fn compare_shares(machine: &Machine, name: &str, now: &ShareSet, topic: &mut Topic<'_>) {
     let Some(copy) = copy(machine, name) else { return };
     let is_same = Source::load_unjudged(&copy).is_ok_and(|running| running.shares.is_same_as(now));
     if !is_same {
-        outdated(name, subject, findings);
+        outdated(name, topic);
     }
 }
 
 /// The same for a credential that is a file as it is.
-pub(super) fn compare_file(
-    machine: &Machine,
-    name: &str,
-    path: &Path,
-    subject: &str,
-    findings: &mut Findings,
-) {
+pub(super) fn compare_file(machine: &Machine, name: &str, path: &Path, topic: &mut Topic<'_>) {
     let Some(copy) = copy(machine, name) else { return };
     let read = |path: &Path| files::read_unjudged(path, files::LARGEST).ok();
     let (Some(running), Some(now)) = (read(&copy), read(&machine.at(path))) else { return };
     if *running != *now {
-        outdated(name, subject, findings);
+        outdated(name, topic);
     }
 }
 
-fn outdated(name: &str, subject: &str, findings: &mut Findings) {
-    findings.add(
-        Severity::Warning,
-        subject,
-        "credential-outdated",
-        format!("credential \"{name}\": the running service still uses an older copy, which systemd made when it started"),
-        Some("A reload does not renew it: systemctl restart vault-unseal".to_owned()),
-    );
+fn outdated(name: &str, topic: &mut Topic<'_>) {
+    topic.warn("credential-outdated", format!("credential \"{name}\": the running service still uses an older copy, which systemd made when it started"), "A reload does not renew it: systemctl restart vault-unseal");
 }

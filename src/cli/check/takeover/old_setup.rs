@@ -1,7 +1,7 @@
 //! What is moved from: the old unit, what starts it, its script, and what lies around on the machine.
 
 use super::script::{Program, may_hold_shares};
-use crate::cli::check::readable::Access;
+use crate::cli::check::readable::ServiceAccess;
 use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service, is_foreign};
 use crate::config::NodeAddress;
 use crate::files;
@@ -147,7 +147,7 @@ fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Au
         return Authority::Usual;
     }
     let file = |path: &Path, known| Authority::File {
-        readable: Access::of(ours.map(|ours| &ours.unit), machine).refusal(path).is_none(),
+        readable: ServiceAccess::of(ours.map(|ours| &ours.unit), machine).refusal(path).is_none(),
         path: path.to_owned(),
         known,
     };
