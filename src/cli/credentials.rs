@@ -3,7 +3,7 @@
 
 use crate::accounts::Trusted;
 use crate::config::{Settings, TlsSettings};
-use crate::explain::Explain;
+use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files::{Content, FileRefusal, SourceVerdict, judge_source};
 use crate::shares::Source;
@@ -16,61 +16,38 @@ use std::path::{Path, PathBuf};
 const REPLACED: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// A credential whose source is not as it must be, or cannot be looked at.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CredentialProblem {
-    /// Somebody else can read or write it.
-    #[error("credential \"{name}\" comes from {}: {cause}", quote::sentence(path))]
-    Refused { name: String, path: PathBuf, cause: FileRefusal },
-    /// It cannot be told from here.
-    #[error(
-        "whether others can get at {}, where credential \"{name}\" comes from, cannot be seen by the service",
-        quote::sentence(path)
-    )]
-    Unseen { name: String, path: PathBuf },
-    /// The unit does not say which file it is.
-    #[error(
-        "credential \"{name}\" comes from {}: only systemd knows what the % stands for, and whether others can get at the \
-         file is not looked at",
-        quote::sentence(path)
-    )]
-    Specifier { name: String, path: PathBuf },
-    /// Nothing says which file it is.
-    #[error(
-        "which file credential \"{name}\" comes from cannot be seen: there is no unit {}",
-        quote::sentence(Path::new(unit))
-    )]
-    NoUnit { name: String, unit: String },
+pub(super) struct CredentialProblem {
+    /// What is so.
+    pub(super) what: Explanation,
+    /// Why somebody else can read or write it; `None` where that cannot be told.
+    pub(super) refusal: Option<FileRefusal>,
 }
 
 impl CredentialProblem {
-    /// Whether somebody else can get at it.
-    pub(super) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. })
+    /// Somebody else can read or write it.
+    fn refused(name: &str, path: &Path, refusal: FileRefusal) -> Self {
+        let message = format!("credential \"{name}\" comes from {}: {refusal}", quote::sentence(path));
+        let what = Explanation::new(refusal.kind(), message, refusal.advice(path));
+        Self { what, refusal: Some(refusal) }
+    }
+
+    /// It cannot be told from here.
+    fn unseen(message: String, advice: &str) -> Self {
+        Self { what: Explanation::new("credential-source-unseen", message, advice), refusal: None }
+    }
+
+    /// The sandbox of the service hides it, or who looks is not root.
+    fn hidden(name: &str, path: &Path) -> Self {
+        let file = quote::sentence(path);
+        let message = format!(
+            "whether others can get at {file}, where credential \"{name}\" comes from, cannot be seen by the service"
+        );
+        Self::unseen(message, "sudo vault-unseal check")
     }
 
     /// Whether nothing but the file's mode lets others read it, and nobody else can write it.
     pub(super) fn is_readable_by_mode(&self) -> bool {
-        matches!(self, Self::Refused { cause: FileRefusal::Mode { mode, .. }, .. } if mode & 0o022 == 0)
-    }
-}
-
-impl Explain for CredentialProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Refused { cause, .. } => cause.kind(),
-            Self::Unseen { .. } | Self::Specifier { .. } | Self::NoUnit { .. } => "credential-source-unseen",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(match self {
-            Self::Refused { path, cause, .. } => cause.advice(path),
-            Self::Unseen { .. } => "sudo vault-unseal check".to_owned(),
-            Self::Specifier { .. } => "Write the path in full in LoadCredential=.".to_owned(),
-            Self::NoUnit { .. } => {
-                "See that nobody but root can change or, if it is secret, read that file.".to_owned()
-            }
-        })
+        matches!(self.refusal, Some(FileRefusal::Mode { mode, .. }) if mode & 0o022 == 0)
     }
 }
 
@@ -83,7 +60,15 @@ pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
         Some(unit) => judge(settings, &unit, &directory, &View { root: Path::new("/"), inside: true }),
         None => uses(settings, &directory, &[])
             .into_keys()
-            .map(|name| CredentialProblem::NoUnit { name, unit: unit.clone() })
+            .map(|name| {
+                let unit = quote::sentence(Path::new(&unit));
+                CredentialProblem::unseen(
+                    format!(
+                        "which file credential \"{name}\" comes from cannot be seen: there is no unit {unit}"
+                    ),
+                    "See that nobody but root can change or, if it is secret, read that file.",
+                )
+            })
             .collect(),
     }
 }
@@ -110,10 +95,16 @@ pub(super) fn judge(
             Some(origin @ CredentialOrigin::File { encrypted, .. }) => {
                 // Nobody but this machine can read what is encrypted.
                 let content = if encrypted { Content::Authority } else { content };
-                problems.extend(problem(name, origin.places(), content, &settings.trusted, view));
+                problems.extend(problem(&name, origin.places(), content, &settings.trusted, view));
             }
             Some(CredentialOrigin::Specifier(path)) => {
-                problems.push(CredentialProblem::Specifier { name, path });
+                let file = quote::sentence(&path);
+                let message = format!(
+                    "credential \"{name}\" comes from {file}: only systemd knows what the % stands for, and whether others \
+                     can get at the file is not looked at"
+                );
+                problems
+                    .push(CredentialProblem::unseen(message, "Write the path in full in LoadCredential=."));
             }
             Some(CredentialOrigin::Unit) | None => {}
         }
@@ -122,7 +113,7 @@ pub(super) fn judge(
 }
 
 fn problem(
-    name: String,
+    name: &str,
     places: Vec<PathBuf>,
     content: Content,
     trusted: &Trusted,
@@ -132,15 +123,15 @@ fn problem(
         let at = view.root.join(path.strip_prefix("/").unwrap_or(&path));
         return match judge_source(&at, content, trusted) {
             SourceVerdict::Missing if view.inside && REPLACED.iter().any(|own| path.starts_with(own)) => {
-                Some(CredentialProblem::Unseen { name, path })
+                Some(CredentialProblem::hidden(name, &path))
             }
             SourceVerdict::Missing => continue,
             SourceVerdict::Good => None,
-            SourceVerdict::Unseen(_) => Some(CredentialProblem::Unseen { name, path }),
-            SourceVerdict::Refused(cause) => Some(CredentialProblem::Refused { name, path, cause }),
+            SourceVerdict::Unseen(_) => Some(CredentialProblem::hidden(name, &path)),
+            SourceVerdict::Refused(cause) => Some(CredentialProblem::refused(name, &path, cause)),
             SourceVerdict::RefusedEntry(entry, cause) => {
                 let entry = entry.strip_prefix(view.root).unwrap_or(&entry);
-                Some(CredentialProblem::Refused { name, path: Path::new("/").join(entry), cause })
+                Some(CredentialProblem::refused(name, &Path::new("/").join(entry), cause))
             }
         };
     }

@@ -7,6 +7,7 @@ use super::{ConfigArguments, Exit};
 use crate::control::{self, ControlError, Request, Which, tell};
 use crate::explain::Explanation;
 use crate::report::error::render_warning;
+use crate::report::state::counted;
 use crate::runtime_directory;
 use crate::systemd::journal;
 use crate::watch::Order;
@@ -65,9 +66,8 @@ pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Res
         // The daemon has put it into the journal already.
         Ok(_) if journal::reads_our_stderr() => Exit::Done,
         Ok(nodes) => {
-            let count = nodes.nodes.len();
-            let plural = if count == 1 { "node" } else { "nodes" };
-            let _ = writeln!(io::stdout(), "reloaded: it watches {count} {plural}");
+            let watched = counted(nodes.nodes.len(), "node");
+            let _ = writeln!(io::stdout(), "reloaded: it watches {watched}");
             Exit::Done
         }
         // The daemon has put it into the journal already.

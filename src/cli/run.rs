@@ -1,17 +1,18 @@
 //! `vault-unseal run`: the daemon.
 
-use super::prove::{self, notice};
 use super::start::{fail, load, protect_memory, runtime, say};
-use super::{ConfigArguments, Exit, credentials};
+use super::startup_checks::{self, NamedFiles, notice, notices};
+use super::{ConfigArguments, Exit};
 use crate::config::{self, Loaded, Purpose, Settings};
 use crate::control::{self, ReloadRequest};
 use crate::descriptors::{self, Shortage};
-use crate::explain::{Explain, Remark};
+use crate::explain::{Explanation, Remark};
 use crate::external::error;
 use crate::external::quote::sentence;
 use crate::files::{self, Slow};
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
+use crate::report::state::counted;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
 use crate::systemd::service::{ServiceProblem, shadow};
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Interval, interval, timeout_at};
 
 /// How long the end waits for a look at unit files.
@@ -36,10 +37,11 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     let log = journal::start(loaded.settings.log_level);
     // Proved now, so that a broken source is reported at boot and not at the next outage.
     let settings = loaded.settings.clone();
-    let read = files::within(files::READ_LIMIT, move || Files::read(&settings, &ClusterContexts::default()));
-    let Files { oddities, clusters } = match read {
+    let read =
+        files::within(files::READ_LIMIT, move || NamedFiles::read(&settings, &ClusterContexts::default()));
+    let NamedFiles { notices: oddities, clusters } = match read {
         Some(Ok(read)) => read,
-        Some(Err(error)) => return Err(fail(error.as_ref(), Exit::Config)),
+        Some(Err(error)) => return Err(fail(&error, Exit::Config)),
         None => return Err(fail(&Slow, Exit::Failed)),
     };
     let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
@@ -69,15 +71,9 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
                      RUNTIME_DIRECTORY"
                 );
             }
-            if let Some(shortage) = &shortage {
-                notice(shortage);
-            }
-            if let Some(unfit) = &unfit {
-                notice(unfit);
-            }
-            if let Some(taken) = &taken {
-                notice(taken);
-            }
+            shortage.iter().for_each(|shortage| notice(shortage));
+            unfit.iter().for_each(|unfit| notice(unfit));
+            taken.iter().for_each(|taken| notice(taken));
         },
     ));
     // A thread that waits for a dead name server must not hold up the end.
@@ -92,10 +88,8 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
         vault::name_and_version(),
         extent(loaded)
     );
-    loaded.notices.iter().for_each(|oddity| notice(oddity));
-    for oddity in oddities {
-        notice(oddity);
-    }
+    notices(&loaded.notices);
+    notices(oddities);
     if let Some(reason) = &protection.swappable {
         tracing::info!(
             message_id = Message::Notice.id(),
@@ -119,54 +113,28 @@ struct Daemon<'a> {
     arguments: &'a ConfigArguments,
     watch: Watch,
     log: Log,
-    /// What still has to be proved with the TPM.
-    proof: Option<JoinHandle<()>>,
     /// Too few file descriptors, as was said.
     shortage: Option<Shortage>,
     /// A reload under way.
     reload: Option<Reload>,
     /// Another was asked for meanwhile, by whoever waits for its verdict.
     reload_again: Option<Vec<ReloadRequest>>,
-    /// The sources of credentials are being judged.
-    judgement: Option<JoinHandle<()>>,
-}
-
-/// What the files that a configuration names say.
-struct Files {
-    oddities: Vec<shares::Notice>,
-    clusters: ClusterContexts,
-}
-
-impl Files {
-    /// Proves the share sources, and reads the TLS files of clusters that changed. Blocks on the file system.
-    fn read(settings: &Settings, earlier: &ClusterContexts) -> Result<Self, Failure> {
-        let oddities = prove::sources(settings).map_err(boxed)?;
-        let clusters = earlier.changed_to(settings).map_err(boxed)?;
-        Ok(Self { oddities, clusters })
-    }
+    /// What takes longer than a start is looked at.
+    checks: JoinSet<()>,
 }
 
 /// Files that are read off the loop.
 struct Reload {
-    files: JoinHandle<Result<(Loaded, Files), Failure>>,
+    files: JoinHandle<Result<(Loaded, NamedFiles), Explanation>>,
     deadline: Instant,
     /// Who waits for the verdict.
     asked: Vec<ReloadRequest>,
 }
 
-type Failure = Box<dyn Explain + Send>;
-
-/// What the signals ask for.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
 impl<'a> Daemon<'a> {
     fn new(arguments: &'a ConfigArguments, watch: Watch, log: Log, shortage: Option<Shortage>) -> Self {
-        let (proof, reload, judgement) = (None, None, None);
-        Self { arguments, watch, log, proof, shortage, reload, reload_again: None, judgement }
+        let (reload, reload_again, checks) = (None, None, JoinSet::new());
+        Self { arguments, watch, log, shortage, reload, reload_again, checks }
     }
 
     async fn live(
@@ -176,7 +144,7 @@ impl<'a> Daemon<'a> {
         directory: Option<&Path>,
         started: impl FnOnce(),
     ) -> Exit {
-        let mut signals = match signals() {
+        let [mut terminate, mut interrupt, mut hangup] = match signals() {
             Ok(signals) => signals,
             Err(error) => {
                 say(format_args!("error: cannot listen to signals: {}", error::io(&error)));
@@ -193,14 +161,14 @@ impl<'a> Daemon<'a> {
             }
         }
         notify::ready(&self.watch.board().summary());
-        self.prove(settings);
+        self.checks = startup_checks::begin(settings, self.watch.board());
         let mut watchdog = notify::watchdog_interval().map(interval);
         let board = Arc::clone(self.watch.board());
         loop {
             tokio::select! {
-                _ = signals.terminate.recv() => break,
-                _ = signals.interrupt.recv() => break,
-                _ = signals.hangup.recv() => self.reload(Vec::new()),
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => self.reload(Vec::new()),
                 Some(asked) = asked.recv() => self.reload(vec![asked]),
                 read = outcome(&mut self.reload) => self.reloaded(read),
                 () = self.watch.discover() => self.suffice(),
@@ -232,27 +200,6 @@ impl<'a> Daemon<'a> {
         self.shortage = shortage;
     }
 
-    /// Begins to prove with the TPM what can be proved only with it, and to judge where credentials come from.
-    fn prove(&mut self, settings: &Settings) {
-        if let Some(earlier) = self.proof.take() {
-            earlier.abort();
-        }
-        self.proof = prove::with_the_tpm(settings);
-        if let Some(earlier) = self.judgement.take() {
-            earlier.abort();
-        }
-        let (settings, board) = (settings.clone(), Arc::clone(self.watch.board()));
-        self.judgement = Some(tokio::spawn(async move {
-            let judged = tokio::task::spawn_blocking(move || credentials::of_this_process(&settings)).await;
-            let Ok(problems) = judged else { return };
-            for problem in &problems {
-                notice(problem);
-            }
-            let refused = problems.iter().filter(|problem| problem.is_refusal());
-            board.warn(refused.map(ToString::to_string).collect());
-        }));
-    }
-
     /// Begins to read the configuration again, and what it names, off the loop. What is read while it is asked for once
     /// more may be too old: then it is read again.
     fn reload(&mut self, asked: Vec<ReloadRequest>) {
@@ -265,15 +212,16 @@ impl<'a> Daemon<'a> {
         let earlier = self.watch.clusters();
         let files = tokio::task::spawn_blocking(move || {
             let environment = config::Environment::of_process();
-            let loaded = config::load(&origin, &environment, &overrides, Purpose::Unseal).map_err(boxed)?;
-            let files = Files::read(&loaded.settings, &earlier)?;
+            let loaded = config::load(&origin, &environment, &overrides, Purpose::Unseal);
+            let loaded = loaded.map_err(|error| Explanation::of(&error))?;
+            let files = NamedFiles::read(&loaded.settings, &earlier)?;
             Ok((loaded, files))
         });
         self.reload = Some(Reload { files, deadline: Instant::now() + files::READ_LIMIT, asked });
     }
 
     /// Uses what was read. A bad configuration changes nothing.
-    fn reloaded(&mut self, read: Result<(Loaded, Files), Failure>) {
+    fn reloaded(&mut self, read: Result<(Loaded, NamedFiles), Explanation>) {
         let asked = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
         let board = Arc::clone(self.watch.board());
         let refused = match read {
@@ -290,9 +238,9 @@ impl<'a> Daemon<'a> {
                 tracing::error!(
                     message_id = Message::ReloadRefused.id(),
                     "the new configuration is not used, the old one stays: {}",
-                    in_one_line(error.as_ref())
+                    in_one_line(&error)
                 );
-                Some(Remark::of(error.as_ref()))
+                Some(Remark::of(&error))
             }
         };
         board.set_reload_refused(refused.clone());
@@ -307,35 +255,27 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn replace(&mut self, loaded: &Loaded, files: Files) {
+    fn replace(&mut self, loaded: &Loaded, files: NamedFiles) {
         let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
         self.watch.apply(files.clusters);
         self.log.set_level(loaded.settings.log_level);
-        loaded.notices.iter().for_each(|oddity| notice(oddity));
-        for oddity in files.oddities {
-            notice(&oddity);
-        }
-        if let Some(shortage) = &shortage {
-            notice(shortage);
-        }
+        notices(&loaded.notices);
+        notices(&files.notices);
+        shortage.iter().for_each(|shortage| notice(shortage));
         self.shortage = shortage;
-        self.prove(&loaded.settings);
+        self.checks = startup_checks::begin(&loaded.settings, self.watch.board());
     }
 }
 
 /// What came of a reload, at its deadline at the latest; without one, never returns.
-async fn outcome(reload: &mut Option<Reload>) -> Result<(Loaded, Files), Failure> {
+async fn outcome(reload: &mut Option<Reload>) -> Result<(Loaded, NamedFiles), Explanation> {
     match reload {
         Some(Reload { files, deadline, .. }) => match timeout_at((*deadline).into(), files).await {
             Ok(Ok(read)) => read,
-            _ => Err(boxed(Slow)),
+            _ => Err(Explanation::of(&Slow)),
         },
         None => pending().await,
     }
-}
-
-fn boxed(error: impl Explain + Send + 'static) -> Failure {
-    Box::new(error)
 }
 
 /// The unit that will be started in place of this service's own, if this process is that service.
@@ -345,27 +285,22 @@ fn shadow_of_this_process() -> Option<ServiceProblem> {
 
 /// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`; names that stand for nodes count as such.
 fn extent(loaded: &Loaded) -> String {
-    let plural =
-        |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let clusters = &loaded.settings.clusters;
     let nodes = loaded.settings.nodes();
     let names = clusters.iter().map(|cluster| cluster.discoveries.len()).sum();
     let watched = match (nodes, names) {
-        (_, 0) => plural(nodes, "node"),
-        (0, _) => plural(names, "name"),
-        _ => format!("{} and {}", plural(nodes, "node"), plural(names, "name")),
+        (_, 0) => counted(nodes, "node"),
+        (0, _) => counted(names, "name"),
+        _ => format!("{} and {}", counted(nodes, "node"), counted(names, "name")),
     };
     let files: Vec<_> = loaded.sources.iter().map(|path| sentence(path)).collect();
     let from = if files.is_empty() { "the environment and flags".to_owned() } else { files.join(", ") };
-    format!("{watched} of {}, configured in {from}", plural(clusters.len(), "cluster"))
+    format!("{watched} of {}, configured in {from}", counted(clusters.len(), "cluster"))
 }
 
-fn signals() -> std::io::Result<Signals> {
-    Ok(Signals {
-        terminate: signal(SignalKind::terminate())?,
-        interrupt: signal(SignalKind::interrupt())?,
-        hangup: signal(SignalKind::hangup())?,
-    })
+/// SIGTERM, SIGINT and SIGHUP.
+fn signals() -> std::io::Result<[Signal; 3]> {
+    Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?])
 }
 
 async fn tick(watchdog: &mut Option<Interval>) {

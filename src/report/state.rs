@@ -172,9 +172,14 @@ pub fn summary<'a>(states: impl Iterator<Item = Option<&'a State>>) -> String {
         };
         *counts.entry(key).or_default() += 1;
     }
-    let nodes = if total == 1 { "1 node".to_owned() } else { format!("{total} nodes") };
+    let nodes = counted(total, "node");
     let parts: Vec<String> = counts.into_iter().map(|((_, text), count)| format!("{count} {text}")).collect();
     if parts.is_empty() { nodes } else { format!("{nodes}: {}", parts.join(", ")) }
+}
+
+/// `1 node`, `2 nodes`.
+pub fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 #[cfg(test)]

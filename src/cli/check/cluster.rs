@@ -1,6 +1,6 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
-use super::finding::{Findings, Severity, Topic, count_of};
+use super::finding::{Findings, Severity, Topic};
 use super::nodes::{self, Seen};
 use super::scheme::{custody, differing, fit, seals};
 use super::sealed::Sealed;
@@ -11,6 +11,7 @@ use crate::cli::names::Name;
 use crate::config::Cluster;
 use crate::explain::{Explain, Explanation};
 use crate::external::quote;
+use crate::report::state::counted;
 use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
 use ring::digest::Digest;
 
@@ -91,7 +92,7 @@ async fn load(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> Opti
 async fn unsealed(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> Option<Loaded> {
     match source.load(&place.machine.trusted) {
         Ok(loaded) => {
-            topic.good(format!("{} in {source}", count_of(loaded.shares.count())));
+            topic.good(format!("{} in {source}", counted(loaded.shares.count(), "share")));
             if let Source::File(path) = source {
                 protection::plain(place.machine, path, topic);
             }

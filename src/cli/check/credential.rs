@@ -2,7 +2,7 @@
 //!
 //! Those with shares, as they are or encrypted, and those with certificate authorities, which both services need.
 
-use super::finding::{Severity, Topic, count_of};
+use super::finding::{Severity, Topic};
 use super::protection::{self, enroll_credential, missing};
 use super::readable::ServiceAccess;
 use super::service;
@@ -10,6 +10,7 @@ use crate::cli::machine::Machine;
 use crate::config::{self, CaCredential};
 use crate::explain::{Explain, Explanation};
 use crate::external::{could_be_secret, quote};
+use crate::report::state::counted;
 use crate::shares::home::{self, CredentialKind};
 use crate::shares::{self, FileRefusal, ShareError, Source};
 use crate::systemd::units::{CredentialOrigin, Unit};
@@ -57,7 +58,7 @@ pub(super) async fn check(
                 _ => quote::sentence(&path),
             };
             let message = format!("credential \"{name}\" from {from}, {what}not looked into");
-            topic.add(Severity::Ok, Explanation::without_advice("credential-store", message));
+            topic.note("credential-store", message);
         }
         Some(CredentialOrigin::File { path, encrypted: true, .. }) => {
             return encrypted(machine, &path, name, topic).await;
@@ -169,7 +170,7 @@ fn opened(
     topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
     let loaded = topic.succeeded(result)?;
-    let held = count_of(loaded.shares.count());
+    let held = counted(loaded.shares.count(), "share");
     topic.good(format!("{held} in credential \"{name}\", from {}", quote::sentence(path)));
     Some(loaded)
 }

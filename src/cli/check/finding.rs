@@ -1,6 +1,7 @@
 //! What a check found, and how it is shown.
 
 use crate::explain::{Explain, Explanation};
+use crate::report::state::counted;
 use crate::report::style::Style;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -70,7 +71,12 @@ pub(super) struct Topic<'a> {
 impl Topic<'_> {
     /// It is as it should be.
     pub(super) fn good(&mut self, message: impl Into<String>) {
-        self.add(Severity::Ok, Explanation::without_advice("ok", message));
+        self.note("ok", message);
+    }
+
+    /// It is so, and works.
+    pub(super) fn note(&mut self, kind: &'static str, message: impl Into<String>) {
+        self.add(Severity::Ok, Explanation::without_advice(kind, message));
     }
 
     /// It works, but not as well or as safely as it could.
@@ -112,11 +118,6 @@ impl Topic<'_> {
     }
 }
 
-/// So many shares, in words.
-pub(super) fn count_of(count: usize) -> String {
-    if count == 1 { "1 share".to_owned() } else { format!("{count} shares") }
-}
-
 /// One line a finding, its remedy indented below it, and a line that counts; below that, steps at the margin, so that
 /// they can be pasted.
 pub(super) fn table(findings: &Findings, style: Style) -> String {
@@ -155,13 +156,13 @@ fn remedy(finding: &Finding, width: usize) -> String {
 }
 
 fn summary(findings: &Findings) -> String {
-    let plural =
-        |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let (problems, warnings) = (findings.count(Severity::Problem), findings.count(Severity::Warning));
     match (problems, warnings) {
         (0, 0) => "no problems\n".to_owned(),
-        (0, warnings) => format!("no problems, {}\n", plural(warnings, "warning")),
-        (problems, 0) => format!("{}\n", plural(problems, "problem")),
-        (problems, warnings) => format!("{}, {}\n", plural(problems, "problem"), plural(warnings, "warning")),
+        (0, warnings) => format!("no problems, {}\n", counted(warnings, "warning")),
+        (problems, 0) => format!("{}\n", counted(problems, "problem")),
+        (problems, warnings) => {
+            format!("{}, {}\n", counted(problems, "problem"), counted(warnings, "warning"))
+        }
     }
 }

@@ -160,9 +160,9 @@ fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, topic: &mut Topic<'_
     let view = View { root: machine.root(), inside: false };
     for problem in credentials::judge(&loaded.settings, unit, &directory, &view) {
         // The old program reads the same file with the same mode: moving makes nothing worse.
-        let tolerated = !problem.is_refusal() || machine.moving && problem.is_readable_by_mode();
+        let tolerated = problem.refusal.is_none() || machine.moving && problem.is_readable_by_mode();
         let severity = if tolerated { Severity::Warning } else { Severity::Problem };
-        topic.explain(severity, &problem);
+        topic.add(severity, problem.what);
     }
 }
 

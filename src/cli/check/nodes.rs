@@ -9,7 +9,7 @@ use crate::config::Cluster;
 use crate::discovery::FirstFew;
 use crate::explain::{Explain, Explanation};
 use crate::report::lasting::NO_ACTIVE_NODE;
-use crate::report::state::{advice, phrase};
+use crate::report::state::{advice, counted, phrase};
 use crate::unseal::{Objection, State};
 use crate::vault::{Access, Lifetimes, Role};
 use ring::digest::Digest;
@@ -161,8 +161,7 @@ pub(super) fn names(cluster: &str, names: &[Name], findings: &mut Findings) {
         let mut topic = findings.about(&name.discovery);
         let nodes: Vec<_> = name.nodes().map(|node| &node.address).collect();
         if !nodes.is_empty() {
-            let count = if nodes.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", nodes.len()) };
-            topic.good(format!("{count}: {}", FirstFew::of(&nodes)));
+            topic.good(format!("{}: {}", counted(nodes.len(), "node"), FirstFew::of(&nodes)));
         }
         for problem in name.problems() {
             topic.add(Severity::Problem, problem);

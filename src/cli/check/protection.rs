@@ -1,11 +1,12 @@
 //! What protects shares where they are stored: read from the files themselves, never from what was meant.
 
-use super::finding::{Severity, Topic, count_of};
+use super::finding::{Severity, Topic};
 use crate::cli::machine::Machine;
 use crate::config::Loaded;
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
+use crate::report::state::counted;
 use crate::shares::home::{self, CredentialKind, Protection};
 use crate::shares::tpm::{self, SealedFile};
 use crate::shares::{Notice, Source};
@@ -33,17 +34,12 @@ pub(super) fn has_tpm(machine: &Machine) -> bool {
 
 /// A file of shares as they are.
 pub(super) fn plain(machine: &Machine, path: &Path, topic: &mut Topic<'_>) {
+    const MESSAGE: &str = "not encrypted: whoever has the disk, or a backup of it, has the shares";
     let file = quote::shell(&machine.name(path));
     let remedy = has_tpm(machine)
         .then(|| format!("This machine's TPM could seal them: vault-unseal enroll {file} --tpm2"));
-    topic.add(
-        Severity::Ok,
-        Explanation {
-            kind: "protection-none",
-            message: "not encrypted: whoever has the disk, or a backup of it, has the shares".to_owned(),
-            advice: remedy,
-        },
-    );
+    let what = Explanation { advice: remedy, ..Explanation::without_advice("protection-none", MESSAGE) };
+    topic.add(Severity::Ok, what);
 }
 
 /// An encrypted credential of this name, in a file of the machine.
@@ -55,49 +51,41 @@ pub(super) fn credential(
     topic: &mut Topic<'_>,
 ) {
     let anew = |from: &str| format!("Seal them anew: {}", enroll_credential(machine, from, path, name));
-    let (severity, word, message, remedy) = match kind {
-        CredentialKind::Host if has_tpm(machine) => (
-            Severity::Warning,
+    match kind {
+        CredentialKind::Host if has_tpm(machine) => topic.warn(
             "protection-host",
-            "protected by the host key alone, though this machine has a TPM: a copied disk opens them. systemd-creds \
-             falls back to that by itself (--with-key=auto)"
-                .to_owned(),
-            Some(anew("--rebind")),
+            "protected by the host key alone, though this machine has a TPM: a copied disk opens them. systemd-creds falls \
+             back to that by itself (--with-key=auto)",
+            anew("--rebind"),
         ),
-        CredentialKind::Host => (
-            Severity::Ok,
+        CredentialKind::Host => topic.note(
             "protection-host",
-            "protected by the host key alone: a copied /etc does not open them, a copied disk does".to_owned(),
-            None,
+            "protected by the host key alone: a copied /etc does not open them, a copied disk does",
         ),
-        CredentialKind::Nothing => (
-            Severity::Warning,
+        CredentialKind::Nothing => topic.warn(
             "protection-none",
-            "encrypted with a key that everybody knows: whoever has the disk, or a backup of it, has the shares"
-                .to_owned(),
-            Some(anew("FILE") + " --force"),
+            "encrypted with a key that everybody knows: whoever has the disk, or a backup of it, has the shares",
+            anew("FILE") + " --force",
         ),
-        CredentialKind::Unknown => {
-            (Severity::Ok, "protection-unknown", format!("protected by {kind}"), None)
+        CredentialKind::Unknown => topic.note("protection-unknown", format!("protected by {kind}")),
+        CredentialKind::Tpm2(binding) | CredentialKind::HostAndTpm2(binding)
+            if !binding.pcrs.is_empty() && binding.pcrs.iter().all(|pcr| is_zero(machine, *pcr)) =>
+        {
+            let message = format!(
+                "protected by {kind}, but nothing has been measured into them: they protect nothing, whatever the machine \
+                 starts"
+            );
+            topic.warn("pcrs-unmeasured", message, UNMEASURED_REMEDY);
         }
-        CredentialKind::Tpm2(binding) | CredentialKind::HostAndTpm2(binding) => {
-            if !binding.pcrs.is_empty() && binding.pcrs.iter().all(|pcr| is_zero(machine, *pcr)) {
-                let message = format!(
-                    "protected by {kind}, but nothing has been measured into them: they protect nothing, whatever the \
-                     machine starts"
-                );
-                (Severity::Warning, "pcrs-unmeasured", message, Some(UNMEASURED_REMEDY.to_owned()))
-            } else {
-                (Severity::Ok, "protection-tpm2", format!("protected by {kind}"), None)
-            }
+        CredentialKind::Tpm2(_) | CredentialKind::HostAndTpm2(_) => {
+            topic.note("protection-tpm2", format!("protected by {kind}"));
         }
-    };
-    topic.add(severity, Explanation { kind: word, message: message, advice: remedy });
+    }
     if kind.tpm2().is_some() && !has_tpm(machine) {
         topic.problem(
             "tpm-absent",
             format!("there is no {DEVICE}, and without this machine's TPM systemd cannot open them"),
-            ABSENT.to_owned(),
+            ABSENT,
         );
     }
 }
@@ -119,12 +107,12 @@ pub(super) fn enroll_credential(machine: &Machine, from: &str, path: &Path, name
 pub(super) fn tpm2(blob: &tpm::Blob, topic: &mut Topic<'_>) {
     let Protection { pcrs, unmeasured, .. } = Protection::of_tpm2(blob);
     match pcrs {
-        None => topic.add(Severity::Ok, Explanation::without_advice("protection-tpm2", "protected by this machine's TPM, whatever the machine starts")),
+        None => topic.note("protection-tpm2", "protected by this machine's TPM, whatever the machine starts"),
         Some(pcrs) if unmeasured => topic.warn("pcrs-unmeasured", format!(
                 "protected by this machine's TPM, bound to PCR {pcrs}, but nothing had been measured into them when the \
                  shares were sealed: where nothing ever is, they protect nothing"
-            ), UNMEASURED_REMEDY.to_owned()),
-        Some(pcrs) => topic.add(Severity::Ok, Explanation::without_advice("protection-tpm2", format!("protected by this machine's TPM, bound to PCR {pcrs}"))),
+            ), UNMEASURED_REMEDY),
+        Some(pcrs) => topic.note("protection-tpm2", format!("protected by this machine's TPM, bound to PCR {pcrs}")),
     }
 }
 
@@ -188,7 +176,7 @@ fn regular_files(machine: &Machine, directory: &Path) -> Vec<PathBuf> {
 
 fn leftover(machine: &Machine, path: &Path, topic: &mut Topic<'_>) {
     let Ok(loaded) = Source::load_unjudged(&machine.at(path)) else { return };
-    let shares = count_of(loaded.shares.count());
+    let shares = counted(loaded.shares.count(), "share");
     let (shown, file) = (quote::sentence(path), quote::shell(path));
     let token = loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }));
     let first = if token { "Keep the root token that is in it as well, if it is nowhere else. " } else { "" };

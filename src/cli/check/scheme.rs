@@ -1,8 +1,9 @@
 //! Whether shares and servers fit together: what the servers say of their key, and what a machine holds of it.
 
-use super::finding::{Findings, Severity, Topic, count_of};
+use super::finding::{Findings, Severity, Topic};
 use crate::cli::look::{Look, Target};
 use crate::config::NodeAddress;
+use crate::report::state::counted;
 use crate::shares::{Scheme, ShareSet, Split};
 use crate::vault::SealState;
 
@@ -120,7 +121,7 @@ pub(super) fn custody(held: &ShareSet, seal: &SealState, nodes: usize, topic: &m
         "full-custody",
         format!(
             "this machine alone can open all {nodes} servers: it holds {}, and {} needed",
-            count_of(held.count()),
+            counted(held.count(), "share"),
             if scheme.threshold == 1 { "1 is".to_owned() } else { format!("{} are", scheme.threshold) }
         ),
         remedy,

@@ -1,11 +1,12 @@
 //! A file that the TPM sealed: whether the service gets to it and to the TPM, and whether the TPM opens it.
 
-use super::finding::{Topic, count_of};
+use super::finding::Topic;
 use super::readable::ServiceAccess;
 use super::{protection, service};
 use crate::cli::machine::Machine;
 use crate::explain::Explain as _;
 use crate::external::quote::{self, Inexpressible, bind_path};
+use crate::report::state::counted;
 use crate::shares::tpm::{self, SealedFile, TpmRefusal, TpmTrouble};
 use crate::shares::{FileRefusal, Loaded, ShareError, Source};
 use crate::systemd::drop_in::DropIn;
@@ -47,7 +48,7 @@ impl Sealed<'_, '_> {
         let loaded = if usable && (machine.is_this_one() || device.is_none()) {
             self.open(&read).await
         } else {
-            let (shares, file) = (count_of(blob.shares), quote::sentence(&read));
+            let (shares, file) = (counted(blob.shares, "share"), quote::sentence(&read));
             self.topic.good(format!("{shares} in {file}, not opened"));
             None
         };
@@ -123,7 +124,7 @@ impl Sealed<'_, '_> {
         // Ends by itself: whoever waits for the TPM gives up after a while.
         match tokio::task::spawn_blocking(move || source.load(&trusted)).await.ok()? {
             Ok(loaded) => {
-                let shares = count_of(loaded.shares.count());
+                let shares = counted(loaded.shares.count(), "share");
                 self.topic.good(format!("{shares} in {}", quote::sentence(file)));
                 Some(loaded)
             }

@@ -57,9 +57,7 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, topic: &mu
         topic.good(format!("{message}; expected before the move"));
         return;
     }
-    let shadowed = |remedy: &str| {
-        topic.problem("unit-shadowed", message, remedy.to_owned());
-    };
+    let shadowed = |remedy: &str| topic.problem("unit-shadowed", message, remedy);
     match &this.refusal {
         // A share file that only root can read is not handed over unread.
         None if !machine.as_root => shadowed("The steps of the move: sudo vault-unseal check"),
@@ -106,17 +104,15 @@ fn rivals(machine: &Machine, topic: &mut Topic<'_>) {
                 None => format!("in {setting}="),
             };
             let word = quote::shell(Path::new(&name));
-            let remedy = if setting == "ExecStart" {
-                format!(
-                    "Two do no harm, but one is enough. Once vault-unseal runs: systemctl disable --now {word}"
-                )
-            } else {
-                format!(
-                    "Two do no harm, but one is enough. Once vault-unseal runs, take its {setting}= out: systemctl cat {word}"
-                )
+            let how = match setting {
+                "ExecStart" => format!(": systemctl disable --now {word}"),
+                hook => format!(", take its {hook}= out: systemctl cat {word}"),
             };
-            let message = format!("{} submits shares as well, {by}", quote::sentence(Path::new(&name)));
-            topic.warn("unit-rival", message, remedy);
+            topic.warn(
+                "unit-rival",
+                format!("{} submits shares as well, {by}", quote::sentence(Path::new(&name))),
+                format!("Two do no harm, but one is enough. Once vault-unseal runs{how}"),
+            );
             break;
         }
     }

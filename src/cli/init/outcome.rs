@@ -8,6 +8,7 @@ use crate::config::{NodeAddress, TlsSettings};
 use crate::discovery::Node;
 use crate::external::quote::{self, shell, shell_word};
 use crate::report;
+use crate::report::state::counted;
 use crate::shares::InitAnswer;
 use crate::shares::home::{CredentialKind, Stored};
 use crate::shares::offline::Copied;
@@ -132,10 +133,8 @@ impl std::io::Write for Length {
 /// For people; nothing secret but a wrapping token.
 pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
     let home = &outcome.stored.home;
-    let plural =
-        |count: usize, word: &str| if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") };
     let total = usize::from(request.shares);
-    let (shares, needed) = (plural(total, "share"), request.threshold);
+    let (shares, needed) = (counted(total, "share"), request.threshold);
     let mut lines = format!("{} is initialised: {shares}, {needed} needed\n", outcome.node);
     let (count, path) = (outcome.stored.count, quote::sentence(home.path()));
     let which = if count == total { "all of them".to_owned() } else { format!("{count} of them") };
