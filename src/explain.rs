@@ -41,6 +41,16 @@ pub struct Remark<T = String> {
     pub advice: Option<T>,
 }
 
+impl<T: Explain + ?Sized> Explain for &T {
+    fn kind(&self) -> &'static str {
+        (**self).kind()
+    }
+
+    fn advice(&self) -> Option<String> {
+        (**self).advice()
+    }
+}
+
 impl Remark {
     /// What explains itself.
     pub fn of(what: &dyn Explain) -> Self {
@@ -76,7 +86,7 @@ impl Explanation {
     }
 
     /// What explains itself, as a value.
-    pub fn of(what: &dyn Explain) -> Self {
+    pub fn of(what: impl Explain) -> Self {
         Self { kind: what.kind(), message: what.to_string(), advice: what.advice() }
     }
 }

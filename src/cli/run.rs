@@ -213,7 +213,7 @@ impl<'a> Daemon<'a> {
         let files = tokio::task::spawn_blocking(move || {
             let environment = config::Environment::of_process();
             let loaded = config::load(&origin, &environment, &overrides, Purpose::Unseal);
-            let loaded = loaded.map_err(|error| Explanation::of(&error))?;
+            let loaded = loaded.map_err(Explanation::of)?;
             let files = NamedFiles::read(&loaded.settings, &earlier)?;
             Ok((loaded, files))
         });

@@ -30,9 +30,9 @@ impl NamedFiles {
     pub(super) fn read(settings: &Settings, earlier: &ClusterContexts) -> Result<Self, Explanation> {
         let mut notices = Vec::new();
         for source in sources(settings) {
-            notices.extend(source.prove(&settings.trusted).map_err(|error| Explanation::of(&error))?);
+            notices.extend(source.prove(&settings.trusted).map_err(Explanation::of)?);
         }
-        let clusters = earlier.changed_to(settings).map_err(|error| Explanation::of(&error))?;
+        let clusters = earlier.changed_to(settings).map_err(Explanation::of)?;
         Ok(Self { notices, clusters })
     }
 }

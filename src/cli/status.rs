@@ -170,7 +170,7 @@ impl View<'_> {
                 .collect(),
             names: self.scene.names.iter().map(Name::document).collect(),
             reload_refused: self.told.reload_refused.as_ref(),
-            service_problem: self.service.as_ref().map(|problem| Explanation::of(problem)),
+            service_problem: self.service.as_ref().map(Explanation::of),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -115,18 +116,21 @@ impl Secret {
         Self(Zeroizing::new(String::with_capacity(bytes)))
     }
 
-    /// Adds a piece. What does not fit moves to more room, and the old room is wiped.
-    pub(super) fn push(&mut self, piece: &str) {
+    /// The bytes.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Write for Secret {
+    /// What does not fit moves to more room, and the old room is wiped.
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
         if self.0.len() + piece.len() > self.0.capacity() {
             let mut larger = Zeroizing::new(String::with_capacity(2 * self.0.len() + piece.len()));
             larger.push_str(&self.0);
             self.0 = larger;
         }
         self.0.push_str(piece);
-    }
-
-    /// The bytes.
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        Ok(())
     }
 }

@@ -116,7 +116,7 @@ pub(super) fn unmeasured(protection: &Protection) -> Option<Explanation> {
 /// What is odd, apart from a root token, of which the table tells.
 fn warnings(input: &Input, doubt: Option<Explanation>, stored: &[(Stored, Vec<usize>)]) -> Vec<Explanation> {
     let notices = input.loaded.notices.iter().filter(|notice| !matches!(notice, Notice::RootToken { .. }));
-    let notices = notices.map(|notice| Explanation::of(notice));
+    let notices = notices.map(Explanation::of);
     let unmeasured = stored.iter().find_map(|(stored, _)| unmeasured(&stored.protection));
     input.exposed().into_iter().chain(notices).chain(doubt).chain(unmeasured).collect()
 }

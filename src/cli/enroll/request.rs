@@ -122,7 +122,7 @@ pub(super) fn distribute(
                 ));
             };
             let split = Split::among(*machines, shares.count(), server.threshold);
-            let split = split.map_err(|refusal| Explanation::of(&refusal))?;
+            let split = split.map_err(Explanation::of)?;
             let wanted = |machine: usize| node.is_none_or(|node| node == machine);
             let parts = split.parts.into_iter().zip(1..).filter(|(_, machine)| wanted(*machine));
             (parts.map(|(part, _)| part).collect(), Some(split.coalition))

@@ -100,13 +100,13 @@ struct Ready {
 impl Work<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
     async fn begin(&self) -> Result<Exit, Explanation> {
-        Rescue::is_free(&self.request.home).map_err(|error| Explanation::of(&error))?;
+        Rescue::is_free(&self.request.home).map_err(Explanation::of)?;
         self.terminal()?;
         self.target.is_bare(self.options.over_existing, self.trusted).await?;
         let home = self.request.home.clone().prepare(self.existing(), self.trusted).map_err(of_home)?;
         let ready = self.ready(Some(home), Existing::Keep)?;
         let rescue = Rescue::prepare(&self.request.home, self.trusted);
-        let mut rescue = rescue.map_err(|error| Explanation::of(&error))?;
+        let mut rescue = rescue.map_err(Explanation::of)?;
         let mut signals = HeldSignals::begin()?;
         // All this may have taken a while.
         self.target.is_bare(self.options.over_existing, self.trusted).await?;
@@ -132,7 +132,7 @@ impl Work<'_> {
     /// Everything from the answer on, with one that an earlier process kept.
     async fn resume(&self) -> Result<Exit, Explanation> {
         let opened = Rescue::open(&self.request.home, self.trusted);
-        let (rescue, body) = opened.map_err(|error| Explanation::of(&error))?;
+        let (rescue, body) = opened.map_err(Explanation::of)?;
         let home = match self.request.home.clone().prepare(self.existing(), self.trusted) {
             Ok(home) => Some(home),
             // As far as that it came.
@@ -152,7 +152,7 @@ impl Work<'_> {
     fn ready(&self, home: Option<Prepared>, existing: Existing) -> Result<Ready, Explanation> {
         let (recipients, count) = (&self.request.recipients, usize::from(self.request.shares));
         let copies = offline::prepare(recipients, count, &self.request.offline, existing);
-        let copies = copies.map_err(|error| Explanation::of(&error))?;
+        let copies = copies.map_err(Explanation::of)?;
         let terminal = self.terminal()?;
         Ok(Ready { home, copies, terminal })
     }
@@ -208,7 +208,7 @@ impl Work<'_> {
             None => self.stored_before(&mine)?,
         };
         let title = format!("of {count} shares of {node}; {} are needed", request.threshold);
-        let copies = ready.copies.store(&answer.shares, &title).map_err(|error| Explanation::of(&error))?;
+        let copies = ready.copies.store(&answer.shares, &title).map_err(Explanation::of)?;
         let token = answer.root_token.as_ref().ok_or_else(|| {
             Explanation::without_advice("init-answer", format!("{node} gave no root token"))
         })?;

@@ -135,62 +135,52 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
     let home = &outcome.stored.home;
     let total = usize::from(request.shares);
     let (shares, needed) = (counted(total, "share"), request.threshold);
-    let mut lines = format!("{} is initialised: {shares}, {needed} needed\n", outcome.node);
+    let mut text = Secret::with_room(4096);
+    let _ = writeln!(text, "{} is initialised: {shares}, {needed} needed", outcome.node);
     let (count, path) = (outcome.stored.count, quote::sentence(home.path()));
     let which = if count == total { "all of them".to_owned() } else { format!("{count} of them") };
     let protected = protection(&outcome.stored);
-    let _ = writeln!(lines, "  {which} in {path}, protected {protected}");
-    for copy in &outcome.copies {
-        let list = copy.shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let word = if copy.shares.len() == 1 { "share" } else { "shares" };
-        let _ = writeln!(
-            lines,
-            "  {word} {list} in {}, encrypted to {}",
-            quote::sentence(&copy.path),
-            copy.recipient
-        );
+    let _ = writeln!(text, "  {which} in {path}, protected {protected}");
+    for Copied { path, recipient, shares } in &outcome.copies {
+        let list = shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let (word, file) = (if shares.len() == 1 { "share" } else { "shares" }, quote::sentence(path));
+        let _ = writeln!(text, "  {word} {list} in {file}, encrypted to {recipient}");
     }
     for (recipient, held) in whole_keys(outcome, request) {
-        let _ = writeln!(
-            lines,
-            "  {recipient} has {held} shares, enough to open the server without anybody else"
-        );
+        let _ =
+            writeln!(text, "  {recipient} has {held} shares, enough to open the server without anybody else");
     }
     if outcome.copies.is_empty() && !home.is_sealed() {
-        lines.push_str("  there is no other copy: keep one elsewhere too\n");
+        let _ = writeln!(text, "  there is no other copy: keep one elsewhere too");
     }
-    let mut text = Secret::with_room(lines.len() + outcome.client.len() + 600);
-    text.push(&lines);
+    let (client, product) = (&outcome.client, outcome.product);
     match &outcome.token {
         Token::Plain(_) => {}
         Token::Wrapped(token) => {
-            text.push("  the root token, once and within ");
-            text.push(WRAP_TTL);
-            text.push(": ");
-            text.push(&outcome.client);
-            text.push(" unwrap ");
-            text.push(token.expose_secret());
-            text.push("\n");
+            let token = token.expose_secret();
+            let _ = writeln!(text, "  the root token, once and within {WRAP_TTL}: {client} unwrap {token}");
         }
         Token::Revoked => {
-            text.push("  the root token is revoked; for a new one: ");
-            text.push(&outcome.client);
-            text.push(" operator generate-root, with enough shares\n");
-            if outcome.product != Product::Vault {
-                text.push(
-                    "  (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)\n",
+            let _ = writeln!(
+                text,
+                "  the root token is revoked; for a new one: {client} operator generate-root, with enough shares"
+            );
+            if product != Product::Vault {
+                let _ = writeln!(
+                    text,
+                    "  (OpenBao 2.5.3 and newer: disable_unauthed_generate_root_endpoints = false in the listener)"
                 );
             }
         }
     }
-    if outcome.product == Product::Unknown && !matches!(outcome.token, Token::Plain(_)) {
-        text.push("  (OpenBao: bao in place of vault)\n");
+    if product == Product::Unknown && !matches!(outcome.token, Token::Plain(_)) {
+        let _ = writeln!(text, "  (OpenBao: bao in place of vault)");
     }
     // Refused before anything was done, unless an earlier process began.
-    match steps(home, &request.name, &request.destination, std::path::Path::new("/")) {
-        Ok(steps) => text.push(&steps),
-        Err(error) => text.push(&format!("\n{}\n", report::error::render_warning(&error))),
-    }
+    let _ = match steps(home, &request.name, &request.destination, Path::new("/")) {
+        Ok(steps) => write!(text, "{steps}"),
+        Err(error) => writeln!(text, "\n{}", report::error::render_warning(&error)),
+    };
     text
 }
 
@@ -211,40 +201,33 @@ fn whole_keys(outcome: &Outcome, request: &Request) -> Vec<(String, usize)> {
 pub(super) fn root_token(token: &SecretString, client: &str) -> Secret {
     let token = token.expose_secret();
     let mut text = Secret::with_room(token.len() + client.len() + 200);
-    text.push("Root token: ");
-    text.push(token);
-    text.push("\n  It is shown once and stored nowhere. Revoke it when the server is set up: ");
-    text.push(client);
-    text.push(" token revoke -self\n");
+    let _ = writeln!(
+        text,
+        "Root token: {token}\n  It is shown once and stored nowhere. Revoke it when the server is set up: {client} token revoke \
+         -self"
+    );
     text
 }
 
 /// Everything that the server gave, to be written down.
 pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> Secret {
     let mut text = Secret::with_room(raw.len() * 2 + 1024);
-    text.push("\nWRITE THIS DOWN NOW. It is what opens the server, and it is shown once.\n\n");
+    let _ = writeln!(text, "\nWRITE THIS DOWN NOW. It is what opens the server, and it is shown once.\n");
     if let Some(answer) = answer {
         for share in &answer.shares {
-            text.push("  Unseal Key ");
-            text.push(&share.position().to_string());
-            text.push(": ");
-            text.push(&share.hex());
-            text.push("\n");
+            let _ = writeln!(text, "  Unseal Key {}: {}", share.position(), *share.hex());
         }
         if let Some(token) = &answer.root_token {
-            text.push("  Initial Root Token: ");
-            text.push(token.expose_secret());
-            text.push("\n");
+            let _ = writeln!(text, "  Initial Root Token: {}", token.expose_secret());
         }
     } else {
         // As it came, but fit for a terminal.
         for &byte in raw {
-            let plain = if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' };
-            text.push(plain.encode_utf8(&mut [0; 4]));
+            let _ = text.write_char(if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' });
         }
-        text.push("\n");
+        let _ = writeln!(text);
     }
-    text.push("\n");
+    let _ = writeln!(text);
     text
 }
 
