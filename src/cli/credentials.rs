@@ -57,7 +57,7 @@ pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
     // systemd names it after the unit.
     let unit = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match Unit::load(Path::new("/"), &unit) {
-        Some(unit) => judge(settings, &unit, &directory, &View { root: Path::new("/"), inside: true }),
+        Some(unit) => judge(settings, &unit, &directory, &MachineView { root: Path::new("/"), inside: true }),
         None => uses(settings, &directory, &[])
             .into_keys()
             .map(|name| {
@@ -74,7 +74,7 @@ pub(super) fn of_this_process(settings: &Settings) -> Vec<CredentialProblem> {
 }
 
 /// From where a machine is looked at.
-pub(super) struct View<'a> {
+pub(super) struct MachineView<'a> {
     /// Its root directory.
     pub(super) root: &'a Path,
     /// From inside the service, whose sandbox shows other directories in some places.
@@ -87,7 +87,7 @@ pub(super) fn judge(
     settings: &Settings,
     unit: &Unit,
     directory: &Path,
-    view: &View<'_>,
+    view: &MachineView<'_>,
 ) -> Vec<CredentialProblem> {
     let mut problems = Vec::new();
     for (name, content) in uses(settings, directory, &unit.loaded_credentials()) {
@@ -117,7 +117,7 @@ fn problem(
     places: Vec<PathBuf>,
     content: Content,
     trusted: &Trusted,
-    view: &View<'_>,
+    view: &MachineView<'_>,
 ) -> Option<CredentialProblem> {
     for path in places {
         let at = view.root.join(path.strip_prefix("/").unwrap_or(&path));

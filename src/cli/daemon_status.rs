@@ -2,7 +2,7 @@
 //! members of other clusters.
 
 use super::look::{Look, Target, targets};
-use super::names::{Name, names};
+use super::names::{ResolvedName, names};
 use crate::config::{Discovery, NodeAddress, Settings};
 use crate::control::{self, HeldBy, Request, tell};
 use crate::discovery::Node;
@@ -59,9 +59,9 @@ impl DaemonStatus {
     }
 
     /// Since when a server is held, and who asked for it, if it is held.
-    pub(super) fn held(&self, target: &Target) -> Option<HeldNote> {
+    pub(super) fn held(&self, target: &Target) -> Option<HoldNote> {
         let node = self.node(target).filter(|node| node.hold.is_some())?;
-        Some(HeldNote::of(node))
+        Some(HoldNote::of(node))
     }
 
     /// What is to be shown of a server that was `seen` in this state, if the daemon adds to it: that it is held, or why it
@@ -102,14 +102,14 @@ impl DaemonStatus {
 
 /// The beginning of a hold.
 #[derive(Serialize)]
-pub(super) struct HeldNote {
+pub(super) struct HoldNote {
     #[serde(rename = "held_since", skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     #[serde(rename = "held_by", skip_serializing_if = "Option::is_none")]
     by: Option<HeldBy>,
 }
 
-impl HeldNote {
+impl HoldNote {
     fn of(node: &control::Node<ExternalText>) -> Self {
         Self {
             since: node.held_since.as_ref().map(ToString::to_string),
@@ -123,7 +123,7 @@ impl HeldNote {
 
 /// `; held since 2026-11-27T15:00:12Z by uid 0 (root)`: the hold's, not the server's; nothing for one that an earlier version
 /// noted.
-impl fmt::Display for HeldNote {
+impl fmt::Display for HoldNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.since.is_some() || self.by.is_some() {
             f.write_str("; held")?;
@@ -142,14 +142,14 @@ fn remark(remark: &Remark<ExternalText>) -> Remark {
 }
 
 /// The servers that are shown, and the names that stand for some of them.
-pub(super) struct Scene<'a> {
+pub(super) struct ShownServers<'a> {
     settings: &'a Settings,
-    pub(super) names: Vec<Name>,
+    pub(super) names: Vec<ResolvedName>,
     pub(super) targets: Vec<Target>,
     looked_up: Instant,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> ShownServers<'a> {
     /// Looks all names up.
     pub(super) async fn of(settings: &'a Settings) -> Result<Self, TlsFileError> {
         let names = names(settings).await;
@@ -201,7 +201,7 @@ impl<'a> Scene<'a> {
 }
 
 /// Whether a server that was found is in DNS now; `None` when it cannot be told.
-fn is_in_dns(names: &[Name], target: &Target) -> Option<bool> {
+fn is_in_dns(names: &[ResolvedName], target: &Target) -> Option<bool> {
     let found_by = target.found_by.as_ref()?;
     let name = names.iter().find(|name| name.cluster == target.cluster && name.discovery == *found_by)?;
     name.result.as_ref().ok()?;

@@ -1,7 +1,7 @@
 //! One look at every server: what `status`, `wait` and `check` share.
 
 use super::machine;
-use super::names::Name;
+use super::names::ResolvedName;
 use crate::accounts::Trusted;
 use crate::config::{Cluster, Discovery, NodeAddress, Settings};
 use crate::discovery::Node;
@@ -41,7 +41,10 @@ pub(super) struct Look {
 }
 
 /// Every server of `settings`, with those that `names` stand for.
-pub(super) async fn targets(settings: &Settings, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
+pub(super) async fn targets(
+    settings: &Settings,
+    names: &[ResolvedName],
+) -> Result<Vec<Target>, TlsFileError> {
     let mut targets = Vec::new();
     for cluster in &settings.clusters {
         targets.extend(of_cluster(cluster, names).await?);
@@ -50,7 +53,10 @@ pub(super) async fn targets(settings: &Settings, names: &[Name]) -> Result<Vec<T
 }
 
 /// The servers of one cluster.
-pub(super) async fn of_cluster(cluster: &Cluster, names: &[Name]) -> Result<Vec<Target>, TlsFileError> {
+pub(super) async fn of_cluster(
+    cluster: &Cluster,
+    names: &[ResolvedName],
+) -> Result<Vec<Target>, TlsFileError> {
     let access = Access::read(cluster).await?;
     let mut targets: Vec<Target> = Vec::new();
     let configured = cluster.nodes.iter().map(|address| (Node::from(address.clone()), None));

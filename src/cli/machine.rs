@@ -83,7 +83,7 @@ impl Machine {
     }
 
     /// Our own unit with its drop-ins, even where another of its name is preferred; `None` when it is not installed.
-    pub(super) fn service(&self) -> Option<Service> {
+    pub(super) fn service(&self) -> Option<InstalledService> {
         let mut drop_ins = UnitFile::drop_ins(&self.root, SERVICE);
         if self.moving {
             drop_ins.retain(|file| !is_foreign(file));
@@ -91,12 +91,12 @@ impl Machine {
         let file =
             UnitFile::all(&self.root, SERVICE).into_iter().find(|file| !file.masked && file.starts_us())?;
         let path = file.path.clone();
-        Some(Service { path, unit: Unit::new(file, drop_ins) })
+        Some(InstalledService { path, unit: Unit::new(file, drop_ins) })
     }
 }
 
 /// Our own unit.
-pub(super) struct Service {
+pub(super) struct InstalledService {
     /// Its file.
     pub(super) path: PathBuf,
     /// What it says.
@@ -112,16 +112,16 @@ pub(super) fn is_foreign(file: &UnitFile) -> bool {
 }
 
 /// Where the service lives whose credentials are looked at.
-pub(super) struct Place<'a> {
+pub(super) struct CheckedService<'a> {
     /// Its machine.
     pub(super) machine: &'a Machine,
     /// Its unit, if it is installed.
-    pub(super) service: Option<&'a Service>,
+    pub(super) service: Option<&'a InstalledService>,
     /// Whether the configuration is the service's own, and not a file that somebody named.
     pub(super) standard: bool,
 }
 
-impl Place<'_> {
+impl CheckedService<'_> {
     /// The unit of the service that runs with this configuration.
     pub(super) fn unit(&self) -> Option<&Unit> {
         self.service.filter(|_| self.standard).map(|service| &service.unit)

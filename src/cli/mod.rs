@@ -24,7 +24,7 @@ pub use check::Checked;
 pub use enroll::EnrollArguments;
 pub use init::{InitArguments, RootToken};
 pub use start::Exit;
-pub use store_choice::HomeChoice;
+pub use store_choice::StoreChoice;
 
 use crate::watch::Order;
 use clap::error::ErrorKind;

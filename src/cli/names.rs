@@ -8,7 +8,7 @@ use crate::external::{ExternalText, error};
 
 /// A name of the configuration, and what it stands for.
 #[derive(Debug, Clone)]
-pub(super) struct Name {
+pub(super) struct ResolvedName {
     pub(super) cluster: String,
     pub(super) discovery: Discovery,
     pub(super) result: Result<Found, LookupError>,
@@ -16,7 +16,7 @@ pub(super) struct Name {
     pub(super) elsewhere: Vec<(NodeAddress, String)>,
 }
 
-impl Name {
+impl ResolvedName {
     /// The nodes that belong to its cluster.
     pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
         let found = self.result.as_ref().map(|found| found.nodes.as_slice()).unwrap_or_default();
@@ -79,7 +79,7 @@ impl Name {
 }
 
 /// Looks up all names at once, in the order of the configuration.
-pub(super) async fn names(settings: &Settings) -> Vec<Name> {
+pub(super) async fn names(settings: &Settings) -> Vec<ResolvedName> {
     let all = settings
         .clusters
         .iter()
@@ -95,9 +95,9 @@ pub(super) async fn names(settings: &Settings) -> Vec<Name> {
     for (cluster, discovery, task) in tasks {
         let result =
             task.await.unwrap_or_else(|error| Err(LookupError::Name(ExternalText::new(error::task(&error)))));
-        names.push(Name { cluster, discovery, result, elsewhere: Vec::new() });
+        names.push(ResolvedName { cluster, discovery, result, elsewhere: Vec::new() });
     }
-    sort_out(settings, &mut names);
+    mark_foreign_nodes(settings, &mut names);
     names
 }
 
@@ -112,12 +112,12 @@ pub(super) fn one(
 }
 
 /// Notes the nodes that are another cluster's.
-pub(super) fn sort_out(settings: &Settings, names: &mut [Name]) {
+pub(super) fn mark_foreign_nodes(settings: &Settings, names: &mut [ResolvedName]) {
     let mut owners = Owners::default();
     for cluster in &settings.clusters {
         owners.configured(&cluster.name, &cluster.nodes);
     }
-    let mut order: Vec<&mut Name> = names.iter_mut().collect();
+    let mut order: Vec<&mut ResolvedName> = names.iter_mut().collect();
     order.sort_by(|a, b| (&a.cluster, &a.discovery).cmp(&(&b.cluster, &b.discovery)));
     for name in order {
         let Ok(found) = &name.result else { continue };

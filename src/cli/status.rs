@@ -1,9 +1,9 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
-use super::daemon_status::Scene;
-use super::daemon_status::{DaemonStatus, HeldNote};
+use super::daemon_status::ShownServers;
+use super::daemon_status::{DaemonStatus, HoldNote};
 use super::look::{Look, Target, look_at_all};
-use super::names::Name;
+use super::names::ResolvedName;
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status};
@@ -41,7 +41,7 @@ async fn show(
     of_service: bool,
 ) -> Result<Exit, TlsFileError> {
     let style = Style::of(&io::stdout());
-    let mut scene = Scene::of(settings).await?;
+    let mut scene = ShownServers::of(settings).await?;
     let mut last = String::new();
     loop {
         let told = DaemonStatus::at(&options.socket).await;
@@ -145,14 +145,14 @@ struct Row<'a> {
     outsider: Option<&'a Remark>,
     /// Since when it is held, and who asked for it.
     #[serde(flatten)]
-    held: Option<HeldNote>,
+    held: Option<HoldNote>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Explanation>,
 }
 
 /// Everything that is shown.
 struct View<'a> {
-    scene: &'a Scene<'a>,
+    scene: &'a ShownServers<'a>,
     looks: &'a [Look],
     outsiders: &'a [Option<Remark>],
     told: &'a DaemonStatus,
@@ -168,7 +168,7 @@ impl View<'_> {
                     row(target, look, outsider.as_ref(), self.told.held(target))
                 })
                 .collect(),
-            names: self.scene.names.iter().map(Name::document).collect(),
+            names: self.scene.names.iter().map(ResolvedName::document).collect(),
             reload_refused: self.told.reload_refused.as_ref(),
             service_problem: self.service.as_ref().map(Explanation::of),
         }
@@ -191,7 +191,7 @@ fn row<'a>(
     target: &'a Target,
     look: &'a Look,
     outsider: Option<&'a Remark>,
-    held: Option<HeldNote>,
+    held: Option<HoldNote>,
 ) -> Row<'a> {
     let health = look.health.as_ref();
     let seal = look.seal.as_ref();

@@ -14,7 +14,7 @@ const DIRECTORY: &str = "/etc/vault-unseal";
 
 /// Options that say how shares rest, and where.
 #[derive(Debug, Args)]
-pub struct HomeChoice {
+pub struct StoreChoice {
     /// Seal to this machine's TPM, for `shares = { tpm2 = … }`
     #[arg(long, group = "home")]
     pub tpm2: bool,
@@ -49,7 +49,7 @@ pub struct HomeChoice {
 
 /// What is taken where neither --tpm2 nor --credential nor --plain is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unsaid {
+pub(super) enum DefaultStore {
     /// Nothing: it must be said.
     Refused,
     /// The TPM.
@@ -58,14 +58,14 @@ pub(super) enum Unsaid {
     Carried,
 }
 
-impl HomeChoice {
+impl StoreChoice {
     /// The home. Errors: the options make no sense together.
-    pub(super) fn home(&self, unsaid: Unsaid) -> Result<Home, Explanation> {
+    pub(super) fn home(&self, unsaid: DefaultStore) -> Result<Home, Explanation> {
         let pcrs_without_tpm = || {
             let message = "--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2";
             Err(Explanation::usage(message, "Leave --pcrs out, or name a TPM."))
         };
-        let carried = unsaid == Unsaid::Carried;
+        let carried = unsaid == DefaultStore::Carried;
         let path = |name: &str| {
             let default = if carried { PathBuf::from(name) } else { Path::new(DIRECTORY).join(name) };
             let path = self.output.clone().unwrap_or(default);
@@ -87,7 +87,7 @@ impl HomeChoice {
             let sealing = CredentialSealing { name, key, pcrs, device };
             return Ok(Home::Credential { path: path("shares.cred"), sealing });
         }
-        if self.tpm2 || unsaid == Unsaid::Tpm2 {
+        if self.tpm2 || unsaid == DefaultStore::Tpm2 {
             let sealing = Sealing { pcrs, tcti: self.tcti.clone() };
             return Ok(Home::Tpm2 { path: path("shares.tpm2"), sealing });
         }

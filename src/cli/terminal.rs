@@ -22,7 +22,7 @@ const KILL_LINE: u8 = 0x15;
 pub(super) fn ask() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let terminal = io::stdin().as_fd().try_clone_to_owned()?;
     let mut errors = io::stderr();
-    let quiet = Quiet::make(terminal)?;
+    let quiet = WithoutEcho::make(terminal)?;
     // Only now: whoever is asked may answer at once.
     writeln!(errors, "Type or paste the shares, one a line. They are not shown. An empty line ends.")?;
     let mut input = std::fs::File::from(quiet.terminal.try_clone()?);
@@ -63,12 +63,12 @@ pub(super) fn ask() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 }
 
 /// A terminal that shows nothing and hands over every byte as it comes; as it was when dropped.
-struct Quiet {
+struct WithoutEcho {
     terminal: OwnedFd,
     before: Termios,
 }
 
-impl Quiet {
+impl WithoutEcho {
     fn make(terminal: OwnedFd) -> io::Result<Self> {
         let before = tcgetattr(&terminal)?;
         let mut quiet = before.clone();
@@ -79,7 +79,7 @@ impl Quiet {
     }
 }
 
-impl Drop for Quiet {
+impl Drop for WithoutEcho {
     fn drop(&mut self) {
         let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
     }
@@ -102,15 +102,15 @@ impl Terminal {
     }
 
     /// Shows a text. Written at once: no buffer keeps a copy.
-    pub(super) fn show(&mut self, text: &Secret) -> io::Result<()> {
+    pub(super) fn show(&mut self, text: &SecretText) -> io::Result<()> {
         self.0.write_all(text.0.as_bytes())
     }
 }
 
 /// A text with secrets, of a size that is known before.
-pub(super) struct Secret(Zeroizing<String>);
+pub(super) struct SecretText(Zeroizing<String>);
 
-impl Secret {
+impl SecretText {
     /// Room for so many bytes.
     pub(super) fn with_room(bytes: usize) -> Self {
         Self(Zeroizing::new(String::with_capacity(bytes)))
@@ -122,7 +122,7 @@ impl Secret {
     }
 }
 
-impl fmt::Write for Secret {
+impl fmt::Write for SecretText {
     /// What does not fit moves to more room, and the old room is wiped.
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         if self.0.len() + piece.len() > self.0.capacity() {

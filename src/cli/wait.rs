@@ -2,7 +2,7 @@
 
 use super::daemon_status::DaemonStatus;
 use super::look::{Look, Target, look, of_cluster};
-use super::names::{Name, one, sort_out};
+use super::names::{ResolvedName, mark_foreign_nodes, one};
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
@@ -52,7 +52,7 @@ enum News {
 /// The servers that are waited for, and the names that stand for some of them.
 struct Company<'a> {
     settings: &'a Settings,
-    names: Vec<Name>,
+    names: Vec<ResolvedName>,
     targets: Vec<Target>,
     states: Vec<Option<State>>,
     sender: Sender<News>,
@@ -128,10 +128,10 @@ impl Company<'_> {
         aloud: bool,
     ) -> Result<(), TlsFileError> {
         let Some(cluster) = self.settings.clusters.get(cluster) else { return Ok(()) };
-        let new = Name { cluster: cluster.name.clone(), discovery, result, elsewhere: Vec::new() };
+        let new = ResolvedName { cluster: cluster.name.clone(), discovery, result, elsewhere: Vec::new() };
         let earlier =
             self.names.iter().position(|name| name.cluster == new.cluster && name.discovery == new.discovery);
-        let problems = |name: &Name| name.problems().into_iter().map(|problem| problem.message);
+        let problems = |name: &ResolvedName| name.problems().into_iter().map(|problem| problem.message);
         let said: Vec<String> =
             earlier.and_then(|at| self.names.get(at)).map(problems).into_iter().flatten().collect();
         let at = earlier.unwrap_or(self.names.len());
@@ -139,7 +139,7 @@ impl Company<'_> {
             Some(name) => *name = new,
             None => self.names.push(new),
         }
-        sort_out(self.settings, &mut self.names);
+        mark_foreign_nodes(self.settings, &mut self.names);
         if let Some(name) = self.names.get(at).filter(|_| aloud) {
             for message in problems(name).filter(|message| !said.contains(message)) {
                 say(format_args!("{}: {message}", name.discovery));
@@ -202,7 +202,7 @@ impl Company<'_> {
                 unsealed: exit == Exit::Done,
                 waited_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
                 nodes: nodes.collect(),
-                names: self.names.iter().map(Name::document).collect(),
+                names: self.names.iter().map(ResolvedName::document).collect(),
             };
             return super::status::print_json(&result, exit);
         }

@@ -1,13 +1,13 @@
 //! Checks one cluster: its shares, its servers, and whether they fit together.
 
 use super::finding::{Findings, Severity, Topic};
-use super::nodes::{self, Seen};
+use super::nodes::{self, CheckedServers};
 use super::scheme::{custody, differing, fit, seals};
 use super::sealed::Sealed;
 use super::{credential, protection, service};
 use crate::cli::look::{look_at_all, of_cluster};
-use crate::cli::machine::{Place, Service};
-use crate::cli::names::Name;
+use crate::cli::machine::{CheckedService, InstalledService};
+use crate::cli::names::ResolvedName;
 use crate::config::Cluster;
 use crate::explain::{Explain, Explanation};
 use crate::external::quote;
@@ -18,10 +18,10 @@ use ring::digest::Digest;
 /// Everything about one cluster. `several` puts its name before each subject.
 pub(super) async fn check(
     cluster: &Cluster,
-    names: &[Name],
+    names: &[ResolvedName],
     several: bool,
-    place: &Place<'_>,
-    seen: &mut Seen,
+    place: &CheckedService<'_>,
+    seen: &mut CheckedServers,
 ) -> Findings {
     let mut findings = Findings::default();
     let name =
@@ -75,7 +75,7 @@ pub(super) async fn check(
 }
 
 /// The shares that a source holds, if they can be had from here.
-async fn load(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> Option<ShareSet> {
+async fn load(source: &Source, place: &CheckedService<'_>, topic: &mut Topic<'_>) -> Option<ShareSet> {
     let loaded = match source {
         Source::Tpm2 { path, tcti } => {
             Sealed { path, tcti: tcti.as_deref(), machine: place.machine, topic }.check(place.unit()).await
@@ -89,7 +89,7 @@ async fn load(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> Opti
 }
 
 /// Those of a file, or of a credential.
-async fn unsealed(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> Option<Loaded> {
+async fn unsealed(source: &Source, place: &CheckedService<'_>, topic: &mut Topic<'_>) -> Option<Loaded> {
     match source.load(&place.machine.trusted) {
         Ok(loaded) => {
             topic.good(format!("{} in {source}", counted(loaded.shares.count(), "share")));
@@ -100,7 +100,7 @@ async fn unsealed(source: &Source, place: &Place<'_>, topic: &mut Topic<'_>) -> 
         }
         Err(ShareError::Credential { name, cause: cause @ CredentialRefusal::NoDirectory }) => {
             // Only the service has its credentials: whoever checks from a shell looks behind them.
-            if let Some(Service { unit, .. }) = place.service {
+            if let Some(InstalledService { unit, .. }) = place.service {
                 let loaded = credential::check(place.machine, unit, &name, topic).await;
                 if let Some(loaded) = &loaded {
                     service::compare_shares(place.machine, &name, &loaded.shares, topic);

@@ -12,9 +12,9 @@ mod service;
 mod takeover;
 
 use super::arguments::CheckArguments;
-use super::credentials::{self, View};
+use super::credentials::{self, MachineView};
 use super::daemon_status::DaemonStatus;
-use super::machine::{Machine, Place, SERVICE};
+use super::machine::{CheckedService, Machine, SERVICE};
 use super::names::names;
 use super::start::runtime;
 use super::status::json;
@@ -25,7 +25,7 @@ use crate::report::style::Style;
 use crate::systemd::units::Unit;
 use crate::{descriptors, protect};
 use finding::{Findings, Severity, Topic};
-use nodes::Seen;
+use nodes::CheckedServers;
 use rustix::process::geteuid;
 use std::io::{self, Write};
 use std::path::Path;
@@ -102,7 +102,7 @@ impl Checked {
         let machine = Machine::new(root, as_root, trusted, moving);
         let service = machine.service();
         let standard = matches!(origin, Origin::Standard { .. });
-        let place = Place { machine: &machine, service: service.as_ref(), standard };
+        let place = CheckedService { machine: &machine, service: service.as_ref(), standard };
         let mut findings = Findings::default();
         match &loaded {
             Ok(loaded) => configured(loaded, &mut findings.about("configuration")),
@@ -157,7 +157,7 @@ impl Checked {
 /// Where the service's credentials come from.
 fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, topic: &mut Topic<'_>) {
     let directory = Path::new("/run/credentials").join(SERVICE);
-    let view = View { root: machine.root(), inside: false };
+    let view = MachineView { root: machine.root(), inside: false };
     for problem in credentials::judge(&loaded.settings, unit, &directory, &view) {
         // The old program reads the same file with the same mode: moving makes nothing worse.
         let tolerated = problem.refusal.is_none() || machine.moving && problem.is_readable_by_mode();
@@ -178,13 +178,13 @@ fn configured(loaded: &Loaded, topic: &mut Topic<'_>) {
     }
 }
 
-async fn clusters(loaded: &Loaded, place: &Place<'_>) -> Findings {
+async fn clusters(loaded: &Loaded, place: &CheckedService<'_>) -> Findings {
     let mut findings = Findings::default();
     let told = match place.unit() {
         Some(_) => service::running(place.machine, &mut findings.about("service")).await,
         None => DaemonStatus::default(),
     };
-    let mut seen = Seen { told, ..Seen::default() };
+    let mut seen = CheckedServers { told, ..CheckedServers::default() };
     let names = names(&loaded.settings).await;
     for settings in &loaded.settings.clusters {
         let several = loaded.settings.clusters.len() > 1;

@@ -2,9 +2,9 @@
 //! in one place only.
 
 use super::finding::{Findings, Severity, Topic};
-use crate::cli::daemon_status::{self, DaemonStatus, HeldNote};
+use crate::cli::daemon_status::{self, DaemonStatus, HoldNote};
 use crate::cli::look::{Look, Target};
-use crate::cli::names::Name;
+use crate::cli::names::ResolvedName;
 use crate::config::Cluster;
 use crate::discovery::FirstFew;
 use crate::explain::{Explain, Explanation};
@@ -24,7 +24,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything about the servers of all clusters together.
-pub(super) async fn identity(seen: &Seen, findings: &mut Findings) {
+pub(super) async fn identity(seen: &CheckedServers, findings: &mut Findings) {
     let memberships = daemon_status::memberships(&seen.targets, &seen.looks);
     for (target, outsider) in seen.targets.iter().zip(daemon_status::outsiders(&memberships, &seen.targets)) {
         if let Some(outsider) = outsider {
@@ -81,7 +81,7 @@ const CLOCK_TOLERANCE: u64 = 60;
 
 /// The servers of all clusters so far, what they showed, and what the daemon says of them.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct CheckedServers {
     pub(super) told: DaemonStatus,
     /// The digests of their sets of shares, each with the cluster's name.
     pub(super) sets: Vec<(String, Digest)>,
@@ -90,7 +90,7 @@ pub(super) struct Seen {
 }
 
 /// What one server showed, and whether its clock agrees.
-pub(super) fn node(look: &Look, held: Option<HeldNote>, topic: &mut Topic<'_>) {
+pub(super) fn node(look: &Look, held: Option<HoldNote>, topic: &mut Topic<'_>) {
     let (severity, kind) = match &look.state {
         State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
             (Severity::Ok, look.state.word())
@@ -156,7 +156,7 @@ pub(super) async fn expiry(cluster: &Cluster, targets: &[Target], tls: &str, fin
 }
 
 /// What each name of a cluster stands for, and what is wrong with it.
-pub(super) fn names(cluster: &str, names: &[Name], findings: &mut Findings) {
+pub(super) fn names(cluster: &str, names: &[ResolvedName], findings: &mut Findings) {
     for name in names.iter().filter(|name| name.cluster == cluster) {
         let mut topic = findings.about(&name.discovery);
         let nodes: Vec<_> = name.nodes().map(|node| &node.address).collect();

@@ -4,7 +4,7 @@ use super::finding::{Severity, Topic};
 use super::takeover::{OldSetup, Program, steps, triggers};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
-use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service};
+use crate::cli::machine::{InstalledService, Machine, OWN_UNITS, SERVICE};
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 const STARTS: [&str; 3] = ["ExecStart", "ExecStartPre", "ExecStartPost"];
 
 /// Looks at the units of the machine.
-pub(super) fn check(machine: &Machine, ours: Option<&Service>, topic: &mut Topic<'_>) {
+pub(super) fn check(machine: &Machine, ours: Option<&InstalledService>, topic: &mut Topic<'_>) {
     // The first file counts; the others are not even read by systemd.
     if let Some(first) = UnitFile::all(machine.root(), SERVICE).into_iter().next() {
         if first.masked {
@@ -41,7 +41,7 @@ fn masked(path: &Path, topic: &mut Topic<'_>) {
     );
 }
 
-fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&Service>, topic: &mut Topic<'_>) {
+fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&InstalledService>, topic: &mut Topic<'_>) {
     let path = old.path.clone();
     let (this, program) = OldSetup::from(machine, old, ours);
     let starts = match program.scripts.as_slice() {

@@ -1,6 +1,6 @@
 //! What can be typed after `enroll`.
 
-use crate::cli::store_choice::HomeChoice;
+use crate::cli::store_choice::StoreChoice;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub struct EnrollArguments {
     pub file: Option<PathBuf>,
     /// How the shares are to rest, and where.
     #[command(flatten)]
-    pub home: HomeChoice,
+    pub home: StoreChoice,
     /// Only these shares, counted from 1 as in the file: 1,3
     #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "split",
           value_parser = clap::value_parser!(u8).range(1..))]

@@ -23,9 +23,9 @@ use crate::report::style::Style;
 use crate::shares::given::Given;
 use crate::shares::home::{Home, HomeError, Protection, Stored};
 use crate::shares::{Notice, Scheme, Share, positions_in_words};
-use outcome::Done;
-use request::{Parts, Request, as_many_as, distribute};
-use source::{Fate, Input};
+use outcome::Enrolled;
+use request::{EnrollRequest, ShareSelection, as_many_as, distribute};
+use source::{Input, SourceFate};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Does what the arguments say.
 pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> Result<Exit, Exit> {
     protect_memory()?;
-    let mut request = Request::of(options).map_err(|misuse| fail(&misuse, Exit::Usage))?;
+    let mut request = EnrollRequest::of(options).map_err(|misuse| fail(&misuse, Exit::Usage))?;
     let configured = configured(arguments);
     if let Some(loaded) = &configured {
         at_configured_tpm(&mut request.home, &loaded.settings);
@@ -51,7 +51,7 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     let trusted = configured.map_or_else(Arc::default, |loaded| loaded.settings.trusted);
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
-        Parts::Split { node: None, .. } => {
+        ShareSelection::Split { node: None, .. } => {
             next_steps::carrying(request.homes().first().map_or_else(|| Path::new(""), Home::path))
         }
         _ => next_steps::steps(&request.home, &name, &destination, Path::new("/"))
@@ -77,7 +77,7 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     let shares = &input.loaded.shares;
     let said = options.threshold.map(|threshold| Scheme::needing(threshold.into()));
     let server = said.or_else(|| ask_servers(arguments));
-    let parts = if input.chosen { &Parts::All } else { &request.parts };
+    let parts = if input.chosen { &ShareSelection::All } else { &request.parts };
     let refused = |why: Explanation| fail(&why, Exit::Failed);
     let distribution = distribute(shares, parts, server).map_err(refused)?;
     if options.rebind && !input.chosen {
@@ -88,7 +88,7 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     for (home, part) in homes.iter_mut().zip(&distribution.parts) {
         stored.push((home.store(&shares.only(part)).map_err(not_stored)?, shares.positions(part)));
     }
-    let done = Done {
+    let done = Enrolled {
         warnings: warnings(&input, distribution.doubt, &stored),
         stored,
         held: shares.count(),
@@ -122,7 +122,7 @@ fn warnings(input: &Input, doubt: Option<Explanation>, stored: &[(Stored, Vec<us
 }
 
 /// What would be lost with the source: what was not stored, and perhaps the last copy that another machine can read.
-fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
+fn lost(input: &Input, done: &Enrolled<'_>) -> Option<String> {
     let stored = |position: &usize| done.stored.iter().any(|(_, positions)| positions.contains(position));
     let all: Vec<usize> = input.loaded.shares.iter().map(Share::position).collect();
     let rest: Vec<usize> = all.into_iter().filter(|position| !stored(position)).collect();
@@ -147,7 +147,7 @@ fn lost(input: &Input, done: &Done<'_>) -> Option<String> {
 }
 
 /// Warnings, what was done, what becomes of the source, what is next.
-fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) -> Exit {
+fn tell(steps: &str, input: &Input, done: &Enrolled<'_>, options: &EnrollArguments) -> Exit {
     let style = Style::of(&io::stdout());
     if !options.json {
         for warning in &done.warnings {
@@ -170,7 +170,7 @@ fn tell(steps: &str, input: &Input, done: &Done<'_>, options: &EnrollArguments) 
                 error::io(&error)
             ));
             say(format_args!("  Do it yourself: shred -u {}", quote::shell(path)));
-            (Fate::Kept, Exit::Failed)
+            (SourceFate::Kept, Exit::Failed)
         }
     };
     if options.json {

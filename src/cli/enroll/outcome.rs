@@ -1,6 +1,6 @@
 //! What was done, for people and for machines. Never a byte of a share.
 
-use super::source::{Fate, WORTH};
+use super::source::{SourceFate, WORTH};
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::report::style::Style;
@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// What was done.
-pub(super) struct Done<'a> {
+pub(super) struct Enrolled<'a> {
     /// Each home, and the positions in the source of the shares in it.
     pub(super) stored: Vec<(Stored, Vec<usize>)>,
     /// How many shares the source held.
@@ -29,7 +29,7 @@ pub(super) struct Done<'a> {
 }
 
 /// Aligned lines for people.
-pub(super) fn table(done: &Done<'_>, style: Style) -> String {
+pub(super) fn table(done: &Enrolled<'_>, style: Style) -> String {
     let mut rows = Vec::new();
     for (stored, positions) in &done.stored {
         let file = quote::sentence(stored.home.path());
@@ -69,7 +69,7 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-fn which(positions: &[usize], done: &Done<'_>) -> String {
+fn which(positions: &[usize], done: &Enrolled<'_>) -> String {
     let held = done.held;
     let which = match positions.len() {
         1 if held == 1 => "the only one".to_owned(),
@@ -106,16 +106,16 @@ pub(in crate::cli) fn protection(stored: &Stored) -> String {
 }
 
 /// What became of the source.
-pub(super) fn fate(fate: Fate, source: &Path) -> String {
+pub(super) fn fate(fate: SourceFate, source: &Path) -> String {
     let file = quote::sentence(source);
     match fate {
-        Fate::NoFile => String::new(),
-        Fate::Kept => {
+        SourceFate::NoFile => String::new(),
+        SourceFate::Kept => {
             let word = quote::shell(source);
             format!("\n{file} was kept. To overwrite and delete it: shred -u {word}\n{WORTH}\n")
         }
-        Fate::Shredded => format!("\n{file} was overwritten and deleted.\n{WORTH}\n"),
-        Fate::Overwritten => format!(
+        SourceFate::Shredded => format!("\n{file} was overwritten and deleted.\n{WORTH}\n"),
+        SourceFate::Overwritten => format!(
             "\nThe content of {file} was overwritten. The name stays: it is a link, or another file's by now.\n{WORTH}\n"
         ),
     }
@@ -123,7 +123,7 @@ pub(super) fn fate(fate: Fate, source: &Path) -> String {
 
 /// `enroll --json`.
 #[derive(Serialize)]
-pub(super) struct Document<'a> {
+pub(super) struct EnrollDocument<'a> {
     stored: Vec<Entry<'a>>,
     held: usize,
     threshold: Option<usize>,
@@ -151,7 +151,7 @@ struct Origin {
 }
 
 /// The same for machines.
-pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
+pub(super) fn document<'a>(done: &'a Enrolled<'_>, fate: SourceFate) -> EnrollDocument<'a> {
     let entry = |(stored, positions): &'a (Stored, Vec<usize>)| Entry {
         path: stored.home.path().to_string_lossy().into_owned(),
         home: stored.home.word(),
@@ -161,7 +161,7 @@ pub(super) fn document<'a>(done: &'a Done<'_>, fate: Fate) -> Document<'a> {
         count: stored.count,
         positions,
     };
-    Document {
+    EnrollDocument {
         stored: done.stored.iter().map(entry).collect(),
         held: done.held,
         threshold: done.threshold,

@@ -1,7 +1,7 @@
 //! From what was typed to what is to be done, and which shares go where.
 
 use super::EnrollArguments;
-use crate::cli::store_choice::Unsaid;
+use crate::cli::store_choice::DefaultStore;
 use crate::explain::Explanation;
 use crate::shares::home::{Existing, Home};
 use crate::shares::{Scheme, Share, ShareSet, Split, positions_in_words};
@@ -9,17 +9,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What is to be done.
-pub(super) struct Request {
-    /// Where the shares go; with [`Parts::Split`] and no node, the pattern of it.
+pub(super) struct EnrollRequest {
+    /// Where the shares go; with [`ShareSelection::Split`] and no node, the pattern of it.
     pub(super) home: Home,
     /// Which of them.
-    pub(super) parts: Parts,
+    pub(super) parts: ShareSelection,
     /// Whether a file may be replaced.
     pub(super) existing: Existing,
 }
 
 /// Which shares go where.
-pub(super) enum Parts {
+pub(super) enum ShareSelection {
     /// All to one home.
     All,
     /// Those at these positions to one home.
@@ -33,7 +33,7 @@ pub(super) enum Parts {
     },
 }
 
-impl Request {
+impl EnrollRequest {
     /// What these arguments ask for. Errors: they make no sense together.
     pub(super) fn of(arguments: &EnrollArguments) -> Result<Self, Explanation> {
         let node = arguments.node.map(usize::from);
@@ -43,12 +43,12 @@ impl Request {
                     let message = format!("--node {node} is beyond --split {machines}");
                     return Err(Explanation::usage(message, "Machines are counted from 1."));
                 }
-                Parts::Split { machines, node }
+                ShareSelection::Split { machines, node }
             }
-            None if arguments.only.is_empty() => Parts::All,
-            None => Parts::Only(arguments.only.iter().copied().map(usize::from).collect()),
+            None if arguments.only.is_empty() => ShareSelection::All,
+            None => ShareSelection::Only(arguments.only.iter().copied().map(usize::from).collect()),
         };
-        let carried = matches!(parts, Parts::Split { node: None, .. });
+        let carried = matches!(parts, ShareSelection::Split { node: None, .. });
         if carried && (arguments.home.tpm2 || arguments.home.credential.is_some() || arguments.rebind) {
             return Err(Explanation::usage(
                 "a part for another machine cannot be sealed on this one: only the machine that seals can open",
@@ -57,9 +57,9 @@ impl Request {
             ));
         }
         let unsaid = match arguments.rebind {
-            true => Unsaid::Tpm2,
-            false if carried => Unsaid::Carried,
-            false => Unsaid::Refused,
+            true => DefaultStore::Tpm2,
+            false if carried => DefaultStore::Carried,
+            false => DefaultStore::Refused,
         };
         let existing = if arguments.force || arguments.rebind { Existing::Replace } else { Existing::Keep };
         Ok(Self { home: arguments.home.home(unsaid)?, parts, existing })
@@ -68,7 +68,7 @@ impl Request {
     /// Every home that is written to, in the order of the machines.
     pub(super) fn homes(&self) -> Vec<Home> {
         match self.parts {
-            Parts::Split { machines, node: None } => (1..=machines)
+            ShareSelection::Split { machines, node: None } => (1..=machines)
                 .map(|machine| Home::Plain { path: numbered(self.home.path(), machine) })
                 .collect(),
             _ => vec![self.home.clone()],
@@ -98,19 +98,19 @@ pub(super) struct Distribution {
 /// Judges the shares and distributes them. Errors: they cannot be the server's, or not be distributed like this.
 pub(super) fn distribute(
     shares: &ShareSet,
-    parts: &Parts,
+    parts: &ShareSelection,
     server: Option<Scheme>,
 ) -> Result<Distribution, Explanation> {
     let plan = server.map(|server| shares.plan(server)).unwrap_or_default();
     if let Some(misfit) = plan.misfit {
         return Err(Explanation::of(&misfit));
     }
-    let carried = matches!(parts, Parts::Split { .. });
+    let carried = matches!(parts, ShareSelection::Split { .. });
     let doubt = doubt(&shares.positions(&plan.corrupt), plan.ambiguous, carried);
     let (parts, coalition) = match parts {
-        Parts::All => (vec![(0..shares.count()).collect()], None),
-        Parts::Only(positions) => (vec![indices(shares, positions)?], None),
-        Parts::Split { machines, node } => {
+        ShareSelection::All => (vec![(0..shares.count()).collect()], None),
+        ShareSelection::Only(positions) => (vec![indices(shares, positions)?], None),
+        ShareSelection::Split { machines, node } => {
             if let Some(doubt) = doubt {
                 return Err(doubt);
             }
@@ -161,9 +161,13 @@ fn doubt(corrupt: &[usize], ambiguous: bool, carried: bool) -> Option<Explanatio
 
 /// Refuses to put another number of shares into a home than was there: with split custody, others' shares too. Where
 /// the home does not say how many there were (`None`), whoever asks must have said which.
-pub(super) fn as_many_as(before: Option<usize>, parts: &Parts, now: usize) -> Result<(), Explanation> {
+pub(super) fn as_many_as(
+    before: Option<usize>,
+    parts: &ShareSelection,
+    now: usize,
+) -> Result<(), Explanation> {
     let before = match before {
-        None if matches!(parts, Parts::All) => {
+        None if matches!(parts, ShareSelection::All) => {
             return Err(Explanation::new(
                 "number-of-shares-unknown",
                 format!(

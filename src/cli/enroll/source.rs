@@ -100,7 +100,7 @@ The only sure way is to make the old shares worthless: vault operator rekey, or 
 
 /// What became of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum SourceFate {
     /// There was no file: a pipe, standard input, the old home.
     NoFile,
     /// It is where it was.
@@ -111,7 +111,7 @@ pub(super) enum Fate {
     Overwritten,
 }
 
-impl Fate {
+impl SourceFate {
     /// A stable word for each; `None` without a file.
     pub(super) fn word(self) -> Option<&'static str> {
         match self {
@@ -128,12 +128,12 @@ pub(super) fn settle(
     given: Option<&Given>,
     options: &EnrollArguments,
     lost: Option<&str>,
-) -> io::Result<Fate> {
+) -> io::Result<SourceFate> {
     let Some((given, file)) = given.and_then(|given| Some((given, given.regular()?))) else {
-        return Ok(Fate::NoFile);
+        return Ok(SourceFate::NoFile);
     };
     let wanted = options.shred || (!options.keep && ask(given, lost)?);
-    if wanted { shred(given, file) } else { Ok(Fate::Kept) }
+    if wanted { shred(given, file) } else { Ok(SourceFate::Kept) }
 }
 
 /// Asks on a terminal; without one the answer is no.
@@ -154,7 +154,7 @@ fn ask(given: &Given, lost: Option<&str>) -> io::Result<bool> {
 }
 
 /// Overwrites the file that was read, even if its name belongs to another by now, and deletes the name if not.
-fn shred(given: &Given, file: &File) -> io::Result<Fate> {
+fn shred(given: &Given, file: &File) -> io::Result<SourceFate> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC;
     let writable = openat(CWD, format!("/proc/self/fd/{}", file.as_raw_fd()), flags, Mode::empty())?;
     let writable = File::from(writable);
@@ -165,8 +165,8 @@ fn shred(given: &Given, file: &File) -> io::Result<Fate> {
     writable.sync_all()?;
     let named = statat(CWD, given.path(), AtFlags::SYMLINK_NOFOLLOW)?;
     if (named.st_dev, named.st_ino) != (stat.st_dev, stat.st_ino) {
-        return Ok(Fate::Overwritten);
+        return Ok(SourceFate::Overwritten);
     }
     unlink(given.path())?;
-    Ok(Fate::Shredded)
+    Ok(SourceFate::Shredded)
 }

@@ -1,6 +1,6 @@
 //! What can be typed after `init`.
 
-use crate::cli::store_choice::HomeChoice;
+use crate::cli::store_choice::StoreChoice;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ pub struct InitArguments {
     pub threshold: Option<u8>,
     /// How the shares are to rest, and where.
     #[command(flatten)]
-    pub home: HomeChoice,
+    pub home: StoreChoice,
     /// Keep only these shares here, counted from 1: 1,3. The others go to the recipients alone
     #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "recipient",
           value_parser = clap::value_parser!(u8).range(1..))]

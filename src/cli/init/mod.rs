@@ -41,8 +41,8 @@ use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
 use crate::shares::rescue::Rescue;
 use crate::shares::{InitAnswer, Scheme, ShareSet, offline};
 use error::{no_terminal, not_initialised, occupied_meanwhile, of_home, shown_as_it_came, unwritten};
-use outcome::{Outcome, Token};
-use request::Request;
+use outcome::{InitOutcome, RootTokenOutcome};
+use request::InitRequest;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -54,7 +54,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// Initialises the server, or finishes an initialisation that was interrupted.
 pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Result<Exit, Exit> {
     protect_memory()?;
-    let mut request = Request::of(options).map_err(|misuse| fail(&misuse, Exit::Usage))?;
+    let mut request = InitRequest::of(options).map_err(|misuse| fail(&misuse, Exit::Usage))?;
     // Where shares will be is for the daemon; it may not be configured yet.
     let loaded = load(arguments, Purpose::Observe)?;
     for notice in &loaded.notices {
@@ -75,7 +75,8 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Resu
             }
         }
         request.destination = destination;
-        let work = Work { options, request: &request, target: &target, trusted: &loaded.settings.trusted };
+        let work =
+            Initialisation { options, request: &request, target: &target, trusted: &loaded.settings.trusted };
         let done = if options.resume { work.resume().await } else { Box::pin(work.begin()).await };
         done.map_err(|why| fail(&why, Exit::Failed))
     });
@@ -83,9 +84,9 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Resu
     ended
 }
 
-struct Work<'a> {
+struct Initialisation<'a> {
     options: &'a InitArguments,
-    request: &'a Request,
+    request: &'a InitRequest,
     target: &'a InitTarget,
     trusted: &'a Arc<Trusted>,
 }
@@ -97,7 +98,7 @@ struct Ready {
     terminal: Option<Terminal>,
 }
 
-impl Work<'_> {
+impl Initialisation<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
     async fn begin(&self) -> Result<Exit, Explanation> {
         Rescue::is_free(&self.request.home).map_err(Explanation::of)?;
@@ -213,19 +214,19 @@ impl Work<'_> {
             Explanation::without_advice("init-answer", format!("{node} gave no root token"))
         })?;
         let token = match self.options.root_token {
-            RootToken::Show => Token::Plain(token.clone()),
-            RootToken::Wrap => {
-                Token::Wrapped(root_token::wrap(self.target, &answer.shares, request.threshold, token).await?)
-            }
+            RootToken::Show => RootTokenOutcome::Plain(token.clone()),
+            RootToken::Wrap => RootTokenOutcome::Wrapped(
+                root_token::wrap(self.target, &answer.shares, request.threshold, token).await?,
+            ),
             RootToken::Revoke => {
                 let (shares, threshold) = (&answer.shares, request.threshold);
                 root_token::revoke(self.target, shares, threshold, token, self.options.resume).await?;
-                Token::Revoked
+                RootTokenOutcome::Revoked
             }
         };
         let product = self.target.product().await;
         let client = outcome::client_command(product, &self.target.node.node, &self.target.cluster.tls);
-        self.tell(&Outcome { node, stored, copies, token, product, client }, ready.terminal.as_mut())
+        self.tell(&InitOutcome { node, stored, copies, token, product, client }, ready.terminal.as_mut())
     }
 
     /// A file that an interrupted init had put in its place already.
@@ -243,7 +244,7 @@ impl Work<'_> {
         Ok(Stored { home: home.clone(), count: there.count(), protection: Protection::default() })
     }
 
-    fn tell(&self, outcome: &Outcome, terminal: Option<&mut Terminal>) -> Result<(), Explanation> {
+    fn tell(&self, outcome: &InitOutcome, terminal: Option<&mut Terminal>) -> Result<(), Explanation> {
         let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
         let mut output = output.map_err(|error| unwritten(&error))?;
         if let Some(unmeasured) = unmeasured(&outcome.stored.protection) {
@@ -258,10 +259,10 @@ impl Work<'_> {
             .write_all(outcome::text(outcome, self.request).as_bytes())
             .map_err(|error| unwritten(&error))?;
         match (&outcome.token, terminal) {
-            (Token::Plain(token), Some(terminal)) => {
+            (RootTokenOutcome::Plain(token), Some(terminal)) => {
                 terminal.show(&outcome::root_token(token, &outcome.client)).map_err(|error| unwritten(&error))
             }
-            (Token::Plain(_), None) => Err(no_terminal()),
+            (RootTokenOutcome::Plain(_), None) => Err(no_terminal()),
             _ => Ok(()),
         }
     }

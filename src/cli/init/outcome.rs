@@ -1,9 +1,9 @@
 //! What was done: for people, for machines, and for whoever must write shares down because something failed.
 
-use super::request::Request;
+use super::request::InitRequest;
 use crate::cli::enroll::protection;
 use crate::cli::next_steps::steps;
-use crate::cli::terminal::Secret;
+use crate::cli::terminal::SecretText;
 use crate::config::{NodeAddress, TlsSettings};
 use crate::discovery::Node;
 use crate::external::quote::{self, shell, shell_word};
@@ -20,11 +20,11 @@ use std::path::{Path, absolute};
 use zeroize::Zeroizing;
 
 /// What was done.
-pub(super) struct Outcome {
+pub(super) struct InitOutcome {
     pub(super) node: NodeAddress,
     pub(super) stored: Stored,
     pub(super) copies: Vec<Copied>,
-    pub(super) token: Token,
+    pub(super) token: RootTokenOutcome,
     /// Whose commands are shown.
     pub(super) product: Product,
     /// What they begin with.
@@ -32,7 +32,7 @@ pub(super) struct Outcome {
 }
 
 /// What became of the root token.
-pub(super) enum Token {
+pub(super) enum RootTokenOutcome {
     /// To be shown.
     Plain(SecretString),
     /// The token that gives it out once.
@@ -48,7 +48,7 @@ struct Document<'a> {
     threshold: u8,
     home: DocumentHome<'a>,
     offline: Vec<DocumentCopy<'a>>,
-    root_token: DocumentToken<'a>,
+    root_token: DocumentRootToken<'a>,
 }
 
 #[derive(Serialize)]
@@ -71,14 +71,14 @@ struct DocumentCopy<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum DocumentToken<'a> {
+enum DocumentRootToken<'a> {
     Shown { token: &'a str },
     Wrapped { wrapping_token: &'a str, ttl: &'static str },
     Revoked {},
 }
 
 /// `--json`: one line. `None` when it cannot be made.
-pub(super) fn json(outcome: &Outcome, request: &Request) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn json(outcome: &InitOutcome, request: &InitRequest) -> Option<Zeroizing<Vec<u8>>> {
     let document = Document {
         node: outcome.node.to_string(),
         shares: request.shares,
@@ -100,11 +100,11 @@ pub(super) fn json(outcome: &Outcome, request: &Request) -> Option<Zeroizing<Vec
             })
             .collect(),
         root_token: match &outcome.token {
-            Token::Plain(token) => DocumentToken::Shown { token: token.expose_secret() },
-            Token::Wrapped(token) => {
-                DocumentToken::Wrapped { wrapping_token: token.expose_secret(), ttl: WRAP_TTL }
+            RootTokenOutcome::Plain(token) => DocumentRootToken::Shown { token: token.expose_secret() },
+            RootTokenOutcome::Wrapped(token) => {
+                DocumentRootToken::Wrapped { wrapping_token: token.expose_secret(), ttl: WRAP_TTL }
             }
-            Token::Revoked => DocumentToken::Revoked {},
+            RootTokenOutcome::Revoked => DocumentRootToken::Revoked {},
         },
     };
     // Measured first, without the token in anything that grows.
@@ -131,11 +131,11 @@ impl std::io::Write for Length {
 }
 
 /// For people; nothing secret but a wrapping token.
-pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
+pub(super) fn text(outcome: &InitOutcome, request: &InitRequest) -> SecretText {
     let home = &outcome.stored.home;
     let total = usize::from(request.shares);
     let (shares, needed) = (counted(total, "share"), request.threshold);
-    let mut text = Secret::with_room(4096);
+    let mut text = SecretText::with_room(4096);
     let _ = writeln!(text, "{} is initialised: {shares}, {needed} needed", outcome.node);
     let (count, path) = (outcome.stored.count, quote::sentence(home.path()));
     let which = if count == total { "all of them".to_owned() } else { format!("{count} of them") };
@@ -155,12 +155,12 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
     }
     let (client, product) = (&outcome.client, outcome.product);
     match &outcome.token {
-        Token::Plain(_) => {}
-        Token::Wrapped(token) => {
+        RootTokenOutcome::Plain(_) => {}
+        RootTokenOutcome::Wrapped(token) => {
             let token = token.expose_secret();
             let _ = writeln!(text, "  the root token, once and within {WRAP_TTL}: {client} unwrap {token}");
         }
-        Token::Revoked => {
+        RootTokenOutcome::Revoked => {
             let _ = writeln!(
                 text,
                 "  the root token is revoked; for a new one: {client} operator generate-root, with enough shares"
@@ -173,7 +173,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
             }
         }
     }
-    if product == Product::Unknown && !matches!(outcome.token, Token::Plain(_)) {
+    if product == Product::Unknown && !matches!(outcome.token, RootTokenOutcome::Plain(_)) {
         let _ = writeln!(text, "  (OpenBao: bao in place of vault)");
     }
     // Refused before anything was done, unless an earlier process began.
@@ -185,7 +185,7 @@ pub(super) fn text(outcome: &Outcome, request: &Request) -> Secret {
 }
 
 /// Recipients of several who could open the server alone.
-fn whole_keys(outcome: &Outcome, request: &Request) -> Vec<(String, usize)> {
+fn whole_keys(outcome: &InitOutcome, request: &InitRequest) -> Vec<(String, usize)> {
     let mut found = Vec::new();
     for recipient in request.recipients.iter().filter(|_| request.recipients.len() > 1) {
         let theirs = outcome.copies.iter().filter(|copy| copy.recipient == *recipient);
@@ -198,9 +198,9 @@ fn whole_keys(outcome: &Outcome, request: &Request) -> Vec<(String, usize)> {
 }
 
 /// The root token, shown once.
-pub(super) fn root_token(token: &SecretString, client: &str) -> Secret {
+pub(super) fn root_token(token: &SecretString, client: &str) -> SecretText {
     let token = token.expose_secret();
-    let mut text = Secret::with_room(token.len() + client.len() + 200);
+    let mut text = SecretText::with_room(token.len() + client.len() + 200);
     let _ = writeln!(
         text,
         "Root token: {token}\n  It is shown once and stored nowhere. Revoke it when the server is set up: {client} token revoke \
@@ -210,8 +210,8 @@ pub(super) fn root_token(token: &SecretString, client: &str) -> Secret {
 }
 
 /// Everything that the server gave, to be written down.
-pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> Secret {
-    let mut text = Secret::with_room(raw.len() * 2 + 1024);
+pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> SecretText {
+    let mut text = SecretText::with_room(raw.len() * 2 + 1024);
     let _ = writeln!(text, "\nWRITE THIS DOWN NOW. It is what opens the server, and it is shown once.\n");
     if let Some(answer) = answer {
         for share in &answer.shares {

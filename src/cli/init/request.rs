@@ -2,7 +2,7 @@
 
 use super::arguments::InitArguments;
 use crate::cli::next_steps::Destination;
-use crate::cli::store_choice::Unsaid;
+use crate::cli::store_choice::DefaultStore;
 use crate::explain::Explanation;
 use crate::shares::home::Home;
 use crate::shares::offline::{NoRecipient, Recipient};
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 const THRESHOLD: u8 = 3;
 
 /// What is to be done.
-pub(super) struct Request {
+pub(super) struct InitRequest {
     /// How many shares the server makes.
     pub(super) shares: u8,
     /// How many of them are needed.
@@ -31,7 +31,7 @@ pub(super) struct Request {
     pub(super) offline: PathBuf,
 }
 
-impl Request {
+impl InitRequest {
     /// What these arguments ask for. Errors: they make no sense together.
     pub(super) fn of(arguments: &InitArguments) -> Result<Self, Explanation> {
         let shares = arguments.shares;
@@ -61,7 +61,7 @@ impl Request {
         Ok(Self {
             shares,
             threshold,
-            home: arguments.home.home(Unsaid::Refused)?,
+            home: arguments.home.home(DefaultStore::Refused)?,
             name: arguments.home.name.clone(),
             only,
             recipients,

@@ -4,7 +4,7 @@ use crate::accounts::Trusted;
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
 use crate::cli::look::{Target, look, targets};
-use crate::cli::names::{Name, names};
+use crate::cli::names::{ResolvedName, names};
 use crate::cli::start::fail;
 use crate::cli::{Exit, machine};
 use crate::config::{AddressError, Cluster, NodeAddress, Settings};
@@ -21,7 +21,7 @@ pub(super) struct InitTarget {
     pub(super) cluster: Cluster,
     peers: Vec<Target>,
     /// The names that stand for some of them.
-    names: Vec<Name>,
+    names: Vec<ResolvedName>,
 }
 
 impl InitTarget {
@@ -178,8 +178,8 @@ impl InitTarget {
 }
 
 /// A name of the target's cluster, or any, that cannot be resolved: who its servers are is not known.
-fn unresolved(names: &[Name], target: Option<&Target>) -> Option<Explanation> {
-    let ours = |name: &&Name| target.is_none_or(|target| target.cluster == name.cluster);
+fn unresolved(names: &[ResolvedName], target: Option<&Target>) -> Option<Explanation> {
+    let ours = |name: &&ResolvedName| target.is_none_or(|target| target.cluster == name.cluster);
     names.iter().filter(ours).find_map(|name| {
         let cause = name.result.as_ref().err()?;
         let message = format!("{} {cause}: which servers it stands for is not known", name.discovery);

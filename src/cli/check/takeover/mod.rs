@@ -13,7 +13,7 @@ use crate::config::NodeAddress;
 use crate::external::quote;
 use crate::files;
 use crate::systemd::drop_in::{DIRECTORY as DROP_INS, ENDINGS};
-use old_setup::{Authority, Known, OldUnit, SHARES};
+use old_setup::{Authority, AuthoritySource, OldUnit, SHARES};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -115,15 +115,15 @@ fn configuration(this: &OldSetup) -> String {
         ),
         Authority::File { path, known, readable } => {
             text.push_str(match (known, handed_over(this)) {
-                (Known::Named, _) => "",
-                (Known::Unchecked, _) => {
+                (AuthoritySource::Named, _) => "",
+                (AuthoritySource::Unchecked, _) => {
                     "# The script checked no certificate; this file was found on the machine.\n"
                 }
-                (Known::Beside, None) => {
+                (AuthoritySource::Beside, None) => {
                     "# The script trusted the system's authorities; this one was found beside the server's certificate. Leave \
                      the next line out if it did not sign that.\n"
                 }
-                (Known::Beside, Some(_)) => {
+                (AuthoritySource::Beside, Some(_)) => {
                     "# The script trusted the system's authorities; this one was found beside the server's certificate. If it \
                      did not sign that, leave the next line out, and the step of the authority's file.\n"
                 }

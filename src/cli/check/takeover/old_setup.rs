@@ -2,7 +2,7 @@
 
 use super::script::{Program, may_hold_shares};
 use crate::cli::check::readable::ServiceAccess;
-use crate::cli::machine::{Machine, OWN_UNITS, SERVICE, Service, is_foreign};
+use crate::cli::machine::{InstalledService, Machine, OWN_UNITS, SERVICE, is_foreign};
 use crate::config::NodeAddress;
 use crate::files;
 use crate::shares::{ShareError, Source};
@@ -63,7 +63,7 @@ pub(super) enum Authority {
         /// The file.
         path: PathBuf,
         /// How it was found.
-        known: Known,
+        known: AuthoritySource,
         /// Whether the service could read it where it is.
         readable: bool,
     },
@@ -71,7 +71,7 @@ pub(super) enum Authority {
 
 /// How a file with an authority was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Known {
+pub(super) enum AuthoritySource {
     /// The script names it.
     Named,
     /// It lies on the machine, and the script checked no certificate.
@@ -82,7 +82,7 @@ pub(super) enum Known {
 
 impl OldSetup {
     /// Looks at the old unit, its script, and what lies around on the machine.
-    pub(crate) fn from(machine: &Machine, old: UnitFile, ours: Option<&Service>) -> (Self, Program) {
+    pub(crate) fn from(machine: &Machine, old: UnitFile, ours: Option<&InstalledService>) -> (Self, Program) {
         let unit = OldUnit::new(machine, SERVICE.to_owned(), &old);
         let all = UnitFile::drop_ins(machine.root(), SERVICE);
         let drop_ins = all.iter().filter(|file| is_foreign(file)).map(|file| file.path.clone()).collect();
@@ -141,7 +141,7 @@ fn refusal(machine: &Machine, path: &Path) -> Option<ShareError> {
     Source::load_unjudged(&machine.at(path)).err()
 }
 
-fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Authority {
+fn authority(machine: &Machine, program: &Program, ours: Option<&InstalledService>) -> Authority {
     let says = &program.says;
     if !says.addresses.is_empty() && says.addresses.iter().all(|address| !address.tls) {
         return Authority::Usual;
@@ -152,7 +152,7 @@ fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Au
         known,
     };
     if let Some(path) = says.authorities.first() {
-        return file(path, Known::Named);
+        return file(path, AuthoritySource::Named);
     }
     let on_machine = |paths: &[&'static str]| {
         paths.iter().map(|path| Path::new(*path)).find(|path| machine.has_file(path))
@@ -163,9 +163,9 @@ fn authority(machine: &Machine, program: &Program, ours: Option<&Service>) -> Au
         pem.is_ok_and(|pem| is_self_issued(&pem))
     });
     match (on_machine(&AUTHORITIES), certificate) {
-        (Some(path), _) if !says.unverified => file(path, Known::Beside),
+        (Some(path), _) if !says.unverified => file(path, AuthoritySource::Beside),
         _ if !says.unverified => Authority::Usual,
-        (Some(path), _) | (None, Some(path)) => file(path, Known::Unchecked),
+        (Some(path), _) | (None, Some(path)) => file(path, AuthoritySource::Unchecked),
         (None, None) => Authority::Unknown,
     }
 }
