@@ -1,5 +1,5 @@
 //! The files behind the credentials that systemd hands to the service: whoever can read or write them has what the
-//! service trusts. DaemonStatus, and never fatal: the servers matter more.
+//! service trusts. Told, and never fatal: the servers matter more.
 
 use crate::accounts::Trusted;
 use crate::config::{Settings, TlsSettings};

@@ -71,9 +71,9 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
                      RUNTIME_DIRECTORY"
                 );
             }
-            shortage.iter().for_each(|shortage| notice(shortage));
-            unfit.iter().for_each(|unfit| notice(unfit));
-            taken.iter().for_each(|taken| notice(taken));
+            notices(shortage.as_slice());
+            notices(unfit.as_slice());
+            notices(taken.as_slice());
         },
     ));
     // A thread that waits for a dead name server must not hold up the end.
@@ -261,7 +261,7 @@ impl<'a> Daemon<'a> {
         self.log.set_level(loaded.settings.log_level);
         notices(&loaded.notices);
         notices(&files.notices);
-        shortage.iter().for_each(|shortage| notice(shortage));
+        notices(shortage.as_slice());
         self.shortage = shortage;
         self.checks = startup_checks::begin(&loaded.settings, self.watch.board());
     }

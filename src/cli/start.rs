@@ -91,21 +91,17 @@ pub(super) fn with_settings(
         fail(&Slow, Exit::Failed);
         return None;
     };
-    let loaded = match loaded {
-        Ok(loaded) => loaded,
-        Err(exit) => return Some(exit),
-    };
-    if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
-        say(report::error::render_warning(&shortage));
-    }
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(exit) => return Some(exit),
-    };
-    let exit = runtime.block_on(verb(&loaded.settings)).unwrap_or_else(|error| fail(&error, Exit::Config));
-    // A thread that waits for a dead name server must not hold up the end.
-    runtime.shutdown_background();
-    Some(exit)
+    let ended = loaded.and_then(|loaded| {
+        if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
+            say(report::error::render_warning(&shortage));
+        }
+        let runtime = runtime()?;
+        let ended = runtime.block_on(verb(&loaded.settings));
+        // A thread that waits for a dead name server must not hold up the end.
+        runtime.shutdown_background();
+        ended.map_err(|error| fail(&error, Exit::Config))
+    });
+    Some(ended.unwrap_or_else(|exit| exit))
 }
 
 /// Writes a line to standard error, which may have been closed: whoever closed it does not want to know, and what

@@ -76,7 +76,9 @@ async fn open_with_tpm(sealed: Vec<Source>, trusted: Arc<Trusted>) {
 async fn judge_credentials(settings: Settings, board: Arc<Board>) {
     let judged = tokio::task::spawn_blocking(move || credentials::of_this_process(&settings)).await;
     let Ok(problems) = judged else { return };
-    problems.iter().for_each(|problem| notice(&problem.what));
+    for problem in &problems {
+        notice(&problem.what);
+    }
     let refused = problems.into_iter().filter(|problem| problem.refusal.is_some());
     board.warn(refused.map(|problem| problem.what.message).collect());
 }
@@ -88,7 +90,9 @@ pub(super) fn notice(what: &dyn Explain) {
 
 /// The same of each.
 pub(super) fn notices<T: Explain>(all: &[T]) {
-    all.iter().for_each(|what| notice(what));
+    for what in all {
+        notice(what);
+    }
 }
 
 fn sources(settings: &Settings) -> impl Iterator<Item = &Source> {

@@ -1,18 +1,19 @@
-//! Checks one cluster: its shares, its servers, and whether they fit together.
+//! Checks one cluster: its shares, its servers, and whether they fit together: what the servers say of their key, and what a
+//! machine holds of it.
 
 use super::finding::{Findings, Severity, Topic};
 use super::nodes::{self, CheckedServers};
-use super::scheme::{custody, differing, fit, seals};
 use super::sealed::Sealed;
 use super::{credential, protection, service};
-use crate::cli::look::{look_at_all, of_cluster};
+use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::cli::machine::{CheckedService, InstalledService};
 use crate::cli::names::ResolvedName;
-use crate::config::Cluster;
+use crate::config::{Cluster, NodeAddress};
 use crate::explain::{Explain, Explanation};
 use crate::external::quote;
 use crate::report::state::counted;
-use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Source};
+use crate::shares::{CredentialRefusal, Loaded, Scheme, ShareError, ShareSet, Source, Split};
+use crate::vault::SealState;
 use ring::digest::Digest;
 
 /// Everything about one cluster. `several` puts its name before each subject.
@@ -26,7 +27,7 @@ pub(super) async fn check(
     let mut findings = Findings::default();
     let name =
         |subject: &str| if several { format!("{}: {subject}", cluster.name) } else { subject.to_owned() };
-    let mut topic = findings.about(name("shares"));
+    let mut topic = findings.about(&name("shares"));
     let held = match &cluster.shares {
         Some(source) => load(source, place, &mut topic).await,
         None => None,
@@ -38,7 +39,7 @@ pub(super) async fn check(
     let targets = match of_cluster(cluster, names).await {
         Ok(targets) => targets,
         Err(error) => {
-            findings.about(name("tls")).explain(Severity::Problem, &error);
+            findings.about(&name("tls")).explain(Severity::Problem, &error);
             return findings;
         }
     };
@@ -52,7 +53,7 @@ pub(super) async fn check(
     }
     let seals = seals(&targets, &looks).await;
     if let Some(held) = &held {
-        let mut topic = findings.about(name("shares"));
+        let mut topic = findings.about(&name("shares"));
         match seals.first() {
             Some((_, seal)) => {
                 fit(held, seal.scheme(), targets.len(), &mut topic);
@@ -109,8 +110,8 @@ async fn unsealed(source: &Source, place: &CheckedService<'_>, topic: &mut Topic
             } else {
                 let error = ShareError::Credential { name, cause };
                 let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
-                              LoadCredential= in the unit will name; with several clusters, in a copy of the configuration, \
-                              shares = { file = \"FILE\" }. No unit of vault-unseal is installed here.";
+                              LoadCredential= in the unit will name; with several clusters, in a copy of the \
+                              configuration, shares = { file = \"FILE\" }. No unit of vault-unseal is installed here.";
                 topic.warn(error.kind(), error.to_string(), remedy);
                 None
             }
@@ -123,8 +124,139 @@ async fn unsealed(source: &Source, place: &CheckedService<'_>, topic: &mut Topic
 fn shared(held: &ShareSet, name: &str, sets: &mut Vec<(String, Digest)>, topic: &mut Topic<'_>) {
     let set = held.digest();
     if let Some((other, _)) = sets.iter().find(|(_, known)| known.as_ref() == set.as_ref()) {
-        topic.warn("same-shares", format!("they are the same shares as those of the cluster {}", quote::toml(other)), "One of the two has the other's. Give each its own, and its own credential; nodes of one cluster stand \
-                 in one [[cluster]].");
+        topic.warn(
+            "same-shares",
+            format!("they are the same shares as those of the cluster {}", quote::toml(other)),
+            "One of the two has the other's. Give each its own, and its own credential; nodes of one cluster stand in \
+             one [[cluster]].",
+        );
     }
     sets.push((name.to_owned(), set));
+}
+
+/// What no look at shares can tell: those of another server look the same.
+const UNPROVEN: &str = "whether they open this server shows only when they are submitted";
+
+/// The seal of each server that takes shares and says how its key is split. Unsealed servers tell it, too.
+async fn seals(targets: &[Target], looks: &[Look]) -> Vec<(NodeAddress, SealState)> {
+    let mut asked = Vec::new();
+    for (target, look) in targets.iter().zip(looks).filter(|(_, look)| look.health.is_some()) {
+        let (server, seal) = (target.server.clone(), look.seal.clone());
+        let answer = tokio::spawn(async move {
+            match seal {
+                Some(seal) => Some(seal),
+                None => server.seal_status().await.ok(),
+            }
+        });
+        asked.push((target.address.clone(), answer));
+    }
+    let mut seals = Vec::new();
+    for (address, answer) in asked {
+        let seal = answer.await.ok().flatten();
+        if let Some(seal) = seal.filter(|seal| seal.threshold > 0 && seal.takes_unseal_shares()) {
+            seals.push((address, seal.state));
+        }
+    }
+    seals
+}
+
+/// The servers of one cluster have one key, which is split once.
+fn differing(seals: &[(NodeAddress, SealState)], findings: &mut Findings) {
+    let Some(((first, seal), others)) = seals.split_first() else { return };
+    let usual = seal.scheme();
+    let schemes = others.iter().map(|(address, seal)| (address, seal.scheme()));
+    for (address, scheme) in schemes.filter(|(_, scheme)| !scheme.agrees_with(usual)) {
+        findings.about(address).problem(
+            "schemes-differ",
+            format!("it has {scheme}, and {first} has {usual}: they are not servers of one cluster"),
+            "Give each its own [[cluster]] with its own shares; right after a rekey, check once more.",
+        );
+    }
+}
+
+/// Whether the shares can be those of a cluster of `nodes` servers with this scheme.
+fn fit(held: &ShareSet, scheme: Scheme, nodes: usize, topic: &mut Topic<'_>) {
+    let (count, threshold) = (held.count(), scheme.threshold);
+    let plan = held.plan(scheme);
+    if let Some(misfit) = &plan.misfit {
+        topic.explain(Severity::Problem, misfit);
+        return;
+    }
+    if count < threshold && nodes < 2 {
+        topic.warn(
+            "too-few-shares",
+            format!("{count} of {threshold} needed, and this is the only server of its cluster: unless others submit \
+                     the rest to it, it stays sealed"),
+            "Give this daemon the missing shares as well. Leave it so only where daemons on other machines submit them \
+             to this server (split custody).",
+        );
+        return;
+    }
+    if count < threshold {
+        topic.good(format!(
+            "{count} of {threshold} needed: the others must come from other machines (split custody)"
+        ));
+        return;
+    }
+    let list = |indices: &[usize]| {
+        held.positions(indices).iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
+    };
+    if !plan.corrupt.is_empty() {
+        topic.warn(
+            "corrupt-share",
+            format!(
+                "share {} does not fit the others; the server is unsealed without it",
+                list(&plan.corrupt)
+            ),
+            "Replace it by a good copy while enough good ones are left.",
+        );
+    } else if plan.ambiguous {
+        topic.warn(
+            "inconsistent-shares",
+            "the shares do not all belong together, and there are too few to tell which is wrong",
+            "If they are another server's, whose key takes more of them, put this one's in their place. Else the \
+             daemon tries them in turn, and names the wrong one once the server is unsealed.",
+        );
+    } else if count > threshold {
+        topic.good(format!("all {count} belong together, {threshold} are needed; {UNPROVEN}"));
+    } else {
+        let verb = if threshold == 1 { "is" } else { "are" };
+        topic.good(format!("{threshold} {verb} needed; {UNPROVEN}"));
+    }
+}
+
+/// Several servers, and one machine that has enough to open all of them. Each of them may have a daemon with a part.
+fn custody(held: &ShareSet, seal: &SealState, nodes: usize, topic: &mut Topic<'_>) {
+    let scheme = seal.scheme();
+    let enough = held.plan(scheme).candidates.first().is_some_and(|set| set.len() >= scheme.threshold);
+    if nodes < 2 || !enough {
+        return;
+    }
+    let command = format!("vault-unseal enroll FILE --split {nodes}");
+    let remedy = if let Ok(split) = Split::among(nodes, scheme.total.max(held.count()), scheme.threshold) {
+        format!(
+            "`{command}`, FILE with all shares, writes a part for a daemon on each of {nodes} machines: any {} of them \
+             still bring back every server, and one that is stolen gives nothing away.",
+            split.coalition
+        )
+    } else {
+        // One share is enough, and there is nothing to split.
+        let options = format!("-init -key-shares={nodes} -key-threshold=2");
+        let (vault, openbao) =
+            (format!("operator rekey {options}"), format!("operator rotate-keys {options}"));
+        format!(
+            "Rekey first, so that one share is not enough: {}. Then give a daemon on each of {nodes} machines a part: \
+             `{command}`. One that is stolen gives nothing away then.",
+            seal.product.commands(&vault, &openbao)
+        )
+    };
+    topic.warn(
+        "full-custody",
+        format!(
+            "this machine alone can open all {nodes} servers: it holds {}, and {} needed",
+            counted(held.count(), "share"),
+            if scheme.threshold == 1 { "1 is".to_owned() } else { format!("{} are", scheme.threshold) }
+        ),
+        remedy,
+    );
 }

@@ -112,33 +112,34 @@ async fn encrypted(
     topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
     let file = quote::sentence(path);
-    let kind =
-        match home::credential_kind(&machine.at(path)) {
-            Ok(Some(kind)) => kind,
-            Ok(None) => {
-                let command = enroll_credential(machine, "FILE", path, name);
-                topic.problem(
-                    "credential-not-encrypted",
-                    format!(
-                        "credential \"{name}\": {file} is no encrypted credential, and systemd refuses it"
-                    ),
-                    format!("Make it anew: {command} --force"),
-                );
-                return None;
-            }
-            Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
-                let advice = format!("Make it: {}", enroll_credential(machine, "FILE", path, name));
-                missing(path, name, advice, topic);
-                return None;
-            }
-            Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. }) if !machine.as_root => {
-                topic.warn("credential-not-looked-into", format!(
+    let kind = match home::credential_kind(&machine.at(path)) {
+        Ok(Some(kind)) => kind,
+        Ok(None) => {
+            let command = enroll_credential(machine, "FILE", path, name);
+            topic.problem(
+                "credential-not-encrypted",
+                format!("credential \"{name}\": {file} is no encrypted credential, and systemd refuses it"),
+                format!("Make it anew: {command} --force"),
+            );
+            return None;
+        }
+        Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
+            let advice = format!("Make it: {}", enroll_credential(machine, "FILE", path, name));
+            missing(path, name, advice, topic);
+            return None;
+        }
+        Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. }) if !machine.as_root => {
+            topic.warn(
+                "credential-not-looked-into",
+                format!(
                     "credential \"{name}\": it comes from {file}, encrypted, which only root can look into"
-                ), "sudo vault-unseal check");
-                return None;
-            }
-            Err(error) => return topic.succeeded(Err(error)),
-        };
+                ),
+                "sudo vault-unseal check",
+            );
+            return None;
+        }
+        Err(error) => return topic.succeeded(Err(error)),
+    };
     // The keys are root's, and of this machine.
     let loaded = if machine.as_root && machine.is_this_one() {
         open(path, name, &kind, topic).await
@@ -205,10 +206,14 @@ fn waiting(machine: &Machine, name: &str, path: &Path, topic: &mut Topic<'_>) {
         return;
     };
     if ServiceAccess::of(Some(&wait), machine).refusal(path).is_some() {
-        topic.warn("wait-without-credential", format!(
+        topic.warn(
+            "wait-without-credential",
+            format!(
                 "{WAIT} is not given credential \"{name}\" and cannot read {}: vault-unsealed.target is not reached",
                 quote::sentence(path)
-            ), format!("Name the file there as well: {}", drop_in("vault-unsealed-wait", name, path)));
+            ),
+            format!("Name the file there as well: {}", drop_in("vault-unsealed-wait", name, path)),
+        );
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Those about one thing.
-    pub(super) fn about(&mut self, subject: impl ToString) -> Topic<'_> {
+    pub(super) fn about(&mut self, subject: &(impl ToString + ?Sized)) -> Topic<'_> {
         Topic { subject: subject.to_string(), findings: &mut self.findings }
     }
 

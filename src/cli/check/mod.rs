@@ -6,7 +6,6 @@ mod finding;
 mod nodes;
 mod protection;
 mod readable;
-mod scheme;
 mod sealed;
 mod service;
 mod takeover;

@@ -150,8 +150,12 @@ pub(super) async fn expiry(cluster: &Cluster, targets: &[Target], tls: &str, fin
         let name = issuer.as_ref().map(ToString::to_string);
         let Some(issuer) = issuer.filter(|_| !told.contains(&name)) else { continue };
         told.push(name);
-        findings.about(tls).warn("issuer-expires-soon", format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()), "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that \
-                 it vouches for is unsealed.");
+        findings.about(tls).warn(
+            "issuer-expires-soon",
+            format!("{issuer} vouches for {} and expires on {}", target.address, issuer.validity.end()),
+            "Renew it before, where the server has it and where `tls` names it: once it has ended, no server that it \
+             vouches for is unsealed.",
+        );
     }
 }
 

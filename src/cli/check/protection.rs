@@ -54,8 +54,8 @@ pub(super) fn credential(
     match kind {
         CredentialKind::Host if has_tpm(machine) => topic.warn(
             "protection-host",
-            "protected by the host key alone, though this machine has a TPM: a copied disk opens them. systemd-creds falls \
-             back to that by itself (--with-key=auto)",
+            "protected by the host key alone, though this machine has a TPM: a copied disk opens them. systemd-creds \
+             falls back to that by itself (--with-key=auto)",
             anew("--rebind"),
         ),
         CredentialKind::Host => topic.note(
@@ -71,10 +71,9 @@ pub(super) fn credential(
         CredentialKind::Tpm2(binding) | CredentialKind::HostAndTpm2(binding)
             if !binding.pcrs.is_empty() && binding.pcrs.iter().all(|pcr| is_zero(machine, *pcr)) =>
         {
-            let message = format!(
-                "protected by {kind}, but nothing has been measured into them: they protect nothing, whatever the machine \
-                 starts"
-            );
+            let message =
+                format!("protected by {kind}, but nothing has been measured into them: they protect nothing, whatever \
+                         the machine starts");
             topic.warn("pcrs-unmeasured", message, UNMEASURED_REMEDY);
         }
         CredentialKind::Tpm2(_) | CredentialKind::HostAndTpm2(_) => {
@@ -108,11 +107,15 @@ pub(super) fn tpm2(blob: &tpm::Blob, topic: &mut Topic<'_>) {
     let Protection { pcrs, unmeasured, .. } = Protection::of_tpm2(blob);
     match pcrs {
         None => topic.note("protection-tpm2", "protected by this machine's TPM, whatever the machine starts"),
-        Some(pcrs) if unmeasured => topic.warn("pcrs-unmeasured", format!(
-                "protected by this machine's TPM, bound to PCR {pcrs}, but nothing had been measured into them when the \
-                 shares were sealed: where nothing ever is, they protect nothing"
-            ), UNMEASURED_REMEDY),
-        Some(pcrs) => topic.note("protection-tpm2", format!("protected by this machine's TPM, bound to PCR {pcrs}")),
+        Some(pcrs) if unmeasured => topic.warn(
+            "pcrs-unmeasured",
+            format!("protected by this machine's TPM, bound to PCR {pcrs}, but nothing had been measured into them \
+                     when the shares were sealed: where nothing ever is, they protect nothing"),
+            UNMEASURED_REMEDY,
+        ),
+        Some(pcrs) => {
+            topic.note("protection-tpm2", format!("protected by this machine's TPM, bound to PCR {pcrs}"));
+        }
     }
 }
 
@@ -180,8 +183,11 @@ fn leftover(machine: &Machine, path: &Path, topic: &mut Topic<'_>) {
     let (shown, file) = (quote::sentence(path), quote::shell(path));
     let token = loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }));
     let first = if token { "Keep the root token that is in it as well, if it is nowhere else. " } else { "" };
-    topic.warn("plain-beside-sealed", format!("{shown} holds {shares} as they are, beside sealed ones: whoever reads the disk, or a backup of it, has them"), format!(
-            "{first}Once the service has unsealed a server with the sealed ones, and a copy is kept on another machine: \
-             shred -u {file}"
-        ));
+    topic.warn(
+        "plain-beside-sealed",
+        format!("{shown} holds {shares} as they are, beside sealed ones: whoever reads the disk, or a backup of it, \
+                 has them"),
+        format!("{first}Once the service has unsealed a server with the sealed ones, and a copy is kept on another \
+                 machine: shred -u {file}"),
+    );
 }

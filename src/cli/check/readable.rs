@@ -201,8 +201,7 @@ fn handed_over(name: &str, path: &Path, refusal: &Unreadable) -> String {
 /// A certificate: not secret itself, but what lies beside it may be.
 fn opened_or_copied(path: &Path, refusal: &Unreadable) -> String {
     match refusal {
-        Unreadable::Mode { directory: true, .. } => format!("chmod o+rx {}", quote::shell(path)),
-        Unreadable::Mode { .. } => format!("chmod o+r {}", quote::shell(path)),
+        Unreadable::Mode { .. } => opened(path, refusal),
         _ => format!(
             "Give it a copy, and name that in the configuration:\ncp -rL --no-preserve=mode,ownership {} /etc/vault-unseal/",
             quote::shell(path)

@@ -161,7 +161,7 @@ pub(super) async fn running(machine: &Machine, topic: &mut Topic<'_>) -> DaemonS
         let message = format!("the daemon runs with an older configuration: {}", refused.message);
         topic.add(
             Severity::Warning,
-            Explanation { kind: "reload-refused", message: message, advice: refused.advice.clone() },
+            Explanation { kind: "reload-refused", message, advice: refused.advice.clone() },
         );
     }
     told
@@ -193,5 +193,11 @@ pub(super) fn compare_file(machine: &Machine, name: &str, path: &Path, topic: &m
 }
 
 fn outdated(name: &str, topic: &mut Topic<'_>) {
-    topic.warn("credential-outdated", format!("credential \"{name}\": the running service still uses an older copy, which systemd made when it started"), "A reload does not renew it: systemctl restart vault-unseal");
+    topic.warn(
+        "credential-outdated",
+        format!(
+            "credential \"{name}\": the running service still uses an older copy, which systemd made when it started"
+        ),
+        "A reload does not renew it: systemctl restart vault-unseal",
+    );
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// What the long help shows below the options.
-pub(in crate::cli) const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   vault-unseal enroll init.json --tpm2                       only this machine's TPM opens it
   vault-unseal enroll init.json --tpm2 --pcrs 7              … and only while Secure Boot is as it is now

@@ -103,7 +103,7 @@ pub(super) fn distribute(
 ) -> Result<Distribution, Explanation> {
     let plan = server.map(|server| shares.plan(server)).unwrap_or_default();
     if let Some(misfit) = plan.misfit {
-        return Err(Explanation::of(&misfit));
+        return Err(Explanation::of(misfit));
     }
     let carried = matches!(parts, ShareSelection::Split { .. });
     let doubt = doubt(&shares.positions(&plan.corrupt), plan.ambiguous, carried);

@@ -7,7 +7,7 @@ use crate::explain::{Explain, Explanation};
 use crate::external::{error, quote};
 use crate::shares::given::{self, Given};
 use crate::shares::home::Home;
-use crate::shares::{Loaded, Notice, ShareError};
+use crate::shares::{Loaded, Notice};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat, unlink};
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -89,7 +89,7 @@ pub(super) fn home(home: &Home, otherwise: Option<&Path>, trusted: &Trusted) -> 
     }
 }
 
-fn unreadable(error: ShareError) -> Exit {
+fn unreadable(error: impl Explain) -> Exit {
     fail(&error, Exit::Config)
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// What the long help shows below the options.
-pub(in crate::cli) const EXAMPLES: &str = "\
+pub(crate) const EXAMPLES: &str = "\
 Examples:
   vault-unseal init --tpm2 --recipient age1…                 shares into this machine's TPM, and all of them in shares.age
   vault-unseal init --plain --shares 1 --threshold 1         one share in a file that only root can read

@@ -66,7 +66,8 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Resu
     let ended = runtime.block_on(async {
         let target = InitTarget::find(&loaded.settings, options.node.as_deref()).await?;
         let destination = Destination::of(&target.cluster, &loaded.settings, arguments.config.as_deref());
-        request.name = destination.credential(&request.name).to_owned();
+        let name = destination.credential(&request.name).to_owned();
+        request.name = name;
         request.home.name_credential(&request.name);
         // Before anything is done: what the service could not be told of is no place for its shares.
         if let Err(error) = steps(&request.home, &request.name, &destination, Path::new("/")) {
