@@ -15,6 +15,11 @@ use std::time::Duration;
 pub(super) const OWN_UNITS: [&str; 3] =
     ["/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system"];
 
+/// Where the configuration is.
+pub(super) const CONFIG: &str = "/etc/vault-unseal/config.toml";
+/// Where the unit's own `LoadCredential=` looks for shares.
+pub(super) const PLAIN_SHARES: &str = "/etc/vault-unseal/shares.json";
+
 /// A machine's files, and who looks at them.
 #[derive(Debug, Clone)]
 pub(super) struct Machine {

@@ -1,6 +1,6 @@
 //! What is left to do once shares are stored where they should be.
 
-use crate::cli::machine::SERVICE;
+use crate::cli::machine::{CONFIG, PLAIN_SHARES, SERVICE};
 use crate::config::{Cluster, Settings};
 use crate::external::quote::{self, Inexpressible};
 use crate::shares::home::Home;
@@ -10,10 +10,7 @@ use crate::systemd::units::UnitFile;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Where the configuration is.
-const CONFIG: &str = "/etc/vault-unseal/config.toml";
-/// Where the unit's own LoadCredential= looks.
-const DEFAULT_PLAIN: &str = "/etc/vault-unseal/shares.json";
+/// The name that the unit's own `LoadCredential=` gives to shares.
 const DEFAULT_NAME: &str = "shares";
 
 /// The cluster that shares are for, as far as the configuration tells.
@@ -99,7 +96,7 @@ pub(super) fn steps(
         }
     }
     let drop_in = match home {
-        Home::Plain { path } if path == Path::new(DEFAULT_PLAIN) && name == DEFAULT_NAME => None,
+        Home::Plain { path } if path == Path::new(PLAIN_SHARES) && name == DEFAULT_NAME => None,
         Home::Plain { path } => Some(format!(
             "sudo systemctl edit vault-unseal, with\n  [Service]\n  LoadCredential={}\n",
             quote::load_credential(name, path)?
@@ -176,7 +173,7 @@ mod tests {
     #[test]
     fn drop_in_that_names_the_old_file_is_taken_away() {
         let root = machine();
-        let home = Home::Plain { path: DEFAULT_PLAIN.into() };
+        let home = Home::Plain { path: PLAIN_SHARES.into() };
         assert!(!steps(&home, "shares", &Destination::default(), root.path()).unwrap().contains("sudo rm"));
         let drop_in = root.path().join("etc/systemd/system/vault-unseal.service.d/shares.conf");
         std::fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
@@ -243,7 +240,7 @@ mod tests {
             )
         );
         assert_eq!(
-            said(&Home::Plain { path: DEFAULT_PLAIN.into() }),
+            said(&Home::Plain { path: PLAIN_SHARES.into() }),
             format!("{begin}{by_credential}{end}"),
             "the unit as it is"
         );

@@ -2,13 +2,13 @@
 //!
 //! Those with shares, as they are or encrypted, and those with certificate authorities, which both services need.
 
-use super::finding::{Severity, Topic};
+use super::finding::Topic;
 use super::protection::{self, enroll_credential, missing};
 use super::readable::ServiceAccess;
 use super::service;
-use crate::cli::machine::Machine;
+use crate::cli::machine::{Machine, PLAIN_SHARES};
 use crate::config::{self, CaCredential};
-use crate::explain::{Explain, Explanation};
+use crate::explain::Explain;
 use crate::external::{could_be_secret, quote};
 use crate::report::state::counted;
 use crate::shares::home::{self, CredentialKind};
@@ -23,53 +23,43 @@ pub(super) async fn check(
     name: &str,
     topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
-    let mut add = |severity, kind, message: String, remedy: String| {
-        topic.add(severity, Explanation::new(kind, format!("credential \"{name}\": {message}"), remedy));
-    };
+    let credential = format!("credential \"{name}\"");
     let unit_name = quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned());
-    let drop_in =
-        |path: &str| format!("systemctl edit vault-unseal, [Service], LoadCredential={unit_name}:{path}");
+    let usual = format!("systemctl edit vault-unseal, [Service], LoadCredential={unit_name}:{PLAIN_SHARES}");
     match unit.credential(name) {
-        None => add(
-            Severity::Problem,
+        None => topic.problem(
             "credential-missing",
-            "vault-unseal.service does not give it to the service".to_owned(),
-            format!("Name its file: {}", drop_in("/etc/vault-unseal/shares.json")),
+            format!("{credential}: vault-unseal.service does not give it to the service"),
+            format!("Name its file: {usual}"),
         ),
-        Some(CredentialOrigin::Unit) => add(
-            Severity::Warning,
+        Some(CredentialOrigin::Unit) => topic.warn(
             "credential-in-unit",
-            "it stands in the unit itself, where everybody can read it".to_owned(),
-            format!(
-                "Put it into a file of root's with mode 0600: {}",
-                drop_in("/etc/vault-unseal/shares.json")
-            ),
+            format!("{credential}: it stands in the unit itself, where everybody can read it"),
+            format!("Put it into a file of root's with mode 0600: {usual}"),
         ),
-        Some(CredentialOrigin::Specifier(path)) => add(
-            Severity::Warning,
-            "credential-not-looked-into",
-            format!("it comes from {}, and only systemd knows what the % stands for", quote::sentence(&path)),
-            format!("Write the path in full: {}", drop_in("/etc/vault-unseal/shares.json")),
-        ),
+        Some(CredentialOrigin::Specifier(path)) => {
+            let from = quote::sentence(&path);
+            topic.warn(
+                "credential-not-looked-into",
+                format!("{credential}: it comes from {from}, and only systemd knows what the % stands for"),
+                format!("Write the path in full: {usual}"),
+            );
+        }
         Some(CredentialOrigin::File { path, encrypted, .. }) if !path.is_absolute() => {
             let what = if encrypted { "encrypted, " } else { "" };
             let from = match path.to_str() {
                 Some(text) if could_be_secret(text) => "…".to_owned(),
                 _ => quote::sentence(&path),
             };
-            let message = format!("credential \"{name}\" from {from}, {what}not looked into");
-            topic.note("credential-store", message);
+            topic.note("credential-store", format!("{credential} from {from}, {what}not looked into"));
         }
         Some(CredentialOrigin::File { path, encrypted: true, .. }) => {
             return encrypted(machine, &path, name, topic).await;
         }
         Some(CredentialOrigin::File { path, .. }) if !machine.as_root => {
-            add(
-                Severity::Warning,
-                "credential-not-looked-into",
-                format!("it comes from {}, which only root can look into", quote::sentence(&path)),
-                "sudo vault-unseal check".to_owned(),
-            );
+            let from = quote::sentence(&path);
+            let message = format!("{credential}: it comes from {from}, which only root can look into");
+            topic.warn("credential-not-looked-into", message, "sudo vault-unseal check");
             if machine.has_file(&path) {
                 protection::plain(machine, &path, topic);
             }

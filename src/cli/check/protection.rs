@@ -1,6 +1,7 @@
 //! What protects shares where they are stored: read from the files themselves, never from what was meant.
 
 use super::finding::{Severity, Topic};
+use crate::cli::enroll::by_tpm;
 use crate::cli::machine::Machine;
 use crate::config::Loaded;
 use crate::explain::Explanation;
@@ -105,17 +106,18 @@ pub(super) fn enroll_credential(machine: &Machine, from: &str, path: &Path, name
 /// A file sealed to the TPM.
 pub(super) fn tpm2(blob: &tpm::Blob, topic: &mut Topic<'_>) {
     let Protection { pcrs, unmeasured, .. } = Protection::of_tpm2(blob);
-    match pcrs {
-        None => topic.note("protection-tpm2", "protected by this machine's TPM, whatever the machine starts"),
-        Some(pcrs) if unmeasured => topic.warn(
+    let protected = by_tpm(pcrs.as_deref());
+    if unmeasured {
+        topic.warn(
             "pcrs-unmeasured",
-            format!("protected by this machine's TPM, bound to PCR {pcrs}, but nothing had been measured into them \
-                     when the shares were sealed: where nothing ever is, they protect nothing"),
+            format!(
+                "protected {protected}, but nothing had been measured into them when the shares were sealed: where nothing \
+                 ever is, they protect nothing"
+            ),
             UNMEASURED_REMEDY,
-        ),
-        Some(pcrs) => {
-            topic.note("protection-tpm2", format!("protected by this machine's TPM, bound to PCR {pcrs}"));
-        }
+        );
+    } else {
+        topic.note("protection-tpm2", format!("protected {protected}"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the service can read: it runs as a user of its own, and root, who checks, can read more.
 
 use super::finding::Findings;
-use crate::cli::machine::Machine;
+use crate::cli::machine::{Machine, PLAIN_SHARES};
 use crate::config::Loaded;
 use crate::external::quote;
 use crate::files;
@@ -224,7 +224,7 @@ fn for_a_group(path: &Path, refusal: &Unreadable) -> String {
 
 /// Shares, which nobody but root should read: systemd hands them over.
 fn by_credential(path: &Path, _: &Unreadable) -> String {
-    let drop_in = if path == Path::new("/etc/vault-unseal/shares.json") {
+    let drop_in = if path == Path::new(PLAIN_SHARES) {
         String::new()
     } else {
         match quote::load_credential("shares", path) {

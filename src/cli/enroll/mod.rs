@@ -7,7 +7,7 @@ mod source;
 
 pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
-pub(super) use outcome::protection;
+pub(super) use outcome::{by_tpm, protection};
 
 use super::start::{fail, protect_memory, runtime, say};
 use super::store_choice::at_configured_tpm;
@@ -22,7 +22,7 @@ use crate::report;
 use crate::report::style::Style;
 use crate::shares::given::Given;
 use crate::shares::home::{Home, HomeError, Protection, Stored};
-use crate::shares::{Notice, Scheme, Share, positions_in_words};
+use crate::shares::{Notice, Scheme, Share};
 use outcome::Enrolled;
 use request::{EnrollRequest, ShareSelection, as_many_as, distribute};
 use source::{Input, SourceFate};
@@ -124,24 +124,22 @@ fn warnings(input: &Input, doubt: Option<Explanation>, stored: &[(Stored, Vec<us
 /// What would be lost with the source: what was not stored, and perhaps the last copy that another machine can read.
 fn lost(input: &Input, done: &Enrolled<'_>) -> Option<String> {
     let stored = |position: &usize| done.stored.iter().any(|(_, positions)| positions.contains(position));
-    let all: Vec<usize> = input.loaded.shares.iter().map(Share::position).collect();
-    let rest: Vec<usize> = all.into_iter().filter(|position| !stored(position)).collect();
-    let shares = match rest.as_slice() {
-        [] => None,
-        [one] => Some(format!("share {one}")),
-        more => Some(format!("shares {}", positions_in_words(more))),
-    };
-    let token = input.has_root_token().then(|| "the root token".to_owned());
-    let what: Vec<String> = shares.into_iter().chain(token).collect();
+    let all = input.loaded.shares.iter().map(Share::position);
+    let rest: Vec<usize> = all.filter(|position| !stored(position)).collect();
+    let mut what = Vec::new();
+    if !rest.is_empty() {
+        what.push(outcome::shares_in_words(&rest));
+    }
+    if input.has_root_token() {
+        what.push("the root token".to_owned());
+    }
     let mut lines = Vec::new();
     if !what.is_empty() {
         lines.push(format!("It also holds {}, which would be lost.", what.join(" and ")));
     }
     if done.stored.iter().any(|(stored, _)| stored.home.is_sealed()) {
-        lines.push(
-            "Only this machine opens what was sealed: there should be another copy somewhere else."
-                .to_owned(),
-        );
+        let copy = "Only this machine opens what was sealed: there should be another copy somewhere else.";
+        lines.push(copy.to_owned());
     }
     (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -33,11 +33,8 @@ pub(super) fn table(done: &Enrolled<'_>, style: Style) -> String {
     let mut rows = Vec::new();
     for (stored, positions) in &done.stored {
         let file = quote::sentence(stored.home.path());
-        let part = if done.stored.len() > 1 {
-            format!(" (share{} {})", plural(positions.len()), positions_in_words(positions))
-        } else {
-            String::new()
-        };
+        let part =
+            if done.stored.len() > 1 { format!(" ({})", shares_in_words(positions)) } else { String::new() };
         rows.push(("stored", format!("{file}{part}")));
     }
     if let Some((stored, positions)) = done.stored.first() {
@@ -65,8 +62,10 @@ pub(super) fn table(done: &Enrolled<'_>, style: Style) -> String {
     })
 }
 
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
+/// `share 1`, `shares 1 and 3`.
+pub(super) fn shares_in_words(positions: &[usize]) -> String {
+    let plural = if positions.len() == 1 { "" } else { "s" };
+    format!("share{plural} {}", positions_in_words(positions))
 }
 
 fn which(positions: &[usize], done: &Enrolled<'_>) -> String {
@@ -74,7 +73,7 @@ fn which(positions: &[usize], done: &Enrolled<'_>) -> String {
     let which = match positions.len() {
         1 if held == 1 => "the only one".to_owned(),
         count if count == held => format!("all {held}"),
-        count => format!("share{} {} of {held}", plural(count), positions_in_words(positions)),
+        _ => format!("{} of {held}", shares_in_words(positions)),
     };
     match done.threshold {
         Some(threshold) if positions.len() < threshold => {
@@ -98,10 +97,15 @@ pub(in crate::cli) fn protection(stored: &Stored) -> String {
         (Home::Credential { .. }, kind) => {
             format!("by {}", kind.as_ref().unwrap_or(&CredentialKind::Unknown))
         }
-        (Home::Tpm2 { .. }, _) => match &stored.protection.pcrs {
-            Some(pcrs) => format!("by this machine's TPM, bound to PCR {pcrs}"),
-            None => "by this machine's TPM, whatever the machine starts".to_owned(),
-        },
+        (Home::Tpm2 { .. }, _) => by_tpm(stored.protection.pcrs.as_deref()),
+    }
+}
+
+/// That the TPM protects them, and while these PCRs hold what they held.
+pub(in crate::cli) fn by_tpm(pcrs: Option<&str>) -> String {
+    match pcrs {
+        Some(pcrs) => format!("by this machine's TPM, bound to PCR {pcrs}"),
+        None => "by this machine's TPM, whatever the machine starts".to_owned(),
     }
 }
 

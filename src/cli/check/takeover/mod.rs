@@ -8,17 +8,15 @@ mod script;
 pub(super) use old_setup::{OldSetup, triggers};
 pub(super) use script::Program;
 
-use crate::cli::machine::SERVICE;
+use crate::cli::machine::{CONFIG, PLAIN_SHARES, SERVICE};
 use crate::config::NodeAddress;
 use crate::external::quote;
 use crate::files;
 use crate::systemd::drop_in::{DIRECTORY as DROP_INS, ENDINGS};
-use old_setup::{Authority, AuthoritySource, OldUnit, SHARES};
+use old_setup::{Authority, AuthoritySource, OldUnit};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Where our configuration is.
-const CONFIG: &str = "/etc/vault-unseal/config.toml";
 /// Where a copy of an authority goes that the service could not read.
 const COPIED_AUTHORITY: &str = "/etc/vault-unseal/vault-ca.crt";
 /// The drop-ins of what waits for servers, which takes the authority too.
@@ -153,9 +151,13 @@ fn is_plaintext(address: &NodeAddress) -> bool {
 fn share_step(this: &OldSetup) -> (String, String) {
     let Some(path) = &this.shares else {
         return (
-            format!("The script does not show a file with the shares. Put them into {SHARES}, one a line."),
+            format!(
+                "The script does not show a file with the shares. Put them into {PLAIN_SHARES}, one a line."
+            ),
             // Never over a file that is there: it may hold the only copy.
-            format!("test -e {SHARES} || install -m 600 /dev/null {SHARES}\n${{EDITOR:-nano}} {SHARES}\n"),
+            format!(
+                "test -e {PLAIN_SHARES} || install -m 600 /dev/null {PLAIN_SHARES}\n${{EDITOR:-nano}} {PLAIN_SHARES}\n"
+            ),
         );
     };
     let file = quote::sentence(path);
@@ -174,8 +176,8 @@ fn share_step(this: &OldSetup) -> (String, String) {
             ),
         ),
         Err(error) => (
-            format!("Copy the share file {file} to {SHARES}. {error}."),
-            format!("test -e {SHARES} || install -m 600 {} {SHARES}\n", quote::shell(path)),
+            format!("Copy the share file {file} to {PLAIN_SHARES}. {error}."),
+            format!("test -e {PLAIN_SHARES} || install -m 600 {} {PLAIN_SHARES}\n", quote::shell(path)),
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::script::{Program, may_hold_shares};
 use crate::cli::check::readable::ServiceAccess;
-use crate::cli::machine::{InstalledService, Machine, OWN_UNITS, SERVICE, is_foreign};
+use crate::cli::machine::{CONFIG, InstalledService, Machine, OWN_UNITS, PLAIN_SHARES, SERVICE, is_foreign};
 use crate::config::NodeAddress;
 use crate::files;
 use crate::shares::{ShareError, Source};
@@ -12,8 +12,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The share file of the unit as it is shipped.
-pub(super) const SHARES: &str = "/etc/vault-unseal/shares.json";
 /// Where certificates of authorities lie on machines set up by hand, by roles and by packages.
 const AUTHORITIES: [&str; 5] = [
     "/etc/vault/tls/vault-ca.crt",
@@ -87,7 +85,7 @@ impl OldSetup {
         let all = UnitFile::drop_ins(machine.root(), SERVICE);
         let drop_ins = all.iter().filter(|file| is_foreign(file)).map(|file| file.path.clone()).collect();
         let program = Program::of(machine, &Unit::new(old, all), &["ExecStart"]);
-        let configured = machine.has_file(Path::new("/etc/vault-unseal/config.toml"));
+        let configured = machine.has_file(Path::new(CONFIG));
         let given = ours.map(|ours| ours.unit.credential("shares"));
         // After an earlier move, what our unit was given since then counts, and not what the old script reads.
         let kept = match &given {
@@ -102,7 +100,7 @@ impl OldSetup {
         };
         let shares_taken = match (&shares, &given) {
             (Some(found), Some(Some(CredentialOrigin::File { path, .. }))) => path == found,
-            (Some(found), None) => found == Path::new(SHARES),
+            (Some(found), None) => found == Path::new(PLAIN_SHARES),
             _ => false,
         };
         let this = Self {
