@@ -4,7 +4,7 @@
 //! poll through these modules.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
-// They panic when nobody reads any more: `cli::say` and `write!` do not.
+// They panic when nobody reads any more: `cli::start::say` and `write!` do not.
 #![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
 pub mod accounts;

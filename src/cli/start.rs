@@ -112,32 +112,26 @@ pub(super) fn say(line: impl Display) {
 
 /// How a verb ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Exit {
     /// It did what was asked.
-    Done,
+    Done = 0,
     /// It failed.
-    Failed,
+    Failed = 1,
     /// The command line makes no sense.
-    Usage,
+    Usage = 2,
     /// `wait`: not unsealed at the deadline. `status --exit-code`: not every server is unsealed.
-    StillSealed,
+    StillSealed = 3,
     /// `check`: problems were found.
-    Problems,
+    Problems = 4,
     /// The configuration makes no sense (`EX_CONFIG` of sysexits.h).
-    Config,
+    Config = 78,
 }
 
 impl Exit {
     /// The number.
     pub fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::StillSealed => 3,
-            Self::Problems => 4,
-            Self::Config => 78,
-        }
+        self as u8
     }
 }
 

@@ -124,11 +124,10 @@ pub(super) fn table(findings: &Findings, style: Style) -> String {
     let width = findings.findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for finding in &findings.findings {
-        let word = format!("{:<7}", word(finding.severity));
         let painted = match finding.severity {
-            Severity::Ok => style.good(&word),
-            Severity::Warning => style.warning(&word),
-            Severity::Problem => style.bad(&word),
+            Severity::Ok => style.good("ok     "),
+            Severity::Warning => style.warning("warning"),
+            Severity::Problem => style.bad("problem"),
         };
         let _ = writeln!(text, "{painted}  {:<width$}  {}", finding.subject, finding.message);
         text.push_str(&remedy(finding, width));
@@ -141,14 +140,6 @@ pub(super) fn table(findings: &Findings, style: Style) -> String {
     text
 }
 
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Ok => "ok",
-        Severity::Warning => "warning",
-        Severity::Problem => "problem",
-    }
-}
-
 fn remedy(finding: &Finding, width: usize) -> String {
     let indent = " ".repeat(7 + 2 + width + 2);
     let lines = finding.remedy.iter().flat_map(|remedy| remedy.lines());
@@ -156,13 +147,12 @@ fn remedy(finding: &Finding, width: usize) -> String {
 }
 
 fn summary(findings: &Findings) -> String {
-    let (problems, warnings) = (findings.count(Severity::Problem), findings.count(Severity::Warning));
-    match (problems, warnings) {
-        (0, 0) => "no problems\n".to_owned(),
-        (0, warnings) => format!("no problems, {}\n", counted(warnings, "warning")),
-        (problems, 0) => format!("{}\n", counted(problems, "problem")),
-        (problems, warnings) => {
-            format!("{}, {}\n", counted(problems, "problem"), counted(warnings, "warning"))
-        }
+    let problems = match findings.count(Severity::Problem) {
+        0 => "no problems".to_owned(),
+        problems => counted(problems, "problem"),
+    };
+    match findings.count(Severity::Warning) {
+        0 => format!("{problems}\n"),
+        warnings => format!("{problems}, {}\n", counted(warnings, "warning")),
     }
 }

@@ -107,7 +107,7 @@ pub(super) fn enroll_credential(machine: &Machine, from: &str, path: &Path, name
 pub(super) fn tpm2(blob: &tpm::Blob, topic: &mut Topic<'_>) {
     let Protection { pcrs, unmeasured, .. } = Protection::of_tpm2(blob);
     let protected = by_tpm(pcrs.as_deref());
-    if unmeasured {
+    if pcrs.is_some() && unmeasured {
         topic.warn(
             "pcrs-unmeasured",
             format!(

@@ -13,10 +13,14 @@ use std::path::{Path, PathBuf};
 
 /// Set when an access control list says more than the mode (acl(5)).
 const ACCESS_LIST: &str = "system.posix_acl_access";
-/// What `ProtectHome=yes` hides.
-const HOMES: [&str; 3] = ["/home", "/root", "/run/user"];
-/// What `PrivateTmp=yes` replaces.
-const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+/// Directories that the service does not see, or sees its own of, while a setting of its unit is on.
+const HIDDEN: [(&str, &str); 5] = [
+    ("/home", "ProtectHome"),
+    ("/root", "ProtectHome"),
+    ("/run/user", "ProtectHome"),
+    ("/tmp", "PrivateTmp"),
+    ("/var/tmp", "PrivateTmp"),
+];
 
 /// Who the service is, as far as files are concerned.
 pub(super) struct ServiceAccess<'a> {
@@ -56,14 +60,8 @@ pub(super) enum Unreadable {
 impl<'a> ServiceAccess<'a> {
     /// That of a service with this unit; without one, as our unit is shipped.
     pub(super) fn of(unit: Option<&Unit>, machine: &'a Machine) -> Self {
-        let is_on = |key| unit.is_none_or(|unit| unit.is_on(key));
-        let mut hidden = Vec::new();
-        if is_on("ProtectHome") {
-            hidden.extend(HOMES.map(|directory| (directory, "ProtectHome=yes")));
-        }
-        if is_on("PrivateTmp") {
-            hidden.extend(TEMPORARY.map(|directory| (directory, "PrivateTmp=yes")));
-        }
+        let is_on = |(_, setting): &(_, &str)| unit.is_none_or(|unit| unit.is_on(setting));
+        let hidden = HIDDEN.into_iter().filter(is_on).collect();
         let named = |key| unit.map(|unit| unit.values(key)).unwrap_or_default();
         let accounts = files::text(&machine.at(Path::new("/etc/group"))).unwrap_or_default();
         let groups = [named("SupplementaryGroups"), named("Group")].concat();
@@ -169,7 +167,7 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
 
 fn why(refusal: &Unreadable) -> String {
     match refusal {
-        Unreadable::Hidden { directory, setting } => format!("its sandbox hides {directory} ({setting})"),
+        Unreadable::Hidden { directory, setting } => format!("its sandbox hides {directory} ({setting}=yes)"),
         Unreadable::Directory { path, mode } => {
             format!("the directory {} has mode {mode:04o}", quote::sentence(path))
         }
