@@ -27,7 +27,7 @@ pub(super) struct DaemonStatus {
 }
 
 impl DaemonStatus {
-    /// What the daemon behind this socket says. Without one, or for somebody it does not speak to, nothing: then the
+    /// What the daemon behind this socket says. Without one, or for users that it does not answer, nothing: then the
     /// servers have the word.
     pub(super) async fn at(socket: &Path) -> Self {
         let Ok(answer) = tell(socket, &Request::Nodes).await else { return Self::default() };

@@ -122,7 +122,7 @@ pub(super) struct CheckedService<'a> {
     pub(super) machine: &'a Machine,
     /// Its unit, if it is installed.
     pub(super) service: Option<&'a InstalledService>,
-    /// Whether the configuration is the service's own, and not a file that somebody named.
+    /// Whether the configuration is the service's own, and not a file that --config names.
     pub(super) standard: bool,
 }
 

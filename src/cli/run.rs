@@ -117,7 +117,7 @@ struct Daemon<'a> {
     shortage: Option<Shortage>,
     /// A reload under way.
     reload: Option<Reload>,
-    /// Another was asked for meanwhile, by whoever waits for its verdict.
+    /// Those who asked for another meanwhile, and wait for its verdict.
     reload_again: Option<Vec<ReloadRequest>>,
     /// What takes longer than a start is looked at.
     checks: JoinSet<()>,

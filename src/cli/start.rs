@@ -104,7 +104,7 @@ pub(super) fn with_settings(
     Some(ended.unwrap_or_else(|exit| exit))
 }
 
-/// Writes a line to standard error, which may have been closed: whoever closed it does not want to know, and what
+/// Writes a line to standard error, which may have been closed: then nobody reads it, and what
 /// the verb does and how it exits is the same. `eprintln!` would panic.
 pub(super) fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");

@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::path::{Path, PathBuf};
 
-/// Where shares rest unless --output says otherwise.
+/// Where shares are stored unless --output says otherwise.
 const DIRECTORY: &str = "/etc/vault-unseal";
 
 /// Options that say how shares rest, and where.

@@ -46,10 +46,10 @@ pub(super) async fn check(
     let mut looks = look_at_all(&targets).await;
     for (target, look) in targets.iter().zip(&mut looks) {
         // One look shows nothing of what becomes of shares, nor of a hold.
-        if let Some(state) = seen.told.of(target, &look.state) {
+        if let Some(state) = seen.daemon.of(target, &look.state) {
             look.state = state;
         }
-        nodes::node(look, seen.told.held(target), &mut findings.about(&target.address));
+        nodes::node(look, seen.daemon.held(target), &mut findings.about(&target.address));
     }
     let seals = seals(&targets, &looks).await;
     if let Some(held) = &held {
@@ -100,7 +100,7 @@ async fn unsealed(source: &Source, place: &CheckedService<'_>, topic: &mut Topic
             Some(loaded)
         }
         Err(ShareError::Credential { name, cause: cause @ CredentialRefusal::NoDirectory }) => {
-            // Only the service has its credentials: whoever checks from a shell looks behind them.
+            // Only the service has its credentials: a check from a shell looks at the files behind them.
             if let Some(InstalledService { unit, .. }) = place.service {
                 let loaded = credential::check(place.machine, unit, &name, topic).await;
                 if let Some(loaded) = &loaded {

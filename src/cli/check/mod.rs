@@ -107,7 +107,7 @@ impl Checked {
             Ok(loaded) => configured(loaded, &mut findings.about("configuration")),
             Err(error) => findings.about("configuration").explain(Severity::Problem, error),
         }
-        // A file that somebody names is not what the service of this machine reads.
+        // A file that --config names is not what the service of this machine reads.
         if standard {
             if let (Ok(loaded), Some(service)) = (&loaded, &service) {
                 if as_root {
@@ -179,11 +179,11 @@ fn configured(loaded: &Loaded, topic: &mut Topic<'_>) {
 
 async fn clusters(loaded: &Loaded, place: &CheckedService<'_>) -> Findings {
     let mut findings = Findings::default();
-    let told = match place.unit() {
+    let daemon = match place.unit() {
         Some(_) => service::running(place.machine, &mut findings.about("service")).await,
         None => DaemonStatus::default(),
     };
-    let mut seen = CheckedServers { told, ..CheckedServers::default() };
+    let mut seen = CheckedServers { daemon, ..CheckedServers::default() };
     let names = names(&loaded.settings).await;
     for settings in &loaded.settings.clusters {
         let several = loaded.settings.clusters.len() > 1;

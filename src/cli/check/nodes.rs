@@ -82,7 +82,7 @@ const CLOCK_TOLERANCE: u64 = 60;
 /// The servers of all clusters so far, what they showed, and what the daemon says of them.
 #[derive(Default)]
 pub(super) struct CheckedServers {
-    pub(super) told: DaemonStatus,
+    pub(super) daemon: DaemonStatus,
     /// The digests of their sets of shares, each with the cluster's name.
     pub(super) sets: Vec<(String, Digest)>,
     pub(super) targets: Vec<Target>,

@@ -121,7 +121,7 @@ impl Sealed<'_, '_> {
     async fn open(&mut self, file: &Path) -> Option<Loaded> {
         let source = Source::Tpm2 { path: self.machine.at(file), tcti: self.tcti.map(str::to_owned) };
         let trusted = Arc::clone(&self.machine.trusted);
-        // Ends by itself: whoever waits for the TPM gives up after a while.
+        // Ends by itself: the wait for the TPM has a limit.
         match tokio::task::spawn_blocking(move || source.load(&trusted)).await.ok()? {
             Ok(loaded) => {
                 let shares = counted(loaded.shares.count(), "share");

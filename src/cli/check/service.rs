@@ -156,15 +156,15 @@ pub(super) async fn running(machine: &Machine, topic: &mut Topic<'_>) -> DaemonS
         let severity = if problem.is_failure() { Severity::Problem } else { Severity::Warning };
         topic.explain(severity, &problem);
     }
-    let told = DaemonStatus::at(Path::new(SOCKET)).await;
-    if let Some(refused) = &told.reload_refused {
+    let daemon = DaemonStatus::at(Path::new(SOCKET)).await;
+    if let Some(refused) = &daemon.reload_refused {
         let message = format!("the daemon runs with an older configuration: {}", refused.message);
         topic.add(
             Severity::Warning,
             Explanation { kind: "reload-refused", message, advice: refused.advice.clone() },
         );
     }
-    told
+    daemon
 }
 
 /// The copy of a credential that the running service has.

@@ -63,7 +63,7 @@ pub(super) async fn not_initialised(
     }
 }
 
-/// Why the home is not ready, for somebody who initialises.
+/// Why shares cannot be stored there, with what `init` has for it.
 pub(super) fn of_home(error: HomeError) -> Explanation {
     match error {
         HomeError::Occupied { .. } => Explanation::new(

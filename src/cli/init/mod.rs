@@ -214,14 +214,14 @@ impl Initialisation<'_> {
         let token = answer.root_token.as_ref().ok_or_else(|| {
             Explanation::without_advice("init-answer", format!("{node} gave no root token"))
         })?;
+        if self.options.root_token != RootToken::Show {
+            root_token::unseal(self.target, &answer.shares, request.threshold).await?;
+        }
         let token = match self.options.root_token {
             RootToken::Show => RootTokenOutcome::Plain(token.clone()),
-            RootToken::Wrap => RootTokenOutcome::Wrapped(
-                root_token::wrap(self.target, &answer.shares, request.threshold, token).await?,
-            ),
+            RootToken::Wrap => RootTokenOutcome::Wrapped(root_token::wrap(self.target, token).await?),
             RootToken::Revoke => {
-                let (shares, threshold) = (&answer.shares, request.threshold);
-                root_token::revoke(self.target, shares, threshold, token, self.options.resume).await?;
+                root_token::revoke(self.target, token, self.options.resume).await?;
                 RootTokenOutcome::Revoked
             }
         };
@@ -233,42 +233,41 @@ impl Initialisation<'_> {
     /// A file that an interrupted init had put in its place already.
     fn stored_before(&self, mine: &ShareSet) -> Result<Stored, Explanation> {
         let home = &self.request.home;
-        let Ok(there) = home.open(self.trusted) else {
-            return Err(occupied_meanwhile(home.path()));
+        let is_mine = |there: &ShareSet| {
+            there.count() == mine.count()
+                && there.iter().zip(mine).all(|(one, other)| one.hex() == other.hex())
         };
-        let there = there.shares;
-        let same = there.count() == mine.count()
-            && there.iter().zip(mine).all(|(one, other)| one.hex() == other.hex());
-        if !same {
-            return Err(occupied_meanwhile(home.path()));
+        match home.open(self.trusted) {
+            Ok(there) if is_mine(&there.shares) => {
+                Ok(Stored { home: home.clone(), count: mine.count(), protection: Protection::default() })
+            }
+            _ => Err(occupied_meanwhile(home.path())),
         }
-        Ok(Stored { home: home.clone(), count: there.count(), protection: Protection::default() })
     }
 
     fn tell(&self, outcome: &InitOutcome, terminal: Option<&mut Terminal>) -> Result<(), Explanation> {
+        let unwritten = |error: io::Error| unwritten(&error);
         let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-        let mut output = output.map_err(|error| unwritten(&error))?;
+        let mut output = output.map_err(unwritten)?;
         if let Some(unmeasured) = unmeasured(&outcome.stored.protection) {
             say(report::error::render_warning(&unmeasured));
         }
         if self.options.json {
             let text = outcome::json(outcome, self.request);
-            let text = text.ok_or_else(|| unwritten(&io::ErrorKind::InvalidData.into()))?;
-            return output.write_all(&text).map_err(|error| unwritten(&error));
+            let text = text.ok_or_else(|| unwritten(io::ErrorKind::InvalidData.into()))?;
+            return output.write_all(&text).map_err(unwritten);
         }
-        output
-            .write_all(outcome::text(outcome, self.request).as_bytes())
-            .map_err(|error| unwritten(&error))?;
+        output.write_all(outcome::text(outcome, self.request).as_bytes()).map_err(unwritten)?;
         match (&outcome.token, terminal) {
             (RootTokenOutcome::Plain(token), Some(terminal)) => {
-                terminal.show(&outcome::root_token(token, &outcome.client)).map_err(|error| unwritten(&error))
+                terminal.show(&outcome::root_token(token, &outcome.client)).map_err(unwritten)
             }
             (RootTokenOutcome::Plain(_), None) => Err(no_terminal()),
             _ => Ok(()),
         }
     }
 
-    /// Says what went wrong, and sees to it that the shares are with somebody.
+    /// Says what went wrong, and shows the shares where they may be kept nowhere.
     fn leave_unfinished(
         &self,
         why: &Explanation,
@@ -282,16 +281,13 @@ impl Initialisation<'_> {
         let path = quote::sentence(rescue.path());
         // A TPM that fails now may have failed the rescue's key too.
         let kept = kept && rescue.gives(&self.request.home, body, self.trusted);
-        let said = if kept {
-            let advice = "Mend what failed, and give the same command with --resume: it finishes the work.";
-            format!(
-                "{} is initialised. Its answer is kept, encrypted, in {path}\n  {advice}",
-                self.target.node.address
-            )
+        let node = &self.target.node.address;
+        if kept {
+            say(format_args!("{node} is initialised. Its answer is kept, encrypted, in {path}"));
+            say("  Mend what failed, and give the same command with --resume: it finishes the work.");
         } else {
-            format!("{} is initialised, and what is in {path} cannot be relied on", self.target.node.address)
-        };
-        let _ = writeln!(io::stderr(), "{said}");
+            say(format_args!("{node} is initialised, and what is in {path} cannot be relied on"));
+        }
         // A log keeps what is written to it: only what is nowhere else goes to standard error.
         let terminal = terminal.or_else(|| if kept { None } else { Terminal::last_resort() });
         if let Some(mut terminal) = terminal {
@@ -302,27 +298,30 @@ impl Initialisation<'_> {
 }
 
 /// While it lives, SIGINT, SIGTERM, SIGHUP and SIGQUIT end nothing.
-struct HeldSignals {
-    signals: Vec<Signal>,
-}
+struct HeldSignals([Signal; 4]);
 
 impl HeldSignals {
     /// Begins to hold them. tokio never gives them back: they end nothing from now on.
     fn begin() -> Result<Self, Explanation> {
-        let kinds =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
-        let signals = kinds.into_iter().map(signal).collect::<io::Result<_>>().map_err(|error| {
-            let message = format!("signals cannot be held: {}", external::error::io(&error));
-            Explanation::without_advice("signals", message)
-        })?;
-        Ok(Self { signals })
+        let held = |kind| {
+            signal(kind).map_err(|error| {
+                let message = format!("signals cannot be held: {}", external::error::io(&error));
+                Explanation::without_advice("signals", message)
+            })
+        };
+        Ok(Self([
+            held(SignalKind::interrupt())?,
+            held(SignalKind::terminate())?,
+            held(SignalKind::hangup())?,
+            held(SignalKind::quit())?,
+        ]))
     }
 
     /// Does something to its end, and says once why a signal does not end it.
     async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
         tokio::pin!(work);
         let mut said = false;
-        let [interrupt, terminate, hangup, quit] = self.signals.as_mut_slice() else { return work.await };
+        let [interrupt, terminate, hangup, quit] = &mut self.0;
         loop {
             tokio::select! {
                 biased;
@@ -334,11 +333,7 @@ impl HeldSignals {
             }
             if !said {
                 said = true;
-                // With the terminal gone there is nobody to tell.
-                let _ = io::Write::write_all(
-                    &mut io::stderr(),
-                    b"the server's answer must not get lost: this goes on to its end\n",
-                );
+                say("the server's answer must not get lost: this goes on to its end");
             }
         }
     }

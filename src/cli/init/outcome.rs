@@ -1,4 +1,4 @@
-//! What was done: for people, for machines, and for whoever must write shares down because something failed.
+//! What was done: for people, for machines, and what a person writes down because something failed.
 
 use super::request::InitRequest;
 use crate::cli::enroll::protection;

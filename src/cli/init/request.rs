@@ -17,7 +17,7 @@ pub(super) struct InitRequest {
     pub(super) shares: u8,
     /// How many of them are needed.
     pub(super) threshold: u8,
-    /// Where shares rest here.
+    /// Where shares are stored here.
     pub(super) home: Home,
     /// The name that a unit loads them by.
     pub(super) name: String,
@@ -70,7 +70,7 @@ impl InitRequest {
         })
     }
 
-    /// The indices of the shares that rest here, of `count`.
+    /// The indices of the shares that are stored here, of `count`.
     pub(super) fn kept_here(&self, count: usize) -> Vec<usize> {
         (0..count).filter(|index| self.only.is_empty() || self.only.contains(&(index + 1))).collect()
     }

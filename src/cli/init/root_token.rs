@@ -15,27 +15,18 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What helps where the server does not do as it should.
 const LOG: &str = "The server's log says more.";
 
-/// Unseals the server, and lets it wrap the token: the token that gives it out once.
-pub(super) async fn wrap(
-    target: &InitTarget,
-    shares: &ShareSet,
-    threshold: u8,
-    token: &SecretString,
-) -> Result<SecretString, Explanation> {
-    unseal(target, shares, threshold).await?;
+/// Lets the server wrap the token: the token that gives it out once.
+pub(super) async fn wrap(target: &InitTarget, token: &SecretString) -> Result<SecretString, Explanation> {
     let wrapped = target.node.server.wrap_token(token.expose_secret()).await;
     wrapped.map_err(|cause| refused(target, "wrapped", &cause))
 }
 
-/// Unseals the server, and makes the token worthless, unless an init that this one resumes (`resumed`) has done so.
+/// Makes the token worthless, unless an init that this one resumes (`resumed`) has done so.
 pub(super) async fn revoke(
     target: &InitTarget,
-    shares: &ShareSet,
-    threshold: u8,
     token: &SecretString,
     resumed: bool,
 ) -> Result<(), Explanation> {
-    unseal(target, shares, threshold).await?;
     match target.node.server.revoke(token.expose_secret()).await {
         // A root token may do everything while it lives: an active server that forbids it this does not know it any more.
         Err(TokenFailure::Refused(refusal)) if resumed && refusal.status == 403 && refusal.from_server => {
@@ -52,7 +43,7 @@ fn refused(target: &InitTarget, done: &str, cause: &TokenFailure) -> Explanation
 
 /// Submits as many shares as are needed, and waits until the server is active. A daemon that does the same meanwhile
 /// does no harm: shares that are there already change nothing.
-async fn unseal(target: &InitTarget, shares: &ShareSet, threshold: u8) -> Result<(), Explanation> {
+pub(super) async fn unseal(target: &InitTarget, shares: &ShareSet, threshold: u8) -> Result<(), Explanation> {
     let server = &target.node.server;
     let limit = target.cluster.pace.unseal_timeout;
     let failed = |why: String| {
