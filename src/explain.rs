@@ -59,6 +59,9 @@ impl Remark {
 }
 
 /// What explained itself, in its kind and two texts: what is serialized of an error, and an error that one place alone tells.
+///
+/// Not one type with [`Remark`], whose JSON has no kind and leaves `advice` out where this one has null: both are read by
+/// scripts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation<T = String, K = &'static str> {
     /// A stable kebab-case word for machines.

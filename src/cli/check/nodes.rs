@@ -20,60 +20,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-/// How long names are looked up: a name that takes longer is told by its server's own finding.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Everything about the servers of all clusters together.
-pub(super) async fn identity(seen: &CheckedServers, findings: &mut Findings) {
-    let memberships = daemon_status::memberships(&seen.targets, &seen.looks);
-    for (target, outsider) in seen.targets.iter().zip(daemon_status::outsiders(&memberships, &seen.targets)) {
-        if let Some(outsider) = outsider {
-            findings.about(&target.address).explain(Severity::Problem, &outsider);
-        }
-    }
-    for (first, second, own) in memberships.twins() {
-        findings.about(second).problem(
-            "one-cluster-twice",
-            format!("its servers are of the cluster \"{first}\": both show {own}"),
-            "Write the nodes of one cluster into one [[cluster]].",
-        );
-    }
-    same_servers(&seen.targets, findings).await;
-}
-
-/// One server under two addresses would be given shares twice.
-async fn same_servers(targets: &[Target], findings: &mut Findings) {
-    let asked: Vec<_> = targets
-        .iter()
-        .map(|target| {
-            let is_socket = target.address.socket().is_some();
-            let (host, port) = (target.address.host.clone(), target.address.port);
-            tokio::spawn(async move {
-                // A path is what it is.
-                if is_socket {
-                    return Vec::new();
-                }
-                let found = timeout(PATIENCE, lookup_host((host, port))).await;
-                found.ok().and_then(Result::ok).map(Vec::from_iter).unwrap_or_default()
-            })
-        })
-        .collect();
-    let mut known: BTreeMap<SocketAddr, &Target> = BTreeMap::new();
-    for (target, addresses) in targets.iter().zip(asked) {
-        let addresses: Vec<SocketAddr> = addresses.await.unwrap_or_default();
-        if let Some((address, first)) = addresses.iter().find_map(|at| Some((at, known.get(at)?))) {
-            findings.about(&target.address).warn(
-                "same-server",
-                format!("it is the server of {}: both are {address}", first.address),
-                "Name each server once, by one address.",
-            );
-        }
-        for address in addresses {
-            known.entry(address).or_insert(target);
-        }
-    }
-}
-
 /// An issuer that ends sooner than this is worth a warning.
 const ISSUER_RENEWAL: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Clocks that differ by more than this make certificates fail at the worst time.
@@ -169,6 +115,60 @@ pub(super) fn names(cluster: &str, names: &[ResolvedName], findings: &mut Findin
         }
         for problem in name.problems() {
             topic.add(Severity::Problem, problem);
+        }
+    }
+}
+
+/// How long names are looked up: a name that takes longer is told by its server's own finding.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Everything about the servers of all clusters together.
+pub(super) async fn identity(seen: &CheckedServers, findings: &mut Findings) {
+    let memberships = daemon_status::memberships(&seen.targets, &seen.looks);
+    for (target, outsider) in seen.targets.iter().zip(daemon_status::outsiders(&memberships, &seen.targets)) {
+        if let Some(outsider) = outsider {
+            findings.about(&target.address).explain(Severity::Problem, &outsider);
+        }
+    }
+    for (first, second, own) in memberships.twins() {
+        findings.about(second).problem(
+            "one-cluster-twice",
+            format!("its servers are of the cluster \"{first}\": both show {own}"),
+            "Write the nodes of one cluster into one [[cluster]].",
+        );
+    }
+    same_servers(&seen.targets, findings).await;
+}
+
+/// One server under two addresses would be given shares twice.
+async fn same_servers(targets: &[Target], findings: &mut Findings) {
+    let asked: Vec<_> = targets
+        .iter()
+        .map(|target| {
+            let is_socket = target.address.socket().is_some();
+            let (host, port) = (target.address.host.clone(), target.address.port);
+            tokio::spawn(async move {
+                // A path is what it is.
+                if is_socket {
+                    return Vec::new();
+                }
+                let found = timeout(PATIENCE, lookup_host((host, port))).await;
+                found.ok().and_then(Result::ok).map(Vec::from_iter).unwrap_or_default()
+            })
+        })
+        .collect();
+    let mut known: BTreeMap<SocketAddr, &Target> = BTreeMap::new();
+    for (target, addresses) in targets.iter().zip(asked) {
+        let addresses: Vec<SocketAddr> = addresses.await.unwrap_or_default();
+        if let Some((address, first)) = addresses.iter().find_map(|at| Some((at, known.get(at)?))) {
+            findings.about(&target.address).warn(
+                "same-server",
+                format!("it is the server of {}: both are {address}", first.address),
+                "Name each server once, by one address.",
+            );
+        }
+        for address in addresses {
+            known.entry(address).or_insert(target);
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{ConfigArguments, Exit};
 use crate::cli::look::{Target, targets};
 use crate::cli::names::names;
 use crate::cli::next_steps::{self, Destination};
-use crate::config::{self, Environment, Loaded, Purpose};
+use crate::config::{self, Environment, Loaded, Purpose, Settings};
 use crate::explain::Explanation;
 use crate::external::{error, quote};
 use crate::report;
@@ -30,6 +30,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How long servers are asked for their threshold: it is good to know, and `check` asks again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -48,7 +49,7 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     });
     let name = destination.credential(&options.home.name).to_owned();
     request.home.name_credential(&name);
-    let trusted = configured.map_or_else(Arc::default, |loaded| loaded.settings.trusted);
+    let trusted = configured.as_ref().map(|loaded| Arc::clone(&loaded.settings.trusted)).unwrap_or_default();
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
         ShareSelection::Split { node: None, .. } => {
@@ -76,7 +77,7 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     };
     let shares = &input.loaded.shares;
     let said = options.threshold.map(|threshold| Scheme::needing(threshold.into()));
-    let server = said.or_else(|| ask_servers(arguments));
+    let server = said.or_else(|| ask_servers(&configured.as_ref()?.settings));
     let parts = if input.chosen { &ShareSelection::All } else { &request.parts };
     let refused = |why: Explanation| fail(&why, Exit::Failed);
     let distribution = distribute(shares, parts, server).map_err(refused)?;
@@ -183,35 +184,29 @@ fn tell(steps: &str, input: &Input, done: &Enrolled<'_>, options: &EnrollArgumen
     }
 }
 
-/// Asks the configured servers how many shares they have and need; `None` when none says so, or not all the same.
-fn ask_servers(arguments: &ConfigArguments) -> Option<Scheme> {
-    let loaded = configured(arguments)?;
-    let runtime = runtime().ok()?;
-    let schemes = runtime.block_on(async {
-        let names = tokio::time::timeout(PATIENCE, names(&loaded.settings)).await.unwrap_or_default();
-        Some(schemes(&targets(&loaded.settings, &names).await.ok()?).await)
-    })?;
-    runtime.shutdown_background();
-    let first = schemes.first().copied()?;
-    schemes.iter().all(|scheme| *scheme == first).then_some(first)
-}
-
 /// The configuration; one that is wrong, or not there yet, is for `check` to tell.
 fn configured(arguments: &ConfigArguments) -> Option<Loaded> {
     let environment = Environment::of_process();
     config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()
 }
 
-async fn schemes(targets: &[Target]) -> Vec<Scheme> {
-    let ask = |target: Target| async move {
-        tokio::time::timeout(PATIENCE, target.server.seal_status()).await.ok()?.ok()
-    };
-    let tasks: Vec<_> = targets.iter().cloned().map(|target| tokio::spawn(ask(target))).collect();
-    let mut schemes = Vec::new();
-    for task in tasks {
-        let status = task.await.ok().flatten();
-        let known = status.filter(|status| status.threshold > 0 && status.takes_unseal_shares());
-        schemes.extend(known.map(|status| status.scheme()));
-    }
-    schemes
+/// Asks the configured servers how many shares they have and need; `None` when none says so, or not all the same.
+fn ask_servers(settings: &Settings) -> Option<Scheme> {
+    let runtime = runtime().ok()?;
+    let schemes = runtime.block_on(async {
+        let names = timeout(PATIENCE, names(settings)).await.unwrap_or_default();
+        let ask = async |target: Target| timeout(PATIENCE, target.server.seal_status()).await.ok()?.ok();
+        let targets = targets(settings, &names).await.ok()?.into_iter();
+        let tasks: Vec<_> = targets.map(|target| tokio::spawn(ask(target))).collect();
+        let mut schemes = Vec::new();
+        for task in tasks {
+            let status = task.await.ok().flatten();
+            let known = status.filter(|status| status.threshold > 0 && status.takes_unseal_shares());
+            schemes.extend(known.map(|status| status.scheme()));
+        }
+        Some(schemes)
+    })?;
+    runtime.shutdown_background();
+    let first = schemes.first().copied()?;
+    schemes.iter().all(|scheme| *scheme == first).then_some(first)
 }
