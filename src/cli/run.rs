@@ -46,13 +46,9 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     };
     let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
     let runtime = runtime()?;
-    let (directory, unfit) = match runtime_directory::of_process() {
-        Some(path) => match runtime_directory::open(&path) {
-            Ok(_) => (Some(path), None),
-            Err(error) => (None, Some(error)),
-        },
-        None => (None, None),
-    };
+    let directory = runtime_directory::of_process();
+    let unfit = directory.as_deref().and_then(|path| runtime_directory::open(path).err());
+    let directory = directory.filter(|_| unfit.is_none());
     let taken = directory.as_deref().and_then(control::Taken::of);
     let mut holds = holds(directory.as_deref());
     if taken.is_some() {
