@@ -9,7 +9,7 @@ use super::place::Place;
 use super::settings::{CaCredential, TlsSettings};
 use super::value::{self, ValueError};
 use crate::cluster::{Pin, PinError};
-use crate::systemd::credentials;
+use crate::systemd::credential_location;
 use figment::value::Tag;
 use figment::value::magic::Tagged;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ pub(super) fn check(
                 place: place(text.tag(), "ca_credential"),
                 problem,
             })?;
-            Some(CaCredential { path: credentials::location(root, &name), name })
+            Some(CaCredential { path: credential_location(root, &name), name })
         }
         None => None,
     };

@@ -6,15 +6,12 @@
 
 mod client;
 mod message;
-mod room;
 mod seats;
 mod server;
-mod taken;
 
 pub use client::{ControlError, tell};
 pub use message::{HeldBy, Name, Node, Nodes, Problem, Request, Which};
-pub use server::{ReloadRequest, Verdict, listen};
-pub use taken::Taken;
+pub use server::{ReloadRequest, Taken, Verdict, listen};
 
 use std::path::{Path, PathBuf};
 

@@ -1,14 +1,14 @@
-//! The daemon's side of the socket.
+//! The daemon's side of the socket, and another daemon that has it already.
 
 use super::message::{
     HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
 };
-use super::room::Room;
-use super::seats::{ALL, OF_A_USER};
+use super::seats::{ALL, OF_A_USER, Room};
 use super::socket;
 use crate::accounts::User;
-use crate::explain::Remark;
+use crate::explain::{Explain, Remark};
 use crate::external::ExternalText;
+use crate::external::quote::sentence;
 use crate::report::message::Message;
 use crate::watch::{Board, Order, Requester, Seen};
 use bytes::Bytes;
@@ -20,12 +20,13 @@ use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +53,7 @@ pub type Verdict = Result<(), Remark>;
 /// A reload that somebody asks for, who waits for the verdict.
 pub type ReloadRequest = oneshot::Sender<Verdict>;
 
-/// Listens in `directory` until the daemon ends. Nobody else may: see [`super::Taken`]. Reloads are asked for through
+/// Listens in `directory` until the daemon ends. Nobody else may: see [`Taken`]. Reloads are asked for through
 /// `reloads`.
 pub fn listen(
     directory: &Path,
@@ -249,4 +250,38 @@ fn json(status: StatusCode, document: &impl Serialize) -> Response<Full<Bytes>> 
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
     response
+}
+
+/// Somebody listens at the control socket already.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("another daemon listens at {}: `hold` and `resume` reach that one and not this one", sentence(path))]
+pub struct Taken {
+    /// The socket.
+    path: PathBuf,
+}
+
+impl Taken {
+    /// Whoever listens in `directory`; `None` for a socket that an earlier run left behind.
+    pub fn of(directory: &Path) -> Option<Self> {
+        let path = socket(directory);
+        // Not waiting: a daemon that hangs, with its queue full, listens too.
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let visitor = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+        let answer = connect(&visitor, &SocketAddrUnix::new(&path).ok()?);
+        matches!(answer, Ok(()) | Err(Errno::AGAIN)).then_some(Self { path })
+    }
+}
+
+impl Explain for Taken {
+    fn kind(&self) -> &'static str {
+        "control-taken"
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(
+            "This one leaves alone what is held now, and hears of no later order. Stop one of the two, or give this \
+             one a directory of its own: RuntimeDirectory= in its unit, RUNTIME_DIRECTORY elsewhere."
+                .to_owned(),
+        )
+    }
 }

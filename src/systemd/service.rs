@@ -1,6 +1,5 @@
 //! What the service manager says of a service: `systemctl show` (systemctl(1)). Whoever may run it is told.
 
-use super::SERVICE;
 use super::units::UnitFile;
 use crate::explain::Explain;
 use crate::external::ExternalText;
@@ -9,6 +8,9 @@ use crate::files;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+/// Our own service.
+pub const SERVICE: &str = "vault-unseal.service";
 
 /// How long `systemctl` may take.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -8,27 +8,21 @@
 //! `{"kind": "tpm-…", "text": "…"}`, and exits with 1; with 2 when it was called wrongly.
 #![forbid(unsafe_code)]
 
-mod aead;
-mod arguments;
-mod connection;
 mod failure;
-mod open;
 mod pcr;
 mod primary;
 mod seal;
 mod sealed_key;
-mod sessions;
-mod structures;
 
-use arguments::{Arguments, Verb};
 use failure::Failure;
 use std::alloc::System;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use vault_unseal::shares::tpm::{TEXT_LIMIT, TpmTrouble};
+use vault_unseal::shares::tpm::{PcrSelection, TEXT_LIMIT, TpmTrouble};
 use zeroize::Zeroizing;
 use zeroizing_alloc::ZeroAlloc;
 
@@ -47,7 +41,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
         Ok(arguments) => arguments,
         Err(wrong) => {
-            eprintln!("vault-unseal-tpm: {wrong}\n{}", arguments::USAGE);
+            eprintln!("vault-unseal-tpm: {wrong}\n{}", USAGE);
             return ExitCode::from(2);
         }
     };
@@ -68,7 +62,7 @@ fn answer(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
     match &arguments.verb {
         Verb::Open => {
             let file = read(FILE_LIMIT)?;
-            persistently(|| open::open(&file, &arguments.tcti))
+            persistently(|| seal::open(&file, &arguments.tcti))
         }
         Verb::Seal { pcrs } => {
             let text = read(TEXT_LIMIT)?;
@@ -119,4 +113,49 @@ fn write(answer: &[u8]) -> Result<(), Failure> {
     output
         .and_then(|output| File::from(output).write_all(answer))
         .map_err(|error| Failure::of_system("its standard output cannot be written", &error))
+}
+
+/// How it is called.
+const USAGE: &str = "\
+usage: vault-unseal-tpm open [--tcti TCTI] < FILE > SHARES
+       vault-unseal-tpm seal [--tcti TCTI] [--pcrs sha256:7+11] < SHARES > FILE
+vault-unseal starts it; `vault-unseal enroll` is for people.";
+
+/// The command line.
+struct Arguments {
+    verb: Verb,
+    /// Which TPM, in the words of tpm2-tss.
+    tcti: String,
+}
+
+/// What to do.
+enum Verb {
+    Open,
+    Seal { pcrs: Option<PcrSelection> },
+}
+
+impl Arguments {
+    fn parse(words: impl Iterator<Item = OsString>) -> Result<Self, String> {
+        let mut words =
+            words.map(|word| word.into_string().map_err(|_| "an argument is not text".to_owned()));
+        let mut next = || words.next().transpose();
+        let mut verb = match next()?.as_deref() {
+            Some("open") => Verb::Open,
+            Some("seal") => Verb::Seal { pcrs: None },
+            Some(word) => return Err(format!("there is no verb {word:?}")),
+            None => return Err("no verb was given".to_owned()),
+        };
+        let mut tcti = "device:/dev/tpmrm0".to_owned();
+        while let Some(option) = next()? {
+            let value = next()?.ok_or_else(|| format!("{option} needs a value"))?;
+            match (option.as_str(), &mut verb) {
+                ("--tcti", _) => tcti = value,
+                ("--pcrs", Verb::Seal { pcrs }) => {
+                    *pcrs = Some(value.parse().map_err(|error| format!("--pcrs: {error}"))?);
+                }
+                _ => return Err(format!("{option} is not known here")),
+            }
+        }
+        Ok(Self { verb, tcti })
+    }
 }

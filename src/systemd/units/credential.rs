@@ -1,6 +1,6 @@
 //! Where a credential comes from: `LoadCredential=` and its relatives (systemd.exec(5)).
 
-use super::specifier::expand;
+use super::syntax::expand;
 use std::path::{Path, PathBuf};
 
 /// Where systemd takes a credential from.

@@ -1,5 +1,8 @@
-//! Sections, assignments, comments and continued lines (systemd.syntax(7)).
+//! How unit files are written: sections, assignments, comments and continued lines (systemd.syntax(7)); command lines
+//! (systemd.service(5), "COMMAND LINES"); `%` specifiers, as far as they are the same on every machine (systemd.unit(5),
+//! "SPECIFIERS").
 
+use std::path::Path;
 use zeroize::Zeroizing;
 
 /// `key=value` in a section.
@@ -47,6 +50,119 @@ fn logical_lines(text: &str) -> Vec<Zeroizing<String>> {
     lines
 }
 
+/// A program and its arguments. Specifiers (`%i`) and variables are as they were written.
+pub struct CommandLine {
+    /// The path or name of the program, without the prefixes (`-`, `@`, `+`, …) that say how to run it.
+    pub program: String,
+    /// What follows it.
+    pub arguments: Vec<String>,
+}
+
+impl CommandLine {
+    /// Splits a line into words; `None` when there is no program in it.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut words = words(line).into_iter();
+        let first = words.next()?;
+        let program = first.trim_start_matches(['-', '@', ':', '+', '!', '|']);
+        if program.is_empty() {
+            return None;
+        }
+        // `@`: the second word is the name the program is told, not an argument.
+        let renamed = first.get(..first.len() - program.len()).is_some_and(|prefix| prefix.contains('@'));
+        let arguments = words.skip(usize::from(renamed)).collect();
+        Some(Self { program: program.to_owned(), arguments })
+    }
+
+    /// The program's name without its directory.
+    pub fn name(&self) -> &str {
+        Path::new(&self.program).file_name().and_then(|name| name.to_str()).unwrap_or(&self.program)
+    }
+}
+
+/// Words as systemd splits them: quotes may begin at a word's start or within it, a backslash escapes.
+pub(super) fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (_, '\\') => word.get_or_insert_default().extend(characters.next().map(escaped)),
+            (Some(open), _) if character == open => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, _) if character.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// What a backslash and this character stand for. Numbers (`\x20`) stay as they are: no path here needs them.
+fn escaped(character: char) -> char {
+    match character {
+        'n' => '\n',
+        't' => '\t',
+        's' => ' ',
+        other => other,
+    }
+}
+
+/// The text with its specifiers replaced, for the unit of this name and the system manager; `None` where only the
+/// running systemd knows what one stands for.
+pub(super) fn expand(text: &str, unit: &str) -> Option<String> {
+    let (stem, _) = unit.rsplit_once('.').unwrap_or((unit, ""));
+    let (prefix, instance) = stem.split_once('@').unwrap_or((stem, ""));
+    let mut expanded = String::new();
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        if character != '%' {
+            expanded.push(character);
+            continue;
+        }
+        match rest.next() {
+            // A lone one at the end is itself.
+            Some('%') | None => expanded.push('%'),
+            Some('n') => expanded.push_str(unit),
+            Some('N') => expanded.push_str(stem),
+            Some('p') => expanded.push_str(prefix),
+            Some('i') => expanded.push_str(instance),
+            Some('P') => expanded.push_str(&unescaped(prefix)?),
+            Some('I') => expanded.push_str(&unescaped(instance)?),
+            Some('E') => expanded.push_str("/etc"),
+            Some('S') => expanded.push_str("/var/lib"),
+            Some('C') => expanded.push_str("/var/cache"),
+            Some('L') => expanded.push_str("/var/log"),
+            Some('t') => expanded.push_str("/run"),
+            // The host's name, its identity, its temporary directories, and what newer versions add.
+            Some(_) => return None,
+        }
+    }
+    Some(expanded)
+}
+
+/// What `systemd-escape` made, back again: `-` was a slash, `\x2d` a byte.
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        rest = rest.get(first.len_utf8()..)?;
+        match first {
+            '-' => bytes.push(b'/'),
+            '\\' => {
+                let (number, after) = rest.strip_prefix('x')?.split_at_checked(2)?;
+                bytes.push(u8::from_str_radix(number, 16).ok()?);
+                rest = after;
+            }
+            other => bytes.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +186,23 @@ mod tests {
         ];
         let expected = expected.map(|(section, key, value)| (section.into(), key.into(), value.into()));
         assert_eq!(pairs(text), expected);
+    }
+
+    #[test]
+    fn programs_and_arguments() {
+        let parsed = |line| {
+            CommandLine::parse(line).map(|command| (command.program, command.arguments)).unwrap_or_default()
+        };
+        let strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        for (line, program, arguments) in [
+            ("/etc/vault/vault-unseal.sh", "/etc/vault/vault-unseal.sh", &[][..]),
+            ("-+/bin/sh -c 'exec \"$0\" now'", "/bin/sh", &["-c", "exec \"$0\" now"]),
+            ("@/usr/bin/vault-unseal unseal run", "/usr/bin/vault-unseal", &["run"]),
+            ("\"/opt/my tools/unseal\" --key=\"a b\" ''", "/opt/my tools/unseal", &["--key=a b", ""]),
+            ("/bin/echo a\\sb \\\"", "/bin/echo", &["a b", "\""]),
+            ("  ", "", &[]),
+        ] {
+            assert_eq!(parsed(line), (program.to_owned(), strings(arguments)), "{line}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 use crate::explain::Explain;
 use crate::external::quote::{credential_name, sentence, shell};
 use crate::files::{FileRefusal, Slow};
-use crate::systemd::credentials::RUNNING;
+use crate::systemd::RUNNING_CREDENTIALS;
 use crate::systemd::credentials_directory;
 use std::path::{Path, PathBuf};
 
@@ -154,7 +154,8 @@ impl Explain for TlsFileError {
 
 /// Whether systemd was to put it there.
 fn is_credential(path: &Path) -> bool {
-    path.starts_with(RUNNING) || credentials_directory().is_some_and(|directory| path.starts_with(directory))
+    path.starts_with(RUNNING_CREDENTIALS)
+        || credentials_directory().is_some_and(|directory| path.starts_with(directory))
 }
 
 /// What the file of `client_key` is called.
