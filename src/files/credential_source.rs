@@ -1,9 +1,9 @@
 //! The file behind a systemd credential, judged by its path: systemd reads it as root, whoever else can read or write it.
 
-use super::judgement::Judge;
-use super::path::{Found, find};
-use super::turn::Turn;
-use super::{Content, FileRefusal, absolute, open_failed};
+use super::bounded::Turn;
+use super::judgement::{Content, Judge};
+use super::path::{Found, absolute, find};
+use super::refusal::{FileRefusal, open_failed};
 use crate::accounts::Trusted;
 use rustix::fs::{Dir, FileType, Mode, OFlags, fstat, openat};
 use rustix::io::Errno;
@@ -84,7 +84,7 @@ pub fn judge_source(path: &Path, content: Content, trusted: &Trusted) -> SourceV
     let judge = Judge::new(content, trusted);
     let unseen = |at: &Path| SourceVerdict::Unseen(at.to_owned());
     let Ok(path) = absolute(path) else { return unseen(path) };
-    let Ok(_turn) = Turn::take(&path) else { return unseen(&path) };
+    let Some(_turn) = Turn::take(&path) else { return unseen(&path) };
     let refused = match find(&path, &judge) {
         Ok(Found { file: Some((file, stat)), refused, at, .. }) => {
             if stat.st_uid == UNSEEN {

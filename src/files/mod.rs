@@ -2,45 +2,35 @@
 //! file can stall or starve this process.
 //!
 //! `read` is the way in: it follows the path by descriptors (`path`), judges each directory, link and the file
-//! itself (`judgement`, with the access control lists of `acl`), and reads what is regular and within a limit
-//! (`bounded`). One thread at a time is in a file (`turn`). Everything here blocks: the loop calls it through
-//! `tokio::task::spawn_blocking`, what runs before the loop through `within`.
+//! itself (`judgement`), and reads what is regular and within a limit, one thread at a time in a file (`bounded`).
+//! Everything here blocks: the loop calls it through `tokio::task::spawn_blocking`, what runs before the loop through
+//! `within`.
 
-mod acl;
 mod bounded;
 mod credential_source;
 mod judgement;
 mod path;
 mod refusal;
-mod turn;
-mod version;
-mod within;
 
+pub use bounded::{FileVersion, READ_LIMIT, Slow, within};
 pub use credential_source::{SourceVerdict, judge_source};
 pub use judgement::Content;
 pub use refusal::FileRefusal;
-pub use version::FileVersion;
-pub use within::{LIMIT as READ_LIMIT, Slow, within};
 
-pub(crate) use bounded::read as read_bounded;
+pub(crate) use bounded::{LARGEST, read_bounded, text};
 pub(crate) use refusal::open_failed;
 
 use crate::accounts::Trusted;
 use crate::systemd::credentials_directory;
+use bounded::{READING, Turn};
 use judgement::Judge;
-use path::{Found, find};
+use path::{Found, absolute, find};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
+use rustix::path::Arg;
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use turn::Turn;
 use zeroize::Zeroizing;
-
-/// The largest file that is read, in bytes.
-pub(crate) const LARGEST: usize = 1024 * 1024;
-
-/// For reading, without waiting for the other end of a fifo, and without making a terminal ours.
-const READING: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// Reads a file if only those who are trusted can have written it, and if it is secret, can read it.
 ///
@@ -55,7 +45,7 @@ pub(crate) fn read(
     if is_credential(path) {
         return read_unjudged(path, limit);
     }
-    let _turn = Turn::take(path)?;
+    let _turn = turn(path)?;
     let judge = Judge::new(content, trusted);
     let Found { directory, name, refused, .. } =
         find(path, &judge).map_err(|stop| stop.into_refusal(&judge))?;
@@ -67,16 +57,13 @@ pub(crate) fn read(
         .map_err(|errno| open_failed(errno, trusted))?;
     let stat = regular(&file, trusted)?;
     judge.file(&stat, &file, path)?;
-    bytes(file, &stat, limit)
+    bytes(file, limit)
 }
 
 /// Reads a file whoever can write or read it, links followed.
 pub(crate) fn read_unjudged(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
-    let trusted = &Trusted::without_servers();
-    let _turn = Turn::take(&absolute(path)?)?;
-    let file = openat(CWD, path, READING, Mode::empty()).map_err(|errno| open_failed(errno, trusted))?;
-    let stat = regular(&file, trusted)?;
-    bytes(file, &stat, limit)
+    let _turn = turn(&absolute(path)?)?;
+    read_at(CWD, path, READING, limit)
 }
 
 /// Reads a file of an open directory, which is judged already. A link is not followed.
@@ -85,25 +72,25 @@ pub(crate) fn read_in(
     name: &str,
     limit: usize,
 ) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
-    let trusted = &Trusted::without_servers();
-    let file = openat(directory, name, READING | OFlags::NOFOLLOW, Mode::empty())
-        .map_err(|errno| open_failed(errno, trusted))?;
-    let stat = regular(&file, trusted)?;
-    bytes(file, &stat, limit)
+    read_at(directory, name, READING | OFlags::NOFOLLOW, limit)
 }
 
-/// The text of a file of the machine itself, such as passwd(5): whoever can change it has the machine.
-///
-/// Errors: it is not there, not regular, above [`LARGEST`], or not UTF-8.
-pub(crate) fn text(path: &Path) -> Option<Zeroizing<String>> {
-    let bytes = read_unjudged(path, LARGEST).ok()?;
-    std::str::from_utf8(&bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
+fn read_at(
+    directory: impl AsFd,
+    path: impl Arg,
+    flags: OFlags,
+    limit: usize,
+) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
+    let trusted = &Trusted::without_servers();
+    let file = openat(directory, path, flags, Mode::empty()).map_err(|errno| open_failed(errno, trusted))?;
+    regular(&file, trusted)?;
+    bytes(file, limit)
 }
 
 /// The directory of a file that is to be written, open, if nobody but those who are trusted can exchange one there.
 pub(crate) fn directory(path: &Path, content: Content, trusted: &Trusted) -> Result<OwnedFd, FileRefusal> {
     let path = &absolute(path)?;
-    let _turn = Turn::take(path)?;
+    let _turn = turn(path)?;
     let judge = Judge::new(content, trusted);
     let Found { directory, name, refused, .. } =
         find(path, &judge).map_err(|stop| stop.into_refusal(&judge))?;
@@ -123,7 +110,7 @@ pub(crate) fn entries(path: &Path, content: Content, trusted: &Trusted) -> Resul
         let stat = fstat(&opened).map_err(|errno| open_failed(errno, trusted))?;
         Judge::new(content, trusted).directory(&stat, &opened, path, true)?;
     }
-    let _turn = Turn::take(&absolute)?;
+    let _turn = turn(&absolute)?;
     let mut names = Vec::new();
     for entry in std::fs::read_dir(path).map_err(io)? {
         let name = entry.map_err(io)?.file_name();
@@ -151,17 +138,14 @@ fn regular(file: &OwnedFd, trusted: &Trusted) -> Result<Stat, FileRefusal> {
     }
 }
 
-fn bytes(file: OwnedFd, stat: &Stat, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
-    let oversized = || FileRefusal::Oversized { limit };
-    if usize::try_from(stat.st_size).is_ok_and(|size| size > limit) {
-        return Err(oversized());
-    }
-    let read = bounded::read(&File::from(file), limit).map_err(|error| FileRefusal::Io { error })?;
-    read.ok_or_else(oversized)
+fn bytes(file: OwnedFd, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
+    let read = read_bounded(&File::from(file), limit).map_err(|error| FileRefusal::Io { error })?;
+    read.ok_or(FileRefusal::Oversized { limit })
 }
 
-fn absolute(path: &Path) -> Result<PathBuf, FileRefusal> {
-    std::path::absolute(path).map_err(|error| FileRefusal::Io { error })
+/// The right to be in the file at this absolute path.
+fn turn(path: &Path) -> Result<Turn, FileRefusal> {
+    Turn::take(path).ok_or(FileRefusal::Busy)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! exchange a directory or a link under our hands.
 
 use super::judgement::{Content, Judge};
-use super::{FileRefusal, open_failed};
+use super::refusal::{FileRefusal, open_failed};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat, readlinkat};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -179,6 +179,11 @@ impl<'a> Walk<'a> {
         let closed = self.judge.keeps_others_out(&self.stat, &self.directory, &self.at);
         Stop { errno, at: self.at.clone(), closed, refused }
     }
+}
+
+/// The path itself, from the root.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, FileRefusal> {
+    std::path::absolute(path).map_err(|error| FileRefusal::Io { error })
 }
 
 /// For its place alone: needs no right but to pass the directories, and does nothing to a device.

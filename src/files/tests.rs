@@ -2,8 +2,8 @@
 //! are asked on behalf of a stranger.
 
 use super::{
-    Content, FileRefusal, Judge, SourceVerdict, Trusted, Zeroizing, bounded, entries, judge_source,
-    open_failed,
+    Content, FileRefusal, Judge, SourceVerdict, Trusted, Zeroizing, entries, judge_source, open_failed,
+    read_bounded,
 };
 use crate::explain::Explain;
 use crate::shares::{ShareError, Source};
@@ -257,7 +257,7 @@ fn the_size_is_bounded_by_what_is_read_not_by_what_was_said() {
     fs::write(&path, vec![b'#'; LIMIT + 1]).unwrap();
     assert_eq!(refusal(&path).kind(), "oversized");
     // Says it has no byte, and never ends.
-    assert!(bounded::read(&fs::File::open("/dev/zero").unwrap(), LIMIT).unwrap().is_none());
+    assert!(read_bounded(&fs::File::open("/dev/zero").unwrap(), LIMIT).unwrap().is_none());
 }
 
 #[test]

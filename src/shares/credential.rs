@@ -3,7 +3,7 @@
 //! The directory is made by systemd for this process alone, so owner and mode are its business: the files may
 //! belong to root and be readable through an access control list.
 
-use super::LIMIT;
+use super::share::LIMIT;
 use crate::external::quote;
 use crate::files::{self, FileRefusal};
 pub(super) use crate::systemd::credentials_directory as directory;
@@ -151,7 +151,7 @@ fn there(present: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::explain::Explain;
-    use crate::shares::ShareError;
+    use crate::shares::error::ShareError;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 

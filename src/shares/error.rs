@@ -1,9 +1,12 @@
 //! Why a share source was refused.
 
+use super::credential::CredentialRefusal;
+use super::format::ContentRefusal;
+use super::source::Source;
 use super::tpm::{SealedFile, TpmRefusal};
-use super::{ContentRefusal, CredentialRefusal, FileRefusal, Source};
 use crate::explain::Explain;
 use crate::external::quote;
+use crate::files::FileRefusal;
 use std::path::PathBuf;
 
 /// Why shares could not be read. Never carries a byte of a share.

@@ -1,19 +1,25 @@
-//! Shares that a person hands over, to be kept elsewhere from now on.
+//! Shares that are handed over once, to be kept elsewhere from now on: by a person, or by a server that has just got its keys,
+//! in its answer to `PUT /v1/sys/init`.
 //!
-//! The rules for share files are for what the daemon trusts day after day. What is handed over once may be anybody's
+//! The rules for share files are for what the daemon trusts day after day. What a person hands over once may be anybody's
 //! and may lie anywhere; that others could read it is told, not refused, for refusing would not make it unread.
 
-use super::{FileRefusal, LIMIT, Loaded, ShareError, Source, format};
+use super::error::ShareError;
+use super::format::{self, ContentRefusal};
+use super::share::{LIMIT, ShareSet};
+pub use super::source::STANDARD_INPUT;
+use super::source::{Loaded, Source};
 use crate::accounts::Trusted;
-use crate::files;
+use crate::cluster::Scheme;
+use crate::files::{self, FileRefusal};
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat};
+use secrecy::{SecretBox, SecretString};
+use serde::Deserialize;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// The name of standard input, for messages and for commands that are advised.
-pub const STANDARD_INPUT: &str = "/dev/stdin";
 const READABLE_BY_OTHERS: u32 = 0o004;
 const READABLE_BY_GROUP: u32 = 0o040;
 
@@ -87,4 +93,55 @@ impl Given {
 pub fn text(text: &[u8], origin: &Path) -> Result<Loaded, ShareError> {
     let origin = Source::File(origin.to_owned());
     format::parse(text, &origin).map_err(|cause| ShareError::Content { origin, cause })
+}
+
+/// What a server hands out once in its life. No Debug, Clone or Serialize.
+pub struct InitAnswer {
+    /// All its shares, in its order.
+    pub shares: ShareSet,
+    /// The root token; `None` from a server that gives none.
+    pub root_token: Option<SecretString>,
+}
+
+#[derive(Deserialize)]
+struct Wire<'a> {
+    /// Borrowed: an escape, which no token has, would be resolved in memory that does not wipe itself.
+    #[serde(borrow)]
+    root_token: Option<&'a str>,
+}
+
+impl InitAnswer {
+    /// Reads the body, which does not say how the key is split: `asked` is what the server was asked for, if that is known
+    /// for certain. Errors: there are no shares in it that a server would take.
+    pub fn parse(body: &[u8], asked: Option<Scheme>) -> Result<Self, ContentRefusal> {
+        // Names the answer in messages only.
+        let origin = Source::File("the server's answer".into());
+        let shares = format::parse(body, &origin)?.shares.of_scheme(asked);
+        let wire: Option<Wire<'_>> = serde_json::from_slice(body).ok();
+        let root_token = wire.and_then(|wire| wire.root_token).filter(|token| !token.is_empty());
+        // In a box of its final size: a `String` with more room would be moved into one, and leave a copy behind.
+        let root_token = root_token.map(|token| SecretBox::new(Box::from(token)));
+        Ok(Self { shares, root_token })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn shares_and_token_of_an_answer() {
+        let (one, two) = ("ab".repeat(32) + "01", "cd".repeat(32) + "02");
+        let body = format!(r#"{{"keys":["{one}","{two}"],"root_token":"s.abc"}}"#);
+        let answer = InitAnswer::parse(body.as_bytes(), None).unwrap();
+        let shares: Vec<_> = answer.shares.iter().map(|share| share.hex().to_string()).collect();
+        assert_eq!(shares, [one, two]);
+        assert_eq!(answer.root_token.unwrap().expose_secret(), "s.abc");
+        // The shares count more than a token that is not there.
+        let body = format!(r#"{{"keys":["{}"]}}"#, "ab".repeat(32));
+        assert!(InitAnswer::parse(body.as_bytes(), None).unwrap().root_token.is_none());
+        assert!(InitAnswer::parse(br#"{"root_token":"s.abc"}"#, None).is_err());
+        assert!(InitAnswer::parse(b"<html>", None).is_err());
+    }
 }

@@ -2,38 +2,32 @@
 //! the machine.
 //!
 //! [`Source::load`] is the way in: `crate::files`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
-//! [`ShareSet::plan`] (`consistency`, on the arithmetic of `field`) says which of them to submit.
-//! [`given`] reads what a person hands over, [`home`] puts it where a source finds it, [`Split`] says who gets which.
+//! [`ShareSet::plan`] (`consistency`) says which of them to submit. [`given`] reads what is handed over once, [`store`] puts
+//! it where a source finds it, [`Split`] says who gets which.
 
-mod answer;
 mod child;
 mod consistency;
-mod conversation;
 mod credential;
 mod error;
-mod field;
 mod format;
 pub mod given;
-pub mod home;
-mod notice;
+mod load;
 pub mod offline;
 pub mod rescue;
 mod share;
 mod source;
 mod split;
+pub mod store;
 pub mod tpm;
 
 pub use crate::cluster::{Misfit, Scheme, ShareSource as Source};
 pub use crate::files::FileRefusal;
-pub use answer::InitAnswer;
 pub use consistency::Plan;
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
 pub use format::{ContentRefusal, Encrypted, Flaw, Label, Place, Spot};
-pub use notice::{Notice, positions_in_words};
+pub use given::InitAnswer;
 pub use share::{Share, ShareSet};
-pub use source::Loaded;
+pub use source::{Loaded, Notice, positions_in_words};
 pub use split::{Split, SplitRefusal};
-
-/// The largest source that is read, in bytes: 255 shares in hex and base64 are below 32 KiB.
-const LIMIT: usize = 64 * 1024;
+pub use store as home;

@@ -1,9 +1,12 @@
 //! One share, and the set of all that a source gave.
 
-use super::Scheme;
+use crate::cluster::Scheme;
 use ring::digest::{self, Digest};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 use zeroize::Zeroizing;
+
+/// The largest source that is read, in bytes: 255 shares in hex and base64 are below 32 KiB.
+pub(super) const LIMIT: usize = 64 * 1024;
 
 /// Bytes of a share of a split key, the longest there is: 32 y bytes and one x byte. 1-of-1 servers have a bare key of
 /// 32 bytes.

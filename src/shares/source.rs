@@ -1,14 +1,14 @@
-//! Where shares come from.
+//! Where shares come from, and what is odd about those that were accepted.
 
-use super::{ContentRefusal, LIMIT, Notice, ShareError, ShareSet, credential, format, tpm};
-use crate::accounts::Trusted;
-use crate::cluster::ShareSource;
-use crate::files::{self, Content, FileVersion};
+use super::credential;
+use super::share::ShareSet;
+pub(super) use crate::cluster::ShareSource as Source;
+use crate::explain::Explain;
+use crate::external::quote;
 use std::path::Path;
-use std::time::Duration;
 
-/// What a look at the file and the end of the helper may take beside the TPM.
-const TPM_GRACE: Duration = Duration::from_secs(2);
+/// The name of standard input, for messages and for commands that are advised.
+pub const STANDARD_INPUT: &str = "/dev/stdin";
 
 /// What reading a source gave.
 pub struct Loaded {
@@ -18,101 +18,109 @@ pub struct Loaded {
     pub notices: Vec<Notice>,
 }
 
-impl ShareSource {
-    /// Reads, checks and parses the source, which may be those accounts' that are trusted. Blocks on the file system or
-    /// the TPM: call it off the loop.
-    pub fn load(&self, trusted: &Trusted) -> Result<Loaded, ShareError> {
-        let bytes = match self {
-            Self::File(path) => files::read(path, Content::Shares, trusted, LIMIT)
-                .map_err(|cause| ShareError::File { path: path.clone(), cause })?,
-            Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
-                .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
-            Self::Tpm2 { path, tcti } => {
-                tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref(), trusted)?
+/// Where a copy goes that has no root token: to another file than the one that has it.
+const COPIES: [&str; 2] = ["/etc/vault-unseal/shares.json", "/etc/vault-unseal/shares-alone.json"];
+
+/// Something a careful owner wants to know about shares that were accepted. Never carries a byte of a share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The root token lies beside the shares: whoever reads the source needs no unsealing any more.
+    #[error("{origin} holds the root token beside the shares")]
+    RootToken {
+        /// Where it lies.
+        origin: Source,
+        /// Whether it is a member of a JSON object, or a line of text.
+        json: bool,
+    },
+    /// Recovery keys beside the shares. They unseal nothing and are never sent.
+    #[error("{origin} holds recovery keys beside the shares; they unseal nothing and are never sent")]
+    RecoveryKeys {
+        /// Where they lie.
+        origin: Source,
+    },
+    /// The shares that a rekey printed which waits for its verification: the server still has the old ones.
+    #[error(
+        "{origin} holds the shares of a rekey that is to be verified: until then the old shares unseal, not these"
+    )]
+    Unverified {
+        /// Where they lie.
+        origin: Source,
+    },
+    /// The same share more than once, which counts once.
+    #[error(
+        "{origin} holds the same share more than once (shares {}); it counts once",
+        positions_in_words(positions)
+    )]
+    Duplicate {
+        /// Where they lie.
+        origin: Source,
+        /// Where each copy stood in the source, counted from 1; the first is used.
+        positions: Vec<usize>,
+    },
+}
+
+impl Explain for Notice {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::RootToken { .. } => "root-token",
+            Self::RecoveryKeys { .. } => "recovery-keys-beside",
+            Self::Unverified { .. } => "rekey-not-verified",
+            Self::Duplicate { .. } => "duplicate-share",
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::RootToken { origin: Source::File(path), .. } => copy_without_token(path),
+            Self::RootToken { origin: Source::Credential(name), .. } => match credential::plain_source(name) {
+                Some(path) => copy_without_token(&path),
+                None => "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, which leaves \
+                         it out"
+                    .to_owned(),
+            },
+            Self::RootToken { origin: Source::Tpm2 { .. }, .. } => {
+                "Seal the shares anew without it: vault-unseal enroll".to_owned()
             }
-        };
-        format::parse(&bytes, self).map_err(|cause| match (self, cause) {
-            (Self::Credential(name), ContentRefusal::Empty) => {
-                ShareError::EmptyCredential { name: name.clone(), made_from: credential::made_from(name) }
+            Self::RecoveryKeys { .. } => {
+                "Keep them elsewhere: with them, somebody can make a root token.".to_owned()
             }
-            (_, cause) => ShareError::Content { origin: self.clone(), cause },
+            Self::Unverified { .. } => {
+                "Keep the old shares until the server accepts the new ones: vault operator rekey -verify, or bao operator \
+                 rotate-keys -verify. If that is done, all is well."
+                    .to_owned()
+            }
+            Self::Duplicate { .. } => {
+                "If they should differ, copy the missing share again from where the shares are kept."
+                    .to_owned()
+            }
         })
     }
+}
 
-    /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.
-    ///
-    /// For telling what the service gets; shares to submit come through [`ShareSource::load`].
-    pub fn load_unjudged(path: &Path) -> Result<Loaded, ShareError> {
-        let bytes = files::read_unjudged(path, LIMIT)
-            .map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
-        let origin = Self::File(path.to_owned());
-        format::parse(&bytes, &origin).map_err(|cause| ShareError::Content { origin, cause })
-    }
+/// The command that makes a copy without the root token. Never one that changes the file: others read the token there.
+fn copy_without_token(path: &Path) -> String {
+    let copy = COPIES.into_iter().find(|copy| path != Path::new(copy)).unwrap_or_default();
+    format!(
+        "The file can stay as it is. A copy without the token, for this program alone: vault-unseal enroll {} --plain \
+         --output {copy}",
+        quote::shell(path)
+    )
+}
 
-    /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. The TPM
-    /// is not asked: it may be slow, or come later than we do.
-    pub fn prove(&self, trusted: &Trusted) -> Result<Vec<Notice>, ShareError> {
-        match self {
-            Self::Tpm2 { path, .. } => {
-                tpm::look(&tpm::SealedFile::configured(path), trusted).map(|_| Vec::new())
-            }
-            Self::File(_) | Self::Credential(_) => self.load(trusted).map(|loaded| loaded.notices),
-        }
-    }
-
-    /// How long [`ShareSource::load`] may take at the most, where a request may take `request`.
-    pub fn limit(&self, request: Duration) -> Duration {
-        match self {
-            // Who waits for the TPM ends by itself, and knows more than that it was slow.
-            Self::Tpm2 { .. } => tpm::TURN_LIMIT + tpm::OPEN_LIMIT + TPM_GRACE,
-            Self::File(_) | Self::Credential(_) => request,
-        }
-    }
-
-    /// The source's current version; `None` while it cannot be looked at.
-    pub fn version(&self) -> Option<FileVersion> {
-        let path = match self {
-            Self::File(path) => path.clone(),
-            Self::Credential(name) => credential::directory()?.join(name),
-            Self::Tpm2 { path, .. } => tpm::SealedFile::configured(path).location(),
-        };
-        FileVersion::of(&path)
+/// `1, 3 and 4`.
+pub fn positions_in_words(positions: &[usize]) -> String {
+    let words: Vec<String> = positions.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        None => "none".to_owned(),
+        Some((only, [])) => only.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ShareSource as Source;
-    use std::fs;
-
-    #[test]
-    fn a_version_changes_with_every_way_to_change_a_file() {
-        let directory = crate::testing::directory();
-        let path = directory.path().join("shares");
-        let source = Source::File(path.clone());
-        assert_eq!(source.version(), None);
-
-        fs::write(&path, "one").unwrap();
-        let written = source.version();
-        assert!(written.is_some());
-        assert_eq!(source.version(), written, "nothing changed");
-
-        fs::write(&path, "longer").unwrap();
-        let rewritten = source.version();
-        assert_ne!(rewritten, written, "another size");
-
-        // Same size, same time, another file: what `mv new old` does after `cp -p`.
-        let copy = directory.path().join("copy");
-        fs::write(&copy, "LONGER").unwrap();
-        let time = fs::metadata(&path).unwrap().modified().unwrap();
-        fs::File::options().write(true).open(&copy).unwrap().set_modified(time).unwrap();
-        fs::rename(&copy, &path).unwrap();
-        assert_ne!(source.version(), rewritten, "another inode");
-
-        fs::remove_file(&path).unwrap();
-        assert_eq!(source.version(), None);
-    }
 
     #[test]
     fn sources_are_named_as_a_person_would() {

@@ -3,16 +3,15 @@
 //! The shares of one set lie on one polynomial of degree threshold - 1 for each y byte. Any
 //! `threshold` shares lie on some polynomial, so that many prove nothing; each further one that fits is
 //! proof, wrong with a chance of 2^-256 for a share that is random.
+//!
+//! Shares that cannot belong to a server, whatever their values, are told from what their source says of the server, from
+//! their number and their length.
 
-mod subsets;
-#[cfg(test)]
-mod tests;
+mod field;
 
-pub(super) use subsets::combinations;
-
+use super::share::Share;
 use super::share::{Point, ShareSet};
-use super::{Misfit, Scheme, Share, field};
-use subsets::subsets;
+use crate::cluster::{Misfit, Scheme};
 use zeroize::Zeroizing;
 
 /// How many sets a plan offers at most. Each costs the server a failed round.
@@ -199,3 +198,34 @@ fn misfit(set: &ShareSet, server: Scheme) -> Option<Misfit> {
         _ => None,
     }
 }
+
+/// All sets of `size` members of `pool`, each in the order of the pool.
+///
+/// Runs of neighbours come first, wrapping around the end: whichever share is bad, one of the first few sets
+/// does without it, where plain lexicographic order clings to the first share to the end. They come again in
+/// the lexicographic rest.
+fn subsets(pool: &[usize], size: usize) -> impl Iterator<Item = Vec<usize>> {
+    let count = pool.len();
+    let runs = (0..count).filter(move |_| size < count).map(move |start| {
+        let mut run: Vec<usize> = (start..start + size).map(|place| place % count).collect();
+        run.sort_unstable();
+        run
+    });
+    runs.chain(combinations(count, size))
+        .map(|places| places.into_iter().filter_map(|place| pool.get(place).copied()).collect())
+}
+
+/// The sets of `size` numbers below `count`, in lexicographic order.
+pub(in crate::shares) fn combinations(count: usize, size: usize) -> impl Iterator<Item = Vec<usize>> {
+    let first = (1..=count).contains(&size).then(|| (0..size).collect::<Vec<usize>>());
+    std::iter::successors(first, move |last| {
+        let pivot = last.iter().enumerate().rposition(|(place, &member)| member < count - size + place)?;
+        let from = last.get(pivot)? + 1;
+        let mut next: Vec<usize> = last.iter().copied().take(pivot).collect();
+        next.extend(from..from + size - pivot);
+        Some(next)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -276,3 +276,31 @@ proptest! {
         prop_assert_eq!(set(&shares).outliers(right.unwrap()), [bad]);
     }
 }
+
+#[test]
+fn runs_come_first_and_then_everything() {
+    let sets: Vec<String> = subsets(&[0, 1, 2, 3], 2)
+        .map(|set| set.iter().map(ToString::to_string).collect::<String>())
+        .collect();
+    assert_eq!(sets.join(" "), "01 12 23 03 01 02 03 12 13 23");
+}
+
+#[test]
+fn every_set_is_there() {
+    for (count, size, sets) in
+        [(1, 1, 1), (5, 5, 1), (5, 1, 5), (7, 3, 35), (12, 6, 924), (3, 4, 0), (3, 0, 0)]
+    {
+        let pool: Vec<usize> = (0..count).collect();
+        let found: BTreeSet<Vec<usize>> = subsets(&pool, size).filter(|set| !set.is_empty()).collect();
+        assert_eq!(found.len(), sets, "{size} of {count}");
+        assert!(found.iter().all(|set| set.len() == size && set.windows(2).all(|two| two[0] < two[1])));
+    }
+}
+
+#[test]
+fn a_single_bad_share_is_avoided_early() {
+    let pool: Vec<usize> = (0..20).collect();
+    for bad in &pool {
+        assert!(subsets(&pool, 10).take(20).any(|set| !set.contains(bad)), "{bad}");
+    }
+}

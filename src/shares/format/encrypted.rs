@@ -1,7 +1,7 @@
 //! Files that hold shares under a key of somebody else's: told from each other by how they begin, never opened here.
 
 use crate::external::quote;
-use crate::shares::home;
+use crate::shares::store::is_credential_id;
 use base64ct::{Base64, Encoding};
 use zeroize::Zeroizing;
 
@@ -186,5 +186,5 @@ fn is_credential(line: &[u8]) -> bool {
     Base64::decode(head, bytes.as_mut_slice())
         .ok()
         .and_then(|bytes| bytes.first_chunk::<16>())
-        .is_some_and(home::is_credential_id)
+        .is_some_and(is_credential_id)
 }

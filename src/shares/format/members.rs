@@ -1,8 +1,11 @@
 //! The shares in a document of JSON or YAML, by the names of its members.
 
+use super::document::Value;
+use super::encoding;
+use super::found::{Entry, Found, List, MOST_SHARES, Place, Spot, Stray, split};
 use super::name::{Label, Meaning, says};
-use super::value::Value;
-use super::{ContentRefusal, Entry, Found, List, MOST_SHARES, Place, Scheme, Spot, Stray, encoding, split};
+use super::refusal::ContentRefusal;
+use crate::cluster::Scheme;
 
 /// Members of the HTTP API's answers, which say shares at the top of a document and nothing anywhere else.
 const API: [&str; 2] = ["keys", "keys_base64"];

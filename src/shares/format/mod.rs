@@ -3,83 +3,27 @@
 //! What stands under a name that says unseal key or share is read, and a list or a file of shares that has no names at
 //! all. What looks like a share under any other name is refused by its place: it may be another secret.
 
+mod document;
 mod encoding;
 mod encrypted;
-mod flaw;
-mod json;
+mod found;
 mod members;
 mod name;
-mod place;
 mod refusal;
-mod set;
-mod terminal;
-#[cfg(test)]
-mod tests;
 mod text;
-mod value;
-mod yaml;
 
+pub use encoding::Flaw;
 pub use encrypted::Encrypted;
-pub use flaw::Flaw;
+pub use found::{Place, Spot};
 pub use name::Label;
-pub use place::{Place, Spot};
 pub use refusal::ContentRefusal;
 
-use super::{Loaded, Notice, Scheme, Share, Source};
-
-/// More shares than a split key can have: x is one byte and never 0.
-const MOST_SHARES: usize = 255;
+use super::share::{Share, ShareSet};
+use super::source::{Loaded, Notice, Source};
+use found::{Entry, Found, MOST_SHARES, Stray};
 
 /// Byte order mark that some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// A string that should be a share, still in the buffer of the source.
-#[derive(Clone, Copy)]
-struct Entry<'a> {
-    text: &'a str,
-    place: Place,
-    /// The number in its name: of `Unseal Key 2`.
-    number: Option<usize>,
-}
-
-/// Strings of one list.
-struct List<'a> {
-    /// Its name; `None` for a list without one.
-    label: Option<Label>,
-    entries: Vec<Entry<'a>>,
-}
-
-/// A string that looks like a share, under a name that does not say so.
-struct Stray<'a> {
-    text: &'a str,
-    /// The name; `None` where there is none.
-    label: Option<Label>,
-    spot: Spot,
-}
-
-/// What was found in a source before any share was decoded.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
-struct Found<'a> {
-    /// The shares.
-    entries: Vec<Entry<'a>>,
-    /// The name of their list, if it has one.
-    label: Option<Label>,
-    /// The same shares once more, in further lists.
-    again: Vec<List<'a>>,
-    /// What looks like a share elsewhere.
-    strays: Vec<Stray<'a>>,
-    /// Whether there are recovery keys.
-    recovery: bool,
-    /// Whether there is a root token.
-    root_token: bool,
-    /// Whether they are of a rekey that takes effect only when it is verified.
-    unverified: bool,
-    /// Whether the source has members, as JSON and YAML do.
-    json: bool,
-    /// What it says of the server's scheme.
-    scheme: Option<Scheme>,
-}
 
 /// Finds, decodes and checks the shares in `bytes`, which `origin` gave.
 pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefusal> {
@@ -87,12 +31,12 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
     if let Some(by) = Encrypted::of(bytes) {
         return Err(ContentRefusal::Encrypted { by });
     }
-    let cleaned = terminal::cleaned(bytes);
+    let cleaned = text::cleaned(bytes);
     let text = readable(cleaned.as_ref().map_or(bytes, |text| text.as_slice()))?;
-    let found = if json::is_json(text) {
-        members::find(text, &json::read(text)?)?
-    } else if yaml::is_yaml(text) {
-        members::find(text, &yaml::read(text)?)?
+    let found = if document::is_json(text) {
+        members::find(text, &document::read_json(text)?)?
+    } else if document::is_yaml(text) {
+        members::find(text, &document::read_yaml(text)?)?
     } else {
         text::read(text)?
     };
@@ -101,7 +45,7 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
         return Err(ContentRefusal::TooMany { count });
     }
     let shares = decoded(&found.entries)?;
-    set::apart(&shares, &found.strays)?;
+    apart(&shares, &found.strays)?;
     if shares.is_empty() {
         return Err(match &found {
             Found { recovery: true, .. } => ContentRefusal::RecoveryKeys,
@@ -110,10 +54,10 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
         });
     }
     for list in &found.again {
-        set::agree(&shares, found.label.as_ref(), &decoded(&list.entries)?, list.label.as_ref())?;
+        agree(&shares, found.label.as_ref(), &decoded(&list.entries)?, list.label.as_ref())?;
     }
-    set::one(&shares, &found.entries)?;
-    let (shares, copied) = set::checked(shares)?;
+    one(&shares, &found.entries)?;
+    let (shares, copied) = checked(shares)?;
     let mut notices = Vec::new();
     if found.root_token {
         notices.push(Notice::RootToken { origin: origin.clone(), json: found.json });
@@ -140,13 +84,6 @@ fn decoded(entries: &[Entry<'_>]) -> Result<Vec<Share>, ContentRefusal> {
     entries.iter().map(decode).collect()
 }
 
-/// The shares in one string: in a file of variables, several stand in one. An empty string is one that is no share.
-fn split(text: &str) -> impl Iterator<Item = &str> {
-    let separator = |c: char| c.is_whitespace() || ",;".contains(c);
-    let none = text.trim().is_empty().then_some(text.trim());
-    text.split(separator).filter(|part| !part.is_empty()).chain(none)
-}
-
 /// The bytes as text, if they are.
 fn readable(bytes: &[u8]) -> Result<&str, ContentRefusal> {
     let strange = |byte: &u8| (*byte < b' ' && !b"\t\r\n".contains(byte)) || *byte == 0x7f;
@@ -157,3 +94,98 @@ fn readable(bytes: &[u8]) -> Result<&str, ContentRefusal> {
         .map_err(|error| ContentRefusal::InvalidUtf8 { spot: Spot::of(bytes, error.valid_up_to()) })?;
     if text.trim().is_empty() { Err(ContentRefusal::Empty) } else { Ok(text) }
 }
+
+/// The shares without duplicates, and the positions of each group of duplicates.
+///
+/// Refuses what the server would refuse halfway through a round, spoiling it: shares of unequal length
+/// (`all parts must be the same length`), and two with the same x (`duplicate part detected`).
+fn checked(shares: Vec<Share>) -> Result<(ShareSet, Vec<Vec<usize>>), ContentRefusal> {
+    let mut kept: Vec<Share> = Vec::with_capacity(shares.len());
+    let mut copied: Vec<Vec<usize>> = Vec::new();
+    for share in shares {
+        let position = share.position();
+        if let Some(first) = kept.first().filter(|first| first.bytes().len() != share.bytes().len()) {
+            return Err(ContentRefusal::UnequalLengths {
+                first: first.position(),
+                first_bytes: first.bytes().len(),
+                second: position,
+                second_bytes: share.bytes().len(),
+            });
+        }
+        if let Some(same) = kept.iter().find(|kept| kept.bytes() == share.bytes()) {
+            match copied.iter_mut().find(|group| group.first() == Some(&same.position())) {
+                Some(group) => group.push(position),
+                None => copied.push(vec![same.position(), position]),
+            }
+            continue;
+        }
+        if let Some(point) = share.point() {
+            if point.x == 0 {
+                return Err(ContentRefusal::ZeroX { position });
+            }
+            let twin = kept.iter().find(|kept| kept.point().is_some_and(|other| other.x == point.x));
+            if let Some(twin) = twin {
+                return Err(ContentRefusal::Conflict { first: twin.position(), second: position });
+            }
+        }
+        kept.push(share);
+    }
+    Ok((ShareSet::new(kept), copied))
+}
+
+/// Refuses a second list that does not hold the same shares in the same order.
+fn agree(
+    shares: &[Share],
+    first: Option<&Label>,
+    copies: &[Share],
+    second: Option<&Label>,
+) -> Result<(), ContentRefusal> {
+    let differ = |position| {
+        let (first, second) = (first.cloned(), second.cloned());
+        Err(ContentRefusal::ListsDiffer { first, second, position })
+    };
+    match shares.iter().zip(copies).find(|(share, copy)| share.bytes() != copy.bytes()) {
+        Some((share, _)) => differ(share.position()),
+        None if shares.len() != copies.len() => differ(shares.len().min(copies.len()) + 1),
+        None => Ok(()),
+    }
+}
+
+/// Refuses two shares of one number: what `operator init` printed, and what `operator rekey` or another server did.
+fn one(shares: &[Share], entries: &[Entry<'_>]) -> Result<(), ContentRefusal> {
+    let numbered: Vec<_> = shares.iter().zip(entries).filter(|(_, entry)| entry.number.is_some()).collect();
+    for (index, (share, entry)) in numbered.iter().enumerate() {
+        let twin = numbered
+            .iter()
+            .take(index)
+            .find(|(other, before)| before.number == entry.number && other.bytes() != share.bytes());
+        if let Some((_, before)) = twin {
+            let number = entry.number.unwrap_or_default();
+            return Err(ContentRefusal::TwoSets {
+                number,
+                first: before.place.spot,
+                second: entry.place.spot,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses strings that look like shares of the same set, are none of it, and stand under another name. What stands there
+/// once more is the same secret; what has another length is none of theirs: a checksum, another key.
+fn apart(shares: &[Share], strays: &[Stray<'_>]) -> Result<(), ContentRefusal> {
+    let length = shares.first().map(|share| share.bytes().len());
+    let strange = |stray: &&Stray<'_>| {
+        encoding::decode(stray.text).is_ok_and(|bytes| {
+            length.is_none_or(|length| length == bytes.len())
+                && !shares.iter().any(|share| share.bytes() == bytes.as_slice())
+        })
+    };
+    let strange: Vec<&Stray<'_>> = strays.iter().filter(strange).collect();
+    let Some(first) = strange.first() else { return Ok(()) };
+    let count = strange.iter().filter(|stray| stray.label == first.label).count();
+    Err(ContentRefusal::OtherName { count, name: first.label.clone(), spot: first.spot })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Why the content of a source was refused.
 
-use super::{Encrypted, Flaw, Label, MOST_SHARES, Place, Spot};
+use super::encoding::Flaw;
+use super::encrypted::Encrypted;
+use super::found::{MOST_SHARES, Place, Spot};
+use super::name::Label;
 use crate::external::quote;
-use crate::shares::{Source, given};
+use crate::shares::source::{STANDARD_INPUT, Source};
 use std::path::Path;
 
 /// Why what a source holds cannot be used. Names places and positions, never a value.
@@ -199,10 +202,10 @@ impl ContentRefusal {
     /// What to do about it; `origin` is the source.
     pub(in crate::shares) fn advice(&self, origin: &Source) -> String {
         let file = match origin {
-            Source::File(path) if path != Path::new(given::STANDARD_INPUT) => quote::shell(path),
+            Source::File(path) if path != Path::new(STANDARD_INPUT) => quote::shell(path),
             Source::File(_) | Source::Credential(_) | Source::Tpm2 { .. } => "FILE".to_owned(),
         };
-        let piped = matches!(origin, Source::File(path) if path == Path::new(given::STANDARD_INPUT));
+        let piped = matches!(origin, Source::File(path) if path == Path::new(STANDARD_INPUT));
         let advice = match self {
             Self::Binary => {
                 return format!("See what it is: file {file}. From UTF-16: iconv -f UTF-16 -t UTF-8");

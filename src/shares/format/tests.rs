@@ -3,6 +3,7 @@
 //! `samples/` holds what OpenBao 2.7.2 really printed; its keys belong to servers that are gone.
 
 use super::*;
+use crate::cluster::Scheme;
 use crate::explain::Explain;
 use crate::shares::ShareError;
 use proptest::prelude::*;

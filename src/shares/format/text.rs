@@ -1,7 +1,11 @@
-//! Plain text: one share a line, what `vault operator init`, `rekey` and `rotate-keys` print, or a file of variables.
+//! Plain text: one share a line, what `vault operator init`, `rekey` and `rotate-keys` print, or a file of variables; and
+//! what a terminal was sent, made the text that it showed: the record of script(1), or a copy of a narrow window.
 
+use super::encoding::{self, Flaw};
+use super::found::{Entry, Found, Place, Spot, Stray, split};
 use super::name::{self, Label, Meaning};
-use super::{ContentRefusal, Entry, Flaw, Found, Place, Spot, Stray, encoding, split};
+use super::refusal::ContentRefusal;
+use zeroize::Zeroizing;
 
 /// A name has no more characters; what is longer before a colon is a sentence.
 const LONGEST_NAME: usize = 48;
@@ -109,7 +113,7 @@ fn damaged(text: &str, line: &str, found: &Found<'_>) -> Result<(), ContentRefus
 }
 
 /// The value of a numbered line that says unseal key, as it is printed: it may be cut.
-pub(super) fn numbered_value(line: &str) -> Option<&str> {
+fn numbered_value(line: &str) -> Option<&str> {
     match classify(line.trim()) {
         Line::Share { text, number: Some(_) } => Some(text),
         _ => None,
@@ -157,4 +161,162 @@ fn named(line: &str) -> Option<(&str, &str, bool)> {
 fn unquoted(text: &str) -> &str {
     let strip = |quote| text.strip_prefix(quote)?.strip_suffix(quote);
     strip('"').or_else(|| strip('\'')).unwrap_or(text)
+}
+
+const ESCAPE: u8 = 0x1b;
+const BELL: u8 = 0x07;
+const BACKSPACE: u8 = 0x08;
+/// Shift out and in, which some terminals get with every change of colour.
+const SHIFTS: [u8; 2] = [0x0e, 0x0f];
+/// Lengths of a share in characters: base64 of 32 or 33 bytes, hex of either.
+const BASE64_LENGTH: usize = 44;
+const HEX_LENGTHS: [usize; 2] = [64, 66];
+/// The first and last line that script(1) writes itself.
+const RECORDED: [&[u8]; 2] = [b"Script started on ", b"Script done on "];
+
+/// The text without what steers a terminal, in memory that wipes itself and never grows; `None` where there is none
+/// of it. Lines keep their numbers.
+pub(super) fn cleaned(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let steers = |byte: &u8| [ESCAPE, BELL, BACKSPACE].contains(byte) || SHIFTS.contains(byte);
+    let recorded = bytes.starts_with(RECORDED[0]);
+    let wrapped = || std::str::from_utf8(bytes).is_ok_and(|text| next_wrap(text, 0).is_some());
+    if bytes.contains(&0) || !(recorded || bytes.iter().any(steers) || wrapped()) {
+        return None;
+    }
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            ESCAPE => rest = after_sequence(after),
+            BACKSPACE if text.last().is_some_and(|last| *last != b'\n') => drop(text.pop()),
+            BELL | BACKSPACE => {}
+            shift if SHIFTS.contains(&shift) => {}
+            other => text.push(other),
+        }
+    }
+    if recorded {
+        blank_record(&mut text);
+    }
+    unwrap(&mut text);
+    Some(text)
+}
+
+/// What follows an escape sequence (ECMA-48, sections 5.3 to 5.6, and the titles of xterm).
+fn after_sequence(bytes: &[u8]) -> &[u8] {
+    let skip = |from: usize, skipped: fn(&u8) -> bool| {
+        from + bytes.iter().skip(from).take_while(|byte| skipped(byte)).count()
+    };
+    let end = match bytes.first() {
+        Some(b'[') => {
+            skip(skip(1, |byte| (0x30..=0x3f).contains(byte)), |byte| (0x20..=0x2f).contains(byte)) + 1
+        }
+        Some(b']' | b'P' | b'X' | b'^' | b'_') => {
+            let end = skip(1, |byte| ![BELL, ESCAPE, b'\n'].contains(byte));
+            match bytes.get(end) {
+                Some(&BELL) => end + 1,
+                Some(&ESCAPE) => end + 2,
+                _ => end,
+            }
+        }
+        _ => skip(0, |byte| (0x20..=0x2f).contains(byte)) + 1,
+    };
+    bytes.get(end.min(bytes.len())..).unwrap_or_default()
+}
+
+/// Puts spaces where script(1) wrote a line of its own.
+fn blank_record(text: &mut [u8]) {
+    for line in text.split_mut(|byte| *byte == b'\n') {
+        if RECORDED.iter().any(|own| line.starts_with(own)) {
+            line.fill(b' ');
+        }
+    }
+}
+
+/// Joins each share that the edge of a window cut in two; the end of its first line moves behind it.
+fn unwrap(bytes: &mut [u8]) {
+    let mut from = 0;
+    while let Some((cut, start, end)) = std::str::from_utf8(bytes).ok().and_then(|text| next_wrap(text, from))
+    {
+        // One byte at a time, in place: rotating a slice may copy a part of it to the stack.
+        for moved in 0..start - cut {
+            let first = cut + (start - cut - 1 - moved);
+            for at in first..end - 1 - moved {
+                bytes.swap(at, at + 1);
+            }
+        }
+        from = end;
+    }
+}
+
+/// Where the first share after `from` is cut: the end of its first line, and the start and the end of its rest.
+fn next_wrap(text: &str, from: usize) -> Option<(usize, usize, usize)> {
+    let mut start = from;
+    loop {
+        let rest = text.get(start..)?;
+        let newline = start + rest.find('\n')?;
+        let line = text.get(start..newline)?.trim_end_matches('\r');
+        let cut = start + line.len();
+        let below = text.get(newline + 1..)?;
+        let below = below.split(['\r', '\n']).next().unwrap_or_default();
+        let cuts = numbered_value(line).is_some_and(|head| is_cut(head, below));
+        if cuts {
+            return Some((cut, newline + 1, newline + 1 + below.len()));
+        }
+        start = newline + 1;
+    }
+}
+
+/// Whether two strings are the halves of one share.
+fn is_cut(head: &str, tail: &str) -> bool {
+    let length = head.len() + tail.len();
+    let all = |of: fn(char) -> bool| head.chars().all(of) && tail.chars().all(of);
+    !head.is_empty()
+        && !tail.is_empty()
+        && (length == BASE64_LENGTH && all(encoding::is_letter)
+            || HEX_LENGTHS.contains(&length)
+                && !HEX_LENGTHS.contains(&head.len())
+                && all(|c| c.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(bytes: &[u8]) -> String {
+        let text = cleaned(bytes).expect("something to clean");
+        assert_eq!(text.capacity(), bytes.len(), "a buffer that grew left a copy behind");
+        String::from_utf8(text.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_taken_out() {
+        for (bytes, text) in [
+            (&b"\x1b[0mKey\x1b[1;31m 1\x1b[0m: ab\x1b[m\r\n"[..], "Key 1: ab\r\n"),
+            (b"\x1b]0;title\x07a\x1b]2;title\x1b\\b\x1b(Bc\x1b=d", "abcd"),
+            (b"\x1b[?2004h$ vaulk\x08t\x1b[K\x07", "$ vault"),
+            (b"a\x0f\x08\x08\x08b", "b"),
+            (b"cut \x1b[3", "cut "),
+            (b"cut \x1b", "cut "),
+            (b"cut \x1b]0;title", "cut "),
+        ] {
+            assert_eq!(shown(bytes), text);
+        }
+        for plain in ["a\r\nb\tc", "", "Unseal Key 1: abc\nUnseal Key 2: def\n"] {
+            assert!(cleaned(plain.as_bytes()).is_none(), "{plain}");
+        }
+        assert!(cleaned(b"\x1b[0m\0").is_none(), "no text");
+    }
+
+    #[test]
+    fn shares_that_a_window_cut_are_joined_and_lines_keep_their_numbers() {
+        let (one, two) = ("a".repeat(66), "b".repeat(66));
+        let (head, tail) = one.split_at(60);
+        let text = |end: &str| format!("Unseal Key 1: {head}{end}{tail}{end}Key 2: {two}{end}x");
+        assert_eq!(shown(text("\n").as_bytes()), format!("Unseal Key 1: {one}\n\nKey 2: {two}\nx"));
+        assert_eq!(shown(text("\r\n").as_bytes()), format!("Unseal Key 1: {one}\r\n\r\nKey 2: {two}\r\nx"));
+        for whole in [format!("Key 1: {one}\n{two}\n"), format!("foo: {head}\n{tail}\n")] {
+            assert!(cleaned(whole.as_bytes()).is_none(), "{whole}");
+        }
+    }
 }

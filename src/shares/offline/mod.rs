@@ -3,15 +3,13 @@
 //! Shares exist so that several people hold one each: with several recipients they are dealt in turn, each share to
 //! one recipient and in a file of its own, and nobody gets them all. One recipient gets all of them, in one file.
 
-mod program;
 mod recipient;
 
-pub use program::ProgramTrouble;
-pub use recipient::{NoRecipient, Recipient};
+pub use recipient::{NoRecipient, ProgramTrouble, Recipient};
 
-use super::home::write::Reserved;
-use super::home::{Existing, HomeError};
-use super::{Share, ShareSet};
+use super::share::{Share, ShareSet};
+use super::store::write::Reserved;
+use super::store::{Existing, HomeError};
 use crate::explain::Explain;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;

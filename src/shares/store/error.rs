@@ -1,11 +1,11 @@
 //! Why shares could not be put where they should rest.
 
-use super::CredentialTrouble;
+use super::credential::CredentialTrouble;
 use crate::explain::Explain;
-use crate::external::error;
-use crate::external::quote;
+use crate::external::{error, quote};
+use crate::files::FileRefusal;
+use crate::shares::error::ShareError;
 use crate::shares::tpm::TpmRefusal;
-use crate::shares::{FileRefusal, ShareError};
 use std::io;
 use std::path::PathBuf;
 

@@ -1,9 +1,10 @@
-//! What really protects an encrypted credential, read from the file without opening it.
+//! What really protects stored shares, read from the file without opening it.
 //!
-//! The layout is systemd's (`src/shared/creds-util.c`): 16 bytes that identify the keys, four little-endian 32-bit
+//! The layout of credentials is systemd's (`src/shared/creds-util.c`): 16 bytes that identify the keys, four little-endian 32-bit
 //! sizes (key, block, initialization vector, tag), the initialization vector, zeros up to a multiple of 8; where a TPM
 //! takes part, a little-endian 64-bit mask of PCRs follows.
 
+use crate::shares::tpm::Blob;
 use base64ct::{Base64, Encoding};
 use std::fmt;
 
@@ -131,6 +132,33 @@ impl fmt::Display for CredentialKind {
             ([], true) => f.write_str(", under a signed policy"),
             (pcrs, false) => write!(f, ", bound to PCR {}", pcrs.join("+")),
             (pcrs, true) => write!(f, ", bound to PCR {} and a signed policy", pcrs.join("+")),
+        }
+    }
+}
+
+/// What protects shares where they rest, from the file itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Protection {
+    /// Of a credential: which keys.
+    pub kind: Option<CredentialKind>,
+    /// The PCRs that must not change, with their bank where there is a choice of it.
+    pub pcrs: Option<String>,
+    /// Nothing has been measured into any of these PCRs, so that they bind to nothing: the firmware does not measure.
+    pub unmeasured: bool,
+}
+
+impl Protection {
+    /// That of a file sealed to the TPM.
+    pub fn of_tpm2(blob: &Blob) -> Self {
+        let Some(bound) = &blob.pcrs else { return Self::default() };
+        Self {
+            kind: None,
+            pcrs: bound.selection().map(|selection| selection.to_string()),
+            // What a PCR holds when the machine starts: zeros, or for those of a dynamic launch ones.
+            unmeasured: bound
+                .values
+                .values()
+                .all(|value| value.iter().all(|byte| *byte == 0) || value.iter().all(|byte| *byte == 0xff)),
         }
     }
 }

@@ -1,27 +1,31 @@
-//! Where shares are put, and how they rest there.
+//! Where shares are stored, and how they are protected there.
 //!
 //! Two steps, for whoever has something to lose between them: [`Home::prepare`] finds everything that can fail,
 //! [`Prepared::store`] then seals, writes, opens again what was written, compares, and only then lets it take the place
-//! of what was there before.
+//! of what was there before. What is stored can be opened, and sealed anew as it was.
 
 mod credential;
-mod credential_kind;
 mod error;
-mod open;
-mod text;
+mod protection;
 pub(super) mod write;
 
 pub use credential::{CredentialKey, CredentialSealing, CredentialTrouble};
-pub(in crate::shares) use credential_kind::is_credential_id;
-pub use credential_kind::{CredentialKind, Tpm2Binding};
-pub(in crate::shares) use error::AS_ROOT;
 pub use error::HomeError;
-pub use open::{credential_kind, open_credential};
+pub use protection::{CredentialKind, Protection, Tpm2Binding};
+pub use write::Existing;
 
-use super::{ShareSet, tpm};
+pub(super) use error::AS_ROOT;
+pub(super) use protection::is_credential_id;
+
+use super::error::ShareError;
+use super::format;
+use super::share::{LIMIT, Share, ShareSet};
+use super::source::{Loaded, Source};
+use super::tpm::{self, PcrBank, PcrSelection};
 use crate::accounts::Trusted;
+use crate::files::{self, Content};
 use std::path::{Path, PathBuf};
-use write::Reserved;
+use write::{Reserved, same, share_file};
 
 /// How many bytes of randomness stand in for a share in the trial: a bare key's.
 const TRIAL: usize = 32;
@@ -50,15 +54,6 @@ pub enum Home {
     },
 }
 
-/// Whether a file that is there already may be replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// It is kept, and nothing is stored.
-    Keep,
-    /// It is replaced at one stroke, once the new one was opened and compared.
-    Replace,
-}
-
 /// A home that has proved that it can be written, and what is written be opened again. Dropped, it leaves nothing.
 pub struct Prepared {
     home: Home,
@@ -76,17 +71,6 @@ pub struct Stored {
     pub count: usize,
     /// Which keys and PCRs really protect it.
     pub protection: Protection,
-}
-
-/// What protects shares where they rest, from the file itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Protection {
-    /// Of a credential: which keys.
-    pub kind: Option<CredentialKind>,
-    /// The PCRs that must not change, with their bank where there is a choice of it.
-    pub pcrs: Option<String>,
-    /// Nothing has been measured into any of these PCRs, so that they bind to nothing: the firmware does not measure.
-    pub unmeasured: bool,
 }
 
 impl Home {
@@ -134,7 +118,7 @@ impl Home {
     pub fn prepare(self, existing: Existing, trusted: &Trusted) -> Result<Prepared, HomeError> {
         let reserved = Reserved::beside(self.path(), existing, trusted)?;
         let prepared = Prepared { home: self, reserved, trusted: trusted.clone() };
-        prepared.put(&text::of([random().as_slice()].into_iter(), None))?;
+        prepared.put(&share_file([random().as_slice()].into_iter(), None))?;
         prepared.reserved.keep_room()?;
         Ok(prepared)
     }
@@ -153,7 +137,7 @@ impl Prepared {
         if self.reserved.in_place() {
             return Err(HomeError::Occupied { path: self.home.path().to_owned() });
         }
-        let protection = self.put(&text::of(shares.iter().map(super::Share::bytes), shares.scheme()))?;
+        let protection = self.put(&share_file(shares.iter().map(Share::bytes), shares.scheme()))?;
         self.reserved.take_place()?;
         Ok(Stored { home: self.home.clone(), count: shares.count(), protection })
     }
@@ -187,7 +171,7 @@ impl Prepared {
                 (Protection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)
             }
         };
-        if !text::same(&opened, text) {
+        if !same(&opened, text) {
             return Err(HomeError::Differs { path: path.to_owned() });
         }
         Ok(protection)
@@ -198,23 +182,102 @@ impl Prepared {
     }
 }
 
-impl Protection {
-    /// That of a file sealed to the TPM.
-    pub fn of_tpm2(blob: &tpm::Blob) -> Self {
-        let Some(bound) = &blob.pcrs else { return Self::default() };
-        Self {
-            kind: None,
-            pcrs: bound.selection().map(|selection| selection.to_string()),
-            // What a PCR holds when the machine starts: zeros, or for those of a dynamic launch ones.
-            unmeasured: bound
-                .values
-                .values()
-                .all(|value| value.iter().all(|byte| *byte == 0) || value.iter().all(|byte| *byte == 0xff)),
-        }
-    }
-}
-
 /// Bytes that are nobody's share. They need not be secret.
 fn random() -> [u8; TRIAL] {
     std::array::from_fn(|_| fastrand::u8(..))
+}
+
+impl Home {
+    /// The shares that rest there. Blocks as [`Home::prepare`] does.
+    ///
+    /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
+    pub fn open(&self, trusted: &Trusted) -> Result<Loaded, HomeError> {
+        let closed = |cause| HomeError::Closed { cause: Box::new(cause) };
+        match self {
+            Self::Plain { path } => Source::File(path.clone()).load(trusted).map_err(closed),
+            Self::Tpm2 { path, sealing } => {
+                let source = Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() };
+                source.load(trusted).map_err(closed)
+            }
+            Self::Credential { path, sealing } => decrypted(&self.sealed(trusted)?, path, sealing),
+        }
+    }
+
+    /// The same home, bound to the same PCRs as the file that is there, unless others are named already.
+    pub fn bound_as_before(mut self, trusted: &Trusted) -> Result<Self, HomeError> {
+        match &self {
+            Self::Tpm2 { path, .. } => {
+                let before = tpm::look(&tpm::SealedFile::itself(path), trusted)
+                    .map_err(|cause| HomeError::Closed { cause: Box::new(cause) })?
+                    .description()
+                    .pcrs;
+                if let Self::Tpm2 { sealing, .. } = &mut self {
+                    sealing.pcrs = sealing.pcrs.take().or(before);
+                }
+            }
+            Self::Credential { .. } => {
+                let kind = CredentialKind::of(&self.sealed(trusted)?);
+                let numbers =
+                    kind.as_ref().and_then(CredentialKind::tpm2).map(|binding| binding.pcrs.clone());
+                if let Self::Credential { sealing, .. } = &mut self {
+                    let before = numbers.and_then(|numbers| PcrSelection::of(PcrBank::Sha256, numbers));
+                    sealing.pcrs = sealing.pcrs.take().or(before);
+                }
+            }
+            Self::Plain { .. } => {}
+        }
+        Ok(self)
+    }
+
+    /// How many shares rest there, where the file says so without being opened.
+    pub fn count(&self, trusted: &Trusted) -> Option<usize> {
+        match self {
+            Self::Tpm2 { path, .. } => {
+                tpm::look(&tpm::SealedFile::itself(path), trusted).ok().map(|blob| blob.shares)
+            }
+            Self::Plain { .. } | Self::Credential { .. } => None,
+        }
+    }
+
+    /// The file as it is.
+    fn sealed(&self, trusted: &Trusted) -> Result<zeroize::Zeroizing<Vec<u8>>, HomeError> {
+        let path = self.path();
+        files::read(path, Content::Shares, trusted, LIMIT).map_err(|cause| {
+            let cause = ShareError::File { path: path.to_owned(), cause };
+            HomeError::Closed { cause: Box::new(cause) }
+        })
+    }
+}
+
+/// Which keys protect the encrypted credential in the file at `path`, whoever owns it; `None` when that is none.
+///
+/// Errors: [`ShareError::File`].
+pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError> {
+    let bytes = files::read_unjudged(path, LIMIT)
+        .map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+    Ok(CredentialKind::of(&bytes))
+}
+
+/// The shares in the encrypted credential in the file at `path`, whoever owns it, as systemd hands them to a service.
+///
+/// Blocks as [`Home::prepare`] does. Errors: it cannot be read, or it does not open on this machine by this name.
+pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<Loaded, HomeError> {
+    let bytes = files::read_unjudged(path, LIMIT).map_err(|cause| {
+        let cause = ShareError::File { path: path.to_owned(), cause };
+        HomeError::Closed { cause: Box::new(cause) }
+    })?;
+    let key = match kind {
+        CredentialKind::Tpm2(_) => CredentialKey::Tpm2,
+        CredentialKind::HostAndTpm2(_) => CredentialKey::HostAndTpm2,
+        CredentialKind::Host | CredentialKind::Nothing | CredentialKind::Unknown => CredentialKey::Host,
+    };
+    decrypted(&bytes, path, &CredentialSealing { name: name.to_owned(), key, pcrs: None, device: None })
+}
+
+fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<Loaded, HomeError> {
+    let text = credential::decrypt(bytes, sealing)
+        .map_err(|cause| HomeError::CredentialUnopened { path: path.to_owned(), cause })?;
+    let origin = Source::File(path.to_owned());
+    format::parse(&text, &origin)
+        .map_err(|cause| HomeError::Closed { cause: Box::new(ShareError::Content { origin, cause }) })
 }

@@ -3,7 +3,7 @@
 //! The keys are always named: `auto` would take the host key alone where systemd does not find the TPM good enough, on
 //! boards whose firmware does not measure for instance, and say nothing of it.
 
-use super::{CredentialKind, Protection};
+use super::protection::{CredentialKind, Protection};
 use crate::external::{ExternalText, error};
 use crate::shares::child;
 use crate::shares::tpm::PcrSelection;
@@ -17,7 +17,7 @@ const PROGRAMS: [&str; 2] = ["/usr/bin/systemd-creds", "/bin/systemd-creds"];
 /// How long one call may take. A TPM that makes a primary key first takes ten seconds.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The longest text or file that is taken back, in bytes.
-const MOST: usize = crate::shares::LIMIT;
+const MOST: usize = crate::shares::share::LIMIT;
 /// What it says of PCRs into which the firmware measures nothing (versions 252 to 257).
 const UNMEASURED: &str = "PCR policy effectively unenforced";
 
@@ -191,17 +191,17 @@ fn run(
     let (status, answer) =
         child::ask(command, input, MOST, deadline).map_err(failed)?.ok_or(CredentialTrouble::Timeout)?;
     if !status.success() {
-        let output = answer.output.as_ref().map(|output| output.as_slice()).unwrap_or_default();
-        let said = last_line(&answer.complaint, &[input, output])
+        let output = answer.stdout.as_ref().map(|output| output.as_slice()).unwrap_or_default();
+        let said = last_line(&answer.stderr, &[input, output])
             .unwrap_or_else(|| ExternalText::new(format!("it ended with {status}")));
         return Err(CredentialTrouble::Refused { doing, key, said });
     }
-    Ok((answer.output.ok_or(CredentialTrouble::Strange)?, answer.complaint))
+    Ok((answer.stdout.ok_or(CredentialTrouble::Strange)?, answer.stderr))
 }
 
 /// The last line that says something, fit for a terminal.
-fn last_line(complaint: &[u8], secrets: &[&[u8]]) -> Option<ExternalText> {
-    let text = String::from_utf8_lossy(complaint);
+fn last_line(stderr: &[u8], secrets: &[&[u8]]) -> Option<ExternalText> {
+    let text = String::from_utf8_lossy(stderr);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
     Some(child::sentence(line, secrets))
 }
