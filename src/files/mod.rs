@@ -7,13 +7,13 @@
 //! `within`.
 
 mod bounded;
-mod credential_source;
+mod credential;
 mod judgement;
 mod path;
 mod refusal;
 
 pub use bounded::{FileVersion, READ_LIMIT, Slow, within};
-pub use credential_source::{SourceVerdict, judge_source};
+pub use credential::{SourceVerdict, credentials_directory, judge_source};
 pub use judgement::Content;
 pub use refusal::FileRefusal;
 
@@ -21,7 +21,6 @@ pub(crate) use bounded::{LARGEST, read_bounded, text};
 pub(crate) use refusal::open_failed;
 
 use crate::accounts::Trusted;
-use crate::systemd::credentials_directory;
 use bounded::{READING, Turn};
 use judgement::Judge;
 use path::{Found, absolute, find};

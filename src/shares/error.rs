@@ -3,7 +3,8 @@
 use super::credential::CredentialRefusal;
 use super::format::ContentRefusal;
 use super::source::Source;
-use super::tpm::{SealedFile, TpmRefusal};
+use super::tpm::refusal::TpmRefusal;
+use super::tpm::sealed_file::SealedFile;
 use crate::explain::Explain;
 use crate::external::quote;
 use crate::files::FileRefusal;

@@ -7,15 +7,11 @@ pub mod notify;
 pub mod service;
 pub mod units;
 
+pub use crate::files::credentials_directory;
 pub use service::SERVICE;
 
 use std::path::{Path, PathBuf};
 use units::{CredentialOrigin, Unit};
-
-/// Where systemd put this process's credentials (systemd.exec(5)); `None` when it was given none.
-pub fn credentials_directory() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
-}
 
 /// Where systemd keeps the credentials of services that run.
 pub const RUNNING_CREDENTIALS: &str = "/run/credentials";

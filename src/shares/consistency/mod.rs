@@ -216,7 +216,7 @@ fn subsets(pool: &[usize], size: usize) -> impl Iterator<Item = Vec<usize>> {
 }
 
 /// The sets of `size` numbers below `count`, in lexicographic order.
-pub(in crate::shares) fn combinations(count: usize, size: usize) -> impl Iterator<Item = Vec<usize>> {
+pub(crate) fn combinations(count: usize, size: usize) -> impl Iterator<Item = Vec<usize>> {
     let first = (1..=count).contains(&size).then(|| (0..size).collect::<Vec<usize>>());
     std::iter::successors(first, move |last| {
         let pivot = last.iter().enumerate().rposition(|(place, &member)| member < count - size + place)?;

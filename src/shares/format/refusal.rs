@@ -170,7 +170,7 @@ pub enum ContentRefusal {
 
 impl ContentRefusal {
     /// A stable word for each refusal.
-    pub(in crate::shares) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Empty => "empty",
             Self::OnlyComments => "only-comments",
@@ -200,7 +200,7 @@ impl ContentRefusal {
     }
 
     /// What to do about it; `origin` is the source.
-    pub(in crate::shares) fn advice(&self, origin: &Source) -> String {
+    pub(crate) fn advice(&self, origin: &Source) -> String {
         let file = match origin {
             Source::File(path) if path != Path::new(STANDARD_INPUT) => quote::shell(path),
             Source::File(_) | Source::Credential(_) | Source::Tpm2 { .. } => "FILE".to_owned(),

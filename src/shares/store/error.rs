@@ -107,12 +107,12 @@ pub enum HomeError {
 }
 
 /// What to do where only root can write.
-pub(in crate::shares) const AS_ROOT: &str =
+pub(crate) const AS_ROOT: &str =
     "Give the same command as root, with sudo, or name a file of your own with --output.";
 
 impl HomeError {
     /// The user may not write there.
-    pub(in crate::shares) fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         matches!(self, Self::NoDirectory { error, .. } | Self::Io { error, .. }
             if error.kind() == io::ErrorKind::PermissionDenied)
     }

@@ -68,7 +68,7 @@ impl Keys {
 }
 
 /// Whether a credential file begins with these bytes.
-pub(in crate::shares) fn is_credential_id(id: &[u8; 16]) -> bool {
+pub(crate) fn is_credential_id(id: &[u8; 16]) -> bool {
     KINDS.iter().any(|(known, _)| *known == id)
 }
 

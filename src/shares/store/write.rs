@@ -38,7 +38,7 @@ enum Content<'a> {
 }
 
 /// A file beside the one to be written, with mode 0600, locked and removed with this value.
-pub(in crate::shares) struct Reserved {
+pub(crate) struct Reserved {
     path: PathBuf,
     unfinished: Unfinished,
     existing: Existing,
@@ -52,7 +52,7 @@ impl Reserved {
 
     /// The same for what is no secret, being encrypted already: in any directory, such as that of a stick that belongs
     /// to somebody and whose file system knows no modes.
-    pub(in crate::shares) fn for_ciphertext(path: &Path, existing: Existing) -> Result<Self, HomeError> {
+    pub(crate) fn for_ciphertext(path: &Path, existing: Existing) -> Result<Self, HomeError> {
         Self::make(path, existing, &Content::Ciphertext)
     }
 
@@ -99,12 +99,12 @@ impl Reserved {
     }
 
     /// Whether the file has taken its place.
-    pub(in crate::shares) fn in_place(&self) -> bool {
+    pub(crate) fn in_place(&self) -> bool {
         self.unfinished.in_place()
     }
 
     /// Writes these bytes, and no others, to the disk.
-    pub(in crate::shares) fn write(&self, bytes: &[u8]) -> Result<(), HomeError> {
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), HomeError> {
         self.unfinished.write(bytes).map_err(|error| self.failed("write", error))
     }
 
@@ -117,7 +117,7 @@ impl Reserved {
     }
 
     /// Reserves as much room on the disk as the largest file takes.
-    pub(in crate::shares) fn keep_room(&self) -> Result<(), HomeError> {
+    pub(crate) fn keep_room(&self) -> Result<(), HomeError> {
         match fallocate(self.unfinished.file(), FallocateFlags::KEEP_SIZE, 0, ROOM) {
             // Not every file system can.
             Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
@@ -126,7 +126,7 @@ impl Reserved {
     }
 
     /// Puts the file in its place, for good.
-    pub(in crate::shares) fn take_place(&mut self) -> Result<(), HomeError> {
+    pub(crate) fn take_place(&mut self) -> Result<(), HomeError> {
         if !self.in_place() {
             let placed = match self.existing {
                 Existing::Replace => self.unfinished.replace(),

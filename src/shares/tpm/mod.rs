@@ -6,8 +6,8 @@
 mod blob;
 mod helper;
 mod pcrs;
-mod refusal;
-mod sealed_file;
+pub(super) mod refusal;
+pub(super) mod sealed_file;
 
 pub use blob::{Blob, BoundPcrs, Description, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
 pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, TURN_LIMIT, device, find};

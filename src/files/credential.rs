@@ -1,4 +1,5 @@
-//! The file behind a systemd credential, judged by its path: systemd reads it as root, whoever else can read or write it.
+//! systemd's credentials (systemd.exec(5)): where this process finds its own, and the file behind one, judged by its path:
+//! systemd reads it as root, whoever else can read or write it.
 
 use super::bounded::Turn;
 use super::judgement::{Content, Judge};
@@ -14,6 +15,11 @@ use std::path::{Path, PathBuf};
 
 /// Whom the kernel names for users that this process cannot see (`/proc/sys/kernel/overflowuid`).
 const UNSEEN: u32 = 65534;
+
+/// Where systemd put this process's credentials; `None` when it was given none.
+pub fn credentials_directory() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
 
 /// What is known of the file behind a credential.
 #[derive(Debug)]
