@@ -56,7 +56,7 @@ pub(crate) fn read(
         .map_err(|errno| open_failed(errno, trusted))?;
     let stat = regular(&file, trusted)?;
     judge.file(&stat, &file, path)?;
-    bytes(file, limit)
+    read_open(&file.into(), limit)
 }
 
 /// Reads a file whoever can write or read it, links followed.
@@ -83,7 +83,7 @@ fn read_at(
     let trusted = &Trusted::without_servers();
     let file = openat(directory, path, flags, Mode::empty()).map_err(|errno| open_failed(errno, trusted))?;
     regular(&file, trusted)?;
-    bytes(file, limit)
+    read_open(&file.into(), limit)
 }
 
 /// The directory of a file that is to be written, open, if nobody but those who are trusted can exchange one there.
@@ -102,7 +102,6 @@ pub(crate) fn directory(path: &Path, content: Content, trusted: &Trusted) -> Res
 /// What is in a directory whose entries are all read, in the order of their names, without hidden entries, which editors
 /// and package tools leave behind. Nobody else may put a file there: a sticky directory will not do.
 pub(crate) fn entries(path: &Path, content: Content, trusted: &Trusted) -> Result<Vec<PathBuf>, FileRefusal> {
-    let io = |error| FileRefusal::Io { error };
     let absolute = absolute(path)?;
     if !is_credential(&absolute) {
         let opened = directory(path, content, trusted)?;
@@ -111,8 +110,8 @@ pub(crate) fn entries(path: &Path, content: Content, trusted: &Trusted) -> Resul
     }
     let _turn = turn(&absolute)?;
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(io)? {
-        let name = entry.map_err(io)?.file_name();
+    for entry in std::fs::read_dir(path)? {
+        let name = entry?.file_name();
         if !name.as_encoded_bytes().starts_with(b".") {
             names.push(path.join(name));
         }
@@ -137,9 +136,9 @@ fn regular(file: &OwnedFd, trusted: &Trusted) -> Result<Stat, FileRefusal> {
     }
 }
 
-fn bytes(file: OwnedFd, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
-    let read = read_bounded(&File::from(file), limit).map_err(|error| FileRefusal::Io { error })?;
-    read.ok_or(FileRefusal::Oversized { limit })
+/// Reads an open file to its end, whatever it is.
+pub(crate) fn read_open(file: &File, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
+    read_bounded(file, limit)?.ok_or(FileRefusal::Oversized { limit })
 }
 
 /// The right to be in the file at this absolute path.

@@ -183,7 +183,7 @@ impl<'a> Walk<'a> {
 
 /// The path itself, from the root.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, FileRefusal> {
-    std::path::absolute(path).map_err(|error| FileRefusal::Io { error })
+    Ok(std::path::absolute(path)?)
 }
 
 /// For its place alone: needs no right but to pass the directories, and does nothing to a device.

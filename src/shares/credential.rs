@@ -9,7 +9,6 @@ use crate::files::{self, FileRefusal};
 pub(super) use crate::systemd::credentials_directory as directory;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -40,53 +39,41 @@ pub enum CredentialRefusal {
     Oversized,
     /// It cannot be read for another reason.
     #[error(transparent)]
-    File {
-        /// The reason.
-        cause: FileRefusal,
-    },
+    File(FileRefusal),
 }
 
 impl CredentialRefusal {
-    /// A stable word for each refusal.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::NoDirectory => "credentials-directory-unset",
-            Self::Name => "credential-name",
-            Self::Missing { .. } => "credential-missing",
-            Self::NotRegular => "credential-not-regular",
-            Self::Oversized => "oversized",
-            Self::File { .. } => "credential-io",
-        }
-    }
-
-    /// What to do about it; `name` is the credential.
-    pub(super) fn advice(&self, name: &str) -> String {
-        match self {
-            Self::NoDirectory | Self::Missing { .. } => format!(
+    /// A stable word for each refusal, and what to do about it; `name` is the credential.
+    pub(super) fn explained(&self, name: &str) -> (&'static str, String) {
+        let give = || {
+            format!(
                 "For the service, give it to the unit: systemctl edit vault-unseal, [Service], \
                  LoadCredential={name}:/etc/vault-unseal/{name}.json\nBy hand, name the file: --shares-file FILE; with several \
                  clusters: shares = {{ file = \"FILE\" }}",
                 name = quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned())
+            )
+        };
+        let look = || {
+            let name = quote::shell_word(name);
+            format!("See what it is made from: systemctl cat vault-unseal | grep -F {name}")
+        };
+        match self {
+            Self::NoDirectory => ("credentials-directory-unset", give()),
+            Self::Missing { .. } => ("credential-missing", give()),
+            Self::Name => (
+                "credential-name",
+                "Take a name without / such as \"shares\", in the unit and in the configuration.".to_owned(),
             ),
-            Self::Name => {
-                "Take a name without / such as \"shares\", in the unit and in the configuration.".into()
-            }
-            Self::NotRegular | Self::Oversized | Self::File { .. } => {
-                format!(
-                    "See what it is made from: systemctl cat vault-unseal | grep -F {}",
-                    quote::shell_word(name)
-                )
-            }
+            Self::NotRegular => ("credential-not-regular", look()),
+            Self::Oversized => ("oversized", look()),
+            Self::File(_) => ("credential-io", look()),
         }
     }
 }
 
-/// The file that a credential of this process is made from, where its unit names one. systemd calls the directory after
-/// the unit.
+/// The file that a credential of this process is made from, where its unit names one.
 pub(super) fn made_from(name: &str) -> Option<PathBuf> {
-    let directory = directory()?;
-    let unit = Unit::load(Path::new("/"), directory.file_name()?.to_str()?)?;
-    match unit.credential(name)? {
+    match origin(name)? {
         CredentialOrigin::File { path, .. } => Some(path),
         CredentialOrigin::Specifier(_) | CredentialOrigin::Unit => None,
     }
@@ -94,11 +81,15 @@ pub(super) fn made_from(name: &str) -> Option<PathBuf> {
 
 /// The same, unless only systemd can open it.
 pub(super) fn plain_source(name: &str) -> Option<PathBuf> {
-    let unit = Unit::load(Path::new("/"), directory()?.file_name()?.to_str()?)?;
-    match unit.credential(name)? {
+    match origin(name)? {
         CredentialOrigin::File { path, encrypted: false, .. } => Some(path),
         _ => None,
     }
+}
+
+/// What this process's unit says of a credential. systemd calls the directory after the unit.
+fn origin(name: &str) -> Option<CredentialOrigin> {
+    Unit::load(Path::new("/"), directory()?.file_name()?.to_str()?)?.credential(name)
 }
 
 /// Reads the credential `name` in `directory`.
@@ -118,7 +109,7 @@ pub(super) fn read(directory: Option<&Path>, name: &str) -> Result<Zeroizing<Vec
         FileRefusal::Missing => CredentialRefusal::Missing { present: names(directory) },
         FileRefusal::NotRegular | FileRefusal::Directory => CredentialRefusal::NotRegular,
         FileRefusal::Oversized { .. } => CredentialRefusal::Oversized,
-        cause => CredentialRefusal::File { cause },
+        cause => CredentialRefusal::File(cause),
     })
 }
 
@@ -128,12 +119,9 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn names(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok().map(|entry| entry.file_name()))
-        .map(|name: std::ffi::OsString| OsStr::to_string_lossy(&name).into_owned())
-        .collect();
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

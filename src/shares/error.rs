@@ -8,7 +8,7 @@ use super::tpm::sealed_file::SealedFile;
 use crate::explain::Explain;
 use crate::external::quote;
 use crate::files::FileRefusal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why shares could not be read. Never carries a byte of a share.
 #[derive(Debug, thiserror::Error)]
@@ -79,38 +79,48 @@ pub enum ShareError {
     },
 }
 
-impl Explain for ShareError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::File { cause, .. } => cause.kind(),
-            Self::Credential { cause, .. } | Self::Copy { cause, .. } => cause.kind(),
-            Self::EmptyCredential { .. } => "empty",
-            Self::NotSealed { .. } => "sealed-file-missing",
-            Self::Tpm { cause, .. } => cause.kind(),
-            Self::Content { cause, .. } => cause.kind(),
-        }
+impl ShareError {
+    /// Of the file at this path, for `map_err`.
+    pub(super) fn of_file(path: &Path) -> impl Fn(FileRefusal) -> Self + '_ {
+        |cause| Self::File { path: path.to_owned(), cause }
     }
 
-    fn advice(&self) -> Option<String> {
-        Some(match self {
-            Self::File { path, cause } => cause.advice(path),
-            Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.advice(name),
-            Self::EmptyCredential { made_from: Some(path), .. } => format!(
-                "It is made when the service starts: put the shares into {}, then restart the service.",
-                quote::shell(path)
-            ),
-            Self::EmptyCredential { made_from: None, .. } => {
-                "It is made when the service starts, from the file that `systemctl cat vault-unseal` names in \
-                 LoadCredential=: put the shares there, then restart the service."
-                    .to_owned()
+    pub(super) fn explained(&self) -> (&'static str, String) {
+        match self {
+            Self::File { path, cause } => (cause.kind(), cause.advice(path)),
+            Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.explained(name),
+            Self::EmptyCredential { made_from, .. } => {
+                let (file, place) = match made_from {
+                    Some(path) => ("", format!("into {}", quote::shell(path))),
+                    None => (
+                        ", from the file that `systemctl cat vault-unseal` names in LoadCredential=",
+                        "there".to_owned(),
+                    ),
+                };
+                let advice = format!(
+                    "It is made when the service starts{file}: put the shares {place}, then restart the service."
+                );
+                ("empty", advice)
             }
             Self::NotSealed { file } => {
                 let restart = if file.is_copy() { ", then restart the service" } else { "" };
                 let path = quote::shell(file.path());
-                format!("Seal the shares: vault-unseal enroll FILE --tpm2 --output {path}{restart}")
+                let advice =
+                    format!("Seal the shares: vault-unseal enroll FILE --tpm2 --output {path}{restart}");
+                ("sealed-file-missing", advice)
             }
-            Self::Tpm { file, cause } => cause.advice(Some(file.path())),
-            Self::Content { origin, cause } => cause.advice(origin),
-        })
+            Self::Tpm { file, cause } => (cause.kind(), cause.advice(Some(file.path()))),
+            Self::Content { origin, cause } => cause.explained(origin),
+        }
+    }
+}
+
+impl Explain for ShareError {
+    fn kind(&self) -> &'static str {
+        self.explained().0
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(self.explained().1)
     }
 }

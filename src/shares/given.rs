@@ -17,7 +17,7 @@ use secrecy::{SecretBox, SecretString};
 use serde::Deserialize;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 const READABLE_BY_OTHERS: u32 = 0o004;
@@ -34,42 +34,37 @@ pub struct Given {
 impl Given {
     /// Opens a file, or a fifo such as a shell's `<(…)`. Links are followed: the person named it.
     pub fn open(path: &Path) -> Result<Self, ShareError> {
+        Self::opened(path).map_err(ShareError::of_file(path))
+    }
+
+    fn opened(path: &Path) -> Result<Self, FileRefusal> {
         // A file that is a terminal must not become ours.
         let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let failed = |cause| ShareError::File { path: path.to_owned(), cause };
         // A person waits for it: a fifo's other end may take its time, and nothing else runs here.
         let file = openat(CWD, path, flags, Mode::empty())
-            .map_err(|errno| failed(files::open_failed(errno, &Trusted::without_servers())))?;
-        Self::of(file, path)
+            .map_err(|errno| files::open_failed(errno, &Trusted::without_servers()))?;
+        let stat: Stat = fstat(&file).map_err(io::Error::from)?;
+        let regular = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => true,
+            FileType::Fifo => false,
+            FileType::Directory => return Err(FileRefusal::Directory),
+            _ => return Err(FileRefusal::NotRegular),
+        };
+        Ok(Self { path: path.to_owned(), file: file.into(), regular, mode: stat.st_mode & 0o7777 })
     }
 
     /// Standard input, whatever it is.
     pub fn standard_input() -> Result<Self, ShareError> {
         let path = Path::new(STANDARD_INPUT);
-        let copy = io::stdin().as_fd().try_clone_to_owned();
-        let copy = copy
-            .map_err(|error| ShareError::File { path: path.to_owned(), cause: FileRefusal::Io { error } })?;
-        Ok(Self { path: path.to_owned(), file: copy.into(), regular: false, mode: 0 })
-    }
-
-    fn of(file: OwnedFd, path: &Path) -> Result<Self, ShareError> {
-        let failed = |cause| ShareError::File { path: path.to_owned(), cause };
-        let stat: Stat = fstat(&file).map_err(|errno| failed(FileRefusal::Io { error: errno.into() }))?;
-        let regular = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => true,
-            FileType::Fifo => false,
-            FileType::Directory => return Err(failed(FileRefusal::Directory)),
-            _ => return Err(failed(FileRefusal::NotRegular)),
-        };
-        Ok(Self { path: path.to_owned(), file: file.into(), regular, mode: stat.st_mode & 0o7777 })
+        let copy = io::stdin().as_fd().try_clone_to_owned().map_err(FileRefusal::from);
+        let file = copy.map_err(ShareError::of_file(path))?.into();
+        Ok(Self { path: path.to_owned(), file, regular: false, mode: 0 })
     }
 
     /// Reads to the end and finds the shares.
     pub fn read(&self) -> Result<Loaded, ShareError> {
-        let failed = |cause| ShareError::File { path: self.path.clone(), cause };
-        let bytes =
-            files::read_bounded(&self.file, LIMIT).map_err(|error| failed(FileRefusal::Io { error }))?;
-        text(&bytes.ok_or_else(|| failed(FileRefusal::Oversized { limit: LIMIT }))?, &self.path)
+        let bytes = files::read_open(&self.file, LIMIT).map_err(ShareError::of_file(&self.path))?;
+        text(&bytes, &self.path)
     }
 
     /// The path as it was given.
@@ -91,8 +86,7 @@ impl Given {
 
 /// Finds the shares in a text that is in memory already: typed, or a server's answer. `origin` names it in messages.
 pub fn text(text: &[u8], origin: &Path) -> Result<Loaded, ShareError> {
-    let origin = Source::File(origin.to_owned());
-    format::parse(text, &origin).map_err(|cause| ShareError::Content { origin, cause })
+    Source::File(origin.to_owned()).parse(text)
 }
 
 /// What a server hands out once in its life. No Debug, Clone or Serialize.

@@ -18,30 +18,35 @@ impl Source {
     /// the TPM: call it off the loop.
     pub fn load(&self, trusted: &Trusted) -> Result<Loaded, ShareError> {
         let bytes = match self {
-            Self::File(path) => files::read(path, Content::Shares, trusted, LIMIT)
-                .map_err(|cause| ShareError::File { path: path.clone(), cause })?,
+            Self::File(path) => {
+                files::read(path, Content::Shares, trusted, LIMIT).map_err(ShareError::of_file(path))?
+            }
             Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
                 .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
             Self::Tpm2 { path, tcti } => {
                 tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref(), trusted)?
             }
         };
-        format::parse(&bytes, self).map_err(|cause| match (self, cause) {
-            (Self::Credential(name), ContentRefusal::Empty) => {
-                ShareError::EmptyCredential { name: name.clone(), made_from: credential::made_from(name) }
+        match self.parse(&bytes) {
+            Err(ShareError::Content { origin: Self::Credential(name), cause: ContentRefusal::Empty }) => {
+                let made_from = credential::made_from(&name);
+                Err(ShareError::EmptyCredential { name, made_from })
             }
-            (_, cause) => ShareError::Content { origin: self.clone(), cause },
-        })
+            loaded => loaded,
+        }
+    }
+
+    /// Finds the shares in a text that it gave.
+    pub(super) fn parse(&self, text: &[u8]) -> Result<Loaded, ShareError> {
+        format::parse(text, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
     }
 
     /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.
     ///
     /// For telling what the service gets; shares to submit come through [`Source::load`].
     pub fn load_unjudged(path: &Path) -> Result<Loaded, ShareError> {
-        let bytes = files::read_unjudged(path, LIMIT)
-            .map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
-        let origin = Self::File(path.to_owned());
-        format::parse(&bytes, &origin).map_err(|cause| ShareError::Content { origin, cause })
+        let bytes = files::read_unjudged(path, LIMIT).map_err(ShareError::of_file(path))?;
+        Self::File(path.to_owned()).parse(&bytes)
     }
 
     /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. The TPM

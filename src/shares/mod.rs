@@ -25,7 +25,7 @@ pub use crate::files::FileRefusal;
 pub use consistency::Plan;
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
-pub use format::{ContentRefusal, Encrypted, Flaw, Label, Place, Spot};
+pub use format::{ContentRefusal, Encrypted, Label, ShareFlaw, SharePosition, Spot};
 pub use given::InitAnswer;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Notice, positions_in_words};

@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
     }
 
     fn refusal(&self, at: &str) -> ContentRefusal {
-        ContentRefusal::YamlSyntax { spot: Spot::of_part(self.text, at) }
+        ContentRefusal::YamlSyntax(Spot::of_part(self.text, at))
     }
 
     /// The list or mapping whose lines begin in this column.
@@ -221,15 +221,15 @@ pub(super) fn is_json(text: &str) -> bool {
 /// Reads the document.
 pub(super) fn read_json(text: &str) -> Result<Value<'_>, ContentRefusal> {
     if let Some(offset) = text.find('\\') {
-        return Err(ContentRefusal::JsonEscape { spot: Spot::of(text.as_bytes(), offset) });
+        return Err(ContentRefusal::JsonEscape(Spot::of(text.as_bytes(), offset)));
     }
     let spot = |error: &serde_json::Error| Spot { line: error.line(), column: error.column() };
     let mut reader = serde_json::Deserializer::from_str(text);
     let document = Value::deserialize(&mut reader).map_err(|error| match error.classify() {
-        Category::Eof => ContentRefusal::JsonTruncated { spot: spot(&error) },
-        _ => ContentRefusal::JsonSyntax { spot: spot(&error) },
+        Category::Eof => ContentRefusal::JsonTruncated(spot(&error)),
+        _ => ContentRefusal::JsonSyntax(spot(&error)),
     })?;
-    reader.end().map_err(|error| ContentRefusal::JsonTrailing { spot: spot(&error) })?;
+    reader.end().map_err(|error| ContentRefusal::JsonTrailing(spot(&error)))?;
     Ok(document)
 }
 

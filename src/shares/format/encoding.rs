@@ -17,23 +17,23 @@ const SHORTEST_PGP: usize = 64;
 ///
 /// As the server does: hex if it decodes to a share, else standard base64. Unlike the server, base64 may lack
 /// its padding, and what consists of hex digits alone is never base64: that would be a share cut short.
-pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Flaw> {
+pub(super) fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, ShareFlaw> {
     let text = text.trim();
     if is_token(text) {
-        return Err(Flaw::Token);
+        return Err(ShareFlaw::Token);
     }
     let bytes = raw(text.as_bytes())?;
     if LENGTHS.contains(&bytes.len()) {
         return Ok(bytes);
     }
     Err(if is_openpgp(&bytes) {
-        Flaw::Pgp
+        ShareFlaw::Pgp
     } else if is_encoded_again(&bytes) {
-        Flaw::DoublyEncoded
+        ShareFlaw::DoublyEncoded
     } else if bytes.len() < *LENGTHS.start() {
-        Flaw::TooShort { bytes: bytes.len() }
+        ShareFlaw::TooShort(bytes.len())
     } else {
-        Flaw::TooLong { bytes: bytes.len() }
+        ShareFlaw::TooLong(bytes.len())
     })
 }
 
@@ -94,18 +94,18 @@ pub(super) fn may_be_share(word: &str) -> bool {
 }
 
 /// Decodes without judging the length.
-fn raw(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Flaw> {
+fn raw(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, ShareFlaw> {
     // The room for hex is 1/2 of the text, for base64 3/4: enough for either without growing.
     let mut buffer = Zeroizing::new(vec![0; text.len()]);
     let length = if text.iter().all(u8::is_ascii_hexdigit) {
         if text.len() % 2 == 1 {
-            return Err(Flaw::OddHex);
+            return Err(ShareFlaw::OddHex);
         }
-        base16ct::mixed::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| Flaw::Malformed)?
+        base16ct::mixed::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| ShareFlaw::Malformed)?
     } else if text.ends_with(b"=") {
-        Base64::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| Flaw::Malformed)?
+        Base64::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| ShareFlaw::Malformed)?
     } else {
-        Base64Unpadded::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| Flaw::Malformed)?
+        Base64Unpadded::decode(text, &mut buffer).map(<[u8]>::len).map_err(|_| ShareFlaw::Malformed)?
     };
     buffer.truncate(length);
     Ok(buffer)
@@ -114,25 +114,19 @@ fn raw(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Flaw> {
 /// Why a string is not a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Flaw {
+pub enum ShareFlaw {
     /// Neither hex nor base64.
     #[error("is neither hex nor base64")]
     Malformed,
     /// Hex with a digit too few or too many.
     #[error("has an odd number of hex digits, so one is missing or too many")]
     OddHex,
-    /// Fewer bytes than the server's minimum.
-    #[error("has {bytes} bytes, a share has 33 (32 for a server with a single share)")]
-    TooShort {
-        /// How many it decodes to.
-        bytes: usize,
-    },
-    /// More bytes than the server's maximum.
-    #[error("has {bytes} bytes, a share has 33 (32 for a server with a single share)")]
-    TooLong {
-        /// How many it decodes to.
-        bytes: usize,
-    },
+    /// It decodes to so many bytes, fewer than the server's minimum.
+    #[error("has {0} bytes, a share has 33 (32 for a server with a single share)")]
+    TooShort(usize),
+    /// It decodes to so many bytes, more than the server's maximum.
+    #[error("has {0} bytes, a share has 33 (32 for a server with a single share)")]
+    TooLong(usize),
     /// Hex or base64 of what is hex or base64 itself.
     #[error("is encoded twice: it decodes to hex or base64, not to a share")]
     DoublyEncoded,
@@ -144,17 +138,33 @@ pub enum Flaw {
     Token,
 }
 
-impl Flaw {
+impl ShareFlaw {
     /// A stable word for each flaw.
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Malformed => "share-malformed",
             Self::OddHex => "share-odd-hex",
-            Self::TooShort { .. } => "share-too-short",
-            Self::TooLong { .. } => "share-too-long",
+            Self::TooShort(_) => "share-too-short",
+            Self::TooLong(_) => "share-too-long",
             Self::DoublyEncoded => "share-doubly-encoded",
             Self::Pgp => "pgp-encrypted",
             Self::Token => "token",
+        }
+    }
+
+    /// What to do about it.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Malformed | Self::OddHex | Self::TooShort(_) | Self::TooLong(_) => {
+                "Copy it again from where the shares are kept: 66 hex digits or 44 characters of base64 \
+                 (64 or 44 for a server with a single share)."
+            }
+            Self::DoublyEncoded => "Undo the outer encoding of each share: base64 -d, or xxd -r -p",
+            Self::Pgp => "Decrypt each share with the key it was made for: base64 -d | gpg --decrypt",
+            Self::Token => {
+                "A token cannot unseal. Configure the file with the unseal keys that \
+                 vault (or bao) operator init printed."
+            }
         }
     }
 }

@@ -10,34 +10,42 @@ const HEAD: usize = 512;
 /// Lines of base64 are no longer, unless `openssl enc -A` wrote one.
 const LONGEST_LINE: usize = 76;
 
-/// What encrypted a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What encrypted a file, as a sentence goes on after "the shares in FILE: ".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Encrypted {
     /// age (age-encryption.org/v1), with or without armour.
+    #[error("it is encrypted with age{}", if *passphrase { ", by a passphrase" } else { "" })]
     Age {
         /// Whether a passphrase opens it, and no identity.
         passphrase: bool,
     },
     /// ansible-vault, the file as a whole.
+    #[error("it is encrypted with ansible-vault")]
     AnsibleVault,
     /// ansible-vault, a value in a file of YAML.
+    #[error("a value in it is encrypted with ansible-vault")]
     AnsibleValue,
     /// sops.
+    #[error("it is encrypted with sops")]
     Sops {
         /// What `--input-type` calls it.
         format: &'static str,
     },
     /// OpenPGP (RFC 9580): `gpg -c`, `gpg -e`, with or without armour.
+    #[error("it is encrypted with OpenPGP (gpg)")]
     OpenPgp,
     /// systemd-creds(1).
+    #[error("it is a credential that systemd-creds encrypted")]
     Credential,
     /// openssl-enc(1).
+    #[error("it is encrypted with openssl enc")]
     OpensslEnc {
         /// The options for its base64.
         base64: &'static str,
     },
     /// This program: a file for `tpm2 =`.
+    #[error("it is a file that vault-unseal sealed to a TPM")]
     Tpm2,
 }
 
@@ -78,55 +86,55 @@ impl Encrypted {
         is_credential(line).then_some(Self::Credential)
     }
 
-    /// A stable word for each.
-    pub(super) fn kind(self) -> &'static str {
-        match self {
-            Self::Age { .. } => "age-encrypted",
-            Self::AnsibleVault | Self::AnsibleValue => "ansible-vault-encrypted",
-            Self::Sops { .. } => "sops-encrypted",
-            Self::OpenPgp => "openpgp-encrypted",
-            Self::Credential => "systemd-credential",
-            Self::OpensslEnc { .. } => "openssl-encrypted",
-            Self::Tpm2 => "tpm2-sealed",
-        }
-    }
-
-    /// What to do about it, where `file` is the file for a shell, or its path with [`Encrypted::Tpm2`].
-    pub(super) fn advice(self, file: &str) -> String {
-        let (before, command) = match self {
-            Self::Age { passphrase: true } => ("", format!("age --decrypt {file}")),
-            Self::Age { passphrase: false } => {
-                ("With the identity it was made for:\n", format!("age --decrypt --identity KEYFILE {file}"))
+    /// A stable word for each, and what to do about it, where `file` is the file for a shell, or its path with
+    /// [`Encrypted::Tpm2`].
+    pub(super) fn explained(self, file: &str) -> (&'static str, String) {
+        let (kind, before, command) = match self {
+            Self::Age { passphrase: true } => ("age-encrypted", "", format!("age --decrypt {file}")),
+            Self::Age { passphrase: false } => (
+                "age-encrypted",
+                "With the identity it was made for:\n",
+                format!("age --decrypt --identity KEYFILE {file}"),
+            ),
+            Self::AnsibleVault => {
+                ("ansible-vault-encrypted", "", format!("ansible-vault decrypt --output - {file}"))
             }
-            Self::AnsibleVault => ("", format!("ansible-vault decrypt --output - {file}")),
             Self::AnsibleValue => (
+                "ansible-vault-encrypted",
                 "",
                 format!(
                     "sed -n 's/^ *//; s/^.*[$]ANSIBLE_VAULT/$ANSIBLE_VAULT/p; /^[0-9a-f][0-9a-f]*$/p' {file} | \
                      ansible-vault decrypt --output -"
                 ),
             ),
-            Self::Sops { format } => {
-                ("", format!("sops --decrypt --input-type {format} --output-type {format} {file}"))
-            }
-            Self::OpenPgp => ("", format!("gpg --decrypt {file}")),
+            Self::Sops { format } => (
+                "sops-encrypted",
+                "",
+                format!("sops --decrypt --input-type {format} --output-type {format} {file}"),
+            ),
+            Self::OpenPgp => ("openpgp-encrypted", "", format!("gpg --decrypt {file}")),
             Self::Credential => (
+                "systemd-credential",
                 "The service takes it as it is, with shares = { credential = \"NAME\" } and a drop-in with \
                  LoadCredentialEncrypted=NAME:FILE. Or make a new one of it:\n",
                 format!("systemd-creds decrypt --name= {file} -"),
             ),
             Self::OpensslEnc { base64 } => (
+                "openssl-encrypted",
                 "The file does not say which cipher and options it was made with. With these, for example:\n",
                 format!("openssl enc -d -aes-256-cbc -pbkdf2{base64} -in {file}"),
             ),
             Self::Tpm2 => {
-                return format!("Configure it as what it is: shares = {{ tpm2 = {} }}", quote::toml(file));
+                let advice =
+                    format!("Configure it as what it is: shares = {{ tpm2 = {} }}", quote::toml(file));
+                return ("tpm2-sealed", advice);
             }
         };
-        format!(
+        let advice = format!(
             "{before}{command} | vault-unseal enroll - --credential host\n\
              With a TPM, --tpm2 in place of --credential host. Nothing of it is then written to a plain file."
-        )
+        );
+        (kind, advice)
     }
 }
 

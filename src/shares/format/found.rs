@@ -40,7 +40,7 @@ impl fmt::Display for Spot {
 
 /// Which share, and where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct SharePosition {
     /// The number of the share in its source, counted from 1.
     pub position: usize,
     /// Where it begins.
@@ -48,7 +48,7 @@ pub struct Place {
 }
 
 /// `share 2 (line 5, column 3)`.
-impl fmt::Display for Place {
+impl fmt::Display for SharePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "share {} ({})", self.position, self.spot)
     }
@@ -58,7 +58,7 @@ impl fmt::Display for Place {
 #[derive(Clone, Copy)]
 pub(super) struct Entry<'a> {
     pub(super) text: &'a str,
-    pub(super) place: Place,
+    pub(super) place: SharePosition,
     /// The number in its name: of `Unseal Key 2`.
     pub(super) number: Option<usize>,
 }

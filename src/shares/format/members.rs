@@ -2,7 +2,7 @@
 
 use super::document::Value;
 use super::encoding;
-use super::found::{Entry, Found, List, MOST_SHARES, Place, Spot, Stray, split};
+use super::found::{Entry, Found, List, MOST_SHARES, SharePosition, Spot, Stray, split};
 use super::name::{Label, Meaning, says};
 use super::refusal::ContentRefusal;
 use crate::cluster::Scheme;
@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
             let inside = (shares && !below.is_recovery() && !below.is_foreign()) || below.is_share() || api;
             if inside && members.iter().take(index).any(|(before, _)| before == name) {
                 let (name, spot) = (Label::of(name), Spot::of_part(self.text, name));
-                return Err(ContentRefusal::JsonTwice { name, spot });
+                return Err(ContentRefusal::JsonTwice(name, spot));
             }
             // The name of a share's keeper stands beside it.
             let beside = match value {
@@ -156,7 +156,8 @@ impl<'a> Walk<'a> {
             }
             let Some((_, list)) = self.lists.get_mut(index) else { return };
             for part in split(text) {
-                let place = Place { position: list.entries.len() + 1, spot: Spot::of_part(self.text, part) };
+                let place =
+                    SharePosition { position: list.entries.len() + 1, spot: Spot::of_part(self.text, part) };
                 list.entries.push(Entry { text: part, place, number: None });
             }
         } else if encoding::looks_like_share(text) {

@@ -12,9 +12,9 @@ mod name;
 mod refusal;
 mod text;
 
-pub use encoding::Flaw;
+pub use encoding::ShareFlaw;
 pub use encrypted::Encrypted;
-pub use found::{Place, Spot};
+pub use found::{SharePosition, Spot};
 pub use name::Label;
 pub use refusal::ContentRefusal;
 
@@ -29,7 +29,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefusal> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if let Some(by) = Encrypted::of(bytes) {
-        return Err(ContentRefusal::Encrypted { by });
+        return Err(ContentRefusal::Encrypted(by));
     }
     let cleaned = text::cleaned(bytes);
     let text = readable(cleaned.as_ref().map_or(bytes, |text| text.as_slice()))?;
@@ -42,7 +42,7 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
     };
     let count = found.entries.len();
     if count > MOST_SHARES {
-        return Err(ContentRefusal::TooMany { count });
+        return Err(ContentRefusal::TooMany(count));
     }
     let shares = decoded(&found.entries)?;
     apart(&shares, &found.strays)?;
@@ -76,10 +76,8 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
 fn decoded(entries: &[Entry<'_>]) -> Result<Vec<Share>, ContentRefusal> {
     let decode = |entry: &Entry<'_>| {
         encoding::decode(entry.text)
-            .and_then(|bytes| {
-                Share::new(&bytes, entry.place.position).ok_or(Flaw::TooLong { bytes: bytes.len() })
-            })
-            .map_err(|flaw| ContentRefusal::Share { place: entry.place, flaw })
+            .and_then(|bytes| Share::new(&bytes, entry.place.position).ok_or(ShareFlaw::TooLong(bytes.len())))
+            .map_err(|flaw| ContentRefusal::Share(entry.place, flaw))
     };
     entries.iter().map(decode).collect()
 }
@@ -91,7 +89,7 @@ fn readable(bytes: &[u8]) -> Result<&str, ContentRefusal> {
         return Err(ContentRefusal::Binary);
     }
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| ContentRefusal::InvalidUtf8 { spot: Spot::of(bytes, error.valid_up_to()) })?;
+        .map_err(|error| ContentRefusal::InvalidUtf8(Spot::of(bytes, error.valid_up_to())))?;
     if text.trim().is_empty() { Err(ContentRefusal::Empty) } else { Ok(text) }
 }
 
@@ -105,12 +103,10 @@ fn checked(shares: Vec<Share>) -> Result<(ShareSet, Vec<Vec<usize>>), ContentRef
     for share in shares {
         let position = share.position();
         if let Some(first) = kept.first().filter(|first| first.bytes().len() != share.bytes().len()) {
-            return Err(ContentRefusal::UnequalLengths {
-                first: first.position(),
-                first_bytes: first.bytes().len(),
-                second: position,
-                second_bytes: share.bytes().len(),
-            });
+            return Err(ContentRefusal::UnequalLengths(
+                (first.position(), first.bytes().len()),
+                (position, share.bytes().len()),
+            ));
         }
         if let Some(same) = kept.iter().find(|kept| kept.bytes() == share.bytes()) {
             match copied.iter_mut().find(|group| group.first() == Some(&same.position())) {
@@ -121,11 +117,11 @@ fn checked(shares: Vec<Share>) -> Result<(ShareSet, Vec<Vec<usize>>), ContentRef
         }
         if let Some(point) = share.point() {
             if point.x == 0 {
-                return Err(ContentRefusal::ZeroX { position });
+                return Err(ContentRefusal::ZeroX(position));
             }
             let twin = kept.iter().find(|kept| kept.point().is_some_and(|other| other.x == point.x));
             if let Some(twin) = twin {
-                return Err(ContentRefusal::Conflict { first: twin.position(), second: position });
+                return Err(ContentRefusal::Conflict(twin.position(), position));
             }
         }
         kept.push(share);

@@ -1,8 +1,8 @@
 //! Why the content of a source was refused.
 
-use super::encoding::Flaw;
+use super::encoding::ShareFlaw;
 use super::encrypted::Encrypted;
-use super::found::{MOST_SHARES, Place, Spot};
+use super::found::{MOST_SHARES, SharePosition, Spot};
 use super::name::Label;
 use crate::external::quote;
 use crate::shares::source::{STANDARD_INPUT, Source};
@@ -21,50 +21,27 @@ pub enum ContentRefusal {
     /// Control characters.
     #[error("it is not text")]
     Binary,
-    /// Bytes that are not UTF-8.
-    #[error("it is not UTF-8 at {spot}")]
-    InvalidUtf8 {
-        /// The first byte that is not.
-        spot: Spot,
-    },
+    /// Bytes that are not UTF-8, and where the first of them is.
+    #[error("it is not UTF-8 at {0}")]
+    InvalidUtf8(Spot),
     /// The JSON ends before it is complete.
-    #[error("its JSON ends too early, at {spot}")]
-    JsonTruncated {
-        /// The end.
-        spot: Spot,
-    },
-    /// Not JSON, though it begins like it.
-    #[error("it is not valid JSON at {spot}")]
-    JsonSyntax {
-        /// The first byte that does not fit.
-        spot: Spot,
-    },
+    #[error("its JSON ends too early, at {0}")]
+    JsonTruncated(Spot),
+    /// Not JSON from here on, though it begins like it.
+    #[error("it is not valid JSON at {0}")]
+    JsonSyntax(Spot),
     /// A backslash in the JSON. Shares have none, and resolving one would copy a share.
-    #[error("its JSON has a backslash at {spot}, which no share needs")]
-    JsonEscape {
-        /// The backslash.
-        spot: Spot,
-    },
+    #[error("its JSON has a backslash at {0}, which no share needs")]
+    JsonEscape(Spot),
     /// More than one document.
-    #[error("something follows its JSON, at {spot}")]
-    JsonTrailing {
-        /// What follows.
-        spot: Spot,
-    },
-    /// YAML that is not written as the servers' command line writes it.
-    #[error("it is YAML, of a kind that is not read at {spot}")]
-    YamlSyntax {
-        /// The first line that is not read, or what is wrong in it.
-        spot: Spot,
-    },
-    /// A member with shares is there twice.
-    #[error("it has {name} for a second time at {spot}")]
-    JsonTwice {
-        /// The member.
-        name: Label,
-        /// Its second occurrence.
-        spot: Spot,
-    },
+    #[error("something follows its JSON, at {0}")]
+    JsonTrailing(Spot),
+    /// YAML that is not written as the servers' command line writes it, from this line on.
+    #[error("it is YAML, of a kind that is not read at {0}")]
+    YamlSyntax(Spot),
+    /// A member with shares is there twice, the second time here.
+    #[error("it has {0} for a second time at {1}")]
+    JsonTwice(Label, Spot),
     /// Something else where a list of strings should be.
     #[error("{} {found}, not {}", subject(list.as_ref(), *entry), wanted(*entry))]
     JsonType {
@@ -89,40 +66,29 @@ pub enum ContentRefusal {
     OtherName {
         /// How many stand under the name.
         count: usize,
-        /// The name; `None` where there is none.
+        /// `None` where there is no name.
         name: Option<Label>,
-        /// The first of them.
+        /// Where the first of them is.
         spot: Spot,
     },
     /// Each share in it is encrypted.
     #[error("its shares are encrypted with PGP")]
     Pgp,
     /// The file as a whole is encrypted.
-    #[error("{}", by_whom(*by))]
-    Encrypted {
-        /// What encrypted it.
-        by: Encrypted,
-    },
+    #[error("{0}")]
+    Encrypted(Encrypted),
     /// More than a split key can have.
-    #[error("it holds {count} shares, more than the {MOST_SHARES} a key can be split into")]
-    TooMany {
-        /// How many.
-        count: usize,
-    },
+    #[error("it holds {0} shares, more than the {MOST_SHARES} a key can be split into")]
+    TooMany(usize),
     /// One of the strings is not a share.
-    #[error("{place} {flaw}")]
-    Share {
-        /// Which one.
-        place: Place,
-        /// What is wrong with it.
-        flaw: Flaw,
-    },
+    #[error("{0} {1}")]
+    Share(SharePosition, ShareFlaw),
     /// Two lists do not hold the same shares.
     #[error("it holds two sets of shares: {} and {} differ, from share {position} on", name(first.as_ref()), name(second.as_ref()))]
     ListsDiffer {
-        /// The first list; `None` if it has no name.
+        /// `None` for a list without a name.
         first: Option<Label>,
-        /// The second.
+        /// The same of the second list.
         second: Option<Label>,
         /// The first share that differs or is missing, counted from 1.
         position: usize,
@@ -130,158 +96,115 @@ pub enum ContentRefusal {
     /// Two shares of the same number.
     #[error("it holds two sets of shares: key {number} at {first} and key {number} at {second} differ")]
     TwoSets {
-        /// The number.
+        /// In the names of both.
         number: usize,
-        /// The one.
+        /// Where the one is.
         first: Spot,
-        /// The other.
+        /// Where the other is.
         second: Spot,
     },
-    /// Two shares that cannot belong together.
+    /// Two shares that cannot belong together: position and length of each.
     #[error(
-        "share {first} has {first_bytes} bytes and share {second} has {second_bytes}; those of one key \
-         have the same length"
+        "share {} has {} bytes and share {} has {}; those of one key have the same length", .0.0, .0.1, .1.0, .1.1
     )]
-    UnequalLengths {
-        /// The position of the one.
-        first: usize,
-        /// Its length.
-        first_bytes: usize,
-        /// The position of the other.
-        second: usize,
-        /// Its length.
-        second_bytes: usize,
-    },
-    /// A share at x = 0, where the key itself would be.
-    #[error("share {position} is damaged: its last byte is 0, which no share has")]
-    ZeroX {
-        /// Its position.
-        position: usize,
-    },
-    /// Two shares for the same x.
-    #[error("shares {first} and {second} exclude each other: same last byte, but they differ before it")]
-    Conflict {
-        /// The position of the one.
-        first: usize,
-        /// The position of the other.
-        second: usize,
-    },
+    UnequalLengths((usize, usize), (usize, usize)),
+    /// The share at this position has x = 0, where the key itself would be.
+    #[error("share {0} is damaged: its last byte is 0, which no share has")]
+    ZeroX(usize),
+    /// The shares at these positions have the same x.
+    #[error("shares {0} and {1} exclude each other: same last byte, but they differ before it")]
+    Conflict(usize, usize),
 }
 
 impl ContentRefusal {
-    /// A stable word for each refusal.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::OnlyComments => "only-comments",
-            Self::Binary => "binary",
-            Self::InvalidUtf8 { .. } => "invalid-utf8",
-            Self::JsonTruncated { .. } => "json-truncated",
-            Self::JsonSyntax { .. } => "json-syntax",
-            Self::JsonEscape { .. } => "json-escape",
-            Self::JsonTrailing { .. } => "json-trailing",
-            Self::YamlSyntax { .. } => "yaml-syntax",
-            Self::JsonTwice { .. } => "json-twice",
-            Self::JsonType { .. } => "json-type",
-            Self::NoShares => "no-shares",
-            Self::OnlyToken => "token",
-            Self::RecoveryKeys => "recovery-keys",
-            Self::OtherName { .. } => "shares-under-other-name",
-            Self::Pgp => "pgp-encrypted",
-            Self::Encrypted { by } => by.kind(),
-            Self::TooMany { .. } => "too-many-shares",
-            Self::Share { flaw, .. } => flaw.kind(),
-            Self::ListsDiffer { .. } => "lists-differ",
-            Self::TwoSets { .. } => "two-sets",
-            Self::UnequalLengths { .. } => "unequal-lengths",
-            Self::ZeroX { .. } => "share-zero-x",
-            Self::Conflict { .. } => "conflicting-shares",
-        }
-    }
-
-    /// What to do about it; `origin` is the source.
-    pub(crate) fn advice(&self, origin: &Source) -> String {
+    /// A stable word for each refusal, and what to do about it; `origin` is the source.
+    pub(crate) fn explained(&self, origin: &Source) -> (&'static str, String) {
+        let piped = matches!(origin, Source::File(path) if path == Path::new(STANDARD_INPUT));
         let file = match origin {
-            Source::File(path) if path != Path::new(STANDARD_INPUT) => quote::shell(path),
+            Source::File(path) if !piped => quote::shell(path),
             Source::File(_) | Source::Credential(_) | Source::Tpm2 { .. } => "FILE".to_owned(),
         };
-        let piped = matches!(origin, Source::File(path) if path == Path::new(STANDARD_INPUT));
-        let advice = match self {
+        let put = "Put the shares there as the server printed them: the output of \
+                   vault (or bao) operator init -format=json, or one share a line, hex or base64.";
+        let newest = "Only the newest unseals: a rekey or rotate-keys puts an end to the shares before it. Keep that in the \
+                      file, and what is older elsewhere until the server has been unsealed with the newest. If they should \
+                      be the same, one is damaged.";
+        let (kind, advice) = match self {
+            Self::Empty if piped => (
+                "empty",
+                "If a command was to print the shares, it failed: see what it says. Nothing was changed.",
+            ),
+            Self::Empty => ("empty", put),
+            Self::OnlyComments => ("only-comments", put),
+            Self::NoShares => ("no-shares", put),
             Self::Binary => {
-                return format!("See what it is: file {file}. From UTF-16: iconv -f UTF-16 -t UTF-8");
+                return (
+                    "binary",
+                    format!("See what it is: file {file}. From UTF-16: iconv -f UTF-16 -t UTF-8"),
+                );
             }
-            Self::InvalidUtf8 { .. } => return format!("See what it is: file {file}"),
-            Self::JsonSyntax { .. } => return format!("See what is wrong there: jq empty {file}"),
-            Self::JsonTwice { name, .. } => return format!("Leave only one {name} in it."),
-            Self::Encrypted { by } => {
+            Self::InvalidUtf8(_) => return ("invalid-utf8", format!("See what it is: file {file}")),
+            Self::JsonSyntax(_) => {
+                return ("json-syntax", format!("See what is wrong there: jq empty {file}"));
+            }
+            Self::JsonTwice(name, _) => return ("json-twice", format!("Leave only one {name} in it.")),
+            Self::Encrypted(by) => {
                 let path = match origin {
                     Source::File(path) if *by == Encrypted::Tpm2 => path.to_string_lossy().into_owned(),
                     _ => file,
                 };
-                return by.advice(&path);
+                return by.explained(&path);
             }
-            Self::Empty if piped => {
-                "If a command was to print the shares, it failed: see what it says. Nothing was changed."
-            }
-            Self::Empty | Self::OnlyComments | Self::NoShares => {
-                "Put the shares there as the server printed them: the output of \
-                 vault (or bao) operator init -format=json, or one share a line, hex or base64."
-            }
-            Self::JsonTrailing { .. } => {
+            Self::Share(_, flaw) => (flaw.kind(), flaw.advice()),
+            Self::JsonTruncated(_) => (
+                "json-truncated",
+                "It was not written to its end. Copy it again from where the shares are kept.",
+            ),
+            Self::JsonEscape(_) => (
+                "json-escape",
+                "Write a slash without a backslash before it, and leave out members with other escapes.",
+            ),
+            Self::JsonTrailing(_) => (
+                "json-trailing",
                 "One file holds one document. If it is the output of a later init, rekey or rotate-keys, only the \
-                 newest unseals: keep that."
-            }
-            Self::YamlSyntax { .. } => {
+                 newest unseals: keep that.",
+            ),
+            Self::YamlSyntax(_) => (
+                "yaml-syntax",
                 "Write one share a line, hex or base64, or a list as the servers print it:\n\
-                 unseal_keys_b64:\n- ...\n- ..."
-            }
-            Self::OtherName { .. } => {
-                "If they are the shares, name them so: {\"unseal_keys\": [\"...\", \"...\"]}, or one share a line and \
-                 nothing else. If they are not, keep them elsewhere."
-            }
-            Self::ListsDiffer { .. } | Self::TwoSets { .. } => {
-                "Only the newest unseals: a rekey or rotate-keys puts an end to the shares before it. Keep that in the \
-                 file, and what is older elsewhere until the server has been unsealed with the newest. If they should \
-                 be the same, one is damaged."
-            }
-            Self::JsonTruncated { .. } => {
-                "It was not written to its end. Copy it again from where the shares are kept."
-            }
-            Self::JsonEscape { .. } => {
-                "Write a slash without a backslash before it, and leave out members with other escapes."
-            }
+                 unseal_keys_b64:\n- ...\n- ...",
+            ),
             Self::JsonType { .. } => {
-                "Each share is a string in quotes, in a list: {\"keys\": [\"...\", \"...\"]}"
+                ("json-type", "Each share is a string in quotes, in a list: {\"keys\": [\"...\", \"...\"]}")
             }
-            Self::OnlyToken | Self::Share { flaw: Flaw::Token, .. } => {
-                "A token cannot unseal. Configure the file with the unseal keys that \
-                 vault (or bao) operator init printed."
-            }
-            Self::RecoveryKeys => {
+            Self::OnlyToken => (ShareFlaw::Token.kind(), ShareFlaw::Token.advice()),
+            Self::Pgp => (ShareFlaw::Pgp.kind(), ShareFlaw::Pgp.advice()),
+            Self::RecoveryKeys => (
+                "recovery-keys",
                 "They are for making a root token, and are never sent. A server with auto-unseal needs no daemon: \
-                 remove it from the configuration."
-            }
-            Self::Pgp | Self::Share { flaw: Flaw::Pgp, .. } => {
-                "Decrypt each share with the key it was made for: base64 -d | gpg --decrypt"
-            }
-            Self::Share { flaw: Flaw::DoublyEncoded, .. } => {
-                "Undo the outer encoding of each share: base64 -d, or xxd -r -p"
-            }
-            Self::TooMany { .. } => "Is it the right file? A key has at most 255 shares.",
-            Self::UnequalLengths { .. } => {
+                 remove it from the configuration.",
+            ),
+            Self::OtherName { .. } => (
+                "shares-under-other-name",
+                "If they are the shares, name them so: {\"unseal_keys\": [\"...\", \"...\"]}, or one share a line and \
+                 nothing else. If they are not, keep them elsewhere.",
+            ),
+            Self::TooMany(_) => ("too-many-shares", "Is it the right file? A key has at most 255 shares."),
+            Self::ListsDiffer { .. } => ("lists-differ", newest),
+            Self::TwoSets { .. } => ("two-sets", newest),
+            Self::UnequalLengths(..) => (
+                "unequal-lengths",
                 "One is incomplete, or of another server: 33 bytes are a share, 32 the key of a server \
-                 with a single share. Remove what does not belong."
-            }
-            Self::Conflict { .. } => {
+                 with a single share. Remove what does not belong.",
+            ),
+            Self::ZeroX(_) => ("share-zero-x", ShareFlaw::Malformed.advice()),
+            Self::Conflict(..) => (
+                "conflicting-shares",
                 "One is damaged, or they are of different servers or from before a rekey. Remove the \
-                 wrong one."
-            }
-            Self::ZeroX { .. } | Self::Share { .. } => {
-                "Copy it again from where the shares are kept: 66 hex digits or 44 characters of base64 \
-                 (64 or 44 for a server with a single share)."
-            }
+                 wrong one.",
+            ),
         };
-        advice.to_owned()
+        (kind, advice.to_owned())
     }
 }
 
@@ -316,19 +239,4 @@ fn elsewhere(count: usize, name: Option<&Label>, spot: Spot) -> String {
 /// The name of a list.
 fn name(label: Option<&Label>) -> String {
     label.map_or_else(|| "a list without a name".to_owned(), Label::to_string)
-}
-
-/// What encrypted a file, as a sentence goes on after "the shares in FILE: ".
-fn by_whom(by: Encrypted) -> &'static str {
-    match by {
-        Encrypted::Age { passphrase: true } => "it is encrypted with age, by a passphrase",
-        Encrypted::Age { passphrase: false } => "it is encrypted with age",
-        Encrypted::AnsibleVault => "it is encrypted with ansible-vault",
-        Encrypted::AnsibleValue => "a value in it is encrypted with ansible-vault",
-        Encrypted::Sops { .. } => "it is encrypted with sops",
-        Encrypted::OpenPgp => "it is encrypted with OpenPGP (gpg)",
-        Encrypted::Credential => "it is a credential that systemd-creds encrypted",
-        Encrypted::OpensslEnc { .. } => "it is encrypted with openssl enc",
-        Encrypted::Tpm2 => "it is a file that vault-unseal sealed to a TPM",
-    }
 }

@@ -539,7 +539,7 @@ proptest! {
             Ok((shares, _)) => return Err(TestCaseError::fail(format!("{} shares of {name} in {text}", shares.len()))),
             Err(refusal) => refusal,
         };
-        prop_assert_eq!(refusal.kind(), "shares-under-other-name", "{}", text);
+        prop_assert_eq!(refusal.explained(&Source::File("-".into())).0, "shares-under-other-name", "{}", text);
         // The text would be taken for secrets as a whole: `name=share` is one word.
         assert_secret(b"", &refusal, &name);
     }

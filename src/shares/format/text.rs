@@ -1,8 +1,8 @@
 //! Plain text: one share a line, what `vault operator init`, `rekey` and `rotate-keys` print, or a file of variables; and
 //! what a terminal was sent, made the text that it showed: the record of script(1), or a copy of a narrow window.
 
-use super::encoding::{self, Flaw};
-use super::found::{Entry, Found, Place, Spot, Stray, split};
+use super::encoding::{self, ShareFlaw};
+use super::found::{Entry, Found, SharePosition, Spot, Stray, split};
 use super::name::{self, Label, Meaning};
 use super::refusal::ContentRefusal;
 use zeroize::Zeroizing;
@@ -49,15 +49,17 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
             Line::RecoveryKey => found.recovery = true,
             Line::Share { text: value, number } => {
                 for part in split(value) {
-                    let place = Place { position: found.entries.len() + 1, spot: Spot::of_part(text, part) };
+                    let place =
+                        SharePosition { position: found.entries.len() + 1, spot: Spot::of_part(text, part) };
                     found.entries.push(Entry { text: part, place, number });
                 }
             }
             // A file of shares and nothing else.
             Line::Bare if !named => {
-                let place = Place { position: found.entries.len() + 1, spot: Spot::of_part(text, line) };
+                let place =
+                    SharePosition { position: found.entries.len() + 1, spot: Spot::of_part(text, line) };
                 if line.contains(char::is_whitespace) {
-                    return Err(ContentRefusal::Share { place, flaw: Flaw::Malformed });
+                    return Err(ContentRefusal::Share(place, ShareFlaw::Malformed));
                 }
                 found.entries.push(Entry { text: line, place, number: None });
             }
@@ -108,8 +110,8 @@ fn stray<'a>(text: &'a str, line: &'a str, name: Option<&'a str>, found: &mut Fo
 fn damaged(text: &str, line: &str, found: &Found<'_>) -> Result<(), ContentRefusal> {
     let mut words = line.split(|c: char| c.is_whitespace() || "\"',;".contains(c));
     let Some(word) = words.find(|word| encoding::may_be_share(word)) else { return Ok(()) };
-    let place = Place { position: found.entries.len() + 1, spot: Spot::of_part(text, word) };
-    Err(ContentRefusal::Share { place, flaw: Flaw::Malformed })
+    let place = SharePosition { position: found.entries.len() + 1, spot: Spot::of_part(text, word) };
+    Err(ContentRefusal::Share(place, ShareFlaw::Malformed))
 }
 
 /// The value of a numbered line that says unseal key, as it is printed: it may be cut.

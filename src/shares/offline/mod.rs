@@ -144,25 +144,24 @@ impl Explain for OfflineError {
     }
 
     fn advice(&self) -> Option<String> {
-        Some(match self {
+        let advice = match self {
             Self::Recipient { cause: ProgramTrouble::Missing(_), recipient } => {
-                format!("Install it: apt install {}", recipient.package())
+                return Some(format!("Install it: apt install {}", recipient.package()));
             }
             Self::Recipient { recipient: Recipient::Age(_), .. } => {
-                "A recipient is the line that `age-keygen` prints as public key.".to_owned()
+                "A recipient is the line that `age-keygen` prints as public key."
             }
             Self::Recipient { recipient: Recipient::Pgp(_), .. } => {
                 "It must be the file of one public key that is not expired: gpg --export --armor NAME > FILE"
-                    .to_owned()
             }
-            Self::File(HomeError::Occupied { .. }) => "Name another directory with --offline-dir.".to_owned(),
+            Self::File(HomeError::Occupied { .. }) => "Name another directory with --offline-dir.",
             Self::File(error) if error.is_denied() => {
                 "Name a directory of your own with --offline-dir, or give the same command as root, with sudo."
-                    .to_owned()
             }
-            Self::File(HomeError::NotAFile { .. }) => "Name a directory with --offline-dir.".to_owned(),
+            Self::File(HomeError::NotAFile(_)) => "Name a directory with --offline-dir.",
             Self::File(error) => return error.advice(),
-        })
+        };
+        Some(advice.to_owned())
     }
 }
 

@@ -69,11 +69,8 @@ pub enum CredentialTrouble {
     #[error("there is no {}", PROGRAMS[0])]
     Missing,
     /// It cannot be started, or its pipes failed.
-    #[error("systemd-creds cannot be used: {}", error::io(error))]
-    Io {
-        /// What the operating system said.
-        error: std::io::Error,
-    },
+    #[error("systemd-creds cannot be used: {}", error::io(.0))]
+    Io(std::io::Error),
     /// It did not end in time.
     #[error("systemd-creds did not end within {}", humantime::format_duration(LIMIT))]
     Timeout,
@@ -101,35 +98,35 @@ pub enum CredentialTrouble {
 }
 
 impl CredentialTrouble {
-    /// A stable word for each.
-    pub(super) fn kind(&self) -> &'static str {
-        match self {
-            Self::Missing => "systemd-creds-missing",
-            Self::Io { .. } => "systemd-creds-io",
-            Self::Timeout => "systemd-creds-timeout",
-            Self::Refused { .. } => "systemd-creds-refused",
-            Self::OtherKeys { .. } => "systemd-creds-other-keys",
-            Self::Strange => "systemd-creds-strange",
-        }
-    }
-
-    /// What to do about it.
-    pub(super) fn advice(&self) -> String {
-        match self {
-            Self::Missing => "It comes with systemd 250 or newer: apt install systemd. Without it: --plain, or --tpm2.",
-            Self::Timeout => "If the TPM is what hangs, the kernel says so: journalctl -k | grep -i tpm",
-            Self::Refused { key, .. } if key.needs_tpm2() => {
+    /// A stable word for each, and what to do about it.
+    pub(super) fn explained(&self) -> (&'static str, String) {
+        let (kind, advice) = match self {
+            Self::Missing => (
+                "systemd-creds-missing",
+                "It comes with systemd 250 or newer: apt install systemd. Without it: --plain, or --tpm2.",
+            ),
+            Self::Timeout => (
+                "systemd-creds-timeout",
+                "If the TPM is what hangs, the kernel says so: journalctl -k | grep -i tpm",
+            ),
+            Self::Refused { key, .. } if key.needs_tpm2() => (
+                "systemd-creds-refused",
                 "See whether systemd can use the TPM: systemd-creds has-tpm2 (its libraries: apt install \
-                 libtss2-esys-3.0.2-0 libtss2-rc0 libtss2-mu0 libtss2-tcti-device0). Without a TPM: --credential host."
+                 libtss2-esys-3.0.2-0 libtss2-rc0 libtss2-mu0 libtss2-tcti-device0). Without a TPM: --credential host.",
+            ),
+            Self::Refused { doing: "encrypt", .. } => {
+                ("systemd-creds-refused", "Run this as root: the host key is root's.")
             }
-            Self::Refused { doing: "encrypt", .. } => "Run this as root: the host key is root's.",
-            Self::Refused { .. } => {
+            Self::Refused { .. } => (
+                "systemd-creds-refused",
                 "The host key is root's and this machine's alone: ls -l /var/lib/systemd/credential.secret. If it is \
-                 another by now, encrypt the shares anew, from where they are kept: vault-unseal enroll"
-            }
-            Self::Io { .. } | Self::OtherKeys { .. } | Self::Strange => "Nothing was changed.",
-        }
-        .to_owned()
+                 another by now, encrypt the shares anew, from where they are kept: vault-unseal enroll",
+            ),
+            Self::Io(_) => ("systemd-creds-io", "Nothing was changed."),
+            Self::OtherKeys { .. } => ("systemd-creds-other-keys", "Nothing was changed."),
+            Self::Strange => ("systemd-creds-strange", "Nothing was changed."),
+        };
+        (kind, advice.to_owned())
     }
 }
 
@@ -187,9 +184,9 @@ fn run(
     key: CredentialKey,
 ) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CredentialTrouble> {
     let deadline = Instant::now() + LIMIT;
-    let failed = |error| CredentialTrouble::Io { error };
-    let (status, answer) =
-        child::ask(command, input, MOST, deadline).map_err(failed)?.ok_or(CredentialTrouble::Timeout)?;
+    let (status, answer) = child::ask(command, input, MOST, deadline)
+        .map_err(CredentialTrouble::Io)?
+        .ok_or(CredentialTrouble::Timeout)?;
     if !status.success() {
         let output = answer.stdout.as_ref().map(|output| output.as_slice()).unwrap_or_default();
         let said = last_line(&answer.stderr, &[input, output])

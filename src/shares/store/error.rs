@@ -1,170 +1,121 @@
-//! Why shares could not be put where they should rest.
+//! Why shares could not be put where they should be stored, or not be had from there.
 
 use super::credential::CredentialTrouble;
 use crate::explain::Explain;
 use crate::external::{error, quote};
 use crate::files::FileRefusal;
 use crate::shares::error::ShareError;
-use crate::shares::tpm::TpmRefusal;
+use crate::shares::tpm::refusal::TpmRefusal;
 use std::io;
 use std::path::PathBuf;
 
-/// Why shares were not stored; whatever was there before is there still. Never carries a byte of a share.
+/// Why shares were not stored, in which file; whatever was there before is there still. Never carries a byte of a share.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HomeError {
     /// The directory is not there and cannot be made.
-    #[error("cannot make the directory {}: {}", quote::sentence(directory), error::io(error))]
-    NoDirectory {
-        /// The directory.
-        directory: PathBuf,
-        /// What the operating system said.
-        error: io::Error,
-    },
+    #[error("cannot make the directory {}: {}", quote::sentence(.0), error::io(.1))]
+    NoDirectory(PathBuf, io::Error),
     /// Others could exchange a file there.
-    #[error("{} is no place for shares: {cause}", quote::sentence(path))]
-    Directory {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with its directory.
-        cause: FileRefusal,
-    },
+    #[error("{} is no place for shares: {}", quote::sentence(.0), .1)]
+    Directory(PathBuf, FileRefusal),
     /// Not the name of a file, or that of a directory.
-    #[error("cannot write shares to {}: it is a directory", quote::sentence(path))]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("cannot write shares to {}: it is a directory", quote::sentence(.0))]
+    NotAFile(PathBuf),
     /// A device, a fifo or a socket is there.
-    #[error(
-        "cannot write shares to {}: it is a fifo, a socket or a device, not a regular file",
-        quote::sentence(path)
-    )]
-    NotRegular {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("cannot write shares to {}: it is a fifo, a socket or a device, not a regular file", quote::sentence(.0))]
+    NotRegular(PathBuf),
     /// There is a file already.
     #[error("{} is there already, and may hold the only copy of its shares", quote::sentence(path))]
     Occupied {
         /// The file.
         path: PathBuf,
     },
-    /// The operating system failed.
-    #[error("cannot {doing} {}: {}", quote::sentence(path), error::io(error))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was tried, a verb.
-        doing: &'static str,
-        /// What it said.
-        error: io::Error,
-    },
+    /// The operating system failed at something: a verb.
+    #[error("cannot {} {}: {}", .1, quote::sentence(.0), error::io(.2))]
+    Io(PathBuf, &'static str, io::Error),
     /// The credential could not be made, or not be opened again.
-    #[error("cannot store shares in {}: {cause}", quote::sentence(path))]
-    Credential {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: CredentialTrouble,
-    },
-    /// A credential that rests there does not open.
-    #[error("cannot read the shares in {}: {cause}", quote::sentence(path))]
-    CredentialUnopened {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: CredentialTrouble,
-    },
+    #[error("cannot store shares in {}: {}", quote::sentence(.0), .1)]
+    Credential(PathBuf, CredentialTrouble),
+    /// A credential that is stored there does not open.
+    #[error("cannot read the shares in {}: {}", quote::sentence(.0), .1)]
+    CredentialUnopened(PathBuf, CredentialTrouble),
     /// The TPM could not seal.
-    #[error("cannot seal shares for {} to the TPM: {cause}", quote::sentence(path))]
-    Tpm {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: TpmRefusal,
-    },
+    #[error("cannot seal shares for {} to the TPM: {}", quote::sentence(.0), .1)]
+    Tpm(PathBuf, TpmRefusal),
     /// What was sealed cannot be opened again.
-    #[error("what was sealed for {} does not open again: {cause}", quote::sentence(path))]
-    Unopened {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        cause: Box<ShareError>,
-    },
-    /// The shares that rest there cannot be had any more.
-    #[error("{cause}")]
-    Closed {
-        /// Why.
-        cause: Box<ShareError>,
-    },
+    #[error("what was sealed for {} does not open again: {}", quote::sentence(.0), .1)]
+    Unopened(PathBuf, Box<ShareError>),
+    /// The shares that are stored there cannot be had any more.
+    #[error(transparent)]
+    Closed(Box<ShareError>),
     /// What was opened again is not what went in.
-    #[error("what was written for {} and opened again is not what went in", quote::sentence(path))]
-    Differs {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("what was written for {} and opened again is not what went in", quote::sentence(.0))]
+    Differs(PathBuf),
 }
 
 /// What to do where only root can write.
 pub(crate) const AS_ROOT: &str =
     "Give the same command as root, with sudo, or name a file of your own with --output.";
 
+impl From<ShareError> for HomeError {
+    fn from(error: ShareError) -> Self {
+        Self::Closed(Box::new(error))
+    }
+}
+
 impl HomeError {
     /// The user may not write there.
     pub(crate) fn is_denied(&self) -> bool {
-        matches!(self, Self::NoDirectory { error, .. } | Self::Io { error, .. }
+        matches!(self, Self::NoDirectory(_, error) | Self::Io(_, _, error)
             if error.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    fn explained(&self) -> (&'static str, String) {
+        let (kind, advice) = match self {
+            Self::NoDirectory(directory, _) => {
+                let advice = format!("Make it: sudo install -d -m 755 {}", quote::shell(directory));
+                return ("home-directory-missing", advice);
+            }
+            Self::Directory(_, cause @ FileRefusal::DirectoryMode { sticky: true, .. }) => (
+                cause.kind(),
+                "Name a file in a directory of its owner's with --output; /etc/vault-unseal is meant for it.",
+            ),
+            Self::Directory(path, cause) => return (cause.kind(), cause.advice(path)),
+            Self::NotAFile(_) => ("home-is-directory", "Name a file in it with --output."),
+            Self::NotRegular(_) => {
+                ("home-not-regular", "Nothing was changed. Name another file with --output.")
+            }
+            Self::Occupied { .. } => (
+                "home-occupied",
+                "If its shares are kept elsewhere too, --force replaces it once the new file was opened and \
+                 compared. Or name another with --output.",
+            ),
+            Self::Io(path, _, error) => match error.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    let directory = quote::shell(path.parent().unwrap_or(path));
+                    return ("home-io", format!("Make room: df {directory}"));
+                }
+                _ => ("home-io", "See what the kernel says: journalctl -k"),
+            },
+            Self::Credential(_, cause) | Self::CredentialUnopened(_, cause) => return cause.explained(),
+            Self::Tpm(path, cause) => return (cause.kind(), cause.advice(Some(path))),
+            Self::Unopened(_, cause) | Self::Closed(cause) => return cause.explained(),
+            Self::Differs(_) => (
+                "home-differs",
+                "Nothing was changed. The disk or the TPM does not keep what it is given: see journalctl -k",
+            ),
+        };
+        (kind, advice.to_owned())
     }
 }
 
 impl Explain for HomeError {
     fn kind(&self) -> &'static str {
-        match self {
-            Self::NoDirectory { .. } => "home-directory-missing",
-            Self::Directory { cause, .. } => cause.kind(),
-            Self::NotAFile { .. } => "home-is-directory",
-            Self::NotRegular { .. } => "home-not-regular",
-            Self::Occupied { .. } => "home-occupied",
-            Self::Io { .. } => "home-io",
-            Self::Credential { cause, .. } | Self::CredentialUnopened { cause, .. } => cause.kind(),
-            Self::Tpm { cause, .. } => cause.kind(),
-            Self::Unopened { cause, .. } | Self::Closed { cause } => cause.kind(),
-            Self::Differs { .. } => "home-differs",
-        }
+        self.explained().0
     }
 
     fn advice(&self) -> Option<String> {
-        Some(match self {
-            error if error.is_denied() => AS_ROOT.to_owned(),
-            Self::NoDirectory { directory, .. } => {
-                format!("Make it: sudo install -d -m 755 {}", quote::shell(directory))
-            }
-            Self::Directory { cause: FileRefusal::DirectoryMode { sticky: true, .. }, .. } => {
-                "Name a file in a directory of its owner's with --output; /etc/vault-unseal is meant for it."
-                    .to_owned()
-            }
-            Self::Directory { path, cause } => cause.advice(path),
-            Self::NotAFile { .. } => "Name a file in it with --output.".to_owned(),
-            Self::NotRegular { .. } => "Nothing was changed. Name another file with --output.".to_owned(),
-            Self::Occupied { .. } => {
-                "If its shares are kept elsewhere too, --force replaces it once the new file was opened and \
-                 compared. Or name another with --output."
-                    .to_owned()
-            }
-            Self::Io { path, error, .. } => match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    format!("Make room: df {}", quote::shell(path.parent().unwrap_or(path)))
-                }
-                _ => "See what the kernel says: journalctl -k".to_owned(),
-            },
-            Self::Credential { cause, .. } | Self::CredentialUnopened { cause, .. } => cause.advice(),
-            Self::Tpm { cause, path } => cause.advice(Some(path)),
-            Self::Unopened { cause, .. } | Self::Closed { cause } => return cause.advice(),
-            Self::Differs { .. } => {
-                "Nothing was changed. The disk or the TPM does not keep what it is given: see journalctl -k"
-                    .to_owned()
-            }
-        })
+        Some(if self.is_denied() { AS_ROOT.to_owned() } else { self.explained().1 })
     }
 }

@@ -18,14 +18,14 @@ pub(super) use error::AS_ROOT;
 pub(super) use protection::is_credential_id;
 
 use super::error::ShareError;
-use super::format;
 use super::share::{LIMIT, Share, ShareSet};
 use super::source::{Loaded, Source};
-use super::tpm::{self, PcrBank, PcrSelection};
+use super::tpm::{self, PcrBank, PcrSelection, SealedFile};
 use crate::accounts::Trusted;
 use crate::files::{self, Content};
 use std::path::{Path, PathBuf};
 use write::{Reserved, same, share_file};
+use zeroize::Zeroizing;
 
 /// How many bytes of randomness stand in for a share in the trial: a bare key's.
 const TRIAL: usize = 32;
@@ -144,41 +144,31 @@ impl Prepared {
 
     /// Seals the text, writes it beside the file, opens what was written and compares.
     fn put(&self, text: &[u8]) -> Result<Protection, HomeError> {
-        let path = self.home.path();
+        let path = || self.home.path().to_owned();
         let (protection, opened) = match &self.home {
             Home::Plain { .. } => {
                 self.reserved.write(text)?;
                 (Protection::default(), self.reserved.read()?)
             }
             Home::Credential { sealing, .. } => {
-                let (sealed, protection) =
-                    credential::encrypt(text, sealing).map_err(|cause| self.refused(cause))?;
+                let refused = |cause| HomeError::Credential(path(), cause);
+                let (sealed, protection) = credential::encrypt(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
-                let written = self.reserved.read()?;
-                (protection, credential::decrypt(&written, sealing).map_err(|cause| self.refused(cause))?)
+                let opened = credential::decrypt(&self.reserved.read()?, sealing).map_err(refused)?;
+                (protection, opened)
             }
             Home::Tpm2 { sealing, .. } => {
-                let refused = |cause| HomeError::Tpm { path: path.to_owned(), cause };
+                let refused = |cause| HomeError::Tpm(path(), cause);
                 let sealed = tpm::seal(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
                 // Read as the daemon will read it.
-                let opened = tpm::open(
-                    &tpm::SealedFile::itself(&self.reserved.path()),
-                    sealing.tcti.as_deref(),
-                    &self.trusted,
-                )
-                .map_err(|cause| HomeError::Unopened { path: path.to_owned(), cause: Box::new(cause) })?;
+                let written = SealedFile::itself(&self.reserved.path());
+                let opened = tpm::open(&written, sealing.tcti.as_deref(), &self.trusted)
+                    .map_err(|cause| HomeError::Unopened(path(), Box::new(cause)))?;
                 (Protection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)
             }
         };
-        if !same(&opened, text) {
-            return Err(HomeError::Differs { path: path.to_owned() });
-        }
-        Ok(protection)
-    }
-
-    fn refused(&self, cause: CredentialTrouble) -> HomeError {
-        HomeError::Credential { path: self.home.path().to_owned(), cause }
+        if same(&opened, text) { Ok(protection) } else { Err(HomeError::Differs(path())) }
     }
 }
 
@@ -188,73 +178,59 @@ fn random() -> [u8; TRIAL] {
 }
 
 impl Home {
-    /// The shares that rest there. Blocks as [`Home::prepare`] does.
+    /// The shares that are stored there. Blocks as [`Home::prepare`] does.
     ///
     /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
     pub fn open(&self, trusted: &Trusted) -> Result<Loaded, HomeError> {
-        let closed = |cause| HomeError::Closed { cause: Box::new(cause) };
-        match self {
-            Self::Plain { path } => Source::File(path.clone()).load(trusted).map_err(closed),
-            Self::Tpm2 { path, sealing } => {
-                let source = Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() };
-                source.load(trusted).map_err(closed)
-            }
-            Self::Credential { path, sealing } => decrypted(&self.sealed(trusted)?, path, sealing),
-        }
+        let source = match self {
+            Self::Plain { path } => Source::File(path.clone()),
+            Self::Tpm2 { path, sealing } => Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() },
+            Self::Credential { path, sealing } => return decrypted(&sealed(path, trusted)?, path, sealing),
+        };
+        Ok(source.load(trusted)?)
     }
 
-    /// The same home, bound to the same PCRs as the file that is there, unless others are named already.
+    /// The same, bound to the same PCRs as the file that is there, unless others are named already.
     pub fn bound_as_before(mut self, trusted: &Trusted) -> Result<Self, HomeError> {
-        match &self {
-            Self::Tpm2 { path, .. } => {
-                let before = tpm::look(&tpm::SealedFile::itself(path), trusted)
-                    .map_err(|cause| HomeError::Closed { cause: Box::new(cause) })?
-                    .description()
-                    .pcrs;
-                if let Self::Tpm2 { sealing, .. } = &mut self {
-                    sealing.pcrs = sealing.pcrs.take().or(before);
-                }
+        match &mut self {
+            Self::Tpm2 { path, sealing } => {
+                let bound = tpm::look(&SealedFile::itself(path), trusted)?.pcrs;
+                let before = bound.and_then(|bound| bound.selection());
+                sealing.pcrs = sealing.pcrs.take().or(before);
             }
-            Self::Credential { .. } => {
-                let kind = CredentialKind::of(&self.sealed(trusted)?);
+            Self::Credential { path, sealing } => {
+                let kind = CredentialKind::of(&sealed(path, trusted)?);
                 let numbers =
                     kind.as_ref().and_then(CredentialKind::tpm2).map(|binding| binding.pcrs.clone());
-                if let Self::Credential { sealing, .. } = &mut self {
-                    let before = numbers.and_then(|numbers| PcrSelection::of(PcrBank::Sha256, numbers));
-                    sealing.pcrs = sealing.pcrs.take().or(before);
-                }
+                let before = numbers.and_then(|numbers| PcrSelection::of(PcrBank::Sha256, numbers));
+                sealing.pcrs = sealing.pcrs.take().or(before);
             }
             Self::Plain { .. } => {}
         }
         Ok(self)
     }
 
-    /// How many shares rest there, where the file says so without being opened.
+    /// How many shares are stored there, where the file says so without being opened.
     pub fn count(&self, trusted: &Trusted) -> Option<usize> {
         match self {
             Self::Tpm2 { path, .. } => {
-                tpm::look(&tpm::SealedFile::itself(path), trusted).ok().map(|blob| blob.shares)
+                tpm::look(&SealedFile::itself(path), trusted).ok().map(|blob| blob.shares)
             }
             Self::Plain { .. } | Self::Credential { .. } => None,
         }
     }
+}
 
-    /// The file as it is.
-    fn sealed(&self, trusted: &Trusted) -> Result<zeroize::Zeroizing<Vec<u8>>, HomeError> {
-        let path = self.path();
-        files::read(path, Content::Shares, trusted, LIMIT).map_err(|cause| {
-            let cause = ShareError::File { path: path.to_owned(), cause };
-            HomeError::Closed { cause: Box::new(cause) }
-        })
-    }
+/// The file as it is.
+fn sealed(path: &Path, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, ShareError> {
+    files::read(path, Content::Shares, trusted, LIMIT).map_err(ShareError::of_file(path))
 }
 
 /// Which keys protect the encrypted credential in the file at `path`, whoever owns it; `None` when that is none.
 ///
 /// Errors: [`ShareError::File`].
 pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError> {
-    let bytes = files::read_unjudged(path, LIMIT)
-        .map_err(|cause| ShareError::File { path: path.to_owned(), cause })?;
+    let bytes = files::read_unjudged(path, LIMIT).map_err(ShareError::of_file(path))?;
     Ok(CredentialKind::of(&bytes))
 }
 
@@ -262,10 +238,7 @@ pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError
 ///
 /// Blocks as [`Home::prepare`] does. Errors: it cannot be read, or it does not open on this machine by this name.
 pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<Loaded, HomeError> {
-    let bytes = files::read_unjudged(path, LIMIT).map_err(|cause| {
-        let cause = ShareError::File { path: path.to_owned(), cause };
-        HomeError::Closed { cause: Box::new(cause) }
-    })?;
+    let bytes = files::read_unjudged(path, LIMIT).map_err(ShareError::of_file(path))?;
     let key = match kind {
         CredentialKind::Tpm2(_) => CredentialKey::Tpm2,
         CredentialKind::HostAndTpm2(_) => CredentialKey::HostAndTpm2,
@@ -276,8 +249,6 @@ pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result
 
 fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<Loaded, HomeError> {
     let text = credential::decrypt(bytes, sealing)
-        .map_err(|cause| HomeError::CredentialUnopened { path: path.to_owned(), cause })?;
-    let origin = Source::File(path.to_owned());
-    format::parse(&text, &origin)
-        .map_err(|cause| HomeError::Closed { cause: Box::new(ShareError::Content { origin, cause }) })
+        .map_err(|cause| HomeError::CredentialUnopened(path.to_owned(), cause))?;
+    Ok(Source::File(path.to_owned()).parse(&text)?)
 }

@@ -57,15 +57,15 @@ impl Reserved {
     }
 
     fn make(path: &Path, existing: Existing, content: &Content<'_>) -> Result<Self, HomeError> {
-        let failed = |doing, error: io::Error| HomeError::Io { path: path.to_owned(), doing, error };
+        let failed = |doing, error: io::Error| HomeError::Io(path.to_owned(), doing, error);
         let absolute = std::path::absolute(path).map_err(|error| failed("find", error))?;
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-            return Err(HomeError::NotAFile { path: path.to_owned() });
+            return Err(HomeError::NotAFile(path.to_owned()));
         };
-        make(parent).map_err(|error| HomeError::NoDirectory { directory: parent.to_owned(), error })?;
+        make(parent).map_err(|error| HomeError::NoDirectory(parent.to_owned(), error))?;
         let directory = match content {
             Content::Secret(trusted) => files::directory(parent, Judged::Shares, trusted)
-                .map_err(|cause| HomeError::Directory { path: path.to_owned(), cause })?,
+                .map_err(|cause| HomeError::Directory(path.to_owned(), cause))?,
             Content::Ciphertext => {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 openat(CWD, parent, flags, Mode::empty()).map_err(|errno| failed("find", errno.into()))?
@@ -73,13 +73,13 @@ impl Reserved {
         };
         match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => return Err(HomeError::NotAFile { path: path.to_owned() }),
+                FileType::Directory => return Err(HomeError::NotAFile(path.to_owned())),
                 FileType::RegularFile | FileType::Symlink if existing == Existing::Keep => {
                     return Err(HomeError::Occupied { path: path.to_owned() });
                 }
                 FileType::RegularFile | FileType::Symlink => {}
                 // A device in whose place a file was put would be everybody's loss.
-                _ => return Err(HomeError::NotRegular { path: path.to_owned() }),
+                _ => return Err(HomeError::NotRegular(path.to_owned())),
             },
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed("look at", errno.into())),
@@ -141,7 +141,7 @@ impl Reserved {
     }
 
     fn failed(&self, doing: &'static str, error: io::Error) -> HomeError {
-        HomeError::Io { path: self.path.clone(), doing, error }
+        HomeError::Io(self.path.clone(), doing, error)
     }
 }
 

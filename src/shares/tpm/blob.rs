@@ -53,17 +53,6 @@ pub struct BoundPcrs {
     pub policy: [u8; 32],
 }
 
-/// What the file says to whoever has no TPM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// The version of the format.
-    pub version: u32,
-    /// The PCRs that must not change, if any.
-    pub pcrs: Option<PcrSelection>,
-    /// How many shares there are.
-    pub shares: usize,
-}
-
 impl BoundPcrs {
     /// The PCRs without their values; `None` when there are none.
     pub fn selection(&self) -> Option<PcrSelection> {
@@ -102,12 +91,6 @@ impl Blob {
     /// What the cipher covers beside the shares: the file without the ciphertext.
     pub fn associated_data(&self) -> Vec<u8> {
         self.written(&[])
-    }
-
-    /// What it says without a TPM.
-    pub fn description(&self) -> Description {
-        let pcrs = self.pcrs.as_ref().and_then(BoundPcrs::selection);
-        Description { version: VERSION, pcrs, shares: self.shares }
     }
 
     fn written(&self, ciphertext: &[u8]) -> Vec<u8> {
@@ -267,9 +250,9 @@ mod tests {
         for pcrs in [true, false] {
             let blob = blob(pcrs);
             assert_eq!(Blob::parse(&blob.render()), Ok(blob.clone()));
-            let described = blob.description();
-            assert_eq!((described.version, described.shares), (1, 3));
-            assert_eq!(described.pcrs.map(|pcrs| pcrs.to_string()), pcrs.then(|| "sha256:7+11".to_owned()));
+            assert_eq!(blob.shares, 3);
+            let selection = blob.pcrs.and_then(|bound| bound.selection()).map(|pcrs| pcrs.to_string());
+            assert_eq!(selection, pcrs.then(|| "sha256:7+11".to_owned()));
         }
     }
 

@@ -92,9 +92,7 @@ fn refusal(stderr: &[u8], status: ExitStatus) -> TpmRefusal {
     // A library may have had its say before.
     let line = stderr.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let said: Option<Complaint> = serde_json::from_slice(line).ok();
-    let known = said.and_then(|said| {
-        Some((TpmTrouble::ALL.into_iter().find(|known| said.kind == *known.word())?, said.text))
-    });
+    let known = said.and_then(|said| Some((TpmTrouble::find(|word| said.kind == *word)?, said.text)));
     match (known, status.signal()) {
         (Some((trouble, text)), _) => TpmRefusal::new(trouble, format!("{text:.2000}")),
         (None, Some(signal)) => strange(&format!("it was ended by signal {signal}")),

@@ -9,7 +9,7 @@ mod pcrs;
 pub(super) mod refusal;
 pub(super) mod sealed_file;
 
-pub use blob::{Blob, BoundPcrs, Description, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
+pub use blob::{Blob, BoundPcrs, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
 pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, TURN_LIMIT, device, find};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
 pub use refusal::{TpmRefusal, TpmTrouble};
@@ -55,7 +55,7 @@ fn read(file: &SealedFile, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, Shar
     let Some((directory, name)) = file.copy() else {
         return files::read(path, Content::Shares, trusted, LIMIT).map_err(|cause| match cause {
             FileRefusal::Missing => ShareError::NotSealed { file: file.clone() },
-            cause => ShareError::File { path: path.to_owned(), cause },
+            cause => ShareError::of_file(path)(cause),
         });
     };
     let bytes = credential::read(Some(directory), name).map_err(|cause| ShareError::Copy {
@@ -74,11 +74,6 @@ fn read(file: &SealedFile, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, Shar
 /// Errors: those of [`read`], and [`ShareError::Tpm`].
 pub fn look(file: &SealedFile, trusted: &Trusted) -> Result<Blob, ShareError> {
     Blob::parse(&read(file, trusted)?).map_err(|cause| ShareError::Tpm { file: file.clone(), cause })
-}
-
-/// What a sealed file says without a TPM.
-pub fn describe(bytes: &[u8]) -> Result<Description, TpmRefusal> {
-    Blob::parse(bytes).map(|blob| blob.description())
 }
 
 /// Seals a text with shares, in any format that a share file may have: the bytes of the file.

@@ -30,41 +30,30 @@ pub enum TpmTrouble {
     Failed,
 }
 
-impl TpmTrouble {
-    pub(super) const ALL: [Self; 11] = [
-        Self::HelperMissing,
-        Self::Absent,
-        Self::Permission,
-        Self::Busy,
-        Self::Timeout,
-        Self::PcrChanged,
-        Self::Other,
-        Self::Lockout,
-        Self::BlobCorrupt,
-        Self::BlobVersion,
-        Self::Failed,
-    ];
+/// A stable word for each.
+const WORDS: [(TpmTrouble, &str); 11] = [
+    (TpmTrouble::HelperMissing, "tpm-helper-missing"),
+    (TpmTrouble::Absent, "tpm-absent"),
+    (TpmTrouble::Permission, "tpm-permission"),
+    (TpmTrouble::Busy, "tpm-busy"),
+    (TpmTrouble::Timeout, "tpm-timeout"),
+    (TpmTrouble::PcrChanged, "tpm-pcr-changed"),
+    (TpmTrouble::Other, "tpm-other"),
+    (TpmTrouble::Lockout, "tpm-lockout"),
+    (TpmTrouble::BlobCorrupt, "tpm-blob-corrupt"),
+    (TpmTrouble::BlobVersion, "tpm-blob-version"),
+    (TpmTrouble::Failed, "tpm-failed"),
+];
 
+impl TpmTrouble {
     /// A stable word for each.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::HelperMissing => "tpm-helper-missing",
-            Self::Absent => "tpm-absent",
-            Self::Permission => "tpm-permission",
-            Self::Busy => "tpm-busy",
-            Self::Timeout => "tpm-timeout",
-            Self::PcrChanged => "tpm-pcr-changed",
-            Self::Other => "tpm-other",
-            Self::Lockout => "tpm-lockout",
-            Self::BlobCorrupt => "tpm-blob-corrupt",
-            Self::BlobVersion => "tpm-blob-version",
-            Self::Failed => "tpm-failed",
-        }
+        WORDS.iter().find(|(trouble, _)| *trouble == self).map_or("tpm-failed", |(_, word)| word)
     }
 
-    /// The trouble of this word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|trouble| trouble.word() == word)
+    /// The trouble whose word is this.
+    pub(super) fn find(is_word: impl Fn(&str) -> bool) -> Option<Self> {
+        WORDS.iter().find(|(_, word)| is_word(word)).map(|(trouble, _)| *trouble)
     }
 }
 
@@ -94,42 +83,42 @@ impl TpmRefusal {
 
     /// What to do about it; `path` is the sealed file, if it is there already.
     pub fn advice(&self, path: Option<&Path>) -> String {
-        let file = path.map_or_else(|| "FILE".to_owned(), quote::shell);
         match self.trouble {
             TpmTrouble::HelperMissing => {
-                "Install the package vault-unseal-tpm: apt install ./vault-unseal-tpm_*.deb".to_owned()
+                "Install the package vault-unseal-tpm: apt install ./vault-unseal-tpm_*.deb"
             }
-            TpmTrouble::Absent => "See whether the machine has one and it is switched on in the firmware: \
-                                   ls -l /dev/tpm*; journalctl -k | grep -i tpm. If only the service \
-                                   does not see it: sudo vault-unseal check"
-                .to_owned(),
+            TpmTrouble::Absent => {
+                "See whether the machine has one and it is switched on in the firmware: \
+                 ls -l /dev/tpm*; journalctl -k | grep -i tpm. If only the service \
+                 does not see it: sudo vault-unseal check"
+            }
             TpmTrouble::Permission => {
                 "See who may use it: ls -l /dev/tpmrm0. The service needs a drop-in for it, as this \
-                                       says: sudo vault-unseal check"
-                    .to_owned()
+                 says: sudo vault-unseal check"
             }
-            TpmTrouble::Busy => "It is tried again. If it lasts, find who holds the TPM: fuser -v /dev/tpm0 \
-                                 /dev/tpmrm0"
-                .to_owned(),
+            TpmTrouble::Busy => {
+                "It is tried again. If it lasts, find who holds the TPM: fuser -v /dev/tpm0 /dev/tpmrm0"
+            }
             TpmTrouble::Timeout => {
                 "It is tried again. If it lasts, see what the kernel says of it: journalctl -k | grep -i tpm"
-                    .to_owned()
             }
-            TpmTrouble::PcrChanged => "If that was you, seal the shares anew, to what the machine is now: \
-                                       vault-unseal enroll --rebind FILE, with the shares from where they are kept"
-                .to_owned(),
+            TpmTrouble::PcrChanged => {
+                "If that was you, seal the shares anew, to what the machine is now: \
+                 vault-unseal enroll --rebind FILE, with the shares from where they are kept"
+            }
             TpmTrouble::Other | TpmTrouble::BlobCorrupt => {
-                "Seal the shares anew, from where they are kept: vault-unseal enroll".to_owned()
+                "Seal the shares anew, from where they are kept: vault-unseal enroll"
             }
-            TpmTrouble::Lockout => "It ends by itself, or: tpm2_dictionarylockout --clear-lockout".to_owned(),
+            TpmTrouble::Lockout => "It ends by itself, or: tpm2_dictionarylockout --clear-lockout",
             TpmTrouble::BlobVersion => {
-                format!("Use the version of vault-unseal that wrote {file}, or a later one.")
+                let file = path.map_or_else(|| "FILE".to_owned(), quote::shell);
+                return format!("Use the version of vault-unseal that wrote {file}, or a later one.");
             }
             TpmTrouble::Failed => {
                 "See whether the TPM works at all: tpm2_getrandom --hex 8; journalctl -k | grep -i tpm"
-                    .to_owned()
             }
         }
+        .to_owned()
     }
 }
 
@@ -139,12 +128,12 @@ mod tests {
 
     #[test]
     fn every_trouble_has_a_word_of_its_own_and_advice() {
-        for trouble in TpmTrouble::ALL {
-            assert_eq!(TpmTrouble::of_word(trouble.word()), Some(trouble));
+        for (trouble, word) in WORDS {
+            assert_eq!((trouble.word(), TpmTrouble::find(|known| known == word)), (word, Some(trouble)));
             let refusal = TpmRefusal::new(trouble, "a reason");
             assert!(refusal.kind().starts_with("tpm-"));
             assert!(!refusal.advice(Some(Path::new("/etc/vault-unseal/shares.tpm2"))).is_empty());
         }
-        assert_eq!(TpmTrouble::of_word("tpm-unheard-of"), None);
+        assert_eq!(TpmTrouble::find(|word| word == "tpm-unheard-of"), None);
     }
 }
