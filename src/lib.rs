@@ -25,7 +25,6 @@ pub mod shares;
 pub mod systemd;
 #[cfg(test)]
 mod testing;
-mod unfinished;
 pub mod unseal;
 pub mod vault;
 pub mod watch;

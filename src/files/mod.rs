@@ -1,11 +1,13 @@
 //! Every file of this machine that is read: who may have written it, who may read it, and how it is read so that no
-//! file can stall or starve this process.
+//! file can stall or starve this process. And the one way in which files are written: beside their place, to the disk, and
+//! then into it (`atomic`).
 //!
 //! `read` is the way in: it follows the path by descriptors (`path`), judges each directory, link and the file
 //! itself (`judgement`), and reads what is regular and within a limit, one thread at a time in a file (`bounded`).
 //! Everything here blocks: the loop calls it through `tokio::task::spawn_blocking`, what runs before the loop through
 //! `within`.
 
+mod atomic;
 mod bounded;
 mod credential;
 mod judgement;
@@ -17,6 +19,7 @@ pub use credential::{SourceVerdict, credentials_directory, judge_source};
 pub use judgement::Content;
 pub use refusal::FileRefusal;
 
+pub(crate) use atomic::{ReplacementFile, WithoutModes, keep_room, replace};
 pub(crate) use bounded::{LARGEST, read_bounded, text};
 pub(crate) use refusal::open_failed;
 

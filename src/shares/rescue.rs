@@ -17,9 +17,7 @@ use crate::external::{error, quote};
 use crate::files;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
-use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, fstat, openat, statat,
-};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fstat, openat, statat};
 use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -68,13 +66,9 @@ impl Rescue {
         if length > 0 {
             return Err(RescueError::Unfinished { path });
         }
-        match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, LIMIT as u64) {
-            // Not every file system can.
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
-            Err(errno) => {
-                let _ = fs::remove_file(&path);
-                return Err(failed(&path, "reserve room for", errno.into()));
-            }
+        if let Err(error) = files::keep_room(&file, LIMIT) {
+            let _ = fs::remove_file(&path);
+            return Err(failed(&path, "reserve room for", error));
         }
         let mut bytes = Zeroizing::new(vec![0; KEY_LENGTH]);
         let random = SystemRandom::new().fill(&mut bytes);

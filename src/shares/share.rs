@@ -42,28 +42,18 @@ impl Share {
 
     /// The body of `PUT /v1/sys/unseal` that submits this share, in memory that wipes itself.
     pub fn unseal_request(&self) -> Zeroizing<Vec<u8>> {
-        let digits = base16ct::encoded_len(self.bytes());
-        let mut body = Zeroizing::new(Vec::with_capacity(REQUEST_HEAD.len() + digits + REQUEST_TAIL.len()));
-        body.extend_from_slice(REQUEST_HEAD);
-        body.resize(REQUEST_HEAD.len() + digits, b'0');
-        if let Some(hex) = body.get_mut(REQUEST_HEAD.len()..) {
-            // Cannot fail: the room was measured by the same crate.
-            let encoded = base16ct::lower::encode(self.bytes(), hex);
-            debug_assert!(encoded.is_ok());
+        let hex = self.hex();
+        let mut body =
+            Zeroizing::new(Vec::with_capacity(REQUEST_HEAD.len() + hex.len() + REQUEST_TAIL.len()));
+        for part in [REQUEST_HEAD, hex.as_bytes(), REQUEST_TAIL] {
+            body.extend_from_slice(part);
         }
-        body.extend_from_slice(REQUEST_TAIL);
         body
     }
 
     /// Its bytes in lower-case hex, in memory that wipes itself: for whoever writes it down.
     pub fn hex(&self) -> Zeroizing<String> {
-        let mut digits = Zeroizing::new(String::with_capacity(2 * self.length));
-        for byte in self.bytes() {
-            for nibble in [byte >> 4, byte & 0xf] {
-                digits.push(char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble }));
-            }
-        }
-        digits
+        Zeroizing::new(base16ct::lower::encode_string(self.bytes()))
     }
 
     /// The decoded bytes.
@@ -96,7 +86,7 @@ pub struct ShareSet {
 }
 
 impl ShareSet {
-    /// Tells whether two sets have the same shares, in whatever order (SHA-256).
+    /// The same for two sets that have the same shares, in whatever order (SHA-256).
     pub(crate) fn digest(&self) -> Digest {
         let mut shares: Vec<Digest> =
             self.iter().map(|share| digest::digest(&digest::SHA256, share.bytes())).collect();
@@ -131,8 +121,7 @@ impl ShareSet {
 
     /// Whether another set has the same shares, in whatever order.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        let has = |share: &Share| other.iter().any(|theirs| theirs.bytes() == share.bytes());
-        self.count() == other.count() && self.iter().all(has)
+        self.digest().as_ref() == other.digest().as_ref()
     }
 
     /// The share at `index`, counted from 0.

@@ -5,7 +5,6 @@ use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
 use crate::files::{self, FileRefusal};
 use crate::runtime_directory::{self, DirectoryError};
-use crate::unfinished::{Unfinished, WithoutModes};
 use crate::unseal::Hold;
 use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
@@ -204,10 +203,7 @@ fn since_1970() -> Duration {
 
 fn write(directory: &Path, document: &Document) -> Result<(), HoldsError> {
     let directory = runtime_directory::open(directory)?;
-    let mut new = Unfinished::beside(directory, FILE.as_ref(), WithoutModes::Refused)?;
-    new.write(&serde_json::to_vec(document)?)?;
-    new.replace()?;
-    Ok(new.sync_directory()?)
+    Ok(files::replace(directory, FILE, &serde_json::to_vec(document)?)?)
 }
 
 /// Why holds cannot be read or kept.

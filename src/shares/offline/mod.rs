@@ -85,7 +85,7 @@ pub fn prepare(
     for (index, shares) in deal(count, recipients.len()) {
         let (Some(recipient), Some(sealed)) = (recipients.get(index), trials.get(index)) else { continue };
         let path = directory.join(name(recipient, &shares));
-        let reserved = Reserved::for_ciphertext(&path, existing).map_err(OfflineError::File)?;
+        let reserved = Reserved::beside(&path, existing, None).map_err(OfflineError::File)?;
         reserved.write(sealed).and_then(|()| reserved.keep_room()).map_err(OfflineError::File)?;
         copies.push(Prepaid { reserved, copy: Copied { path, recipient: recipient.clone(), shares } });
     }

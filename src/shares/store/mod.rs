@@ -116,7 +116,7 @@ impl Home {
     ///
     /// Blocks, with a slow TPM for seconds. Errors: the directory, the disk, `systemd-creds` or the TPM.
     pub fn prepare(self, existing: Existing, trusted: &Trusted) -> Result<Prepared, HomeError> {
-        let reserved = Reserved::beside(self.path(), existing, trusted)?;
+        let reserved = Reserved::beside(self.path(), existing, Some(trusted))?;
         let prepared = Prepared { home: self, reserved, trusted: trusted.clone() };
         prepared.put(&share_file([random().as_slice()].into_iter(), None))?;
         prepared.reserved.keep_room()?;

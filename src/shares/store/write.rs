@@ -6,10 +6,9 @@
 use super::error::HomeError;
 use crate::accounts::Trusted;
 use crate::cluster::Scheme;
-use crate::files::{self, Content as Judged};
+use crate::files::{self, Content, ReplacementFile, WithoutModes};
 use crate::shares::share::LIMIT;
-use crate::unfinished::{Unfinished, WithoutModes};
-use rustix::fs::{AtFlags, CWD, FallocateFlags, FileType, Mode, OFlags, fallocate, openat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use std::fs::DirBuilder;
 use std::hint::black_box;
@@ -17,9 +16,6 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
-
-/// How much room is reserved, in bytes: more than any file of shares has.
-const ROOM: u64 = LIMIT as u64;
 
 /// Whether a file that is there already may be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,46 +26,36 @@ pub enum Existing {
     Replace,
 }
 
-/// Whether what is written needs its file's mode and directory for protection.
-enum Content<'a> {
-    /// In a directory that these alone may have.
-    Secret(&'a Trusted),
-    Ciphertext,
-}
-
 /// A file beside the one to be written, with mode 0600, locked and removed with this value.
 pub(crate) struct Reserved {
     path: PathBuf,
-    unfinished: Unfinished,
+    file: ReplacementFile,
     existing: Existing,
 }
 
 impl Reserved {
-    /// Judges the directory by the rules for share files, and makes the file in it.
-    pub(super) fn beside(path: &Path, existing: Existing, trusted: &Trusted) -> Result<Self, HomeError> {
-        Self::make(path, existing, &Content::Secret(trusted))
-    }
-
-    /// The same for what is no secret, being encrypted already: in any directory, such as that of a stick that belongs
+    /// Makes the file in a directory that `owners` alone may have, as the rules for share files are.
+    ///
+    /// Without owners, for what is no secret, being encrypted already: in any directory, such as that of a stick that belongs
     /// to somebody and whose file system knows no modes.
-    pub(crate) fn for_ciphertext(path: &Path, existing: Existing) -> Result<Self, HomeError> {
-        Self::make(path, existing, &Content::Ciphertext)
-    }
-
-    fn make(path: &Path, existing: Existing, content: &Content<'_>) -> Result<Self, HomeError> {
+    pub(crate) fn beside(
+        path: &Path,
+        existing: Existing,
+        owners: Option<&Trusted>,
+    ) -> Result<Self, HomeError> {
         let failed = |doing, error: io::Error| HomeError::Io(path.to_owned(), doing, error);
         let absolute = std::path::absolute(path).map_err(|error| failed("find", error))?;
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
             return Err(HomeError::NotAFile(path.to_owned()));
         };
-        make(parent).map_err(|error| HomeError::NoDirectory(parent.to_owned(), error))?;
-        let directory = match content {
-            Content::Secret(trusted) => files::directory(parent, Judged::Shares, trusted)
-                .map_err(|cause| HomeError::Directory(path.to_owned(), cause))?,
-            Content::Ciphertext => {
-                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                openat(CWD, parent, flags, Mode::empty()).map_err(|errno| failed("find", errno.into()))?
-            }
+        make_last(parent).map_err(|error| HomeError::NoDirectory(parent.to_owned(), error))?;
+        let (directory, without_modes) = if let Some(owners) = owners {
+            let judged = files::directory(parent, Content::Shares, owners);
+            (judged.map_err(|cause| HomeError::Directory(path.to_owned(), cause))?, WithoutModes::Refused)
+        } else {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let opened = openat(CWD, parent, flags, Mode::empty());
+            (opened.map_err(|errno| failed("find", errno.into()))?, WithoutModes::Allowed)
         };
         match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
@@ -84,33 +70,29 @@ impl Reserved {
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed("look at", errno.into())),
         }
-        let without_modes = match content {
-            Content::Secret(_) => WithoutModes::Refused,
-            Content::Ciphertext => WithoutModes::Allowed,
-        };
-        let unfinished = Unfinished::beside(directory, name, without_modes)
+        let file = ReplacementFile::beside(directory, name, without_modes)
             .map_err(|error| failed("write beside", error))?;
-        Ok(Self { path: path.to_owned(), unfinished, existing })
+        Ok(Self { path: path.to_owned(), file, existing })
     }
 
     /// Where the file is until it takes its place.
     pub(super) fn path(&self) -> PathBuf {
-        self.path.with_file_name(self.unfinished.name())
+        self.path.with_file_name(self.file.name())
     }
 
     /// Whether the file has taken its place.
     pub(crate) fn in_place(&self) -> bool {
-        self.unfinished.in_place()
+        self.file.in_place()
     }
 
     /// Writes these bytes, and no others, to the disk.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), HomeError> {
-        self.unfinished.write(bytes).map_err(|error| self.failed("write", error))
+        self.file.write(bytes).map_err(|error| self.failed("write", error))
     }
 
     /// What was written.
     pub(super) fn read(&self) -> Result<Zeroizing<Vec<u8>>, HomeError> {
-        let bytes = self.unfinished.reopen().and_then(|file| files::read_bounded(&file, LIMIT));
+        let bytes = self.file.reopen().and_then(|file| files::read_bounded(&file, LIMIT));
         bytes
             .and_then(|bytes| bytes.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge)))
             .map_err(|error| self.failed("read back", error))
@@ -118,26 +100,22 @@ impl Reserved {
 
     /// Reserves as much room on the disk as the largest file takes.
     pub(crate) fn keep_room(&self) -> Result<(), HomeError> {
-        match fallocate(self.unfinished.file(), FallocateFlags::KEEP_SIZE, 0, ROOM) {
-            // Not every file system can.
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
-            Err(errno) => Err(self.failed("reserve room for", errno.into())),
-        }
+        self.file.keep_room(LIMIT).map_err(|error| self.failed("reserve room for", error))
     }
 
     /// Puts the file in its place, for good.
     pub(crate) fn take_place(&mut self) -> Result<(), HomeError> {
         if !self.in_place() {
             let placed = match self.existing {
-                Existing::Replace => self.unfinished.replace(),
-                Existing::Keep => self.unfinished.take_free_place(),
+                Existing::Replace => self.file.replace(),
+                Existing::Keep => self.file.take_free_place(),
             };
             placed.map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => HomeError::Occupied { path: self.path.clone() },
                 _ => self.failed("put in its place", error),
             })?;
         }
-        self.unfinished.sync_directory().map_err(|error| self.failed("write the directory of", error))
+        self.file.sync_directory().map_err(|error| self.failed("write the directory of", error))
     }
 
     fn failed(&self, doing: &'static str, error: io::Error) -> HomeError {
@@ -146,7 +124,7 @@ impl Reserved {
 }
 
 /// Makes the directory if only its last part is missing. Everybody may look into it: the configuration lies there too.
-fn make(directory: &Path) -> io::Result<()> {
+fn make_last(directory: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o755).create(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => match directory.metadata() {
             Ok(_) => Ok(()),
@@ -173,13 +151,7 @@ pub(super) fn share_file<'a>(
     text.extend_from_slice(HEAD);
     for (index, share) in shares.enumerate() {
         text.extend_from_slice(if index == 0 { b"\n  \"" } else { b",\n  \"" });
-        let start = text.len();
-        text.resize(start + base16ct::encoded_len(share), b'0');
-        if let Some(digits) = text.get_mut(start..) {
-            // Cannot fail: the room was measured by the same crate.
-            let encoded = base16ct::lower::encode(share, digits);
-            debug_assert!(encoded.is_ok());
-        }
+        text.extend_from_slice(Zeroizing::new(base16ct::lower::encode_string(share)).as_bytes());
         text.push(b'"');
     }
     text.extend_from_slice(TAIL);

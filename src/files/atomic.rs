@@ -2,8 +2,8 @@
 //! process or the machine stops.
 
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, RenameFlags, fchmod, flock, fsync, openat, renameat,
-    renameat_with, statat, unlinkat,
+    AtFlags, Dir, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, fchmod, flock, fsync,
+    openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -27,8 +27,8 @@ pub(crate) enum WithoutModes {
     Allowed,
 }
 
-/// The file: new, of mode 0600, locked, and removed when dropped before it took its place.
-pub(crate) struct Unfinished {
+/// The new file, of mode 0600, locked, and removed when dropped before it took its place.
+pub(crate) struct ReplacementFile {
     directory: OwnedFd,
     target: OsString,
     name: OsString,
@@ -36,7 +36,7 @@ pub(crate) struct Unfinished {
     placed: bool,
 }
 
-impl Unfinished {
+impl ReplacementFile {
     /// Makes the file in `directory`, beside the name `target`, and removes what a process left that was killed at this.
     pub(crate) fn beside(
         directory: OwnedFd,
@@ -53,9 +53,9 @@ impl Unfinished {
         &self.name
     }
 
-    /// The open file.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
+    /// Reserves room on the disk for so many bytes.
+    pub(crate) fn keep_room(&self, bytes: usize) -> io::Result<()> {
+        keep_room(&self.file, bytes)
     }
 
     /// Opens the file anew, to read what was written.
@@ -105,11 +105,28 @@ impl Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for ReplacementFile {
     fn drop(&mut self) {
         if !self.placed {
             let _ = unlinkat(&self.directory, &self.name, AtFlags::empty());
         }
+    }
+}
+
+/// Writes a file of mode 0600 atomically, over whatever has that name in `directory`.
+pub(crate) fn replace(directory: OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut new = ReplacementFile::beside(directory, name.as_ref(), WithoutModes::Refused)?;
+    new.write(bytes)?;
+    new.replace()?;
+    new.sync_directory()
+}
+
+/// Reserves room on the disk for so many bytes of a file.
+pub(crate) fn keep_room(file: &File, bytes: usize) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, bytes as u64) {
+        // Not every file system can.
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(errno) => Err(errno.into()),
     }
 }
 
