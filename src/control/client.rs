@@ -75,34 +75,39 @@ pub enum ControlError {
     },
 }
 
+impl ControlError {
+    fn explained(&self) -> (&'static str, Option<String>) {
+        let (kind, advice) = match self {
+            Self::Absent { .. } => (
+                "no-daemon",
+                "Is the service running? `systemctl status vault-unseal` tells. A daemon that is run by hand listens where \
+                 RUNTIME_DIRECTORY was set for it: name that here with --socket DIRECTORY/control.sock",
+            ),
+            Self::Forbidden { .. } => ("control-forbidden", "Call it as root: `sudo vault-unseal …`."),
+            Self::Answer { .. } => {
+                ("control-answer", "Look at `journalctl -u vault-unseal`; both must be of the same version.")
+            }
+            Self::Busy { .. } => (
+                "control-busy",
+                "Close the connections of this user that do nothing: as root, `ss -xp` lists those of control.sock. \
+                 Root always has connections of its own.",
+            ),
+            Self::Refused(_) => return ("control-refused", None),
+            Self::ReloadRefused { advice, .. } => {
+                return ("reload-refused", advice.as_ref().map(ExternalText::paragraph));
+            }
+        };
+        (kind, Some(advice.to_owned()))
+    }
+}
+
 impl Explain for ControlError {
     fn kind(&self) -> &'static str {
-        match self {
-            Self::Absent { .. } => "no-daemon",
-            Self::Forbidden { .. } => "control-forbidden",
-            Self::Answer { .. } => "control-answer",
-            Self::Busy { .. } => "control-busy",
-            Self::Refused(_) => "control-refused",
-            Self::ReloadRefused { .. } => "reload-refused",
-        }
+        self.explained().0
     }
 
     fn advice(&self) -> Option<String> {
-        let text = match self {
-            Self::Absent { .. } => {
-                "Is the service running? `systemctl status vault-unseal` tells. A daemon that is run by hand listens where \
-                 RUNTIME_DIRECTORY was set for it: name that here with --socket DIRECTORY/control.sock"
-            }
-            Self::Forbidden { .. } => "Call it as root: `sudo vault-unseal …`.",
-            Self::Answer { .. } => "Look at `journalctl -u vault-unseal`; both must be of the same version.",
-            Self::Busy { .. } => {
-                "Close the connections of this user that do nothing: as root, `ss -xp` lists those of control.sock. \
-                 Root always has connections of its own."
-            }
-            Self::Refused(_) => return None,
-            Self::ReloadRefused { advice, .. } => return advice.as_ref().map(ExternalText::paragraph),
-        };
-        Some(text.to_owned())
+        self.explained().1
     }
 }
 

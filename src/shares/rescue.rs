@@ -51,7 +51,7 @@ impl Rescue {
     pub fn is_free(home: &Home) -> Result<(), RescueError> {
         let path = Self::path_for(home);
         match fs::symlink_metadata(&path) {
-            Ok(found) if found.len() > 0 => Err(RescueError::Unfinished { path }),
+            Ok(found) if found.len() > 0 => Err(RescueError::Unfinished(path)),
             _ => Ok(()),
         }
     }
@@ -64,7 +64,7 @@ impl Rescue {
         let file = open(&path, OFlags::CREATE)?;
         let length = file.metadata().map_err(|error| failed(&path, "look at", error))?.len();
         if length > 0 {
-            return Err(RescueError::Unfinished { path });
+            return Err(RescueError::Unfinished(path));
         }
         if let Err(error) = files::keep_room(&file, LIMIT) {
             let _ = fs::remove_file(&path);
@@ -98,15 +98,15 @@ impl Rescue {
     /// The answer that an interrupted init left. Blocks as the home's opening does.
     pub fn open(home: &Home, trusted: &Trusted) -> Result<(Self, Zeroizing<Vec<u8>>), RescueError> {
         let (path, key_path) = (Self::path_for(home), beside(home.path(), ".rescue-key"));
-        let nothing = || RescueError::Nothing { path: path.clone() };
+        let nothing = || RescueError::Nothing(path.clone());
         let file = match open(&path, OFlags::empty()) {
-            Err(RescueError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            Err(RescueError::Io(_, _, error)) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(nothing());
             }
             file => file?,
         };
         let text = files::read_bounded(&file, LIMIT).map_err(|error| failed(&path, "read", error))?;
-        let damaged = || RescueError::Damaged { path: path.clone() };
+        let damaged = || RescueError::Damaged(path.clone());
         let mut text = text.ok_or_else(damaged)?;
         if text.is_empty() {
             return Err(nothing());
@@ -170,7 +170,7 @@ fn open(path: &Path, more: OFlags) -> Result<File, RescueError> {
         let file = file.map_err(|errno| failed(path, "open", errno.into()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(RescueError::Busy { path: path.to_owned() }),
+            Err(Errno::WOULDBLOCK) => return Err(RescueError::Busy(path.to_owned())),
             Err(errno) => return Err(failed(path, "lock", errno.into())),
         }
         // Whoever had the lock may have removed the file after it was opened here: nobody else would find this lock.
@@ -192,7 +192,7 @@ fn is_at(file: &OwnedFd, path: &Path) -> Result<bool, Errno> {
 
 fn key(bytes: &[u8], path: &Path) -> Result<LessSafeKey, RescueError> {
     let key = UnboundKey::new(&CHACHA20_POLY1305, bytes);
-    key.map(LessSafeKey::new).map_err(|_| RescueError::Damaged { path: path.to_owned() })
+    key.map(LessSafeKey::new).map_err(|_| RescueError::Damaged(path.to_owned()))
 }
 
 fn nonce() -> Nonce {
@@ -200,93 +200,75 @@ fn nonce() -> Nonce {
 }
 
 fn failed(path: &Path, doing: &'static str, error: io::Error) -> RescueError {
-    RescueError::Io { path: path.to_owned(), doing, error }
+    RescueError::Io(path.to_owned(), doing, error)
 }
 
-/// Why an answer cannot be kept, or not be had back.
+/// Why an answer cannot be kept, or not be had back; from which file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RescueError {
     /// The key cannot be sealed, or not be opened.
     #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The operating system failed.
-    #[error("cannot {doing} {}: {}", quote::sentence(path), error::io(error))]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What was tried, a verb.
-        doing: &'static str,
-        /// What it said.
-        error: io::Error,
-    },
+    Store(#[from] HomeError),
+    /// The operating system failed at something: a verb.
+    #[error("cannot {} {}: {}", .1, quote::sentence(.0), error::io(.2))]
+    Io(PathBuf, &'static str, io::Error),
     /// An answer is kept there that nothing has come of yet.
-    #[error(
-        "an earlier init was interrupted: what its server answered is still in {}",
-        quote::sentence(path)
-    )]
-    Unfinished {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("an earlier init was interrupted: what its server answered is still in {}", quote::sentence(.0))]
+    Unfinished(PathBuf),
     /// Another process is at it.
-    #[error("another init is at work on {}", quote::sentence(path))]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("another init is at work on {}", quote::sentence(.0))]
+    Busy(PathBuf),
     /// No answer is kept.
-    #[error("there is nothing to resume: no answer of a server is in {}", quote::sentence(path))]
-    Nothing {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("there is nothing to resume: no answer of a server is in {}", quote::sentence(.0))]
+    Nothing(PathBuf),
     /// The key does not fit what is there.
-    #[error("what is in {} does not open with its key", quote::sentence(path))]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("what is in {} does not open with its key", quote::sentence(.0))]
+    Damaged(PathBuf),
+}
+
+impl RescueError {
+    fn explained(&self) -> (&'static str, Option<String>) {
+        let (kind, advice) = match self {
+            Self::Store(error) => return (error.kind(), error.advice()),
+            Self::Io(_, _, error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                ("rescue-io", AS_ROOT)
+            }
+            Self::Io(path, ..) => {
+                let directory = quote::shell(path.parent().unwrap_or(path));
+                return ("rescue-io", Some(format!("Is there room? df {directory}")));
+            }
+            Self::Unfinished(path) => {
+                let advice = format!(
+                    "Give the same command once more with --resume: it finishes that one. If the shares of that server \
+                     are of no use any more, remove the file: rm {}",
+                    quote::shell(path)
+                );
+                return ("init-unfinished", Some(advice));
+            }
+            Self::Busy(_) => ("init-busy", "Wait for it to end."),
+            Self::Nothing(_) => (
+                "init-nothing-to-resume",
+                "Say the same --tpm2, --credential, --plain and --output as before; without --resume a new server is \
+                 initialised.",
+            ),
+            Self::Damaged(_) => (
+                "rescue-damaged",
+                "It was written by another init, or cut off. If nobody has the shares of that server, it holds nothing \
+                 that could be read: stop it, remove its storage, start it, and initialise it anew.",
+            ),
+        };
+        (kind, Some(advice.to_owned()))
+    }
 }
 
 impl Explain for RescueError {
     fn kind(&self) -> &'static str {
-        match self {
-            Self::Home(error) => error.kind(),
-            Self::Io { .. } => "rescue-io",
-            Self::Unfinished { .. } => "init-unfinished",
-            Self::Busy { .. } => "init-busy",
-            Self::Nothing { .. } => "init-nothing-to-resume",
-            Self::Damaged { .. } => "rescue-damaged",
-        }
+        self.explained().0
     }
 
     fn advice(&self) -> Option<String> {
-        Some(match self {
-            Self::Home(error) => return error.advice(),
-            Self::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
-                AS_ROOT.to_owned()
-            }
-            Self::Io { path, .. } => {
-                format!("Is there room? df {}", quote::shell(path.parent().unwrap_or(path)))
-            }
-            Self::Unfinished { path } => format!(
-                "Give the same command once more with --resume: it finishes that one. If the shares of that server are \
-                 of no use any more, remove the file: rm {}",
-                quote::shell(path)
-            ),
-            Self::Busy { .. } => "Wait for it to end.".to_owned(),
-            Self::Nothing { .. } => {
-                "Say the same --tpm2, --credential, --plain and --output as before; without --resume a new server is \
-                 initialised."
-                    .to_owned()
-            }
-            Self::Damaged { .. } => {
-                "It was written by another init, or cut off. If nobody has the shares of that server, it holds nothing \
-                 that could be read: stop it, remove its storage, start it, and initialise it anew."
-                    .to_owned()
-            }
-        })
+        self.explained().1
     }
 }
 
@@ -320,18 +302,18 @@ mod tests {
             rescue.gives(&home, b"the only answer", &Trusted::default())
                 && !rescue.gives(&home, b"another", &Trusted::default())
         );
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Busy { .. })));
-        assert!(matches!(Rescue::is_free(&home), Err(RescueError::Unfinished { .. })));
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Busy(_))));
+        assert!(matches!(Rescue::is_free(&home), Err(RescueError::Unfinished(_))));
         drop(rescue);
         let kept = fs::read(Rescue::path_for(&home)).unwrap();
         assert!(!String::from_utf8_lossy(&kept).contains("answer"), "it is encrypted");
-        assert!(matches!(Rescue::prepare(&home, &Trusted::default()), Err(RescueError::Unfinished { .. })));
+        assert!(matches!(Rescue::prepare(&home, &Trusted::default()), Err(RescueError::Unfinished(_))));
         let (rescue, answer) = Rescue::open(&home, &Trusted::default()).unwrap();
         assert_eq!(answer.as_slice(), b"the only answer");
         rescue.finish();
         assert_eq!(names(&directory), [""; 0]);
         assert!(Rescue::is_free(&home).is_ok());
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing { .. })));
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing(_))));
     }
 
     #[test]
@@ -341,7 +323,7 @@ mod tests {
         assert_eq!(names(&directory), [""; 0]);
         std::mem::forget(Rescue::prepare(&home, &Trusted::default()).map(|rescue| rescue.file.set_len(0)));
         fs::write(Rescue::path_for(&home), "").unwrap();
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing { .. })));
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing(_))));
         drop(Rescue::prepare(&home, &Trusted::default()).unwrap());
         assert_eq!(names(&directory), [""; 0]);
     }
@@ -358,7 +340,7 @@ mod tests {
                         assert_eq!(named.ino(), file.metadata().unwrap().ino());
                         fs::remove_file(&path).unwrap();
                     }
-                    Err(error) => assert!(matches!(error, RescueError::Busy { .. }), "{error}"),
+                    Err(error) => assert!(matches!(error, RescueError::Busy(_)), "{error}"),
                 }
             }
         };
@@ -379,6 +361,6 @@ mod tests {
         let mut bytes = fs::read(&path).unwrap();
         bytes[0] ^= 1;
         fs::write(&path, bytes).unwrap();
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Damaged { .. })));
+        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Damaged(_))));
     }
 }

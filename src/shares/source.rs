@@ -60,41 +60,52 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    fn explained(&self) -> (&'static str, String) {
+        let (kind, advice) = match self {
+            Self::RootToken { origin, .. } => {
+                let file = match origin {
+                    Source::File(path) => Some(path.clone()),
+                    Source::Credential(name) => credential::plain_source(name),
+                    Source::Tpm2 { .. } => None,
+                };
+                let advice = match (file, origin) {
+                    (Some(path), _) => copy_without_token(&path),
+                    (None, Source::Tpm2 { .. }) => {
+                        "Seal the shares anew without it: vault-unseal enroll".to_owned()
+                    }
+                    (None, _) => {
+                        "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, \
+                                  which leaves it out"
+                            .to_owned()
+                    }
+                };
+                return ("root-token", advice);
+            }
+            Self::RecoveryKeys { .. } => {
+                ("recovery-keys-beside", "Keep them elsewhere: with them, somebody can make a root token.")
+            }
+            Self::Unverified { .. } => (
+                "rekey-not-verified",
+                "Keep the old shares until the server accepts the new ones: vault operator rekey -verify, or bao operator \
+                 rotate-keys -verify. If that is done, all is well.",
+            ),
+            Self::Duplicate { .. } => (
+                "duplicate-share",
+                "If they should differ, copy the missing share again from where the shares are kept.",
+            ),
+        };
+        (kind, advice.to_owned())
+    }
+}
+
 impl Explain for Notice {
     fn kind(&self) -> &'static str {
-        match self {
-            Self::RootToken { .. } => "root-token",
-            Self::RecoveryKeys { .. } => "recovery-keys-beside",
-            Self::Unverified { .. } => "rekey-not-verified",
-            Self::Duplicate { .. } => "duplicate-share",
-        }
+        self.explained().0
     }
 
     fn advice(&self) -> Option<String> {
-        Some(match self {
-            Self::RootToken { origin: Source::File(path), .. } => copy_without_token(path),
-            Self::RootToken { origin: Source::Credential(name), .. } => match credential::plain_source(name) {
-                Some(path) => copy_without_token(&path),
-                None => "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, which leaves \
-                         it out"
-                    .to_owned(),
-            },
-            Self::RootToken { origin: Source::Tpm2 { .. }, .. } => {
-                "Seal the shares anew without it: vault-unseal enroll".to_owned()
-            }
-            Self::RecoveryKeys { .. } => {
-                "Keep them elsewhere: with them, somebody can make a root token.".to_owned()
-            }
-            Self::Unverified { .. } => {
-                "Keep the old shares until the server accepts the new ones: vault operator rekey -verify, or bao operator \
-                 rotate-keys -verify. If that is done, all is well."
-                    .to_owned()
-            }
-            Self::Duplicate { .. } => {
-                "If they should differ, copy the missing share again from where the shares are kept."
-                    .to_owned()
-            }
-        })
+        Some(self.explained().1)
     }
 }
 

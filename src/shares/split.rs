@@ -84,27 +84,31 @@ fn different(most: usize, count: usize, size: usize) -> Vec<Vec<usize>> {
     sets
 }
 
+impl SplitRefusal {
+    fn explained(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::OneIsEnough => (
+                "split-of-one",
+                "Make more of it first, 3 shares of which 2 are needed for example: vault operator rekey, or \
+                 bao operator rotate-keys of OpenBao, with -init -key-shares=3 -key-threshold=2",
+            ),
+            Self::TooFewMachines { .. } => {
+                ("split-too-few-machines", "Name the number of machines that hold shares, at least 2.")
+            }
+            Self::TooFewShares { .. } => {
+                ("split-too-few-shares", "Give it the file with all shares, as the server printed them.")
+            }
+        }
+    }
+}
+
 impl Explain for SplitRefusal {
     fn kind(&self) -> &'static str {
-        match self {
-            Self::OneIsEnough => "split-of-one",
-            Self::TooFewMachines { .. } => "split-too-few-machines",
-            Self::TooFewShares { .. } => "split-too-few-shares",
-        }
+        self.explained().0
     }
 
     fn advice(&self) -> Option<String> {
-        Some(
-            match self {
-                Self::OneIsEnough => {
-                    "Make more of it first, 3 shares of which 2 are needed for example: vault operator rekey, or \
-                     bao operator rotate-keys of OpenBao, with -init -key-shares=3 -key-threshold=2"
-                }
-                Self::TooFewMachines { .. } => "Name the number of machines that hold shares, at least 2.",
-                Self::TooFewShares { .. } => "Give it the file with all shares, as the server printed them.",
-            }
-            .to_owned(),
-        )
+        Some(self.explained().1.to_owned())
     }
 }
 

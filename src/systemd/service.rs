@@ -133,61 +133,74 @@ impl ServiceProblem {
     }
 }
 
+impl ServiceProblem {
+    /// Its kind, what is so, and what to do about it.
+    fn explained(&self) -> (&'static str, String, String) {
+        let Self { unit, kind, why } = self;
+        let name = unit.strip_suffix(".service").unwrap_or(unit);
+        let sealed = "a sealed server stays sealed";
+        match kind {
+            Kind::Masked => (
+                "service-masked",
+                format!("{unit} is masked and cannot be started: {sealed}"),
+                format!("systemctl unmask {name}; systemctl enable --now {name}"),
+            ),
+            Kind::Failed => (
+                "service-failed",
+                format!("{unit} has failed ({why}): {sealed}"),
+                format!("See why: journalctl -u {name}. After the fix: systemctl restart {name}"),
+            ),
+            Kind::Restarting => (
+                "service-restarting",
+                format!("{unit} fails again and again ({why}): {sealed}"),
+                format!("See why: journalctl -u {name}"),
+            ),
+            Kind::Stopped { enabled: true } => (
+                "service-not-running",
+                format!("{unit} is not running: {sealed}"),
+                format!("systemctl start {name}"),
+            ),
+            Kind::Stopped { enabled: false } => (
+                "service-not-running",
+                format!("{unit} is disabled and not running: {sealed}"),
+                format!("systemctl enable --now {name}"),
+            ),
+            Kind::Disabled => (
+                "service-disabled",
+                format!("{unit} runs but is disabled: it does not start with the machine"),
+                format!("systemctl enable {name}"),
+            ),
+            Kind::EnabledForNow => (
+                "service-disabled",
+                format!("{unit} is enabled until the next boot only: then it does not start"),
+                format!("systemctl enable {name}"),
+            ),
+            Kind::Shadowed => (
+                "unit-shadowed",
+                format!("{why} takes the place of {unit} and starts another program"),
+                "The steps of the move: sudo vault-unseal check. If an Ansible role wrote that file, it does so at each \
+                 run, unless vault_unseal_service is false."
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
 impl std::error::Error for ServiceProblem {}
 
 impl std::fmt::Display for ServiceProblem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { unit, kind, why } = self;
-        match kind {
-            Kind::Masked => write!(f, "{unit} is masked and cannot be started: a sealed server stays sealed"),
-            Kind::Failed => write!(f, "{unit} has failed ({why}): a sealed server stays sealed"),
-            Kind::Restarting => {
-                write!(f, "{unit} fails again and again ({why}): a sealed server stays sealed")
-            }
-            Kind::Stopped { enabled: true } => {
-                write!(f, "{unit} is not running: a sealed server stays sealed")
-            }
-            Kind::Stopped { enabled: false } => {
-                write!(f, "{unit} is disabled and not running: a sealed server stays sealed")
-            }
-            Kind::Disabled => write!(f, "{unit} runs but is disabled: it does not start with the machine"),
-            Kind::EnabledForNow => {
-                write!(f, "{unit} is enabled until the next boot only: then it does not start")
-            }
-            Kind::Shadowed => write!(f, "{why} takes the place of {unit} and starts another program"),
-        }
+        f.write_str(&self.explained().1)
     }
 }
 
 impl Explain for ServiceProblem {
     fn kind(&self) -> &'static str {
-        match self.kind {
-            Kind::Masked => "service-masked",
-            Kind::Failed => "service-failed",
-            Kind::Restarting => "service-restarting",
-            Kind::Stopped { .. } => "service-not-running",
-            Kind::Disabled | Kind::EnabledForNow => "service-disabled",
-            Kind::Shadowed => "unit-shadowed",
-        }
+        self.explained().0
     }
 
     fn advice(&self) -> Option<String> {
-        let unit = self.unit.strip_suffix(".service").unwrap_or(&self.unit);
-        Some(match self.kind {
-            Kind::Masked => format!("systemctl unmask {unit}; systemctl enable --now {unit}"),
-            Kind::Failed => {
-                format!("See why: journalctl -u {unit}. After the fix: systemctl restart {unit}")
-            }
-            Kind::Restarting => format!("See why: journalctl -u {unit}"),
-            Kind::Stopped { enabled: true } => format!("systemctl start {unit}"),
-            Kind::Stopped { enabled: false } => format!("systemctl enable --now {unit}"),
-            Kind::Disabled | Kind::EnabledForNow => format!("systemctl enable {unit}"),
-            Kind::Shadowed => {
-                "The steps of the move: sudo vault-unseal check. If an Ansible role wrote that file, it does so at each \
-                 run, unless vault_unseal_service is false."
-                    .to_owned()
-            }
-        })
+        Some(self.explained().2)
     }
 }
 
