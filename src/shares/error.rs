@@ -3,7 +3,7 @@
 use super::credential::CredentialRefusal;
 use super::format::ContentRefusal;
 use super::source::Source;
-use super::tpm::refusal::TpmRefusal;
+use super::tpm::error::TpmError;
 use super::tpm::sealed_file::SealedFile;
 use crate::explain::Explain;
 use crate::external::quote;
@@ -56,7 +56,7 @@ pub enum ShareError {
         /// The sealed file.
         file: SealedFile,
         /// What is wrong.
-        cause: TpmRefusal,
+        cause: TpmError,
     },
     /// The credential has nothing in it.
     #[error(

@@ -13,7 +13,7 @@ mod format;
 pub mod given;
 mod load;
 pub mod offline;
-pub mod rescue;
+pub mod recovery;
 mod share;
 mod source;
 mod split;
@@ -30,4 +30,17 @@ pub use given::InitAnswer;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Notice, positions_in_words};
 pub use split::{Split, SplitRefusal};
-pub use store as home;
+
+/// Names of before, until those who use them are swept.
+pub mod home {
+    pub use super::store::{
+        CredentialKey, CredentialKind, CredentialSealing, Existing, PreparedStore as Prepared,
+        ShareStore as Home, StoreError as HomeError, StoreProtection as Protection, StoredShares as Stored,
+        Tpm2Binding, credential_kind, open_credential,
+    };
+}
+
+/// The same.
+pub mod rescue {
+    pub use super::recovery::{InitRecovery as Rescue, InitRecoveryError as RescueError};
+}

@@ -4,10 +4,10 @@ use std::io;
 use tss_esapi::Error;
 use tss_esapi::constants::response_code::Tss2ResponseCode;
 use vault_unseal::external::error;
-use vault_unseal::shares::tpm::{TpmRefusal, TpmTrouble};
+use vault_unseal::shares::tpm::{TpmError, TpmErrorKind};
 
 /// A failure in the words of the library.
-pub(crate) struct Failure(TpmRefusal);
+pub(crate) struct Failure(TpmError);
 
 /// The layers of tpm2-tss that codes come from (TCG TSS 2.0 Overview and Common Structures).
 const LAYER_ESYS: u32 = 7;
@@ -43,49 +43,49 @@ pub(crate) enum Cause {
 }
 
 impl Failure {
-    pub(crate) fn new(trouble: TpmTrouble, text: impl Into<String>) -> Self {
-        Self(TpmRefusal::new(trouble, text))
+    pub(crate) fn new(trouble: TpmErrorKind, text: impl Into<String>) -> Self {
+        Self(TpmError::new(trouble, text))
     }
 
     /// The kernel, not the TPM.
     pub(crate) fn of_system(what: &str, error: &io::Error) -> Self {
-        Self::new(TpmTrouble::Failed, format!("{what}: {}", error::io(error)))
+        Self::new(TpmErrorKind::Failed, format!("{what}: {}", error::io(error)))
     }
 
     /// A command of the TPM that failed for no reason that is special to it.
     pub(crate) fn of_command(what: &str, error: Error) -> Self {
         let told = told(error);
         let (trouble, text) = match cause(error) {
-            Cause::Busy => (TpmTrouble::Busy, format!("the TPM is busy or full: {told}")),
+            Cause::Busy => (TpmErrorKind::Busy, format!("the TPM is busy or full: {told}")),
             Cause::Lockout => (
-                TpmTrouble::Lockout,
+                TpmErrorKind::Lockout,
                 format!("the TPM is locked after too many wrong authorizations: {told}"),
             ),
             Cause::Hierarchy => {
-                (TpmTrouble::Failed, "the owner hierarchy of the TPM is switched off".to_owned())
+                (TpmErrorKind::Failed, "the owner hierarchy of the TPM is switched off".to_owned())
             }
             // In a session: its key is not the TPM's, or what was sent is not what arrived.
             Cause::Password => (
-                TpmTrouble::Failed,
+                TpmErrorKind::Failed,
                 format!(
                     "the TPM refused {what}, as no part of the session (something on the way to it changes what is \
                      sent, its storage root key has a password, or it is faulty): {told}"
                 ),
             ),
             Cause::Answer => (
-                TpmTrouble::Failed,
+                TpmErrorKind::Failed,
                 format!(
                     "the TPM's answer is no part of the session (something on the way from it changes what is said, \
                      or it is faulty): {told}"
                 ),
             ),
-            Cause::Gone => (TpmTrouble::Absent, format!("the TPM went away: {told}")),
-            _ => (TpmTrouble::Failed, format!("the TPM refused {what}: {told}")),
+            Cause::Gone => (TpmErrorKind::Absent, format!("the TPM went away: {told}")),
+            _ => (TpmErrorKind::Failed, format!("the TPM refused {what}: {told}")),
         };
         Self::new(trouble, text)
     }
 
-    pub(crate) fn trouble(&self) -> TpmTrouble {
+    pub(crate) fn trouble(&self) -> TpmErrorKind {
         self.0.trouble()
     }
 
@@ -95,8 +95,8 @@ impl Failure {
     }
 }
 
-impl From<TpmRefusal> for Failure {
-    fn from(refusal: TpmRefusal) -> Self {
+impl From<TpmError> for Failure {
+    fn from(refusal: TpmError) -> Self {
         Self(refusal)
     }
 }

@@ -22,7 +22,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use vault_unseal::shares::tpm::{PcrSelection, TEXT_LIMIT, TpmTrouble};
+use vault_unseal::shares::tpm::{PcrSelection, TEXT_LIMIT, TpmErrorKind};
 use zeroize::Zeroizing;
 use zeroizing_alloc::ZeroAlloc;
 
@@ -76,7 +76,7 @@ fn persistently<T>(attempt: impl Fn() -> Result<T, Failure>) -> Result<T, Failur
     let began = Instant::now();
     loop {
         match attempt() {
-            Err(failure) if failure.trouble() == TpmTrouble::Busy && began.elapsed() < PATIENCE => {
+            Err(failure) if failure.trouble() == TpmErrorKind::Busy && began.elapsed() < PATIENCE => {
                 std::thread::sleep(PAUSE);
             }
             outcome => return outcome,
@@ -94,7 +94,10 @@ fn read(most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
     loop {
         let rest = buffer.get_mut(filled..).unwrap_or_default();
         if rest.is_empty() {
-            return Err(Failure::new(TpmTrouble::Failed, format!("more than {most} bytes were given to it")));
+            return Err(Failure::new(
+                TpmErrorKind::Failed,
+                format!("more than {most} bytes were given to it"),
+            ));
         }
         match input.read(rest) {
             Ok(0) => break,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tss_esapi::Context;
 use tss_esapi::interface_types::algorithm::HashingAlgorithm;
 use tss_esapi::structures::{PcrSelectionList, PcrSlot};
-use vault_unseal::shares::tpm::{BoundPcrs, PcrBank, PcrSelection, TpmTrouble};
+use vault_unseal::shares::tpm::{BoundPcrs, PcrBank, PcrSelection, TpmErrorKind};
 
 /// `TPM_CC_PolicyPCR`.
 const POLICY_PCR: [u8; 4] = [0, 0, 0x01, 0x7f];
@@ -23,7 +23,10 @@ pub(crate) fn read(context: &mut Context, selection: &PcrSelection) -> Result<Bo
         let value = digests.value().first().filter(|value| value.value().len() == bank.digest_length());
         let value = value.ok_or_else(|| {
             let (word, text) = (bank.word(), format!("{}:{number}", bank.word()));
-            Failure::new(TpmTrouble::Failed, format!("the TPM has no PCR {text}: its bank {word} may be off"))
+            Failure::new(
+                TpmErrorKind::Failed,
+                format!("the TPM has no PCR {text}: its bank {word} may be off"),
+            )
         })?;
         values.insert(number, value.value().to_vec());
     }
@@ -83,7 +86,7 @@ pub(crate) fn changed(context: &mut Context, bound: &BoundPcrs) -> Failure {
     };
     let (noun, verb) = if numbers.len() == 1 { ("PCR", "holds") } else { ("PCRs", "hold") };
     Failure::new(
-        TpmTrouble::PcrChanged,
+        TpmErrorKind::PcrChanged,
         format!(
             "{noun} {} ({}) no longer {verb} what was there when the shares were sealed: another firmware, kernel or \
              boot loader, or another way of booting",

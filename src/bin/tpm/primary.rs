@@ -19,7 +19,7 @@ use tss_esapi::structures::{
 };
 use tss_esapi::traits::{Marshall, UnMarshall};
 use tss_esapi::{Context, Error, WrapperErrorKind};
-use vault_unseal::shares::tpm::TpmTrouble;
+use vault_unseal::shares::tpm::TpmErrorKind;
 
 /// Where platforms keep it (TCG TPM v2.0 Provisioning Guidance).
 const STORAGE_ROOT_KEY: u32 = 0x8100_0001;
@@ -49,7 +49,7 @@ pub(crate) fn named(context: &mut Context, wanted: &[u8; 34]) -> Result<Primary,
         }
         Err(error) => return Err(refused(error)),
     };
-    Err(Failure::new(TpmTrouble::Other, text))
+    Err(Failure::new(TpmErrorKind::Other, text))
 }
 
 /// The key to seal to. Its public part is believed: at this time there is nothing to compare it with.
@@ -68,7 +68,7 @@ fn refused(error: Error) -> Failure {
     match cause(error) {
         // What is asked of the owner hierarchy is asked with an empty password.
         Cause::Password => Failure::new(
-            TpmTrouble::Failed,
+            TpmErrorKind::Failed,
             "the owner hierarchy of the TPM has a password, and no storage root key is kept at 0x81000001",
         ),
         _ => Failure::of_command("to make the primary key", error),
@@ -198,7 +198,7 @@ pub(crate) fn private(bytes: &[u8]) -> Result<Private, Failure> {
 
 fn with_length(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     let length = u16::try_from(bytes.len())
-        .map_err(|_| Failure::new(TpmTrouble::Failed, "the TPM gave a structure that is too long"))?;
+        .map_err(|_| Failure::new(TpmErrorKind::Failed, "the TPM gave a structure that is too long"))?;
     Ok([length.to_be_bytes().as_slice(), bytes].concat())
 }
 
@@ -209,5 +209,5 @@ fn without_length(bytes: &[u8]) -> Result<&[u8], Failure> {
 
 /// The file's structures are not what a TPM wrote.
 pub(crate) fn corrupt() -> Failure {
-    Failure::new(TpmTrouble::BlobCorrupt, "the sealed key in it is damaged")
+    Failure::new(TpmErrorKind::BlobCorrupt, "the sealed key in it is damaged")
 }

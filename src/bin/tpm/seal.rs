@@ -10,20 +10,22 @@ use std::io::ErrorKind;
 use tss_esapi::Context;
 use tss_esapi::tcti_ldr::TctiNameConf;
 use vault_unseal::external::error;
-use vault_unseal::shares::tpm::{self, Blob, KEY_LENGTH, NONCE_LENGTH, PcrSelection, TAG_LENGTH, TpmTrouble};
+use vault_unseal::shares::tpm::{
+    self, Blob, KEY_LENGTH, NONCE_LENGTH, PcrSelection, TAG_LENGTH, TpmErrorKind,
+};
 use zeroize::Zeroizing;
 
 /// The file that holds `text`. It is opened once before it is given away: a file that cannot be opened is worth nothing.
 pub(crate) fn seal(text: &[u8], pcrs: Option<&PcrSelection>, tcti: &str) -> Result<Vec<u8>, Failure> {
     let shares = tpm::count(text).map_err(|cause| {
-        Failure::new(TpmTrouble::Failed, format!("what is to be sealed cannot be used: {cause}"))
+        Failure::new(TpmErrorKind::Failed, format!("what is to be sealed cannot be used: {cause}"))
     })?;
     let file = sealed(text, shares, pcrs, tcti)?;
     let opened = open(&file, tcti)?;
     if *opened == text {
         Ok(file)
     } else {
-        Err(Failure::new(TpmTrouble::Failed, "what the TPM opens is not what was sealed"))
+        Err(Failure::new(TpmErrorKind::Failed, "what the TPM opens is not what was sealed"))
     }
 }
 
@@ -77,7 +79,7 @@ fn encrypt(blob: &mut Blob, key: &[u8], text: &[u8]) -> Result<(), Failure> {
     let nonce = Nonce::assume_unique_for_key(blob.nonce);
     cipher(key)?
         .seal_in_place_append_tag(nonce, Aad::from(blob.associated_data()), &mut *buffer)
-        .map_err(|_| Failure::new(TpmTrouble::Failed, "the shares cannot be encrypted"))?;
+        .map_err(|_| Failure::new(TpmErrorKind::Failed, "the shares cannot be encrypted"))?;
     blob.ciphertext = std::mem::take(&mut *buffer);
     Ok(())
 }
@@ -88,49 +90,51 @@ fn decrypt(blob: &Blob, key: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let nonce = Nonce::assume_unique_for_key(blob.nonce);
     let length = cipher(key)?
         .open_in_place(nonce, Aad::from(blob.associated_data()), &mut buffer)
-        .map_err(|_| Failure::new(TpmTrouble::BlobCorrupt, "it was changed since the shares were sealed"))?
+        .map_err(|_| Failure::new(TpmErrorKind::BlobCorrupt, "it was changed since the shares were sealed"))?
         .len();
     buffer.truncate(length);
     Ok(buffer)
 }
 
 fn cipher(key: &[u8]) -> Result<LessSafeKey, Failure> {
-    UnboundKey::new(&CHACHA20_POLY1305, key)
-        .map(LessSafeKey::new)
-        .map_err(|_| Failure::new(TpmTrouble::BlobCorrupt, "the key that the TPM gave is of another length"))
+    UnboundKey::new(&CHACHA20_POLY1305, key).map(LessSafeKey::new).map_err(|_| {
+        Failure::new(TpmErrorKind::BlobCorrupt, "the key that the TPM gave is of another length")
+    })
 }
 
 fn fill(bytes: &mut [u8]) -> Result<(), Failure> {
     SystemRandom::new()
         .fill(bytes)
-        .map_err(|_| Failure::new(TpmTrouble::Failed, "the kernel gives no random numbers"))
+        .map_err(|_| Failure::new(TpmErrorKind::Failed, "the kernel gives no random numbers"))
 }
 
 /// Opens the connection. Dropping the context flushes every session and key that it made.
 fn connect(tcti: &str) -> Result<Context, Failure> {
     let parsed: TctiNameConf = tcti.parse().map_err(|_| {
-        Failure::new(TpmTrouble::Absent, format!("{tcti:?} is no way to a TPM that is known here"))
+        Failure::new(TpmErrorKind::Absent, format!("{tcti:?} is no way to a TPM that is known here"))
     })?;
     Context::new(parsed).map_err(|error| {
         let Some(path) = device(tcti) else {
-            return Failure::new(TpmTrouble::Absent, format!("there is no TPM at {tcti}: {}", told(error)));
+            return Failure::new(TpmErrorKind::Absent, format!("there is no TPM at {tcti}: {}", told(error)));
         };
         // libtss2 does not say why; the kernel does.
         match File::options().read(true).write(true).open(path).map_err(|error| (error.kind(), error)) {
             Err((ErrorKind::NotFound, _)) => {
-                Failure::new(TpmTrouble::Absent, format!("there is no TPM: {path} does not exist"))
+                Failure::new(TpmErrorKind::Absent, format!("there is no TPM: {path} does not exist"))
             }
             Err((ErrorKind::PermissionDenied, error)) => Failure::new(
-                TpmTrouble::Permission,
+                TpmErrorKind::Permission,
                 format!("{path} cannot be opened: {}", error::io(&error)),
             ),
             Err((ErrorKind::ResourceBusy, error)) => {
-                Failure::new(TpmTrouble::Busy, format!("{path} is in use: {}", error::io(&error)))
+                Failure::new(TpmErrorKind::Busy, format!("{path} is in use: {}", error::io(&error)))
             }
             Err((_, error)) => {
-                Failure::new(TpmTrouble::Absent, format!("{path} cannot be opened: {}", error::io(&error)))
+                Failure::new(TpmErrorKind::Absent, format!("{path} cannot be opened: {}", error::io(&error)))
             }
-            Ok(_) => Failure::new(TpmTrouble::Absent, format!("there is no TPM at {path}: {}", told(error))),
+            Ok(_) => {
+                Failure::new(TpmErrorKind::Absent, format!("there is no TPM at {path}: {}", told(error)))
+            }
         }
     })
 }

@@ -18,7 +18,7 @@ use tss_esapi::structures::{
     SymmetricDefinition,
 };
 use tss_esapi::{Context, Error};
-use vault_unseal::shares::tpm::{Blob, BoundPcrs, TpmTrouble};
+use vault_unseal::shares::tpm::{Blob, BoundPcrs, TpmErrorKind};
 
 /// Hands `key` to the TPM: what comes back is of use to nobody else.
 pub(crate) fn create(
@@ -130,7 +130,7 @@ fn start(context: &mut Context, parent: &Primary, kind: SessionType) -> Result<A
             HashingAlgorithm::Sha256,
         )
         .map_err(|error| Failure::of_command("a session", error))?
-        .ok_or_else(|| Failure::new(TpmTrouble::Failed, "libtss2 gave no session"))
+        .ok_or_else(|| Failure::new(TpmErrorKind::Failed, "libtss2 gave no session"))
 }
 
 /// Says what of the next command in the session is encrypted.

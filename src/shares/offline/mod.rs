@@ -5,11 +5,13 @@
 
 mod recipient;
 
-pub use recipient::{NoRecipient, ProgramTrouble, Recipient};
+pub use recipient::{EncryptError, Recipient, RecipientError};
+// Names of before, until those who use them are swept.
+pub use self::{OfflineCopy as Copied, PreparedCopies as Prepared, RecipientError as NoRecipient};
 
 use super::share::{Share, ShareSet};
 use super::store::write::Reserved;
-use super::store::{Existing, HomeError};
+use super::store::{Existing, StoreError};
 use crate::explain::Explain;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -18,19 +20,19 @@ use zeroize::Zeroizing;
 const LINE: usize = 2 * 33 + 1;
 
 /// Files for copies, each beside its place until there is something in it.
-pub struct Prepared {
-    copies: Vec<Prepaid>,
+pub struct PreparedCopies {
+    copies: Vec<ReservedCopy>,
 }
 
 /// One file that is to be.
-struct Prepaid {
+struct ReservedCopy {
     reserved: Reserved,
-    copy: Copied,
+    copy: OfflineCopy,
 }
 
 /// One copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
+pub struct OfflineCopy {
     /// The file.
     pub path: PathBuf,
     /// To whom it is encrypted.
@@ -49,11 +51,11 @@ pub enum OfflineError {
         /// Whom.
         recipient: Recipient,
         /// Why.
-        cause: ProgramTrouble,
+        cause: EncryptError,
     },
     /// The file cannot be written.
     #[error("an encrypted copy cannot be made: {0}")]
-    File(HomeError),
+    File(StoreError),
 }
 
 /// Who gets which of `count` shares: the recipient's index, the shares counted from 1.
@@ -74,7 +76,7 @@ pub fn prepare(
     count: usize,
     directory: &Path,
     existing: Existing,
-) -> Result<Prepared, OfflineError> {
+) -> Result<PreparedCopies, OfflineError> {
     let trial = vec![b'#'; LINE * count];
     let mut trials = Vec::with_capacity(recipients.len());
     for recipient in recipients {
@@ -87,16 +89,19 @@ pub fn prepare(
         let path = directory.join(name(recipient, &shares));
         let reserved = Reserved::beside(&path, existing, None).map_err(OfflineError::File)?;
         reserved.write(sealed).and_then(|()| reserved.keep_room()).map_err(OfflineError::File)?;
-        copies.push(Prepaid { reserved, copy: Copied { path, recipient: recipient.clone(), shares } });
+        copies.push(ReservedCopy {
+            reserved,
+            copy: OfflineCopy { path, recipient: recipient.clone(), shares },
+        });
     }
-    Ok(Prepared { copies })
+    Ok(PreparedCopies { copies })
 }
 
-impl Prepared {
+impl PreparedCopies {
     /// Encrypts and writes every copy; `title` goes before the shares as a comment. When it fails some may be there.
-    pub fn store(&mut self, shares: &ShareSet, title: &str) -> Result<Vec<Copied>, OfflineError> {
+    pub fn store(&mut self, shares: &ShareSet, title: &str) -> Result<Vec<OfflineCopy>, OfflineError> {
         let mut done = Vec::with_capacity(self.copies.len());
-        for Prepaid { reserved, copy } in &mut self.copies {
+        for ReservedCopy { reserved, copy } in &mut self.copies {
             let chosen: Vec<&Share> =
                 shares.iter().filter(|share| copy.shares.contains(&share.position())).collect();
             let sealed = copy.recipient.encrypt(text(&chosen, title).as_bytes());
@@ -137,7 +142,7 @@ fn name(recipient: &Recipient, shares: &[usize]) -> String {
 impl Explain for OfflineError {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Recipient { cause: ProgramTrouble::Missing(_), .. } => "recipient-program-missing",
+            Self::Recipient { cause: EncryptError::Missing(_), .. } => "recipient-program-missing",
             Self::Recipient { .. } => "recipient",
             Self::File(error) => error.kind(),
         }
@@ -145,7 +150,7 @@ impl Explain for OfflineError {
 
     fn advice(&self) -> Option<String> {
         let advice = match self {
-            Self::Recipient { cause: ProgramTrouble::Missing(_), recipient } => {
+            Self::Recipient { cause: EncryptError::Missing(_), recipient } => {
                 return Some(format!("Install it: apt install {}", recipient.package()));
             }
             Self::Recipient { recipient: Recipient::Age(_), .. } => {
@@ -154,11 +159,11 @@ impl Explain for OfflineError {
             Self::Recipient { recipient: Recipient::Pgp(_), .. } => {
                 "It must be the file of one public key that is not expired: gpg --export --armor NAME > FILE"
             }
-            Self::File(HomeError::Occupied { .. }) => "Name another directory with --offline-dir.",
+            Self::File(StoreError::Occupied { .. }) => "Name another directory with --offline-dir.",
             Self::File(error) if error.is_denied() => {
                 "Name a directory of your own with --offline-dir, or give the same command as root, with sudo."
             }
-            Self::File(HomeError::NotAFile(_)) => "Name a directory with --offline-dir.",
+            Self::File(StoreError::NotAFile(_)) => "Name a directory with --offline-dir.",
             Self::File(error) => return error.advice(),
         };
         Some(advice.to_owned())

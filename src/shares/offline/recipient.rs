@@ -23,7 +23,7 @@ pub enum Recipient {
 
 /// Not a recipient.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoRecipient {
+pub enum RecipientError {
     /// The secret half.
     #[error("that is a secret key: give its public half, which begins with age1")]
     SecretKey,
@@ -36,15 +36,15 @@ pub enum NoRecipient {
 }
 
 impl FromStr for Recipient {
-    type Err = NoRecipient;
+    type Err = RecipientError;
 
-    fn from_str(text: &str) -> Result<Self, NoRecipient> {
+    fn from_str(text: &str) -> Result<Self, RecipientError> {
         let text = text.trim();
         if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
-            return Err(NoRecipient::SecretKey);
+            return Err(RecipientError::SecretKey);
         }
         if text.is_empty() {
-            return Err(NoRecipient::Empty);
+            return Err(RecipientError::Empty);
         }
         // A file of that name would be ./age1…
         if !text.starts_with(AGE) {
@@ -52,7 +52,7 @@ impl FromStr for Recipient {
         }
         let plain =
             text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if plain { Ok(Self::Age(text.to_owned())) } else { Err(NoRecipient::Malformed) }
+        if plain { Ok(Self::Age(text.to_owned())) } else { Err(RecipientError::Malformed) }
     }
 }
 
@@ -74,15 +74,15 @@ impl Recipient {
     }
 
     /// Encrypts; text that can be printed. Public keys alone are among the arguments.
-    pub(super) fn encrypt(&self, text: &[u8]) -> Result<Vec<u8>, ProgramTrouble> {
+    pub(super) fn encrypt(&self, text: &[u8]) -> Result<Vec<u8>, EncryptError> {
         match self {
             Self::Age(recipient) => {
                 run("age", &["--encrypt", "--armor", "--recipient", recipient].map(OsStr::new), text)
             }
             Self::Pgp(path) => {
                 // The program runs in another directory.
-                let path = std::path::absolute(path)
-                    .map_err(|error| ProgramTrouble::Io { program: "gpg", error })?;
+                let path =
+                    std::path::absolute(path).map_err(|error| EncryptError::Io { program: "gpg", error })?;
                 // No keyring, no options and no agent of anybody's: the file says whose key it is, and giving it here
                 // says that it is trusted.
                 let mut arguments: Vec<&OsStr> = [
@@ -127,7 +127,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Why there is no ciphertext. Never carries a byte of a share.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ProgramTrouble {
+pub enum EncryptError {
     /// It is not installed.
     #[error("there is no program {0} here")]
     Missing(&'static str),
@@ -156,31 +156,27 @@ pub enum ProgramTrouble {
 }
 
 /// Lets `program` with these arguments encrypt `text`; the ciphertext.
-fn run(
-    program: &'static str,
-    arguments: &[&std::ffi::OsStr],
-    text: &[u8],
-) -> Result<Vec<u8>, ProgramTrouble> {
+fn run(program: &'static str, arguments: &[&std::ffi::OsStr], text: &[u8]) -> Result<Vec<u8>, EncryptError> {
     let deadline = Instant::now() + LIMIT;
-    let failed = |error| ProgramTrouble::Io { program, error };
+    let failed = |error| EncryptError::Io { program, error };
     let mut command = child::command(&find(program)?);
     command.args(arguments).env("PATH", PATH);
     let (status, answer) = child::ask(&mut command, text, OUTPUT_LIMIT, deadline)
         .map_err(failed)?
-        .ok_or(ProgramTrouble::Timeout(program))?;
+        .ok_or(EncryptError::Timeout(program))?;
     if !status.success() {
         let said = first_line(&answer.stderr, text)
             .unwrap_or_else(|| ExternalText::new(format!("it ended with {status}")));
-        return Err(ProgramTrouble::Refused { program, said });
+        return Err(EncryptError::Refused { program, said });
     }
     let sealed = answer.stdout.map(|mut output| std::mem::take(&mut *output)).unwrap_or_default();
     let in_clear = sealed.is_empty() || sealed.windows(text.len().max(1)).any(|part| part == text);
-    if in_clear { Err(ProgramTrouble::Strange(program)) } else { Ok(sealed) }
+    if in_clear { Err(EncryptError::Strange(program)) } else { Ok(sealed) }
 }
 
-fn find(program: &'static str) -> Result<PathBuf, ProgramTrouble> {
+fn find(program: &'static str) -> Result<PathBuf, EncryptError> {
     let mut places = DIRECTORIES.iter().map(|directory| Path::new(directory).join(program));
-    places.find(|path| path.exists()).ok_or(ProgramTrouble::Missing(program))
+    places.find(|path| path.exists()).ok_or(EncryptError::Missing(program))
 }
 
 /// The first line that says something, without the program's name, fit for a terminal.
@@ -201,8 +197,8 @@ mod tests {
     fn what_is_typed() {
         assert_eq!("age1qqq".parse(), Ok(Recipient::Age("age1qqq".to_owned())));
         assert_eq!("keys/anna.asc".parse(), Ok(Recipient::Pgp("keys/anna.asc".into())));
-        assert_eq!("AGE-SECRET-KEY-1QQQ".parse::<Recipient>(), Err(NoRecipient::SecretKey));
-        assert_eq!("age1 --output x".parse::<Recipient>(), Err(NoRecipient::Malformed));
-        assert_eq!(" ".parse::<Recipient>(), Err(NoRecipient::Empty));
+        assert_eq!("AGE-SECRET-KEY-1QQQ".parse::<Recipient>(), Err(RecipientError::SecretKey));
+        assert_eq!("age1 --output x".parse::<Recipient>(), Err(RecipientError::Malformed));
+        assert_eq!(" ".parse::<Recipient>(), Err(RecipientError::Empty));
     }
 }

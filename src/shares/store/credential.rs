@@ -3,7 +3,7 @@
 //! The keys are always named: `auto` would take the host key alone where systemd does not find the TPM good enough, on
 //! boards whose firmware does not measure for instance, and say nothing of it.
 
-use super::protection::{CredentialKind, Protection};
+use super::protection::{CredentialKind, StoreProtection};
 use crate::external::{ExternalText, error};
 use crate::shares::child;
 use crate::shares::tpm::PcrSelection;
@@ -64,7 +64,7 @@ pub struct CredentialSealing {
 /// Why a credential could not be made or opened. Never carries a byte of a share.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum CredentialTrouble {
+pub enum SystemdCredsError {
     /// No `systemd-creds`.
     #[error("there is no {}", PROGRAMS[0])]
     Missing,
@@ -97,7 +97,7 @@ pub enum CredentialTrouble {
     Strange,
 }
 
-impl CredentialTrouble {
+impl SystemdCredsError {
     /// A stable word for each, and what to do about it.
     pub(super) fn explained(&self) -> (&'static str, String) {
         let (kind, advice) = match self {
@@ -134,7 +134,7 @@ impl CredentialTrouble {
 pub(super) fn encrypt(
     text: &[u8],
     sealing: &CredentialSealing,
-) -> Result<(Vec<u8>, Protection), CredentialTrouble> {
+) -> Result<(Vec<u8>, StoreProtection), SystemdCredsError> {
     let mut command = command(sealing, "encrypt")?;
     command.arg(format!("--with-key={}", sealing.key.word()));
     if let Some(pcrs) = sealing.pcrs.as_ref().filter(|_| sealing.key.needs_tpm2()) {
@@ -142,14 +142,14 @@ pub(super) fn encrypt(
         command.arg(format!("--tpm2-pcrs={}", numbers.join("+")));
     }
     let (mut file, said) = run(command.args(["-", "-"]), text, "encrypt", sealing.key)?;
-    let kind = CredentialKind::of(&file).ok_or(CredentialTrouble::Strange)?;
+    let kind = CredentialKind::of(&file).ok_or(SystemdCredsError::Strange)?;
     // A kind from after this program was written is believed: what it opens is compared all the same.
     if kind != CredentialKind::Unknown && kind.word() != sealing.key.word() {
-        return Err(CredentialTrouble::OtherKeys { wanted: sealing.key, got: kind });
+        return Err(SystemdCredsError::OtherKeys { wanted: sealing.key, got: kind });
     }
     let pcrs =
         kind.tpm2().map(|binding| binding.pcrs.iter().map(u8::to_string).collect::<Vec<_>>().join("+"));
-    let protection = Protection {
+    let protection = StoreProtection {
         kind: Some(kind),
         pcrs: pcrs.filter(|pcrs| !pcrs.is_empty()),
         unmeasured: String::from_utf8_lossy(&said).contains(UNMEASURED),
@@ -161,13 +161,13 @@ pub(super) fn encrypt(
 pub(super) fn decrypt(
     file: &[u8],
     sealing: &CredentialSealing,
-) -> Result<Zeroizing<Vec<u8>>, CredentialTrouble> {
+) -> Result<Zeroizing<Vec<u8>>, SystemdCredsError> {
     let mut command = command(sealing, "decrypt")?;
     run(command.args(["--newline=no", "-", "-"]), file, "open it", sealing.key).map(|(text, _)| text)
 }
 
-fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, CredentialTrouble> {
-    let program = PROGRAMS.iter().find(|path| Path::new(path).exists()).ok_or(CredentialTrouble::Missing)?;
+fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, SystemdCredsError> {
+    let program = PROGRAMS.iter().find(|path| Path::new(path).exists()).ok_or(SystemdCredsError::Missing)?;
     let mut command = child::command(Path::new(program));
     command.arg(verb).arg(format!("--name={}", sealing.name));
     if let Some(device) = &sealing.device {
@@ -182,18 +182,18 @@ fn run(
     input: &[u8],
     doing: &'static str,
     key: CredentialKey,
-) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), CredentialTrouble> {
+) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), SystemdCredsError> {
     let deadline = Instant::now() + LIMIT;
     let (status, answer) = child::ask(command, input, MOST, deadline)
-        .map_err(CredentialTrouble::Io)?
-        .ok_or(CredentialTrouble::Timeout)?;
+        .map_err(SystemdCredsError::Io)?
+        .ok_or(SystemdCredsError::Timeout)?;
     if !status.success() {
         let output = answer.stdout.as_ref().map(|output| output.as_slice()).unwrap_or_default();
         let said = last_line(&answer.stderr, &[input, output])
             .unwrap_or_else(|| ExternalText::new(format!("it ended with {status}")));
-        return Err(CredentialTrouble::Refused { doing, key, said });
+        return Err(SystemdCredsError::Refused { doing, key, said });
     }
-    Ok((answer.stdout.ok_or(CredentialTrouble::Strange)?, answer.stderr))
+    Ok((answer.stdout.ok_or(SystemdCredsError::Strange)?, answer.stderr))
 }
 
 /// The last line that says something, fit for a terminal.

@@ -1,18 +1,18 @@
 //! Why shares could not be put where they should be stored, or not be had from there.
 
-use super::credential::CredentialTrouble;
+use super::credential::SystemdCredsError;
 use crate::explain::Explain;
 use crate::external::{error, quote};
 use crate::files::FileRefusal;
 use crate::shares::error::ShareError;
-use crate::shares::tpm::refusal::TpmRefusal;
+use crate::shares::tpm::error::TpmError;
 use std::io;
 use std::path::PathBuf;
 
 /// Why shares were not stored, in which file; whatever was there before is there still. Never carries a byte of a share.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum HomeError {
+pub enum StoreError {
     /// The directory is not there and cannot be made.
     #[error("cannot make the directory {}: {}", quote::sentence(.0), error::io(.1))]
     NoDirectory(PathBuf, io::Error),
@@ -36,13 +36,13 @@ pub enum HomeError {
     Io(PathBuf, &'static str, io::Error),
     /// The credential could not be made, or not be opened again.
     #[error("cannot store shares in {}: {}", quote::sentence(.0), .1)]
-    Credential(PathBuf, CredentialTrouble),
+    Credential(PathBuf, SystemdCredsError),
     /// A credential that is stored there does not open.
     #[error("cannot read the shares in {}: {}", quote::sentence(.0), .1)]
-    CredentialUnopened(PathBuf, CredentialTrouble),
+    CredentialUnopened(PathBuf, SystemdCredsError),
     /// The TPM could not seal.
     #[error("cannot seal shares for {} to the TPM: {}", quote::sentence(.0), .1)]
-    Tpm(PathBuf, TpmRefusal),
+    Tpm(PathBuf, TpmError),
     /// What was sealed cannot be opened again.
     #[error("what was sealed for {} does not open again: {}", quote::sentence(.0), .1)]
     Unopened(PathBuf, Box<ShareError>),
@@ -58,13 +58,13 @@ pub enum HomeError {
 pub(crate) const AS_ROOT: &str =
     "Give the same command as root, with sudo, or name a file of your own with --output.";
 
-impl From<ShareError> for HomeError {
+impl From<ShareError> for StoreError {
     fn from(error: ShareError) -> Self {
         Self::Closed(Box::new(error))
     }
 }
 
-impl HomeError {
+impl StoreError {
     /// The user may not write there.
     pub(crate) fn is_denied(&self) -> bool {
         matches!(self, Self::NoDirectory(_, error) | Self::Io(_, _, error)
@@ -110,7 +110,7 @@ impl HomeError {
     }
 }
 
-impl Explain for HomeError {
+impl Explain for StoreError {
     fn kind(&self) -> &'static str {
         self.explained().0
     }

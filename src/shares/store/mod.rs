@@ -1,7 +1,7 @@
 //! Where shares are stored, and how they are protected there.
 //!
-//! Two steps, for whoever has something to lose between them: [`Home::prepare`] finds everything that can fail,
-//! [`Prepared::store`] then seals, writes, opens again what was written, compares, and only then lets it take the place
+//! Two steps, for whoever has something to lose between them: [`ShareStore::prepare`] finds everything that can fail,
+//! [`PreparedStore::store`] then seals, writes, opens again what was written, compares, and only then lets it take the place
 //! of what was there before. What is stored can be opened, and sealed anew as it was.
 
 mod credential;
@@ -9,9 +9,9 @@ mod error;
 mod protection;
 pub(super) mod write;
 
-pub use credential::{CredentialKey, CredentialSealing, CredentialTrouble};
-pub use error::HomeError;
-pub use protection::{CredentialKind, Protection, Tpm2Binding};
+pub use credential::{CredentialKey, CredentialSealing, SystemdCredsError};
+pub use error::StoreError;
+pub use protection::{CredentialKind, StoreProtection, Tpm2Binding};
 pub use write::Existing;
 
 pub(super) use error::AS_ROOT;
@@ -32,7 +32,7 @@ const TRIAL: usize = 32;
 
 /// A file for shares, and what protects them in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Home {
+pub enum ShareStore {
     /// As they are; the file's owner and mode protect them.
     Plain {
         /// The file.
@@ -55,8 +55,8 @@ pub enum Home {
 }
 
 /// A home that has proved that it can be written, and what is written be opened again. Dropped, it leaves nothing.
-pub struct Prepared {
-    home: Home,
+pub struct PreparedStore {
+    home: ShareStore,
     reserved: Reserved,
     /// Who may own the file and its directory.
     trusted: Trusted,
@@ -64,16 +64,16 @@ pub struct Prepared {
 
 /// Shares that were stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredShares {
     /// Where, and how.
-    pub home: Home,
+    pub home: ShareStore,
     /// How many shares.
     pub count: usize,
     /// Which keys and PCRs really protect it.
-    pub protection: Protection,
+    pub protection: StoreProtection,
 }
 
-impl Home {
+impl ShareStore {
     /// The file.
     pub fn path(&self) -> &Path {
         match self {
@@ -115,60 +115,60 @@ impl Home {
     /// judges it, writes beside the file and opens again. Disk space stays reserved.
     ///
     /// Blocks, with a slow TPM for seconds. Errors: the directory, the disk, `systemd-creds` or the TPM.
-    pub fn prepare(self, existing: Existing, trusted: &Trusted) -> Result<Prepared, HomeError> {
+    pub fn prepare(self, existing: Existing, trusted: &Trusted) -> Result<PreparedStore, StoreError> {
         let reserved = Reserved::beside(self.path(), existing, Some(trusted))?;
-        let prepared = Prepared { home: self, reserved, trusted: trusted.clone() };
+        let prepared = PreparedStore { home: self, reserved, trusted: trusted.clone() };
         prepared.put(&share_file([random().as_slice()].into_iter(), None))?;
         prepared.reserved.keep_room()?;
         Ok(prepared)
     }
 }
 
-impl Prepared {
+impl PreparedStore {
     /// The home.
-    pub fn home(&self) -> &Home {
+    pub fn home(&self) -> &ShareStore {
         &self.home
     }
 
     /// Stores the shares. When it fails nothing has changed, and it can be tried again.
     ///
-    /// Blocks as [`Home::prepare`] does. Errors: as there; and the file was put there by somebody else meanwhile.
-    pub fn store(&mut self, shares: &ShareSet) -> Result<Stored, HomeError> {
+    /// Blocks as [`ShareStore::prepare`] does. Errors: as there; and the file was put there by somebody else meanwhile.
+    pub fn store(&mut self, shares: &ShareSet) -> Result<StoredShares, StoreError> {
         if self.reserved.in_place() {
-            return Err(HomeError::Occupied { path: self.home.path().to_owned() });
+            return Err(StoreError::Occupied { path: self.home.path().to_owned() });
         }
         let protection = self.put(&share_file(shares.iter().map(Share::bytes), shares.scheme()))?;
         self.reserved.take_place()?;
-        Ok(Stored { home: self.home.clone(), count: shares.count(), protection })
+        Ok(StoredShares { home: self.home.clone(), count: shares.count(), protection })
     }
 
     /// Seals the text, writes it beside the file, opens what was written and compares.
-    fn put(&self, text: &[u8]) -> Result<Protection, HomeError> {
+    fn put(&self, text: &[u8]) -> Result<StoreProtection, StoreError> {
         let path = || self.home.path().to_owned();
         let (protection, opened) = match &self.home {
-            Home::Plain { .. } => {
+            ShareStore::Plain { .. } => {
                 self.reserved.write(text)?;
-                (Protection::default(), self.reserved.read()?)
+                (StoreProtection::default(), self.reserved.read()?)
             }
-            Home::Credential { sealing, .. } => {
-                let refused = |cause| HomeError::Credential(path(), cause);
+            ShareStore::Credential { sealing, .. } => {
+                let refused = |cause| StoreError::Credential(path(), cause);
                 let (sealed, protection) = credential::encrypt(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
                 let opened = credential::decrypt(&self.reserved.read()?, sealing).map_err(refused)?;
                 (protection, opened)
             }
-            Home::Tpm2 { sealing, .. } => {
-                let refused = |cause| HomeError::Tpm(path(), cause);
+            ShareStore::Tpm2 { sealing, .. } => {
+                let refused = |cause| StoreError::Tpm(path(), cause);
                 let sealed = tpm::seal(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
                 // Read as the daemon will read it.
                 let written = SealedFile::itself(&self.reserved.path());
                 let opened = tpm::open(&written, sealing.tcti.as_deref(), &self.trusted)
-                    .map_err(|cause| HomeError::Unopened(path(), Box::new(cause)))?;
-                (Protection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)
+                    .map_err(|cause| StoreError::Unopened(path(), Box::new(cause)))?;
+                (StoreProtection::of_tpm2(&tpm::Blob::parse(&sealed).map_err(refused)?), opened)
             }
         };
-        if same(&opened, text) { Ok(protection) } else { Err(HomeError::Differs(path())) }
+        if same(&opened, text) { Ok(protection) } else { Err(StoreError::Differs(path())) }
     }
 }
 
@@ -177,11 +177,11 @@ fn random() -> [u8; TRIAL] {
     std::array::from_fn(|_| fastrand::u8(..))
 }
 
-impl Home {
-    /// The shares that are stored there. Blocks as [`Home::prepare`] does.
+impl ShareStore {
+    /// The shares that are stored there. Blocks as [`ShareStore::prepare`] does.
     ///
     /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
-    pub fn open(&self, trusted: &Trusted) -> Result<Loaded, HomeError> {
+    pub fn open(&self, trusted: &Trusted) -> Result<Loaded, StoreError> {
         let source = match self {
             Self::Plain { path } => Source::File(path.clone()),
             Self::Tpm2 { path, sealing } => Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() },
@@ -191,7 +191,7 @@ impl Home {
     }
 
     /// The same, bound to the same PCRs as the file that is there, unless others are named already.
-    pub fn bound_as_before(mut self, trusted: &Trusted) -> Result<Self, HomeError> {
+    pub fn bound_as_before(mut self, trusted: &Trusted) -> Result<Self, StoreError> {
         match &mut self {
             Self::Tpm2 { path, sealing } => {
                 let bound = tpm::look(&SealedFile::itself(path), trusted)?.pcrs;
@@ -236,8 +236,8 @@ pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError
 
 /// The shares in the encrypted credential in the file at `path`, whoever owns it, as systemd hands them to a service.
 ///
-/// Blocks as [`Home::prepare`] does. Errors: it cannot be read, or it does not open on this machine by this name.
-pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<Loaded, HomeError> {
+/// Blocks as [`ShareStore::prepare`] does. Errors: it cannot be read, or it does not open on this machine by this name.
+pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<Loaded, StoreError> {
     let bytes = files::read_unjudged(path, LIMIT).map_err(ShareError::of_file(path))?;
     let key = match kind {
         CredentialKind::Tpm2(_) => CredentialKey::Tpm2,
@@ -247,8 +247,8 @@ pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result
     decrypted(&bytes, path, &CredentialSealing { name: name.to_owned(), key, pcrs: None, device: None })
 }
 
-fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<Loaded, HomeError> {
+fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<Loaded, StoreError> {
     let text = credential::decrypt(bytes, sealing)
-        .map_err(|cause| HomeError::CredentialUnopened(path.to_owned(), cause))?;
+        .map_err(|cause| StoreError::CredentialUnopened(path.to_owned(), cause))?;
     Ok(Source::File(path.to_owned()).parse(&text)?)
 }

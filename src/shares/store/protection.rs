@@ -138,7 +138,7 @@ impl fmt::Display for CredentialKind {
 
 /// What protects shares where they rest, from the file itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Protection {
+pub struct StoreProtection {
     /// Of a credential: which keys.
     pub kind: Option<CredentialKind>,
     /// The PCRs that must not change, with their bank where there is a choice of it.
@@ -147,7 +147,7 @@ pub struct Protection {
     pub unmeasured: bool,
 }
 
-impl Protection {
+impl StoreProtection {
     /// That of a file sealed to the TPM.
     pub fn of_tpm2(blob: &Blob) -> Self {
         let Some(bound) = &blob.pcrs else { return Self::default() };

@@ -3,7 +3,7 @@
 //! written for the answer of `sys/init`. Of how many shares the server needs how many, if the source said it, stands under the
 //! names of the servers' command line.
 
-use super::error::HomeError;
+use super::error::StoreError;
 use crate::accounts::Trusted;
 use crate::cluster::Scheme;
 use crate::files::{self, Content, ReplacementFile, WithoutModes};
@@ -42,16 +42,16 @@ impl Reserved {
         path: &Path,
         existing: Existing,
         owners: Option<&Trusted>,
-    ) -> Result<Self, HomeError> {
-        let failed = |doing, error: io::Error| HomeError::Io(path.to_owned(), doing, error);
+    ) -> Result<Self, StoreError> {
+        let failed = |doing, error: io::Error| StoreError::Io(path.to_owned(), doing, error);
         let absolute = std::path::absolute(path).map_err(|error| failed("find", error))?;
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-            return Err(HomeError::NotAFile(path.to_owned()));
+            return Err(StoreError::NotAFile(path.to_owned()));
         };
-        make_last(parent).map_err(|error| HomeError::NoDirectory(parent.to_owned(), error))?;
+        make_last(parent).map_err(|error| StoreError::NoDirectory(parent.to_owned(), error))?;
         let (directory, without_modes) = if let Some(owners) = owners {
             let judged = files::directory(parent, Content::Shares, owners);
-            (judged.map_err(|cause| HomeError::Directory(path.to_owned(), cause))?, WithoutModes::Refused)
+            (judged.map_err(|cause| StoreError::Directory(path.to_owned(), cause))?, WithoutModes::Refused)
         } else {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = openat(CWD, parent, flags, Mode::empty());
@@ -59,13 +59,13 @@ impl Reserved {
         };
         match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => return Err(HomeError::NotAFile(path.to_owned())),
+                FileType::Directory => return Err(StoreError::NotAFile(path.to_owned())),
                 FileType::RegularFile | FileType::Symlink if existing == Existing::Keep => {
-                    return Err(HomeError::Occupied { path: path.to_owned() });
+                    return Err(StoreError::Occupied { path: path.to_owned() });
                 }
                 FileType::RegularFile | FileType::Symlink => {}
                 // A device in whose place a file was put would be everybody's loss.
-                _ => return Err(HomeError::NotRegular(path.to_owned())),
+                _ => return Err(StoreError::NotRegular(path.to_owned())),
             },
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(failed("look at", errno.into())),
@@ -86,12 +86,12 @@ impl Reserved {
     }
 
     /// Writes these bytes, and no others, to the disk.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), HomeError> {
+    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), StoreError> {
         self.file.write(bytes).map_err(|error| self.failed("write", error))
     }
 
     /// What was written.
-    pub(super) fn read(&self) -> Result<Zeroizing<Vec<u8>>, HomeError> {
+    pub(super) fn read(&self) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         let bytes = self.file.reopen().and_then(|file| files::read_bounded(&file, LIMIT));
         bytes
             .and_then(|bytes| bytes.ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge)))
@@ -99,27 +99,27 @@ impl Reserved {
     }
 
     /// Reserves as much room on the disk as the largest file takes.
-    pub(crate) fn keep_room(&self) -> Result<(), HomeError> {
+    pub(crate) fn keep_room(&self) -> Result<(), StoreError> {
         self.file.keep_room(LIMIT).map_err(|error| self.failed("reserve room for", error))
     }
 
     /// Puts the file in its place, for good.
-    pub(crate) fn take_place(&mut self) -> Result<(), HomeError> {
+    pub(crate) fn take_place(&mut self) -> Result<(), StoreError> {
         if !self.in_place() {
             let placed = match self.existing {
                 Existing::Replace => self.file.replace(),
                 Existing::Keep => self.file.take_free_place(),
             };
             placed.map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => HomeError::Occupied { path: self.path.clone() },
+                io::ErrorKind::AlreadyExists => StoreError::Occupied { path: self.path.clone() },
                 _ => self.failed("put in its place", error),
             })?;
         }
         self.file.sync_directory().map_err(|error| self.failed("write the directory of", error))
     }
 
-    fn failed(&self, doing: &'static str, error: io::Error) -> HomeError {
-        HomeError::Io(self.path.clone(), doing, error)
+    fn failed(&self, doing: &'static str, error: io::Error) -> StoreError {
+        StoreError::Io(self.path.clone(), doing, error)
     }
 }
 

@@ -4,8 +4,8 @@
 //! the file can be changed without being either seen here or covered by the cipher.
 //! The file's members as JSON has them.
 
+use super::error::{TpmError, TpmErrorKind};
 use super::pcrs::{PcrBank, PcrSelection};
-use super::refusal::{TpmRefusal, TpmTrouble};
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,15 +62,15 @@ impl BoundPcrs {
 
 impl Blob {
     /// Reads a file.
-    pub fn parse(bytes: &[u8]) -> Result<Self, TpmRefusal> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, TpmError> {
         let head: Head = serde_json::from_slice(bytes)
             .map_err(|_| corrupt("it is not a file of shares sealed to a TPM, or it was damaged"))?;
         if head.format != FORMAT {
             return Err(corrupt("it is not a file of shares sealed to a TPM"));
         }
         if head.version != VERSION {
-            return Err(TpmRefusal::new(
-                TpmTrouble::BlobVersion,
+            return Err(TpmError::new(
+                TpmErrorKind::BlobVersion,
                 format!("its format has version {}, and this program knows version {VERSION}", head.version),
             ));
         }
@@ -102,8 +102,8 @@ impl Blob {
     }
 }
 
-fn corrupt(what: &str) -> TpmRefusal {
-    TpmRefusal::new(TpmTrouble::BlobCorrupt, what)
+fn corrupt(what: &str) -> TpmError {
+    TpmError::new(TpmErrorKind::BlobCorrupt, what)
 }
 
 const HIERARCHY: &str = "owner";

@@ -2,8 +2,8 @@
 //! (`device:/dev/tpmrm0`, `tabrmd:`, `swtpm:host=…,port=…`), and its answer. One runs at a time.
 
 use super::blob::TEXT_LIMIT;
+use super::error::{TpmError, TpmErrorKind};
 use super::pcrs::PcrSelection;
-use super::refusal::{TpmRefusal, TpmTrouble};
 use crate::external::{ExternalText, error, quote};
 use crate::shares::child::{self, Running};
 use rustix::fs::{AtFlags, CWD, FileType, Stat, statat};
@@ -25,13 +25,13 @@ pub const TURN_LIMIT: Duration = Duration::from_secs(30);
 /// The longest sealed file, in bytes.
 const FILE_LIMIT: usize = 2 * TEXT_LIMIT;
 /// The text in `file`, which is `length` bytes long.
-pub(super) fn open(file: &[u8], length: usize, tcti: &str) -> Result<Zeroizing<Vec<u8>>, TpmRefusal> {
+pub(super) fn open(file: &[u8], length: usize, tcti: &str) -> Result<Zeroizing<Vec<u8>>, TpmError> {
     let text = run(&["open", "--tcti", tcti], file, length, OPEN_LIMIT)?;
     if text.len() == length { Ok(text) } else { Err(strange("it gave a text of another length")) }
 }
 
 /// The file that holds `text`.
-pub(super) fn seal(text: &[u8], pcrs: Option<&PcrSelection>, tcti: &str) -> Result<Vec<u8>, TpmRefusal> {
+pub(super) fn seal(text: &[u8], pcrs: Option<&PcrSelection>, tcti: &str) -> Result<Vec<u8>, TpmError> {
     let selection = pcrs.map(ToString::to_string);
     let mut arguments = vec!["seal", "--tcti", tcti];
     if let Some(selection) = &selection {
@@ -46,7 +46,7 @@ fn run(
     input: &[u8],
     most: usize,
     limit: Duration,
-) -> Result<Zeroizing<Vec<u8>>, TpmRefusal> {
+) -> Result<Zeroizing<Vec<u8>>, TpmError> {
     let program = find()?;
     // Several nodes may want shares at once, and a TPM does one thing after the other.
     let slot = turn(TURN_LIMIT)?;
@@ -57,13 +57,13 @@ fn run(
     command.args(arguments).env("TSS2_LOG", "all+NONE");
     let running = Running::start(&mut command, slot).map_err(|error| {
         let (program, error) = (quote::sentence(&program), error::io(&error));
-        TpmRefusal::new(TpmTrouble::HelperMissing, format!("{program} cannot be started: {error}"))
+        TpmError::new(TpmErrorKind::HelperMissing, format!("{program} cannot be started: {error}"))
     })?;
     let (status, answer) = running
         .ask(input, most, deadline)
         .map_err(|error| strange(&format!("its pipes failed: {}", error::io(&error))))?
         .ok_or_else(|| {
-            TpmRefusal::new(TpmTrouble::Timeout, format!("the TPM did not answer within {limit:?}"))
+            TpmError::new(TpmErrorKind::Timeout, format!("the TPM did not answer within {limit:?}"))
         })?;
     if !status.success() {
         return Err(refusal(&answer.stderr, status));
@@ -72,17 +72,17 @@ fn run(
 }
 
 /// The right to start a helper, had within `limit`.
-fn turn(limit: Duration) -> Result<Slot, TpmRefusal> {
+fn turn(limit: Duration) -> Result<Slot, TpmError> {
     Slot::take(Instant::now() + limit).ok_or_else(|| {
-        TpmRefusal::new(
-            TpmTrouble::Busy,
+        TpmError::new(
+            TpmErrorKind::Busy,
             format!("the TPM was busy for {limit:?} with what others here had asked of it before"),
         )
     })
 }
 
 /// What the helper said, or how it died without a word.
-fn refusal(stderr: &[u8], status: ExitStatus) -> TpmRefusal {
+fn refusal(stderr: &[u8], status: ExitStatus) -> TpmError {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Complaint {
@@ -92,21 +92,21 @@ fn refusal(stderr: &[u8], status: ExitStatus) -> TpmRefusal {
     // A library may have had its say before.
     let line = stderr.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let said: Option<Complaint> = serde_json::from_slice(line).ok();
-    let known = said.and_then(|said| Some((TpmTrouble::find(|word| said.kind == *word)?, said.text)));
+    let known = said.and_then(|said| Some((TpmErrorKind::find(|word| said.kind == *word)?, said.text)));
     match (known, status.signal()) {
-        (Some((trouble, text)), _) => TpmRefusal::new(trouble, format!("{text:.2000}")),
+        (Some((trouble, text)), _) => TpmError::new(trouble, format!("{text:.2000}")),
         (None, Some(signal)) => strange(&format!("it was ended by signal {signal}")),
         // The dynamic linker's exit code when a library is missing.
-        (None, None) if status.code() == Some(127) => TpmRefusal::new(
-            TpmTrouble::HelperMissing,
+        (None, None) if status.code() == Some(127) => TpmError::new(
+            TpmErrorKind::HelperMissing,
             "vault-unseal-tpm cannot be started: libraries of tpm2-tss are missing",
         ),
         (None, None) => strange(&format!("it ended with {status} and without a reason")),
     }
 }
 
-fn strange(what: &str) -> TpmRefusal {
-    TpmRefusal::new(TpmTrouble::Failed, format!("vault-unseal-tpm is not what it should be: {what}"))
+fn strange(what: &str) -> TpmError {
+    TpmError::new(TpmErrorKind::Failed, format!("vault-unseal-tpm is not what it should be: {what}"))
 }
 
 const NAME: &str = "vault-unseal-tpm";
@@ -115,14 +115,14 @@ pub const INSTALLED: &str = "/usr/libexec/vault-unseal/vault-unseal-tpm";
 
 /// The helper beside the running executable, where cargo puts both; else the installed one.
 ///
-/// Errors: there is neither ([`TpmTrouble::HelperMissing`]).
-pub fn find() -> Result<PathBuf, TpmRefusal> {
+/// Errors: there is neither ([`TpmErrorKind::HelperMissing`]).
+pub fn find() -> Result<PathBuf, TpmError> {
     let running = std::env::current_exe().ok();
     let beside = running.as_deref().and_then(|running| beside(running, geteuid().as_raw()));
     let installed = || Some(PathBuf::from(INSTALLED)).filter(|path| path.is_file());
     beside.or_else(installed).ok_or_else(|| {
-        TpmRefusal::new(
-            TpmTrouble::HelperMissing,
+        TpmError::new(
+            TpmErrorKind::HelperMissing,
             format!("there is no {INSTALLED}, which speaks with the TPM"),
         )
     })

@@ -4,15 +4,15 @@
 //! one opening: its memory goes with it, and this process never links libtss2.
 
 mod blob;
+pub(super) mod error;
 mod helper;
 mod pcrs;
-pub(super) mod refusal;
 pub(super) mod sealed_file;
 
 pub use blob::{Blob, BoundPcrs, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
+pub use error::{TpmError, TpmError as TpmRefusal, TpmErrorKind, TpmErrorKind as TpmTrouble};
 pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, TURN_LIMIT, device, find};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
-pub use refusal::{TpmRefusal, TpmTrouble};
 pub use sealed_file::SealedFile;
 
 use super::credential;
@@ -79,9 +79,9 @@ pub fn look(file: &SealedFile, trusted: &Trusted) -> Result<Blob, ShareError> {
 /// Seals a text with shares, in any format that a share file may have: the bytes of the file.
 ///
 /// The TPM has opened it once before it is returned. Blocks for up to [`TURN_LIMIT`] and [`SEAL_LIMIT`].
-pub fn seal(text: &[u8], how: &Sealing) -> Result<Vec<u8>, TpmRefusal> {
+pub fn seal(text: &[u8], how: &Sealing) -> Result<Vec<u8>, TpmError> {
     count(text).map_err(|cause| {
-        TpmRefusal::new(TpmTrouble::Failed, format!("what is to be sealed cannot be used: {cause}"))
+        TpmError::new(TpmErrorKind::Failed, format!("what is to be sealed cannot be used: {cause}"))
     })?;
     let sealed = helper::seal(text, how.pcrs.as_ref(), &helper::resolve(how.tcti.as_deref()))?;
     // What is not a file of ours must not be written over anything.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What stands between us and the shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TpmTrouble {
+pub enum TpmErrorKind {
     /// The executable that speaks with the TPM is not there, or must not be trusted.
     HelperMissing,
     /// There is no TPM, or nothing that leads to one.
@@ -31,48 +31,48 @@ pub enum TpmTrouble {
 }
 
 /// A stable word for each.
-const WORDS: [(TpmTrouble, &str); 11] = [
-    (TpmTrouble::HelperMissing, "tpm-helper-missing"),
-    (TpmTrouble::Absent, "tpm-absent"),
-    (TpmTrouble::Permission, "tpm-permission"),
-    (TpmTrouble::Busy, "tpm-busy"),
-    (TpmTrouble::Timeout, "tpm-timeout"),
-    (TpmTrouble::PcrChanged, "tpm-pcr-changed"),
-    (TpmTrouble::Other, "tpm-other"),
-    (TpmTrouble::Lockout, "tpm-lockout"),
-    (TpmTrouble::BlobCorrupt, "tpm-blob-corrupt"),
-    (TpmTrouble::BlobVersion, "tpm-blob-version"),
-    (TpmTrouble::Failed, "tpm-failed"),
+const WORDS: [(TpmErrorKind, &str); 11] = [
+    (TpmErrorKind::HelperMissing, "tpm-helper-missing"),
+    (TpmErrorKind::Absent, "tpm-absent"),
+    (TpmErrorKind::Permission, "tpm-permission"),
+    (TpmErrorKind::Busy, "tpm-busy"),
+    (TpmErrorKind::Timeout, "tpm-timeout"),
+    (TpmErrorKind::PcrChanged, "tpm-pcr-changed"),
+    (TpmErrorKind::Other, "tpm-other"),
+    (TpmErrorKind::Lockout, "tpm-lockout"),
+    (TpmErrorKind::BlobCorrupt, "tpm-blob-corrupt"),
+    (TpmErrorKind::BlobVersion, "tpm-blob-version"),
+    (TpmErrorKind::Failed, "tpm-failed"),
 ];
 
-impl TpmTrouble {
+impl TpmErrorKind {
     /// A stable word for each.
     pub fn word(self) -> &'static str {
-        WORDS.iter().find(|(trouble, _)| *trouble == self).map_or("tpm-failed", |(_, word)| word)
+        WORDS.iter().find(|(kind, _)| *kind == self).map_or("tpm-failed", |(_, word)| word)
     }
 
-    /// The trouble whose word is this.
+    /// The one whose word is this.
     pub(super) fn find(is_word: impl Fn(&str) -> bool) -> Option<Self> {
-        WORDS.iter().find(|(_, word)| is_word(word)).map(|(trouble, _)| *trouble)
+        WORDS.iter().find(|(_, word)| is_word(word)).map(|(kind, _)| *kind)
     }
 }
 
 /// Why shares could not be sealed to a TPM, or opened by it. Never carries a byte of a share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
-pub struct TpmRefusal {
-    trouble: TpmTrouble,
+pub struct TpmError {
+    trouble: TpmErrorKind,
     text: String,
 }
 
-impl TpmRefusal {
+impl TpmError {
     /// A refusal in words, without a full stop.
-    pub fn new(trouble: TpmTrouble, text: impl Into<String>) -> Self {
+    pub fn new(trouble: TpmErrorKind, text: impl Into<String>) -> Self {
         Self { trouble, text: text.into() }
     }
 
     /// What stands in the way.
-    pub fn trouble(&self) -> TpmTrouble {
+    pub fn trouble(&self) -> TpmErrorKind {
         self.trouble
     }
 
@@ -84,37 +84,37 @@ impl TpmRefusal {
     /// What to do about it; `path` is the sealed file, if it is there already.
     pub fn advice(&self, path: Option<&Path>) -> String {
         match self.trouble {
-            TpmTrouble::HelperMissing => {
+            TpmErrorKind::HelperMissing => {
                 "Install the package vault-unseal-tpm: apt install ./vault-unseal-tpm_*.deb"
             }
-            TpmTrouble::Absent => {
+            TpmErrorKind::Absent => {
                 "See whether the machine has one and it is switched on in the firmware: \
                  ls -l /dev/tpm*; journalctl -k | grep -i tpm. If only the service \
                  does not see it: sudo vault-unseal check"
             }
-            TpmTrouble::Permission => {
+            TpmErrorKind::Permission => {
                 "See who may use it: ls -l /dev/tpmrm0. The service needs a drop-in for it, as this \
                  says: sudo vault-unseal check"
             }
-            TpmTrouble::Busy => {
+            TpmErrorKind::Busy => {
                 "It is tried again. If it lasts, find who holds the TPM: fuser -v /dev/tpm0 /dev/tpmrm0"
             }
-            TpmTrouble::Timeout => {
+            TpmErrorKind::Timeout => {
                 "It is tried again. If it lasts, see what the kernel says of it: journalctl -k | grep -i tpm"
             }
-            TpmTrouble::PcrChanged => {
+            TpmErrorKind::PcrChanged => {
                 "If that was you, seal the shares anew, to what the machine is now: \
                  vault-unseal enroll --rebind FILE, with the shares from where they are kept"
             }
-            TpmTrouble::Other | TpmTrouble::BlobCorrupt => {
+            TpmErrorKind::Other | TpmErrorKind::BlobCorrupt => {
                 "Seal the shares anew, from where they are kept: vault-unseal enroll"
             }
-            TpmTrouble::Lockout => "It ends by itself, or: tpm2_dictionarylockout --clear-lockout",
-            TpmTrouble::BlobVersion => {
+            TpmErrorKind::Lockout => "It ends by itself, or: tpm2_dictionarylockout --clear-lockout",
+            TpmErrorKind::BlobVersion => {
                 let file = path.map_or_else(|| "FILE".to_owned(), quote::shell);
                 return format!("Use the version of vault-unseal that wrote {file}, or a later one.");
             }
-            TpmTrouble::Failed => {
+            TpmErrorKind::Failed => {
                 "See whether the TPM works at all: tpm2_getrandom --hex 8; journalctl -k | grep -i tpm"
             }
         }
@@ -127,13 +127,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trouble_has_a_word_of_its_own_and_advice() {
-        for (trouble, word) in WORDS {
-            assert_eq!((trouble.word(), TpmTrouble::find(|known| known == word)), (word, Some(trouble)));
-            let refusal = TpmRefusal::new(trouble, "a reason");
+    fn error_of_every_kind_has_a_word_of_its_own_and_advice() {
+        for (kind, word) in WORDS {
+            assert_eq!((kind.word(), TpmErrorKind::find(|known| known == word)), (word, Some(kind)));
+            let refusal = TpmError::new(kind, "a reason");
             assert!(refusal.kind().starts_with("tpm-"));
             assert!(!refusal.advice(Some(Path::new("/etc/vault-unseal/shares.tpm2"))).is_empty());
         }
-        assert_eq!(TpmTrouble::find(|word| word == "tpm-unheard-of"), None);
+        assert_eq!(TpmErrorKind::find(|word| word == "tpm-unheard-of"), None);
     }
 }

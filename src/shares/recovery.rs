@@ -4,13 +4,13 @@
 //! before there is anything to lose: a random key is sealed as the shares will be, and stored beside them
 //! (`….rescue-key`). When the answer is there, encrypting it under that key, writing it (`….rescue`, whose room on the
 //! disk is reserved) and fsync(2) take milliseconds. Both files are removed once all is done; until then
-//! [`Rescue::open`] gets the answer back.
+//! [`InitRecovery::open`] gets the answer back.
 //!
-//! The key encrypts one text in its life, so its nonce is zero. Without the home's protection the two files are worth
-//! nothing; they protect exactly as well as the home does.
+//! The key encrypts one text in its life, so its nonce is zero. Without the store's protection the two files are worth
+//! nothing; they protect exactly as well as the store does.
 
 use super::share::{LIMIT, Share, ShareSet};
-use super::store::{AS_ROOT, Existing, Home, HomeError};
+use super::store::{AS_ROOT, Existing, ShareStore, StoreError};
 use crate::accounts::Trusted;
 use crate::explain::Explain;
 use crate::external::{error, quote};
@@ -32,7 +32,7 @@ const KEY_LENGTH: usize = 32;
 const PURPOSE: &[u8] = b"vault-unseal rescue 1";
 
 /// Where an answer goes before anything else is done with it. Dropped before there is one, it leaves nothing.
-pub struct Rescue {
+pub struct InitRecovery {
     path: PathBuf,
     key_path: PathBuf,
     /// Locked, so that two processes never share it.
@@ -41,30 +41,30 @@ pub struct Rescue {
     wanted: bool,
 }
 
-impl Rescue {
-    /// Where the answer for shares in this home is kept.
-    pub fn path_for(home: &Home) -> PathBuf {
-        beside(home.path(), ".rescue")
+impl InitRecovery {
+    /// Where the answer for shares in this store is kept.
+    pub fn path_for(store: &ShareStore) -> PathBuf {
+        beside(store.path(), ".rescue")
     }
 
     /// Refuses when an answer is kept there already.
-    pub fn is_free(home: &Home) -> Result<(), RescueError> {
-        let path = Self::path_for(home);
+    pub fn is_free(store: &ShareStore) -> Result<(), InitRecoveryError> {
+        let path = Self::path_for(store);
         match fs::symlink_metadata(&path) {
-            Ok(found) if found.len() > 0 => Err(RescueError::Unfinished(path)),
+            Ok(found) if found.len() > 0 => Err(InitRecoveryError::Unfinished(path)),
             _ => Ok(()),
         }
     }
 
-    /// Seals a key and reserves the room. The home's directory must be there, and have been judged ([`Home::prepare`]).
+    /// Seals a key and reserves the room. The store's directory must be there, and have been judged ([`ShareStore::prepare`]).
     ///
     /// Blocks as that does. Errors: as there; and a file of an earlier init that was not finished.
-    pub fn prepare(home: &Home, trusted: &Trusted) -> Result<Self, RescueError> {
-        let path = Self::path_for(home);
+    pub fn prepare(store: &ShareStore, trusted: &Trusted) -> Result<Self, InitRecoveryError> {
+        let path = Self::path_for(store);
         let file = open(&path, OFlags::CREATE)?;
         let length = file.metadata().map_err(|error| failed(&path, "look at", error))?.len();
         if length > 0 {
-            return Err(RescueError::Unfinished(path));
+            return Err(InitRecoveryError::Unfinished(path));
         }
         if let Err(error) = files::keep_room(&file, LIMIT) {
             let _ = fs::remove_file(&path);
@@ -74,17 +74,17 @@ impl Rescue {
         let random = SystemRandom::new().fill(&mut bytes);
         random.map_err(|_| failed(&path, "make a key for", io::ErrorKind::Other.into()))?;
         let key = key(&bytes, &path)?;
-        let rescue = Self { key_path: beside(home.path(), ".rescue-key"), path, file, key, wanted: false };
+        let recovery = Self { key_path: beside(store.path(), ".rescue-key"), path, file, key, wanted: false };
         // The directory reaches the disk with the key, and both names with it.
-        let sealed = home.clone().at(rescue.key_path.clone());
+        let sealed = store.clone().at(recovery.key_path.clone());
         sealed
             .prepare(Existing::Replace, trusted)?
             .store(&ShareSet::new(Share::new(&bytes, 1).into_iter().collect()))?;
-        Ok(rescue)
+        Ok(recovery)
     }
 
     /// Keeps the answer, on the disk when this returns.
-    pub fn keep(&mut self, answer: &[u8]) -> Result<(), RescueError> {
+    pub fn keep(&mut self, answer: &[u8]) -> Result<(), InitRecoveryError> {
         self.wanted = true;
         let mut text = Zeroizing::new(Vec::with_capacity(answer.len() + CHACHA20_POLY1305.tag_len()));
         text.extend_from_slice(answer);
@@ -95,23 +95,26 @@ impl Rescue {
         written.map_err(|error| failed(&self.path, "write", error))
     }
 
-    /// The answer that an interrupted init left. Blocks as the home's opening does.
-    pub fn open(home: &Home, trusted: &Trusted) -> Result<(Self, Zeroizing<Vec<u8>>), RescueError> {
-        let (path, key_path) = (Self::path_for(home), beside(home.path(), ".rescue-key"));
-        let nothing = || RescueError::Nothing(path.clone());
+    /// The answer that an interrupted init left. Blocks as the store's opening does.
+    pub fn open(
+        store: &ShareStore,
+        trusted: &Trusted,
+    ) -> Result<(Self, Zeroizing<Vec<u8>>), InitRecoveryError> {
+        let (path, key_path) = (Self::path_for(store), beside(store.path(), ".rescue-key"));
+        let nothing = || InitRecoveryError::Nothing(path.clone());
         let file = match open(&path, OFlags::empty()) {
-            Err(RescueError::Io(_, _, error)) if error.kind() == io::ErrorKind::NotFound => {
+            Err(InitRecoveryError::Io(_, _, error)) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(nothing());
             }
             file => file?,
         };
         let text = files::read_bounded(&file, LIMIT).map_err(|error| failed(&path, "read", error))?;
-        let damaged = || RescueError::Damaged(path.clone());
+        let damaged = || InitRecoveryError::Damaged(path.clone());
         let mut text = text.ok_or_else(damaged)?;
         if text.is_empty() {
             return Err(nothing());
         }
-        let sealed = home.clone().at(key_path.clone()).open(trusted)?.shares;
+        let sealed = store.clone().at(key_path.clone()).open(trusted)?.shares;
         let key = key(sealed.get(0).map(Share::bytes).unwrap_or_default(), &path)?;
         let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text).map_err(|_| damaged())?;
         let length = opened.len();
@@ -120,8 +123,8 @@ impl Rescue {
     }
 
     /// Whether `answer` can really be had back: a key that no longer opens would make the file worthless.
-    pub fn gives(&self, home: &Home, answer: &[u8], trusted: &Trusted) -> bool {
-        let sealed = home.clone().at(self.key_path.clone()).open(trusted);
+    pub fn gives(&self, store: &ShareStore, answer: &[u8], trusted: &Trusted) -> bool {
+        let sealed = store.clone().at(self.key_path.clone()).open(trusted);
         let key = sealed.ok().and_then(|sealed| {
             key(sealed.shares.get(0).map(Share::bytes).unwrap_or_default(), &self.path).ok()
         });
@@ -143,7 +146,7 @@ impl Rescue {
     }
 }
 
-impl Drop for Rescue {
+impl Drop for InitRecovery {
     fn drop(&mut self) {
         if !self.wanted {
             // In this order: a key without an answer is nothing, an answer without its key is a riddle; and once the
@@ -163,14 +166,14 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// Opens and locks it.
-fn open(path: &Path, more: OFlags) -> Result<File, RescueError> {
+fn open(path: &Path, more: OFlags) -> Result<File, InitRecoveryError> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | more;
     loop {
         let file = openat(CWD, path, flags, Mode::RUSR | Mode::WUSR);
         let file = file.map_err(|errno| failed(path, "open", errno.into()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(RescueError::Busy(path.to_owned())),
+            Err(Errno::WOULDBLOCK) => return Err(InitRecoveryError::Busy(path.to_owned())),
             Err(errno) => return Err(failed(path, "lock", errno.into())),
         }
         // Whoever had the lock may have removed the file after it was opened here: nobody else would find this lock.
@@ -190,26 +193,26 @@ fn is_at(file: &OwnedFd, path: &Path) -> Result<bool, Errno> {
     }
 }
 
-fn key(bytes: &[u8], path: &Path) -> Result<LessSafeKey, RescueError> {
+fn key(bytes: &[u8], path: &Path) -> Result<LessSafeKey, InitRecoveryError> {
     let key = UnboundKey::new(&CHACHA20_POLY1305, bytes);
-    key.map(LessSafeKey::new).map_err(|_| RescueError::Damaged(path.to_owned()))
+    key.map(LessSafeKey::new).map_err(|_| InitRecoveryError::Damaged(path.to_owned()))
 }
 
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; NONCE_LEN])
 }
 
-fn failed(path: &Path, doing: &'static str, error: io::Error) -> RescueError {
-    RescueError::Io(path.to_owned(), doing, error)
+fn failed(path: &Path, doing: &'static str, error: io::Error) -> InitRecoveryError {
+    InitRecoveryError::Io(path.to_owned(), doing, error)
 }
 
 /// Why an answer cannot be kept, or not be had back; from which file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RescueError {
+pub enum InitRecoveryError {
     /// The key cannot be sealed, or not be opened.
     #[error(transparent)]
-    Store(#[from] HomeError),
+    Store(#[from] StoreError),
     /// The operating system failed at something: a verb.
     #[error("cannot {} {}: {}", .1, quote::sentence(.0), error::io(.2))]
     Io(PathBuf, &'static str, io::Error),
@@ -227,7 +230,7 @@ pub enum RescueError {
     Damaged(PathBuf),
 }
 
-impl RescueError {
+impl InitRecoveryError {
     fn explained(&self) -> (&'static str, Option<String>) {
         let (kind, advice) = match self {
             Self::Store(error) => return (error.kind(), error.advice()),
@@ -262,7 +265,7 @@ impl RescueError {
     }
 }
 
-impl Explain for RescueError {
+impl Explain for InitRecoveryError {
     fn kind(&self) -> &'static str {
         self.explained().0
     }
@@ -277,10 +280,10 @@ mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
 
-    fn home() -> (tempfile::TempDir, Home) {
+    fn store() -> (tempfile::TempDir, ShareStore) {
         let directory = crate::testing::directory();
-        let home = Home::Plain { path: directory.path().join("shares.json") };
-        (directory, home)
+        let store = ShareStore::Plain { path: directory.path().join("shares.json") };
+        (directory, store)
     }
 
     fn names(directory: &tempfile::TempDir) -> Vec<String> {
@@ -294,44 +297,55 @@ mod tests {
 
     #[test]
     fn an_answer_is_had_back_until_all_is_done() {
-        let (directory, home) = home();
-        let mut rescue = Rescue::prepare(&home, &Trusted::default()).unwrap();
-        assert!(!rescue.gives(&home, b"the only answer", &Trusted::default()));
-        rescue.keep(b"the only answer").unwrap();
+        let (directory, store) = store();
+        let mut recovery = InitRecovery::prepare(&store, &Trusted::default()).unwrap();
+        assert!(!recovery.gives(&store, b"the only answer", &Trusted::default()));
+        recovery.keep(b"the only answer").unwrap();
         assert!(
-            rescue.gives(&home, b"the only answer", &Trusted::default())
-                && !rescue.gives(&home, b"another", &Trusted::default())
+            recovery.gives(&store, b"the only answer", &Trusted::default())
+                && !recovery.gives(&store, b"another", &Trusted::default())
         );
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Busy(_))));
-        assert!(matches!(Rescue::is_free(&home), Err(RescueError::Unfinished(_))));
-        drop(rescue);
-        let kept = fs::read(Rescue::path_for(&home)).unwrap();
+        assert!(matches!(InitRecovery::open(&store, &Trusted::default()), Err(InitRecoveryError::Busy(_))));
+        assert!(matches!(InitRecovery::is_free(&store), Err(InitRecoveryError::Unfinished(_))));
+        drop(recovery);
+        let kept = fs::read(InitRecovery::path_for(&store)).unwrap();
         assert!(!String::from_utf8_lossy(&kept).contains("answer"), "it is encrypted");
-        assert!(matches!(Rescue::prepare(&home, &Trusted::default()), Err(RescueError::Unfinished(_))));
-        let (rescue, answer) = Rescue::open(&home, &Trusted::default()).unwrap();
+        assert!(matches!(
+            InitRecovery::prepare(&store, &Trusted::default()),
+            Err(InitRecoveryError::Unfinished(_))
+        ));
+        let (recovery, answer) = InitRecovery::open(&store, &Trusted::default()).unwrap();
         assert_eq!(answer.as_slice(), b"the only answer");
-        rescue.finish();
+        recovery.finish();
         assert_eq!(names(&directory), [""; 0]);
-        assert!(Rescue::is_free(&home).is_ok());
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing(_))));
+        assert!(InitRecovery::is_free(&store).is_ok());
+        assert!(matches!(
+            InitRecovery::open(&store, &Trusted::default()),
+            Err(InitRecoveryError::Nothing(_))
+        ));
     }
 
     #[test]
     fn without_an_answer_nothing_stays_and_a_killed_process_is_in_nobodys_way() {
-        let (directory, home) = home();
-        drop(Rescue::prepare(&home, &Trusted::default()).unwrap());
+        let (directory, store) = store();
+        drop(InitRecovery::prepare(&store, &Trusted::default()).unwrap());
         assert_eq!(names(&directory), [""; 0]);
-        std::mem::forget(Rescue::prepare(&home, &Trusted::default()).map(|rescue| rescue.file.set_len(0)));
-        fs::write(Rescue::path_for(&home), "").unwrap();
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Nothing(_))));
-        drop(Rescue::prepare(&home, &Trusted::default()).unwrap());
+        std::mem::forget(
+            InitRecovery::prepare(&store, &Trusted::default()).map(|recovery| recovery.file.set_len(0)),
+        );
+        fs::write(InitRecovery::path_for(&store), "").unwrap();
+        assert!(matches!(
+            InitRecovery::open(&store, &Trusted::default()),
+            Err(InitRecoveryError::Nothing(_))
+        ));
+        drop(InitRecovery::prepare(&store, &Trusted::default()).unwrap());
         assert_eq!(names(&directory), [""; 0]);
     }
 
     #[test]
     fn a_lock_is_never_on_a_file_that_was_removed() {
-        let (_directory, home) = home();
-        let path = Rescue::path_for(&home);
+        let (_directory, store) = store();
+        let path = InitRecovery::path_for(&store);
         let come_and_go = || {
             for _ in 0..2000 {
                 match open(&path, OFlags::CREATE) {
@@ -340,7 +354,7 @@ mod tests {
                         assert_eq!(named.ino(), file.metadata().unwrap().ino());
                         fs::remove_file(&path).unwrap();
                     }
-                    Err(error) => assert!(matches!(error, RescueError::Busy(_)), "{error}"),
+                    Err(error) => assert!(matches!(error, InitRecoveryError::Busy(_)), "{error}"),
                 }
             }
         };
@@ -353,14 +367,17 @@ mod tests {
 
     #[test]
     fn a_changed_file_is_not_believed() {
-        let (_directory, home) = home();
-        let mut rescue = Rescue::prepare(&home, &Trusted::default()).unwrap();
-        rescue.keep(b"the only answer").unwrap();
-        drop(rescue);
-        let path = Rescue::path_for(&home);
+        let (_directory, store) = store();
+        let mut recovery = InitRecovery::prepare(&store, &Trusted::default()).unwrap();
+        recovery.keep(b"the only answer").unwrap();
+        drop(recovery);
+        let path = InitRecovery::path_for(&store);
         let mut bytes = fs::read(&path).unwrap();
         bytes[0] ^= 1;
         fs::write(&path, bytes).unwrap();
-        assert!(matches!(Rescue::open(&home, &Trusted::default()), Err(RescueError::Damaged(_))));
+        assert!(matches!(
+            InitRecovery::open(&store, &Trusted::default()),
+            Err(InitRecoveryError::Damaged(_))
+        ));
     }
 }
