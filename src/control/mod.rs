@@ -6,12 +6,12 @@
 
 mod client;
 mod message;
-mod seats;
 mod server;
+mod slots;
 
 pub use client::{ControlError, tell};
 pub use message::{HeldBy, Name, Node, Nodes, Problem, Request, Which};
-pub use server::{ReloadRequest, Taken, Verdict, listen};
+pub use server::{AnotherDaemon, AnotherDaemon as Taken, ReloadRequest, Verdict, listen};
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 use super::message::{
     HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
 };
-use super::seats::{ALL, OF_A_USER, Room};
+use super::slots::{ALL, ConnectionSlots, OF_A_USER};
 use super::socket;
 use crate::accounts::User;
 use crate::explain::{Explain, Remark};
@@ -38,7 +38,7 @@ use tokio::time::{sleep, timeout};
 /// Who may connect: the daemon's user and group, and root.
 const MODE: u32 = 0o660;
 /// How long a connection may last: to send its request, and to take the answer.
-const VISIT: Duration = Duration::from_secs(2);
+const CONNECTION_LIMIT: Duration = Duration::from_secs(2);
 /// Largest request body: the addresses of a thousand nodes.
 const BODY_LIMIT: usize = 64 * 1024;
 /// Largest head of a request, and least buffer that the library takes.
@@ -46,14 +46,14 @@ const HEAD_LIMIT: usize = 8 * 1024;
 /// Pause after a failure to accept that a descriptor does not help against.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Between two lines about surplus connections.
-const SILENCE: Duration = Duration::from_secs(60);
+const REPORT_PAUSE: Duration = Duration::from_secs(60);
 
 /// Whether a configuration that was read again is used; why not, if it is not.
 pub type Verdict = Result<(), Remark>;
 /// A reload that somebody asks for, who waits for the verdict.
 pub type ReloadRequest = oneshot::Sender<Verdict>;
 
-/// Listens in `directory` until the daemon ends. Nobody else may: see [`Taken`]. Reloads are asked for through
+/// Listens in `directory` until the daemon ends. Nobody else may: see [`AnotherDaemon`]. Reloads are asked for through
 /// `reloads`.
 pub fn listen(
     directory: &Path,
@@ -61,7 +61,7 @@ pub fn listen(
     reloads: mpsc::UnboundedSender<ReloadRequest>,
 ) -> io::Result<()> {
     let path = socket(directory);
-    // Whatever is left of an earlier run: nobody else listens there (`Taken`).
+    // Whatever is left of an earlier run: nobody else listens there (`AnotherDaemon`).
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -78,18 +78,18 @@ struct Daemon {
     reloads: mpsc::UnboundedSender<ReloadRequest>,
 }
 
-/// Accepts whoever connects at once, and closes what has no seat: nobody waits behind anybody else's connections.
+/// Accepts whoever connects at once, and closes what has no slot: nobody waits behind anybody else's connections.
 async fn serve(listener: UnixListener, daemon: Arc<Daemon>) {
-    let room = Arc::new(Room::new());
+    let slots = Arc::new(ConnectionSlots::new());
     let listener = Arc::new(listener);
     let mut surplus = Surplus::default();
-    room.keep_descriptors(&*listener);
+    slots.keep_descriptors(&*listener);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
                 let is_short = matches!(Errno::from_io_error(&error), Some(Errno::MFILE | Errno::NFILE));
-                if !(is_short && room.give_descriptor()) {
+                if !(is_short && slots.give_descriptor()) {
                     sleep(PAUSE).await;
                 }
                 continue;
@@ -97,23 +97,23 @@ async fn serve(listener: UnixListener, daemon: Arc<Daemon>) {
         };
         // The kernel's word on who connected (SO_PEERCRED, unix(7)); it has one for every connection.
         let Ok(uid) = stream.peer_cred().map(|visitor| visitor.uid()) else { continue };
-        let Some(seat) = room.take(uid) else {
+        let Some(slot) = slots.take(uid) else {
             drop(stream);
-            room.keep_descriptors(&*listener);
+            slots.keep_descriptors(&*listener);
             surplus.report(uid);
             continue;
         };
-        room.keep_descriptors(&*listener);
-        let (daemon, room, listener) = (Arc::clone(&daemon), Arc::clone(&room), Arc::clone(&listener));
+        slots.keep_descriptors(&*listener);
+        let (daemon, slots, listener) = (Arc::clone(&daemon), Arc::clone(&slots), Arc::clone(&listener));
         tokio::spawn(async move {
             visit(stream, uid, &daemon).await;
-            drop(seat);
-            room.keep_descriptors(&*listener);
+            drop(slot);
+            slots.keep_descriptors(&*listener);
         });
     }
 }
 
-/// Reports connections that were closed for want of a seat: one line a while, however many there are.
+/// Reports connections that were closed for want of a slot: one line a while, however many there are.
 #[derive(Default)]
 struct Surplus {
     reported: Option<Instant>,
@@ -121,7 +121,7 @@ struct Surplus {
 
 impl Surplus {
     fn report(&mut self, uid: u32) {
-        if self.reported.is_none_or(|reported| reported.elapsed() >= SILENCE) {
+        if self.reported.is_none_or(|reported| reported.elapsed() >= REPORT_PAUSE) {
             self.reported = Some(Instant::now());
             tracing::warn!(
                 message_id = Message::Notice.id(),
@@ -163,7 +163,7 @@ async fn visit(stream: UnixStream, uid: u32, daemon: &Daemon) {
         .max_buf_size(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    while timeout(VISIT, &mut connection).await.is_err() && reloading.load(Ordering::Relaxed) {}
+    while timeout(CONNECTION_LIMIT, &mut connection).await.is_err() && reloading.load(Ordering::Relaxed) {}
 }
 
 impl Daemon {
@@ -255,12 +255,12 @@ fn json(status: StatusCode, document: &impl Serialize) -> Response<Full<Bytes>> 
 /// Somebody listens at the control socket already.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("another daemon listens at {}: `hold` and `resume` reach that one and not this one", sentence(path))]
-pub struct Taken {
+pub struct AnotherDaemon {
     /// The socket.
     path: PathBuf,
 }
 
-impl Taken {
+impl AnotherDaemon {
     /// Whoever listens in `directory`; `None` for a socket that an earlier run left behind.
     pub fn of(directory: &Path) -> Option<Self> {
         let path = socket(directory);
@@ -272,7 +272,7 @@ impl Taken {
     }
 }
 
-impl Explain for Taken {
+impl Explain for AnotherDaemon {
     fn kind(&self) -> &'static str {
         "control-taken"
     }

@@ -17,10 +17,10 @@ const ROOT: u32 = 0;
 
 /// How many connections each user has.
 #[derive(Debug, Default)]
-struct Seats(BTreeMap<u32, usize>);
+struct ConnectionQuota(BTreeMap<u32, usize>);
 
-impl Seats {
-    /// Takes a seat for a connection of this user; `false` if there is none left for it.
+impl ConnectionQuota {
+    /// Takes a slot for a connection of this user; `false` if there is none left for it.
     fn take(&mut self, uid: u32) -> bool {
         let is_free = self.of(uid) < OF_A_USER && (uid == ROOT || self.taken() - self.of(ROOT) < OF_OTHERS);
         if is_free {
@@ -49,39 +49,42 @@ impl Seats {
     }
 }
 
-/// Together with the connections that have a seat, as many as there are seats, and one more for a connection that has
+/// Together with the connections that have a slot, as many as there are slots, and one more for a connection that has
 /// not been judged yet.
 const DESCRIPTORS: usize = ALL + 1;
 
-/// Seats, and placeholders for those that are free.
-pub(super) struct Room(Mutex<State>);
+/// ConnectionQuota, and placeholders for those that are free.
+pub(super) struct ConnectionSlots(Mutex<State>);
 
 struct State {
-    seats: Seats,
+    quota: ConnectionQuota,
     placeholders: Vec<OwnedFd>,
 }
 
-/// A connection's seat, free again when dropped. Drop the connection first.
-pub(super) struct Seat {
-    room: Arc<Room>,
+/// A connection's slot, free again when dropped. Drop the connection first.
+pub(super) struct ConnectionSlot {
+    slots: Arc<ConnectionSlots>,
     uid: u32,
 }
 
-impl Room {
-    /// All seats are free.
+impl ConnectionSlots {
+    /// All are free.
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { seats: Seats::default(), placeholders: Vec::with_capacity(DESCRIPTORS) }))
+        Self(Mutex::new(State {
+            quota: ConnectionQuota::default(),
+            placeholders: Vec::with_capacity(DESCRIPTORS),
+        }))
     }
 
-    /// A seat for a connection of this user, if there is one for it.
-    pub(super) fn take(self: &Arc<Self>, uid: u32) -> Option<Seat> {
-        self.state().seats.take(uid).then(|| Seat { room: Arc::clone(self), uid })
+    /// A slot for a connection of this user, if there is one for it.
+    pub(super) fn take(self: &Arc<Self>, uid: u32) -> Option<ConnectionSlot> {
+        self.state().quota.take(uid).then(|| ConnectionSlot { slots: Arc::clone(self), uid })
     }
 
-    /// Keeps descriptors for the seats that are free, copies of `any`; those of the seats that were taken are given up.
+    /// Keeps descriptors for the slots that are free, copies of `any`; those of the slots that were taken are given up.
     pub(super) fn keep_descriptors(&self, any: impl AsFd) {
-        let State { seats, placeholders } = &mut *self.state();
-        let wanted = DESCRIPTORS - seats.taken().min(DESCRIPTORS);
+        let State { quota, placeholders } = &mut *self.state();
+        let wanted = DESCRIPTORS - quota.taken().min(DESCRIPTORS);
         placeholders.truncate(wanted);
         while placeholders.len() < wanted {
             // Where there is none left now, the end of the next connection leaves one.
@@ -100,9 +103,9 @@ impl Room {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.room.state().seats.leave(self.uid);
+        self.slots.state().quota.leave(self.uid);
     }
 }
 
@@ -113,18 +116,18 @@ mod tests {
     use proptest::prelude::*;
     use std::fs::File;
 
-    fn taken_by(who: &[(u32, usize)]) -> Seats {
-        let mut seats = Seats::default();
+    fn taken_by(who: &[(u32, usize)]) -> ConnectionQuota {
+        let mut quota = ConnectionQuota::default();
         for &(uid, count) in who {
             for _ in 0..count {
-                seats.take(uid);
+                quota.take(uid);
             }
         }
-        seats
+        quota
     }
 
     #[test]
-    fn user_gets_seat_unless_its_own_or_those_of_all_users_are_taken() {
+    fn user_gets_slot_unless_its_own_or_those_of_all_users_are_taken() {
         let full = &[(1, 8), (2, 8), (3, 8)][..];
         for (before, uid, gets) in [
             (&[][..], 1000, true),
@@ -143,28 +146,28 @@ mod tests {
     }
 
     #[test]
-    fn seat_that_is_left_is_free_again() {
-        let mut seats = taken_by(&[(7, 8)]);
-        assert!(!seats.take(7));
-        seats.leave(7);
-        assert!(seats.take(7) && !seats.take(7));
+    fn slot_that_is_left_is_free_again() {
+        let mut quota = taken_by(&[(7, 8)]);
+        assert!(!quota.take(7));
+        quota.leave(7);
+        assert!(quota.take(7) && !quota.take(7));
         for _ in 0..20 {
-            seats.leave(7);
+            quota.leave(7);
         }
-        assert_eq!((seats.taken(), seats.0.len()), (0, 0), "nothing is kept of who left");
+        assert_eq!((quota.taken(), quota.0.len()), (0, 0), "nothing is kept of who left");
     }
 
     proptest! {
         #[test]
-        fn root_gets_seat_and_all_are_bounded_whatever_others_do(
+        fn root_gets_slot_and_all_are_bounded_whatever_others_do(
             visits in vec((any::<bool>(), prop_oneof![Just(ROOT), 1..6_u32, any::<u32>()]), 0..400)
         ) {
-            let mut seats = Seats::default();
+            let mut quota = ConnectionQuota::default();
             let mut connected: Vec<u32> = Vec::new();
             for (comes, uid) in visits {
                 if comes {
                     let before = connected.iter().filter(|other| **other == uid).count();
-                    let gets = seats.take(uid);
+                    let gets = quota.take(uid);
                     if uid == ROOT {
                         prop_assert_eq!(gets, before < OF_A_USER);
                     }
@@ -173,32 +176,32 @@ mod tests {
                     }
                 } else if let Some(at) = connected.iter().position(|other| *other == uid) {
                     connected.remove(at);
-                    seats.leave(uid);
+                    quota.leave(uid);
                 }
-                prop_assert_eq!(seats.taken(), connected.len());
-                prop_assert!(seats.taken() <= ALL);
-                prop_assert!(seats.0.values().all(|taken| *taken <= OF_A_USER));
+                prop_assert_eq!(quota.taken(), connected.len());
+                prop_assert!(quota.taken() <= ALL);
+                prop_assert!(quota.0.values().all(|taken| *taken <= OF_A_USER));
             }
         }
     }
 
-    fn kept(room: &Room) -> usize {
-        room.state().placeholders.len()
+    fn kept(slots: &ConnectionSlots) -> usize {
+        slots.state().placeholders.len()
     }
 
     #[test]
-    fn seats_and_descriptors_together_stay_the_same() {
-        let (room, any) = (Arc::new(Room::new()), File::open("/dev/null").unwrap());
-        room.keep_descriptors(&any);
-        assert_eq!(kept(&room), DESCRIPTORS);
-        let seats: Vec<Seat> =
-            (0..12).flat_map(|uid| (0..9).map(move |_| uid)).filter_map(|uid| room.take(uid)).collect();
-        assert_eq!(seats.len(), ALL);
-        room.keep_descriptors(&any);
-        assert_eq!(kept(&room), 1, "for one that is accepted to be closed");
-        assert!(room.give_descriptor() && !room.give_descriptor());
-        drop(seats);
-        room.keep_descriptors(&any);
-        assert_eq!(kept(&room), DESCRIPTORS);
+    fn slots_and_descriptors_together_stay_the_same() {
+        let (slots, any) = (Arc::new(ConnectionSlots::new()), File::open("/dev/null").unwrap());
+        slots.keep_descriptors(&any);
+        assert_eq!(kept(&slots), DESCRIPTORS);
+        let taken: Vec<ConnectionSlot> =
+            (0..12).flat_map(|uid| (0..9).map(move |_| uid)).filter_map(|uid| slots.take(uid)).collect();
+        assert_eq!(taken.len(), ALL);
+        slots.keep_descriptors(&any);
+        assert_eq!(kept(&slots), 1, "for one that is accepted to be closed");
+        assert!(slots.give_descriptor() && !slots.give_descriptor());
+        drop(taken);
+        slots.keep_descriptors(&any);
+        assert_eq!(kept(&slots), DESCRIPTORS);
     }
 }
