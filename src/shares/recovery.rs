@@ -114,25 +114,17 @@ impl InitRecovery {
         if text.is_empty() {
             return Err(nothing());
         }
-        let sealed = store.clone().at(key_path.clone()).open(trusted)?.shares;
-        let key = key(sealed.get(0).map(Share::bytes).unwrap_or_default(), &path)?;
-        let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text).map_err(|_| damaged())?;
-        let length = opened.len();
-        text.truncate(length);
+        let key = sealed_key(store, &key_path, trusted)?;
+        decrypt(&key, &mut text).ok_or_else(damaged)?;
         Ok((Self { path, key_path, file, key, wanted: true }, text))
     }
 
     /// Whether `answer` can really be had back: a key that no longer opens would make the file worthless.
     pub fn gives(&self, store: &ShareStore, answer: &[u8], trusted: &Trusted) -> bool {
-        let sealed = store.clone().at(self.key_path.clone()).open(trusted);
-        let key = sealed.ok().and_then(|sealed| {
-            key(sealed.shares.get(0).map(Share::bytes).unwrap_or_default(), &self.path).ok()
-        });
+        let key = sealed_key(store, &self.key_path, trusted);
         // From the disk, by a descriptor of its own: this one may stand anywhere.
-        let text = files::read_unjudged(&self.path, LIMIT).ok();
-        let (Some(key), Some(mut text)) = (key, text) else { return false };
-        let opened = key.open_in_place(nonce(), Aad::from(PURPOSE), &mut text);
-        opened.is_ok_and(|opened| opened == answer)
+        let (Ok(key), Ok(mut text)) = (key, files::read_unjudged(&self.path, LIMIT)) else { return false };
+        decrypt(&key, &mut text).is_some() && text.as_slice() == answer
     }
 
     /// Removes both files: all is done.
@@ -196,6 +188,19 @@ fn is_at(file: &OwnedFd, path: &Path) -> Result<bool, Errno> {
 fn key(bytes: &[u8], path: &Path) -> Result<LessSafeKey, InitRecoveryError> {
     let key = UnboundKey::new(&CHACHA20_POLY1305, bytes);
     key.map(LessSafeKey::new).map_err(|_| InitRecoveryError::Damaged(path.to_owned()))
+}
+
+/// The key that is stored beside the answer.
+fn sealed_key(store: &ShareStore, path: &Path, trusted: &Trusted) -> Result<LessSafeKey, InitRecoveryError> {
+    let sealed = store.clone().at(path.to_owned()).open(trusted)?.shares;
+    key(sealed.get(0).map(Share::bytes).unwrap_or_default(), &InitRecovery::path_for(store))
+}
+
+/// Makes what was encrypted the text; `None` if it is not of this key.
+fn decrypt(key: &LessSafeKey, text: &mut Zeroizing<Vec<u8>>) -> Option<()> {
+    let length = key.open_in_place(nonce(), Aad::from(PURPOSE), text).ok()?.len();
+    text.truncate(length);
+    Some(())
 }
 
 fn nonce() -> Nonce {

@@ -26,11 +26,8 @@ pub enum SplitRefusal {
     #[error("one share alone opens this server: there is nothing to split")]
     OneIsEnough,
     /// One machine would never have enough.
-    #[error("{machines} machine with fewer shares than needed would never unseal anything")]
-    TooFewMachines {
-        /// How many.
-        machines: usize,
-    },
+    #[error("{0} machine with fewer shares than needed would never unseal anything")]
+    TooFewMachines(usize),
     /// All machines together would not have enough.
     #[error(
         "there are {count} shares and {threshold} are needed: all machines together would not have enough"
@@ -50,7 +47,7 @@ impl Split {
             return Err(SplitRefusal::OneIsEnough);
         }
         if machines < 2 {
-            return Err(SplitRefusal::TooFewMachines { machines });
+            return Err(SplitRefusal::TooFewMachines(machines));
         }
         if count < threshold {
             return Err(SplitRefusal::TooFewShares { count, threshold });
@@ -92,7 +89,7 @@ impl SplitRefusal {
                 "Make more of it first, 3 shares of which 2 are needed for example: vault operator rekey, or \
                  bao operator rotate-keys of OpenBao, with -init -key-shares=3 -key-threshold=2",
             ),
-            Self::TooFewMachines { .. } => {
+            Self::TooFewMachines(_) => {
                 ("split-too-few-machines", "Name the number of machines that hold shares, at least 2.")
             }
             Self::TooFewShares { .. } => {
@@ -141,7 +138,7 @@ mod tests {
     fn what_cannot_be_split() {
         assert_eq!(Split::among(3, 5, 1), Err(SplitRefusal::OneIsEnough));
         assert_eq!(Split::among(3, 5, 0), Err(SplitRefusal::OneIsEnough));
-        assert_eq!(Split::among(1, 5, 3), Err(SplitRefusal::TooFewMachines { machines: 1 }));
+        assert_eq!(Split::among(1, 5, 3), Err(SplitRefusal::TooFewMachines(1)));
         assert_eq!(Split::among(3, 2, 3), Err(SplitRefusal::TooFewShares { count: 2, threshold: 3 }));
     }
 

@@ -64,10 +64,26 @@ pub(super) struct Entry<'a> {
 }
 
 /// Strings of one list.
+#[derive(Default)]
 pub(super) struct List<'a> {
     /// Its name; `None` for a list without one.
     pub(super) label: Option<Label>,
     pub(super) entries: Vec<Entry<'a>>,
+}
+
+impl<'a> List<'a> {
+    /// Which share comes next, where it is `part` of the source's text.
+    pub(super) fn next(&self, text: &str, part: &str) -> SharePosition {
+        SharePosition { position: self.entries.len() + 1, spot: Spot::of_part(text, part) }
+    }
+
+    /// Takes the shares in one string of the source's text.
+    pub(super) fn take(&mut self, text: &str, string: &'a str, number: Option<usize>) {
+        for part in split(string) {
+            let place = self.next(text, part);
+            self.entries.push(Entry { text: part, place, number });
+        }
+    }
 }
 
 /// A string that looks like a share, under a name that does not say so.
@@ -83,9 +99,7 @@ pub(super) struct Stray<'a> {
 #[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(super) struct Found<'a> {
     /// The shares.
-    pub(super) entries: Vec<Entry<'a>>,
-    /// The name of their list, if it has one.
-    pub(super) label: Option<Label>,
+    pub(super) list: List<'a>,
     /// The same shares once more, in further lists.
     pub(super) again: Vec<List<'a>>,
     /// What looks like a share elsewhere.
@@ -103,7 +117,7 @@ pub(super) struct Found<'a> {
 }
 
 /// The shares in one string: in a file of variables, several stand in one. An empty string is one that is no share.
-pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+fn split(text: &str) -> impl Iterator<Item = &str> {
     let separator = |c: char| c.is_whitespace() || ",;".contains(c);
     let none = text.trim().is_empty().then_some(text.trim());
     text.split(separator).filter(|part| !part.is_empty()).chain(none)

@@ -2,7 +2,7 @@
 
 use super::document::Value;
 use super::encoding;
-use super::found::{Entry, Found, List, MOST_SHARES, SharePosition, Spot, Stray, split};
+use super::found::{Found, List, MOST_SHARES, Spot, Stray};
 use super::name::{Label, Meaning, says};
 use super::refusal::ContentRefusal;
 use crate::cluster::Scheme;
@@ -34,10 +34,7 @@ pub(super) fn find<'a>(text: &'a str, document: &Value<'a>) -> Result<Found<'a>,
     }
     let mut lists = walk.lists.into_iter().map(|(_, list)| list);
     let mut found = walk.found;
-    if let Some(first) = lists.next() {
-        found.label = first.label;
-        found.entries = first.entries;
-    }
+    found.list = lists.next().unwrap_or_default();
     found.again = lists.collect();
     Ok(found)
 }
@@ -151,20 +148,15 @@ impl<'a> Walk<'a> {
             let index = known.unwrap_or(self.lists.len());
             if known.is_none() {
                 let steps = self.path.get(..self.depth()).unwrap_or_default();
-                let label = (!steps.is_empty()).then(|| Self::label(steps));
-                self.lists.push((key, List { label, entries: Vec::new() }));
+                self.lists.push((key, List { label: Self::label(steps), entries: Vec::new() }));
             }
             let Some((_, list)) = self.lists.get_mut(index) else { return };
-            for part in split(text) {
-                let place =
-                    SharePosition { position: list.entries.len() + 1, spot: Spot::of_part(self.text, part) };
-                list.entries.push(Entry { text: part, place, number: None });
-            }
+            list.take(self.text, text, None);
         } else if encoding::looks_like_share(text) {
             let list = usize::from(matches!(self.path.last(), Some(Step::Item)));
             let steps = self.path.get(..self.path.len() - list).unwrap_or_default();
-            let label = (!steps.is_empty()).then(|| Self::label(steps));
-            self.found.strays.push(Stray { text, label, spot: Spot::of_part(self.text, text) });
+            let spot = Spot::of_part(self.text, text);
+            self.found.strays.push(Stray { text, label: Self::label(steps), spot });
         }
     }
 
@@ -204,8 +196,8 @@ impl<'a> Walk<'a> {
         0
     }
 
-    /// The names on the way, as a person writes them: `data.unseal_keys[].key`.
-    fn label(steps: &[Step<'_>]) -> Label {
+    /// The names on the way, as a person writes them: `data.unseal_keys[].key`; `None` where there are none.
+    fn label(steps: &[Step<'_>]) -> Option<Label> {
         let mut names = String::new();
         for step in steps {
             match step {
@@ -218,7 +210,7 @@ impl<'a> Walk<'a> {
                 Step::Item => names.push_str("[]"),
             }
         }
-        Label::of(&names)
+        (!steps.is_empty()).then(|| Label::of(&names))
     }
 
     fn wrong(&self, entry: Option<usize>, found: &Value<'_>) -> ContentRefusal {

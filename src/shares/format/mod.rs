@@ -40,11 +40,11 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
     } else {
         text::read(text)?
     };
-    let count = found.entries.len();
+    let count = found.list.entries.len();
     if count > MOST_SHARES {
         return Err(ContentRefusal::TooMany(count));
     }
-    let shares = decoded(&found.entries)?;
+    let shares = decoded(&found.list.entries)?;
     apart(&shares, &found.strays)?;
     if shares.is_empty() {
         return Err(match &found {
@@ -54,9 +54,9 @@ pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefu
         });
     }
     for list in &found.again {
-        agree(&shares, found.label.as_ref(), &decoded(&list.entries)?, list.label.as_ref())?;
+        agree(&shares, found.list.label.as_ref(), &decoded(&list.entries)?, list.label.as_ref())?;
     }
-    one(&shares, &found.entries)?;
+    one(&shares, &found.list.entries)?;
     let (shares, copied) = checked(shares)?;
     let mut notices = Vec::new();
     if found.root_token {

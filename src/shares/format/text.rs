@@ -2,7 +2,7 @@
 //! what a terminal was sent, made the text that it showed: the record of script(1), or a copy of a narrow window.
 
 use super::encoding::{self, ShareFlaw};
-use super::found::{Entry, Found, SharePosition, Spot, Stray, split};
+use super::found::{Entry, Found, Spot, Stray};
 use super::name::{self, Label, Meaning};
 use super::refusal::ContentRefusal;
 use zeroize::Zeroizing;
@@ -47,49 +47,34 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
             Line::Blank => {}
             Line::RootToken => found.root_token = true,
             Line::RecoveryKey => found.recovery = true,
-            Line::Share { text: value, number } => {
-                for part in split(value) {
-                    let place =
-                        SharePosition { position: found.entries.len() + 1, spot: Spot::of_part(text, part) };
-                    found.entries.push(Entry { text: part, place, number });
-                }
-            }
+            Line::Share { text: value, number } => found.list.take(text, value, number),
             // A file of shares and nothing else.
             Line::Bare if !named => {
-                let place =
-                    SharePosition { position: found.entries.len() + 1, spot: Spot::of_part(text, line) };
+                let place = found.list.next(text, line);
                 if line.contains(char::is_whitespace) {
                     return Err(ContentRefusal::Share(place, ShareFlaw::Malformed));
                 }
-                found.entries.push(Entry { text: line, place, number: None });
+                found.list.entries.push(Entry { text: line, place, number: None });
             }
             Line::Named { name, value } => {
                 found.root_token |= encoding::is_token(value);
-                let before = found.strays.len();
-                stray(text, line, Some(name), &mut found);
-                if before == found.strays.len() {
-                    damaged(text, line, &found)?;
-                }
+                unexpected(text, line, Some(name), &mut found)?;
             }
             Line::Bare => {
                 found.unverified |= line.starts_with(VERIFICATION);
                 found.unverified &= !line.contains(VERIFIED);
                 if RECOVERY_PRINTED.iter().any(|said| name::says(line, said)) {
                     // Those of this run of the command: what stood above an earlier sentence was told there.
-                    found.recovery |= found.entries.len() > printed;
-                    found.entries.truncate(printed);
+                    found.recovery |= found.list.entries.len() > printed;
+                    found.list.entries.truncate(printed);
                 } else if name::says(line, "key shares") {
-                    printed = found.entries.len();
+                    printed = found.list.entries.len();
                 }
-                let before = found.strays.len();
-                stray(text, line, None, &mut found);
-                if before == found.strays.len() {
-                    damaged(text, line, &found)?;
-                }
+                unexpected(text, line, None, &mut found)?;
             }
         }
     }
-    match found.entries.as_slice() {
+    match found.list.entries.as_slice() {
         [] if blank => Err(ContentRefusal::OnlyComments),
         [only] if !named && encoding::is_token(only.text) && found.strays.is_empty() => {
             Err(ContentRefusal::OnlyToken)
@@ -98,20 +83,24 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
     }
 }
 
-/// Takes note of what looks like a share where none is expected.
-fn stray<'a>(text: &'a str, line: &'a str, name: Option<&'a str>, found: &mut Found<'a>) {
-    for word in encoding::shares_in(line) {
-        let label = name.map(Label::of);
-        found.strays.push(Stray { text: word, label, spot: Spot::of_part(text, word) });
-    }
-}
-
-/// Refuses a line that may be a share with an error in it, or in its name: none must be missed. Sentences pass.
-fn damaged(text: &str, line: &str, found: &Found<'_>) -> Result<(), ContentRefusal> {
+/// Takes note of what looks like a share where none is expected. Refuses a line that may be a share with an error in it, or
+/// in its name: none must be missed. Sentences pass.
+fn unexpected<'a>(
+    text: &str,
+    line: &'a str,
+    name: Option<&str>,
+    found: &mut Found<'a>,
+) -> Result<(), ContentRefusal> {
+    let before = found.strays.len();
+    let stray = |word| Stray { text: word, label: name.map(Label::of), spot: Spot::of_part(text, word) };
+    found.strays.extend(encoding::shares_in(line).map(stray));
     let mut words = line.split(|c: char| c.is_whitespace() || "\"',;".contains(c));
-    let Some(word) = words.find(|word| encoding::may_be_share(word)) else { return Ok(()) };
-    let place = SharePosition { position: found.entries.len() + 1, spot: Spot::of_part(text, word) };
-    Err(ContentRefusal::Share(place, ShareFlaw::Malformed))
+    match words.find(|word| encoding::may_be_share(word)) {
+        Some(word) if before == found.strays.len() => {
+            Err(ContentRefusal::Share(found.list.next(text, word), ShareFlaw::Malformed))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The value of a numbered line that says unseal key, as it is printed: it may be cut.

@@ -46,13 +46,8 @@ pub struct OfflineCopy {
 #[non_exhaustive]
 pub enum OfflineError {
     /// Nothing can be encrypted to this recipient.
-    #[error("cannot encrypt to {recipient}: {cause}")]
-    Recipient {
-        /// Whom.
-        recipient: Recipient,
-        /// Why.
-        cause: EncryptError,
-    },
+    #[error("cannot encrypt to {0}: {1}")]
+    Recipient(Recipient, EncryptError),
     /// The file cannot be written.
     #[error("an encrypted copy cannot be made: {0}")]
     File(StoreError),
@@ -78,11 +73,8 @@ pub fn prepare(
     existing: Existing,
 ) -> Result<PreparedCopies, OfflineError> {
     let trial = vec![b'#'; LINE * count];
-    let mut trials = Vec::with_capacity(recipients.len());
-    for recipient in recipients {
-        let sealed = recipient.encrypt(&trial);
-        trials.push(sealed.map_err(|cause| OfflineError::Recipient { recipient: recipient.clone(), cause })?);
-    }
+    let trials: Vec<Vec<u8>> =
+        recipients.iter().map(|recipient| encrypted(recipient, &trial)).collect::<Result<_, _>>()?;
     let mut copies = Vec::new();
     for (index, shares) in deal(count, recipients.len()) {
         let (Some(recipient), Some(sealed)) = (recipients.get(index), trials.get(index)) else { continue };
@@ -104,15 +96,16 @@ impl PreparedCopies {
         for ReservedCopy { reserved, copy } in &mut self.copies {
             let chosen: Vec<&Share> =
                 shares.iter().filter(|share| copy.shares.contains(&share.position())).collect();
-            let sealed = copy.recipient.encrypt(text(&chosen, title).as_bytes());
-            let recipient = &copy.recipient;
-            let sealed =
-                sealed.map_err(|cause| OfflineError::Recipient { recipient: recipient.clone(), cause })?;
+            let sealed = encrypted(&copy.recipient, text(&chosen, title).as_bytes())?;
             reserved.write(&sealed).and_then(|()| reserved.take_place()).map_err(OfflineError::File)?;
             done.push(copy.clone());
         }
         Ok(done)
     }
+}
+
+fn encrypted(recipient: &Recipient, text: &[u8]) -> Result<Vec<u8>, OfflineError> {
+    recipient.encrypt(text).map_err(|cause| OfflineError::Recipient(recipient.clone(), cause))
 }
 
 /// What is in a copy once it is decrypted: a share file of this program's, and easy to read for a person.
@@ -142,21 +135,21 @@ fn name(recipient: &Recipient, shares: &[usize]) -> String {
 impl Explain for OfflineError {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Recipient { cause: EncryptError::Missing(_), .. } => "recipient-program-missing",
-            Self::Recipient { .. } => "recipient",
+            Self::Recipient(_, EncryptError::Missing(_)) => "recipient-program-missing",
+            Self::Recipient(..) => "recipient",
             Self::File(error) => error.kind(),
         }
     }
 
     fn advice(&self) -> Option<String> {
         let advice = match self {
-            Self::Recipient { cause: EncryptError::Missing(_), recipient } => {
+            Self::Recipient(recipient, EncryptError::Missing(_)) => {
                 return Some(format!("Install it: apt install {}", recipient.package()));
             }
-            Self::Recipient { recipient: Recipient::Age(_), .. } => {
+            Self::Recipient(Recipient::Age(_), _) => {
                 "A recipient is the line that `age-keygen` prints as public key."
             }
-            Self::Recipient { recipient: Recipient::Pgp(_), .. } => {
+            Self::Recipient(Recipient::Pgp(_), _) => {
                 "It must be the file of one public key that is not expired: gpg --export --armor NAME > FILE"
             }
             Self::File(StoreError::Occupied { .. }) => "Name another directory with --offline-dir.",

@@ -81,8 +81,7 @@ impl Recipient {
             }
             Self::Pgp(path) => {
                 // The program runs in another directory.
-                let path =
-                    std::path::absolute(path).map_err(|error| EncryptError::Io { program: "gpg", error })?;
+                let path = std::path::absolute(path).map_err(|error| EncryptError::Io("gpg", error))?;
                 // No keyring, no options and no agent of anybody's: the file says whose key it is, and giving it here
                 // says that it is trusted.
                 let mut arguments: Vec<&OsStr> = [
@@ -132,24 +131,14 @@ pub enum EncryptError {
     #[error("there is no program {0} here")]
     Missing(&'static str),
     /// It cannot be started, or its pipes failed.
-    #[error("{program} cannot be used: {}", error::io(error))]
-    Io {
-        /// Which.
-        program: &'static str,
-        /// What the operating system said.
-        error: io::Error,
-    },
+    #[error("{} cannot be used: {}", .0, error::io(.1))]
+    Io(&'static str, io::Error),
     /// It did not end in time.
     #[error("{0} did not end within {limit}", limit = humantime::format_duration(LIMIT))]
     Timeout(&'static str),
     /// It refused.
-    #[error("{program} refuses: {said}")]
-    Refused {
-        /// Which.
-        program: &'static str,
-        /// What it said.
-        said: ExternalText,
-    },
+    #[error("{0} refuses: {1}")]
+    Refused(&'static str, ExternalText),
     /// It said nothing, and wrote nothing or what it was given.
     #[error("{0} did not encrypt")]
     Strange(&'static str),
@@ -158,7 +147,7 @@ pub enum EncryptError {
 /// Lets `program` with these arguments encrypt `text`; the ciphertext.
 fn run(program: &'static str, arguments: &[&std::ffi::OsStr], text: &[u8]) -> Result<Vec<u8>, EncryptError> {
     let deadline = Instant::now() + LIMIT;
-    let failed = |error| EncryptError::Io { program, error };
+    let failed = |error| EncryptError::Io(program, error);
     let mut command = child::command(&find(program)?);
     command.args(arguments).env("PATH", PATH);
     let (status, answer) = child::ask(&mut command, text, OUTPUT_LIMIT, deadline)
@@ -167,7 +156,7 @@ fn run(program: &'static str, arguments: &[&std::ffi::OsStr], text: &[u8]) -> Re
     if !status.success() {
         let said = first_line(&answer.stderr, text)
             .unwrap_or_else(|| ExternalText::new(format!("it ended with {status}")));
-        return Err(EncryptError::Refused { program, said });
+        return Err(EncryptError::Refused(program, said));
     }
     let sealed = answer.stdout.map(|mut output| std::mem::take(&mut *output)).unwrap_or_default();
     let in_clear = sealed.is_empty() || sealed.windows(text.len().max(1)).any(|part| part == text);

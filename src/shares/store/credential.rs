@@ -85,13 +85,8 @@ pub enum SystemdCredsError {
         said: ExternalText,
     },
     /// It encrypted with other keys than it was told.
-    #[error("systemd-creds was told to use {} and used {got}", wanted.word())]
-    OtherKeys {
-        /// What it was told.
-        wanted: CredentialKey,
-        /// What it did.
-        got: CredentialKind,
-    },
+    #[error("systemd-creds was told to use {} and used {}", .0.word(), .1)]
+    OtherKeys(CredentialKey, CredentialKind),
     /// What it wrote is no credential.
     #[error("what systemd-creds wrote is no credential")]
     Strange,
@@ -123,7 +118,7 @@ impl SystemdCredsError {
                  another by now, encrypt the shares anew, from where they are kept: vault-unseal enroll",
             ),
             Self::Io(_) => ("systemd-creds-io", "Nothing was changed."),
-            Self::OtherKeys { .. } => ("systemd-creds-other-keys", "Nothing was changed."),
+            Self::OtherKeys(..) => ("systemd-creds-other-keys", "Nothing was changed."),
             Self::Strange => ("systemd-creds-strange", "Nothing was changed."),
         };
         (kind, advice.to_owned())
@@ -145,7 +140,7 @@ pub(super) fn encrypt(
     let kind = CredentialKind::of(&file).ok_or(SystemdCredsError::Strange)?;
     // A kind from after this program was written is believed: what it opens is compared all the same.
     if kind != CredentialKind::Unknown && kind.word() != sealing.key.word() {
-        return Err(SystemdCredsError::OtherKeys { wanted: sealing.key, got: kind });
+        return Err(SystemdCredsError::OtherKeys(sealing.key, kind));
     }
     let pcrs =
         kind.tpm2().map(|binding| binding.pcrs.iter().map(u8::to_string).collect::<Vec<_>>().join("+"));

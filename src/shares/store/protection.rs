@@ -11,16 +11,36 @@ use std::fmt;
 /// What the 16 bytes say: host key, TPM, and whether a signed policy for PCRs comes on top. The identifiers ending in
 /// "scoped" are of credentials for one user (systemd 256).
 const KINDS: [(&[u8; 16], Keys); 9] = [
-    (b"\x5a\x1c\x6a\x86\xdf\x9d\x40\x96\xb1\xd5\xa6\x5e\x08\x62\xf1\x9a", Keys::HOST),
-    (b"\x55\xb9\xed\x1d\x38\x59\x4d\x43\xa8\x31\x9d\x2e\xbb\x33\x2a\xc6", Keys::HOST),
-    (b"\x0c\x7c\xc0\x7b\x11\x76\x45\x91\x9c\x4b\x0b\xea\x08\xbc\x20\xfe", Keys::TPM2),
-    (b"\xfa\xf7\xeb\x93\x41\xe3\x41\x2c\xa1\xa4\x36\xf9\x5a\x29\x36\x2f", Keys::TPM2.signed()),
-    (b"\x93\xa8\x94\x09\x48\x74\x44\x90\x90\xca\xf2\xfc\x93\xca\xb5\x53", Keys::BOTH),
-    (b"\xef\x4a\xc1\x36\x79\xa9\x48\x0e\xa7\xdb\x68\x89\x7f\x9f\x16\x5d", Keys::BOTH),
-    (b"\xaf\x49\x50\xa8\x49\x13\x4e\xb1\xa7\x38\x46\x30\x4f\xf3\x0c\x05", Keys::BOTH.signed()),
-    (b"\xad\xbc\x4c\xa3\xef\xb6\x42\x01\xba\x88\x1b\x6f\x2e\x40\x95\xea", Keys::BOTH.signed()),
-    (b"\x05\x84\x69\xda\xf6\xf5\x43\x24\x80\x05\x49\xda\x0f\x8e\xa2\xfb", Keys::NONE),
+    (b"\x5a\x1c\x6a\x86\xdf\x9d\x40\x96\xb1\xd5\xa6\x5e\x08\x62\xf1\x9a", HOST),
+    (b"\x55\xb9\xed\x1d\x38\x59\x4d\x43\xa8\x31\x9d\x2e\xbb\x33\x2a\xc6", HOST),
+    (b"\x0c\x7c\xc0\x7b\x11\x76\x45\x91\x9c\x4b\x0b\xea\x08\xbc\x20\xfe", TPM2),
+    (
+        b"\xfa\xf7\xeb\x93\x41\xe3\x41\x2c\xa1\xa4\x36\xf9\x5a\x29\x36\x2f",
+        Keys { signed_policy: true, ..TPM2 },
+    ),
+    (b"\x93\xa8\x94\x09\x48\x74\x44\x90\x90\xca\xf2\xfc\x93\xca\xb5\x53", BOTH),
+    (b"\xef\x4a\xc1\x36\x79\xa9\x48\x0e\xa7\xdb\x68\x89\x7f\x9f\x16\x5d", BOTH),
+    (
+        b"\xaf\x49\x50\xa8\x49\x13\x4e\xb1\xa7\x38\x46\x30\x4f\xf3\x0c\x05",
+        Keys { signed_policy: true, ..BOTH },
+    ),
+    (
+        b"\xad\xbc\x4c\xa3\xef\xb6\x42\x01\xba\x88\x1b\x6f\x2e\x40\x95\xea",
+        Keys { signed_policy: true, ..BOTH },
+    ),
+    (b"\x05\x84\x69\xda\xf6\xf5\x43\x24\x80\x05\x49\xda\x0f\x8e\xa2\xfb", NONE),
 ];
+
+struct Keys {
+    host: bool,
+    tpm2: bool,
+    signed_policy: bool,
+}
+
+const NONE: Keys = Keys { host: false, tpm2: false, signed_policy: false };
+const HOST: Keys = Keys { host: true, ..NONE };
+const TPM2: Keys = Keys { tpm2: true, ..NONE };
+const BOTH: Keys = Keys { host: true, ..TPM2 };
 
 /// Sizes above this are not those of a cipher.
 const MOST: usize = 4096;
@@ -47,24 +67,6 @@ pub struct Tpm2Binding {
     pub pcrs: Vec<u8>,
     /// Whether, beside that, a signed policy allows it (`--tpm2-public-key=`).
     pub signed_policy: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Keys {
-    host: bool,
-    tpm2: bool,
-    signed_policy: bool,
-}
-
-impl Keys {
-    const NONE: Self = Self { host: false, tpm2: false, signed_policy: false };
-    const HOST: Self = Self { host: true, ..Self::NONE };
-    const TPM2: Self = Self { tpm2: true, ..Self::NONE };
-    const BOTH: Self = Self { host: true, ..Self::TPM2 };
-
-    const fn signed(self) -> Self {
-        Self { signed_policy: true, ..self }
-    }
 }
 
 /// Whether a credential file begins with these bytes.

@@ -51,23 +51,14 @@ pub struct PcrSelection {
 #[non_exhaustive]
 pub enum PcrSelectionError {
     /// Nothing before the colon that a TPM is asked for.
-    #[error("{written:?} is not a bank of PCRs: sha256 and sha384 are")]
-    Bank {
-        /// What was written.
-        written: String,
-    },
+    #[error("{0:?} is not a bank of PCRs: sha256 and sha384 are")]
+    Bank(String),
     /// Not a number, or not of a PCR.
-    #[error("{written:?} is not the number of a PCR: 0 to {HIGHEST} are, joined by +, as in 7+11")]
-    Number {
-        /// What was written.
-        written: String,
-    },
+    #[error("{0:?} is not the number of a PCR: 0 to {HIGHEST} are, joined by +, as in 7+11")]
+    Number(String),
     /// One number more than once.
-    #[error("PCR {number} is named twice")]
-    Twice {
-        /// Which.
-        number: u8,
-    },
+    #[error("PCR {0} is named twice")]
+    Twice(u8),
 }
 
 impl PcrSelection {
@@ -97,16 +88,16 @@ impl FromStr for PcrSelection {
             None => (PcrBank::Sha256, text),
             Some((word, list)) => match PcrBank::of_word(word) {
                 Some(bank) => (bank, list),
-                None => return Err(PcrSelectionError::Bank { written: word.to_owned() }),
+                None => return Err(PcrSelectionError::Bank(word.to_owned())),
             },
         };
         let mut numbers = BTreeSet::new();
         for word in list.split('+') {
             let digits = !word.is_empty() && word.chars().all(|c| c.is_ascii_digit());
             let number = word.parse().ok().filter(|number| digits && *number <= HIGHEST);
-            let number: u8 = number.ok_or_else(|| PcrSelectionError::Number { written: word.to_owned() })?;
+            let number: u8 = number.ok_or_else(|| PcrSelectionError::Number(word.to_owned()))?;
             if !numbers.insert(number) {
-                return Err(PcrSelectionError::Twice { number });
+                return Err(PcrSelectionError::Twice(number));
             }
         }
         Ok(Self { bank, numbers })
