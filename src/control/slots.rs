@@ -53,7 +53,7 @@ impl ConnectionQuota {
 /// not been judged yet.
 const DESCRIPTORS: usize = ALL + 1;
 
-/// ConnectionQuota, and placeholders for those that are free.
+/// How many each user has, and placeholders for those that are free.
 pub(super) struct ConnectionSlots(Mutex<State>);
 
 struct State {
