@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper_util::rt::TokioIo;
+use std::borrow::Cow;
 use std::env;
 use std::error::Error;
 use std::io;
@@ -75,8 +76,8 @@ pub enum ControlError {
     },
 }
 
-impl ControlError {
-    fn explained(&self) -> (&'static str, Option<String>) {
+impl Explain for ControlError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::Absent { .. } => (
                 "no-daemon",
@@ -94,20 +95,10 @@ impl ControlError {
             ),
             Self::Refused(_) => return ("control-refused", None),
             Self::ReloadRefused { advice, .. } => {
-                return ("reload-refused", advice.as_ref().map(ExternalText::paragraph));
+                return ("reload-refused", advice.as_ref().map(|advice| advice.paragraph().into()));
             }
         };
-        (kind, Some(advice.to_owned()))
-    }
-}
-
-impl Explain for ControlError {
-    fn kind(&self) -> &'static str {
-        self.explained().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        self.explained().1
+        (kind, Some(advice.into()))
     }
 }
 

@@ -8,6 +8,7 @@ use super::tpm::sealed_file::SealedFile;
 use crate::explain::Explain;
 use crate::external::quote;
 use crate::files::FileRefusal;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Why shares could not be read. Never carries a byte of a share.
@@ -84,9 +85,11 @@ impl ShareError {
     pub(super) fn of_file(path: &Path) -> impl Fn(FileRefusal) -> Self + '_ {
         |cause| Self::File { path: path.to_owned(), cause }
     }
+}
 
-    pub(super) fn explained(&self) -> (&'static str, String) {
-        match self {
+impl Explain for ShareError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, advice) = match self {
             Self::File { path, cause } => (cause.kind(), cause.advice(path)),
             Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.explained(name),
             Self::EmptyCredential { made_from, .. } => {
@@ -111,16 +114,7 @@ impl ShareError {
             }
             Self::Tpm { file, cause } => (cause.kind(), cause.advice(Some(file.path()))),
             Self::Content { origin, cause } => cause.explained(origin),
-        }
-    }
-}
-
-impl Explain for ShareError {
-    fn kind(&self) -> &'static str {
-        self.explained().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(self.explained().1)
+        };
+        (kind, Some(advice.into()))
     }
 }

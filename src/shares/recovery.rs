@@ -19,6 +19,7 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::rand::{SecureRandom, SystemRandom};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fstat, openat, statat};
 use rustix::io::Errno;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -235,16 +236,16 @@ pub enum InitRecoveryError {
     Damaged(PathBuf),
 }
 
-impl InitRecoveryError {
-    fn explained(&self) -> (&'static str, Option<String>) {
+impl Explain for InitRecoveryError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
-            Self::Store(error) => return (error.kind(), error.advice()),
+            Self::Store(error) => return error.kind_and_advice(),
             Self::Io(_, _, error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 ("rescue-io", AS_ROOT)
             }
             Self::Io(path, ..) => {
                 let directory = quote::shell(path.parent().unwrap_or(path));
-                return ("rescue-io", Some(format!("Is there room? df {directory}")));
+                return ("rescue-io", Some(format!("Is there room? df {directory}").into()));
             }
             Self::Unfinished(path) => {
                 let advice = format!(
@@ -252,7 +253,7 @@ impl InitRecoveryError {
                      are of no use any more, remove the file: rm {}",
                     quote::shell(path)
                 );
-                return ("init-unfinished", Some(advice));
+                return ("init-unfinished", Some(advice.into()));
             }
             Self::Busy(_) => ("init-busy", "Wait for it to end."),
             Self::Nothing(_) => (
@@ -266,17 +267,7 @@ impl InitRecoveryError {
                  that could be read: stop it, remove its storage, start it, and initialise it anew.",
             ),
         };
-        (kind, Some(advice.to_owned()))
-    }
-}
-
-impl Explain for InitRecoveryError {
-    fn kind(&self) -> &'static str {
-        self.explained().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        self.explained().1
+        (kind, Some(advice.into()))
     }
 }
 

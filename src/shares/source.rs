@@ -5,6 +5,7 @@ use super::share::ShareSet;
 pub(super) use crate::cluster::ShareSource as Source;
 use crate::explain::Explain;
 use crate::external::quote;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// The name of standard input, for messages and for commands that are advised.
@@ -60,8 +61,8 @@ pub enum Notice {
     },
 }
 
-impl Notice {
-    fn explained(&self) -> (&'static str, String) {
+impl Explain for Notice {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::RootToken { origin, .. } => {
                 let file = match origin {
@@ -80,7 +81,7 @@ impl Notice {
                             .to_owned()
                     }
                 };
-                return ("root-token", advice);
+                return ("root-token", Some(advice.into()));
             }
             Self::RecoveryKeys { .. } => {
                 ("recovery-keys-beside", "Keep them elsewhere: with them, somebody can make a root token.")
@@ -95,17 +96,7 @@ impl Notice {
                 "If they should differ, copy the missing share again from where the shares are kept.",
             ),
         };
-        (kind, advice.to_owned())
-    }
-}
-
-impl Explain for Notice {
-    fn kind(&self) -> &'static str {
-        self.explained().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(self.explained().1)
+        (kind, Some(advice.into()))
     }
 }
 

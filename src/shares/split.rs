@@ -8,6 +8,7 @@
 
 use super::consistency::combinations;
 use crate::explain::Explain;
+use std::borrow::Cow;
 
 /// Who gets what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,9 +82,9 @@ fn different(most: usize, count: usize, size: usize) -> Vec<Vec<usize>> {
     sets
 }
 
-impl SplitRefusal {
-    fn explained(&self) -> (&'static str, &'static str) {
-        match self {
+impl Explain for SplitRefusal {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, advice) = match self {
             Self::OneIsEnough => (
                 "split-of-one",
                 "Make more of it first, 3 shares of which 2 are needed for example: vault operator rekey, or \
@@ -95,17 +96,8 @@ impl SplitRefusal {
             Self::TooFewShares { .. } => {
                 ("split-too-few-shares", "Give it the file with all shares, as the server printed them.")
             }
-        }
-    }
-}
-
-impl Explain for SplitRefusal {
-    fn kind(&self) -> &'static str {
-        self.explained().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(self.explained().1.to_owned())
+        };
+        (kind, Some(advice.into()))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::external::{error, quote};
 use crate::files::FileRefusal;
 use crate::shares::error::ShareError;
 use crate::shares::tpm::error::TpmError;
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
@@ -70,18 +71,22 @@ impl StoreError {
         matches!(self, Self::NoDirectory(_, error) | Self::Io(_, _, error)
             if error.kind() == io::ErrorKind::PermissionDenied)
     }
+}
 
-    fn explained(&self) -> (&'static str, String) {
+impl Explain for StoreError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let explained = |(kind, advice): (_, String)| (kind, Some(advice.into()));
         let (kind, advice) = match self {
+            Self::NoDirectory(..) if self.is_denied() => ("home-directory-missing", AS_ROOT),
             Self::NoDirectory(directory, _) => {
                 let advice = format!("Make it: sudo install -d -m 755 {}", quote::shell(directory));
-                return ("home-directory-missing", advice);
+                return ("home-directory-missing", Some(advice.into()));
             }
             Self::Directory(_, cause @ FileRefusal::DirectoryMode { sticky: true, .. }) => (
                 cause.kind(),
                 "Name a file in a directory of its owner's with --output; /etc/vault-unseal is meant for it.",
             ),
-            Self::Directory(path, cause) => return (cause.kind(), cause.advice(path)),
+            Self::Directory(path, cause) => return explained((cause.kind(), cause.advice(path))),
             Self::NotAFile(_) => ("home-is-directory", "Name a file in it with --output."),
             Self::NotRegular(_) => {
                 ("home-not-regular", "Nothing was changed. Name another file with --output.")
@@ -91,31 +96,24 @@ impl StoreError {
                 "If its shares are kept elsewhere too, --force replaces it once the new file was opened and \
                  compared. Or name another with --output.",
             ),
+            Self::Io(..) if self.is_denied() => ("home-io", AS_ROOT),
             Self::Io(path, _, error) => match error.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                     let directory = quote::shell(path.parent().unwrap_or(path));
-                    return ("home-io", format!("Make room: df {directory}"));
+                    return ("home-io", Some(format!("Make room: df {directory}").into()));
                 }
                 _ => ("home-io", "See what the kernel says: journalctl -k"),
             },
-            Self::Credential(_, cause) | Self::CredentialUnopened(_, cause) => return cause.explained(),
-            Self::Tpm(path, cause) => return (cause.kind(), cause.advice(Some(path))),
-            Self::Unopened(_, cause) | Self::Closed(cause) => return cause.explained(),
+            Self::Credential(_, cause) | Self::CredentialUnopened(_, cause) => {
+                return explained(cause.explained());
+            }
+            Self::Tpm(path, cause) => return explained((cause.kind(), cause.advice(Some(path)))),
+            Self::Unopened(_, cause) | Self::Closed(cause) => return cause.kind_and_advice(),
             Self::Differs(_) => (
                 "home-differs",
                 "Nothing was changed. The disk or the TPM does not keep what it is given: see journalctl -k",
             ),
         };
-        (kind, advice.to_owned())
-    }
-}
-
-impl Explain for StoreError {
-    fn kind(&self) -> &'static str {
-        self.explained().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(if self.is_denied() { AS_ROOT.to_owned() } else { self.explained().1 })
+        (kind, Some(advice.into()))
     }
 }
