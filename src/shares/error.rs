@@ -2,7 +2,7 @@
 
 use super::credential::CredentialRefusal;
 use super::format::ContentRefusal;
-use super::source::Source;
+use super::source::ShareSource;
 use super::tpm::error::TpmError;
 use super::tpm::sealed_file::SealedFile;
 use crate::explain::Explain;
@@ -74,7 +74,7 @@ pub enum ShareError {
     #[error("cannot use the shares in {origin}: {cause}")]
     Content {
         /// The source.
-        origin: Source,
+        origin: ShareSource,
         /// What is wrong.
         cause: ContentRefusal,
     },

@@ -8,7 +8,7 @@ use super::error::ShareError;
 use super::format::{self, ContentRefusal};
 use super::share::{LIMIT, ShareSet};
 pub use super::source::STANDARD_INPUT;
-use super::source::{Loaded, Source};
+use super::source::{Loaded, ShareSource};
 use crate::accounts::Trusted;
 use crate::cluster::Scheme;
 use crate::files::{self, FileRefusal};
@@ -86,7 +86,7 @@ impl Given {
 
 /// Finds the shares in a text that is in memory already: typed, or a server's answer. `origin` names it in messages.
 pub fn text(text: &[u8], origin: &Path) -> Result<Loaded, ShareError> {
-    Source::File(origin.to_owned()).parse(text)
+    ShareSource::File(origin.to_owned()).parse(text)
 }
 
 /// What a server hands out once in its life. No Debug, Clone or Serialize.
@@ -109,7 +109,7 @@ impl InitAnswer {
     /// for certain. Errors: there are no shares in it that a server would take.
     pub fn parse(body: &[u8], asked: Option<Scheme>) -> Result<Self, ContentRefusal> {
         // Names the answer in messages only.
-        let origin = Source::File("the server's answer".into());
+        let origin = ShareSource::File("the server's answer".into());
         let shares = format::parse(body, &origin)?.shares.of_scheme(asked);
         let wire: Option<Wire<'_>> = serde_json::from_slice(body).ok();
         let root_token = wire.and_then(|wire| wire.root_token).filter(|token| !token.is_empty());

@@ -3,7 +3,7 @@
 use super::error::ShareError;
 use super::format::{self, ContentRefusal};
 use super::share::LIMIT;
-use super::source::{Loaded, Notice, Source};
+use super::source::{Loaded, Notice, ShareSource};
 use super::{credential, tpm};
 use crate::accounts::Trusted;
 use crate::files::{self, Content, FileVersion};
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// What a look at the file and the end of the helper may take beside the TPM.
 const TPM_GRACE: Duration = Duration::from_secs(2);
 
-impl Source {
+impl ShareSource {
     /// Reads, checks and parses the source, which may be those accounts' that are trusted. Blocks on the file system or
     /// the TPM: call it off the loop.
     pub fn load(&self, trusted: &Trusted) -> Result<Loaded, ShareError> {
@@ -43,7 +43,7 @@ impl Source {
 
     /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.
     ///
-    /// For telling what the service gets; shares to submit come through [`Source::load`].
+    /// For telling what the service gets; shares to submit come through [`ShareSource::load`].
     pub fn load_unjudged(path: &Path) -> Result<Loaded, ShareError> {
         let bytes = files::read_unjudged(path, LIMIT).map_err(ShareError::of_file(path))?;
         Self::File(path.to_owned()).parse(&bytes)
@@ -60,7 +60,7 @@ impl Source {
         }
     }
 
-    /// How long [`Source::load`] may take at the most, where a request may take `request`.
+    /// How long [`ShareSource::load`] may take at the most, where a request may take `request`.
     pub fn limit(&self, request: Duration) -> Duration {
         match self {
             // Who waits for the TPM ends by itself, and knows more than that it was slow.
@@ -89,7 +89,7 @@ mod tests {
     fn a_version_changes_with_every_way_to_change_a_file() {
         let directory = crate::testing::directory();
         let path = directory.path().join("shares");
-        let source = Source::File(path.clone());
+        let source = ShareSource::File(path.clone());
         assert_eq!(source.version(), None);
 
         fs::write(&path, "one").unwrap();

@@ -2,7 +2,7 @@
 
 use super::credential;
 use super::share::ShareSet;
-pub(super) use crate::cluster::ShareSource as Source;
+pub(super) use crate::cluster::ShareSource;
 use crate::explain::Explain;
 use crate::external::quote;
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ pub enum Notice {
     #[error("{origin} holds the root token beside the shares")]
     RootToken {
         /// Where it lies.
-        origin: Source,
+        origin: ShareSource,
         /// Whether it is a member of a JSON object, or a line of text.
         json: bool,
     },
@@ -38,7 +38,7 @@ pub enum Notice {
     #[error("{origin} holds recovery keys beside the shares; they unseal nothing and are never sent")]
     RecoveryKeys {
         /// Where they lie.
-        origin: Source,
+        origin: ShareSource,
     },
     /// The shares that a rekey printed which waits for its verification: the server still has the old ones.
     #[error(
@@ -46,7 +46,7 @@ pub enum Notice {
     )]
     Unverified {
         /// Where they lie.
-        origin: Source,
+        origin: ShareSource,
     },
     /// The same share more than once, which counts once.
     #[error(
@@ -55,7 +55,7 @@ pub enum Notice {
     )]
     Duplicate {
         /// Where they lie.
-        origin: Source,
+        origin: ShareSource,
         /// Where each copy stood in the source, counted from 1; the first is used.
         positions: Vec<usize>,
     },
@@ -66,13 +66,13 @@ impl Explain for Notice {
         let (kind, advice) = match self {
             Self::RootToken { origin, .. } => {
                 let file = match origin {
-                    Source::File(path) => Some(path.clone()),
-                    Source::Credential(name) => credential::plain_source(name),
-                    Source::Tpm2 { .. } => None,
+                    ShareSource::File(path) => Some(path.clone()),
+                    ShareSource::Credential(name) => credential::plain_source(name),
+                    ShareSource::Tpm2 { .. } => None,
                 };
                 let advice = match (file, origin) {
                     (Some(path), _) => copy_without_token(&path),
-                    (None, Source::Tpm2 { .. }) => {
+                    (None, ShareSource::Tpm2 { .. }) => {
                         "Seal the shares anew without it: vault-unseal enroll".to_owned()
                     }
                     (None, _) => {
@@ -127,9 +127,9 @@ mod tests {
     #[test]
     fn sources_are_named_as_a_person_would() {
         assert_eq!(
-            Source::File("/etc/vault-unseal/shares.json".into()).to_string(),
+            ShareSource::File("/etc/vault-unseal/shares.json".into()).to_string(),
             "/etc/vault-unseal/shares.json"
         );
-        assert_eq!(Source::Credential("shares".into()).to_string(), "credential \"shares\"");
+        assert_eq!(ShareSource::Credential("shares".into()).to_string(), "credential \"shares\"");
     }
 }

@@ -19,14 +19,14 @@ pub use name::Label;
 pub use refusal::ContentRefusal;
 
 use super::share::{Share, ShareSet};
-use super::source::{Loaded, Notice, Source};
+use super::source::{Loaded, Notice, ShareSource};
 use found::{Entry, Found, MOST_SHARES, Stray};
 
 /// Byte order mark that some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Finds, decodes and checks the shares in `bytes`, which `origin` gave.
-pub(super) fn parse(bytes: &[u8], origin: &Source) -> Result<Loaded, ContentRefusal> {
+pub(super) fn parse(bytes: &[u8], origin: &ShareSource) -> Result<Loaded, ContentRefusal> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if let Some(by) = Encrypted::of(bytes) {
         return Err(ContentRefusal::Encrypted(by));

@@ -5,7 +5,7 @@ use super::encrypted::Encrypted;
 use super::found::{MOST_SHARES, SharePosition, Spot};
 use super::name::Label;
 use crate::external::quote;
-use crate::shares::source::{STANDARD_INPUT, Source};
+use crate::shares::source::{STANDARD_INPUT, ShareSource};
 use std::path::Path;
 
 /// Why what a source holds cannot be used. Names places and positions, never a value.
@@ -118,11 +118,11 @@ pub enum ContentRefusal {
 
 impl ContentRefusal {
     /// A stable word for each refusal, and what to do about it; `origin` is the source.
-    pub(crate) fn explained(&self, origin: &Source) -> (&'static str, String) {
-        let piped = matches!(origin, Source::File(path) if path == Path::new(STANDARD_INPUT));
+    pub(crate) fn explained(&self, origin: &ShareSource) -> (&'static str, String) {
+        let piped = matches!(origin, ShareSource::File(path) if path == Path::new(STANDARD_INPUT));
         let file = match origin {
-            Source::File(path) if !piped => quote::shell(path),
-            Source::File(_) | Source::Credential(_) | Source::Tpm2 { .. } => "FILE".to_owned(),
+            ShareSource::File(path) if !piped => quote::shell(path),
+            ShareSource::File(_) | ShareSource::Credential(_) | ShareSource::Tpm2 { .. } => "FILE".to_owned(),
         };
         let put = "Put the shares there as the server printed them: the output of \
                    vault (or bao) operator init -format=json, or one share a line, hex or base64.";
@@ -150,7 +150,7 @@ impl ContentRefusal {
             Self::JsonTwice(name, _) => return ("json-twice", format!("Leave only one {name} in it.")),
             Self::Encrypted(by) => {
                 let path = match origin {
-                    Source::File(path) if *by == Encrypted::Tpm2 => path.to_string_lossy().into_owned(),
+                    ShareSource::File(path) if *by == Encrypted::Tpm2 => path.to_string_lossy().into_owned(),
                     _ => file,
                 };
                 return by.explained(&path);

@@ -40,8 +40,8 @@ const B64: &str = "aNT1ZhfhhHOBfeSnJjrfUV+Bb15tBvDp/7VMc5Yd3tM7";
 const BARE: &str = "5d8c096755ca4cc3057f68e491cee38eb6bc181df50011fcaf6c6e7fe663ec3b";
 const BARE64: &str = "XYwJZ1XKTMMFf2jkkc7jjra8GB31ABH8r2xuf+Zj7Ds=";
 
-fn origin() -> Source {
-    Source::File("/etc/vault-unseal/shares.json".into())
+fn origin() -> ShareSource {
+    ShareSource::File("/etc/vault-unseal/shares.json".into())
 }
 
 /// The shares in hex, as the server would see them, and the notices.
@@ -266,12 +266,12 @@ fn the_same_share_twice_counts_once_and_is_noticed() {
 
 #[test]
 fn notices_say_what_to_do() {
-    let odd = Source::File("/srv/my keys/shares.json".into());
+    let odd = ShareSource::File("/srv/my keys/shares.json".into());
     let mut text = String::new();
     for notice in [
         Notice::RootToken { origin: origin(), json: true },
         Notice::RootToken { origin: odd, json: false },
-        Notice::RootToken { origin: Source::Credential("shares".into()), json: true },
+        Notice::RootToken { origin: ShareSource::Credential("shares".into()), json: true },
         Notice::RecoveryKeys { origin: origin() },
         Notice::Unverified { origin: origin() },
         Notice::Duplicate { origin: origin(), positions: vec![1, 3, 5] },
@@ -539,7 +539,7 @@ proptest! {
             Ok((shares, _)) => return Err(TestCaseError::fail(format!("{} shares of {name} in {text}", shares.len()))),
             Err(refusal) => refusal,
         };
-        prop_assert_eq!(refusal.explained(&Source::File("-".into())).0, "shares-under-other-name", "{}", text);
+        prop_assert_eq!(refusal.explained(&ShareSource::File("-".into())).0, "shares-under-other-name", "{}", text);
         // The text would be taken for secrets as a whole: `name=share` is one word.
         assert_secret(b"", &refusal, &name);
     }

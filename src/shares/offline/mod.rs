@@ -188,8 +188,8 @@ mod tests {
         let text = text(&chosen, "5 shares of a server");
         let room = "5 shares of a server".len() + 5 * (LINE + 16) + 8;
         assert!(text.len() <= room && text.capacity() == room, "a text that grew left a copy behind");
-        let read =
-            super::super::format::parse(text.as_bytes(), &super::super::Source::File("-".into())).unwrap();
+        let read = super::super::format::parse(text.as_bytes(), &super::super::ShareSource::File("-".into()))
+            .unwrap();
         assert_eq!(read.shares.count(), 5);
     }
 }

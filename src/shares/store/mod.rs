@@ -19,7 +19,7 @@ pub(super) use protection::is_credential_id;
 
 use super::error::ShareError;
 use super::share::{LIMIT, Share, ShareSet};
-use super::source::{Loaded, Source};
+use super::source::{Loaded, ShareSource};
 use super::tpm::{self, PcrBank, PcrSelection, SealedFile};
 use crate::accounts::Trusted;
 use crate::files::{self, Content};
@@ -183,8 +183,10 @@ impl ShareStore {
     /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
     pub fn open(&self, trusted: &Trusted) -> Result<Loaded, StoreError> {
         let source = match self {
-            Self::Plain { path } => Source::File(path.clone()),
-            Self::Tpm2 { path, sealing } => Source::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() },
+            Self::Plain { path } => ShareSource::File(path.clone()),
+            Self::Tpm2 { path, sealing } => {
+                ShareSource::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() }
+            }
             Self::Credential { path, sealing } => return decrypted(&sealed(path, trusted)?, path, sealing),
         };
         Ok(source.load(trusted)?)
@@ -250,5 +252,5 @@ pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result
 fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<Loaded, StoreError> {
     let text = credential::decrypt(bytes, sealing)
         .map_err(|cause| StoreError::CredentialUnopened(path.to_owned(), cause))?;
-    Ok(Source::File(path.to_owned()).parse(&text)?)
+    Ok(ShareSource::File(path.to_owned()).parse(&text)?)
 }

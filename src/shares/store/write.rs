@@ -175,7 +175,7 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shares::{Source, format};
+    use crate::shares::{ShareSource, format};
 
     #[test]
     fn what_is_stored_is_what_is_read_and_never_grew() {
@@ -186,7 +186,7 @@ mod tests {
             let numbers = scheme.map(numbers).unwrap_or_default().len();
             let bound = shares.len() * (2 * length + 6) + HEAD.len() + TAIL.len() + numbers + END.len();
             assert!(text.len() <= bound && text.capacity() == bound, "a buffer that grew left a copy behind");
-            let loaded = format::parse(&text, &Source::File("shares.json".into())).unwrap();
+            let loaded = format::parse(&text, &ShareSource::File("shares.json".into())).unwrap();
             let read: Vec<&[u8]> = loaded.shares.iter().map(crate::shares::Share::bytes).collect();
             assert_eq!((read, loaded.shares.scheme()), (shares.iter().map(Vec::as_slice).collect(), scheme));
             assert!(loaded.notices.is_empty());

@@ -19,7 +19,7 @@ use super::credential;
 use super::error::ShareError;
 use super::format::{self, ContentRefusal};
 use super::share::LIMIT;
-use super::source::Source;
+use super::source::ShareSource;
 use crate::accounts::Trusted;
 use crate::files::{self, Content, FileRefusal};
 use zeroize::Zeroizing;
@@ -91,7 +91,7 @@ pub fn seal(text: &[u8], how: &Sealing) -> Result<Vec<u8>, TpmError> {
 
 /// How many different shares a text holds.
 pub fn count(text: &[u8]) -> Result<usize, ContentRefusal> {
-    let nowhere = Source::File("-".into());
+    let nowhere = ShareSource::File("-".into());
     format::parse(text, &nowhere).map(|loaded| loaded.shares.count())
 }
 
