@@ -11,17 +11,4 @@ mod slots;
 
 pub use client::{ControlError, tell};
 pub use message::{HeldBy, Name, Node, Nodes, Problem, Request, Which};
-pub use server::{AnotherDaemon, AnotherDaemon as Taken, ReloadRequest, Verdict, listen};
-
-use std::path::{Path, PathBuf};
-
-/// The socket's name in the directory.
-const SOCKET: &str = "control.sock";
-
-/// The directory that the unit makes: `RuntimeDirectory=` (systemd.exec(5)).
-pub const DIRECTORY: &str = "/run/vault-unseal";
-
-/// The socket in a directory.
-pub fn socket(directory: &Path) -> PathBuf {
-    directory.join(SOCKET)
-}
+pub use server::{AnotherDaemon, AnotherDaemon as Taken, DIRECTORY, ReloadRequest, Verdict, listen, socket};

@@ -4,7 +4,6 @@ use super::message::{
     HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
 };
 use super::slots::{ALL, ConnectionSlots, OF_A_USER};
-use super::socket;
 use crate::accounts::User;
 use crate::explain::{Explain, Remark};
 use crate::external::ExternalText;
@@ -34,6 +33,17 @@ use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
+
+/// The socket's name in the directory.
+const SOCKET: &str = "control.sock";
+
+/// The directory that the unit makes: `RuntimeDirectory=` (systemd.exec(5)).
+pub const DIRECTORY: &str = "/run/vault-unseal";
+
+/// The socket in a directory.
+pub fn socket(directory: &Path) -> PathBuf {
+    directory.join(SOCKET)
+}
 
 /// Who may connect: the daemon's user and group, and root.
 const MODE: u32 = 0o660;
