@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
         Ok(arguments) => arguments,
         Err(wrong) => {
-            eprintln!("vault-unseal-tpm: {wrong}\n{}", USAGE);
+            eprintln!("vault-unseal-tpm: {wrong}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
