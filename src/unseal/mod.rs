@@ -5,23 +5,18 @@
 
 mod attempt;
 mod damage;
-mod event;
 mod hold;
 mod machine;
 mod memberships;
 mod observation;
 mod pacing;
-mod relapses;
-mod round;
 mod round_names;
 mod state;
 mod streak;
 
 pub use damage::{Damage, Objection};
-pub use event::Event;
-pub use hold::Hold;
 pub use machine::Machine;
 pub use memberships::{Memberships, Outsider};
-pub use observation::{Action, Holding, Moment, Observation, Step};
+pub use observation::{Action, Event, Holding, Moment, Observation, Step};
 pub use pacing::knock_pause;
-pub use state::{Delay, State};
+pub use state::{Delay, Hold, State};

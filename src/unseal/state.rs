@@ -1,8 +1,9 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
-use super::{Damage, Hold, Objection};
+use super::{Damage, Objection};
 use crate::api::{Health, Product, Refusal, Role, SealStatus, Unreachable};
 use crate::external::ExternalText;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The state of one node. One word each ([`State::word`]), with the data that makes the word useful.
@@ -99,6 +100,27 @@ pub enum State {
         /// What shows it.
         damage: Damage,
     },
+}
+
+/// Why a node is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hold {
+    /// An operator sealed it. Ends with the server, with its time, or with the policy that wants it.
+    #[serde(rename = "operator-seal")]
+    Seal,
+    /// Somebody asked for it. Ends when somebody asks for that.
+    #[serde(rename = "request")]
+    Request,
+}
+
+impl Hold {
+    /// Its stable name, in files and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Seal => "operator-seal",
+            Self::Request => "request",
+        }
+    }
 }
 
 /// What keeps us from submitting shares to a sealed server.

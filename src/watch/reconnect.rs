@@ -2,8 +2,8 @@
 //! replaced, or a certificate that ended, would be noticed only at its next restart: too late, and it stays sealed.
 
 use super::duty::Duty;
+use crate::api::Unreachable;
 use crate::explain::Explain;
-use crate::vault::Unreachable;
 use std::future::pending;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;

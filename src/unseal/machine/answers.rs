@@ -2,7 +2,7 @@
 
 use super::Machine;
 use crate::api::{Meaning, Refusal, Release, SealState};
-use crate::unseal::round::Round;
+use crate::unseal::attempt::Round;
 use crate::unseal::{Action, Damage, Delay, Event, Moment, State, Step};
 
 impl Machine {

@@ -2,8 +2,8 @@
 
 use super::Machine;
 use crate::api::{Meaning, Refusal, Release, SealState};
+use crate::unseal::attempt::Round;
 use crate::unseal::attempt::{Attempt, Next};
-use crate::unseal::round::Round;
 use crate::unseal::{Action, Damage, Delay, Event, Holding, Moment, State, Step};
 
 impl Machine {
