@@ -25,14 +25,12 @@ pub(super) struct Attempt {
     disturbed: bool,
     /// Nobody else was seen at work for a while before the round.
     quiet: bool,
-    /// All sets are proved wrong, unless somebody else is at work.
-    pub(super) doubt: Option<Doubt>,
-    /// All that we hold is in, and it is too little.
-    pub(super) waiting: bool,
+    /// Our shares should be in already, where they wait for those of peers.
+    offered: bool,
 }
 
 /// A verdict that waits for a few more looks.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Doubt {
     /// What the server said to the last round.
     pub(super) refusal: Refusal,
@@ -55,7 +53,13 @@ pub(super) enum Next {
 
 impl Attempt {
     /// An attempt that begins with the candidate number `first`, counted round and round.
-    pub(super) fn new(threshold: usize, candidates: Vec<Vec<usize>>, first: usize, round: Round) -> Self {
+    pub(super) fn new(
+        threshold: usize,
+        candidates: Vec<Vec<usize>>,
+        first: usize,
+        round: Round,
+        offered: bool,
+    ) -> Self {
         let current = first.checked_rem(candidates.len()).unwrap_or(0);
         Self {
             threshold,
@@ -67,9 +71,13 @@ impl Attempt {
             submissions: 0,
             disturbed: false,
             quiet: false,
-            doubt: None,
-            waiting: false,
+            offered,
         }
+    }
+
+    /// It only makes sure that shares of ours still wait for those of peers.
+    pub(super) fn only_makes_sure(&self) -> bool {
+        self.offered && !self.full_custody()
     }
 
     /// We hold enough shares to unseal alone; only then may we ever reset a round.
@@ -100,7 +108,7 @@ impl Attempt {
     pub(super) fn begin(&mut self, round: Round) {
         self.round = round;
         self.submissions = 0;
-        self.waiting = false;
+        self.offered = false;
     }
 
     /// Somebody else is at work.

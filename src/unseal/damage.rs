@@ -1,6 +1,7 @@
 //! What speaks against initialising a server that says that it is not initialised, and how a server shows that it cannot
 //! use its own storage. `initialized: false` alone proves nothing: it only says that no keyring was found.
 
+use super::Moment;
 use crate::api::{Meaning, SealState, Unreachable};
 use std::fmt;
 
@@ -84,4 +85,19 @@ impl fmt::Display for Damage {
             Self::Told(text) => f.write_str(text),
         }
     }
+}
+
+/// What was seen of a server beside its present answer that says whether it has, or had, keys.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    /// Its last health said that it is initialised.
+    pub(super) called_initialised: bool,
+    /// It was seen unsealed in this run: its data exists, whatever it says later.
+    pub(super) seen_unsealed: bool,
+    /// Since when its answers look like damage, in this life of it.
+    pub(super) suspect_since: Option<Moment>,
+    /// When shares are submitted again to a server that answered one with an error, if it does not restart.
+    pub(super) again_at: Moment,
+    /// What is known of its cluster that speaks against initialising it.
+    pub(super) objection: Objection,
 }

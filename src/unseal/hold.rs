@@ -6,17 +6,15 @@ use crate::api::ConnectionEpoch;
 use crate::cluster::OnOperatorSeal;
 use std::time::Duration;
 
-/// How a server comes to be sealed.
+/// Who sealed a server that is not held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seal {
-    /// By a restart, or nobody saw it happen.
-    Found,
-    /// By an operator, and it is not held: it is undone.
-    Undone,
-    /// By itself, soon after it was unsealed.
-    ByItself,
-    /// It is held.
-    Held(Hold),
+pub(super) enum SealedBy {
+    /// A restart, or nobody saw it happen; or it is held.
+    Unknown,
+    /// An operator; it is undone.
+    Operator,
+    /// Itself, soon after it was unsealed.
+    Itself,
 }
 
 /// A server that was unsealed when it was seen last, if it could be asked ever since.
@@ -95,7 +93,7 @@ impl Wishes {
         Some(since.saturating_add(LASTING_UNSEAL).saturating_sub(now))
     }
 
-    /// The server was seen sealed: who did it, and the hold that it is under, or comes under.
+    /// The server was seen sealed: who did it, where it does not come under a hold for that.
     ///
     /// A server that is sealed in the very life in which it was unsealed did not restart. If it was not yet seen to stay
     /// unsealed for [`LASTING_UNSEAL`], it sealed itself, as servers do 50 to 150 ms after each unsealing when they
@@ -103,7 +101,7 @@ impl Wishes {
     /// hold would be an outage that nobody wanted. Later it was an operator. If its connection ended in between, or it
     /// could not be asked, it most likely restarted. If the connection ended only because the server had said so,
     /// nothing speaks for a restart.
-    pub(super) fn sealed(&mut self, now: Moment, life: ConnectionEpoch) -> Seal {
+    pub(super) fn sealed(&mut self, now: Moment, life: ConnectionEpoch) -> SealedBy {
         let before = self.unsealed.take();
         self.relapses.take_if(|relapses| relapses.life() != life);
         self.shorten(now);
@@ -111,25 +109,25 @@ impl Wishes {
             self.hold = None;
             self.until = None;
         }
-        if let Some(hold) = self.hold {
-            return Seal::Held(hold);
+        if self.hold.is_some() {
+            return SealedBy::Unknown;
         }
-        let Some(SeenUnsealed { life: unsealed_in, since }) = before else { return Seal::Found };
+        let Some(SeenUnsealed { life: unsealed_in, since }) = before else { return SealedBy::Unknown };
         match (since, self.policy) {
-            _ if unsealed_in != life => Seal::Found,
+            _ if unsealed_in != life => SealedBy::Unknown,
             (Some(since), _) => {
                 let after = now.saturating_sub(since);
                 match &mut self.relapses {
                     Some(relapses) => relapses.another(now, after),
                     None => self.relapses = Some(Relapses::first(life, since, after)),
                 }
-                Seal::ByItself
+                SealedBy::Itself
             }
-            (None, OnOperatorSeal::Unseal) => Seal::Undone,
+            (None, OnOperatorSeal::Unseal) => SealedBy::Operator,
             (None, OnOperatorSeal::Hold { at_most }) => {
                 self.hold = Some(Hold::Seal);
                 self.until = at_most.map(|most| now.saturating_add(most));
-                Seal::Held(Hold::Seal)
+                SealedBy::Unknown
             }
         }
     }
@@ -155,7 +153,7 @@ impl Wishes {
     }
 
     /// What is shown of them.
-    pub(super) fn seals_itself(&self) -> Option<&State> {
+    pub(super) fn seals_itself(&self) -> Option<State> {
         self.relapses.as_ref().map(Relapses::state)
     }
 
@@ -181,21 +179,21 @@ pub(super) struct Relapses {
     times: u32,
     /// Nothing is submitted before.
     retry_at: Moment,
-    state: State,
+    /// How soon and how often, in words.
+    text: String,
 }
 
 impl Relapses {
     /// The first: unsealed at `since`, and sealed again so long after.
     pub(super) fn first(life: ConnectionEpoch, since: Moment, after: Duration) -> Self {
-        let state = state(1, after, after);
-        Self { life, since, times: 1, retry_at: Moment::MAX, state }
+        Self { life, since, times: 1, retry_at: Moment::MAX, text: in_words(1, after, after) }
     }
 
     /// Another one, so long after another unsealing.
     pub(super) fn another(&mut self, now: Moment, after: Duration) {
         self.times = self.times.saturating_add(1);
         let within = now.saturating_sub(self.since);
-        self.state = state(self.times, within, after);
+        self.text = in_words(self.times, within, after);
     }
 
     /// The life of the server that all of them are of.
@@ -219,19 +217,18 @@ impl Relapses {
     }
 
     /// What is shown of them.
-    pub(super) fn state(&self) -> &State {
-        &self.state
+    fn state(&self) -> State {
+        State::SealsItself { times: self.times, text: self.text.clone() }
     }
 }
 
 /// `sealed itself again 0.1 s after it was unsealed, 5 times in 10 s`.
-fn state(times: u32, within: Duration, after: Duration) -> State {
+fn in_words(times: u32, within: Duration, after: Duration) -> String {
     let after = after.as_secs_f64();
-    let text = if times < 2 {
+    if times < 2 {
         format!("sealed itself {after:.1} s after it was unsealed")
     } else {
         let within = humantime::format_duration(Duration::from_secs(within.as_secs().max(1)));
         format!("sealed itself again {after:.1} s after it was unsealed, {times} times in {within}")
-    };
-    State::SealsItself { times, text }
+    }
 }

@@ -10,7 +10,9 @@ mod machine;
 mod memberships;
 mod observation;
 mod pacing;
+mod phase;
 mod round_names;
+mod seal;
 mod state;
 mod streak;
 

@@ -14,8 +14,8 @@ pub enum Observation {
     Unreachable(Unreachable),
     /// The answer to [`Action::AskHealth`], and the life of the server that it came from.
     Health(Health, ConnectionEpoch),
-    /// The answer to [`Action::ReadSealStatus`].
-    SealStatus(SealStatus),
+    /// The answer to [`Action::ReadSealStatus`], and the life of the server that it came from.
+    SealStatus(SealStatus, ConnectionEpoch),
     /// The outcome of [`Action::LoadShares`].
     Shares(Holding),
     /// No share of the source can be one of this server's, as [`Action::LoadShares`] found.
@@ -80,6 +80,12 @@ pub struct Step {
     /// Nothing listens at the node since this moment: meanwhile its port may be tried, as often as
     /// `knock_pause` allows.
     pub refused_since: Option<Moment>,
+    /// Loaded shares are still needed; if not, whoever holds them drops them.
+    pub keep_shares: bool,
+    /// A change of the share source would be good news: it is worth watching.
+    pub watch_share_source: bool,
+    /// What a slow read of the share source may still bring is of use: it is what is asked for, now or next.
+    pub load_pending: bool,
 }
 
 /// An occurrence within the work on one node.

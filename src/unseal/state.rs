@@ -1,5 +1,6 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
+use super::seal::Seal;
 use super::{Damage, Objection};
 use crate::api::{Health, Product, Refusal, Role, SealStatus, Unreachable};
 use crate::external::ExternalText;
@@ -137,9 +138,9 @@ pub enum Delay {
 }
 
 impl Delay {
-    /// A reason in our own words.
-    pub(crate) fn because(why: impl Into<String>) -> Self {
-        Self::Because(why.into())
+    /// The server asks for so many shares.
+    pub(super) fn out_of_bounds(threshold: usize) -> Self {
+        Self::Because(format!("the server asks for {threshold} shares, more than can exist"))
     }
 }
 
@@ -208,14 +209,6 @@ impl State {
         }
     }
 
-    /// It says only how far an unsealing has come, and nothing of what keeps the server sealed.
-    pub(super) fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Sealed { delay: None } | Self::Unsealing { .. } | Self::Unsealed { .. } | Self::Joining
-        )
-    }
-
     /// The server has keys, as far as it was seen last.
     pub fn is_initialised(&self) -> bool {
         !matches!(self, Self::Unreachable { .. } | Self::Uninitialized { .. } | Self::Damaged { .. })
@@ -232,30 +225,23 @@ impl State {
     /// What a health answer alone shows; `None` for a server that is sealed or says that it is not initialised, where only
     /// the seal status tells more.
     pub fn of_health(health: &Health) -> Option<Self> {
-        if health.removed {
-            Some(Self::Removed)
-        } else if health.sealed || !health.initialized {
-            None
-        } else {
-            Some(Self::Unsealed { role: health.role })
+        match Seal::of_health(health) {
+            Seal::Unsealed => Some(Self::Unsealed { role: health.role }),
+            seal => seal.left_alone(health.product),
         }
     }
 
     /// What the seal status of a server that does not serve shows to somebody who does not take part. `initialised`: what
     /// its health said; `objection`: what is known of its cluster.
     pub fn of_seal_status(status: &SealStatus, initialised: bool, objection: Objection) -> Self {
-        if status.removed {
-            Self::Removed
-        } else if !status.initialized || status.threshold == 0 {
+        let seal = Seal::of_status(status);
+        if let Some(state) = seal.left_alone(status.product) {
+            state
+        } else if let Seal::WithoutKeys(_) = seal {
             match Damage::of(status, initialised, false) {
                 Some(damage) => Self::Damaged { damage },
                 None => Self::Uninitialized { objection, product: status.product },
             }
-        } else if status.migration {
-            // First: a move away from Shamir has the new seal's type already.
-            Self::Migrating { product: status.product }
-        } else if !status.takes_unseal_shares() {
-            Self::ForeignSeal { seal_type: status.foreign_type().cloned() }
         } else if status.progress > 0 {
             Self::Unsealing { progress: status.progress, threshold: status.threshold }
         } else {

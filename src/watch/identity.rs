@@ -54,7 +54,7 @@ impl Identity {
                 Some(shows) => memberships.unsealed(cluster, address, shows, by_us),
                 None => memberships.silent(cluster, address),
             },
-            Observation::SealStatus(status) if !status.initialized => memberships.forget(cluster, address),
+            Observation::SealStatus(status, _) if !status.initialized => memberships.forget(cluster, address),
             Observation::Unreachable(_) => memberships.silent(cluster, address),
             // Somebody says that it is to be unsealed all the same.
             Observation::Resume if self.outsider.is_some() => memberships.forget(cluster, address),

@@ -48,7 +48,7 @@ pub(super) async fn watch(
     loop {
         let limit = longest(&current, step.action);
         board.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
-        let shelf = current.shelf().filter(|_| machine.waits_for_shares()).cloned();
+        let shelf = current.shelf().filter(|_| step.watch_share_source).cloned();
         let wait = pin!(pause(step.wait));
         let unsealed = machine.state().is_some_and(State::is_unsealed);
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
@@ -80,7 +80,7 @@ pub(super) async fn watch(
             () = wait => hands.perform(&current, step.action).await,
         };
         match &seen {
-            Observation::Health(..) | Observation::SealStatus(_) | Observation::Answer(_) => {
+            Observation::Health(..) | Observation::SealStatus(..) | Observation::Answer(_) => {
                 board.answered(&key);
             }
             Observation::Unreachable(_) => current.trouble(),
@@ -90,7 +90,7 @@ pub(super) async fn watch(
         identity.note(&seen, by_us);
         machine.set_outsider(identity.judge().map(ToString::to_string));
         // Only then is it of use, and every node is gone through for it.
-        if matches!(&seen, Observation::SealStatus(status) if !status.initialized) {
+        if matches!(&seen, Observation::SealStatus(status, _) if !status.initialized) {
             machine.set_objection(if board.peer_is_initialised(&key) {
                 Objection::PeerInitialised
             } else if current.shelf().is_some() {
@@ -112,10 +112,10 @@ pub(super) async fn watch(
         identity.conclude(&events);
         announcer.tell(&events, hands.shares());
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.
-        if !machine.needs_shares() {
+        if !step.keep_shares {
             hands.held = None;
         }
-        if !machine.awaits_shares() {
+        if !step.load_pending {
             hands.reader.forget();
         }
         announcer.announce(machine.state());
@@ -180,7 +180,10 @@ impl Hands {
             Action::AskHealth => {
                 seen(duty.server.health(), |health| Observation::Health(health, duty.server.epoch())).await
             }
-            Action::ReadSealStatus => seen(duty.server.seal_status(), Observation::SealStatus).await,
+            Action::ReadSealStatus => {
+                seen(duty.server.seal_status(), |status| Observation::SealStatus(status, duty.server.epoch()))
+                    .await
+            }
             Action::LoadShares(scheme) => self.load(duty, scheme, limit).await,
             Action::Submit { share, .. } => match self.shares().and_then(|held| held.get(share)) {
                 Some(share) => {

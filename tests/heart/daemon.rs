@@ -113,7 +113,7 @@ impl Daemon {
 
     /// A change of the source has been noticed.
     pub(crate) fn notices_source(&self, now: Moment) -> bool {
-        self.machine.waits_for_shares() && self.loaded != self.source && self.noticed_at <= now
+        self.step.watch_share_source && self.loaded != self.source && self.noticed_at <= now
     }
 
     /// The share source is another from now on.
@@ -128,7 +128,7 @@ impl Daemon {
             Phase::Gone => Moment::MAX,
             Phase::Waiting(_) if self.told.is_some() || self.left => now,
             // While a change of the source would be good news, it is noticed within a second.
-            Phase::Waiting(at) if self.machine.waits_for_shares() && self.loaded != self.source => {
+            Phase::Waiting(at) if self.step.watch_share_source && self.loaded != self.source => {
                 at.min(self.noticed_at).max(now)
             }
             Phase::Waiting(at) | Phase::Asking { arrives: at, .. } | Phase::Answered { at, .. } => at,
@@ -158,19 +158,19 @@ impl Daemon {
 
     fn note(&mut self, seen: &Observation) {
         match seen {
-            Observation::Health(..) | Observation::SealStatus(_) | Observation::Answer(_) => {
+            Observation::Health(..) | Observation::SealStatus(..) | Observation::Answer(_) => {
                 self.connected = true;
             }
             Observation::Unreachable(_) => self.connected = false,
             _ => {}
         }
         let state = match seen {
-            Observation::SealStatus(status) => Some(&status.state),
+            Observation::SealStatus(status, _) => Some(&status.state),
             Observation::Answer(UnsealAnswer::Status(state)) => Some(state),
             _ => None,
         };
         match seen {
-            Observation::SealStatus(_) | Observation::Answer(UnsealAnswer::Status(_)) => {
+            Observation::SealStatus(..) | Observation::Answer(UnsealAnswer::Status(_)) => {
                 let s = state.unwrap();
                 self.may_submit =
                     s.sealed && s.initialized && s.takes_unseal_shares() && !s.migration && !s.removed;

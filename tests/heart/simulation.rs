@@ -249,7 +249,7 @@ impl World {
     fn serve(&mut self, action: Action) -> Observation {
         match action {
             Action::AskHealth => Observation::Health(self.model.health(), self.model.life()),
-            Action::ReadSealStatus => Observation::SealStatus(self.model.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(self.model.seal_status(), self.model.life()),
             Action::Submit { share, .. } => Observation::Answer(self.model.submit(share, self.now)),
             Action::Reset => Observation::Answer(self.model.reset()),
             Action::LoadShares(_) => unreachable!("no request"),

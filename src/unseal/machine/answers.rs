@@ -3,31 +3,48 @@
 use super::Machine;
 use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::unseal::attempt::Round;
-use crate::unseal::{Action, Damage, Delay, Event, Moment, State, Step};
+use crate::unseal::phase::{Obstacle, Phase};
+use crate::unseal::seal::Seal;
+use crate::unseal::{Action, Damage, Delay, Event, Moment, Step};
 
 impl Machine {
     /// An answer 200.
     pub(super) fn accepted(&mut self, now: Moment, status: &SealState) -> Step {
         self.pacing.answered();
         self.note_round(now, status.nonce);
-        if let Some(step) = self.hands_off(now, status, None) {
-            return step;
+        let seal = Seal::of_answer(status);
+        match seal {
+            Seal::Unsealed => return self.done(now),
+            Seal::Sealed => {
+                if let Some(step) = self.book(now, status) {
+                    return step;
+                }
+            }
+            _ => {}
         }
-        if !status.sealed {
-            return self.done(now);
+        match self.gate(now, seal) {
+            Ok(pass) => {
+                self.show_progress();
+                self.submit_next(now, pass)
+            }
+            Err(step) => step,
         }
-        let Some(attempt) = self.attempt.as_mut() else {
-            return self.at_once(Action::AskHealth);
+    }
+
+    /// Books what became of the round; `None` where it goes on.
+    fn book(&mut self, now: Moment, status: &SealState) -> Option<Step> {
+        let Some(attempt) = self.phase.attempt_mut() else {
+            return Some(self.at_once(Action::AskHealth));
         };
         if status.threshold != attempt.threshold {
             // Rekeyed, or another server: our plan is for another threshold.
-            self.abandon();
-            return self.again(Delay::because("the server changed its threshold"));
+            self.phase.abandon();
+            return Some(self.again(Obstacle::because("the server changed its threshold")));
         }
         if let Action::Submit { share, .. } = self.last {
             if status.progress == 0 {
                 // The share is in, the round is over, and there was no error.
-                return self.join(now);
+                return Some(self.join(now));
             }
             if attempt.round.accepted(share, status) {
                 attempt.disturb();
@@ -41,8 +58,7 @@ impl Machine {
         } else {
             attempt.begin(Round::found(status));
         }
-        self.show_progress(status.progress, status.threshold);
-        self.submit_next(now)
+        None
     }
 
     /// An error.
@@ -60,7 +76,7 @@ impl Machine {
             Meaning::NotInitialized => self.contradicted(now),
             Meaning::NoKeyring => self.without_keyring(now, refusal),
             Meaning::AlreadyUnsealed => self.done(now),
-            Meaning::Migrating => self.leave_alone(State::Migrating { product: self.product }),
+            Meaning::Migrating => self.leave_alone(Phase::LeftAlone(Seal::Migrating)),
             Meaning::QuotaExceeded
             | Meaning::HeaderMissing
             | Meaning::PermissionDenied
@@ -78,14 +94,14 @@ impl Machine {
             return step;
         }
         self.note_fruitless();
-        self.abandon();
+        self.phase.abandon();
         let pause = self.pacing.server();
         if let Some(cause) = proxy {
-            self.state = Some(self.unanswered(cause));
+            self.unanswered(cause, None);
             return self.after(pause, Action::AskHealth);
         }
         let overloaded = refusal.meaning == Meaning::QuotaExceeded;
-        self.state = Some(State::Sealed { delay: Some(Delay::Refused(refusal)) });
+        self.phase.hinder(Obstacle::Delay(Delay::Refused(refusal)));
         if overloaded { self.after(pause, Action::AskHealth) } else { self.shares_later(now, pause) }
     }
 
@@ -96,18 +112,18 @@ impl Machine {
         }
         // To a reset it says so, too, and to a share that came after somebody else's last one.
         if let Action::Submit { completes, .. } = self.last {
-            let ours = self.attempt.as_ref().filter(|attempt| completes && attempt.is_ours_alone());
-            if let Some(shares) = ours.and_then(|attempt| attempt.one_of_several()) {
-                self.events.push(Event::FoundGoodShares { shares: shares.to_vec() });
-            }
+            let ours = self.phase.attempt_mut().filter(|attempt| completes && attempt.is_ours_alone());
             let whole = ours.is_some();
+            if let Some(shares) = ours.and_then(|attempt| Some(attempt.one_of_several()?.to_vec())) {
+                self.events.push(Event::FoundGoodShares { shares });
+            }
             self.unsealed_by_us = self.life.filter(|_| whole);
             if whole {
                 self.note_whole_round(now);
             }
             self.events.push(Event::Unsealed);
         }
-        self.abandon();
+        self.phase.abandon();
         self.pacing.begin_to_settle();
         self.at_once(Action::AskHealth)
     }

@@ -3,7 +3,8 @@
 use super::Machine;
 use crate::api::{Product, Refusal, Release, SealState, Unreachable};
 use crate::external::ExternalText;
-use crate::unseal::{Action, Damage, Delay, Moment, Objection, State, Step, pacing};
+use crate::unseal::phase::{Obstacle, Phase};
+use crate::unseal::{Action, Damage, Moment, Step, pacing};
 use std::time::Duration;
 
 /// How long answers must contradict each other before that is damage: a node that joins its raft cluster has its seal
@@ -12,21 +13,6 @@ const CONTRADICTION_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a keyring may be missing on a server that does not join a cluster: the time of a snapshot's restoration.
 const KEYRING_PATIENCE: Duration = Duration::from_secs(15);
 
-/// What was seen of a server beside its present answer that says whether it has, or had, keys.
-#[derive(Debug, Default)]
-pub(super) struct Evidence {
-    /// Its last health said that it is initialised.
-    pub(super) called_initialised: bool,
-    /// It was seen unsealed in this run: its data exists, whatever it says later.
-    pub(super) seen_unsealed: bool,
-    /// Since when its answers look like damage, in this life of it.
-    pub(super) suspect_since: Option<Moment>,
-    /// When shares are submitted again to a server that answered one with an error, if it does not restart.
-    pub(super) again_at: Moment,
-    /// What is known of its cluster that speaks against initialising it.
-    pub(super) objection: Objection,
-}
-
 impl Machine {
     /// Its health says that it is not initialised: its seal status tells whether that can be true.
     pub(super) fn look_closer(&mut self) -> Step {
@@ -34,16 +20,16 @@ impl Machine {
         self.forget();
         // What was shown of a server with keys is over; the rest stays until more is known.
         if !matches!(
-            self.state,
-            None | Some(
-                State::Unreachable { .. }
-                    | State::Uninitialized { .. }
-                    | State::Damaged { .. }
-                    | State::Joining
-                    | State::Sealed { .. }
-            )
+            self.phase,
+            Phase::Unseen
+                | Phase::Unreachable { .. }
+                | Phase::Uninitialized
+                | Phase::Sealed {
+                    obstacle: Some(Obstacle::Damaged(_) | Obstacle::Joining | Obstacle::Delay(_)),
+                    ..
+                }
         ) {
-            self.state = Some(State::Sealed { delay: None });
+            self.phase = Phase::sealed(None);
         }
         self.at_once(Action::ReadSealStatus)
     }
@@ -58,7 +44,7 @@ impl Machine {
         }
         self.forget();
         self.evidence.suspect_since = None;
-        self.state = Some(State::Uninitialized { objection: self.evidence.objection, product: self.product });
+        self.phase = Phase::Uninitialized;
         self.after(self.pacing.pace.poll_interval, Action::AskHealth)
     }
 
@@ -77,7 +63,7 @@ impl Machine {
     pub(super) fn without_keyring(&mut self, now: Moment, refusal: Refusal) -> Step {
         let patience = if self.newcomer { pacing::JOIN_PATIENCE } else { KEYRING_PATIENCE };
         let since = *self.evidence.suspect_since.get_or_insert(now);
-        if now.saturating_sub(since) < patience && !self.is_damaged() {
+        if now.saturating_sub(since) < patience && !self.phase.is_damaged() {
             return self.trouble(now, refusal);
         }
         self.suspect(now, Damage::NoKeyring, patience, self.pacing.pace.slow_interval)
@@ -93,12 +79,12 @@ impl Machine {
     fn suspect(&mut self, now: Moment, damage: Damage, patience: Duration, interval: Duration) -> Step {
         self.forget();
         let since = *self.evidence.suspect_since.get_or_insert(now);
-        if now.saturating_sub(since) >= patience || self.is_damaged() {
-            self.state = Some(State::Damaged { damage });
+        if now.saturating_sub(since) >= patience || self.phase.is_damaged() {
+            self.phase.hinder(Obstacle::Damaged(damage));
             return self.shares_later(now, interval);
         }
-        if !matches!(self.state, Some(State::Joining)) {
-            self.state = Some(State::Sealed { delay: Some(Delay::because(damage.to_string())) });
+        if !matches!(self.phase.obstacle(), Some(Obstacle::Joining)) {
+            self.phase.hinder(Obstacle::because(damage.to_string()));
         }
         let pause = self.pacing.server().min(self.pacing.pace.poll_interval);
         self.after(pause, Action::AskHealth)
@@ -112,20 +98,6 @@ impl Machine {
             return self.at_once(Action::AskHealth);
         }
         self.after(pause, Action::AskHealth)
-    }
-
-    /// Not yet time to submit shares again.
-    pub(super) fn not_yet(&mut self, now: Moment) -> Option<Step> {
-        let failed = matches!(
-            self.state,
-            Some(State::Damaged { .. } | State::Sealed { delay: Some(Delay::Refused(_)) })
-        );
-        let left = self.evidence.again_at.saturating_sub(now);
-        (failed && !left.is_zero()).then(|| self.after(left, Action::AskHealth))
-    }
-
-    pub(super) fn is_damaged(&self) -> bool {
-        matches!(self.state, Some(State::Damaged { .. }))
     }
 
     /// An answer said what program the server is. Servers hide it, or proxies do; what was known is kept then.

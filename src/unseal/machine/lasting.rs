@@ -3,9 +3,10 @@
 
 use super::Machine;
 use crate::api::{Meaning, Nonce, Refusal, Role, Unreachable};
+use crate::unseal::phase::{Obstacle, Patience, Phase, Work};
 use crate::unseal::round_names::RoundNames;
 use crate::unseal::streak::Streak;
-use crate::unseal::{Action, Delay, Event, Moment, State, pacing};
+use crate::unseal::{Action, Delay, Event, Moment, pacing};
 use std::time::Duration;
 
 /// So often in a row health may say sealed and the seal status unsealed before several servers are the likelier cause.
@@ -95,13 +96,15 @@ impl Machine {
         }
     }
 
-    /// A share was not answered by the server itself. The first time it may be down: only its health tells. Returns the
-    /// state.
-    pub(super) fn unanswered(&mut self, cause: Unreachable) -> State {
-        match self.lasting.not_through.replace(cause.clone()) {
-            Some(_) => State::Sealed { delay: Some(Delay::NotThrough(cause)) },
-            None => State::Unreachable { cause },
-        }
+    /// A share was not answered by the server itself. The first time it may be down: only its health tells. `awaited`: what
+    /// became of the round.
+    pub(super) fn unanswered(&mut self, cause: Unreachable, awaited: Option<Patience>) {
+        self.phase = if self.lasting.not_through.replace(cause.clone()).is_some() {
+            let work = awaited.map_or(Work::Looking, Work::Awaiting);
+            Phase::Sealed { work, obstacle: Some(Obstacle::Delay(Delay::NotThrough(cause))) }
+        } else {
+            Phase::Unreachable { cause, awaited }
+        };
     }
 
     /// Shares are answered by the server.

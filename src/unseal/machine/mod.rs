@@ -2,40 +2,36 @@
 
 mod answers;
 mod damage;
+mod gate;
 mod joining;
 mod lasting;
 mod looks;
-mod peers;
 mod rounds;
 mod verdict;
 
-use super::attempt::Attempt;
+use super::damage::Evidence;
 use super::hold::Wishes;
 use super::pacing::Pacing;
+use super::phase::{Obstacle, Phase, Tried, Verdict};
 use super::{Action, Event, Hold, Moment, Objection, Observation, State, Step};
-use crate::api::{ConnectionEpoch, Product, Release, SealState, UnsealAnswer};
+use crate::api::{ConnectionEpoch, Product, Release, UnsealAnswer};
 use crate::cluster::{OnOperatorSeal, Pace};
-use damage::Evidence;
-use joining::Patience;
 use lasting::Lasting;
 use std::time::Duration;
-use verdict::Rejection;
 
 /// Decides what to do about one node.
 #[derive(Debug)]
 pub struct Machine {
     pacing: Pacing,
+    phase: Phase,
+    tried: Tried,
+    /// What is shown: made of the rest when it has changed, and never read to decide.
     state: Option<State>,
     events: Vec<Event>,
     last: Action,
     /// When it is carried out.
     due: Moment,
-    /// The seal status that the next attempt builds on.
-    found: Option<SealState>,
-    attempt: Option<Attempt>,
-    /// While it lasts nothing is submitted: a complete round may still bear fruit.
-    patience: Option<Patience>,
-    /// The life of the server that the last health came from.
+    /// The life of the server that the last health or seal status came from.
     life: Option<ConnectionEpoch>,
     /// It was seen uninitialised, and not unsealed since: it may join a cluster.
     newcomer: bool,
@@ -44,15 +40,7 @@ pub struct Machine {
     release: Release,
     /// Which program it is.
     product: Product,
-    rejection: Option<Rejection>,
     wishes: Wishes,
-    /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next
-    /// attempt begins with the next set.
-    fruitless: usize,
-    /// When shares that wait for peers are submitted again on a server that does not name its rounds.
-    offer_again_at: Moment,
-    /// What we hold is enough to unseal alone, as far as the last look at the source told.
-    full_custody: bool,
     /// The life of the server in which a round of our shares alone unsealed it, if it was not seen otherwise since.
     unsealed_by_us: Option<ConnectionEpoch>,
     /// Why the node is none of its cluster's: then it gets no shares.
@@ -65,23 +53,18 @@ impl Machine {
     pub fn new(pace: Pace, seed: u64) -> Self {
         Self {
             pacing: Pacing::new(pace, seed),
+            phase: Phase::Unseen,
+            tried: Tried::default(),
             state: None,
             events: Vec::new(),
             last: Action::AskHealth,
             due: Moment::ZERO,
-            found: None,
-            attempt: None,
-            patience: None,
             life: None,
             newcomer: false,
             evidence: Evidence::default(),
             release: Release::Unknown,
             product: Product::Unknown,
-            rejection: None,
             wishes: Wishes::default(),
-            fruitless: 0,
-            offer_again_at: Moment::ZERO,
-            full_custody: true,
             unsealed_by_us: None,
             outsider: None,
             lasting: Lasting::default(),
@@ -93,41 +76,14 @@ impl Machine {
         self.at_once(Action::AskHealth)
     }
 
-    /// The node's state; `None` before the first answer. While a server seals itself, how far the next unsealing has come
-    /// is no news.
+    /// The node's state; `None` before the first answer.
     pub fn state(&self) -> Option<&State> {
-        let state = self.state.as_ref()?;
-        Some(self.wishes.seals_itself().filter(|_| state.is_passing()).unwrap_or(state))
+        self.state.as_ref()
     }
 
     /// What happened since this was last called.
     pub fn take_events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
-    }
-
-    /// Loaded shares are still needed; when false, whoever holds them drops them.
-    pub fn needs_shares(&self) -> bool {
-        self.attempt.as_ref().is_some_and(|attempt| !attempt.waiting)
-    }
-
-    /// A change of the share source would be good news: it is worth watching while this is true.
-    pub fn waits_for_shares(&self) -> bool {
-        // A share that is added to too few may make them enough.
-        matches!(&self.state, Some(State::Damaged { damage }) if damage.could_be_shares())
-            || matches!(
-                self.state,
-                Some(
-                    State::SharesRejected { .. }
-                        | State::SharesUnavailable { .. }
-                        | State::WaitingForPeers { .. }
-                )
-            )
-    }
-
-    /// What a slow read of the share source may still bring is of use: it is what is asked for, now or next.
-    pub fn awaits_shares(&self) -> bool {
-        matches!(self.last, Action::LoadShares(_))
-            || matches!(self.state, Some(State::SharesUnavailable { .. }))
     }
 
     /// A round of our shares alone unsealed the server in this life of it: they are its own. At the other end of a later
@@ -177,19 +133,49 @@ impl Machine {
     pub fn observe(&mut self, now: Moment, seen: Observation) -> Step {
         let step = self.decide(now, seen);
         self.due = now.saturating_add(step.wait);
-        step
+        self.state = self.shown();
+        Step {
+            keep_shares: self.phase.has_use_for_shares(),
+            watch_share_source: self.phase.has_use_for_other_shares(),
+            load_pending: matches!(step.action, Action::LoadShares(_))
+                || matches!(self.phase.obstacle(), Some(Obstacle::SourceFailed(_))),
+            ..step
+        }
+    }
+
+    /// The one place where the state is made.
+    fn shown(&self) -> Option<State> {
+        let state = match &self.phase {
+            Phase::Unseen => return None,
+            Phase::Unreachable { cause, .. } => State::Unreachable { cause: cause.clone() },
+            Phase::Uninitialized => {
+                State::Uninitialized { objection: self.evidence.objection, product: self.product }
+            }
+            Phase::Unsealed(role) => State::Unsealed { role: *role },
+            Phase::Held { hold, unsealed } => State::Held { hold: *hold, unsealed: *unsealed },
+            Phase::LeftAlone(seal) => seal.left_alone(self.product)?,
+            Phase::Sealed { work, obstacle } => {
+                obstacle.as_ref().map_or_else(|| work.state(), Obstacle::state)
+            }
+        };
+        // While a server seals itself, how far the next unsealing has come is no news.
+        let passing = matches!(
+            state,
+            State::Sealed { delay: None } | State::Unsealing { .. } | State::Unsealed { .. } | State::Joining
+        );
+        Some(self.wishes.seals_itself().filter(|_| passing).unwrap_or(state))
     }
 
     fn decide(&mut self, now: Moment, seen: Observation) -> Step {
         match seen {
             Observation::Unreachable(cause) => self.unreachable(now, cause),
             Observation::Health(health, life) => self.health(now, &health, life),
-            Observation::SealStatus(status) => self.seal_status(now, &status),
+            Observation::SealStatus(status, life) => self.seal_status(now, &status, life),
             Observation::Shares(holding) => self.shares(now, holding),
             Observation::Misfit(misfit) => self.misfit(now, &misfit),
             Observation::SharesUnavailable { kind, text, advice } => {
-                self.abandon();
-                self.state = Some(State::SharesUnavailable { kind, text, advice });
+                self.phase.abandon();
+                self.phase.hinder(Obstacle::SourceFailed(Verdict { kind, text, advice }));
                 let pause = self.pacing.source();
                 self.after(pause, Action::AskHealth)
             }
@@ -217,24 +203,16 @@ impl Machine {
         self.pacing.forget();
         self.wishes.forgive();
         self.forget_several();
-        self.rejection = None;
-        self.fruitless = 0;
-        self.abandon();
+        self.tried = Tried::default();
+        self.phase.abandon();
         self.at_once(Action::AskHealth)
     }
 
-    /// Ends the attempt: shares and the plan for them are for this server in this condition only.
-    fn abandon(&mut self) {
-        self.attempt = None;
-        self.found = None;
-    }
-
-    /// The same, with all that was concluded from earlier attempts.
+    /// Ends the work at the server, with all that was concluded from earlier attempts.
     fn forget(&mut self) {
-        self.abandon();
-        self.patience = None;
-        self.rejection = None;
-        self.fruitless = 0;
+        self.phase.lose_patience();
+        self.phase.take_work();
+        self.tried = Tried::default();
     }
 
     fn at_once(&mut self, action: Action) -> Step {
@@ -243,6 +221,13 @@ impl Machine {
 
     fn after(&mut self, wait: Duration, action: Action) -> Step {
         self.last = action;
-        Step { wait, action, refused_since: None }
+        Step {
+            wait,
+            action,
+            refused_since: None,
+            keep_shares: false,
+            watch_share_source: false,
+            load_pending: false,
+        }
     }
 }

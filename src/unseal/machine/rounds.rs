@@ -1,47 +1,62 @@
-//! Rounds: which share goes in next, and when a round begins, ends and is torn.
+//! Rounds: which share goes in next, when a round begins, ends and is torn, and when it waits for the shares of peers.
 
 use super::Machine;
+use super::gate::Pass;
 use crate::api::{Meaning, Refusal, Release, SealState};
-use crate::unseal::attempt::Round;
-use crate::unseal::attempt::{Attempt, Next};
-use crate::unseal::{Action, Damage, Delay, Event, Holding, Moment, State, Step};
+use crate::unseal::attempt::{Attempt, Next, Round};
+use crate::unseal::phase::{Obstacle, Phase, Work};
+use crate::unseal::seal::Seal;
+use crate::unseal::{Action, Damage, Delay, Event, Holding, Moment, Step};
 
 impl Machine {
     /// A turn was granted: a round on top of `status`, with the shares in hand or those of the source.
-    pub(super) fn begin_round(&mut self, now: Moment, status: SealState) -> Step {
-        if let Some(attempt) = self.attempt.as_mut().filter(|a| a.threshold == status.threshold) {
-            attempt.begin(Round::found(&status));
-            self.show_progress(status.progress, status.threshold);
-            return self.submit_next(now);
+    pub(super) fn begin_round(&mut self, now: Moment, pass: Pass, status: SealState) -> Step {
+        match self.phase.attempt_mut() {
+            Some(attempt) if attempt.threshold == status.threshold => {
+                attempt.begin(Round::found(&status));
+                self.show_progress();
+                self.submit_next(now, pass)
+            }
+            _ => self.load_shares(pass, status, false),
         }
-        self.abandon();
-        let scheme = status.scheme();
-        self.found = Some(status);
-        self.at_once(Action::LoadShares(scheme))
+    }
+
+    /// `offered`: only to make sure of shares that wait for those of peers.
+    pub(super) fn load_shares(&mut self, _: Pass, found: SealState, offered: bool) -> Step {
+        self.phase.begin(Work::Loading { found, offered });
+        self.at_once(Action::LoadShares(found.scheme()))
     }
 
     /// The source was read.
     pub(super) fn shares(&mut self, now: Moment, holding: Holding) -> Step {
         self.pacing.source_is_well();
-        let Some(status) = self.found.take() else {
+        let Some(Work::Loading { found, offered }) = self.phase.take_work() else {
             return self.at_once(Action::ReadSealStatus);
         };
-        let round = Round::found(&status);
-        let attempt = Attempt::new(status.threshold, holding.candidates, self.fruitless, round);
+        let pass = match self.gate(now, Seal::of_answer(&found)) {
+            Ok(pass) => pass,
+            Err(step) => return step,
+        };
+        let round = Round::found(&found);
+        let first = self.tried.fruitless;
+        let attempt = Attempt::new(found.threshold, holding.candidates, first, round, offered);
         if !attempt.possible() {
             return self.reject(now, "there is no share to submit".to_owned(), None);
         }
-        self.full_custody = attempt.full_custody();
-        self.attempt = Some(attempt);
-        self.show_progress(status.progress, status.threshold);
-        self.submit_next(now)
+        self.phase.begin(Work::Submitting(attempt));
+        self.show_progress();
+        self.submit_next(now, pass)
     }
 
-    pub(super) fn submit_next(&mut self, now: Moment) -> Step {
-        if let Some(step) = self.leave_outsider_alone() {
-            return step;
+    /// Our shares go in, and that is shown: what earlier attempts met is over.
+    pub(super) fn show_progress(&mut self) {
+        if let Phase::Sealed { obstacle, .. } = &mut self.phase {
+            obstacle.take_if(|obstacle| !obstacle.outlasts_attempts());
         }
-        let Some(attempt) = self.attempt.as_mut() else {
+    }
+
+    pub(super) fn submit_next(&mut self, now: Moment, _: Pass) -> Step {
+        let Some(attempt) = self.phase.attempt_mut() else {
             return self.at_once(Action::AskHealth);
         };
         match attempt.next() {
@@ -52,7 +67,7 @@ impl Machine {
             Next::AllIn if !attempt.full_custody() => self.wait_for_peers(now),
             Next::AllIn | Next::TornTooOften => {
                 attempt.disturb();
-                self.again(Delay::because("others disturb the unseal round"))
+                self.again(Obstacle::because("others disturb the unseal round"))
             }
         }
     }
@@ -60,7 +75,7 @@ impl Machine {
     /// A complete round was refused: all its shares are gone, whoever's they were.
     pub(super) fn round_failed(&mut self, now: Moment, refusal: Refusal) -> Step {
         self.shares_get_through();
-        let Some(attempt) = self.attempt.as_mut() else {
+        let Some(attempt) = self.phase.attempt_mut() else {
             return self.at_once(Action::AskHealth);
         };
         self.evidence.suspect_since = None;
@@ -77,35 +92,75 @@ impl Machine {
         if ours_alone && !attempt.failed_alone() {
             return self.doubt(now, refusal);
         }
-        let delay = Delay::RoundFailed(refusal);
+        let failed = Obstacle::Delay(Delay::RoundFailed(refusal));
         if !full_custody && refusal.meaning == Meaning::InvalidKey && self.release == Release::New {
             // No round is ours alone here: what the servers of today mean by it is the likelier cause.
             return self.damaged(now, Damage::Keyring);
         }
         if !full_custody {
-            self.abandon();
-            return self.again(delay);
+            self.phase.abandon();
+            return self.again(failed);
         }
-        self.clear_round(now, delay)
+        self.clear_round(now, refusal)
     }
 
-    /// Resets the round when it is our turn, and begins another.
-    pub(super) fn clear_round(&mut self, now: Moment, delay: Delay) -> Step {
-        self.stays_sealed(delay);
+    /// Resets the round that ended with this when it is our turn, and begins another.
+    pub(super) fn clear_round(&mut self, now: Moment, refusal: Refusal) -> Step {
+        self.stays_sealed(Obstacle::Delay(Delay::RoundFailed(refusal)));
         let pause = self.pacing.book(now);
         self.after(pause, Action::Reset)
     }
 
     /// The round came to nothing, through no proven fault of our shares: look again, then start over.
-    pub(super) fn again(&mut self, delay: Delay) -> Step {
-        self.stays_sealed(delay);
+    pub(super) fn again(&mut self, why: Obstacle) -> Step {
+        self.stays_sealed(why);
         self.at_once(Action::ReadSealStatus)
     }
 
     /// Shows why; damage stays what is shown, for that it is tried again is no news.
-    pub(super) fn stays_sealed(&mut self, delay: Delay) {
-        if !self.is_damaged() {
-            self.state = Some(State::Sealed { delay: Some(delay) });
+    pub(super) fn stays_sealed(&mut self, why: Obstacle) {
+        if !self.phase.is_damaged() {
+            self.phase.hinder(why);
         }
+    }
+
+    /// All that we hold is in.
+    fn wait_for_peers(&mut self, now: Moment) -> Step {
+        let Some(Work::Submitting(attempt)) = self.phase.take_work() else {
+            return self.at_once(Action::AskHealth);
+        };
+        self.shares_get_through();
+        self.pacing.server_is_well();
+        let offer_again_at = now.saturating_add(self.pacing.pace.slow_interval);
+        let work = Work::Waiting { attempt, offer_again_at, life: self.life };
+        self.phase = Phase::Sealed { work, obstacle: None };
+        self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus)
+    }
+
+    /// Follows the round that our shares wait in; `None` when we do not wait, or wait no longer.
+    pub(super) fn keep_waiting(&mut self, now: Moment, status: &SealState) -> Option<Step> {
+        let Phase::Sealed { work: Work::Waiting { attempt, offer_again_at, life }, .. } = &mut self.phase
+        else {
+            return None;
+        };
+        let same_plan = status.threshold == attempt.threshold;
+        if same_plan && attempt.round.goes_on(status) {
+            attempt.round.grew(status);
+            if attempt.round.is_nameless() && now >= *offer_again_at {
+                // Another round may have taken the place of ours unseen; a share that is in does no harm.
+                let pass = self.gate(now, Seal::Sealed);
+                return Some(pass.map_or_else(|step| step, |pass| self.load_shares(pass, *status, true)));
+            }
+            return Some(self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus));
+        }
+        let completed = same_plan && status.progress == 0 && attempt.round.next_completes(attempt.threshold);
+        if completed && *life == self.life {
+            // A peer's share may have completed the round and set off a raft join.
+            return Some(self.wait_for_outcome(now.saturating_add(self.patience_for_peers()), true));
+        }
+        self.phase.abandon();
+        self.events.push(Event::RoundLost);
+        self.phase.hinder(Obstacle::because("the unseal round was lost"));
+        None
     }
 }

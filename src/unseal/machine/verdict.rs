@@ -5,7 +5,8 @@ use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::cluster::Misfit;
 use crate::explain::Explain;
 use crate::unseal::attempt::Doubt;
-use crate::unseal::{Action, Damage, Delay, Moment, State, Step, pacing};
+use crate::unseal::phase::{Obstacle, Phase, Rejection, Verdict, Work};
+use crate::unseal::{Action, Damage, Delay, Moment, Step, pacing};
 use std::time::Duration;
 
 /// What becomes of a share source that was mended.
@@ -24,62 +25,48 @@ const LOOKS: u32 = 8;
 /// the same wrong shares.
 const DOUBT: Duration = Duration::from_millis(300);
 
-/// Proof that our shares are not this server's.
-#[derive(Debug)]
-pub(super) struct Rejection {
-    verdict: Verdict,
-    times: u32,
-    /// The next try, if nobody asks for one earlier.
-    retry_at: Moment,
-    /// The earliest try if the server went away: it may have come back with other data.
-    retry_after_restart: Moment,
-}
-
-/// What is said of it.
-#[derive(Debug, Clone)]
-struct Verdict {
-    kind: &'static str,
-    text: String,
-    advice: Option<String>,
-}
-
 impl Machine {
     /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
     pub(super) fn doubt(&mut self, now: Moment, refusal: Refusal) -> Step {
-        self.stays_sealed(Delay::RoundFailed(refusal));
-        if let Some(attempt) = self.attempt.as_mut() {
-            attempt.doubt = Some(Doubt { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) });
+        if let Some(Work::Submitting(attempt)) = self.phase.take_work() {
+            let doubt = Doubt { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) };
+            self.phase.begin(Work::Doubting(attempt, doubt));
         }
-        self.at_once(Action::ReadSealStatus)
+        self.again(Obstacle::Delay(Delay::RoundFailed(refusal)))
     }
 
     /// A look at the server before the verdict; `None` where none is due.
     pub(super) fn doubt_again(&mut self, now: Moment, status: &SealState) -> Option<Step> {
-        let attempt = self.attempt.as_mut()?;
-        let Doubt { refusal, looks, until } = attempt.doubt.take()?;
-        if status.progress > 0 || status.threshold != attempt.threshold {
-            attempt.disturb();
-            return Some(self.clear_round(now, Delay::RoundFailed(refusal)));
-        }
-        let Some(looks) = looks.checked_sub(1).filter(|_| now < until) else {
-            let proved = attempt.calm();
-            return Some(match (proved, refusal.meaning) {
-                (false, _) => self.clear_round(now, Delay::RoundFailed(refusal)),
-                (true, Meaning::InvalidKey) if self.release == Release::New => {
-                    self.damaged(now, Damage::Keyring)
-                }
-                (true, Meaning::InvalidKey) => self.reject(now, refusal.to_string(), Some(EITHER.to_owned())),
-                (true, _) => self.reject(now, refusal.to_string(), None),
-            });
+        let Phase::Sealed { work, .. } = &mut self.phase else { return None };
+        let (mut attempt, Doubt { refusal, looks, until }) = match std::mem::replace(work, Work::Looking) {
+            Work::Doubting(attempt, doubt) => (attempt, doubt),
+            other => {
+                *work = other;
+                return None;
+            }
         };
-        attempt.doubt = Some(Doubt { refusal, looks, until });
-        let pause = self.pacing.doubt();
-        Some(self.after(pause, Action::ReadSealStatus))
+        let disturbed = status.progress > 0 || status.threshold != attempt.threshold;
+        if disturbed {
+            attempt.disturb();
+        } else if let Some(looks) = looks.checked_sub(1).filter(|_| now < until) {
+            *work = Work::Doubting(attempt, Doubt { refusal, looks, until });
+            let pause = self.pacing.doubt();
+            return Some(self.after(pause, Action::ReadSealStatus));
+        }
+        if disturbed || !attempt.calm() {
+            *work = Work::Submitting(attempt);
+            return Some(self.clear_round(now, refusal));
+        }
+        Some(match refusal.meaning {
+            Meaning::InvalidKey if self.release == Release::New => self.damaged(now, Damage::Keyring),
+            Meaning::InvalidKey => self.reject(now, refusal.to_string(), Some(EITHER.to_owned())),
+            _ => self.reject(now, refusal.to_string(), None),
+        })
     }
 
     /// The server refused them: `text` is what it said, `advice` what to do where that differs from the usual.
     pub(super) fn reject(&mut self, now: Moment, text: String, advice: Option<String>) -> Step {
-        let times = self.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
+        let times = self.tried.rejection.as_ref().map_or(0, |earlier| earlier.times.saturating_add(1));
         let verdict = Verdict { kind: "shares-refused", text, advice };
         self.give_up(now, verdict, times, pacing::rejected_retry(times))
     }
@@ -93,40 +80,15 @@ impl Machine {
     }
 
     fn give_up(&mut self, now: Moment, verdict: Verdict, times: u32, retry: Duration) -> Step {
-        self.abandon();
-        self.state = Some(verdict.state());
-        self.rejection = Some(Rejection {
+        self.phase.abandon();
+        self.phase.hinder(Obstacle::Rejected(verdict.clone()));
+        self.tried.rejection = Some(Rejection {
             verdict,
             times,
             retry_at: now.saturating_add(retry),
             retry_after_restart: now.saturating_add(self.pacing.pace.slow_interval),
         });
-        self.fruitless = 0;
+        self.tried.fruitless = 0;
         self.after(self.pacing.pace.slow_interval, Action::AskHealth)
-    }
-
-    /// The verdict stands: not yet time to try again.
-    pub(super) fn still_rejected(&mut self, now: Moment) -> Option<Step> {
-        let rejection = self.rejection.as_ref()?;
-        let left = rejection.retry_at.saturating_sub(now);
-        if left.is_zero() {
-            return None;
-        }
-        self.state = Some(rejection.verdict.state());
-        Some(self.after(self.pacing.pace.slow_interval.min(left), Action::AskHealth))
-    }
-
-    /// The server went away: it may come back with other data.
-    pub(super) fn rejected_server_left(&mut self) {
-        if let Some(rejection) = &mut self.rejection {
-            rejection.retry_at = rejection.retry_at.min(rejection.retry_after_restart);
-        }
-    }
-}
-
-impl Verdict {
-    fn state(&self) -> State {
-        let Self { kind, text, advice } = self.clone();
-        State::SharesRejected { kind, text, advice }
     }
 }

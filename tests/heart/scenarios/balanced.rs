@@ -44,7 +44,9 @@ impl Balanced {
                     turn += 1;
                     match action {
                         Action::AskHealth => Observation::Health(server.health(), Life::of(self.life)),
-                        Action::ReadSealStatus => Observation::SealStatus(server.seal_status()),
+                        Action::ReadSealStatus => {
+                            Observation::SealStatus(server.seal_status(), Life::of(self.life))
+                        }
                         Action::Submit { share, .. } => Observation::Answer(server.submit(share, now)),
                         _ => Observation::Answer(server.reset()),
                     }
@@ -197,7 +199,7 @@ fn lone_errors_and_pages_leave_an_operators_seal_held() {
             let seen = match step.action {
                 Action::AskHealth if fails => Observation::Unreachable(cause.clone()),
                 Action::AskHealth => Observation::Health(model.health(), Life::of(1)),
-                _ => Observation::SealStatus(model.seal_status()),
+                _ => Observation::SealStatus(model.seal_status(), Life::of(1)),
             };
             step = machine.observe(now, seen);
             events.extend(machine.take_events());

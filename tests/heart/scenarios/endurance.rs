@@ -21,7 +21,7 @@ fn a_server_that_contradicts_itself_does_not_spin_us() {
         (now, requests) = (now + step.wait, requests + 1);
         seen = match step.action {
             Action::AskHealth => Observation::Health(sealed.health(), sealed.life()),
-            Action::ReadSealStatus => Observation::SealStatus(open.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(open.seal_status(), open.life()),
             other => panic!("{other:?} to a server that says it is unsealed"),
         };
     }
@@ -53,7 +53,7 @@ fn days_and_absurd_intervals_do_no_harm() {
                     let step = machine.observe(now, seen);
                     seen = match step.action {
                         Action::AskHealth => Observation::Health(model.health(), model.life()),
-                        Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+                        Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
                         Action::LoadShares(_) => {
                             let first = if wrong { 50 } else { 0 };
                             Observation::Shares(Holding { candidates: vec![vec![first, first + 1]] })

@@ -53,7 +53,7 @@ fn a_join_with_the_wrong_set_leads_to_the_next_set() {
         now += step.wait;
         seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
-            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
             Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0], vec![1]] }),
             Action::Submit { share, .. } => {
                 tried.push(share);

@@ -176,7 +176,7 @@ fn answers(
         let seen = match step.action {
             Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }),
             Action::AskHealth => Observation::Health(model.health(), Life::of(1)),
-            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), Life::of(1)),
             Action::Submit { share, completes } => submitted(&mut model, share, completes),
             Action::Reset => Observation::Answer(model.reset()),
         };
@@ -237,7 +237,7 @@ fn server_that_went_away_under_a_share_is_not_said_to_be_kept_from_shares() {
     let health = |model: &Model| Observation::Health(model.health(), Life::of(1));
     let page = || Unreachable::NotVault { status: 502, text: Said::Withheld(LogHint::default()) };
     machine.observe(secs(1), health(&model));
-    machine.observe(secs(1), Observation::SealStatus(model.seal_status()));
+    machine.observe(secs(1), Observation::SealStatus(model.seal_status(), Life::of(1)));
     machine.observe(secs(1), Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }));
     machine.observe(secs(1), Observation::Unreachable(page()));
     machine.observe(secs(2), Observation::Unreachable(page()));

@@ -29,11 +29,11 @@ fn they_are_never_submitted_and_looked_at_again_at_the_slow_pace() {
             };
             assert_eq!((*kind, text.as_str()), (misfit.kind(), misfit.to_string().as_str()));
             assert!(advice.starts_with(&misfit.advice().unwrap_or_default()), "{advice}");
-            assert!(machine.waits_for_shares(), "a change of the source cuts the wait short");
+            assert!(step.watch_share_source, "a change of the source cuts the wait short");
         }
         seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
-            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
             Action::LoadShares(_) => {
                 loads.push(now);
                 Observation::Misfit(misfit)
@@ -60,7 +60,7 @@ fn the_right_ones_are_tried_as_soon_as_they_are_there() {
         }
         seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
-            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
             Action::LoadShares(_) if mended => Observation::Shares(Holding { candidates: vec![vec![0]] }),
             Action::LoadShares(_) => Observation::Misfit(Misfit::SplitKey),
             Action::Submit { share, .. } => Observation::Answer(model.submit(share, Moment::ZERO)),

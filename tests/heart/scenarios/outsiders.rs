@@ -13,7 +13,7 @@ fn follow(machine: &mut Machine, model: &mut Model, mut step: Step) -> (Vec<usiz
         longest = longest.max(step.wait);
         let seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
-            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
             Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0, 1]] }),
             Action::Submit { share, .. } => {
                 submitted.push(share);
@@ -49,14 +49,14 @@ fn a_round_under_way_ends_with_the_verdict() {
     let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
     machine.start();
     machine.observe(Moment::ZERO, Observation::Health(model.health(), model.life()));
-    machine.observe(Moment::ZERO, Observation::SealStatus(model.seal_status()));
+    machine.observe(Moment::ZERO, Observation::SealStatus(model.seal_status(), model.life()));
     let shares = Observation::Shares(Holding { candidates: vec![vec![0, 1]] });
     let step = machine.observe(Moment::ZERO, shares);
     assert_eq!(step.action, Action::Submit { share: 0, completes: false });
     machine.set_outsider(Some("it is a member of another cluster".to_owned()));
     let step = machine.observe(Moment::ZERO, Observation::Answer(model.submit(0, Moment::ZERO)));
     assert_eq!(step.action, Action::AskHealth);
-    assert!(!machine.needs_shares());
+    assert!(!step.keep_shares);
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn an_answer_that_came_after_the_round_had_failed_costs_no_more_than_a_lost_roun
         now += step.wait;
         seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
-            Action::ReadSealStatus => Observation::SealStatus(model.seal_status()),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
             Action::LoadShares { .. } => Observation::Shares(Holding { candidates: vec![vec![0]] }),
             Action::Submit { .. } => {
                 submitted.push(now);

@@ -4,7 +4,7 @@
 mod answers;
 mod situation;
 
-use answers::{answer, answered, error, gone, health, healthy, page, seal, status, timeout};
+use answers::{answer, answered, error, gone, health, healthy, looked, page, seal, timeout};
 use situation::{When, machine};
 use std::time::Duration;
 use vault_unseal::external::ExternalText;
@@ -201,12 +201,12 @@ fn each_answer_has_its_consequence() {
         (Resetting, answered(|s| s.threshold = 4), "sealed", ReadSealStatus, None),
         (Resetting, timeout(), "unreachable", AskHealth, Backoff),
         // Before the verdict.
-        (Doubting, Observation::SealStatus(status(0)), "sealed", ReadSealStatus, Backoff),
-        (Doubting, Observation::SealStatus(status(1)), "sealed", Reset, Backoff),
+        (Doubting, looked(0), "sealed", ReadSealStatus, Backoff),
+        (Doubting, looked(1), "sealed", Reset, Backoff),
         (Doubting, seal(|s| s.sealed = false), "sealed", AskHealth, Backoff),
         // Fewer shares than needed.
-        (Waiting, Observation::SealStatus(status(1)), "waiting-for-peers", ReadSealStatus, Poll),
-        (Waiting, Observation::SealStatus(status(2)), "waiting-for-peers", ReadSealStatus, Poll),
+        (Waiting, looked(1), "waiting-for-peers", ReadSealStatus, Poll),
+        (Waiting, looked(2), "waiting-for-peers", ReadSealStatus, Poll),
         (Waiting, seal(|s| s.sealed = false), "waiting-for-peers", AskHealth, Backoff),
         (Waiting, seal(|s| (s.progress, s.nonce) = (1, Nonce::of("two"))), "sealed", ReadSealStatus, Backoff),
         (
@@ -256,10 +256,10 @@ fn a_round_torn_again_and_again_is_left_and_begun_anew() {
         submissions += 1;
     }
     assert_eq!((next, submissions), (Action::ReadSealStatus, 10), "nine shares, then a look and its pause");
-    let pause = step(&mut machine, Observation::SealStatus(status(0)));
+    let pause = step(&mut machine, looked(0));
     assert_eq!(pause, ("sealed".to_owned(), Action::ReadSealStatus, Pause::Backoff));
     // What failed rounds proved so far is not forgotten: the shares are still at hand.
-    let next = machine.observe(Duration::from_secs(1), Observation::SealStatus(status(0)));
+    let next = machine.observe(Duration::from_secs(1), looked(0));
     assert_eq!(next.action, SUBMIT_FIRST);
 }
 
@@ -276,7 +276,7 @@ fn only_a_whole_round_of_one_set_shows_that_it_is_good() {
         (2, vec![open()], vec![Event::Unsealed]),
     ] {
         let mut machine = machine(When::Looking);
-        step(&mut machine, Observation::SealStatus(status(found)));
+        step(&mut machine, looked(found));
         step(&mut machine, candidates());
         for answer in answers {
             step(&mut machine, answer);
@@ -314,7 +314,7 @@ fn a_source_that_fails_is_read_ever_more_seldom_until_it_was_read() {
     for works in [false, false, false, false, false, false, false, true, false] {
         now += Duration::from_secs(100);
         machine.observe(now, health(true, true));
-        machine.observe(now, Observation::SealStatus(status(0)));
+        machine.observe(now, looked(0));
         pauses.push(if works {
             machine.observe(now, Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] })).wait
         } else {
@@ -345,15 +345,12 @@ fn what_a_slow_read_brings_is_of_use_only_until_something_else_comes_first() {
     ] {
         let held = seen == Observation::Hold;
         let mut machine = machine(When::Looking);
-        step(&mut machine, Observation::SealStatus(status(0)));
-        assert!(machine.awaits_shares(), "asked for");
-        machine.observe(Moment::ZERO, slow());
-        assert!(machine.awaits_shares(), "asked for again soon");
-        step(&mut machine, seen.clone());
-        assert_eq!(machine.awaits_shares(), awaited, "{seen:?}");
+        let mut pending = |seen| machine.observe(Moment::ZERO, seen).load_pending;
+        assert!(pending(looked(0)), "asked for");
+        assert!(pending(slow()), "asked for again soon");
+        assert_eq!(pending(seen.clone()), awaited, "{seen:?}");
         if held {
-            step(&mut machine, health(true, true));
-            assert!(!machine.awaits_shares(), "held");
+            assert!(!pending(health(true, true)), "held");
         }
     }
 }
@@ -431,8 +428,8 @@ fn error_of_the_server_delays_shares_and_not_the_notice_of_a_restart() {
 #[test]
 fn a_reload_in_mid_round_starts_over() {
     let mut machine = machine(When::Last);
-    assert_eq!(step(&mut machine, Observation::Woken).1, Action::AskHealth);
-    assert!(!machine.needs_shares());
+    let woken = machine.observe(Moment::ZERO, Observation::Woken);
+    assert_eq!((woken.action, woken.keep_shares), (Action::AskHealth, false));
     let outcome = step(&mut machine, health(true, true));
     assert_eq!(outcome, ("sealed".to_owned(), Action::ReadSealStatus, Pause::None));
 }

@@ -1,8 +1,8 @@
 //! Where a machine is when an answer comes.
 
-use super::answers::{answer, error, health, status};
+use super::answers::{answer, error, health, looked};
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Holding, Machine, Moment, Observation, State};
+use vault_unseal::unseal::{Holding, Machine, Moment, Observation, State, Step};
 
 /// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
 #[derive(Debug, Clone, Copy)]
@@ -39,11 +39,16 @@ pub(super) enum When {
 
 /// A machine in that situation.
 pub(super) fn machine(when: When) -> Machine {
+    at(when).0
+}
+
+/// The same, and its last step.
+fn at(when: When) -> (Machine, Step) {
     let mut machine = Machine::new(Pace::default(), 7);
-    machine.start();
+    let mut step = machine.start();
     let three = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] });
     let one = || Observation::Shares(Holding { candidates: vec![vec![0]] });
-    let look = || vec![health(true, true), Observation::SealStatus(status(0))];
+    let look = || vec![health(true, true), looked(0)];
     let wrong = || error(400, "cipher: message authentication failed");
     let last = || [look(), vec![three(), answer(1), answer(2)]].concat();
     let doubting = || [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat();
@@ -56,24 +61,24 @@ pub(super) fn machine(when: When) -> Machine {
         When::First => [look(), vec![three()]].concat(),
         When::Last => last(),
         When::LastAfterStranger => {
-            vec![health(true, true), Observation::SealStatus(status(1)), three(), answer(2)]
+            vec![health(true, true), looked(1), three(), answer(2)]
         }
         When::Resetting => [last(), vec![wrong()]].concat(),
         When::Joining => [last(), vec![answer(0)]].concat(),
         When::Waiting => [look(), vec![one(), answer(1)]].concat(),
-        When::LastOfPeers => vec![health(true, true), Observation::SealStatus(status(2)), one()],
+        When::LastOfPeers => vec![health(true, true), looked(2), one()],
         When::Doubting => doubting(),
-        When::Rejected => [doubting(), vec![Observation::SealStatus(status(0)); 9]].concat(),
+        When::Rejected => [doubting(), vec![looked(0); 9]].concat(),
     };
     for seen in seen {
-        machine.observe(Moment::ZERO, seen);
+        step = machine.observe(Moment::ZERO, seen);
     }
-    machine
+    (machine, step)
 }
 
 #[test]
 fn the_situations_are_what_they_claim() {
-    for (when, word, needs_shares) in [
+    for (when, word, keep_shares) in [
         (When::Started, "none", false),
         (When::Unsealed, "unsealed", false),
         (When::Looking, "sealed", false),
@@ -89,8 +94,8 @@ fn the_situations_are_what_they_claim() {
         (When::Bare, "none", false),
         (When::LostSight, "sealed", false),
     ] {
-        let machine = machine(when);
+        let (machine, step) = at(when);
         assert_eq!(machine.state().map_or("none", State::word), word, "{when:?}");
-        assert_eq!(machine.needs_shares(), needs_shares, "{when:?}");
+        assert_eq!(step.keep_shares, keep_shares, "{when:?}");
     }
 }

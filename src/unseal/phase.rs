@@ -1,0 +1,275 @@
+//! Where the work on one node stands: every fact that is true only meanwhile is in its phase, and ends with it.
+
+use super::attempt::{Attempt, Doubt};
+use super::seal::Seal;
+use super::{Damage, Delay, Hold, Moment, State};
+use crate::api::{ConnectionEpoch, Role, SealState, Unreachable};
+
+/// What was last seen of the node, and what is under way.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It was not seen yet.
+    Unseen,
+    /// No answer of its own came.
+    Unreachable {
+        cause: Unreachable,
+        /// The answer to a share that completed the round was lost with the connection.
+        awaited: Option<Patience>,
+    },
+    /// It has no keys, and nothing speaks of damage.
+    Uninitialized,
+    Unsealed(Role),
+    Held {
+        hold: Hold,
+        unsealed: bool,
+    },
+    /// It was removed, or its seal takes no shares.
+    LeftAlone(Seal),
+    Sealed {
+        work: Work,
+        /// What keeps it sealed, as far as was seen last.
+        obstacle: Option<Obstacle>,
+    },
+}
+
+/// What is under way at a sealed server.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Nothing: the next look decides.
+    Looking,
+    /// The share source is read, for a round on top of `found`.
+    Loading {
+        found: SealState,
+        /// Only to make sure of shares that wait for those of peers.
+        offered: bool,
+    },
+    /// A round is under way, or is reset.
+    Submitting(Attempt),
+    /// All sets are proved wrong, unless somebody else is at work.
+    Doubting(Attempt, Doubt),
+    /// All that we hold is in, and it is too little.
+    Waiting {
+        attempt: Attempt,
+        /// When it is submitted again to a server that does not name its rounds.
+        offer_again_at: Moment,
+        /// The life of the server that the round is of.
+        life: Option<ConnectionEpoch>,
+    },
+    /// The attempt has ended; what came of it, the next look shows.
+    Over(Progress),
+    /// Nothing is submitted: a complete round may still bear fruit.
+    Awaiting(Patience),
+}
+
+/// How far a round has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    pub(super) progress: usize,
+    pub(super) threshold: usize,
+    /// Our shares are in, or were a moment ago, and wait for those of peers.
+    pub(super) waits: bool,
+}
+
+/// Until when the outcome of a complete round is awaited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) until: Moment,
+    /// The life of the server in which the round was completed; `None` if the connection may have been lost since.
+    /// In another life nothing is left of the round.
+    pub(super) life: Option<ConnectionEpoch>,
+    /// A peer's share completed the round, if anybody's did: what is still sealed at the end lost it.
+    pub(super) peers: bool,
+}
+
+/// What keeps a server sealed.
+#[derive(Debug)]
+pub(super) enum Obstacle {
+    Delay(Delay),
+    /// It joins its raft cluster, or holds its answers as if it did.
+    Joining,
+    /// Our shares are not its own.
+    Rejected(Verdict),
+    /// The share source cannot be read.
+    SourceFailed(Verdict),
+    Damaged(Damage),
+}
+
+/// What is said of shares or their source.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    pub(super) kind: &'static str,
+    pub(super) text: String,
+    pub(super) advice: Option<String>,
+}
+
+/// What earlier attempts have shown. Outlives phases; ends when the server is seen in another condition than sealed.
+#[derive(Debug, Default)]
+pub(super) struct Tried {
+    /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next attempt begins
+    /// with the next set.
+    pub(super) fruitless: usize,
+    pub(super) rejection: Option<Rejection>,
+}
+
+/// Proof that our shares are not this server's.
+#[derive(Debug)]
+pub(super) struct Rejection {
+    pub(super) verdict: Verdict,
+    pub(super) times: u32,
+    /// The next try, if nobody asks for one earlier.
+    pub(super) retry_at: Moment,
+    /// The earliest try if the server went away: it may have come back with other data.
+    pub(super) retry_after_restart: Moment,
+}
+
+impl Phase {
+    /// A sealed server at which nothing is under way.
+    pub(super) fn sealed(obstacle: Option<Obstacle>) -> Self {
+        Self::Sealed { work: Work::Looking, obstacle }
+    }
+
+    /// Begins other work, and drops that under way. Whatever keeps the server sealed still does.
+    pub(super) fn begin(&mut self, new: Work) {
+        match self {
+            Self::Sealed { work, .. } => *work = new,
+            _ => *self = Self::Sealed { work: new, obstacle: None },
+        }
+    }
+
+    /// Something keeps the server sealed. Work goes on.
+    pub(super) fn hinder(&mut self, by: Obstacle) {
+        match self {
+            Self::Sealed { obstacle, .. } => *obstacle = Some(by),
+            _ => *self = Self::sealed(Some(by)),
+        }
+    }
+
+    /// Ends an attempt. An outcome that is awaited still is.
+    pub(super) fn abandon(&mut self) {
+        if let Self::Sealed { work, .. } = self {
+            if let Some(progress) = work.progress() {
+                *work = Work::Over(progress);
+            } else if !matches!(work, Work::Awaiting(_)) {
+                *work = Work::Looking;
+            }
+        }
+    }
+
+    pub(super) fn obstacle(&self) -> Option<&Obstacle> {
+        if let Self::Sealed { obstacle, .. } = self { obstacle.as_ref() } else { None }
+    }
+
+    pub(super) fn is_damaged(&self) -> bool {
+        matches!(self.obstacle(), Some(Obstacle::Damaged(_)))
+    }
+
+    pub(super) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+        match self {
+            Self::Sealed {
+                work: Work::Submitting(attempt) | Work::Doubting(attempt, _) | Work::Waiting { attempt, .. },
+                ..
+            } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    /// The work at a sealed server, and none any more.
+    pub(super) fn take_work(&mut self) -> Option<Work> {
+        if let Self::Sealed { work, .. } = self { Some(std::mem::replace(work, Work::Looking)) } else { None }
+    }
+
+    pub(super) fn patience_mut(&mut self) -> Option<&mut Patience> {
+        match self {
+            Self::Unreachable { awaited, .. } => awaited.as_mut(),
+            Self::Sealed { work: Work::Awaiting(patience), .. } => Some(patience),
+            _ => None,
+        }
+    }
+
+    /// Nothing is awaited any more.
+    pub(super) fn lose_patience(&mut self) {
+        match self {
+            Self::Unreachable { awaited, .. } => *awaited = None,
+            Self::Sealed { work: work @ Work::Awaiting(_), .. } => *work = Work::Looking,
+            _ => {}
+        }
+    }
+
+    /// Shares that were loaded go in.
+    pub(super) fn has_use_for_shares(&self) -> bool {
+        matches!(self, Self::Sealed { work: Work::Submitting(_) | Work::Doubting(..), .. })
+    }
+
+    /// Other shares than those of the source could be the remedy. One that is added to too few may make them enough.
+    pub(super) fn has_use_for_other_shares(&self) -> bool {
+        match self {
+            Self::Sealed { obstacle: Some(Obstacle::Damaged(damage)), .. } => damage.could_be_shares(),
+            Self::Sealed { obstacle: Some(obstacle), .. } => {
+                matches!(obstacle, Obstacle::Rejected(_) | Obstacle::SourceFailed(_))
+            }
+            Self::Sealed { work, obstacle: None } => work.progress().is_some_and(|progress| progress.waits),
+            _ => false,
+        }
+    }
+}
+
+impl Work {
+    fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Submitting(attempt) | Self::Doubting(attempt, _) | Self::Waiting { attempt, .. } => {
+                Some(attempt)
+            }
+            _ => None,
+        }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Over(progress) => Some(*progress),
+            Self::Loading { found, offered: true } => {
+                Some(Progress { progress: found.progress, threshold: found.threshold, waits: true })
+            }
+            _ => self.attempt().map(|attempt| Progress {
+                progress: attempt.round.progress(),
+                threshold: attempt.threshold,
+                waits: matches!(self, Self::Waiting { .. }) || attempt.only_makes_sure(),
+            }),
+        }
+    }
+
+    /// What is shown where nothing else keeps the server sealed.
+    pub(super) fn state(&self) -> State {
+        match self.progress() {
+            Some(Progress { progress, threshold, waits: true }) => {
+                State::WaitingForPeers { progress, threshold }
+            }
+            Some(Progress { progress, threshold, waits: false }) => State::Unsealing { progress, threshold },
+            None => State::Sealed { delay: None },
+        }
+    }
+}
+
+impl Obstacle {
+    pub(super) fn because(why: impl Into<String>) -> Self {
+        Self::Delay(Delay::Because(why.into()))
+    }
+
+    /// The server or what lies before it is at fault: that shares are tried again all the same is no news.
+    pub(super) fn outlasts_attempts(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Delay(Delay::Refused(_) | Delay::NotThrough(_)))
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self {
+            Self::Delay(delay) => State::Sealed { delay: Some(delay.clone()) },
+            Self::Joining => State::Joining,
+            Self::Rejected(Verdict { kind, text, advice }) => {
+                State::SharesRejected { kind, text: text.clone(), advice: advice.clone() }
+            }
+            Self::SourceFailed(Verdict { kind, text, advice }) => {
+                State::SharesUnavailable { kind, text: text.clone(), advice: advice.clone() }
+            }
+            Self::Damaged(damage) => State::Damaged { damage: damage.clone() },
+        }
+    }
+}
