@@ -45,7 +45,11 @@ impl Machine {
                 return None;
             }
         };
-        let disturbed = status.progress > 0 || status.threshold != attempt.threshold;
+        if status.threshold != attempt.threshold {
+            // Rekeyed: nothing is known of the round that is there now, nor that we hold enough for it.
+            return None;
+        }
+        let disturbed = status.progress > 0;
         if disturbed {
             attempt.disturb();
         } else if let Some(looks) = looks.checked_sub(1).filter(|_| now < until) {
