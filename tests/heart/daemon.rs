@@ -1,5 +1,6 @@
 //! A machine with hands, as the daemon has them, and the rules that no history may make it break.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 use vault_unseal::config::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step, knock_pause};
@@ -37,6 +38,8 @@ pub(crate) struct Daemon {
     pub(crate) left: bool,
     pub(crate) events: Vec<Event>,
     pub(crate) log: Vec<(Moment, String)>,
+    /// Every state and the next one.
+    pub(crate) pairs: BTreeSet<(&'static str, &'static str)>,
     pub(crate) submitted: Vec<Moment>,
     pub(crate) resets: usize,
     requests: Vec<Moment>,
@@ -70,6 +73,7 @@ impl Daemon {
             left: false,
             events: Vec::new(),
             log: Vec::new(),
+            pairs: BTreeSet::new(),
             submitted: Vec::new(),
             resets: 0,
             requests: Vec::new(),
@@ -151,6 +155,7 @@ impl Daemon {
         self.events.extend(self.machine.take_events());
         self.phase = Phase::Waiting(now.saturating_add(self.step.wait));
         if before != self.word() {
+            self.pairs.insert((before, self.word()));
             self.log.push((now, format!("{before} -> {}", self.word())));
         }
         self.check_state();

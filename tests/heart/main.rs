@@ -15,4 +15,5 @@ mod holds;
 mod model;
 mod scenarios;
 mod simulation;
+mod states;
 mod table;

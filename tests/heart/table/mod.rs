@@ -5,7 +5,7 @@ mod answers;
 mod situation;
 
 use answers::{answer, answered, error, gone, health, healthy, looked, page, seal, timeout};
-use situation::{When, machine};
+use situation::{When, machine, path};
 use std::time::Duration;
 use vault_unseal::external::ExternalText;
 use vault_unseal::shares::{Misfit, Scheme};
@@ -44,9 +44,11 @@ fn step(machine: &mut Machine, seen: Observation) -> (String, Action, Pause) {
 const SUBMIT_FIRST: Action = Action::Submit { share: 0, completes: false };
 const SUBMIT_LAST: Action = Action::Submit { share: 2, completes: true };
 
-#[test]
+/// In this situation, this answer, and what follows.
+type Row = (When, Observation, &'static str, Action, Pause);
+
 #[expect(clippy::too_many_lines, reason = "one table")]
-fn each_answer_has_its_consequence() {
+fn rows() -> Vec<Row> {
     use Action::{AskHealth, LoadShares, ReadSealStatus, Reset};
     use Pause::{Backoff, Join, None, Poll, Slow};
     use When::{
@@ -62,7 +64,7 @@ fn each_answer_has_its_consequence() {
     let removed = Observation::Health(Health { removed: true, ..healthy(true, true) }, Life::of(1));
     let load = LoadShares(Scheme { threshold: 3, total: 5 });
     let again = Action::Submit { share: 0, completes: false };
-    let table = [
+    vec![
         // sys/health
         (Started, health(true, false), "unsealed", AskHealth, Backoff),
         (Started, health(true, true), "sealed", ReadSealStatus, None),
@@ -204,6 +206,8 @@ fn each_answer_has_its_consequence() {
         (Doubting, looked(0), "sealed", ReadSealStatus, Backoff),
         (Doubting, looked(1), "sealed", Reset, Backoff),
         (Doubting, seal(|s| s.sealed = false), "sealed", AskHealth, Backoff),
+        // Rekeyed: what is held may be too little to reset a round.
+        (Doubting, seal(|s| s.threshold = 4), "sealed", ReadSealStatus, Backoff),
         // Fewer shares than needed.
         (Waiting, looked(1), "waiting-for-peers", ReadSealStatus, Poll),
         (Waiting, looked(2), "waiting-for-peers", ReadSealStatus, Poll),
@@ -227,8 +231,27 @@ fn each_answer_has_its_consequence() {
         (Waiting, Observation::Left, "waiting-for-peers", ReadSealStatus, None),
         (Resetting, Observation::Left, "sealed", Reset, Backoff),
         (Unsealed, Observation::Returned, "unsealed", AskHealth, None),
-    ];
-    for (when, seen, word, action, pause) in table {
+    ]
+}
+
+/// Every state and the next one that the table shows.
+pub(crate) fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rows().into_iter().flat_map(|(when, seen, ..)| {
+        let mut machine = machine(When::Started);
+        let before = |machine: &Machine| machine.state().map_or("none", State::word);
+        let mut last = before(&machine);
+        let mut next = |seen| {
+            machine.observe(Moment::ZERO, seen);
+            let now = before(&machine);
+            (std::mem::replace(&mut last, now), now)
+        };
+        path(when).into_iter().chain([seen]).map(|seen| next(seen)).collect::<Vec<_>>()
+    })
+}
+
+#[test]
+fn each_answer_has_its_consequence() {
+    for (when, seen, word, action, pause) in rows() {
         let mut machine = machine(when);
         let outcome = step(&mut machine, seen.clone());
         assert_eq!(outcome, (word.to_owned(), action, pause), "{when:?}, then {seen:?}");

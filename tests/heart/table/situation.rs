@@ -46,13 +46,21 @@ pub(super) fn machine(when: When) -> Machine {
 fn at(when: When) -> (Machine, Step) {
     let mut machine = Machine::new(Pace::default(), 7);
     let mut step = machine.start();
+    for seen in path(when) {
+        step = machine.observe(Moment::ZERO, seen);
+    }
+    (machine, step)
+}
+
+/// What leads to that situation.
+pub(super) fn path(when: When) -> Vec<Observation> {
     let three = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] });
     let one = || Observation::Shares(Holding { candidates: vec![vec![0]] });
     let look = || vec![health(true, true), looked(0)];
     let wrong = || error(400, "cipher: message authentication failed");
     let last = || [look(), vec![three(), answer(1), answer(2)]].concat();
     let doubting = || [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat();
-    let seen = match when {
+    match when {
         When::Started => vec![],
         When::Unsealed => vec![health(true, false)],
         When::Looking => vec![health(true, true)],
@@ -69,11 +77,7 @@ fn at(when: When) -> (Machine, Step) {
         When::LastOfPeers => vec![health(true, true), looked(2), one()],
         When::Doubting => doubting(),
         When::Rejected => [doubting(), vec![looked(0); 9]].concat(),
-    };
-    for seen in seen {
-        step = machine.observe(Moment::ZERO, seen);
     }
-    (machine, step)
 }
 
 #[test]
