@@ -95,7 +95,7 @@ impl Attempt {
         if self.submissions > 2 * self.set().len() + 2 {
             return Next::TornTooOften;
         }
-        match self.set().iter().copied().find(|&share| !self.round.holds(share)) {
+        match self.set().iter().copied().find(|&share| !self.round.submitted.contains(&share)) {
             Some(share) => {
                 self.submissions += 1;
                 Next::Share(share)
@@ -158,8 +158,10 @@ impl Attempt {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Round {
     nonce: Nonce,
-    submitted: Vec<usize>,
-    progress: usize,
+    /// Our shares that are in.
+    pub(super) submitted: Vec<usize>,
+    /// Shares the server counted when we last saw it.
+    pub(super) progress: usize,
 }
 
 impl Round {
@@ -189,21 +191,6 @@ impl Round {
         lost
     }
 
-    /// True when `share` was accepted into this round.
-    pub(super) fn holds(&self, share: usize) -> bool {
-        self.submitted.contains(&share)
-    }
-
-    /// How many of our shares are in.
-    pub(super) fn ours(&self) -> usize {
-        self.submitted.len()
-    }
-
-    /// Shares the server counted when we last saw it.
-    pub(super) fn progress(&self) -> usize {
-        self.progress
-    }
-
     /// One more share could complete the round.
     pub(super) fn next_completes(&self, threshold: usize) -> bool {
         self.progress.saturating_add(1) >= threshold
@@ -222,10 +209,5 @@ impl Round {
     /// The server does not name its rounds: one could follow another unseen.
     pub(super) fn is_nameless(&self) -> bool {
         self.nonce.is_empty()
-    }
-
-    /// Others' shares came in while we waited.
-    pub(super) fn grew(&mut self, status: &SealState) {
-        self.progress = status.progress;
     }
 }

@@ -29,22 +29,14 @@ struct SeenUnsealed {
 #[derive(Debug, Default)]
 pub(super) struct Wishes {
     policy: OnOperatorSeal,
-    hold: Option<Hold>,
-    until: Option<Moment>,
+    pub(super) hold: Option<Hold>,
+    /// When the hold ends by itself.
+    pub(super) until: Option<Moment>,
     unsealed: Option<SeenUnsealed>,
     relapses: Option<Relapses>,
 }
 
 impl Wishes {
-    pub(super) fn hold(&self) -> Option<Hold> {
-        self.hold
-    }
-
-    /// When the hold ends by itself.
-    pub(super) fn until(&self) -> Option<Moment> {
-        self.until
-    }
-
     /// What is wanted from now on. Where nothing is to be held, nothing stays held, but what was asked for.
     pub(super) fn follow(&mut self, policy: OnOperatorSeal) {
         self.policy = policy;
@@ -77,7 +69,7 @@ impl Wishes {
             _ => Some(now),
         };
         let since = since.filter(|since| now.saturating_sub(*since) < LASTING_UNSEAL);
-        self.relapses.take_if(|relapses| since.is_none() || relapses.life() != life);
+        self.relapses.take_if(|relapses| since.is_none() || relapses.life != life);
         self.unsealed = Some(SeenUnsealed { life, since });
         if self.hold == Some(Hold::Seal) {
             self.hold = None;
@@ -103,7 +95,7 @@ impl Wishes {
     /// nothing speaks for a restart.
     pub(super) fn sealed(&mut self, now: Moment, life: ConnectionEpoch) -> SealedBy {
         let before = self.unsealed.take();
-        self.relapses.take_if(|relapses| relapses.life() != life);
+        self.relapses.take_if(|relapses| relapses.life != life);
         self.shorten(now);
         if self.until.is_some_and(|until| now >= until) {
             self.hold = None;
@@ -117,10 +109,8 @@ impl Wishes {
             _ if unsealed_in != life => SealedBy::Unknown,
             (Some(since), _) => {
                 let after = now.saturating_sub(since);
-                match &mut self.relapses {
-                    Some(relapses) => relapses.another(now, after),
-                    None => self.relapses = Some(Relapses::first(life, since, after)),
-                }
+                let first = Relapses { life, since, times: 0, retry_at: Moment::MAX, text: String::new() };
+                self.relapses.get_or_insert(first).another(now, after);
                 SealedBy::Itself
             }
             (None, OnOperatorSeal::Unseal) => SealedBy::Operator,
@@ -176,39 +166,25 @@ pub(super) struct Relapses {
     life: ConnectionEpoch,
     /// When it was unsealed before the first.
     since: Moment,
-    times: u32,
+    pub(super) times: u32,
     /// Nothing is submitted before.
-    retry_at: Moment,
+    pub(super) retry_at: Moment,
     /// How soon and how often, in words.
     text: String,
 }
 
 impl Relapses {
-    /// The first: unsealed at `since`, and sealed again so long after.
-    pub(super) fn first(life: ConnectionEpoch, since: Moment, after: Duration) -> Self {
-        Self { life, since, times: 1, retry_at: Moment::MAX, text: in_words(1, after, after) }
-    }
-
     /// Another one, so long after another unsealing.
-    pub(super) fn another(&mut self, now: Moment, after: Duration) {
+    fn another(&mut self, now: Moment, after: Duration) {
         self.times = self.times.saturating_add(1);
-        let within = now.saturating_sub(self.since);
-        self.text = in_words(self.times, within, after);
-    }
-
-    /// The life of the server that all of them are of.
-    pub(super) fn life(&self) -> ConnectionEpoch {
-        self.life
-    }
-
-    /// How many.
-    pub(super) fn times(&self) -> u32 {
-        self.times
-    }
-
-    /// Nothing is to be submitted before.
-    pub(super) fn pause_until(&mut self, then: Moment) {
-        self.retry_at = then;
+        let after = after.as_secs_f64();
+        self.text = if self.times < 2 {
+            format!("sealed itself {after:.1} s after it was unsealed")
+        } else {
+            let within = Duration::from_secs(now.saturating_sub(self.since).as_secs().max(1));
+            let (times, within) = (self.times, humantime::format_duration(within));
+            format!("sealed itself again {after:.1} s after it was unsealed, {times} times in {within}")
+        };
     }
 
     /// How long nothing is to be submitted.
@@ -219,16 +195,5 @@ impl Relapses {
     /// What is shown of them.
     fn state(&self) -> State {
         State::SealsItself { times: self.times, text: self.text.clone() }
-    }
-}
-
-/// `sealed itself again 0.1 s after it was unsealed, 5 times in 10 s`.
-fn in_words(times: u32, within: Duration, after: Duration) -> String {
-    let after = after.as_secs_f64();
-    if times < 2 {
-        format!("sealed itself {after:.1} s after it was unsealed")
-    } else {
-        let within = humantime::format_duration(Duration::from_secs(within.as_secs().max(1)));
-        format!("sealed itself again {after:.1} s after it was unsealed, {times} times in {within}")
     }
 }

@@ -43,22 +43,28 @@ pub(super) enum Work {
         /// Only to make sure of shares that wait for those of peers.
         offered: bool,
     },
+    /// Shares are at hand.
+    Trying(Attempt, Stage),
+    /// The attempt has ended; what came of it, the next look shows.
+    Over(Progress),
+    /// Nothing is submitted: a complete round may still bear fruit.
+    Awaiting(Patience),
+}
+
+/// How far an attempt has come.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stage {
     /// A round is under way, or is reset.
-    Submitting(Attempt),
+    Submitting,
     /// All sets are proved wrong, unless somebody else is at work.
-    Doubting(Attempt, Doubt),
+    Doubting(Doubt),
     /// All that we hold is in, and it is too little.
     Waiting {
-        attempt: Attempt,
         /// When it is submitted again to a server that does not name its rounds.
         offer_again_at: Moment,
         /// The life of the server that the round is of.
         life: Option<ConnectionEpoch>,
     },
-    /// The attempt has ended; what came of it, the next look shows.
-    Over(Progress),
-    /// Nothing is submitted: a complete round may still bear fruit.
-    Awaiting(Patience),
 }
 
 /// How far a round has come.
@@ -163,22 +169,19 @@ impl Phase {
         matches!(self.obstacle(), Some(Obstacle::Damaged(_)))
     }
 
-    pub(super) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
+    /// The attempt that has shares at hand.
+    pub(super) fn trying(&mut self) -> Option<(&mut Attempt, &mut Stage)> {
         match self {
-            Self::Sealed {
-                work: Work::Submitting(attempt) | Work::Doubting(attempt, _) | Work::Waiting { attempt, .. },
-                ..
-            } => Some(attempt),
+            Self::Sealed { work: Work::Trying(attempt, stage), .. } => Some((attempt, stage)),
             _ => None,
         }
     }
 
-    /// The work at a sealed server, and none any more.
-    pub(super) fn take_work(&mut self) -> Option<Work> {
-        if let Self::Sealed { work, .. } = self { Some(std::mem::replace(work, Work::Looking)) } else { None }
+    pub(super) fn attempt(&mut self) -> Option<&mut Attempt> {
+        self.trying().map(|(attempt, _)| attempt)
     }
 
-    pub(super) fn patience_mut(&mut self) -> Option<&mut Patience> {
+    pub(super) fn patience(&mut self) -> Option<&mut Patience> {
         match self {
             Self::Unreachable { awaited, .. } => awaited.as_mut(),
             Self::Sealed { work: Work::Awaiting(patience), .. } => Some(patience),
@@ -186,18 +189,18 @@ impl Phase {
         }
     }
 
-    /// Nothing is awaited any more.
-    pub(super) fn lose_patience(&mut self) {
+    /// Ends whatever is under way, and awaits nothing any more.
+    pub(super) fn stop(&mut self) {
         match self {
             Self::Unreachable { awaited, .. } => *awaited = None,
-            Self::Sealed { work: work @ Work::Awaiting(_), .. } => *work = Work::Looking,
+            Self::Sealed { work, .. } => *work = Work::Looking,
             _ => {}
         }
     }
 
     /// Shares that were loaded go in.
     pub(super) fn has_use_for_shares(&self) -> bool {
-        matches!(self, Self::Sealed { work: Work::Submitting(_) | Work::Doubting(..), .. })
+        matches!(self, Self::Sealed { work: Work::Trying(_, Stage::Submitting | Stage::Doubting(_)), .. })
     }
 
     /// Other shares than those of the source could be the remedy. One that is added to too few may make them enough.
@@ -214,26 +217,18 @@ impl Phase {
 }
 
 impl Work {
-    fn attempt(&self) -> Option<&Attempt> {
-        match self {
-            Self::Submitting(attempt) | Self::Doubting(attempt, _) | Self::Waiting { attempt, .. } => {
-                Some(attempt)
-            }
-            _ => None,
-        }
-    }
-
     fn progress(&self) -> Option<Progress> {
         match self {
             Self::Over(progress) => Some(*progress),
             Self::Loading { found, offered: true } => {
                 Some(Progress { progress: found.progress, threshold: found.threshold, waits: true })
             }
-            _ => self.attempt().map(|attempt| Progress {
-                progress: attempt.round.progress(),
+            Self::Trying(attempt, stage) => Some(Progress {
+                progress: attempt.round.progress,
                 threshold: attempt.threshold,
-                waits: matches!(self, Self::Waiting { .. }) || attempt.only_makes_sure(),
+                waits: matches!(stage, Stage::Waiting { .. }) || attempt.only_makes_sure(),
             }),
+            _ => None,
         }
     }
 

@@ -33,7 +33,7 @@ impl Machine {
 
     /// Books what became of the round; `None` where it goes on.
     fn book(&mut self, now: Moment, status: &SealState) -> Option<Step> {
-        let Some(attempt) = self.phase.attempt_mut() else {
+        let Some(attempt) = self.phase.attempt() else {
             return Some(self.at_once(Action::AskHealth));
         };
         if status.threshold != attempt.threshold {
@@ -112,7 +112,7 @@ impl Machine {
         }
         // To a reset it says so, too, and to a share that came after somebody else's last one.
         if let Action::Submit { completes, .. } = self.last {
-            let ours = self.phase.attempt_mut().filter(|attempt| completes && attempt.is_ours_alone());
+            let ours = self.phase.attempt().filter(|attempt| completes && attempt.is_ours_alone());
             let whole = ours.is_some();
             if let Some(shares) = ours.and_then(|attempt| Some(attempt.one_of_several()?.to_vec())) {
                 self.events.push(Event::FoundGoodShares { shares });

@@ -31,7 +31,7 @@ impl Machine {
             // Initialised a moment ago, or not in its right mind: its health decides what may be done with it.
             return Err(self.contradicted(now));
         }
-        if let Some(hold) = self.wishes.hold() {
+        if let Some(hold) = self.wishes.hold {
             return Err(self.held(hold, false));
         }
         if let Some(why) = self.outsider.clone() {
@@ -61,9 +61,9 @@ impl Machine {
 
     /// An outcome is awaited.
     fn still_patient(&mut self, now: Moment) -> Option<Step> {
-        let patience @ Patience { until, peers, .. } = *self.phase.patience_mut()?;
+        let patience @ Patience { until, peers, .. } = *self.phase.patience()?;
         if now >= until {
-            self.phase.lose_patience();
+            self.phase.stop();
             if peers {
                 self.events.push(Event::RoundLost);
             }

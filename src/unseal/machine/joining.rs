@@ -11,7 +11,7 @@ impl Machine {
     /// Our share was taken and the round is over, yet the server is sealed and reports no error.
     pub(super) fn join(&mut self, now: Moment) -> Step {
         let completes = matches!(self.last, Action::Submit { completes: true, .. });
-        let Some(attempt) = self.phase.attempt_mut() else { return self.at_once(Action::AskHealth) };
+        let Some(attempt) = self.phase.attempt() else { return self.at_once(Action::AskHealth) };
         let (full_custody, ours_alone) = (attempt.full_custody(), attempt.is_ours_alone());
         let patience = match (full_custody, completes) {
             // With fewer shares than needed, others' shares belong to the plan.
@@ -41,7 +41,7 @@ impl Machine {
     /// A whole set of ours is in, and nothing shows whether it was the right one: next time another goes first.
     pub(super) fn note_fruitless(&mut self) {
         let completes = matches!(self.last, Action::Submit { completes: true, .. });
-        if completes && self.phase.attempt_mut().is_some_and(|attempt| attempt.is_ours_alone()) {
+        if completes && self.phase.attempt().is_some_and(|attempt| attempt.is_ours_alone()) {
             self.tried.fruitless = self.tried.fruitless.saturating_add(1);
         }
     }
@@ -54,9 +54,8 @@ impl Machine {
             self.evidence.again_at = Moment::ZERO;
         }
         // Its connection broke without a word, or a question about it went over the next one.
-        if self.phase.patience_mut().is_some_and(|patience| patience.life.is_some_and(|known| known != life))
-        {
-            self.phase.lose_patience();
+        if self.phase.patience().is_some_and(|patience| patience.life.is_some_and(|known| known != life)) {
+            self.phase.stop();
         }
     }
 
@@ -67,7 +66,7 @@ impl Machine {
         }
         // Whoever waits in vain for an answer ends the connection.
         self.life = None;
-        if let Some(patience) = self.phase.patience_mut() {
+        if let Some(patience) = self.phase.patience() {
             patience.life = None;
         }
         match self.last {
@@ -79,7 +78,7 @@ impl Machine {
                 Some(self.after(self.pacing.joining(), Action::AskHealth))
             }
             // A joining server may hold the lock that its health needs, too.
-            _ if self.phase.patience_mut().is_some_and(|patience| now < patience.until) => {
+            _ if self.phase.patience().is_some_and(|patience| now < patience.until) => {
                 Some(self.after(self.pacing.joining(), Action::AskHealth))
             }
             _ => None,

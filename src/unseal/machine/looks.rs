@@ -103,8 +103,8 @@ impl Machine {
                 // The next unsealing waits, ever longer.
                 self.phase.abandon();
                 if let Some(relapses) = self.wishes.relapses() {
-                    let pause = self.pacing.relapse(relapses.times());
-                    relapses.pause_until(now.saturating_add(pause));
+                    let pause = self.pacing.relapse(relapses.times);
+                    relapses.retry_at = now.saturating_add(pause);
                 }
             }
             SealedBy::Unknown => {}
@@ -120,7 +120,7 @@ impl Machine {
         self.note_program(status.version.as_ref(), status.product);
         let seal = Seal::of_status(status);
         if seal == Seal::Unsealed {
-            if self.phase.attempt_mut().is_some() {
+            if self.phase.attempt().is_some() {
                 // Our peers did it, just now.
                 self.pacing.begin_to_settle();
             }

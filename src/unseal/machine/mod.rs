@@ -115,12 +115,12 @@ impl Machine {
 
     /// The hold that the node is under.
     pub fn hold(&self) -> Option<Hold> {
-        self.wishes.hold()
+        self.wishes.hold
     }
 
     /// When that hold ends by itself, if it does.
     pub fn held_until(&self) -> Option<Moment> {
-        self.wishes.until()
+        self.wishes.until
     }
 
     /// Goes on with the hold of an earlier run, if the policy is still to hold; call
@@ -210,8 +210,7 @@ impl Machine {
 
     /// Ends the work at the server, with all that was concluded from earlier attempts.
     fn forget(&mut self) {
-        self.phase.lose_patience();
-        self.phase.take_work();
+        self.phase.stop();
         self.tried = Tried::default();
     }
 

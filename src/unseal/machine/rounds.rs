@@ -4,14 +4,14 @@ use super::Machine;
 use super::gate::Pass;
 use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::unseal::attempt::{Attempt, Next, Round};
-use crate::unseal::phase::{Obstacle, Phase, Work};
+use crate::unseal::phase::{Obstacle, Phase, Stage, Work};
 use crate::unseal::seal::Seal;
 use crate::unseal::{Action, Damage, Delay, Event, Holding, Moment, Step};
 
 impl Machine {
     /// A turn was granted: a round on top of `status`, with the shares in hand or those of the source.
     pub(super) fn begin_round(&mut self, now: Moment, pass: Pass, status: SealState) -> Step {
-        match self.phase.attempt_mut() {
+        match self.phase.attempt() {
             Some(attempt) if attempt.threshold == status.threshold => {
                 attempt.begin(Round::found(&status));
                 self.show_progress();
@@ -30,7 +30,7 @@ impl Machine {
     /// The source was read.
     pub(super) fn shares(&mut self, now: Moment, holding: Holding) -> Step {
         self.pacing.source_is_well();
-        let Some(Work::Loading { found, offered }) = self.phase.take_work() else {
+        let Phase::Sealed { work: Work::Loading { found, offered }, .. } = self.phase else {
             return self.at_once(Action::ReadSealStatus);
         };
         let pass = match self.gate(now, Seal::of_answer(&found)) {
@@ -43,7 +43,7 @@ impl Machine {
         if !attempt.possible() {
             return self.reject(now, "there is no share to submit".to_owned(), None);
         }
-        self.phase.begin(Work::Submitting(attempt));
+        self.phase.begin(Work::Trying(attempt, Stage::Submitting));
         self.show_progress();
         self.submit_next(now, pass)
     }
@@ -56,7 +56,7 @@ impl Machine {
     }
 
     pub(super) fn submit_next(&mut self, now: Moment, _: Pass) -> Step {
-        let Some(attempt) = self.phase.attempt_mut() else {
+        let Some(attempt) = self.phase.attempt() else {
             return self.at_once(Action::AskHealth);
         };
         match attempt.next() {
@@ -75,7 +75,7 @@ impl Machine {
     /// A complete round was refused: all its shares are gone, whoever's they were.
     pub(super) fn round_failed(&mut self, now: Moment, refusal: Refusal) -> Step {
         self.shares_get_through();
-        let Some(attempt) = self.phase.attempt_mut() else {
+        let Some(attempt) = self.phase.attempt() else {
             return self.at_once(Action::AskHealth);
         };
         self.evidence.suspect_since = None;
@@ -85,7 +85,7 @@ impl Machine {
             attempt.disturb();
             self.events.push(Event::StrangerInRound {
                 progress: attempt.threshold,
-                ours: attempt.round.ours().saturating_add(1),
+                ours: attempt.round.submitted.len().saturating_add(1),
             });
         }
         self.events.push(Event::RoundFailed { ours_alone, refusal });
@@ -126,27 +126,24 @@ impl Machine {
 
     /// All that we hold is in.
     fn wait_for_peers(&mut self, now: Moment) -> Step {
-        let Some(Work::Submitting(attempt)) = self.phase.take_work() else {
-            return self.at_once(Action::AskHealth);
-        };
         self.shares_get_through();
         self.pacing.server_is_well();
         let offer_again_at = now.saturating_add(self.pacing.pace.slow_interval);
-        let work = Work::Waiting { attempt, offer_again_at, life: self.life };
-        self.phase = Phase::Sealed { work, obstacle: None };
+        if let Phase::Sealed { work: Work::Trying(_, stage), obstacle } = &mut self.phase {
+            *stage = Stage::Waiting { offer_again_at, life: self.life };
+            *obstacle = None;
+        }
         self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus)
     }
 
     /// Follows the round that our shares wait in; `None` when we do not wait, or wait no longer.
     pub(super) fn keep_waiting(&mut self, now: Moment, status: &SealState) -> Option<Step> {
-        let Phase::Sealed { work: Work::Waiting { attempt, offer_again_at, life }, .. } = &mut self.phase
-        else {
-            return None;
-        };
+        let (attempt, stage) = self.phase.trying()?;
+        let Stage::Waiting { offer_again_at, life } = *stage else { return None };
         let same_plan = status.threshold == attempt.threshold;
         if same_plan && attempt.round.goes_on(status) {
-            attempt.round.grew(status);
-            if attempt.round.is_nameless() && now >= *offer_again_at {
+            attempt.round.progress = status.progress;
+            if attempt.round.is_nameless() && now >= offer_again_at {
                 // Another round may have taken the place of ours unseen; a share that is in does no harm.
                 let pass = self.gate(now, Seal::Sealed);
                 return Some(pass.map_or_else(|step| step, |pass| self.load_shares(pass, *status, true)));
@@ -154,7 +151,7 @@ impl Machine {
             return Some(self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus));
         }
         let completed = same_plan && status.progress == 0 && attempt.round.next_completes(attempt.threshold);
-        if completed && *life == self.life {
+        if completed && life == self.life {
             // A peer's share may have completed the round and set off a raft join.
             return Some(self.wait_for_outcome(now.saturating_add(self.patience_for_peers()), true));
         }

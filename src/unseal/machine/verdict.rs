@@ -5,7 +5,7 @@ use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::cluster::Misfit;
 use crate::explain::Explain;
 use crate::unseal::attempt::Doubt;
-use crate::unseal::phase::{Obstacle, Phase, Rejection, Verdict, Work};
+use crate::unseal::phase::{Obstacle, Rejection, Stage, Verdict};
 use crate::unseal::{Action, Damage, Delay, Moment, Step, pacing};
 use std::time::Duration;
 
@@ -28,37 +28,31 @@ const DOUBT: Duration = Duration::from_millis(300);
 impl Machine {
     /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
     pub(super) fn doubt(&mut self, now: Moment, refusal: Refusal) -> Step {
-        if let Some(Work::Submitting(attempt)) = self.phase.take_work() {
-            let doubt = Doubt { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) };
-            self.phase.begin(Work::Doubting(attempt, doubt));
+        if let Some((_, stage)) = self.phase.trying() {
+            *stage = Stage::Doubting(Doubt { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) });
         }
         self.again(Obstacle::Delay(Delay::RoundFailed(refusal)))
     }
 
     /// A look at the server before the verdict; `None` where none is due.
     pub(super) fn doubt_again(&mut self, now: Moment, status: &SealState) -> Option<Step> {
-        let Phase::Sealed { work, .. } = &mut self.phase else { return None };
-        let (mut attempt, Doubt { refusal, looks, until }) = match std::mem::replace(work, Work::Looking) {
-            Work::Doubting(attempt, doubt) => (attempt, doubt),
-            other => {
-                *work = other;
-                return None;
-            }
-        };
+        let (attempt, stage) = self.phase.trying()?;
+        let Stage::Doubting(Doubt { refusal, looks, until }) = *stage else { return None };
         if status.threshold != attempt.threshold {
             // Rekeyed: nothing is known of the round that is there now, nor that we hold enough for it.
+            self.phase.abandon();
             return None;
         }
+        *stage = Stage::Submitting;
         let disturbed = status.progress > 0;
         if disturbed {
             attempt.disturb();
         } else if let Some(looks) = looks.checked_sub(1).filter(|_| now < until) {
-            *work = Work::Doubting(attempt, Doubt { refusal, looks, until });
+            *stage = Stage::Doubting(Doubt { refusal, looks, until });
             let pause = self.pacing.doubt();
             return Some(self.after(pause, Action::ReadSealStatus));
         }
         if disturbed || !attempt.calm() {
-            *work = Work::Submitting(attempt);
             return Some(self.clear_round(now, refusal));
         }
         Some(match refusal.meaning {
