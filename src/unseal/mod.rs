@@ -5,16 +5,15 @@
 
 mod attempt;
 mod damage;
+mod failures;
 mod hold;
 mod machine;
 mod memberships;
 mod observation;
 mod pacing;
 mod phase;
-mod round_names;
 mod seal;
 mod state;
-mod streak;
 
 pub use damage::{Damage, Objection};
 pub use machine::Machine;

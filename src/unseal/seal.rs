@@ -1,8 +1,8 @@
 //! What a server is to whoever would unseal it: the one classification of health and seal status, for the core and for
 //! `status`, `wait` and `check`.
 
-use super::{Delay, State};
-use crate::api::{Health, Product, SealState, SealStatus};
+use super::{Damage, Delay, Objection, State};
+use crate::api::{Health, Product, SealState, SealStatus, Unreachable};
 use crate::external::ExternalText;
 
 /// Most shares a server can ask for (the x coordinate is one byte, and not 0).
@@ -79,5 +79,43 @@ impl Seal {
             Self::OutOfBounds(threshold) => State::Sealed { delay: Some(Delay::out_of_bounds(*threshold)) },
             Self::WithoutKeys(_) | Self::Unsealed | Self::Sealed => return None,
         })
+    }
+}
+
+/// What answers show to somebody who does not take part.
+impl State {
+    /// What an error in place of a health or a seal status shows to somebody who does not take part.
+    pub fn of_error(cause: Unreachable) -> Self {
+        match Damage::of_error(&cause) {
+            Some(damage) => Self::Damaged { damage },
+            None => Self::Unreachable { cause },
+        }
+    }
+
+    /// What a health answer alone shows; `None` for a server that is sealed or says that it is not initialised, where only
+    /// the seal status tells more.
+    pub fn of_health(health: &Health) -> Option<Self> {
+        match Seal::of_health(health) {
+            Seal::Unsealed => Some(Self::Unsealed { role: health.role }),
+            seal => seal.left_alone(health.product),
+        }
+    }
+
+    /// What the seal status of a server that does not serve shows to somebody who does not take part. `initialised`: what
+    /// its health said; `objection`: what is known of its cluster.
+    pub fn of_seal_status(status: &SealStatus, initialised: bool, objection: Objection) -> Self {
+        let seal = Seal::of_status(status);
+        if let Some(state) = seal.left_alone(status.product) {
+            state
+        } else if let Seal::WithoutKeys(_) = seal {
+            match Damage::of(status, initialised, false) {
+                Some(damage) => Self::Damaged { damage },
+                None => Self::Uninitialized { objection, product: status.product },
+            }
+        } else if status.progress > 0 {
+            Self::Unsealing { progress: status.progress, threshold: status.threshold }
+        } else {
+            Self::Sealed { delay: None }
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! What a node is doing, as everything that a user sees derives from it.
 
-use super::seal::Seal;
 use super::{Damage, Objection};
-use crate::api::{Health, Product, Refusal, Role, SealStatus, Unreachable};
+use crate::api::{Product, Refusal, Role, Unreachable};
 use crate::external::ExternalText;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -212,40 +211,5 @@ impl State {
     /// The server has keys, as far as it was seen last.
     pub fn is_initialised(&self) -> bool {
         !matches!(self, Self::Unreachable { .. } | Self::Uninitialized { .. } | Self::Damaged { .. })
-    }
-
-    /// What an error in place of a health or a seal status shows to somebody who does not take part.
-    pub fn of_error(cause: Unreachable) -> Self {
-        match Damage::of_error(&cause) {
-            Some(damage) => Self::Damaged { damage },
-            None => Self::Unreachable { cause },
-        }
-    }
-
-    /// What a health answer alone shows; `None` for a server that is sealed or says that it is not initialised, where only
-    /// the seal status tells more.
-    pub fn of_health(health: &Health) -> Option<Self> {
-        match Seal::of_health(health) {
-            Seal::Unsealed => Some(Self::Unsealed { role: health.role }),
-            seal => seal.left_alone(health.product),
-        }
-    }
-
-    /// What the seal status of a server that does not serve shows to somebody who does not take part. `initialised`: what
-    /// its health said; `objection`: what is known of its cluster.
-    pub fn of_seal_status(status: &SealStatus, initialised: bool, objection: Objection) -> Self {
-        let seal = Seal::of_status(status);
-        if let Some(state) = seal.left_alone(status.product) {
-            state
-        } else if let Seal::WithoutKeys(_) = seal {
-            match Damage::of(status, initialised, false) {
-                Some(damage) => Self::Damaged { damage },
-                None => Self::Uninitialized { objection, product: status.product },
-            }
-        } else if status.progress > 0 {
-            Self::Unsealing { progress: status.progress, threshold: status.threshold }
-        } else {
-            Self::Sealed { delay: None }
-        }
     }
 }

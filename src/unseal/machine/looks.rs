@@ -38,7 +38,7 @@ impl Machine {
         if matches!(self.last, Action::Submit { .. } | Action::Reset) {
             self.unanswered(cause, awaited);
         } else {
-            self.lasting.not_through = None;
+            self.failures.not_through = None;
             self.phase = Phase::Unreachable { cause, awaited };
         }
         let pause = self.pacing.unreachable(now).max(later).max(server);
@@ -83,8 +83,8 @@ impl Machine {
             Phase::Sealed { work: Work::Over(progress), obstacle: None } => !progress.waits,
             _ => false,
         };
-        if says_less && self.lasting.status_failures.times() == 0 {
-            let cause = self.lasting.not_through.clone();
+        if says_less && self.failures.status_failures.times() == 0 {
+            let cause = self.failures.not_through.clone();
             self.phase = Phase::sealed(cause.map(|cause| Obstacle::Delay(Delay::NotThrough(cause))));
         }
         self.at_once(Action::ReadSealStatus)
@@ -92,7 +92,7 @@ impl Machine {
 
     /// Its health says that it is sealed.
     fn sealed(&mut self, now: Moment, life: ConnectionEpoch) {
-        self.lasting.without_active.over();
+        self.failures.without_active.over();
         if self.are_proven_several() {
             self.wishes.lost();
         }
@@ -116,7 +116,7 @@ impl Machine {
         self.meet(life);
         self.note_round(now, status.nonce);
         self.note_agreement(now, status.sealed);
-        self.lasting.status_failures.over();
+        self.failures.status_failures.over();
         self.note_program(status.version.as_ref(), status.product);
         let seal = Seal::of_status(status);
         if seal == Seal::Unsealed {
@@ -170,8 +170,8 @@ impl Machine {
         self.note_role(now, role);
         self.forget();
         self.shares_get_through();
-        self.lasting.status_failures.over();
-        self.lasting.losses = 0;
+        self.failures.status_failures.over();
+        self.failures.losses = 0;
         self.newcomer = false;
         self.evidence.seen_unsealed = true;
         self.evidence.suspect_since = None;

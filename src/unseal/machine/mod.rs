@@ -1,22 +1,21 @@
 //! The state machine of one node: what it knows, and the door through which it learns more.
 
-mod answers;
 mod damage;
+mod failures;
 mod gate;
 mod joining;
-mod lasting;
 mod looks;
 mod rounds;
 mod verdict;
 
 use super::damage::Evidence;
+use super::failures::FailureRecord;
 use super::hold::Wishes;
 use super::pacing::Pacing;
 use super::phase::{Obstacle, Phase, Tried, Verdict};
 use super::{Action, Event, Hold, Moment, Objection, Observation, State, Step};
 use crate::api::{ConnectionEpoch, Product, Release, UnsealAnswer};
 use crate::cluster::{OnOperatorSeal, Pace};
-use lasting::Lasting;
 use std::time::Duration;
 
 /// Decides what to do about one node.
@@ -45,7 +44,7 @@ pub struct Machine {
     unsealed_by_us: Option<ConnectionEpoch>,
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
-    lasting: Lasting,
+    failures: FailureRecord,
 }
 
 impl Machine {
@@ -67,7 +66,7 @@ impl Machine {
             wishes: Wishes::default(),
             unsealed_by_us: None,
             outsider: None,
-            lasting: Lasting::default(),
+            failures: FailureRecord::default(),
         }
     }
 

@@ -3,9 +3,8 @@
 
 use super::Machine;
 use crate::api::{Meaning, Nonce, Refusal, Role, Unreachable};
+use crate::unseal::failures::Streak;
 use crate::unseal::phase::{Obstacle, Patience, Phase, Work};
-use crate::unseal::round_names::RoundNames;
-use crate::unseal::streak::Streak;
 use crate::unseal::{Action, Delay, Event, Moment, pacing};
 use std::time::Duration;
 
@@ -18,32 +17,6 @@ const LOSSES: u32 = 3;
 /// So often within [`RETURNS_WITHIN`] one answer of a proxy's may stand between two of the server's.
 const RETURNS: u32 = 5;
 const RETURNS_WITHIN: Duration = Duration::from_secs(60);
-
-/// What is counted to tell trouble that lasts from trouble that passes.
-#[derive(Debug, Default)]
-pub(super) struct Lasting {
-    /// Answers to shares that were errors of the server's own.
-    pub(super) share_failures: Streak,
-    /// Why a share was not answered by the server itself, and the server has answered questions ever since.
-    pub(super) not_through: Option<Unreachable>,
-    /// The same to questions for its health.
-    pub(super) health_failures: Streak,
-    /// And for its seal status.
-    pub(super) status_failures: Streak,
-    /// Unsealed, and without an active node.
-    pub(super) without_active: Streak,
-    round_names: RoundNames,
-    contradictions: u32,
-    /// The server answered again after one failed look.
-    returns: Streak,
-    pub(super) losses: u32,
-    /// More than one server answers, as was last seen then.
-    several: Option<Moment>,
-    /// The servers themselves showed it, and not only a proxy's pages, which a rate limit makes as well.
-    proven: bool,
-    /// The last failure to answer for its health was a proxy's page.
-    by_page: bool,
-}
 
 impl Machine {
     /// A share was answered with an error that says nothing of it.
@@ -65,30 +38,30 @@ impl Machine {
                 if *status >= 500 =>
             {
                 let from_server = matches!(cause, Unreachable::ServerError { .. });
-                self.lasting.by_page = !from_server;
+                self.failures.by_page = !from_server;
                 self.note_failure(now, *status, false, from_server);
                 let of_status = self.last == Action::ReadSealStatus;
                 if of_status { self.pacing.server() } else { Duration::ZERO }
             }
             _ => {
-                self.failures(false).over();
+                self.streak(false).over();
                 Duration::ZERO
             }
         }
     }
 
     /// Of shares, or of what was asked last.
-    fn failures(&mut self, of_shares: bool) -> &mut Streak {
+    fn streak(&mut self, of_shares: bool) -> &mut Streak {
         match (of_shares, self.last) {
-            (true, _) => &mut self.lasting.share_failures,
-            (false, Action::ReadSealStatus) => &mut self.lasting.status_failures,
-            (false, _) => &mut self.lasting.health_failures,
+            (true, _) => &mut self.failures.share_failures,
+            (false, Action::ReadSealStatus) => &mut self.failures.status_failures,
+            (false, _) => &mut self.failures.health_failures,
         }
     }
 
     fn note_failure(&mut self, now: Moment, status: u16, to_shares: bool, from_server: bool) {
         let limit = self.pacing.severe();
-        let failures = self.failures(to_shares);
+        let failures = self.streak(to_shares);
         let lasted = failures.again(now);
         let (times, severe) = (failures.times(), failures.tells(lasted, limit));
         if severe || (to_shares && times == pacing::FAILURES_TOLD) {
@@ -99,7 +72,7 @@ impl Machine {
     /// A share was not answered by the server itself. The first time it may be down: only its health tells. `awaited`: what
     /// became of the round.
     pub(super) fn unanswered(&mut self, cause: Unreachable, awaited: Option<Patience>) {
-        self.phase = if self.lasting.not_through.replace(cause.clone()).is_some() {
+        self.phase = if self.failures.not_through.replace(cause.clone()).is_some() {
             let work = awaited.map_or(Work::Looking, Work::Awaiting);
             Phase::Sealed { work, obstacle: Some(Obstacle::Delay(Delay::NotThrough(cause))) }
         } else {
@@ -109,25 +82,25 @@ impl Machine {
 
     /// Shares are answered by the server.
     pub(super) fn shares_get_through(&mut self) {
-        self.lasting.share_failures.over();
-        self.lasting.not_through = None;
+        self.failures.share_failures.over();
+        self.failures.not_through = None;
     }
 
     /// The server is unsealed, and this in its cluster.
     pub(super) fn note_role(&mut self, now: Moment, role: Role) {
         if role != Role::StandbyWithoutActive {
-            self.lasting.without_active.over();
+            self.failures.without_active.over();
             return;
         }
-        let lasted = self.lasting.without_active.again(now);
-        if self.lasting.without_active.tells(lasted, self.pacing.without_active()) {
+        let lasted = self.failures.without_active.again(now);
+        if self.failures.without_active.tells(lasted, self.pacing.without_active()) {
             self.events.push(Event::NoActiveNode { lasted });
         }
     }
 
     /// The server shows a round of this name.
     pub(super) fn note_round(&mut self, now: Moment, name: Nonce) {
-        if self.lasting.round_names.returns_to(name) {
+        if self.failures.round_names.returns_to(name) {
             self.several_servers(now);
         }
     }
@@ -135,11 +108,11 @@ impl Machine {
     /// Health said sealed, and the seal status right after it whether that is so.
     pub(super) fn note_agreement(&mut self, now: Moment, sealed: bool) {
         if sealed {
-            self.lasting.contradictions = 0;
+            self.failures.contradictions = 0;
             return;
         }
-        self.lasting.contradictions = self.lasting.contradictions.saturating_add(1);
-        if self.lasting.contradictions >= CONTRADICTIONS {
+        self.failures.contradictions = self.failures.contradictions.saturating_add(1);
+        if self.failures.contradictions >= CONTRADICTIONS {
             self.several_servers(now);
         }
     }
@@ -147,8 +120,8 @@ impl Machine {
     /// A share was accepted, and earlier ones of ours were gone, of a round without a name: progress that begins anew again
     /// and again tells of several servers.
     pub(super) fn note_loss(&mut self, now: Moment) {
-        self.lasting.losses = self.lasting.losses.saturating_add(1);
-        if self.lasting.losses >= LOSSES {
+        self.failures.losses = self.failures.losses.saturating_add(1);
+        if self.failures.losses >= LOSSES {
             self.several_servers(now);
         }
     }
@@ -156,16 +129,16 @@ impl Machine {
     /// Its health is answered. A server that stops and starts fails at several looks, so that single pages of a proxy again
     /// and again are those of another server behind the same address, if not those of a rate limit.
     pub(super) fn note_answer(&mut self, now: Moment) {
-        let after = self.lasting.health_failures.times();
-        self.lasting.health_failures.over();
-        if after != 1 || !self.lasting.by_page {
+        let after = self.failures.health_failures.times();
+        self.failures.health_failures.over();
+        if after != 1 || !self.failures.by_page {
             return;
         }
-        if self.lasting.returns.again(now) > RETURNS_WITHIN {
-            self.lasting.returns.over();
-            self.lasting.returns.again(now);
+        if self.failures.returns.again(now) > RETURNS_WITHIN {
+            self.failures.returns.over();
+            self.failures.returns.again(now);
         }
-        if self.lasting.returns.times() >= RETURNS && self.lasting.several.replace(now).is_none() {
+        if self.failures.returns.times() >= RETURNS && self.failures.several.replace(now).is_none() {
             self.events.push(Event::SeveralServers);
         }
     }
@@ -173,40 +146,40 @@ impl Machine {
     /// Where several servers answer in turn, what the proxy says instead of one of them is not the state of all.
     pub(super) fn is_one_of_several(&self, cause: &Unreachable) -> bool {
         let page = matches!(cause, Unreachable::NotVault { .. }) && self.last == Action::AskHealth;
-        page && self.are_several() && self.lasting.health_failures.times() == 1
+        page && self.are_several() && self.failures.health_failures.times() == 1
     }
 
     /// Several servers answer here: who sealed which cannot be told.
     fn several_servers(&mut self, now: Moment) {
-        if self.lasting.several.replace(now).is_none() {
+        if self.failures.several.replace(now).is_none() {
             self.events.push(Event::SeveralServers);
         }
-        self.lasting.proven = true;
+        self.failures.proven = true;
         self.wishes.forgive();
     }
 
     /// Several servers showed that they are several.
     pub(super) fn are_proven_several(&self) -> bool {
-        self.are_several() && self.lasting.proven
+        self.are_several() && self.failures.proven
     }
 
     /// Several servers answered here, as far as is known.
     pub(super) fn are_several(&self) -> bool {
-        self.lasting.several.is_some()
+        self.failures.several.is_some()
     }
 
     /// A round of our shares alone unsealed the server, from the first to the last. If nothing has spoken for several
     /// servers for long, the load balancer is gone, or sends us to one of them.
     pub(super) fn note_whole_round(&mut self, now: Moment) {
         let long = self.pacing.severe();
-        if self.lasting.several.take_if(|seen| now.saturating_sub(*seen) >= long).is_some() {
+        if self.failures.several.take_if(|seen| now.saturating_sub(*seen) >= long).is_some() {
             self.forget_several();
         }
     }
 
     /// Nothing is known of several servers.
     pub(super) fn forget_several(&mut self) {
-        self.lasting.several = None;
-        self.lasting.proven = false;
+        self.failures.several = None;
+        self.failures.proven = false;
     }
 }
