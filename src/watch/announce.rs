@@ -1,7 +1,7 @@
 //! Says what changed, once, in the journal's fields and in plain words.
 
-use super::NodeKey;
-use super::reconnect::Reconnect;
+use super::connection::Reconnect;
+use super::key::NodeKey;
 use crate::report::error::in_one_line;
 use crate::report::lasting;
 use crate::report::message::Message;

@@ -1,7 +1,8 @@
 //! The states of all nodes, for whoever shows them.
 
 use super::holds::{HoldRecord, Holds, Requester};
-use crate::config::{Discovery, NodeAddress};
+use super::key::{NodeKey, SearchKey};
+use crate::config::Discovery;
 use crate::discovery::NodeInventory;
 use crate::explain::Remark;
 use crate::report;
@@ -10,15 +11,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
-
-/// Names one node of one cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeKey {
-    /// The cluster's name.
-    pub cluster: String,
-    /// The node's address.
-    pub address: NodeAddress,
-}
 
 /// What a person may tell a node's task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +45,6 @@ pub struct Seen {
     pub outsider: Option<Outsider>,
     /// Since when it is held, and who wanted it, if it is.
     pub held: Option<HoldRecord>,
-}
-
-/// Names one name of one cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SearchKey {
-    /// The cluster's name.
-    pub cluster: String,
-    /// The name that stands for nodes.
-    pub discovery: Discovery,
 }
 
 /// What every node's task last published, and the way to tell each something.

@@ -1,6 +1,6 @@
 //! What the task of one node tells the others of its server's cluster, and learns from them.
 
-use super::NodeKey;
+use super::key::NodeKey;
 use crate::config::Cluster;
 use crate::unseal::{Event, Memberships, Observation, Outsider};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,25 +3,25 @@
 
 mod announce;
 mod board;
-mod duty;
+mod connection;
+mod desired;
 mod holds;
 mod identity;
-mod joint;
+mod key;
 mod node;
-mod presence;
-mod reconnect;
 mod search;
-mod shares;
-mod wanted;
+mod source;
 
-pub use board::{Board, Finding, NodeKey, Order, SearchKey, Seen};
-pub use duty::{ClusterContexts, Duty};
+pub use board::{Board, Finding, Order, Seen};
+pub use desired::{ClusterContexts, Duty};
 pub use holds::{HoldRecord, Holds, Requester};
+pub use key::{NodeKey, SearchKey};
 
 use crate::config::NodeAddress;
 use crate::discovery::{Change, LookupOutcome};
+use connection::Doorsteps;
+use desired::{Place, Wanted};
 use identity::SharedMemberships;
-use presence::Doorsteps;
 use search::{News, Search, Terms};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -29,7 +29,6 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use wanted::Wanted;
 
 /// The tasks of all nodes, and of all names that stand for nodes. Dropping it ends them.
 #[derive(Debug)]
@@ -175,7 +174,7 @@ impl Watch {
             }
             stays
         });
-        for (key, wanted::Place { node, finding, trouble }) in nodes {
+        for (key, Place { node, finding, trouble }) in nodes {
             let Some(ground) = self.clusters.0.get(&key.cluster) else { continue };
             if let Some(task) = self.tasks.get(&key) {
                 self.board.found(&key, finding);

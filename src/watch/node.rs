@@ -1,13 +1,13 @@
 //! The task of one node.
 
 use super::announce::Announcer;
-use super::board::{Board, NodeKey, Order};
-use super::duty::Duty;
+use super::board::{Board, Order};
+use super::connection::{Doorsteps, ReconnectCheck};
+use super::desired::Duty;
 use super::holds::Holds;
 use super::identity::{Identity, SharedMemberships};
-use super::presence::Doorsteps;
-use super::reconnect::ReconnectCheck;
-use super::shares::{Outcome, Reader, Shelf};
+use super::key::NodeKey;
+use super::source::{Outcome, Reader, Shelf};
 use crate::api::Unreachable;
 use crate::explain::Explain;
 use crate::shares::{Scheme, ShareSet};

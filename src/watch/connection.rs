@@ -1,10 +1,14 @@
-//! Whether a server would be believed again. Its connection is kept for as long as it runs, so that a CA that was
-//! replaced, or a certificate that ended, would be noticed only at its next restart: too late, and it stays sealed.
+//! Connections beside the one that is kept: waiting for a server to come back, and whether one that runs would be believed
+//! again. Its connection is kept for as long as it runs, so that a CA that was replaced, or a certificate that ended, would be
+//! noticed only at its next restart: too late, and it stays sealed.
 
-use super::duty::Duty;
+use super::desired::Duty;
 use crate::api::Unreachable;
 use crate::explain::Explain;
+use crate::unseal::{Moment, knock_pause};
+use crate::vault::Server;
 use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
@@ -84,4 +88,49 @@ impl ReconnectCheck {
 /// Up to a tenth more: not all servers at once.
 fn around(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + fastrand::f64() / 10.0)
+}
+
+/// How many nodes are knocked at: together they knock no more often than one alone.
+#[derive(Debug, Default)]
+pub(super) struct Doorsteps(AtomicUsize);
+
+impl Doorsteps {
+    /// Returns when something listens again at a server whose port was closed for the first time `refused` after
+    /// `began`. Without that, or when it is no longer worth while, never.
+    pub(super) async fn returned(&self, server: &Server, began: Instant, refused: Option<Moment>) {
+        if let Some(refused) = refused {
+            let _here = Guest::at(&self.0);
+            let own = server.is_own().await;
+            let mut next = tokio::time::Instant::now();
+            while let Some(pause) = self.pause(began, refused, own) {
+                // From try to try, not from end to try: timers count whole milliseconds and would double a short pause.
+                next = (next + pause).max(tokio::time::Instant::now());
+                sleep_until(next).await;
+                if server.probe().await {
+                    return;
+                }
+            }
+        }
+        pending::<()>().await;
+    }
+
+    fn pause(&self, began: Instant, refused: Moment, own: bool) -> Option<Moment> {
+        knock_pause(began.elapsed().saturating_sub(refused), own, self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Counts while it lives.
+struct Guest<'a>(&'a AtomicUsize);
+
+impl<'a> Guest<'a> {
+    fn at(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -1,6 +1,6 @@
 //! The holds of all nodes, kept over a restart of the daemon.
 
-use super::NodeKey;
+use super::key::NodeKey;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
 use crate::files::{self, FileRefusal};
