@@ -31,7 +31,7 @@ pub(super) struct Attempt {
 
 /// A verdict that waits for a few more looks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Doubt {
+pub(super) struct Recheck {
     /// What the server said to the last round.
     pub(super) refusal: Refusal,
     /// Looks that are left.
@@ -48,7 +48,7 @@ pub(super) enum Next {
     /// Nothing: all shares of the set are in the round.
     AllIn,
     /// The round was torn from us too often: pause.
-    TornTooOften,
+    InterruptedTooOften,
 }
 
 impl Attempt {
@@ -93,7 +93,7 @@ impl Attempt {
     /// The next share of the current set that is not in the round.
     pub(super) fn next(&mut self) -> Next {
         if self.submissions > 2 * self.set().len() + 2 {
-            return Next::TornTooOften;
+            return Next::InterruptedTooOften;
         }
         match self.set().iter().copied().find(|&share| !self.round.submitted.contains(&share)) {
             Some(share) => {

@@ -27,7 +27,7 @@ struct SeenUnsealed {
 
 /// What is known of an operator's wishes for one node, and of the server's own seals.
 #[derive(Debug, Default)]
-pub(super) struct Wishes {
+pub(super) struct HoldTracker {
     policy: OnOperatorSeal,
     pub(super) hold: Option<Hold>,
     /// When the hold ends by itself.
@@ -36,7 +36,7 @@ pub(super) struct Wishes {
     relapses: Option<Relapses>,
 }
 
-impl Wishes {
+impl HoldTracker {
     /// What is wanted from now on. Where nothing is to be held, nothing stays held, but what was asked for.
     pub(super) fn follow(&mut self, policy: OnOperatorSeal) {
         self.policy = policy;

@@ -1,6 +1,6 @@
-//! The heart: decides, for one node, what to do next. Pure: no I/O, no clock, no async.
+//! The core: decides, for one node, what to do next. Pure: no I/O, no clock, no async.
 //!
-//! [`Machine::observe`] takes what was just seen and the time, and returns the next [`Step`]. `watch/` carries
+//! [`NodeMachine::observe`] takes what was just seen and the time, and returns the next [`Step`]. `watch/` carries
 //! steps out. Everything difficult about unsealing is decided here and tested under simulated time.
 
 mod attempt;
@@ -16,8 +16,8 @@ mod seal;
 mod state;
 
 pub use damage::{Damage, Objection};
-pub use machine::Machine;
-pub use memberships::{Memberships, Outsider};
-pub use observation::{Action, Event, Holding, Moment, Observation, Step};
+pub use machine::NodeMachine;
+pub use memberships::{ForeignNode, ForeignNode as Outsider, Memberships};
+pub use observation::{Action, Event, Moment, Observation, ShareCandidates, Step};
 pub use pacing::knock_pause;
 pub use state::{Delay, Hold, State};

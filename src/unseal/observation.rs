@@ -17,7 +17,7 @@ pub enum Observation {
     /// The answer to [`Action::ReadSealStatus`], and the life of the server that it came from.
     SealStatus(SealStatus, ConnectionEpoch),
     /// The outcome of [`Action::LoadShares`].
-    Shares(Holding),
+    Shares(ShareCandidates),
     /// No share of the source can be one of this server's, as [`Action::LoadShares`] found.
     Misfit(Misfit),
     /// The share source could not be read.
@@ -45,7 +45,7 @@ pub enum Observation {
 
 /// Which shares are worth submitting, by their index in the loaded set. The bytes stay at the edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
+pub struct ShareCandidates {
     /// Sets to try one after another; each of `threshold` shares, or one set of all shares when fewer are held.
     pub candidates: Vec<Vec<usize>>,
 }

@@ -1,6 +1,6 @@
 //! Where the work on one node stands: every fact that is true only meanwhile is in its phase, and ends with it.
 
-use super::attempt::{Attempt, Doubt};
+use super::attempt::{Attempt, Recheck};
 use super::seal::Seal;
 use super::{Damage, Delay, Hold, Moment, State};
 use crate::api::{ConnectionEpoch, Role, SealState, Unreachable};
@@ -14,7 +14,7 @@ pub(super) enum Phase {
     Unreachable {
         cause: Unreachable,
         /// The answer to a share that completed the round was lost with the connection.
-        awaited: Option<Patience>,
+        awaited: Option<PendingOutcome>,
     },
     /// It has no keys, and nothing speaks of damage.
     Uninitialized,
@@ -48,7 +48,7 @@ pub(super) enum Work {
     /// The attempt has ended; what came of it, the next look shows.
     Over(Progress),
     /// Nothing is submitted: a complete round may still bear fruit.
-    Awaiting(Patience),
+    Awaiting(PendingOutcome),
 }
 
 /// How far an attempt has come.
@@ -57,7 +57,7 @@ pub(super) enum Stage {
     /// A round is under way, or is reset.
     Submitting,
     /// All sets are proved wrong, unless somebody else is at work.
-    Doubting(Doubt),
+    Rechecking(Recheck),
     /// All that we hold is in, and it is too little.
     Waiting {
         /// When it is submitted again to a server that does not name its rounds.
@@ -78,7 +78,7 @@ pub(super) struct Progress {
 
 /// Until when the outcome of a complete round is awaited.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
+pub(super) struct PendingOutcome {
     pub(super) until: Moment,
     /// The life of the server in which the round was completed; `None` if the connection may have been lost since.
     /// In another life nothing is left of the round.
@@ -181,7 +181,7 @@ impl Phase {
         self.trying().map(|(attempt, _)| attempt)
     }
 
-    pub(super) fn patience(&mut self) -> Option<&mut Patience> {
+    pub(super) fn patience(&mut self) -> Option<&mut PendingOutcome> {
         match self {
             Self::Unreachable { awaited, .. } => awaited.as_mut(),
             Self::Sealed { work: Work::Awaiting(patience), .. } => Some(patience),
@@ -200,7 +200,7 @@ impl Phase {
 
     /// Shares that were loaded go in.
     pub(super) fn has_use_for_shares(&self) -> bool {
-        matches!(self, Self::Sealed { work: Work::Trying(_, Stage::Submitting | Stage::Doubting(_)), .. })
+        matches!(self, Self::Sealed { work: Work::Trying(_, Stage::Submitting | Stage::Rechecking(_)), .. })
     }
 
     /// Other shares than those of the source could be the remedy. One that is added to too few may make them enough.

@@ -7,7 +7,7 @@ use crate::report::lasting;
 use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, keep_sealed, phrase};
 use crate::shares::ShareSet;
-use crate::unseal::{Delay, Event, Outsider, State};
+use crate::unseal::{Delay, Event, ForeignNode, State};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -23,7 +23,7 @@ pub(super) struct Announcer {
     locked_since: Option<Instant>,
     disturbed: Option<Instant>,
     corrupt: Vec<usize>,
-    outsider: Option<Outsider>,
+    outsider: Option<ForeignNode>,
 }
 
 impl Announcer {
@@ -165,7 +165,7 @@ impl Announcer {
     }
 
     /// Tells that the node is another cluster's, once for each finding.
-    pub(super) fn outsider(&mut self, outsider: Option<&Outsider>) {
+    pub(super) fn outsider(&mut self, outsider: Option<&ForeignNode>) {
         if self.outsider.as_ref() == outsider {
             return;
         }

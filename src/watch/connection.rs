@@ -2,7 +2,7 @@
 //! again. Its connection is kept for as long as it runs, so that a CA that was replaced, or a certificate that ended, would be
 //! noticed only at its next restart: too late, and it stays sealed.
 
-use super::desired::Duty;
+use super::desired::NodeSpec;
 use crate::api::Unreachable;
 use crate::explain::Explain;
 use crate::unseal::{Moment, knock_pause};
@@ -39,14 +39,14 @@ pub(super) enum Reconnect {
 impl ReconnectCheck {
     /// Returns what is news, once a check is due: never of a server that has no TLS or is not `unsealed`. Whoever gives up
     /// waiting for it loses nothing.
-    pub(super) async fn news(&mut self, duty: &Duty, unsealed: bool) -> Reconnect {
-        if !unsealed || !duty.server.has_tls() {
+    pub(super) async fn news(&mut self, spec: &NodeSpec, unsealed: bool) -> Reconnect {
+        if !unsealed || !spec.server.has_tls() {
             // The next connection that is made tells as much.
             self.begin_anew();
             return pending().await;
         }
         loop {
-            if let Some(news) = self.check(duty).await {
+            if let Some(news) = self.check(spec).await {
                 return news;
             }
         }
@@ -58,13 +58,13 @@ impl ReconnectCheck {
         self.running = None;
     }
 
-    async fn check(&mut self, duty: &Duty) -> Option<Reconnect> {
-        let slow = duty.cluster.pace.slow_interval;
+    async fn check(&mut self, spec: &NodeSpec) -> Option<Reconnect> {
+        let slow = spec.cluster.pace.slow_interval;
         if self.running.is_none() {
             let due = *self.due.get_or_insert_with(|| Instant::now() + around(slow.saturating_mul(PAUSE)));
             sleep_until(due.into()).await;
             // On its own: polls are not to cut it short.
-            let server = duty.server.clone();
+            let server = spec.server.clone();
             self.running = Some(tokio::spawn(async move { server.connects_anew().await }));
         }
         let outcome = self.running.as_mut()?.await;
@@ -92,14 +92,14 @@ fn around(pause: Duration) -> Duration {
 
 /// How many nodes are knocked at: together they knock no more often than one alone.
 #[derive(Debug, Default)]
-pub(super) struct Doorsteps(AtomicUsize);
+pub(super) struct ReconnectProbes(AtomicUsize);
 
-impl Doorsteps {
+impl ReconnectProbes {
     /// Returns when something listens again at a server whose port was closed for the first time `refused` after
     /// `began`. Without that, or when it is no longer worth while, never.
     pub(super) async fn returned(&self, server: &Server, began: Instant, refused: Option<Moment>) {
         if let Some(refused) = refused {
-            let _here = Guest::at(&self.0);
+            let _here = ProbePermit::at(&self.0);
             let own = server.is_own().await;
             let mut next = tokio::time::Instant::now();
             while let Some(pause) = self.pause(began, refused, own) {
@@ -120,16 +120,16 @@ impl Doorsteps {
 }
 
 /// Counts while it lives.
-struct Guest<'a>(&'a AtomicUsize);
+struct ProbePermit<'a>(&'a AtomicUsize);
 
-impl<'a> Guest<'a> {
+impl<'a> ProbePermit<'a> {
     fn at(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Guest<'_> {
+impl Drop for ProbePermit<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,9 +1,9 @@
 //! Which nodes are to be watched, those of the configuration and those that names stand for, and what the task of each needs.
 
-use super::board::Finding;
 use super::key::{NodeKey, SearchKey};
-use super::search::Search;
-use super::source::Shelf;
+use super::registry::DiscoveryStatus;
+use super::search::DiscoveryTask;
+use super::source::SharedSource;
 use crate::config::{Cluster, Settings};
 use crate::discovery::{Node, Owners};
 use crate::vault::{Access, Server, TlsFileError};
@@ -13,40 +13,42 @@ use tokio::sync::Notify;
 
 /// A cluster that is watched, and how its servers are spoken to.
 #[derive(Debug, Clone)]
-pub(super) struct Ground {
+pub(super) struct ClusterContext {
     pub(super) cluster: Arc<Cluster>,
     access: Access,
     /// Where its shares are.
-    shelf: Option<Arc<Shelf>>,
+    source: Option<Arc<SharedSource>>,
 }
 
 /// The clusters of a configuration by their names, with their TLS files read.
 #[derive(Debug, Clone, Default)]
-pub struct ClusterContexts(pub(super) BTreeMap<String, Ground>);
+pub struct ClusterContexts(pub(super) BTreeMap<String, ClusterContext>);
 
 impl ClusterContexts {
     /// Those of new settings: clusters that did not change stay what they are. The TLS files of all are read: what would
     /// keep the daemon from starting again is said now. Blocks on the file system: call it off the loop.
     pub fn changed_to(&self, settings: &Settings) -> Result<Self, TlsFileError> {
         let mut readable = Vec::new();
-        let grounds = settings.clusters.iter().map(|cluster| {
-            let unchanged = self.0.get(&cluster.name).filter(|ground| *ground.cluster == *cluster);
-            let Some(ground) = unchanged else { return Ok((cluster.name.clone(), Ground::of(cluster)?)) };
+        let contexts = settings.clusters.iter().map(|cluster| {
+            let unchanged = self.0.get(&cluster.name).filter(|context| *context.cluster == *cluster);
+            let Some(context) = unchanged else {
+                return Ok((cluster.name.clone(), ClusterContext::of(cluster)?));
+            };
             // Many clusters may share their files.
             let files = (&cluster.tls, &cluster.trusted);
             if !readable.contains(&files) {
                 Access::to(cluster)?;
                 readable.push(files);
             }
-            Ok((cluster.name.clone(), ground.clone()))
+            Ok((cluster.name.clone(), context.clone()))
         });
-        grounds.collect::<Result<_, _>>().map(Self)
+        contexts.collect::<Result<_, _>>().map(Self)
     }
 }
 
-/// The duty of one node's task; replaced as a whole by a reload.
+/// What the task of one node is to do; replaced as a whole by a reload.
 #[derive(Debug)]
-pub struct Duty {
+pub struct NodeSpec {
     /// The cluster as configured, shared by its nodes.
     pub cluster: Arc<Cluster>,
     /// The server, with its client.
@@ -54,28 +56,29 @@ pub struct Duty {
     /// The node, with the name that its certificate must have.
     pub node: Node,
     /// Where the node's shares are; shared by the cluster's nodes.
-    shelf: Option<Arc<Shelf>>,
+    source: Option<Arc<SharedSource>>,
     /// Told when the node cannot be reached: the name that it was found by may stand for another by now.
     trouble: Option<Arc<Notify>>,
 }
 
-impl Ground {
+impl ClusterContext {
     /// Reads the cluster's TLS files.
     pub(super) fn of(cluster: &Cluster) -> Result<Self, TlsFileError> {
-        let shelf = cluster.shares.as_ref().map(|source| Arc::new(Shelf::of(source, &cluster.trusted)));
-        Ok(Self { cluster: Arc::new(cluster.clone()), access: Access::to(cluster)?, shelf })
+        let source =
+            cluster.shares.as_ref().map(|source| Arc::new(SharedSource::of(source, &cluster.trusted)));
+        Ok(Self { cluster: Arc::new(cluster.clone()), access: Access::to(cluster)?, source })
     }
 
-    /// The duty of one node.
-    pub(super) fn duty(&self, node: Node, trouble: Option<Arc<Notify>>) -> Arc<Duty> {
+    /// What the task of one node is to do.
+    pub(super) fn spec(&self, node: Node, trouble: Option<Arc<Notify>>) -> Arc<NodeSpec> {
         let server = self.access.server(&node);
-        let shelf = self.shelf.clone();
-        Arc::new(Duty { cluster: Arc::clone(&self.cluster), server, node, shelf, trouble })
+        let source = self.source.clone();
+        Arc::new(NodeSpec { cluster: Arc::clone(&self.cluster), server, node, source, trouble })
     }
 }
 
-impl Duty {
-    /// The same duty over the connections of an earlier one, where that one demanded the same of the server.
+impl NodeSpec {
+    /// The same spec over the connections of an earlier one, where that one demanded the same of the server.
     pub(super) fn continuing(self: Arc<Self>, earlier: &Self) -> Arc<Self> {
         let demands = |cluster: &Cluster| (cluster.allow_plaintext, Arc::clone(&cluster.trusted));
         if self.cluster.tls != earlier.cluster.tls
@@ -86,16 +89,16 @@ impl Duty {
         }
         let server = earlier.server.clone().with_limit(self.cluster.pace.request_timeout);
         let (cluster, node) = (Arc::clone(&self.cluster), self.node.clone());
-        Arc::new(Self { cluster, server, node, shelf: self.shelf.clone(), trouble: self.trouble.clone() })
+        Arc::new(Self { cluster, server, node, source: self.source.clone(), trouble: self.trouble.clone() })
     }
 
     /// Where the node's shares are.
-    pub(super) fn shelf(&self) -> Option<&Arc<Shelf>> {
-        self.shelf.as_ref()
+    pub(super) fn source(&self) -> Option<&Arc<SharedSource>> {
+        self.source.as_ref()
     }
 
     /// The node cannot be reached.
-    pub(super) fn trouble(&self) {
+    pub(super) fn report_unreachable(&self) {
         if let Some(trouble) = &self.trouble {
             trouble.notify_one();
         }
@@ -103,35 +106,35 @@ impl Duty {
 }
 
 /// One node that is to be watched.
-pub(super) struct Place {
+pub(super) struct DesiredNode {
     pub(super) node: Node,
-    pub(super) finding: Option<Finding>,
+    pub(super) finding: Option<DiscoveryStatus>,
     /// Who wants to know when it cannot be reached.
     pub(super) trouble: Option<Arc<Notify>>,
 }
 
 /// All of them.
-pub(super) struct Wanted {
-    pub(super) nodes: BTreeMap<NodeKey, Place>,
+pub(super) struct DesiredNodes {
+    pub(super) nodes: BTreeMap<NodeKey, DesiredNode>,
     /// What was found for one cluster and is a node of another: by which name, and whose node it is.
     pub(super) elsewhere: BTreeMap<NodeKey, (SearchKey, String)>,
 }
 
-impl Wanted {
+impl DesiredNodes {
     /// A node is in one cluster only ([`Owners`]). What is in DNS comes before what is missing there, so that a node can
     /// move from one cluster to another; and among these, those that `is_watched` already.
     pub(super) fn of(
-        grounds: &BTreeMap<String, Ground>,
-        searches: &BTreeMap<SearchKey, Search>,
+        contexts: &BTreeMap<String, ClusterContext>,
+        searches: &BTreeMap<SearchKey, DiscoveryTask>,
         is_watched: impl Fn(&NodeKey) -> bool,
     ) -> Self {
         let mut owners = Owners::default();
         let mut wanted = Self { nodes: BTreeMap::new(), elsewhere: BTreeMap::new() };
-        for (name, ground) in grounds {
-            owners.configured(name, &ground.cluster.nodes);
-            for address in &ground.cluster.nodes {
+        for (name, context) in contexts {
+            owners.configured(name, &context.cluster.nodes);
+            for address in &context.cluster.nodes {
                 let key = NodeKey { cluster: name.clone(), address: address.clone() };
-                let place = Place { node: address.clone().into(), finding: None, trouble: None };
+                let place = DesiredNode { node: address.clone().into(), finding: None, trouble: None };
                 wanted.nodes.insert(key, place);
             }
         }
@@ -141,9 +144,9 @@ impl Wanted {
                 let key = NodeKey { cluster: search_key.cluster.clone(), address: node.address.clone() };
                 let rank = (!in_dns, !is_watched(&key));
                 let (discovery, tls_name) = (search_key.discovery.clone(), node.name.clone());
-                let finding = Some(Finding { discovery, tls_name, in_dns });
+                let finding = Some(DiscoveryStatus { discovery, tls_name, in_dns });
                 let trouble = Some(Arc::clone(&search.trouble));
-                found.push((rank, key, search_key, Place { node, finding, trouble }));
+                found.push((rank, key, search_key, DesiredNode { node, finding, trouble }));
             }
         }
         // Stable: what is of the same rank stays in the order of clusters and names.

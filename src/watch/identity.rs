@@ -2,7 +2,7 @@
 
 use super::key::NodeKey;
 use crate::config::Cluster;
-use crate::unseal::{Event, Memberships, Observation, Outsider};
+use crate::unseal::{Event, ForeignNode, Memberships, Observation};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The memberships of all nodes.
@@ -26,7 +26,7 @@ pub(super) struct Identity {
     key: NodeKey,
     /// The revision at the last verdict.
     judged: Option<u64>,
-    outsider: Option<Outsider>,
+    outsider: Option<ForeignNode>,
     complete: bool,
 }
 
@@ -70,7 +70,7 @@ impl Identity {
     }
 
     /// Judges anew, if anything changed. Why the node is no member of its cluster, if it is none.
-    pub(super) fn judge(&mut self) -> Option<&Outsider> {
+    pub(super) fn judge(&mut self) -> Option<&ForeignNode> {
         let memberships = self.memberships.lock();
         if self.judged != Some(memberships.revision()) {
             self.judged = Some(memberships.revision());
@@ -82,7 +82,7 @@ impl Identity {
     }
 
     /// The verdict to tell people: not before all nodes of the cluster were looked at.
-    pub(super) fn sure(&self) -> Option<&Outsider> {
+    pub(super) fn sure(&self) -> Option<&ForeignNode> {
         self.outsider.as_ref().filter(|_| self.complete)
     }
 }

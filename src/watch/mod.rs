@@ -1,28 +1,31 @@
-//! One task a node: asks the heart what to do, does it, publishes the state. One task a name that stands for nodes:
+//! One task a node: asks the core what to do, does it, publishes the state. One task a name that stands for nodes:
 //! looks it up.
 
 mod announce;
-mod board;
 mod connection;
 mod desired;
 mod holds;
 mod identity;
 mod key;
 mod node;
+mod registry;
 mod search;
 mod source;
 
-pub use board::{Board, Finding, Order, Seen};
-pub use desired::{ClusterContexts, Duty};
-pub use holds::{HoldRecord, Holds, Requester};
+pub use desired::{ClusterContexts, NodeSpec};
+pub use holds::{HoldRecord, HoldStore, HoldStore as Holds, Requester};
 pub use key::{NodeKey, SearchKey};
+pub use registry::{
+    DiscoveryStatus, NodeStatus, NodeStatus as Seen, Order, StatusRegistry, StatusRegistry as Board,
+};
 
 use crate::config::NodeAddress;
 use crate::discovery::{Change, LookupOutcome};
-use connection::Doorsteps;
-use desired::{Place, Wanted};
+use connection::ReconnectProbes;
+use desired::{DesiredNode, DesiredNodes};
 use identity::SharedMemberships;
-use search::{News, Search, Terms};
+use node::NodeTask;
+use search::{DiscoveryTask, LookupOptions, LookupResult};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
@@ -35,26 +38,26 @@ use tokio::task::JoinHandle;
 pub struct Watch {
     began: Instant,
     clusters: ClusterContexts,
-    searches: BTreeMap<SearchKey, Search>,
+    searches: BTreeMap<SearchKey, DiscoveryTask>,
     tasks: BTreeMap<NodeKey, Task>,
     /// Nodes that were found for one cluster and are another's: said once.
     elsewhere: BTreeSet<NodeKey>,
-    board: Arc<Board>,
-    doorsteps: Arc<Doorsteps>,
-    holds: Arc<Holds>,
-    news: (mpsc::Sender<News>, mpsc::Receiver<News>),
+    registry: Arc<StatusRegistry>,
+    probes: Arc<ReconnectProbes>,
+    holds: Arc<HoldStore>,
+    news: (mpsc::Sender<LookupResult>, mpsc::Receiver<LookupResult>),
     memberships: Arc<SharedMemberships>,
 }
 
 #[derive(Debug)]
 struct Task {
-    duty: watch::Sender<Arc<Duty>>,
+    spec: watch::Sender<Arc<NodeSpec>>,
     handle: JoinHandle<()>,
 }
 
 impl Watch {
     /// A watch over no node yet, whose holds outlive it in `holds`.
-    pub fn new(holds: Holds) -> Self {
+    pub fn new(holds: HoldStore) -> Self {
         let holds = Arc::new(holds);
         Self {
             began: Instant::now(),
@@ -62,8 +65,8 @@ impl Watch {
             searches: BTreeMap::new(),
             tasks: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
-            board: Arc::new(Board::new(Arc::clone(&holds))),
-            doorsteps: Arc::default(),
+            registry: Arc::new(StatusRegistry::new(Arc::clone(&holds))),
+            probes: Arc::default(),
             holds,
             news: mpsc::channel(1),
             memberships: Arc::default(),
@@ -71,8 +74,8 @@ impl Watch {
     }
 
     /// Where the tasks publish their states.
-    pub fn board(&self) -> &Arc<Board> {
-        &self.board
+    pub fn board(&self) -> &Arc<StatusRegistry> {
+        &self.registry
     }
 
     /// How many nodes are watched, configured or found.
@@ -86,7 +89,7 @@ impl Watch {
     }
 
     /// Makes the tasks those of these clusters: new nodes are started, missing ones ended, changed ones get their new
-    /// duty, and nodes that did not change go on with their connection and what they know. All are woken, so
+    /// spec, and nodes that did not change go on with their connection and what they know. All are woken, so
     /// that shares that were rejected are tried again. Names are looked up at once; nodes that were found by a name
     /// that stays do too.
     pub fn apply(&mut self, clusters: ClusterContexts) {
@@ -104,19 +107,19 @@ impl Watch {
         }
     }
 
-    fn learn(&mut self, News { key, result, learnt }: News) {
-        let (Some(search), Some(ground)) = (self.searches.get_mut(&key), self.clusters.0.get(&key.cluster))
+    fn learn(&mut self, LookupResult { key, result, learnt }: LookupResult) {
+        let (Some(search), Some(context)) = (self.searches.get_mut(&key), self.clusters.0.get(&key.cluster))
         else {
             return;
         };
         let silence = |address: &NodeAddress| {
-            self.board.silence(&NodeKey { cluster: key.cluster.clone(), address: address.clone() })
+            self.registry.silence(&NodeKey { cluster: key.cluster.clone(), address: address.clone() })
         };
         let failed = result.is_err();
-        let forget_after = ground.cluster.pace.forget_after;
+        let forget_after = context.cluster.pace.forget_after;
         let changes = search.roll.apply(self.began.elapsed(), result, forget_after, silence);
         search::announce(&key, &changes);
-        self.board.search(&key, Some(search.roll.clone()));
+        self.registry.search(&key, Some(search.roll.clone()));
         let moved = |change: &Change| {
             matches!(
                 change,
@@ -138,9 +141,9 @@ impl Watch {
     /// Makes the tasks of names those of the configuration; what is known of a name that stays is kept.
     fn search(&mut self) {
         let mut earlier = std::mem::take(&mut self.searches);
-        for (name, ground) in &self.clusters.0 {
-            let cluster = &ground.cluster;
-            let terms = Terms {
+        for (name, context) in &self.clusters.0 {
+            let cluster = &context.cluster;
+            let terms = LookupOptions {
                 named: cluster.tls.binds_name(),
                 limit: cluster.pace.request_timeout,
                 interval: cluster.pace.resolve_interval,
@@ -148,20 +151,21 @@ impl Watch {
             for discovery in &cluster.discoveries {
                 let key = SearchKey { cluster: name.clone(), discovery: discovery.clone() };
                 let roll = earlier.remove(&key).map(|search| search.roll.clone()).unwrap_or_default();
-                self.board.search(&key, Some(roll.clone()));
-                let search = Search::begin(key.clone(), roll, terms, self.news.0.clone());
+                self.registry.search(&key, Some(roll.clone()));
+                let search = DiscoveryTask::begin(key.clone(), roll, terms, self.news.0.clone());
                 self.searches.insert(key, search);
             }
         }
         for key in earlier.keys() {
-            self.board.search(key, None);
+            self.registry.search(key, None);
         }
     }
 
     /// Makes the tasks of nodes those that are configured and found. `wake` wakes also those that did not change.
     fn assign(&mut self, wake: bool) {
         let is_watched = |key: &NodeKey| self.tasks.contains_key(key);
-        let Wanted { nodes, elsewhere } = Wanted::of(&self.clusters.0, &self.searches, is_watched);
+        let DesiredNodes { nodes, elsewhere } =
+            DesiredNodes::of(&self.clusters.0, &self.searches, is_watched);
         let new = elsewhere.iter().filter(|(key, _)| !self.elsewhere.contains(*key));
         search::announce_elsewhere(new.map(|(key, (search, owner))| (search, &key.address, owner.as_str())));
         self.elsewhere = elsewhere.into_keys().collect();
@@ -169,33 +173,33 @@ impl Watch {
             let stays = nodes.contains_key(key);
             if !stays {
                 task.handle.abort();
-                self.board.remove(key);
+                self.registry.remove(key);
                 self.memberships.strike(key);
             }
             stays
         });
-        for (key, Place { node, finding, trouble }) in nodes {
-            let Some(ground) = self.clusters.0.get(&key.cluster) else { continue };
+        for (key, DesiredNode { node, finding, trouble }) in nodes {
+            let Some(context) = self.clusters.0.get(&key.cluster) else { continue };
             if let Some(task) = self.tasks.get(&key) {
-                self.board.found(&key, finding);
-                if wake || task.duty.borrow().node != node {
-                    let duty = ground.duty(node, trouble).continuing(&task.duty.borrow());
-                    task.duty.send_replace(duty);
+                self.registry.found(&key, finding);
+                if wake || task.spec.borrow().node != node {
+                    let spec = context.spec(node, trouble).continuing(&task.spec.borrow());
+                    task.spec.send_replace(spec);
                 }
                 continue;
             }
-            let (sender, receiver) = watch::channel(ground.duty(node, trouble));
-            let orders = self.board.add(&key, finding);
-            let handle = tokio::spawn(node::watch(
-                key.clone(),
-                receiver,
+            let (sender, receiver) = watch::channel(context.spec(node, trouble));
+            let orders = self.registry.add(&key, finding);
+            let handle = tokio::spawn(node::watch(NodeTask {
+                key: key.clone(),
+                spec: receiver,
                 orders,
-                Arc::clone(&self.board),
-                Arc::clone(&self.doorsteps),
-                Arc::clone(&self.holds),
-                Arc::clone(&self.memberships),
-            ));
-            self.tasks.insert(key, Task { duty: sender, handle });
+                registry: Arc::clone(&self.registry),
+                probes: Arc::clone(&self.probes),
+                holds: Arc::clone(&self.holds),
+                memberships: Arc::clone(&self.memberships),
+            }));
+            self.tasks.insert(key, Task { spec: sender, handle });
         }
     }
 }

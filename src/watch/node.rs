@@ -1,17 +1,17 @@
 //! The task of one node.
 
 use super::announce::Announcer;
-use super::board::{Board, Order};
-use super::connection::{Doorsteps, ReconnectCheck};
-use super::desired::Duty;
-use super::holds::Holds;
+use super::connection::{ReconnectCheck, ReconnectProbes};
+use super::desired::NodeSpec;
+use super::holds::HoldStore;
 use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
-use super::source::{Outcome, Reader, Shelf};
+use super::registry::{Order, StatusRegistry};
+use super::source::{Outcome, ShareLoader, SharedSource};
 use crate::api::Unreachable;
 use crate::explain::Explain;
 use crate::shares::{Scheme, ShareSet};
-use crate::unseal::{Action, Holding, Machine, Objection, Observation, State};
+use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State};
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,19 +22,23 @@ use tokio::time::sleep;
 /// How much later than promised a turn may come before the watchdog is right to doubt the loop.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// A node's task: what it is told over channels, and what all tasks share.
+pub(super) struct NodeTask {
+    pub(super) key: NodeKey,
+    pub(super) spec: watch::Receiver<Arc<NodeSpec>>,
+    pub(super) orders: watch::Receiver<Option<Order>>,
+    pub(super) registry: Arc<StatusRegistry>,
+    pub(super) probes: Arc<ReconnectProbes>,
+    pub(super) holds: Arc<HoldStore>,
+    pub(super) memberships: Arc<SharedMemberships>,
+}
+
 /// Keeps one node unsealed until it is aborted.
-pub(super) async fn watch(
-    key: NodeKey,
-    mut duty: watch::Receiver<Arc<Duty>>,
-    mut orders: watch::Receiver<Option<Order>>,
-    board: Arc<Board>,
-    doorsteps: Arc<Doorsteps>,
-    holds: Arc<Holds>,
-    memberships: Arc<SharedMemberships>,
-) {
+pub(super) async fn watch(task: NodeTask) {
+    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships } = task;
     let began = Instant::now();
-    let mut current = Arc::clone(&duty.borrow_and_update());
-    let mut machine = Machine::new(current.cluster.pace.clone(), fastrand::u64(..));
+    let mut current = Arc::clone(&spec.borrow_and_update());
+    let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
     machine.set_on_operator_seal(current.cluster.on_operator_seal);
     // What is left of a hold is when it ends: the machine's time has just begun.
     let (hold, until) = holds.of(&key).unzip();
@@ -42,23 +46,23 @@ pub(super) async fn watch(
     machine.restore(booked.0, booked.1);
     let mut identity = Identity::new(memberships, key.clone(), &current.cluster);
     let mut announcer = Announcer::new(key.clone());
-    let mut hands = Hands::default();
+    let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
-        board.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
-        let shelf = current.shelf().filter(|_| step.watch_share_source).cloned();
+        registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
+        let source = current.source().filter(|_| step.watch_share_source).cloned();
         let wait = pin!(pause(step.wait));
         let unsealed = machine.state().is_some_and(State::is_unsealed);
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
         let seen = tokio::select! {
             biased;
-            changed = duty.changed() => {
+            changed = spec.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                current = Arc::clone(&duty.borrow_and_update());
+                current = Arc::clone(&spec.borrow_and_update());
                 machine.set_pace(current.cluster.pace.clone());
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
                 identity.follow(&current.cluster);
@@ -69,21 +73,21 @@ pub(super) async fn watch(
                 Order::Hold => Observation::Hold,
                 Order::Resume => Observation::Resume,
             },
-            () = change_of(shelf.as_deref(), &hands.reader) => Observation::Woken,
+            () = change_of(source.as_deref(), &executor.loader) => Observation::Woken,
             () = left(&current) => Observation::Left,
-            () = doorsteps.returned(&current.server, began, closed) => Observation::Returned,
+            () = probes.returned(&current.server, began, closed) => Observation::Returned,
             news = reconnect.news(&current, unsealed) => {
                 announcer.reconnect(&news);
                 // Of the connection that is kept it says nothing.
                 continue;
             }
-            () = wait => hands.perform(&current, step.action).await,
+            () = wait => executor.execute(&current, step.action).await,
         };
         match &seen {
             Observation::Health(..) | Observation::SealStatus(..) | Observation::Answer(_) => {
-                board.answered(&key);
+                registry.answered(&key);
             }
-            Observation::Unreachable(_) => current.trouble(),
+            Observation::Unreachable(_) => current.report_unreachable(),
             _ => {}
         }
         let by_us = matches!(&seen, Observation::Health(_, life) if machine.unsealed_by_us(*life));
@@ -91,9 +95,9 @@ pub(super) async fn watch(
         machine.set_outsider(identity.judge().map(ToString::to_string));
         // Only then is it of use, and every node is gone through for it.
         if matches!(&seen, Observation::SealStatus(status, _) if !status.initialized) {
-            machine.set_objection(if board.peer_is_initialised(&key) {
+            machine.set_objection(if registry.peer_is_initialised(&key) {
                 Objection::PeerInitialised
-            } else if current.shelf().is_some() {
+            } else if current.source().is_some() {
                 Objection::SharesHeld
             } else {
                 Objection::Nothing
@@ -107,16 +111,16 @@ pub(super) async fn watch(
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
             holds.book(&key, hold.0.map(|hold| (hold, left)));
         }
-        announcer.corrupt(&hands.corrupt);
+        announcer.corrupt(&executor.corrupt);
         let events = machine.take_events();
         identity.conclude(&events);
-        announcer.tell(&events, hands.shares());
+        announcer.tell(&events, executor.shares());
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.
         if !step.keep_shares {
-            hands.held = None;
+            executor.held = None;
         }
         if !step.load_pending {
-            hands.reader.forget();
+            executor.loader.forget();
         }
         announcer.announce(machine.state());
         announcer.outsider(identity.sure());
@@ -141,57 +145,57 @@ async fn next(orders: &mut watch::Receiver<Option<Order>>) -> Order {
 }
 
 /// The connection to the server ended.
-async fn left(duty: &Duty) {
-    if duty.cluster.pace.presence { duty.server.left().await } else { pending().await }
+async fn left(spec: &NodeSpec) {
+    if spec.cluster.pace.presence { spec.server.left().await } else { pending().await }
 }
 
-async fn change_of(shelf: Option<&Shelf>, reader: &Reader) {
-    match shelf {
-        Some(shelf) => reader.changed(shelf).await,
+async fn change_of(source: Option<&SharedSource>, loader: &ShareLoader) {
+    match source {
+        Some(source) => loader.changed(source).await,
         None => pending().await,
     }
 }
 
 /// How long an action may take at the most.
-fn longest(duty: &Duty, action: Action) -> Duration {
+fn longest(spec: &NodeSpec, action: Action) -> Duration {
     match action {
-        Action::Submit { completes: true, .. } => duty.cluster.pace.unseal_timeout,
-        Action::LoadShares(_) => duty.shelf().map_or(duty.cluster.pace.request_timeout, |shelf| {
-            shelf.source().limit(duty.cluster.pace.request_timeout)
+        Action::Submit { completes: true, .. } => spec.cluster.pace.unseal_timeout,
+        Action::LoadShares(_) => spec.source().map_or(spec.cluster.pace.request_timeout, |source| {
+            source.source().limit(spec.cluster.pace.request_timeout)
         }),
-        _ => duty.cluster.pace.request_timeout,
+        _ => spec.cluster.pace.request_timeout,
     }
 }
 
-/// Carries out what the heart wants.
+/// Carries out the actions of the core.
 #[derive(Default)]
-struct Hands {
-    reader: Reader,
+struct ActionExecutor {
+    loader: ShareLoader,
     /// The shares of the attempt under way, and no longer. Wiped when no node has them any more.
     held: Option<Arc<Outcome>>,
     /// Positions of shares in it that do not belong to the others.
     corrupt: Vec<usize>,
 }
 
-impl Hands {
-    async fn perform(&mut self, duty: &Duty, action: Action) -> Observation {
-        let limit = longest(duty, action);
+impl ActionExecutor {
+    async fn execute(&mut self, spec: &NodeSpec, action: Action) -> Observation {
+        let limit = longest(spec, action);
         match action {
             Action::AskHealth => {
-                seen(duty.server.health(), |health| Observation::Health(health, duty.server.epoch())).await
+                seen(spec.server.health(), |health| Observation::Health(health, spec.server.epoch())).await
             }
             Action::ReadSealStatus => {
-                seen(duty.server.seal_status(), |status| Observation::SealStatus(status, duty.server.epoch()))
+                seen(spec.server.seal_status(), |status| Observation::SealStatus(status, spec.server.epoch()))
                     .await
             }
-            Action::LoadShares(scheme) => self.load(duty, scheme, limit).await,
+            Action::LoadShares(scheme) => self.load(spec, scheme, limit).await,
             Action::Submit { share, .. } => match self.shares().and_then(|held| held.get(share)) {
                 Some(share) => {
-                    seen(duty.server.submit(share.unseal_request(), limit), Observation::Answer).await
+                    seen(spec.server.submit(share.unseal_request(), limit), Observation::Answer).await
                 }
                 None => Observation::Woken,
             },
-            Action::Reset => seen(duty.server.reset(), Observation::Answer).await,
+            Action::Reset => seen(spec.server.reset(), Observation::Answer).await,
         }
     }
 
@@ -200,14 +204,14 @@ impl Hands {
         self.held.as_ref()?.loaded.as_ref().ok().map(|loaded| &loaded.shares)
     }
 
-    async fn load(&mut self, duty: &Duty, scheme: Scheme, limit: Duration) -> Observation {
-        let Some(shelf) = duty.shelf() else {
+    async fn load(&mut self, spec: &NodeSpec, scheme: Scheme, limit: Duration) -> Observation {
+        let Some(source) = spec.source() else {
             return unavailable("no-share-source", "no share source is configured".to_owned(), None);
         };
-        let Some(outcome) = self.reader.read(shelf, limit).await else {
+        let Some(outcome) = self.loader.read(source, limit).await else {
             return unavailable(
                 "share-source-slow",
-                format!("{} cannot be read: no answer within the time limit", shelf.source()),
+                format!("{} cannot be read: no answer within the time limit", source.source()),
                 Some("The disk or network file system that holds it does not answer.".to_owned()),
             );
         };
@@ -219,7 +223,7 @@ impl Hands {
                 }
                 self.corrupt = loaded.shares.positions(&plan.corrupt);
                 self.held = Some(outcome);
-                Observation::Shares(Holding { candidates: plan.candidates })
+                Observation::Shares(ShareCandidates { candidates: plan.candidates })
             }
             Err(error) => unavailable(error.kind(), error.to_string(), error.advice()),
         }

@@ -17,7 +17,7 @@ use tracing::Level;
 
 /// A name that is looked up.
 #[derive(Debug)]
-pub(super) struct Search {
+pub(super) struct DiscoveryTask {
     pub(super) roll: NodeInventory,
     /// A node of it cannot be reached.
     pub(super) trouble: Arc<Notify>,
@@ -26,7 +26,7 @@ pub(super) struct Search {
 
 /// How a name is looked up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct LookupOptions {
     /// The configuration says which name certificates must have, and it is checked.
     pub(super) named: bool,
     /// Limit of one lookup.
@@ -37,35 +37,40 @@ pub(super) struct Terms {
 
 /// What a lookup brought.
 #[derive(Debug)]
-pub(super) struct News {
+pub(super) struct LookupResult {
     pub(super) key: SearchKey,
     pub(super) result: Result<FoundNodes, LookupError>,
     /// Told what came of it.
     pub(super) learnt: oneshot::Sender<LookupOutcome>,
 }
 
-impl Search {
+impl DiscoveryTask {
     /// Begins to look `key` up, knowing what `roll` has.
-    pub(super) fn begin(key: SearchKey, roll: NodeInventory, terms: Terms, news: mpsc::Sender<News>) -> Self {
+    pub(super) fn begin(
+        key: SearchKey,
+        roll: NodeInventory,
+        terms: LookupOptions,
+        news: mpsc::Sender<LookupResult>,
+    ) -> Self {
         let trouble = Arc::new(Notify::new());
         let handle = tokio::spawn(look(key, terms, Arc::clone(&trouble), news));
         Self { roll, trouble, handle }
     }
 }
 
-impl Drop for Search {
+impl Drop for DiscoveryTask {
     fn drop(&mut self) {
         self.handle.abort();
     }
 }
 
-async fn look(key: SearchKey, terms: Terms, trouble: Arc<Notify>, news: mpsc::Sender<News>) {
+async fn look(key: SearchKey, terms: LookupOptions, trouble: Arc<Notify>, news: mpsc::Sender<LookupResult>) {
     let mut schedule = Schedule::new(terms.interval);
     let mut reason = LookupReason::Turn;
     loop {
         let result = look_up(&key.discovery, terms.named, terms.limit).await;
         let (learnt, outcome) = oneshot::channel();
-        if news.send(News { key: key.clone(), result, learnt }).await.is_err() {
+        if news.send(LookupResult { key: key.clone(), result, learnt }).await.is_err() {
             return;
         }
         let Ok(outcome) = outcome.await else { return };

@@ -15,11 +15,11 @@ const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 /// The share source of a cluster. Its nodes share what is read: a thousand of them that are sealed at once read it
 /// once, and one that hangs keeps one thread from others, and not a thousand.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct SharedSource {
     source: Source,
     trusted: Arc<Trusted>,
-    reads: Joint<Outcome>,
-    looks: Joint<Option<FileVersion>>,
+    reads: SingleFlight<Outcome>,
+    looks: SingleFlight<Option<FileVersion>>,
 }
 
 /// What a read of a source gave, and what the source looked like before: a change during the read is then seen as one.
@@ -28,14 +28,14 @@ pub(super) struct Outcome {
     pub(super) loaded: Result<Loaded, ShareError>,
 }
 
-impl Shelf {
+impl SharedSource {
     /// Of a source that may be those accounts' that are trusted.
     pub(super) fn of(source: &Source, trusted: &Arc<Trusted>) -> Self {
         Self {
             source: source.clone(),
             trusted: Arc::clone(trusted),
-            reads: Joint::default(),
-            looks: Joint::default(),
+            reads: SingleFlight::default(),
+            looks: SingleFlight::default(),
         }
     }
 
@@ -43,7 +43,7 @@ impl Shelf {
         &self.source
     }
 
-    fn read(&self) -> Pending<Outcome> {
+    fn read(&self) -> InFlight<Outcome> {
         let (source, trusted) = (self.source.clone(), Arc::clone(&self.trusted));
         self.reads.join(move || Outcome { version: source.version(), loaded: source.load(&trusted) })
     }
@@ -57,18 +57,18 @@ impl Shelf {
 
 /// Reads for one node; at most one read at a time.
 #[derive(Default)]
-pub(super) struct Reader {
-    running: Option<(Source, Pending<Outcome>)>,
+pub(super) struct ShareLoader {
+    running: Option<(Source, InFlight<Outcome>)>,
     /// What the source looked like when it was last read.
     version: Option<FileVersion>,
 }
 
-impl Reader {
-    /// What is on `shelf`; `None` when it does not answer within `limit`: the read goes on and is asked for again later.
-    pub(super) async fn read(&mut self, shelf: &Shelf, limit: Duration) -> Option<Arc<Outcome>> {
+impl ShareLoader {
+    /// What is on `source`; `None` when it does not answer within `limit`: the read goes on and is asked for again later.
+    pub(super) async fn read(&mut self, source: &SharedSource, limit: Duration) -> Option<Arc<Outcome>> {
         // A read of what is no longer the source is of no use, however long it hangs.
-        self.running.take_if(|(of, _)| of != shelf.source());
-        let (_, running) = self.running.get_or_insert_with(|| (shelf.source().clone(), shelf.read()));
+        self.running.take_if(|(of, _)| of != source.source());
+        let (_, running) = self.running.get_or_insert_with(|| (source.source().clone(), source.read()));
         let outcome = timeout(limit, running.outcome()).await.ok()?;
         self.running = None;
         // A read that was cancelled: the runtime ends, and so does this task.
@@ -83,9 +83,9 @@ impl Reader {
     }
 
     /// Returns when the source is not what it was when it was last read.
-    pub(super) async fn changed(&self, shelf: &Shelf) {
+    pub(super) async fn changed(&self, source: &SharedSource) {
         // Looks first and sleeps then: whoever waits for less than the pause and asks again would never look.
-        while shelf.look().await == self.version {
+        while source.look().await == self.version {
             sleep(LOOK_AT_SOURCE).await;
         }
     }
@@ -93,27 +93,27 @@ impl Reader {
 
 /// One piece of work at a time: whoever asks while it is under way gets its outcome too. However many ask, and however
 /// long it hangs, it takes one thread.
-pub(super) struct Joint<T>(Arc<Mutex<Option<Pending<T>>>>);
+pub(super) struct SingleFlight<T>(Arc<Mutex<Option<InFlight<T>>>>);
 
 /// Work under way.
-pub(super) struct Pending<T>(watch::Receiver<Option<Arc<T>>>);
+pub(super) struct InFlight<T>(watch::Receiver<Option<Arc<T>>>);
 
-impl<T> Default for Joint<T> {
+impl<T> Default for SingleFlight<T> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
 /// Without the outcome, which may be secret.
-impl<T> fmt::Debug for Joint<T> {
+impl<T> fmt::Debug for SingleFlight<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Joint").finish_non_exhaustive()
     }
 }
 
-impl<T: Send + Sync + 'static> Joint<T> {
+impl<T: Send + Sync + 'static> SingleFlight<T> {
     /// Joins the work that is under way, or begins it.
-    pub(super) fn join(&self, work: impl FnOnce() -> T + Send + 'static) -> Pending<T> {
+    pub(super) fn join(&self, work: impl FnOnce() -> T + Send + 'static) -> InFlight<T> {
         let mut current = locked(&self.0);
         // Only work that died leaves something that is over.
         current.take_if(|pending| pending.0.has_changed().is_err());
@@ -126,20 +126,20 @@ impl<T: Send + Sync + 'static> Joint<T> {
                 *locked(&place) = None;
                 sender.send_replace(Some(outcome));
             });
-            Pending(receiver)
+            InFlight(receiver)
         });
-        Pending(pending.0.clone())
+        InFlight(pending.0.clone())
     }
 }
 
-impl<T> Pending<T> {
+impl<T> InFlight<T> {
     /// Returns when it is done; `None` if it died, or the runtime ends.
     pub(super) async fn outcome(&mut self) -> Option<Arc<T>> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
 
-fn locked<T>(place: &Mutex<Option<Pending<T>>>) -> MutexGuard<'_, Option<Pending<T>>> {
+fn locked<T>(place: &Mutex<Option<InFlight<T>>>) -> MutexGuard<'_, Option<InFlight<T>>> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_meanwhile_joins_and_who_comes_later_begins_anew() {
-        let joint = Joint::default();
+        let joint = SingleFlight::default();
         let count = Arc::new(AtomicUsize::new(0));
         let (open, gate) = mpsc::channel::<()>();
         let gate = Arc::new(Mutex::new(gate));
@@ -174,7 +174,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_outcome_that_nobody_wants_any_more_is_dropped() {
-        let joint = Joint::default();
+        let joint = SingleFlight::default();
         let kept = Arc::new(());
         let (begun, seen) = mpsc::channel();
         let (open, gate) = mpsc::channel::<()>();
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_died_is_begun_anew() {
-        let joint = Joint::default();
+        let joint = SingleFlight::default();
         assert!(joint.join(|| panic!("on purpose")).outcome().await.is_none());
         assert_eq!(joint.join(|| 1).outcome().await.as_deref(), Some(&1));
     }

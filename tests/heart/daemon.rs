@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 use vault_unseal::config::{OnOperatorSeal, Pace};
-use vault_unseal::unseal::{Action, Event, Machine, Moment, Observation, State, Step, knock_pause};
+use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, State, Step, knock_pause};
 use vault_unseal::vault::UnsealAnswer;
 
 /// Where a daemon is between two steps.
@@ -21,7 +21,7 @@ pub(crate) enum Phase {
 
 #[expect(clippy::struct_excessive_bools, reason = "what it has seen, each by itself")]
 pub(crate) struct Daemon {
-    pub(crate) machine: Machine,
+    pub(crate) machine: NodeMachine,
     policy: OnOperatorSeal,
     pub(crate) step: Step,
     pub(crate) phase: Phase,
@@ -56,7 +56,7 @@ pub(crate) struct Daemon {
 
 impl Daemon {
     pub(crate) fn new(candidates: Vec<Vec<usize>>, seed: u64, now: Moment) -> Self {
-        let mut machine = Machine::new(Pace::default(), seed);
+        let mut machine = NodeMachine::new(Pace::default(), seed);
         let policy = OnOperatorSeal::default();
         let step = machine.start();
         Self {
@@ -94,7 +94,7 @@ impl Daemon {
     /// Killed and started again: the machine forgets, the books of the test do not, nor the file of holds.
     pub(crate) fn restart(&mut self, seed: u64, now: Moment) {
         let (hold, until) = (self.machine.hold(), self.machine.held_until());
-        self.machine = Machine::new(Pace::default(), seed);
+        self.machine = NodeMachine::new(Pace::default(), seed);
         self.machine.set_on_operator_seal(self.policy);
         self.machine.restore(hold, until);
         self.step = self.machine.start();

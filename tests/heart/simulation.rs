@@ -7,7 +7,7 @@ use crate::model::Model;
 use std::time::Duration;
 use vault_unseal::config::{OnOperatorSeal, Pace};
 use vault_unseal::shares::Scheme;
-use vault_unseal::unseal::{Action, Event, Holding, Moment, Observation, State};
+use vault_unseal::unseal::{Action, Event, Moment, Observation, ShareCandidates, State};
 use vault_unseal::vault::{Unreachable, UnsealAnswer};
 
 pub(crate) struct World {
@@ -337,7 +337,7 @@ fn load(candidates: &[Vec<usize>], threshold: usize, works: bool) -> Observation
         return Observation::SharesUnavailable { kind: "missing", text: "no file".to_owned(), advice: None };
     }
     let candidates = candidates.iter().map(|set| set.iter().copied().take(threshold).collect()).collect();
-    Observation::Shares(Holding { candidates })
+    Observation::Shares(ShareCandidates { candidates })
 }
 
 /// In the order of time, the last first; an attack is many faults.

@@ -1,6 +1,6 @@
 //! A server that says that it is not initialised, or whose answers look like damage: what is believed, and when.
 
-use super::Machine;
+use super::NodeMachine;
 use crate::api::{Product, Refusal, Release, SealState, Unreachable};
 use crate::external::ExternalText;
 use crate::unseal::phase::{Obstacle, Phase};
@@ -13,7 +13,7 @@ const CONTRADICTION_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a keyring may be missing on a server that does not join a cluster: the time of a snapshot's restoration.
 const KEYRING_PATIENCE: Duration = Duration::from_secs(15);
 
-impl Machine {
+impl NodeMachine {
     /// Its health says that it is not initialised: its seal status tells whether that can be true.
     pub(super) fn look_closer(&mut self) -> Step {
         self.unsealed_by_us = None;

@@ -1,10 +1,10 @@
 //! What may pass by itself, and is told when it does not: errors of the server's own, a cluster without an active node,
 //! several servers behind one address.
 
-use super::Machine;
+use super::NodeMachine;
 use crate::api::{Meaning, Nonce, Refusal, Role, Unreachable};
 use crate::unseal::failures::Streak;
-use crate::unseal::phase::{Obstacle, Patience, Phase, Work};
+use crate::unseal::phase::{Obstacle, PendingOutcome, Phase, Work};
 use crate::unseal::{Action, Delay, Event, Moment, pacing};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const LOSSES: u32 = 3;
 const RETURNS: u32 = 5;
 const RETURNS_WITHIN: Duration = Duration::from_secs(60);
 
-impl Machine {
+impl NodeMachine {
     /// A share was answered with an error that says nothing of it.
     pub(super) fn note_failed_share(&mut self, now: Moment, refusal: &Refusal) {
         let says_nothing_of_it = matches!(
@@ -71,7 +71,7 @@ impl Machine {
 
     /// A share was not answered by the server itself. The first time it may be down: only its health tells. `awaited`: what
     /// became of the round.
-    pub(super) fn unanswered(&mut self, cause: Unreachable, awaited: Option<Patience>) {
+    pub(super) fn unanswered(&mut self, cause: Unreachable, awaited: Option<PendingOutcome>) {
         self.phase = if self.failures.not_through.replace(cause.clone()).is_some() {
             let work = awaited.map_or(Work::Looking, Work::Awaiting);
             Phase::Sealed { work, obstacle: Some(Obstacle::Delay(Delay::NotThrough(cause))) }

@@ -1,14 +1,14 @@
 //! The gate: every condition that forbids a share, in one place.
 
-use super::Machine;
-use crate::unseal::phase::{Obstacle, Patience, Phase, Work};
+use super::NodeMachine;
+use crate::unseal::phase::{Obstacle, PendingOutcome, Phase, Work};
 use crate::unseal::seal::Seal;
 use crate::unseal::{Action, Delay, Event, Moment, Step};
 
 /// Shows that the gate was asked. The share source is not read, and no share submitted, without one of its own.
 pub(super) struct Pass(());
 
-impl Machine {
+impl NodeMachine {
     /// Whether a share may be submitted to a server of which this was seen last, by its health, its seal status or its answer
     /// to a share. If not, what is done instead.
     pub(super) fn gate(&mut self, now: Moment, seal: Seal) -> Result<Pass, Step> {
@@ -61,7 +61,7 @@ impl Machine {
 
     /// An outcome is awaited.
     fn still_patient(&mut self, now: Moment) -> Option<Step> {
-        let patience @ Patience { until, peers, .. } = *self.phase.patience()?;
+        let patience @ PendingOutcome { until, peers, .. } = *self.phase.patience()?;
         if now >= until {
             self.phase.stop();
             if peers {

@@ -1,13 +1,13 @@
 //! Complete rounds of unknown outcome: a server that joins its raft cluster unseals in the background, without
 //! a word, and may hold its answers meanwhile. Shares sent to it then only disturb.
 
-use super::Machine;
+use super::NodeMachine;
 use crate::api::{ConnectionEpoch, Unreachable};
-use crate::unseal::phase::{Obstacle, Patience, Phase, Work};
+use crate::unseal::phase::{Obstacle, PendingOutcome, Phase, Work};
 use crate::unseal::{Action, Moment, Step, pacing};
 use std::time::Duration;
 
-impl Machine {
+impl NodeMachine {
     /// Our share was taken and the round is over, yet the server is sealed and reports no error.
     pub(super) fn join(&mut self, now: Moment) -> Step {
         let completes = matches!(self.last, Action::Submit { completes: true, .. });
@@ -33,7 +33,7 @@ impl Machine {
 
     /// The outcome of a complete round is awaited; `peers`: one that waited for theirs and is over.
     pub(super) fn wait_for_outcome(&mut self, until: Moment, peers: bool) -> Step {
-        let work = Work::Awaiting(Patience { until, life: self.life, peers });
+        let work = Work::Awaiting(PendingOutcome { until, life: self.life, peers });
         self.phase = Phase::Sealed { work, obstacle: Some(Obstacle::Joining) };
         self.after(self.pacing.joining(), Action::AskHealth)
     }
@@ -86,11 +86,11 @@ impl Machine {
     }
 
     /// The connection ended: nothing is awaited any more, unless it took the answer to the last share with it.
-    pub(super) fn lost_answer(&self, now: Moment, cause: &Unreachable) -> Option<Patience> {
+    pub(super) fn lost_answer(&self, now: Moment, cause: &Unreachable) -> Option<PendingOutcome> {
         let lost = matches!(self.last, Action::Submit { completes: true, .. })
             && matches!(cause, Unreachable::Closed | Unreachable::Network(_));
         let until = now.saturating_add(pacing::LOST_ANSWER_PATIENCE);
-        lost.then_some(Patience { until, life: None, peers: false })
+        lost.then_some(PendingOutcome { until, life: None, peers: false })
     }
 }
 

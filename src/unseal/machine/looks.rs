@@ -1,13 +1,13 @@
 //! What looking at the server shows: its health, its seal status, or nothing.
 
-use super::Machine;
+use super::NodeMachine;
 use crate::api::{ConnectionEpoch, Health, Role, SealStatus, Unreachable};
 use crate::unseal::hold::SealedBy;
 use crate::unseal::phase::{Obstacle, Phase, Work};
 use crate::unseal::seal::Seal;
 use crate::unseal::{Action, Delay, Event, Hold, Moment, Step};
 
-impl Machine {
+impl NodeMachine {
     /// No answer of the node's own.
     pub(super) fn unreachable(&mut self, now: Moment, cause: Unreachable) -> Step {
         self.wishes.lost();

@@ -10,7 +10,7 @@ mod verdict;
 
 use super::damage::Evidence;
 use super::failures::FailureRecord;
-use super::hold::Wishes;
+use super::hold::HoldTracker;
 use super::pacing::Pacing;
 use super::phase::{Obstacle, Phase, Tried, Verdict};
 use super::{Action, Event, Hold, Moment, Objection, Observation, State, Step};
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// Decides what to do about one node.
 #[derive(Debug)]
-pub struct Machine {
+pub struct NodeMachine {
     pacing: Pacing,
     phase: Phase,
     tried: Tried,
@@ -39,7 +39,7 @@ pub struct Machine {
     release: Release,
     /// Which program it is.
     product: Product,
-    wishes: Wishes,
+    wishes: HoldTracker,
     /// The life of the server in which a round of our shares alone unsealed it, if it was not seen otherwise since.
     unsealed_by_us: Option<ConnectionEpoch>,
     /// Why the node is none of its cluster's: then it gets no shares.
@@ -47,7 +47,7 @@ pub struct Machine {
     failures: FailureRecord,
 }
 
-impl Machine {
+impl NodeMachine {
     /// A machine that has seen nothing. `seed` feeds its jitter.
     pub fn new(pace: Pace, seed: u64) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Machine {
             evidence: Evidence::default(),
             release: Release::Unknown,
             product: Product::Unknown,
-            wishes: Wishes::default(),
+            wishes: HoldTracker::default(),
             unsealed_by_us: None,
             outsider: None,
             failures: FailureRecord::default(),
@@ -198,7 +198,7 @@ impl Machine {
     }
 
     fn afresh(&mut self) -> Step {
-        // Patience stays: a join that is under way is not helped by more shares.
+        // An outcome that is awaited still is: a join that is under way is not helped by more shares.
         self.pacing.forget();
         self.wishes.forgive();
         self.forget_several();

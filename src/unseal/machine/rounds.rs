@@ -1,15 +1,15 @@
 //! Rounds: which share goes in next, what the server answers to it, when a round begins, ends and is torn, and when it waits
 //! for the shares of peers.
 
-use super::Machine;
+use super::NodeMachine;
 use super::gate::Pass;
 use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::unseal::attempt::{Attempt, Next, Round};
 use crate::unseal::phase::{Obstacle, Phase, Stage, Work};
 use crate::unseal::seal::Seal;
-use crate::unseal::{Action, Damage, Delay, Event, Holding, Moment, Step};
+use crate::unseal::{Action, Damage, Delay, Event, Moment, ShareCandidates, Step};
 
-impl Machine {
+impl NodeMachine {
     /// A turn was granted: a round on top of `status`, with the shares in hand or those of the source.
     pub(super) fn begin_round(&mut self, now: Moment, pass: Pass, status: SealState) -> Step {
         match self.phase.attempt() {
@@ -29,7 +29,7 @@ impl Machine {
     }
 
     /// The source was read.
-    pub(super) fn shares(&mut self, now: Moment, holding: Holding) -> Step {
+    pub(super) fn shares(&mut self, now: Moment, holding: ShareCandidates) -> Step {
         self.pacing.source_is_well();
         let Phase::Sealed { work: Work::Loading { found, offered }, .. } = self.phase else {
             return self.at_once(Action::ReadSealStatus);
@@ -66,7 +66,7 @@ impl Machine {
                 self.at_once(Action::Submit { share, completes })
             }
             Next::AllIn if !attempt.full_custody() => self.wait_for_peers(now),
-            Next::AllIn | Next::TornTooOften => {
+            Next::AllIn | Next::InterruptedTooOften => {
                 attempt.disturb();
                 self.again(Obstacle::because("others disturb the unseal round"))
             }

@@ -1,10 +1,10 @@
 //! The verdict that our shares are not this server's, and when to doubt it.
 
-use super::Machine;
+use super::NodeMachine;
 use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::cluster::Misfit;
 use crate::explain::Explain;
-use crate::unseal::attempt::Doubt;
+use crate::unseal::attempt::Recheck;
 use crate::unseal::phase::{Obstacle, Rejection, Stage, Verdict};
 use crate::unseal::{Action, Damage, Delay, Moment, Step, pacing};
 use std::time::Duration;
@@ -25,11 +25,11 @@ const LOOKS: u32 = 8;
 /// the same wrong shares.
 const DOUBT: Duration = Duration::from_millis(300);
 
-impl Machine {
+impl NodeMachine {
     /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
     pub(super) fn doubt(&mut self, now: Moment, refusal: Refusal) -> Step {
         if let Some((_, stage)) = self.phase.trying() {
-            *stage = Stage::Doubting(Doubt { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) });
+            *stage = Stage::Rechecking(Recheck { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) });
         }
         self.again(Obstacle::Delay(Delay::RoundFailed(refusal)))
     }
@@ -37,7 +37,7 @@ impl Machine {
     /// A look at the server before the verdict; `None` where none is due.
     pub(super) fn doubt_again(&mut self, now: Moment, status: &SealState) -> Option<Step> {
         let (attempt, stage) = self.phase.trying()?;
-        let Stage::Doubting(Doubt { refusal, looks, until }) = *stage else { return None };
+        let Stage::Rechecking(Recheck { refusal, looks, until }) = *stage else { return None };
         if status.threshold != attempt.threshold {
             // Rekeyed: nothing is known of the round that is there now, nor that we hold enough for it.
             self.phase.abandon();
@@ -48,7 +48,7 @@ impl Machine {
         if disturbed {
             attempt.disturb();
         } else if let Some(looks) = looks.checked_sub(1).filter(|_| now < until) {
-            *stage = Stage::Doubting(Doubt { refusal, looks, until });
+            *stage = Stage::Rechecking(Recheck { refusal, looks, until });
             let pause = self.pacing.doubt();
             return Some(self.after(pause, Action::ReadSealStatus));
         }

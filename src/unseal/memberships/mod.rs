@@ -132,7 +132,7 @@ impl Memberships {
 
     /// Why a node is no member of its cluster, if it is none. A node that was not seen unsealed is given the benefit of
     /// the doubt, and so is one that our own shares unsealed.
-    pub fn outsider(&self, cluster: &str, address: &NodeAddress) -> Option<Outsider> {
+    pub fn outsider(&self, cluster: &str, address: &NodeAddress) -> Option<ForeignNode> {
         let shows = self.clusters.get(cluster)?.nodes.get(address)?.shows.as_ref()?;
         let proven = self.proven(&shows.id);
         if proven == Some(cluster) {
@@ -144,7 +144,7 @@ impl Memberships {
         }
         let others = self.clusters.keys().filter(|name| *name != cluster);
         let of = others.into_iter().find(|name| self.own(name).is_some_and(|own| own.id == shows.id));
-        Some(Outsider { shows: shows.clone(), own: own.cloned(), of: of.cloned() })
+        Some(ForeignNode { shows: shows.clone(), own: own.cloned(), of: of.cloned() })
     }
 
     /// Pairs of clusters that are one and the same, as far as their nodes show.
@@ -263,7 +263,7 @@ struct Vote<'a> {
 
 /// A node that showed itself as a member of another cluster. The shares of this one are nothing to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outsider {
+pub struct ForeignNode {
     /// What it showed when it was last unsealed.
     pub shows: Membership,
     /// What the cluster is that it is configured in, if that is known and something else.
@@ -273,7 +273,7 @@ pub struct Outsider {
 }
 
 /// As it follows the node's address: `it is a member of another cluster: …`.
-impl fmt::Display for Outsider {
+impl fmt::Display for ForeignNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.of {
             Some(of) => write!(f, "it is a member of the cluster \"{of}\"")?,
@@ -287,9 +287,9 @@ impl fmt::Display for Outsider {
     }
 }
 
-impl std::error::Error for Outsider {}
+impl std::error::Error for ForeignNode {}
 
-impl Explain for Outsider {
+impl Explain for ForeignNode {
     fn kind(&self) -> &'static str {
         "another-clusters-member"
     }

@@ -52,7 +52,7 @@ fn after(history: &[Then]) -> Memberships {
 fn outsiders(memberships: &Memberships) -> Vec<String> {
     let nodes = [("home", 'a'), ("home", 'b'), ("home", 'c'), ("cabin", 'n')];
     let found = nodes.into_iter().filter_map(|(cluster, node)| {
-        let Outsider { shows, own, of } = memberships.outsider(cluster, &address(node))?;
+        let ForeignNode { shows, own, of } = memberships.outsider(cluster, &address(node))?;
         let own = own.map_or("-".to_owned(), |own| own.id.to_string());
         Some(format!("{node} {} {own} {}", shows.id, of.as_deref().unwrap_or("-")))
     });

@@ -20,7 +20,7 @@ const FILE: &str = "holds.json";
 
 /// Which nodes are held, why, and for how long.
 #[derive(Debug, Default)]
-pub struct Holds {
+pub struct HoldStore {
     directory: Option<PathBuf>,
     held: Mutex<Held>,
 }
@@ -94,10 +94,10 @@ struct Line {
     sudo_user: Option<ExternalText>,
 }
 
-impl Holds {
+impl HoldStore {
     /// The holds that an earlier run left in `directory`; later ones are kept there too. Without a file there are
     /// none.
-    pub fn in_directory(directory: &Path) -> Result<Self, HoldsError> {
+    pub fn in_directory(directory: &Path) -> Result<Self, HoldStoreError> {
         let opened = runtime_directory::open(directory)?;
         let document = match files::read_in(&opened, FILE, files::LARGEST) {
             Ok(text) => serde_json::from_slice(&text)?,
@@ -201,7 +201,7 @@ fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn write(directory: &Path, document: &Document) -> Result<(), HoldsError> {
+fn write(directory: &Path, document: &Document) -> Result<(), HoldStoreError> {
     let directory = runtime_directory::open(directory)?;
     Ok(files::replace(directory, FILE, &serde_json::to_vec(document)?)?)
 }
@@ -209,7 +209,7 @@ fn write(directory: &Path, document: &Document) -> Result<(), HoldsError> {
 /// Why holds cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum HoldsError {
+pub enum HoldStoreError {
     /// Their directory is not used.
     #[error(transparent)]
     Directory(#[from] DirectoryError),

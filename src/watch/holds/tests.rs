@@ -23,7 +23,7 @@ fn names(directory: &Path) -> Vec<String> {
 
 /// What a later run finds.
 fn kept(directory: &Path) -> Option<Hold> {
-    Holds::in_directory(directory).unwrap().of(&key()).map(|(hold, _)| hold)
+    HoldStore::in_directory(directory).unwrap().of(&key()).map(|(hold, _)| hold)
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn leftovers_of_crash_neither_stop_later_writes_nor_are_followed() {
     // The one name of earlier releases.
     symlink(elsewhere.path(), path.join(".holds.new")).unwrap();
 
-    let holds = Holds::in_directory(path).unwrap();
+    let holds = HoldStore::in_directory(path).unwrap();
     for hold in [Hold::Request, Hold::Seal] {
         holds.book(&key(), Some((hold, None)));
         assert_eq!(kept(path), Some(hold));
@@ -67,9 +67,9 @@ fn file_that_is_none_or_too_large_is_refused_and_replaced() {
     for (why, make) in makers {
         let directory = directory();
         make(&directory.path().join(FILE));
-        let error = Holds::in_directory(directory.path()).unwrap_err().to_string();
+        let error = HoldStore::in_directory(directory.path()).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
-        Holds::none_in(directory.path()).book(&key(), Some((Hold::Request, None)));
+        HoldStore::none_in(directory.path()).book(&key(), Some((Hold::Request, None)));
         assert_eq!(kept(directory.path()), Some(Hold::Request));
     }
 }
@@ -77,14 +77,14 @@ fn file_that_is_none_or_too_large_is_refused_and_replaced() {
 #[test]
 fn directory_that_others_can_write_is_neither_read_nor_written() {
     let fit = directory();
-    Holds::in_directory(fit.path()).unwrap().book(&key(), Some((Hold::Request, None)));
+    HoldStore::in_directory(fit.path()).unwrap().book(&key(), Some((Hold::Request, None)));
     let text = fs::read(fit.path().join(FILE)).unwrap();
     let unfit = |change: &dyn Fn(&Path)| {
         let directory = directory();
         fs::write(directory.path().join(FILE), &text).unwrap();
         change(directory.path());
-        let error = Holds::in_directory(directory.path()).unwrap_err().to_string();
-        let holds = Holds::none_in(directory.path());
+        let error = HoldStore::in_directory(directory.path()).unwrap_err().to_string();
+        let holds = HoldStore::none_in(directory.path());
         holds.book(&key(), Some((Hold::Seal, None)));
         assert_eq!(holds.of(&key()), Some((Hold::Seal, None)), "in memory it holds");
         assert_eq!(fs::read(directory.path().join(FILE)).unwrap(), text);
@@ -108,6 +108,6 @@ fn directory_of_dynamic_user_is_found_through_the_link_that_systemd_makes() {
     let (private, links) = (directory(), directory());
     let link = links.path().join("vault-unseal");
     symlink(private.path(), &link).unwrap();
-    Holds::in_directory(&link).unwrap().book(&key(), Some((Hold::Request, None)));
+    HoldStore::in_directory(&link).unwrap().book(&key(), Some((Hold::Request, None)));
     assert_eq!(kept(private.path()), Some(Hold::Request));
 }

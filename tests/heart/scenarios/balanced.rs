@@ -3,12 +3,12 @@
 use crate::model::Model;
 use std::time::Duration;
 use vault_unseal::config::{OnOperatorSeal, Pace};
-use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State};
+use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State};
 use vault_unseal::vault::{Life, LogHint, Said, Unreachable};
 
 /// Servers that answer in turn, over one connection.
 struct Balanced {
-    machine: Machine,
+    machine: NodeMachine,
     servers: Vec<Model>,
     events: Vec<Event>,
     words: Vec<&'static str>,
@@ -23,7 +23,7 @@ impl Balanced {
         model.names_rounds = names_rounds;
         let mut servers = vec![model; servers];
         servers.iter_mut().enumerate().for_each(|(number, server)| server.server = number);
-        let machine = Machine::new(Pace::default(), 7);
+        let machine = NodeMachine::new(Pace::default(), 7);
         Self { machine, servers, events: Vec::new(), words: Vec::new(), now: Moment::ZERO, life: 1 }
     }
 
@@ -35,7 +35,8 @@ impl Balanced {
         while now < until {
             now += step.wait + Duration::from_millis(1);
             let threshold = self.servers[0].threshold;
-            let shares = || Observation::Shares(Holding { candidates: vec![(0..threshold).collect()] });
+            let shares =
+                || Observation::Shares(ShareCandidates { candidates: vec![(0..threshold).collect()] });
             let servers = self.servers.len();
             let server = &mut self.servers[turn % servers];
             let seen = match step.action {
@@ -129,7 +130,7 @@ fn load_balancer_that_is_gone_is_forgotten_with_the_next_whole_round() {
 fn load_balancer_with_a_dead_server_is_told_of_and_makes_no_states_change_for_ever() {
     let mut model = Model::new(1, 1);
     model.sealed = false;
-    let mut machine = Machine::new(Pace::default(), 7);
+    let mut machine = NodeMachine::new(Pace::default(), 7);
     let (mut now, mut step) = (Moment::ZERO, machine.start());
     let (mut words, mut events) = (Vec::new(), Vec::new());
     let page = || {
@@ -158,7 +159,7 @@ fn load_balancer_with_a_dead_server_is_told_of_and_makes_no_states_change_for_ev
 
 #[test]
 fn server_that_restarts_again_and_again_behind_a_proxy_is_no_load_balancer() {
-    let mut machine = Machine::new(Pace::default(), 7);
+    let mut machine = NodeMachine::new(Pace::default(), 7);
     let mut model = Model::new(1, 1);
     model.sealed = false;
     let (mut now, mut step) = (Moment::ZERO, machine.start());
@@ -188,7 +189,7 @@ fn lone_errors_and_pages_leave_an_operators_seal_held() {
         let own = matches!(cause, Unreachable::ServerError { .. });
         let mut model = Model::new(3, 3);
         model.sealed = false;
-        let mut machine = Machine::new(Pace::default(), 7);
+        let mut machine = NodeMachine::new(Pace::default(), 7);
         machine.set_on_operator_seal(OnOperatorSeal::Hold { at_most: None });
         let (mut step, mut now, mut looks, mut events) = (machine.start(), Moment::ZERO, 0, Vec::new());
         while now < Duration::from_secs(60) {

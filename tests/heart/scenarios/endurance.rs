@@ -5,11 +5,11 @@ use crate::fault::Fault;
 use crate::model::Model;
 use std::time::Duration;
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation};
+use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates};
 
 #[test]
 fn a_server_that_contradicts_itself_does_not_spin_us() {
-    let mut machine = Machine::new(Pace::default(), 1);
+    let mut machine = NodeMachine::new(Pace::default(), 1);
     machine.start();
     let (mut now, mut requests) = (Moment::ZERO, 0);
     let sealed = Model::new(1, 1);
@@ -45,7 +45,7 @@ fn days_and_absurd_intervals_do_no_harm() {
     for pace in [Pace::default(), pace] {
         for now in [Moment::ZERO, secs(86_400 * 10_000), Moment::MAX] {
             for wrong in [false, true] {
-                let mut machine = Machine::new(pace.clone(), 3);
+                let mut machine = NodeMachine::new(pace.clone(), 3);
                 machine.start();
                 let mut model = Model::new(2, 2);
                 let mut seen = Observation::Health(model.health(), model.life());
@@ -56,7 +56,7 @@ fn days_and_absurd_intervals_do_no_harm() {
                         Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
                         Action::LoadShares(_) => {
                             let first = if wrong { 50 } else { 0 };
-                            Observation::Shares(Holding { candidates: vec![vec![first, first + 1]] })
+                            Observation::Shares(ShareCandidates { candidates: vec![vec![first, first + 1]] })
                         }
                         Action::Submit { share, .. } => Observation::Answer(model.submit(share, now)),
                         Action::Reset => Observation::Answer(model.reset()),

@@ -5,7 +5,7 @@ use crate::fault::Fault;
 use crate::model::{Join, Model};
 use crate::simulation::World;
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation};
+use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates};
 use vault_unseal::vault::UnsealAnswer;
 
 #[test]
@@ -41,7 +41,7 @@ fn a_join_that_fails_is_tried_again() {
 #[test]
 fn a_join_with_the_wrong_set_leads_to_the_next_set() {
     // A joining server cannot check the shares: it reports no error and stays sealed.
-    let mut machine = Machine::new(Pace::default(), 1);
+    let mut machine = NodeMachine::new(Pace::default(), 1);
     machine.start();
     let mut now = Moment::ZERO;
     let mut tried = Vec::new();
@@ -54,7 +54,9 @@ fn a_join_with_the_wrong_set_leads_to_the_next_set() {
         seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
             Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
-            Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0], vec![1]] }),
+            Action::LoadShares(_) => {
+                Observation::Shares(ShareCandidates { candidates: vec![vec![0], vec![1]] })
+            }
             Action::Submit { share, .. } => {
                 tried.push(share);
                 Observation::Answer(UnsealAnswer::Status(model.seal_status().state))

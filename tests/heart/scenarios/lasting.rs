@@ -7,7 +7,7 @@ use crate::model::{Model, refused};
 use std::time::Duration;
 use vault_unseal::config::Pace;
 use vault_unseal::external::ExternalText;
-use vault_unseal::unseal::{Action, Delay, Event, Holding, Machine, Moment, Observation, State};
+use vault_unseal::unseal::{Action, Delay, Event, Moment, NodeMachine, Observation, ShareCandidates, State};
 use vault_unseal::vault::{Life, LogHint, Meaning, Refusal, Role, Said, Unreachable, UnsealAnswer};
 
 fn failing(event: &Event) -> Option<(u32, bool)> {
@@ -56,13 +56,13 @@ fn mid_join_is_no_error_of_the_server() {
 
 /// A machine and the time that passes for it.
 struct Asked {
-    machine: Machine,
+    machine: NodeMachine,
     now: Moment,
 }
 
 impl Asked {
     fn new() -> Self {
-        let mut machine = Machine::new(Pace::default(), 7);
+        let mut machine = NodeMachine::new(Pace::default(), 7);
         machine.start();
         Self { machine, now: Moment::ZERO }
     }
@@ -110,7 +110,7 @@ fn seal_status_that_stays_an_error_is_told_and_asked_ever_more_rarely() {
     let text = Said::Text(ExternalText::new("1 error occurred"));
     let page = unreachable(Unreachable::ServerError { status: 500, text });
     let health = Observation::Health(crate::model::Model::new(3, 3).health(), Life::of(1));
-    let mut machine = Machine::new(Pace::default(), 7);
+    let mut machine = NodeMachine::new(Pace::default(), 7);
     let (mut step, mut now, mut asked, mut words) = (machine.start(), Moment::ZERO, 0, Vec::new());
     while now < secs(600) {
         now += step.wait;
@@ -129,7 +129,7 @@ fn seal_status_that_stays_an_error_is_told_and_asked_ever_more_rarely() {
 #[test]
 fn rate_limit_is_obeyed_up_to_slow_interval() {
     for (asks, waits) in [(None, 1..2), (Some(7), 7..8), (Some(3600), 30..31)] {
-        let mut machine = Machine::new(Pace::default(), 7);
+        let mut machine = NodeMachine::new(Pace::default(), 7);
         machine.start();
         let retry_after = asks.map(secs);
         let step = machine.observe(secs(5), unreachable(Unreachable::TooManyRequests { retry_after }));
@@ -168,13 +168,13 @@ fn answers(
     submitted: impl Fn(&mut Model, usize, bool) -> Observation,
 ) -> (Vec<State>, Vec<Event>) {
     let mut model = Model::new(3, 3);
-    let mut machine = Machine::new(Pace::default(), 7);
+    let mut machine = NodeMachine::new(Pace::default(), 7);
     let (mut now, mut step, mut states) = (Moment::ZERO, machine.start(), Vec::new());
     let mut events = Vec::new();
     while now < time {
         now += step.wait + Duration::from_millis(1);
         let seen = match step.action {
-            Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }),
+            Action::LoadShares(_) => Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] }),
             Action::AskHealth => Observation::Health(model.health(), Life::of(1)),
             Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), Life::of(1)),
             Action::Submit { share, completes } => submitted(&mut model, share, completes),
@@ -231,14 +231,14 @@ fn shares_that_do_not_get_through_are_one_state_whatever_stops_them() {
 
 #[test]
 fn server_that_went_away_under_a_share_is_not_said_to_be_kept_from_shares() {
-    let mut machine = Machine::new(Pace::default(), 7);
+    let mut machine = NodeMachine::new(Pace::default(), 7);
     let mut model = Model::new(3, 3);
     machine.start();
     let health = |model: &Model| Observation::Health(model.health(), Life::of(1));
     let page = || Unreachable::NotVault { status: 502, text: Said::Withheld(LogHint::default()) };
     machine.observe(secs(1), health(&model));
     machine.observe(secs(1), Observation::SealStatus(model.seal_status(), Life::of(1)));
-    machine.observe(secs(1), Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }));
+    machine.observe(secs(1), Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] }));
     machine.observe(secs(1), Observation::Unreachable(page()));
     machine.observe(secs(2), Observation::Unreachable(page()));
     assert_eq!(machine.state().map(State::word), Some("unreachable"));

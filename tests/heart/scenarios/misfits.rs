@@ -4,7 +4,7 @@ use std::time::Duration;
 use vault_unseal::config::Pace;
 use vault_unseal::explain::Explain;
 use vault_unseal::shares::{Misfit, Scheme};
-use vault_unseal::unseal::{Action, Holding, Machine, Moment, Observation, State};
+use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates, State};
 use vault_unseal::vault::UnsealAnswer;
 
 use crate::model::Model;
@@ -16,7 +16,7 @@ fn they_are_never_submitted_and_looked_at_again_at_the_slow_pace() {
         server: Scheme { threshold: 2, total: 3 },
     };
     let model = Model::new(2, 3);
-    let mut machine = Machine::new(Pace::default(), 1);
+    let mut machine = NodeMachine::new(Pace::default(), 1);
     machine.start();
     let (mut now, mut loads) = (Moment::ZERO, Vec::new());
     let mut seen = Observation::Health(model.health(), model.life());
@@ -47,7 +47,7 @@ fn they_are_never_submitted_and_looked_at_again_at_the_slow_pace() {
 #[test]
 fn the_right_ones_are_tried_as_soon_as_they_are_there() {
     let mut model = Model::new(1, 1);
-    let mut machine = Machine::new(Pace::default(), 1);
+    let mut machine = NodeMachine::new(Pace::default(), 1);
     machine.start();
     let mut seen = Observation::Health(model.health(), model.life());
     let mut mended = false;
@@ -61,7 +61,9 @@ fn the_right_ones_are_tried_as_soon_as_they_are_there() {
         seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
             Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
-            Action::LoadShares(_) if mended => Observation::Shares(Holding { candidates: vec![vec![0]] }),
+            Action::LoadShares(_) if mended => {
+                Observation::Shares(ShareCandidates { candidates: vec![vec![0]] })
+            }
             Action::LoadShares(_) => Observation::Misfit(Misfit::SplitKey),
             Action::Submit { share, .. } => Observation::Answer(model.submit(share, Moment::ZERO)),
             Action::Reset => Observation::Answer(UnsealAnswer::Status(model.seal_status().state)),

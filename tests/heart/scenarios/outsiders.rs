@@ -1,12 +1,12 @@
 //! Nodes that are members of other clusters.
 
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Delay, Holding, Machine, Moment, Observation, State, Step};
+use vault_unseal::unseal::{Action, Delay, Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 use crate::model::Model;
 
 /// Does what the machine wants, until it does nothing but look for an hour. What it submitted, and its longest wait.
-fn follow(machine: &mut Machine, model: &mut Model, mut step: Step) -> (Vec<usize>, Moment) {
+fn follow(machine: &mut NodeMachine, model: &mut Model, mut step: Step) -> (Vec<usize>, Moment) {
     let (mut now, mut submitted, mut longest) = (Moment::ZERO, Vec::new(), Moment::ZERO);
     for _ in 0..200 {
         now += step.wait;
@@ -14,7 +14,7 @@ fn follow(machine: &mut Machine, model: &mut Model, mut step: Step) -> (Vec<usiz
         let seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
             Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
-            Action::LoadShares(_) => Observation::Shares(Holding { candidates: vec![vec![0, 1]] }),
+            Action::LoadShares(_) => Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1]] }),
             Action::Submit { share, .. } => {
                 submitted.push(share);
                 Observation::Answer(model.submit(share, now))
@@ -28,7 +28,7 @@ fn follow(machine: &mut Machine, model: &mut Model, mut step: Step) -> (Vec<usiz
 
 #[test]
 fn they_get_no_shares_until_they_are_none() {
-    let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
+    let (mut machine, mut model) = (NodeMachine::new(Pace::default(), 1), Model::new(2, 3));
     let step = machine.start();
     machine.set_outsider(Some("it is a member of another cluster".to_owned()));
     let (submitted, longest) = follow(&mut machine, &mut model, step);
@@ -46,11 +46,11 @@ fn they_get_no_shares_until_they_are_none() {
 
 #[test]
 fn a_round_under_way_ends_with_the_verdict() {
-    let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
+    let (mut machine, mut model) = (NodeMachine::new(Pace::default(), 1), Model::new(2, 3));
     machine.start();
     machine.observe(Moment::ZERO, Observation::Health(model.health(), model.life()));
     machine.observe(Moment::ZERO, Observation::SealStatus(model.seal_status(), model.life()));
-    let shares = Observation::Shares(Holding { candidates: vec![vec![0, 1]] });
+    let shares = Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1]] });
     let step = machine.observe(Moment::ZERO, shares);
     assert_eq!(step.action, Action::Submit { share: 0, completes: false });
     machine.set_outsider(Some("it is a member of another cluster".to_owned()));
@@ -62,7 +62,7 @@ fn a_round_under_way_ends_with_the_verdict() {
 #[test]
 fn what_others_unsealed_proves_nothing() {
     // Another's share was there before ours.
-    let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
+    let (mut machine, mut model) = (NodeMachine::new(Pace::default(), 1), Model::new(2, 3));
     model.submit(2, Moment::ZERO);
     let step = machine.start();
     let (submitted, _) = follow(&mut machine, &mut model, step);
@@ -70,7 +70,7 @@ fn what_others_unsealed_proves_nothing() {
     assert!(machine.state().is_some_and(State::is_unsealed) && !machine.unsealed_by_us(model.life()));
 
     // What we unsealed ourselves is proof until it is sealed again.
-    let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
+    let (mut machine, mut model) = (NodeMachine::new(Pace::default(), 1), Model::new(2, 3));
     let step = machine.start();
     follow(&mut machine, &mut model, step);
     assert!(machine.unsealed_by_us(model.life()));
@@ -79,7 +79,7 @@ fn what_others_unsealed_proves_nothing() {
     assert!(!machine.unsealed_by_us(model.life()));
 
     // And it says nothing of who is there after the connection ended.
-    let (mut machine, mut model) = (Machine::new(Pace::default(), 1), Model::new(2, 3));
+    let (mut machine, mut model) = (NodeMachine::new(Pace::default(), 1), Model::new(2, 3));
     let step = machine.start();
     follow(&mut machine, &mut model, step);
     machine.observe(Moment::ZERO, Observation::Left);

@@ -6,7 +6,7 @@ use crate::model::Model;
 use crate::simulation::World;
 use std::time::Duration;
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation};
+use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, ShareCandidates};
 use vault_unseal::vault::UnsealAnswer;
 
 #[test]
@@ -77,7 +77,7 @@ fn a_round_that_a_restart_took_is_not_taken_for_complete() {
 fn an_answer_that_came_after_the_round_had_failed_costs_no_more_than_a_lost_round() {
     // Our share seemed to complete the round; a peer's came before it, and one more between it and its answer.
     let mut model = Model::new(3, 3);
-    let mut machine = Machine::new(Pace::default(), 1);
+    let mut machine = NodeMachine::new(Pace::default(), 1);
     machine.start();
     let (mut now, mut submitted) = (Moment::ZERO, Vec::new());
     model.submit(1, now);
@@ -89,7 +89,7 @@ fn an_answer_that_came_after_the_round_had_failed_costs_no_more_than_a_lost_roun
         seen = match step.action {
             Action::AskHealth => Observation::Health(model.health(), model.life()),
             Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), model.life()),
-            Action::LoadShares { .. } => Observation::Shares(Holding { candidates: vec![vec![0]] }),
+            Action::LoadShares { .. } => Observation::Shares(ShareCandidates { candidates: vec![vec![0]] }),
             Action::Submit { .. } => {
                 submitted.push(now);
                 let _ = model.reset();

@@ -9,7 +9,9 @@ use situation::{When, machine, path};
 use std::time::Duration;
 use vault_unseal::external::ExternalText;
 use vault_unseal::shares::{Misfit, Scheme};
-use vault_unseal::unseal::{Action, Event, Holding, Machine, Moment, Observation, State, Step, knock_pause};
+use vault_unseal::unseal::{
+    Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step, knock_pause,
+};
 use vault_unseal::vault::{Health, Life, Nonce, Said, Unreachable};
 
 /// How long a step waits.
@@ -35,7 +37,7 @@ fn pause(wait: Duration) -> Pause {
     }
 }
 
-fn step(machine: &mut Machine, seen: Observation) -> (String, Action, Pause) {
+fn step(machine: &mut NodeMachine, seen: Observation) -> (String, Action, Pause) {
     let Step { wait, action, .. } = machine.observe(Moment::ZERO, seen);
     let word = machine.state().map_or("none", State::word);
     (word.to_owned(), action, pause(wait))
@@ -238,7 +240,7 @@ fn rows() -> Vec<Row> {
 pub(crate) fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
     rows().into_iter().flat_map(|(when, seen, ..)| {
         let mut machine = machine(When::Started);
-        let before = |machine: &Machine| machine.state().map_or("none", State::word);
+        let before = |machine: &NodeMachine| machine.state().map_or("none", State::word);
         let mut last = before(&machine);
         let mut next = |seen| {
             machine.observe(Moment::ZERO, seen);
@@ -288,7 +290,8 @@ fn a_round_torn_again_and_again_is_left_and_begun_anew() {
 
 #[test]
 fn only_a_whole_round_of_one_set_shows_that_it_is_good() {
-    let candidates = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2], vec![0, 1, 3]] });
+    let candidates =
+        || Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2], vec![0, 1, 3]] });
     let open = || answered(|s| s.sealed = false);
     let good = Event::FoundGoodShares { shares: vec![0, 1, 2] };
     for (found, answers, events) in [
@@ -326,7 +329,8 @@ fn a_sealed_status_ends_what_was_shown_before() {
 fn a_progress_beyond_all_bounds_is_only_a_full_round() {
     let mut machine = machine(When::Looking);
     step(&mut machine, seal(|s| s.progress = usize::MAX));
-    let outcome = step(&mut machine, Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] }));
+    let outcome =
+        step(&mut machine, Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] }));
     assert_eq!(outcome.1, Action::Submit { share: 0, completes: true });
 }
 
@@ -339,7 +343,9 @@ fn a_source_that_fails_is_read_ever_more_seldom_until_it_was_read() {
         machine.observe(now, health(true, true));
         machine.observe(now, looked(0));
         pauses.push(if works {
-            machine.observe(now, Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] })).wait
+            machine
+                .observe(now, Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] }))
+                .wait
         } else {
             let (text, advice) = ("no file".to_owned(), None);
             machine.observe(now, Observation::SharesUnavailable { kind: "missing", text, advice }).wait

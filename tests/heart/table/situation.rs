@@ -2,7 +2,7 @@
 
 use super::answers::{answer, error, health, looked};
 use vault_unseal::config::Pace;
-use vault_unseal::unseal::{Holding, Machine, Moment, Observation, State, Step};
+use vault_unseal::unseal::{Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 /// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
 #[derive(Debug, Clone, Copy)]
@@ -38,13 +38,13 @@ pub(super) enum When {
 }
 
 /// A machine in that situation.
-pub(super) fn machine(when: When) -> Machine {
+pub(super) fn machine(when: When) -> NodeMachine {
     at(when).0
 }
 
 /// The same, and its last step.
-fn at(when: When) -> (Machine, Step) {
-    let mut machine = Machine::new(Pace::default(), 7);
+fn at(when: When) -> (NodeMachine, Step) {
+    let mut machine = NodeMachine::new(Pace::default(), 7);
     let mut step = machine.start();
     for seen in path(when) {
         step = machine.observe(Moment::ZERO, seen);
@@ -54,8 +54,8 @@ fn at(when: When) -> (Machine, Step) {
 
 /// What leads to that situation.
 pub(super) fn path(when: When) -> Vec<Observation> {
-    let three = || Observation::Shares(Holding { candidates: vec![vec![0, 1, 2]] });
-    let one = || Observation::Shares(Holding { candidates: vec![vec![0]] });
+    let three = || Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] });
+    let one = || Observation::Shares(ShareCandidates { candidates: vec![vec![0]] });
     let look = || vec![health(true, true), looked(0)];
     let wrong = || error(400, "cipher: message authentication failed");
     let last = || [look(), vec![three(), answer(1), answer(2)]].concat();

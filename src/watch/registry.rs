@@ -1,12 +1,12 @@
 //! The states of all nodes, for whoever shows them.
 
-use super::holds::{HoldRecord, Holds, Requester};
+use super::holds::{HoldRecord, HoldStore, Requester};
 use super::key::{NodeKey, SearchKey};
 use crate::config::Discovery;
 use crate::discovery::NodeInventory;
 use crate::explain::Remark;
 use crate::report;
-use crate::unseal::{Hold, Outsider, State};
+use crate::unseal::{ForeignNode, Hold, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ pub enum Order {
 
 /// How a node was found that is not itself in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct DiscoveryStatus {
     /// The name that stands for it.
     pub discovery: Discovery,
     /// The name that its certificate must have, where it is not the address's host.
@@ -34,22 +34,22 @@ pub struct Finding {
 
 /// One node as its task last published it.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct NodeStatus {
     /// Which node.
     pub key: NodeKey,
     /// Its state; `None` before its first answer.
     pub state: Option<State>,
     /// How it was found; `None` when the configuration has its address.
-    pub finding: Option<Finding>,
+    pub finding: Option<DiscoveryStatus>,
     /// Why it is no member of the cluster it is configured in, if it is none.
-    pub outsider: Option<Outsider>,
+    pub outsider: Option<ForeignNode>,
     /// Since when it is held, and who wanted it, if it is.
     pub held: Option<HoldRecord>,
 }
 
 /// What every node's task last published, and the way to tell each something.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct StatusRegistry {
     entries: Mutex<BTreeMap<NodeKey, Entry>>,
     searches: Mutex<BTreeMap<SearchKey, NodeInventory>>,
     /// What is wrong beside the nodes.
@@ -57,14 +57,14 @@ pub struct Board {
     /// Why the configuration in use is older than the file's.
     reload_refused: Mutex<Option<Remark>>,
     changed: Notify,
-    holds: Arc<Holds>,
+    holds: Arc<HoldStore>,
 }
 
 #[derive(Debug)]
 struct Entry {
     state: Option<State>,
-    outsider: Option<Outsider>,
-    finding: Option<Finding>,
+    outsider: Option<ForeignNode>,
+    finding: Option<DiscoveryStatus>,
     /// When it answered last, or when it was put here.
     answered: Instant,
     /// When the task must have come round again, or it hangs.
@@ -72,14 +72,18 @@ struct Entry {
     orders: watch::Sender<Option<Order>>,
 }
 
-impl Board {
-    /// A board without nodes, whose orders are booked in `holds`.
-    pub(super) fn new(holds: Arc<Holds>) -> Self {
+impl StatusRegistry {
+    /// A registry without nodes, whose orders are booked in `holds`.
+    pub(super) fn new(holds: Arc<HoldStore>) -> Self {
         Self { holds, ..Self::default() }
     }
 
     /// A new node without a state; its task hears orders from what is returned.
-    pub(super) fn add(&self, key: &NodeKey, finding: Option<Finding>) -> watch::Receiver<Option<Order>> {
+    pub(super) fn add(
+        &self,
+        key: &NodeKey,
+        finding: Option<DiscoveryStatus>,
+    ) -> watch::Receiver<Option<Order>> {
         let orders = watch::Sender::default();
         let entry =
             Entry { state: None, outsider: None, finding, answered: Instant::now(), due: None, orders };
@@ -98,7 +102,7 @@ impl Board {
         &self,
         key: &NodeKey,
         state: Option<&State>,
-        outsider: Option<&Outsider>,
+        outsider: Option<&ForeignNode>,
         due: Instant,
     ) {
         if let Some(entry) = self.entries().get_mut(key) {
@@ -114,7 +118,7 @@ impl Board {
     }
 
     /// A node is found in another way than it was.
-    pub(super) fn found(&self, key: &NodeKey, finding: Option<Finding>) {
+    pub(super) fn found(&self, key: &NodeKey, finding: Option<DiscoveryStatus>) {
         if let Some(entry) = self.entries().get_mut(key).filter(|entry| entry.finding != finding) {
             entry.finding = finding;
             self.changed.notify_one();
@@ -162,8 +166,8 @@ impl Board {
     }
 
     /// Every node.
-    pub fn nodes(&self) -> Vec<Seen> {
-        let seen = |(key, entry): (&NodeKey, &Entry)| Seen {
+    pub fn nodes(&self) -> Vec<NodeStatus> {
+        let seen = |(key, entry): (&NodeKey, &Entry)| NodeStatus {
             key: key.clone(),
             state: entry.state.clone(),
             finding: entry.finding.clone(),
