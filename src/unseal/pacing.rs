@@ -1,4 +1,4 @@
-//! How long to wait: every pause of the heart is made here, so that every rate has its bound here.
+//! How long to wait: every pause of the core is made here, so that every rate has its bound here.
 
 use super::Moment;
 use crate::api::Unreachable;

@@ -70,7 +70,8 @@ pub(super) enum Stage {
 /// How far a round has come.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
-    pub(super) progress: usize,
+    /// Shares the server counts in it.
+    pub(super) counted: usize,
     pub(super) threshold: usize,
     /// Our shares are in, or were a moment ago, and wait for those of peers.
     pub(super) waits: bool,
@@ -221,10 +222,10 @@ impl Work {
         match self {
             Self::Over(progress) => Some(*progress),
             Self::Loading { found, offered: true } => {
-                Some(Progress { progress: found.progress, threshold: found.threshold, waits: true })
+                Some(Progress { counted: found.progress, threshold: found.threshold, waits: true })
             }
             Self::Trying(attempt, stage) => Some(Progress {
-                progress: attempt.round.progress,
+                counted: attempt.round.progress,
                 threshold: attempt.threshold,
                 waits: matches!(stage, Stage::Waiting { .. }) || attempt.only_makes_sure(),
             }),
@@ -235,10 +236,12 @@ impl Work {
     /// What is shown where nothing else keeps the server sealed.
     pub(super) fn state(&self) -> State {
         match self.progress() {
-            Some(Progress { progress, threshold, waits: true }) => {
+            Some(Progress { counted: progress, threshold, waits: true }) => {
                 State::WaitingForPeers { progress, threshold }
             }
-            Some(Progress { progress, threshold, waits: false }) => State::Unsealing { progress, threshold },
+            Some(Progress { counted: progress, threshold, waits: false }) => {
+                State::Unsealing { progress, threshold }
+            }
             None => State::Sealed { delay: None },
         }
     }

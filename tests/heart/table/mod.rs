@@ -242,12 +242,12 @@ pub(crate) fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
         let mut machine = machine(When::Started);
         let before = |machine: &NodeMachine| machine.state().map_or("none", State::word);
         let mut last = before(&machine);
-        let mut next = |seen| {
+        let next = |seen| {
             machine.observe(Moment::ZERO, seen);
             let now = before(&machine);
             (std::mem::replace(&mut last, now), now)
         };
-        path(when).into_iter().chain([seen]).map(|seen| next(seen)).collect::<Vec<_>>()
+        path(when).into_iter().chain([seen]).map(next).collect::<Vec<_>>()
     })
 }
 
