@@ -59,25 +59,25 @@ fn answer(case: &Path) -> String {
         })
         .collect();
     let mut origin = Origin::Standard { root: root.path().to_owned() };
-    let mut flags = Overrides::default();
+    let (known, mut typed) = (keys::flags(), Vec::new());
     let mut purpose = Purpose::Unseal;
     for line in lines(case, "args") {
         let (flag, value) = line.split_once(' ').unwrap_or((&line, ""));
-        let text = || Some(value.to_owned());
         match flag {
             "observe" => purpose = Purpose::Observe,
             "--config" => origin = Origin::File(root.path().join(value)),
-            "--nodes" => flags.nodes = text(),
-            "--shares-file" => flags.shares_file = text(),
-            "--shares-credential" => flags.shares_credential = text(),
-            "--shares-tpm2" => flags.shares_tpm2 = text(),
-            "--ca-file" => flags.ca_file = text(),
-            "--pin-sha256" => flags.pin_sha256 = text(),
-            "--log-level" => flags.log_level = text(),
-            "--poll-interval" => flags.poll_interval = text(),
-            _ => panic!("{flag} is not known to this test"),
+            _ => {
+                match flag.strip_prefix("--").filter(|name| known.iter().any(|(_, flag)| flag.long == *name))
+                {
+                    Some(name) => typed.push((name.to_owned(), value.to_owned())),
+                    None => panic!("{flag} is not known"),
+                }
+            }
         }
     }
+    let flags = Overrides::of(|_, flag| {
+        typed.iter().find(|(name, _)| name == flag.long).map(|(_, value)| value.clone())
+    });
     let answer = match config::load(&origin, &environment, &flags, purpose) {
         Ok(loaded) => settings(&loaded),
         Err(error) => format!("{}: {error}\n{}\n", error.kind(), error.advice().unwrap_or_default()),
@@ -148,7 +148,7 @@ fn settings(loaded: &Loaded) -> String {
             let _ = writeln!(out, "  pin {pin}");
         }
         let (pace, default) = (&cluster.pace, Pace::default());
-        for (key, value, default) in [
+        let paces = [
             ("poll_interval", pace.poll_interval, default.poll_interval),
             ("slow_interval", pace.slow_interval, default.slow_interval),
             ("retry_min", pace.retry_min, default.retry_min),
@@ -157,7 +157,13 @@ fn settings(loaded: &Loaded) -> String {
             ("unseal_timeout", pace.unseal_timeout, default.unseal_timeout),
             ("resolve_interval", pace.resolve_interval, default.resolve_interval),
             ("forget_after", pace.forget_after, default.forget_after),
-        ] {
+        ];
+        let others = cluster.durations.iter().filter_map(|(key, value)| {
+            let is_pace = paces.iter().any(|(name, ..)| *name == key);
+            let default = keys::KEYS.iter().find(|known| known.name == key)?.default.duration()?;
+            (!is_pace).then_some((key, value, default))
+        });
+        for (key, value, default) in paces.into_iter().chain(others) {
             if value != default {
                 let _ = writeln!(out, "  {key} {}", humantime::format_duration(value));
             }

@@ -2,8 +2,9 @@
 
 use super::enroll::EnrollArguments;
 use super::init::InitArguments;
+use crate::config::keys::{self, CONFIG_VARIABLE, Kind};
 use crate::config::{Origin, Overrides};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,8 +50,6 @@ impl Arguments {
     }
 }
 
-/// The variable for `--config`.
-const CONFIG: &str = "VAULT_UNSEAL_CONFIG";
 /// Where the daemon listens as a service.
 pub(super) const SOCKET: &str = "/run/vault-unseal/control.sock";
 
@@ -104,14 +103,12 @@ pub enum Verb {
     /// Reads any format that the daemon reads, leaves a root token out, writes at one stroke with mode 0600, and opens
     /// again what it wrote before it says that it is there. One of --tpm2, --credential and --plain says how the shares
     /// rest; --split and --only give several machines fewer than needed each. See the examples below.
-    #[command(after_long_help = super::enroll::EXAMPLES)]
     Enroll(EnrollArguments),
     /// Initialise a server, so that its shares are never anywhere in plain text unless you say so
     ///
     /// The shares go where the daemon finds them (one of --tpm2, --credential and --plain says how they rest), and
     /// encrypted to those who keep copies elsewhere. Refuses a server that is initialised, and one of a cluster that is.
     /// See the examples below.
-    #[command(after_long_help = super::init::EXAMPLES)]
     Init(InitArguments),
     /// Leave servers alone, for maintenance
     ///
@@ -213,53 +210,11 @@ pub struct CheckArguments {
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArguments {
     /// Read this file alone, instead of /etc/vault-unseal/config.toml and config.d
-    #[arg(long, short, value_name = "FILE", global = true, env = CONFIG)]
+    #[arg(long, short, value_name = "FILE", global = true, env = CONFIG_VARIABLE)]
     pub config: Option<PathBuf>,
-    /// Servers, separated by commas
-    #[arg(long, value_name = "URL,…", global = true)]
-    pub nodes: Option<String>,
-    /// File with the key shares
-    #[arg(long, value_name = "FILE", global = true)]
-    pub shares_file: Option<String>,
-    /// systemd credential with the key shares
-    #[arg(long, value_name = "NAME", global = true)]
-    pub shares_credential: Option<String>,
-    /// File with the key shares that this machine's TPM sealed
-    #[arg(long, value_name = "FILE", global = true)]
-    pub shares_tpm2: Option<String>,
-    /// PEM file of the certificate authority that signed the servers' certificates
-    #[arg(long, value_name = "FILE", global = true)]
-    pub ca_file: Option<String>,
-    /// Directory of such files
-    #[arg(long, value_name = "DIR", global = true, hide_short_help = true)]
-    pub ca_dir: Option<String>,
-    /// Client certificate, PEM
-    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
-    pub client_cert: Option<String>,
-    /// Key of the client certificate, PEM
-    #[arg(long, value_name = "FILE", global = true, hide_short_help = true)]
-    pub client_key: Option<String>,
-    /// Name to find in the servers' certificates, instead of the address's
-    #[arg(long, value_name = "NAME", global = true, hide_short_help = true)]
-    pub server_name: Option<String>,
-    /// SHA-256 hashes of the servers' public keys, separated by commas; no other key gets shares
-    #[arg(long, value_name = "HASH,…", global = true, hide_short_help = true)]
-    pub pin_sha256: Option<String>,
-    /// Accept any certificate (dangerous)
-    #[arg(long, global = true, hide_short_help = true)]
-    pub skip_verify: bool,
-    /// Send shares unencrypted to other machines (dangerous)
-    #[arg(long, global = true, hide_short_help = true)]
-    pub allow_plaintext: bool,
-    /// Time between two looks at a healthy server
-    #[arg(long, value_name = "TIME", global = true, hide_short_help = true)]
-    pub poll_interval: Option<String>,
-    /// Limit of one request
-    #[arg(long, value_name = "TIME", global = true, hide_short_help = true)]
-    pub request_timeout: Option<String>,
-    /// error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", global = true)]
-    pub log_level: Option<String>,
+    /// What may be said by flags of their own.
+    #[command(flatten)]
+    flags: ConfigFlags,
 }
 
 impl ConfigArguments {
@@ -274,28 +229,48 @@ impl ConfigArguments {
 
     /// Whether a flag was typed, and not only a variable set for all verbs.
     pub(super) fn is_given(&self) -> bool {
-        let by_variable = self.config.as_deref().map(Path::as_os_str) == std::env::var_os(CONFIG).as_deref();
-        self.overrides() != Overrides::default() || !by_variable
+        let by_variable =
+            self.config.as_deref().map(Path::as_os_str) == std::env::var_os(CONFIG_VARIABLE).as_deref();
+        !self.flags.0.is_empty() || !by_variable
     }
 
     /// What the flags say beside them.
     pub fn overrides(&self) -> Overrides {
-        Overrides {
-            nodes: self.nodes.clone(),
-            shares_file: self.shares_file.clone(),
-            shares_credential: self.shares_credential.clone(),
-            shares_tpm2: self.shares_tpm2.clone(),
-            ca_file: self.ca_file.clone(),
-            ca_dir: self.ca_dir.clone(),
-            client_cert: self.client_cert.clone(),
-            client_key: self.client_key.clone(),
-            server_name: self.server_name.clone(),
-            pin_sha256: self.pin_sha256.clone(),
-            skip_verify: self.skip_verify,
-            allow_plaintext: self.allow_plaintext,
-            poll_interval: self.poll_interval.clone(),
-            request_timeout: self.request_timeout.clone(),
-            log_level: self.log_level.clone(),
-        }
+        self.flags.0.clone()
+    }
+}
+
+/// The flags of single keys, made from the table of keys.
+#[derive(Debug, Clone)]
+struct ConfigFlags(Overrides);
+
+impl Args for ConfigFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.args(keys::flags().into_iter().map(|(key, flag)| {
+            let argument = Arg::new(flag.long).long(flag.long).help(flag.help).global(true);
+            let argument = argument.hide_short_help(!flag.in_short_help);
+            match key.kind {
+                Kind::Boolean => argument.action(ArgAction::SetTrue),
+                _ => argument.value_name(flag.value),
+            }
+        }))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ConfigFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self(Overrides::of(|key, flag| match key.kind {
+            Kind::Boolean => matches.get_flag(flag.long).then(|| true.to_string()),
+            _ => matches.get_one::<String>(flag.long).cloned(),
+        })))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::names::ResolvedName;
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status};
-use crate::config::{Origin, Settings};
+use crate::config::{Origin, Settings, keys};
 use crate::control;
 use crate::explain::{Explanation, Remark};
 use crate::external::{self, ExternalText};
@@ -30,7 +30,8 @@ const STALLED: &str =
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
     // Servers or a file that somebody names are not what the service of this machine looks after.
-    let of_service = matches!(arguments.origin(), Origin::Standard { .. }) && arguments.nodes.is_none();
+    let of_service =
+        matches!(arguments.origin(), Origin::Standard { .. }) && !arguments.overrides().says(&keys::NODES);
     with_settings(arguments, None, async |settings| show(settings, options, of_service).await)
         .unwrap_or(Exit::Failed)
 }

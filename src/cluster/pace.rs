@@ -5,40 +5,24 @@ use std::time::Duration;
 /// Intervals and time limits of one cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pace {
-    /// Between two looks at a healthy node. Default 1 s.
+    /// Between two looks at a healthy node.
     pub poll_interval: Duration,
-    /// Between two looks at a node that needs a person (rejected shares, foreign seal, migration). Default 30 s.
+    /// Between two looks at a node that needs a person (rejected shares, foreign seal, migration).
     pub slow_interval: Duration,
-    /// Shortest pause before a node that does not answer is asked again. Default 20 ms.
+    /// Shortest pause before a node that does not answer is asked again.
     pub retry_min: Duration,
-    /// Longest such pause during the first minute. Default 1 s.
+    /// Longest such pause during the first minute.
     pub retry_max: Duration,
-    /// Limit of one request. Default 10 s.
+    /// Limit of one request.
     pub request_timeout: Duration,
-    /// Limit of the request that submits the threshold share, which a joining server may hold. Default 100 s.
+    /// Limit of the request that submits the threshold share, which a joining server may hold.
     pub unseal_timeout: Duration,
-    /// Ask a node as soon as its connection ends, and not at the next poll. Default true.
+    /// Ask a node as soon as its connection ends, and not at the next poll.
     pub presence: bool,
-    /// Between two lookups of a name that stands for nodes, while all is well. Default 30 s.
+    /// Between two lookups of a name that stands for nodes, while all is well.
     pub resolve_interval: Duration,
-    /// How long a node that DNS no longer has, and that does not answer, is still watched. Default 1 h.
+    /// How long a node that DNS no longer has, and that does not answer, is still watched.
     pub forget_after: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            poll_interval: Duration::from_secs(1),
-            slow_interval: Duration::from_secs(30),
-            retry_min: Duration::from_millis(20),
-            retry_max: Duration::from_secs(1),
-            request_timeout: Duration::from_secs(10),
-            unseal_timeout: Duration::from_secs(100),
-            presence: true,
-            resolve_interval: Duration::from_secs(30),
-            forget_after: Duration::from_secs(60 * 60),
-        }
-    }
 }
 
 /// What to do when an operator seals a server on purpose.

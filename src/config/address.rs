@@ -1,6 +1,6 @@
 //! Reads the address of one server.
 
-use super::shown;
+use super::redact;
 use crate::cluster::NodeAddress;
 use crate::external;
 use std::path::{Component, Path, PathBuf};
@@ -16,107 +16,67 @@ pub enum AddressError {
     /// Nothing.
     #[error("the address is empty")]
     Empty,
-    /// No `https://`.
-    #[error("\"{shown}\" has no scheme")]
-    NoScheme {
-        /// The text.
-        shown: String,
-        /// The address it probably means.
-        meant: Option<String>,
-    },
-    /// Neither `https` nor `http`.
-    #[error("\"{shown}\" has the scheme \"{scheme}\", which is not spoken here")]
-    Scheme {
-        /// The text.
-        shown: String,
-        /// Its scheme.
-        scheme: String,
-    },
-    /// More than a server's address.
-    #[error("\"{shown}\" has {part} in it")]
-    Part {
-        /// The text.
-        shown: String,
-        /// "a path", "a query", "a fragment", "a user or password".
-        part: &'static str,
-    },
+    /// No `https://`; the text, and the address it probably means.
+    #[error("\"{0}\" has no scheme")]
+    NoScheme(String, Option<String>),
+    /// Neither `https` nor `http`; the text, and its scheme.
+    #[error("\"{0}\" has the scheme \"{1}\", which is not spoken here")]
+    Scheme(String, String),
+    /// More than a server's address; the text, and "a path", "a query", "a fragment" or "a user or password".
+    #[error("\"{0}\" has {1} in it")]
+    Part(String, &'static str),
     /// An IPv6 zone.
-    #[error("\"{shown}\" has an IPv6 zone")]
-    Zone {
-        /// The text.
-        shown: String,
-    },
+    #[error("\"{0}\" has an IPv6 zone")]
+    Zone(String),
     /// Port 0.
-    #[error("\"{shown}\" has port 0")]
-    PortZero {
-        /// The text.
-        shown: String,
-    },
+    #[error("\"{0}\" has port 0")]
+    PortZero(String),
     /// `dns+` before an address.
-    #[error("\"{shown}\" has an address where a name is to be looked up")]
-    NotAName {
-        /// The text.
-        shown: String,
-    },
+    #[error("\"{0}\" has an address where a name is to be looked up")]
+    NotAName(String),
     /// `srv+` before a name of another form.
-    #[error("\"{shown}\" does not begin with a service, as SRV records do")]
-    NotAService {
-        /// The text.
-        shown: String,
-    },
+    #[error("\"{0}\" does not begin with a service, as SRV records do")]
+    NotAService(String),
     /// `srv+` with a port.
-    #[error("\"{shown}\" names a port, which the SRV record does")]
-    ServicePort {
-        /// The text.
-        shown: String,
-    },
-    /// `unix://` before something else than the path of a socket.
-    #[error("\"{shown}\" is not the address of a Unix socket: {reason}")]
-    Socket {
-        /// The text.
-        shown: String,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// No URL at all.
-    #[error("\"{shown}\" is not a URL: {reason}")]
-    Unreadable {
-        /// The text.
-        shown: String,
-        /// What the URL parser says.
-        reason: String,
-    },
+    #[error("\"{0}\" names a port, which the SRV record does")]
+    ServicePort(String),
+    /// `unix://` before something else than the path of a socket; the text, and what is wrong.
+    #[error("\"{0}\" is not the address of a Unix socket: {1}")]
+    Socket(String, &'static str),
+    /// No URL at all; the text, and what the URL parser says.
+    #[error("\"{0}\" is not a URL: {1}")]
+    Unreadable(String, String),
 }
 
 impl AddressError {
     /// What to write instead.
     pub(super) fn advice(&self) -> String {
         match self {
-            Self::NoScheme { meant: Some(meant), .. } => format!("Write \"{meant}\"."),
-            Self::Scheme { .. } => {
+            Self::NoScheme(_, Some(meant)) => format!("Write \"{meant}\"."),
+            Self::Scheme(..) => {
                 "Servers are reached over https, or over http or a Unix socket on this machine: write \
                  \"https://vault.example:8200\" or \"unix:///run/openbao/api.sock\"; or \"dns+https://vault.example:8200\" or \
                  \"srv+https://_vault._tcp.example\" for a name that stands for several."
                     .to_owned()
             }
-            Self::Part { .. } => {
+            Self::Part(..) => {
                 "Leave it out: scheme, host and port are all, as in \"https://vault.example:8200\".".to_owned()
             }
-            Self::Zone { .. } => "A zone (%eth0) has a meaning on one machine only, and no certificate has one. \
+            Self::Zone(_) => "A zone (%eth0) has a meaning on one machine only, and no certificate has one. \
                                   Use a global or unique local address (fd00::/8), or a name."
                 .to_owned(),
-            Self::NotAName { .. } => "Leave `dns+` out: an address is one server.".to_owned(),
-            Self::NotAService { .. } => {
+            Self::NotAName(_) => "Leave `dns+` out: an address is one server.".to_owned(),
+            Self::NotAService(_) => {
                 "Write the record's whole name, as in \"srv+https://_vault._tcp.example\"; or \
                  \"dns+https://vault.example:8200\" for the addresses of a name."
                     .to_owned()
             }
-            Self::ServicePort { .. } => "Leave the port out.".to_owned(),
-            Self::Socket { .. } => {
+            Self::ServicePort(_) => "Leave the port out.".to_owned(),
+            Self::Socket(..) => {
                 "Write the absolute path of the server's socket, as in \"unix:///run/openbao/api.sock\".".to_owned()
             }
-            Self::PortZero { .. } => "Write the port on which the server listens, usually 8200.".to_owned(),
-            Self::Empty | Self::NoScheme { .. } | Self::Unreadable { .. } => {
+            Self::PortZero(_) => "Write the port on which the server listens, usually 8200.".to_owned(),
+            Self::Empty | Self::NoScheme(..) | Self::Unreadable(..) => {
                 "Write scheme, host and port, as in \"https://vault.example:8200\"; an IPv6 address stands in \
                  brackets."
                     .to_owned()
@@ -137,27 +97,23 @@ impl FromStr for NodeAddress {
 impl NodeAddress {
     /// Reads a URL that stands behind `prefix`.
     pub(super) fn behind(prefix: &str, text: &str) -> Result<Self, AddressError> {
-        let shown = || format!("{prefix}{}", shown::address(text));
+        let shown = || format!("{prefix}{}", redact::address(text));
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(AddressError::NoScheme {
-                shown: shown(),
-                meant: meant(text).filter(|_| prefix.is_empty()),
-            });
+            return Err(AddressError::NoScheme(shown(), meant(text).filter(|_| prefix.is_empty())));
         };
         let tls = match scheme.to_ascii_lowercase().as_str() {
             "https" => true,
             "http" => false,
             "unix" if prefix.is_empty() => return Self::of_socket(rest, &shown),
             _ => {
-                let scheme = format!("{prefix}{}", shown::shown(scheme));
-                return Err(AddressError::Scheme { shown: shown(), scheme });
+                let scheme = format!("{prefix}{}", redact::redact(scheme));
+                return Err(AddressError::Scheme(shown(), scheme));
             }
         };
-        let unreadable =
-            |reason: &str| AddressError::Unreadable { shown: shown(), reason: reason.to_owned() };
+        let unreadable = |reason: &str| AddressError::Unreadable(shown(), reason.to_owned());
         // The URL parser forgives these silently; in a file they are slips.
         if text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err(unreadable("it has a space, a backslash or a control character"));
@@ -166,10 +122,10 @@ impl NodeAddress {
             return Err(unreadable("it has no host"));
         }
         if rest.contains('@') {
-            return Err(AddressError::Part { shown: shown(), part: "a user or password" });
+            return Err(AddressError::Part(shown(), "a user or password"));
         }
         if authority(rest).starts_with('[') && authority(rest).contains('%') {
-            return Err(AddressError::Zone { shown: shown() });
+            return Err(AddressError::Zone(shown()));
         }
         let url = url::Url::parse(text).map_err(|error| unreadable(external::error::url(error)))?;
         let surplus = match (url.path(), url.query(), url.fragment()) {
@@ -179,18 +135,18 @@ impl NodeAddress {
             _ => Some("a path"),
         };
         if let Some(part) = surplus {
-            return Err(AddressError::Part { shown: shown(), part });
+            return Err(AddressError::Part(shown(), part));
         }
         let host = url.host_str().ok_or_else(|| unreadable("it has no host"))?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         match url.port_or_known_default() {
-            Some(0) | None => Err(AddressError::PortZero { shown: shown() }),
+            Some(0) | None => Err(AddressError::PortZero(shown())),
             Some(port) => Ok(Self { tls, host: host.to_owned(), port }),
         }
     }
 
     fn of_socket(path: &str, shown: &impl Fn() -> String) -> Result<Self, AddressError> {
-        let refuse = |reason| Err(AddressError::Socket { shown: shown(), reason });
+        let refuse = |reason| Err(AddressError::Socket(shown(), reason));
         if !path.starts_with('/') {
             return refuse("its path does not begin with /");
         }
@@ -232,7 +188,7 @@ fn meant(text: &str) -> Option<String> {
         Err(_) => format!("https://{bare}:8200"),
     };
     guess.parse::<NodeAddress>().ok()?;
-    Some(shown::address(&guess))
+    Some(redact::address(&guess))
 }
 
 #[cfg(test)]
@@ -310,7 +266,7 @@ mod tests {
             &long,
         ] {
             let error = text.parse::<NodeAddress>().expect_err(text);
-            assert!(matches!(error, AddressError::Socket { .. }), "{error:?}");
+            assert!(matches!(error, AddressError::Socket(..)), "{error:?}");
         }
         assert!("dns+unix:///run/vault.sock".parse::<super::super::Discovery>().is_err());
     }

@@ -1,7 +1,7 @@
 //! Reads a name in DNS that stands for nodes.
 
 use super::address::{self, AddressError};
-use super::shown;
+use super::redact;
 use crate::cluster::{ADDRESSES, Discovery, NodeAddress, SERVICES};
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -22,10 +22,10 @@ impl FromStr for Discovery {
     /// Reads a URL whose scheme begins with `dns+` or `srv+`.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let text = text.trim();
-        let shown = || shown::address(text);
+        let shown = || redact::address(text);
         let Some((kind, rest)) = split(text) else {
             let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
-            return Err(AddressError::Scheme { shown: shown(), scheme: shown::shown(scheme) });
+            return Err(AddressError::Scheme(shown(), redact::redact(scheme)));
         };
         let mut address = NodeAddress::behind(kind, rest)?;
         // An absolute name is the same name: no certificate has the dot.
@@ -34,19 +34,19 @@ impl FromStr for Discovery {
         }
         if kind == ADDRESSES {
             if address.host.parse::<IpAddr>().is_ok() {
-                return Err(AddressError::NotAName { shown: shown() });
+                return Err(AddressError::NotAName(shown()));
             }
             return Ok(Self::Addresses(address));
         }
         if address::names_port(rest) {
-            return Err(AddressError::ServicePort { shown: shown() });
+            return Err(AddressError::ServicePort(shown()));
         }
         let mut labels = address.host.splitn(3, '.');
         let is_service =
             |label: Option<&str>| label.is_some_and(|label| label.len() > 1 && label.starts_with('_'));
         let domain = |label: Option<&str>| label.is_some_and(|domain| !domain.is_empty());
         if !(is_service(labels.next()) && labels.next() == Some(PROTOCOL) && domain(labels.next())) {
-            return Err(AddressError::NotAService { shown: shown() });
+            return Err(AddressError::NotAService(shown()));
         }
         Ok(Self::Services { tls: address.tls, name: address.host })
     }

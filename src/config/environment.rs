@@ -1,13 +1,11 @@
 //! What the environment says: `VAULT_UNSEAL_*`, and the variables of Vault's and OpenBao's own clients.
 
-use super::error::ConfigError;
-use super::fragment::ClusterFragment;
-use super::given::Given;
-use super::keys::{self, Key, Kind, Scope};
-use super::place::Place;
-use super::shown::shown;
-use super::value::{self, ValueError};
-use figment::value::Value;
+use super::entry::{ConfigEntry, Written};
+use super::error::{ConfigError, ConfigFault, Location};
+use super::keys::{self, KEYS, Key, Scope};
+use super::layers::Values;
+use super::redact::redact;
+use super::value::ValueError;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -21,13 +19,13 @@ pub struct Environment(BTreeMap<OsString, OsString>);
 ///
 /// Vault's `api/client.go` and OpenBao's fork of it read them. Theirs that skip verification are not heard: what was
 /// left in a shell must not open the way of the shares to anybody.
-const CLIENT_VARIABLES: &[(&str, Scope, &str)] = &[
-    ("ADDR", Scope::Cluster, "nodes"),
-    ("CACERT", Scope::Tls, "ca_file"),
-    ("CAPATH", Scope::Tls, "ca_dir"),
-    ("CLIENT_CERT", Scope::Tls, "client_cert"),
-    ("CLIENT_KEY", Scope::Tls, "client_key"),
-    ("TLS_SERVER_NAME", Scope::Tls, "server_name"),
+static CLIENT_VARIABLES: [(&str, &Key); 6] = [
+    ("ADDR", &keys::NODES),
+    ("CACERT", &keys::CA_FILE),
+    ("CAPATH", &keys::CA_DIR),
+    ("CLIENT_CERT", &keys::CLIENT_CERT),
+    ("CLIENT_KEY", &keys::CLIENT_KEY),
+    ("TLS_SERVER_NAME", &keys::SERVER_NAME),
 ];
 
 /// A variable of Vault's or OpenBao's client that is set; read only if it is used.
@@ -50,9 +48,9 @@ impl Environment {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// What our own variables say.
-    pub(super) fn given(&self) -> Result<Vec<Given>, ConfigError> {
-        let mut given = Vec::new();
+    /// The layers of our own variables.
+    pub(super) fn entries(&self) -> Result<Vec<ConfigEntry>, ConfigError> {
+        let mut entries = Vec::new();
         for (name, text) in &self.0 {
             let Some(name) = name.to_str().filter(|name| name.starts_with(keys::VARIABLE_PREFIX)) else {
                 continue;
@@ -60,29 +58,26 @@ impl Environment {
             if name == keys::CONFIG_VARIABLE {
                 continue;
             }
-            let Some(key) = keys::of_variable(name) else {
-                return Err(ConfigError::UnknownVariable { name: shown(name) });
+            let Some(key) = KEYS.iter().find(|key| key.variable == Some(name)) else {
+                return Err(ConfigError::UnknownVariable(redact(name)));
             };
             if !text.is_empty() {
-                given.push(read(key, name, text)?);
+                entries.push(read(key, name, text)?);
             }
         }
-        let sources: Vec<&Given> = given.iter().filter(|given| given.key.scope == Scope::Shares).collect();
-        match sources.as_slice() {
-            [_, second, ..] => Err(ConfigError::SeveralSources { place: second.place.clone() }),
-            _ => Ok(given),
+        match entries.iter().filter(|entry| entry.key.scope == Scope::Shares).nth(1) {
+            Some(second) => Err(second.location.clone().refuses(ConfigFault::SeveralSources)),
+            None => Ok(entries),
         }
     }
 
     /// The clients' variables that are set; OpenBao's wins over Vault's.
     pub(super) fn client_variables(&self) -> Vec<ClientVariable<'_>> {
         let mut set = Vec::new();
-        for (suffix, table, key) in CLIENT_VARIABLES {
+        for (suffix, key) in CLIENT_VARIABLES {
             let names = [format!("BAO_{suffix}"), format!("VAULT_{suffix}")];
             let first = names.into_iter().find_map(|name| self.get(&name).map(|text| (name, text)));
-            if let (Some((name, text)), Some(key)) = (first, keys::find(*table, key)) {
-                set.push(ClientVariable { name, key, text });
-            }
+            set.extend(first.map(|(name, text)| ClientVariable { name, key, text }));
         }
         set
     }
@@ -96,31 +91,39 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
 }
 
 impl ClientVariable<'_> {
-    /// Its value. An address is one address here, whatever commas are in it.
-    pub(super) fn given(&self) -> Result<Given, ConfigError> {
-        let mut given = read(self.key, &self.name, self.text)?;
-        if let (Kind::Texts, Some(text)) = (self.key.kind, self.text.to_str()) {
-            given.value = Value::from(vec![text]);
+    /// Its layer. An address is one address here, whatever commas are in it.
+    pub(super) fn entry(&self) -> Result<ConfigEntry, ConfigError> {
+        let mut entry = read(self.key, &self.name, self.text)?;
+        if let (Written::List(_), Some(text)) = (&entry.value, self.text.to_str()) {
+            entry.value = Written::list([text.to_owned()], &entry.location);
         }
-        Ok(given)
+        Ok(entry)
     }
 
-    /// Whether the configuration of the cluster says the very same.
-    pub(super) fn agrees_with(&self, cluster: &ClusterFragment) -> bool {
-        let Some(text) = self.text.to_str() else { return false };
-        let tls = &cluster.tls;
-        let said = match self.key.name {
-            "nodes" => return cluster.nodes.iter().flatten().any(|node| **node == text),
-            "skip_verify" => {
-                return tls.skip_verify.as_ref().map(|on| **on) == value::boolean(text).ok();
-            }
-            "ca_file" => &tls.ca_file,
-            "ca_dir" => &tls.ca_dir,
-            "client_cert" => &tls.client_cert,
-            "client_key" => &tls.client_key,
-            _ => &tls.server_name,
+    /// The key that is said already and answers the same question: where, whom to trust, who we are, what name.
+    pub(super) fn answered(&self, values: Values<'_>) -> Option<&'static str> {
+        let is = |keys: [&Key; 2]| keys.into_iter().any(|key| self.key.is(key));
+        let rivals: &[&'static Key] = if is([&keys::CLIENT_CERT, &keys::CLIENT_KEY]) {
+            &[&keys::CLIENT_CERT, &keys::CLIENT_KEY]
+        } else if !is([&keys::CA_FILE, &keys::CA_DIR]) {
+            &[self.key]
+        } else if values.boolean(&keys::SKIP_VERIFY) {
+            &[&keys::CA_FILE, &keys::CA_DIR, &keys::CA_CREDENTIAL, &keys::SKIP_VERIFY]
+        } else {
+            // `skip_verify = false` asks for a check and leaves open by whom.
+            &[&keys::CA_FILE, &keys::CA_DIR, &keys::CA_CREDENTIAL]
         };
-        said.as_ref().is_some_and(|said| **said == text)
+        rivals.iter().find(|key| values.get(**key).is_some()).map(|key| key.name)
+    }
+
+    /// Whether the configuration says the very same.
+    pub(super) fn agrees_with(&self, values: Values<'_>) -> bool {
+        let said = values.get(self.key).map(|entry| &entry.value);
+        match (said, self.text.to_str()) {
+            (Some(Written::List(items)), Some(text)) => items.iter().any(|item| item.value == text),
+            (Some(Written::Text(said)), Some(text)) => said == text,
+            _ => false,
+        }
     }
 }
 
@@ -132,11 +135,11 @@ fn is_for_us(name: &OsStr) -> bool {
     name.starts_with(keys::VARIABLE_PREFIX) || suffix.is_some_and(client)
 }
 
-fn read(key: &'static Key, name: &str, text: &OsStr) -> Result<Given, ConfigError> {
-    let place = Place::Variable(name.to_owned());
+fn read(key: &'static Key, name: &str, text: &OsStr) -> Result<ConfigEntry, ConfigError> {
+    let location = Location::Variable(name.to_owned());
     match text.to_str() {
-        Some(text) => Given::read(key, place, text),
-        None => Err(ConfigError::Value { place, problem: ValueError::NotUtf8 }),
+        Some(text) => ConfigEntry::read(key, location, text),
+        None => Err(location.refuses(ValueError::NotUtf8)),
     }
 }
 
@@ -149,10 +152,10 @@ mod tests {
     fn a_value_that_is_no_text_is_refused_only_where_it_is_used() {
         let bytes = || OsStr::from_bytes(b"\xff").to_owned();
         let ours: Environment = [("VAULT_UNSEAL_LOG_LEVEL", bytes())].into_iter().collect();
-        let error = ours.given().err().expect("refused").to_string();
+        let error = ours.entries().err().expect("refused").to_string();
         assert_eq!(error, "the environment variable VAULT_UNSEAL_LOG_LEVEL: its value is not UTF-8 text");
         let others: Environment = [("VAULT_TOKEN", bytes())].into_iter().collect();
-        assert!(others.given().is_ok());
+        assert!(others.entries().is_ok());
         assert!(others == Environment::default(), "a token is not kept");
     }
 

@@ -1,14 +1,53 @@
-//! Why a configuration was refused.
+//! Why a configuration was refused: what is said, its kind and the advice.
 
 use super::address::AddressError;
-use super::duration::DurationError;
 use super::file::FileError;
-use super::keys::{Key, Scope};
-use super::place::Place;
-use super::value::ValueError;
-use crate::external::quote::sentence;
-use std::path::PathBuf;
+use super::key::nearest;
+use super::keys::{self, KEYS, Key, Kind, Scope};
+use super::value::{DurationError, PASTED, ValueError};
+use crate::explain::Explain;
+use crate::external::quote::{sentence, toml};
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The place of a value, or of a mistake: a line of a file, an environment variable, or a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A key of a file.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The key with its tables, as in `cluster.tls.ca_file`.
+        key: String,
+    },
+    /// An environment variable.
+    Variable(String),
+    /// A flag of the command line, with its dashes.
+    Flag(String),
+    /// Nothing says it: the default, or several places together.
+    Nowhere,
+}
+
+impl Location {
+    /// The error that something is wrong here.
+    pub(super) fn refuses(self, fault: impl Into<ConfigFault>) -> ConfigError {
+        ConfigError::At(self, fault.into())
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line, key } => write!(f, "{}:{line}: {key}", sentence(path)),
+            Self::Variable(name) => write!(f, "the environment variable {name}"),
+            Self::Flag(name) => f.write_str(name),
+            Self::Nowhere => f.write_str("configuration"),
+        }
+    }
+}
 
 /// Why a configuration was refused: names the file, the line and the key, or the variable or flag.
 #[derive(Debug, thiserror::Error)]
@@ -20,198 +59,21 @@ pub enum ConfigError {
     /// A file is not TOML.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
-    /// A key that is not known in its table.
-    #[error("{place}: there is no key `{key}` {}", in_table(*table))]
-    UnknownKey {
-        /// Where it stands.
-        place: Place,
-        /// Its name.
-        key: String,
-        /// The table it stands in.
-        table: Scope,
-        /// That is a table with a line of its own, as `[cluster.tls]`; or the key is.
-        header: bool,
-        /// What it says could be a share.
-        secret: bool,
-    },
+    /// What stands at a location cannot be used.
+    #[error("{0}: {1}")]
+    At(Location, ConfigFault),
     /// A variable with our prefix that is not known.
-    #[error("the environment variable {name} is not known")]
-    UnknownVariable {
-        /// Its name.
-        name: String,
-    },
-    /// A value of the wrong type.
-    #[error("{place}: needs a {}, and this is {found}", key.kind.word())]
-    Type {
-        /// Where it stands.
-        place: Place,
-        /// The key.
-        key: &'static Key,
-        /// The type that was found, with its article.
-        found: &'static str,
-        /// The text that was found, unless it could be a secret.
-        text: Option<String>,
-        /// It could be a share, or has one in it.
-        secret: bool,
-    },
-    /// A duration written as a number.
-    #[error("{place}: {number} has no unit")]
-    BareNumber {
-        /// Where it stands.
-        place: Place,
-        /// The number.
-        number: String,
-    },
-    /// A duration that cannot be read or is out of bounds.
-    #[error("{place}: {problem}")]
-    Duration {
-        /// Where it stands.
-        place: Place,
-        /// What is wrong with it.
-        problem: DurationError,
-    },
-    /// `retry_min` above `retry_max`.
-    #[error("{place}: retry_min ({}) is longer than retry_max ({})", format(*least), format(*most))]
-    RetryOrder {
-        /// Where one of them stands.
-        place: Place,
-        /// `retry_min`.
-        least: Duration,
-        /// `retry_max`.
-        most: Duration,
-    },
-    /// The address of a server that cannot be used.
-    #[error("{place}: {problem}")]
-    Address {
-        /// Where it stands.
-        place: Place,
-        /// What is wrong with it.
-        problem: AddressError,
-    },
-    /// Any other value that cannot be used.
-    #[error("{place}: {problem}")]
-    Value {
-        /// Where it stands.
-        place: Place,
-        /// What is wrong with it.
-        problem: ValueError,
-    },
-    /// Shares would cross a network in the clear.
-    #[error("{place}: {node} would send key shares unencrypted to another machine")]
-    Plaintext {
-        /// Where the address stands.
-        place: Place,
-        /// The address, or the name.
-        node: String,
-    },
-    /// One server twice.
-    #[error("{place}: {node} is configured twice, first at {first}")]
-    SameNode {
-        /// The second place.
-        place: Place,
-        /// The address, or the name.
-        node: String,
-        /// The first place.
-        first: Box<Place>,
-    },
-    /// Two clusters of one file with the same name.
-    #[error("{place}: two clusters of this file are named \"{name}\", the first at {first}")]
-    SameName {
-        /// The second place.
-        place: Place,
-        /// The name.
-        name: String,
-        /// The first cluster.
-        first: Box<Place>,
-    },
-    /// Several clusters, one of them without a name.
-    #[error("{place}: this cluster has no name, and there are several")]
-    NameNeeded {
-        /// The cluster.
-        place: Place,
-    },
-    /// A name that would not fit into a table or a metric.
-    #[error("{place}: \"{name}\" is not a name for a cluster")]
-    BadName {
-        /// Where it stands.
-        place: Place,
-        /// The name.
-        name: String,
-    },
-    /// A variable or flag that cannot know which cluster it means.
-    #[error("{place} is meant for one cluster, and there are {count}")]
-    WhichCluster {
-        /// The variable or flag.
-        place: Place,
-        /// How many clusters there are.
-        count: usize,
-    },
-    /// No server anywhere.
+    #[error("the environment variable {0} is not known")]
+    UnknownVariable(String),
+    /// A variable or flag that cannot know which cluster it means, and how many there are.
+    #[error("{0} is meant for one cluster, and there are {1}")]
+    WhichCluster(Location, usize),
+    /// No server anywhere; the file that can say it.
     #[error("no server is configured")]
-    NothingConfigured {
-        /// The file that can say it.
-        file: PathBuf,
-    },
-    /// A cluster without servers.
-    #[error("{place}: the cluster \"{name}\" has no nodes")]
-    NoNodes {
-        /// The cluster.
-        place: Place,
-        /// Its name.
-        name: String,
-    },
-    /// A cluster without shares, for a verb that needs them.
-    #[error("{place}: nothing says where the key shares of the cluster \"{name}\" are")]
-    NoShares {
-        /// The cluster.
-        place: Place,
-        /// Its name.
-        name: String,
-        /// The file that can say it.
-        file: PathBuf,
-    },
-    /// `shares = {}`.
-    #[error("{place}: does not say where the key shares are")]
-    NoSource {
-        /// Where it stands.
-        place: Place,
-    },
-    /// `shares` with two sources.
-    #[error("{place}: names two sources of key shares")]
-    SeveralSources {
-        /// Where it stands.
-        place: Place,
-    },
-    /// `client_cert` without `client_key`, or the other way round.
-    #[error("{place}: {present} is of no use without {missing}")]
-    HalfClientCertificate {
-        /// Where the one stands.
-        place: Place,
-        /// The one that is there.
-        present: &'static str,
-        /// The one that is not.
-        missing: &'static str,
-    },
-    /// `pin_sha256` beside a server that shows no key.
-    #[error("{place}: {node} is sent key shares without TLS: it has no key that could be pinned")]
-    PinWithoutTls {
-        /// Where the pins stand.
-        place: Place,
-        /// The address.
-        node: String,
-    },
-    /// `tcti` without `tpm2`.
-    #[error("{place}: `tcti` says which TPM, and the shares are in none")]
-    TctiOfNothing {
-        /// Where it stands.
-        place: Place,
-    },
+    NothingConfigured(PathBuf),
     /// The merged layers do not fit together; the checks above leave nothing for this.
-    #[error("configuration: {reason}")]
-    Inconsistent {
-        /// Why not.
-        reason: &'static str,
-    },
+    #[error("configuration: {0}")]
+    Inconsistent(&'static str),
 }
 
 /// Where a file stops being TOML.
@@ -228,6 +90,299 @@ pub struct SyntaxError {
     pub message: String,
     /// The line, cut short, without anything that could be a share.
     pub extract: String,
+}
+
+/// Why what stands at a location cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigFault {
+    /// A key that is not known in its table.
+    #[error("there is no key `{key}` {}", in_table(*table))]
+    UnknownKey {
+        /// Its name.
+        key: String,
+        /// The table it stands in.
+        table: Scope,
+        /// That is a table with a line of its own, as `[cluster.tls]`; or the key is.
+        header: bool,
+        /// What it says could be a share.
+        secret: bool,
+    },
+    /// A value of the wrong type.
+    #[error("needs a {}, and this is {found}", key.kind.word())]
+    Type {
+        /// The key.
+        key: &'static Key,
+        /// The type that was found, with its article.
+        found: &'static str,
+        /// The text that was found, unless it could be a secret.
+        text: Option<String>,
+        /// It could be a share, or has one in it.
+        secret: bool,
+    },
+    /// A duration written as this number.
+    #[error("{0} has no unit")]
+    BareNumber(String),
+    /// A duration that cannot be read or is out of bounds.
+    #[error(transparent)]
+    Duration(#[from] DurationError),
+    /// `retry_min` above `retry_max`, in this order.
+    #[error("retry_min ({}) is longer than retry_max ({})", format(*.0), format(*.1))]
+    RetryOrder(Duration, Duration),
+    /// The address of a server that cannot be used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Any other value that cannot be used.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// Shares would cross a network in the clear to this address or name.
+    #[error("{0} would send key shares unencrypted to another machine")]
+    Plaintext(String),
+    /// One server twice.
+    #[error("{node} is configured twice, first at {first}")]
+    SameNode {
+        /// The address, or the name.
+        node: String,
+        /// The first place.
+        first: Box<Location>,
+    },
+    /// Two clusters of one file with the same name.
+    #[error("two clusters of this file are named \"{name}\", the first at {first}")]
+    SameName {
+        /// The name.
+        name: String,
+        /// The first cluster.
+        first: Box<Location>,
+    },
+    /// Several clusters, one of them without a name.
+    #[error("this cluster has no name, and there are several")]
+    NameNeeded,
+    /// A name that would not fit into a table or a metric.
+    #[error("\"{0}\" is not a name for a cluster")]
+    BadName(String),
+    /// A cluster of this name without servers.
+    #[error("the cluster \"{0}\" has no nodes")]
+    NoNodes(String),
+    /// A cluster without shares, for a verb that needs them.
+    #[error("nothing says where the key shares of the cluster \"{name}\" are")]
+    NoShares {
+        /// Its name.
+        name: String,
+        /// The file that can say it.
+        file: PathBuf,
+    },
+    /// `shares = {}`.
+    #[error("does not say where the key shares are")]
+    NoSource,
+    /// `shares` with two sources.
+    #[error("names two sources of key shares")]
+    SeveralSources,
+    /// `client_cert` without `client_key`, or the other way round.
+    #[error("{present} is of no use without {missing}")]
+    HalfClientCertificate {
+        /// The one that is there.
+        present: &'static str,
+        /// The one that is not.
+        missing: &'static str,
+    },
+    /// `pin_sha256` beside a server at this address, which shows no key.
+    #[error("{0} is sent key shares without TLS: it has no key that could be pinned")]
+    PinWithoutTls(String),
+    /// `tcti` without `tpm2`.
+    #[error("`tcti` says which TPM, and the shares are in none")]
+    TctiOfNothing,
+}
+
+impl ConfigError {
+    /// The stable word, and what to do about it.
+    fn told(&self) -> (&'static str, Option<String>) {
+        let (kind, advice) = match self {
+            Self::File(error) => error.told(),
+            Self::Syntax(error) => (
+                "config-syntax",
+                if error.extract.starts_with('{') {
+                    "This is JSON, perhaps the file with the shares; the configuration is a TOML file."
+                } else {
+                    "Mend the line; strings stand in double quotes, and https://toml.io has the rest."
+                }
+                .to_owned(),
+            ),
+            Self::At(location, fault) => fault.told(location),
+            Self::UnknownVariable(name) => ("config-unknown-variable", unknown_variable(name)),
+            Self::WhichCluster(location, _) => {
+                let thing = if matches!(location, Location::Flag(_)) { "flag" } else { "variable" };
+                (
+                    "config-which-cluster",
+                    format!(
+                        "Leave the {thing} out and write the value into the [[cluster]] it is meant for."
+                    ),
+                )
+            }
+            Self::NothingConfigured(file) => ("config-no-nodes", example(file)),
+            Self::Inconsistent(_) => return ("config-inconsistent", None),
+        };
+        (kind, Some(advice))
+    }
+}
+
+impl Explain for ConfigError {
+    fn kind(&self) -> &'static str {
+        self.told().0
+    }
+
+    fn advice(&self) -> Option<String> {
+        self.told().1
+    }
+}
+
+impl ConfigFault {
+    /// The stable word, and what to do about it.
+    fn told(&self, location: &Location) -> (&'static str, String) {
+        let (kind, advice) = match self {
+            Self::UnknownKey { key, table, header, secret } => {
+                let advice = unknown_key(key, *table, *header);
+                return ("config-unknown-key", if *secret { format!("{advice} {PASTED}") } else { advice });
+            }
+            Self::Type { key, text, secret, .. } => {
+                return ("config-type", wrong_type(key, text.as_deref(), *secret));
+            }
+            Self::BareNumber(number) => {
+                let advice =
+                    format!("Write \"{number}s\", with the quotes, for seconds; ms, m and h work too.");
+                return ("config-duration", advice);
+            }
+            Self::Duration(problem) => return ("config-duration", problem.advice()),
+            Self::RetryOrder(..) => ("config-duration", "Make retry_max at least as long as retry_min."),
+            Self::Address(problem) => return ("config-address", problem.advice()),
+            Self::Value(problem) => return ("config-value", problem.advice()),
+            Self::Plaintext(node) => {
+                let https = node.replacen("http://", "https://", 1);
+                let advice = format!(
+                    "Use https, as in \"{https}\"; or, if the network between is yours alone, write \
+                     `allow_plaintext = true` in this cluster."
+                );
+                return ("config-plaintext", advice);
+            }
+            Self::SameNode { .. } => ("config-same-node", "Leave one of the two out."),
+            Self::SameName { .. } => (
+                "config-cluster-name",
+                "Write the nodes of one cluster into one [[cluster]], or give the second another name.",
+            ),
+            Self::NameNeeded => ("config-cluster-name", "Write `name = \"…\"` into every [[cluster]]."),
+            Self::BadName(_) => ("config-cluster-name", "Use up to 64 letters, digits, `.`, `-` and `_`."),
+            Self::NoNodes(_) => {
+                ("config-no-nodes", "Write `nodes = [\"https://vault.example:8200\"]` into it.")
+            }
+            Self::NoShares { file, .. } => {
+                let advice = match location {
+                    Location::Nowhere => format!(
+                        "Set VAULT_UNSEAL_SHARES_CREDENTIAL (the service) or VAULT_UNSEAL_SHARES_FILE (by hand), or \
+                         write a [[cluster]] with `shares` to {}.",
+                        sentence(file)
+                    ),
+                    _ => shares("/path/of/shares.json"),
+                };
+                return ("config-no-shares", advice);
+            }
+            Self::NoSource => ("config-no-shares", ONE_SOURCE),
+            Self::SeveralSources => ("config-several-sources", ONE_SOURCE),
+            Self::HalfClientCertificate { .. } => {
+                ("config-half-client-certificate", "Give both client_cert and client_key, or neither.")
+            }
+            Self::PinWithoutTls(_) => (
+                "config-pin-without-tls",
+                "Write its https address, or move it into a [[cluster]] of its own, without pins.",
+            ),
+            Self::TctiOfNothing => (
+                "config-tcti",
+                "Name the sealed file beside it, `{ tpm2 = \"…\", tcti = \"…\" }`, or leave `tcti` out.",
+            ),
+        };
+        (kind, advice.to_owned())
+    }
+}
+
+const ONE_SOURCE: &str =
+    "Name exactly one: `{ credential = \"…\" }`, `{ tpm2 = \"…\" }` or, by hand, `{ file = \"…\" }`.";
+
+/// The least that a configuration says.
+fn example(file: &Path) -> String {
+    format!(
+        "Write to {}:\n\
+         \n\
+         [[cluster]]\n\
+         nodes  = [\"https://vault.example:8200\"]\n\
+         shares = {{ credential = \"shares\" }}    # the service: /etc/vault-unseal/shares.json\n\
+         \u{20}                                     # by hand: {{ file = \"/path/of/shares.json\" }}",
+        sentence(file)
+    )
+}
+
+/// The service's user is another at each start and cannot read a file of root's: systemd hands that over.
+fn shares(path: &str) -> String {
+    format!(
+        "Write `shares = {{ credential = \"shares\" }}`: the service is given /etc/vault-unseal/shares.json by that name. By hand: \
+         `shares = {{ file = {} }}`.",
+        toml(path)
+    )
+}
+
+fn wrong_type(key: &Key, text: Option<&str>, secret: bool) -> String {
+    match key.kind {
+        Kind::Table(Scope::Shares) => {
+            let advice = shares(text.unwrap_or("/path/of/shares.json"));
+            if secret { format!("{PASTED} {advice}") } else { advice }
+        }
+        _ if secret => PASTED.to_owned(),
+        Kind::Clusters => {
+            "Write `[[cluster]]`, with two brackets, above the keys of each cluster.".to_owned()
+        }
+        Kind::Boolean => format!("Write `{} = true` or `{} = false`, without quotes.", key.name, key.name),
+        _ => format!("Write `{} = {}`.", key.name, key.example),
+    }
+}
+
+fn unknown_key(key: &str, table: Scope, header: bool) -> String {
+    if let Some(nearest) = nearest(key, keys::names(table)) {
+        return format!("Did you mean `{nearest}`?");
+    }
+    // A key in the wrong table is as common as a slip of the pen.
+    let Some(known) = KEYS.iter().find(|known| known.name == key) else {
+        let names: Vec<&str> = keys::names(table).collect();
+        return format!("The keys of {} are {}.", table.table(), names.join(", "));
+    };
+    match known.scope {
+        Scope::Shares | Scope::Tls => {
+            let table = known.scope.table();
+            format!("It belongs into the table `{table}` of a [[cluster]]: `{table} = {{ {key} = … }}`.")
+        }
+        Scope::Top => "It belongs above the first [[cluster]] line.".to_owned(),
+        // All that stands below the line of a table is in it.
+        Scope::Cluster | Scope::Everywhere => match table {
+            Scope::Shares | Scope::Tls if header => format!(
+                "It belongs into the [[cluster]] itself: move it above the `[cluster.{}]` line.",
+                table.table()
+            ),
+            Scope::Shares | Scope::Tls => {
+                format!("It belongs into the [[cluster]] itself: move it out of `{}`.", table.table())
+            }
+            _ if header && matches!(known.kind, Kind::Table(_)) => {
+                format!("Write `[cluster.{key}]`, below the [[cluster]] line that it belongs to.")
+            }
+            _ => "It belongs below a [[cluster]] line.".to_owned(),
+        },
+    }
+}
+
+fn unknown_variable(name: &str) -> String {
+    let short = |variable: &'static str| variable.strip_prefix(keys::VARIABLE_PREFIX).unwrap_or(variable);
+    let known: Vec<&'static str> =
+        KEYS.iter().filter_map(|key| key.variable).chain([keys::CONFIG_VARIABLE]).map(short).collect();
+    let written = name.strip_prefix(keys::VARIABLE_PREFIX).unwrap_or(name);
+    match nearest(written, known.iter().copied()) {
+        Some(nearest) => format!("Did you mean {}{nearest}?", keys::VARIABLE_PREFIX),
+        None => format!("Known are {}, all behind {}.", known.join(", "), keys::VARIABLE_PREFIX),
+    }
 }
 
 fn in_table(table: Scope) -> String {

@@ -16,23 +16,14 @@ const WORLD_WRITABLE: u32 = 0o002;
 #[non_exhaustive]
 pub enum FileError {
     /// There is none.
-    #[error("{}: there is no such file", sentence(path))]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{}: there is no such file", sentence(.0))]
+    Missing(PathBuf),
     /// It is a directory.
-    #[error("{}: is a directory, not a file", sentence(path))]
-    Directory {
-        /// The directory.
-        path: PathBuf,
-    },
+    #[error("{}: is a directory, not a file", sentence(.0))]
+    Directory(PathBuf),
     /// It is a pipe, a device or a socket.
-    #[error("{}: is not a regular file", sentence(path))]
-    NotRegular {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{}: is not a regular file", sentence(.0))]
+    NotRegular(PathBuf),
     /// The system refuses to read it.
     #[error("{}: cannot be read: {cause}", sentence(path))]
     Unreadable {
@@ -42,11 +33,8 @@ pub enum FileError {
         cause: FileRefusal,
     },
     /// It is above the limit.
-    #[error("{}: is larger than 1 MiB", sentence(path))]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{}: is larger than 1 MiB", sentence(.0))]
+    TooLarge(PathBuf),
     /// It is not text.
     #[error("{}:{line}: is not UTF-8 text", sentence(path))]
     NotUtf8 {
@@ -90,57 +78,61 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// The stable word of this error.
-    pub(super) fn kind(&self) -> &'static str {
+    /// The stable word, and what to do about it.
+    pub(super) fn told(&self) -> (&'static str, String) {
         match self {
-            Self::Missing { .. } => "config-file-missing",
-            Self::Directory { .. } | Self::NotRegular { .. } => "config-not-a-file",
-            Self::Unreadable { .. } => "config-unreadable",
-            Self::TooLarge { .. } => "config-too-large",
-            Self::NotUtf8 { .. } => "config-not-utf8",
-            Self::Owner { .. } => "config-owner",
-            Self::WorldWritable { .. } => "config-world-writable",
-            Self::Refused { cause, .. } => match cause {
-                FileRefusal::DirectoryOwner { .. } => "config-owner",
-                FileRefusal::LinkOwner { .. } => "config-link-owner",
-                FileRefusal::AccessList { .. } => "config-access-list",
-                _ => "config-group-writable",
-            },
-        }
-    }
-
-    /// What to do about it.
-    pub(super) fn advice(&self) -> String {
-        match self {
-            Self::Missing { .. } => "Check the path, and where it leads if it is a link; without --config, \
+            Self::Missing(_) => (
+                "config-file-missing",
+                "Check the path, and where it leads if it is a link; without --config, \
                  /etc/vault-unseal/config.toml is read."
-                .to_owned(),
-            Self::Directory { path } => {
-                format!("Name the file, as in {}.", sentence(&path.join("config.toml")))
-            }
-            Self::NotRegular { .. } => {
-                "Write the configuration to a file: it is read again on every reload.".to_owned()
-            }
-            Self::Unreadable { path, .. } => format!(
-                "Look at it as the user that runs vault-unseal: `namei -l {}` shows every directory on the way.",
-                shell(path)
+                    .to_owned(),
             ),
-            Self::TooLarge { .. } => "Check that it is the configuration and not some other file.".to_owned(),
-            Self::NotUtf8 { path, .. } => format!(
-                "Save it as UTF-8; `iconv -f latin1 -t utf-8 {}` shows it converted from Latin-1.",
-                shell(path)
+            Self::Directory(path) => (
+                "config-not-a-file",
+                format!("Name the file, as in {}.", sentence(&path.join("config.toml"))),
             ),
-            Self::Owner { path, trusted, .. } => {
+            Self::NotRegular(_) => (
+                "config-not-a-file",
+                "Write the configuration to a file: it is read again on every reload.".to_owned(),
+            ),
+            Self::Unreadable { path, .. } => (
+                "config-unreadable",
+                format!(
+                    "Look at it as the user that runs vault-unseal: `namei -l {}` shows every directory on the way.",
+                    shell(path)
+                ),
+            ),
+            Self::TooLarge(_) => {
+                ("config-too-large", "Check that it is the configuration and not some other file.".to_owned())
+            }
+            Self::NotUtf8 { path, .. } => (
+                "config-not-utf8",
+                format!(
+                    "Save it as UTF-8; `iconv -f latin1 -t utf-8 {}` shows it converted from Latin-1.",
+                    shell(path)
+                ),
+            ),
+            Self::Owner { path, trusted, .. } => (
+                "config-owner",
                 format!(
                     "Look whether it says what it should, then run `chown {} {}`.",
                     User::of(trusted.this_process()).word(),
                     shell(path)
-                )
+                ),
+            ),
+            Self::WorldWritable { path, .. } => (
+                "config-world-writable",
+                format!("Look whether somebody changed it, then run `chmod o-w {}`.", shell(path)),
+            ),
+            Self::Refused { path, cause } => {
+                let kind = match cause {
+                    FileRefusal::DirectoryOwner { .. } => "config-owner",
+                    FileRefusal::LinkOwner { .. } => "config-link-owner",
+                    FileRefusal::AccessList { .. } => "config-access-list",
+                    _ => "config-group-writable",
+                };
+                (kind, cause.advice(path))
             }
-            Self::WorldWritable { path, .. } => {
-                format!("Look whether somebody changed it, then run `chmod o-w {}`.", shell(path))
-            }
-            Self::Refused { path, cause } => cause.advice(path),
         }
     }
 }
@@ -177,10 +169,10 @@ pub(super) fn fragments(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
 fn refused(path: &Path, cause: FileRefusal) -> FileError {
     let path = path.to_owned();
     match cause {
-        FileRefusal::Missing => FileError::Missing { path },
-        FileRefusal::Directory => FileError::Directory { path },
-        FileRefusal::NotRegular => FileError::NotRegular { path },
-        FileRefusal::Oversized { .. } => FileError::TooLarge { path },
+        FileRefusal::Missing => FileError::Missing(path),
+        FileRefusal::Directory => FileError::Directory(path),
+        FileRefusal::NotRegular => FileError::NotRegular(path),
+        FileRefusal::Oversized { .. } => FileError::TooLarge(path),
         FileRefusal::Owner { owner, trusted } => FileError::Owner { path, owner, trusted },
         FileRefusal::WorldWritable { mode } => FileError::WorldWritable { path, mode },
         FileRefusal::DirectoryMode { directory, mode, .. } if mode & WORLD_WRITABLE != 0 => {
@@ -207,11 +199,11 @@ mod tests {
         let pipe = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
         assert!(made.success());
-        assert_eq!(read(&pipe).expect_err("pipe").kind(), "config-not-a-file");
+        assert_eq!(read(&pipe).expect_err("pipe").told().0, "config-not-a-file");
 
         let huge = directory.path().join("huge.toml");
         File::create(&huge).and_then(|file| file.set_len(LARGEST as u64 + 1)).expect("file");
-        assert_eq!(read(&huge).expect_err("huge").kind(), "config-too-large");
+        assert_eq!(read(&huge).expect_err("huge").told().0, "config-too-large");
         File::create(&huge).and_then(|file| file.set_len(LARGEST as u64)).expect("file");
         assert_eq!(read(&huge).expect("at the limit").map(|text| text.len()), Some(LARGEST));
     }
@@ -226,17 +218,17 @@ mod tests {
             std::fs::write(&path, "").expect("write");
             assert!(read(&path).is_ok() && fragments(directory.path()).is_ok());
             chown(&path);
-            assert_eq!(read(&path).expect_err("file").kind(), "config-owner");
+            assert_eq!(read(&path).expect_err("file").told().0, "config-owner");
             std::os::unix::fs::chown(&path, Some(0), None).expect("chown");
             chown(directory.path());
-            assert_eq!(read(&path).expect_err("directory").kind(), "config-owner");
-            assert_eq!(fragments(directory.path()).expect_err("fragments").kind(), "config-owner");
+            assert_eq!(read(&path).expect_err("directory").told().0, "config-owner");
+            assert_eq!(fragments(directory.path()).expect_err("fragments").told().0, "config-owner");
         }
     }
 
     #[test]
     fn a_path_through_a_file_cannot_be_read() {
         let file = tempfile::NamedTempFile::new().expect("file");
-        assert_eq!(read(&file.path().join("config.toml")).expect_err("file").kind(), "config-unreadable");
+        assert_eq!(read(&file.path().join("config.toml")).expect_err("file").told().0, "config-unreadable");
     }
 }

@@ -1,19 +1,18 @@
 //! From files, environment and flags to [`Settings`].
 
-use super::cluster::Clusters;
-use super::document::Document;
+use super::cluster::ClusterValidator;
+use super::document::ConfigDocument;
+use super::entry::Sourced;
 use super::environment::{ClientVariable, Environment};
 use super::error::ConfigError;
 use super::file::{self, FileError};
-use super::fragment::{ClusterFragment, Fragment};
-use super::keys::{self, Scope};
-use super::layers::Layers;
+use super::flags::Overrides;
+use super::keys;
+use super::layers::{Layers, Values};
 use super::notice::ConfigNotice;
-use super::overrides::Overrides;
 use super::settings::{Purpose, Settings};
 use super::value;
 use crate::accounts::Trusted;
-use figment::value::magic::Tagged;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tracing::level_filters::LevelFilter;
@@ -69,42 +68,42 @@ pub fn load(
 ) -> Result<Loaded, ConfigError> {
     let mut notices = Vec::new();
     let documents = read(origin, &mut notices)?;
-    let sources = documents.iter().map(|document| document.path().to_owned()).collect();
+    let sources = documents.iter().map(|document| document.path.clone()).collect();
     let mut layers = Layers::of_files(documents)?;
-    for given in environment.given()?.into_iter().chain(flags.given()?) {
-        layers.lay(&given)?;
+    for entry in environment.entries()?.into_iter().chain(flags.entries()?) {
+        layers.lay(entry)?;
     }
     fill_silence(&mut layers, environment, &mut notices)?;
-    let fragment = layers.fragment()?;
-    let log_level = log_level(&layers, &fragment)?;
-    let trusted = Arc::new(server_users(&layers, &fragment, &mut notices)?);
+    let merged = layers.merged()?;
+    let log_level = log_level(merged.top())?;
+    let trusted = Arc::new(server_users(merged.top(), &mut notices)?);
     let file = origin.main_file();
-    let mut checked = Clusters::new(&layers, purpose, &trusted, origin.root(), &file);
-    let names = layers.names().iter();
-    let clusters = names.map(|name| checked.check(name, &fragment)).collect::<Result<_, _>>()?;
+    let mut checked = ClusterValidator::new(&layers, purpose, &trusted, origin.root(), &file);
+    let clusters = layers.names().map(|name| checked.check(name, merged.cluster(name)));
+    let clusters = clusters.collect::<Result<_, _>>()?;
     notices.extend(checked.into_notices());
     Ok(Loaded { settings: Settings { clusters, log_level, trusted }, notices, sources })
 }
 
-fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<Document>, ConfigError> {
+fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<ConfigDocument>, ConfigError> {
     let root = match origin {
         Origin::Standard { root } => root.join("etc/vault-unseal"),
         Origin::File(path) => {
-            let text = file::read(path)?.ok_or_else(|| FileError::Missing { path: path.clone() })?;
-            return Ok(vec![Document::parse(path, &text)?]);
+            let text = file::read(path)?.ok_or_else(|| FileError::Missing(path.clone()))?;
+            return Ok(vec![ConfigDocument::parse(path, &text)?]);
         }
     };
     let mut documents = Vec::new();
     let main = root.join("config.toml");
     if let Some(text) = file::read(&main)? {
-        documents.push(Document::parse(&main, &text)?);
+        documents.push(ConfigDocument::parse(&main, &text)?);
     }
     for path in file::fragments(&root.join("config.d"))? {
         // Gone since the directory was read, or a link to nowhere: both are somebody's work in progress.
-        let text = file::read(&path)?.ok_or_else(|| FileError::Missing { path: path.clone() })?;
-        let document = Document::parse(&path, &text)?;
-        if document.is_empty() {
-            notices.push(ConfigNotice::EmptyFragment { path });
+        let text = file::read(&path)?.ok_or_else(|| FileError::Missing(path.clone()))?;
+        let document = ConfigDocument::parse(&path, &text)?;
+        if document.is_empty {
+            notices.push(ConfigNotice::EmptyFragment(path));
         }
         documents.push(document);
     }
@@ -121,78 +120,49 @@ fn fill_silence(
     notices: &mut Vec<ConfigNotice>,
 ) -> Result<(), ConfigError> {
     let variables = environment.client_variables();
-    let fragment = layers.fragment()?;
-    let [name] = layers.names() else {
-        let ignored = |variable: ClientVariable<'_>| ConfigNotice::VariableIgnored {
-            name: variable.name,
-            reason: "it is meant for one server, and several clusters are configured".to_owned(),
+    if layers.names().len() > 1 {
+        let ignored = |variable: ClientVariable<'_>| {
+            ConfigNotice::VariableIgnored(
+                variable.name,
+                "it is meant for one server, and several clusters are configured".to_owned(),
+            )
         };
         notices.extend(variables.into_iter().map(ignored));
         return Ok(());
-    };
-    let nothing = ClusterFragment::default();
-    let said = fragment.cluster.get(name).unwrap_or(&nothing);
-    for variable in variables {
-        match answer(said, variable.key.name) {
-            None => layers.lay(&variable.given()?)?,
-            Some(_) if variable.agrees_with(said) => {}
-            Some(key) => notices.push(ConfigNotice::VariableIgnored {
-                name: variable.name,
-                reason: format!("the configuration says `{key}`"),
-            }),
+    }
+    let mut entries = Vec::new();
+    let merged = layers.merged()?;
+    for name in layers.names() {
+        let values = merged.cluster(name);
+        for variable in &variables {
+            match variable.answered(values) {
+                None => entries.push(variable.entry()?),
+                Some(_) if variable.agrees_with(values) => {}
+                Some(key) => notices.push(ConfigNotice::VariableIgnored(
+                    variable.name.clone(),
+                    format!("the configuration says `{key}`"),
+                )),
+            }
         }
     }
-    Ok(())
+    entries.into_iter().try_for_each(|entry| layers.lay(entry))
 }
 
-/// The key that is said and answers the same question as `key`: where, whom to trust, who we are, what name.
-fn answer(cluster: &ClusterFragment, key: &str) -> Option<&'static str> {
-    let tls = &cluster.tls;
-    let said: &[(&'static str, bool)] = match key {
-        "nodes" => &[("nodes", cluster.nodes.is_some())],
-        "ca_file" | "ca_dir" | "skip_verify" => &[
-            ("ca_file", tls.ca_file.is_some()),
-            ("ca_dir", tls.ca_dir.is_some()),
-            ("ca_credential", tls.ca_credential.is_some()),
-            // `false` asks for a check and leaves open by whom.
-            ("skip_verify", tls.skip_verify.as_ref().is_some_and(|on| **on || key == "skip_verify")),
-        ],
-        "client_cert" | "client_key" => {
-            &[("client_cert", tls.client_cert.is_some()), ("client_key", tls.client_key.is_some())]
-        }
-        _ => &[("server_name", tls.server_name.is_some())],
-    };
-    said.iter().find(|(_, said)| *said).map(|(key, _)| *key)
+fn log_level(values: Values<'_>) -> Result<LevelFilter, ConfigError> {
+    Ok(match values.word(&keys::LOG_LEVEL)? {
+        "error" => LevelFilter::ERROR,
+        "warn" => LevelFilter::WARN,
+        "debug" => LevelFilter::DEBUG,
+        "trace" => LevelFilter::TRACE,
+        _ => LevelFilter::INFO,
+    })
 }
 
-fn log_level(layers: &Layers, fragment: &Fragment) -> Result<LevelFilter, ConfigError> {
-    let Some(text) = &fragment.log_level else { return Ok(LevelFilter::INFO) };
-    let words = keys::find(Scope::Top, "log_level").map_or(&[][..], value::words);
-    match value::word(text, words) {
-        Ok("error") => Ok(LevelFilter::ERROR),
-        Ok("warn") => Ok(LevelFilter::WARN),
-        Ok("debug") => Ok(LevelFilter::DEBUG),
-        Ok("trace") => Ok(LevelFilter::TRACE),
-        Ok(_) => Ok(LevelFilter::INFO),
-        Err(problem) => {
-            Err(ConfigError::Value { place: layers.place_of_top(text.tag(), &["log_level"]), problem })
-        }
-    }
-}
-
-fn server_users(
-    layers: &Layers,
-    fragment: &Fragment,
-    notices: &mut Vec<ConfigNotice>,
-) -> Result<Trusted, ConfigError> {
-    let Some(texts) = &fragment.server_users else { return Ok(Trusted::default()) };
-    let place = |tag| layers.place_of_top(tag, &["server_users"]);
-    let user = |text: &Tagged<String>| {
-        value::account(text).map_err(|problem| ConfigError::Value { place: place(text.tag()), problem })
-    };
-    let trusted = Trusted::with(texts.iter().map(user).collect::<Result<_, _>>()?);
-    let unknown =
-        |name: &str| ConfigNotice::UnknownAccount { place: place(texts.tag()), name: name.to_owned() };
+fn server_users(values: Values<'_>, notices: &mut Vec<ConfigNotice>) -> Result<Trusted, ConfigError> {
+    let Some(users) = values.list(&keys::SERVER_USERS) else { return Ok(Trusted::default()) };
+    let user = |text: &Sourced<String>| value::account(&text.value).map_err(|problem| text.refused(problem));
+    let trusted = Trusted::with(users.value.iter().map(user).collect::<Result<_, _>>()?);
+    let unknown = |name: &str| ConfigNotice::UnknownAccount(users.location.clone(), name.to_owned());
     notices.extend(trusted.unknown_names().into_iter().map(unknown));
     Ok(trusted)
 }

@@ -1,9 +1,12 @@
 //! A validated configuration.
 
+use super::keys::{self, KEYS, Key};
 use crate::accounts::Trusted;
 use crate::cluster::{Discovery, NodeAddress, OnOperatorSeal, Pace, Pin, ShareSource};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 /// Everything the daemon needs to know, checked.
@@ -39,6 +42,8 @@ pub struct Cluster {
     pub tls: TlsSettings,
     /// Its intervals and time limits.
     pub pace: Pace,
+    /// The same and all others, by their keys.
+    pub durations: Durations,
     /// What follows when an operator seals a server on purpose. Default unseal.
     pub on_operator_seal: OnOperatorSeal,
     /// Shares may be sent without TLS to other machines, and to servers whose owner cannot be found. Default no.
@@ -91,6 +96,54 @@ impl TlsSettings {
     /// Whether `server_name` is what certificates must have, so that a server has to prove it wherever it is.
     pub fn binds_name(&self) -> bool {
         self.server_name.is_some() && self.authenticates()
+    }
+}
+
+/// The pace that a cluster's durations make.
+pub(super) fn pace(durations: &Durations, presence: bool) -> Pace {
+    Pace {
+        poll_interval: durations.get(&keys::POLL_INTERVAL),
+        slow_interval: durations.get(&keys::SLOW_INTERVAL),
+        retry_min: durations.get(&keys::RETRY_MIN),
+        retry_max: durations.get(&keys::RETRY_MAX),
+        request_timeout: durations.get(&keys::REQUEST_TIMEOUT),
+        unseal_timeout: durations.get(&keys::UNSEAL_TIMEOUT),
+        presence,
+        resolve_interval: durations.get(&keys::RESOLVE_INTERVAL),
+        forget_after: durations.get(&keys::FORGET_AFTER),
+    }
+}
+
+// Here, and not beside the type: the defaults stand in the table.
+impl Default for Pace {
+    fn default() -> Self {
+        pace(&Durations::default(), keys::PRESENCE.default)
+    }
+}
+
+/// Every duration of one cluster whose key has a default, by the name of the key: what is said, else the default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Durations(BTreeMap<&'static str, Duration>);
+
+impl Durations {
+    /// The duration of a key.
+    pub fn get(&self, key: &Key<Duration>) -> Duration {
+        self.0.get(key.name).copied().unwrap_or(key.default)
+    }
+
+    /// All of them, with the names of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        self.0.iter().map(|(name, duration)| (*name, *duration))
+    }
+
+    pub(super) fn set(&mut self, key: &Key, duration: Duration) {
+        self.0.insert(key.name, duration);
+    }
+}
+
+impl Default for Durations {
+    fn default() -> Self {
+        Self(KEYS.iter().filter_map(|key| Some((key.name, key.default.duration()?))).collect())
     }
 }
 

@@ -1,12 +1,14 @@
-//! Values that are words, paths and names.
+//! What the texts of values mean: durations, words, paths and names.
 
-use super::keys::Key;
-use super::shown::shown;
+use super::key::Key;
+use super::keys;
+use super::redact::redact;
 use crate::accounts::ServerUser;
 use crate::cluster::{COMPUTE_PIN, PinError};
 use crate::external::could_be_secret;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why a word, path or name cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,11 +23,8 @@ pub enum ValueError {
         words: &'static [&'static str],
     },
     /// Neither true nor false.
-    #[error("\"{written}\" is neither true nor false")]
-    Boolean {
-        /// What was written.
-        written: String,
-    },
+    #[error("\"{0}\" is neither true nor false")]
+    Boolean(String),
     /// No path at all.
     #[error("the path is empty or has a control character in it")]
     Path,
@@ -33,32 +32,20 @@ pub enum ValueError {
     #[error("`~` is not expanded here")]
     Tilde,
     /// Neither a DNS name nor an IP address.
-    #[error("\"{written}\" is neither a DNS name nor an IP address")]
-    ServerName {
-        /// What was written.
-        written: String,
-    },
+    #[error("\"{0}\" is neither a DNS name nor an IP address")]
+    ServerName(String),
     /// Not a name that systemd gives to credentials.
-    #[error("\"{written}\" is not the name of a credential")]
-    Credential {
-        /// What was written.
-        written: String,
-    },
+    #[error("\"{0}\" is not the name of a credential")]
+    Credential(String),
     /// Neither the name nor the number of an account.
-    #[error("\"{written}\" is neither the name nor the number of an account")]
-    Account {
-        /// What was written.
-        written: String,
-    },
+    #[error("\"{0}\" is neither the name nor the number of an account")]
+    Account(String),
     /// Not in the words of tpm2-tss.
-    #[error("\"{written}\" names no TPM")]
-    Tcti {
-        /// What was written.
-        written: String,
-    },
+    #[error("\"{0}\" names no TPM")]
+    Tcti(String),
     /// Not the hash of a public key.
-    #[error("{0}")]
-    Pin(PinError),
+    #[error(transparent)]
+    Pin(#[from] PinError),
     /// A secret where none belongs; it is not repeated.
     #[error("this could be a key share or a token, and none belongs here")]
     Secret,
@@ -76,19 +63,19 @@ impl ValueError {
     pub(super) fn advice(&self) -> String {
         match self {
             Self::Word { words, .. } => format!("Write one of: {}.", words.join(", ")),
-            Self::Boolean { .. } => "Write true or false.".to_owned(),
+            Self::Boolean(_) => "Write true or false.".to_owned(),
             Self::Path | Self::Tilde => "Write the whole path, from the first `/` on.".to_owned(),
-            Self::ServerName { .. } => {
+            Self::ServerName(_) => {
                 "Write the name as the certificate has it, without scheme and port, as in \"vault.example\"."
                     .to_owned()
             }
-            Self::Credential { .. } => {
+            Self::Credential(_) => {
                 "Write the name as LoadCredential= has it, without a path, as in \"shares\".".to_owned()
             }
-            Self::Account { .. } => {
+            Self::Account(_) => {
                 "Write the name as /etc/passwd has it, or its number, as in [\"vault\", 998].".to_owned()
             }
-            Self::Tcti { .. } => {
+            Self::Tcti(_) => {
                 "Write it as for tpm2-tools, as in \"device:/dev/tpmrm0\", or leave it out.".to_owned()
             }
             Self::Pin(_) => format!(
@@ -103,12 +90,12 @@ impl ValueError {
 
 /// Refuses what somebody pasted in place of a name or path: it would be shown wherever that is. Pins are of the same form.
 pub(super) fn no_secret(key: &Key, text: &str) -> Result<(), ValueError> {
-    if key.name != "pin_sha256" && could_be_secret(text) { Err(ValueError::Secret) } else { Ok(()) }
+    if !key.is(&keys::PIN_SHA256) && could_be_secret(text) { Err(ValueError::Secret) } else { Ok(()) }
 }
 
 /// Refuses a word that `key` does not take.
 pub(super) fn word<'a>(text: &'a str, words: &'static [&'static str]) -> Result<&'a str, ValueError> {
-    if words.contains(&text) { Ok(text) } else { Err(ValueError::Word { written: shown(text), words }) }
+    if words.contains(&text) { Ok(text) } else { Err(ValueError::Word { written: redact(text), words }) }
 }
 
 /// Reads a truth value as Go's `strconv.ParseBool` does, for those who are used to Vault's own variables.
@@ -116,7 +103,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, ValueError> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err(ValueError::Boolean { written: shown(text) }),
+        _ => Err(ValueError::Boolean(redact(text))),
     }
 }
 
@@ -134,7 +121,7 @@ pub(super) fn path(text: &str, directory: Option<&Path>) -> Result<PathBuf, Valu
 
 /// An account by its number, or by a name as useradd(8) accepts it.
 pub(super) fn account(text: &str) -> Result<ServerUser, ValueError> {
-    let refused = || ValueError::Account { written: shown(text) };
+    let refused = || ValueError::Account(redact(text));
     if text.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
         return text.parse().map(ServerUser::Number).map_err(|_| refused());
     }
@@ -159,7 +146,7 @@ pub(super) fn server_name(text: &str) -> Result<String, ValueError> {
     if name || text.parse::<IpAddr>().is_ok() {
         Ok(text.to_owned())
     } else {
-        Err(ValueError::ServerName { written: shown(text) })
+        Err(ValueError::ServerName(redact(text)))
     }
 }
 
@@ -167,7 +154,7 @@ pub(super) fn server_name(text: &str) -> Result<String, ValueError> {
 pub(super) fn credential(text: &str) -> Result<String, ValueError> {
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':');
     if text.is_empty() || text.len() > 255 || matches!(text, "." | "..") || !text.chars().all(fits) {
-        return Err(ValueError::Credential { written: shown(text) });
+        return Err(ValueError::Credential(redact(text)));
     }
     Ok(text.to_owned())
 }
@@ -180,16 +167,71 @@ pub(super) fn tcti(text: &str) -> Result<String, ValueError> {
     if known && text.chars().all(|c| c.is_ascii_graphic()) {
         Ok(text.to_owned())
     } else {
-        Err(ValueError::Tcti { written: shown(text) })
+        Err(ValueError::Tcti(redact(text)))
     }
 }
 
-/// The words of a key that takes words.
-pub(super) fn words(key: &Key) -> &'static [&'static str] {
-    match key.kind {
-        super::keys::Kind::Word(words) => words,
-        _ => &[],
+/// Why a text is not a duration, or not one that this key takes.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// A number alone.
+    #[error("{0} has no unit")]
+    NoUnit(String),
+    /// A unit that is none.
+    #[error("\"{0}\" is not a unit of time")]
+    Unit(String),
+    /// Anything else that cannot be read.
+    #[error("\"{0}\" is not a duration")]
+    Unreadable(String),
+    /// Outside the bounds.
+    #[error("{written} is {comparison} than {}", humantime::format_duration(*bound))]
+    Bounds {
+        /// What was written.
+        written: String,
+        /// "shorter" or "longer".
+        comparison: &'static str,
+        /// The bound that it passes.
+        bound: Duration,
+    },
+}
+
+impl DurationError {
+    /// What to write instead.
+    pub(super) fn advice(&self) -> String {
+        match self {
+            Self::NoUnit(number) => format!("Write \"{number}s\" for seconds; ms, m and h work too."),
+            Self::Unit(_) | Self::Unreadable(_) => {
+                "Write a number and its unit, ms, s, m or h, as in \"500ms\", \"30s\" or \"2m 30s\"."
+                    .to_owned()
+            }
+            Self::Bounds { comparison, bound, .. } => {
+                let side = if *comparison == "shorter" { "least" } else { "most" };
+                format!("Write at {side} \"{}\".", humantime::format_duration(*bound))
+            }
+        }
     }
+}
+
+/// Reads a duration between `least` and `most`, both allowed.
+pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Duration, DurationError> {
+    let trimmed = text.trim();
+    if !trimmed.is_empty() && trimmed.chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return Err(DurationError::NoUnit(redact(trimmed)));
+    }
+    let duration = humantime::parse_duration(trimmed).map_err(|error| match error {
+        humantime::DurationError::UnknownUnit { unit, .. } if !unit.is_empty() => {
+            DurationError::Unit(redact(&unit))
+        }
+        _ => DurationError::Unreadable(redact(text)),
+    })?;
+    let bounds = |comparison, bound| DurationError::Bounds { written: redact(trimmed), comparison, bound };
+    if duration < least {
+        return Err(bounds("shorter", least));
+    }
+    if duration > most {
+        return Err(bounds("longer", most));
+    }
+    Ok(duration)
 }
 
 #[cfg(test)]
@@ -234,5 +276,33 @@ mod tests {
         assert_eq!(path("~/ca.crt"), Err(ValueError::Tilde));
         assert_eq!(path(""), Err(ValueError::Path));
         assert_eq!(path("a\0b"), Err(ValueError::Path));
+    }
+
+    #[test]
+    fn durations_and_the_lack_of_them() {
+        let parse = |text| {
+            duration(text, Duration::from_millis(100), Duration::from_secs(3600))
+                .map(|duration| duration.as_millis())
+                .map_err(|error| format!("{error}. {}", error.advice()))
+        };
+        assert_eq!(parse("100ms"), Ok(100));
+        assert_eq!(parse(" 2m 30s "), Ok(150_000));
+        assert_eq!(parse("1h"), Ok(3_600_000));
+        assert_eq!(parse("1.5s"), Ok(1500));
+        let refused = [
+            ("30", "30 has no unit. Write \"30s\" for seconds"),
+            ("1.5", "1.5 has no unit"),
+            ("5 sekunden", "\"sekunden\" is not a unit of time"),
+            ("", "\"\" is not a duration"),
+            ("soon", "\"soon\" is not a duration"),
+            ("-1s", "\"-1s\" is not a duration"),
+            ("99ms", "99ms is shorter than 100ms. Write at least \"100ms\"."),
+            ("61m", "61m is longer than 1h. Write at most \"1h\"."),
+            ("99999999999999999999s", "\"…\" is not a duration"),
+        ];
+        for (text, expected) in refused {
+            let error = parse(text).expect_err(text);
+            assert!(error.starts_with(expected), "{text:?}: {error}");
+        }
     }
 }

@@ -6,18 +6,18 @@ use vault_unseal::config::keys::{KEYS, Key, Kind, Scope};
 
 /// The keys that stand in one table.
 pub(crate) fn keys(scope: Scope) -> String {
-    KEYS.iter().filter(|key| key.scope == scope).map(described).collect()
+    KEYS.iter().filter(|key| key.scope == scope).map(|key| described(key)).collect()
 }
 
 /// A key that a page does not describe.
 pub(crate) fn missing(page: &str) -> Option<String> {
-    KEYS.iter().find(|key| !page.contains(&term(key))).map(Key::path)
+    KEYS.iter().find(|key| !page.contains(&term(key))).map(|key| key.path())
 }
 
 fn described(key: &Key) -> String {
     let mut text = entry(&term(key), key.documentation);
     let mut facts = String::new();
-    match (key.default, key.example) {
+    match (key.default.written(), key.example) {
         (Some(default), example) if default == example => {
             let _ = write!(facts, "Default: `{default}`. ");
         }

@@ -5,7 +5,7 @@ use clap::Args;
 use std::path::PathBuf;
 
 /// What the long help shows below the options.
-pub(crate) const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   vault-unseal enroll init.json --tpm2                       only this machine's TPM opens it
   vault-unseal enroll init.json --tpm2 --pcrs 7              … and only while Secure Boot is as it is now
@@ -26,6 +26,7 @@ board takes the shares with it: always keep them somewhere else too.";
 /// Options of `enroll`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags that are typed independently")]
+#[command(after_long_help = EXAMPLES)]
 pub struct EnrollArguments {
     /// File with the shares, or a fifo, whose writer is waited for; - reads standard input, and asks without echo on a
     /// terminal

@@ -5,7 +5,6 @@ mod outcome;
 mod request;
 mod source;
 
-pub(super) use arguments::EXAMPLES;
 pub use arguments::EnrollArguments;
 pub(super) use outcome::{by_tpm, protection};
 

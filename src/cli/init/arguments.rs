@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// What the long help shows below the options.
-pub(crate) const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   vault-unseal init --tpm2 --recipient age1…                 shares into this machine's TPM, and all of them in shares.age
   vault-unseal init --plain --shares 1 --threshold 1         one share in a file that only root can read
@@ -27,6 +27,7 @@ Without --recipient the only copy of the shares is on this machine. Shares that 
 /// Options of `init`.
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line, each by itself")]
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub struct InitArguments {
     /// How many shares the server makes
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..))]

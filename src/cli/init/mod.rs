@@ -23,7 +23,6 @@ mod request;
 mod root_token;
 mod target;
 
-pub(super) use arguments::EXAMPLES;
 pub use arguments::{InitArguments, RootToken};
 
 use super::enroll::unmeasured;

@@ -16,7 +16,7 @@ const LONGEST_LINE: usize = 1000;
 const LONGEST: usize = 60;
 
 /// `text` in one short line, with everything that could be a share replaced by `…`.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn redact(text: &str) -> String {
     let masked = masked(text);
     if masked.chars().count() <= LONGEST {
         return masked;
@@ -75,7 +75,7 @@ pub(super) fn extract(line: &str) -> String {
             out = out.replace(&two, "…");
         }
     }
-    shown(&out)
+    redact(&out)
 }
 
 /// Whether a word of letters, digits, `-` and `_` is a token, an identifier like a UUID, or base64 for URLs, by its digits.
@@ -99,7 +99,7 @@ fn could_be_share(run: &str) -> bool {
     run.len() >= LONGEST_WORD && !path
 }
 
-/// An address as [`shown`], without the user, password, query and fragment it may carry.
+/// An address as [`redact`], without the user, password, query and fragment it may carry.
 pub(super) fn address(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -112,7 +112,7 @@ pub(super) fn address(text: &str) -> String {
     };
     let bare = rest.split(['?', '#']).next().unwrap_or_default();
     let cut = if bare.len() == rest.len() { "" } else { "…" };
-    format!("{}{secret}{}{cut}", shown(&scheme), shown(bare))
+    format!("{}{secret}{}{cut}", redact(&scheme), redact(bare))
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            assert_eq!(shown(text), expected);
+            assert_eq!(redact(text), expected);
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
             let hex = base16ct::lower::encode_str(share, &mut buffer).expect("hex").to_owned();
             let base64 = <base64ct::Base64 as base64ct::Encoding>::encode(share, &mut buffer).map(str::to_owned);
             for text in [hex, base64.expect("base64")] {
-                for said in [shown(&text), extract(&text), address(&format!("https://{text}"))] {
+                for said in [redact(&text), extract(&text), address(&format!("https://{text}"))] {
                     let repeated = text.as_bytes().windows(6).any(|part| {
                         said.as_bytes().windows(6).any(|said| said == part)
                     });

@@ -1,9 +1,6 @@
-//! Every key there is: one table for the unknown-key errors, the names in the environment and the manual.
+//! What there is to say of one key.
 
-mod table;
-
-pub use table::KEYS;
-
+use std::fmt;
 use std::time::Duration;
 
 /// The table of the file in which a key stands.
@@ -83,26 +80,87 @@ impl Kind {
     }
 }
 
-/// One key of the configuration.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Key {
+/// One key of the configuration, with a default of the type `T`.
+pub struct Key<T: ?Sized = dyn DefaultValue> {
     /// Its name in the file.
     pub name: &'static str,
     /// Where it stands.
     pub scope: Scope,
     /// What its value is.
     pub kind: Kind,
-    /// The value when nothing is written, as it would be written; `None` when there is none.
-    pub default: Option<&'static str>,
     /// What it does, in one paragraph.
     pub documentation: &'static str,
     /// A value as written in the file.
     pub example: &'static str,
     /// The environment variable that says the same; `None` when only files can say it.
     pub variable: Option<&'static str>,
+    /// The flag that says the same.
+    pub flag: Option<Flag>,
+    /// The value when nothing is written; `()` when there is none.
+    pub default: T,
 }
 
-impl Key {
+/// A flag of the command line that says what a key does.
+#[derive(Debug, Clone, Copy)]
+pub struct Flag {
+    /// Its place among the flags in the help, counted from 1.
+    pub order: u8,
+    /// Its name, without the dashes.
+    pub long: &'static str,
+    /// What stands for its value in the help; empty when it takes none.
+    pub value: &'static str,
+    /// What it does, in a few words.
+    pub help: &'static str,
+    /// Whether `-h` shows it, or only `--help`.
+    pub in_short_help: bool,
+}
+
+/// A value when nothing is written.
+pub trait DefaultValue: Sync {
+    /// As it would be written in a file; `None` when there is none.
+    fn written(&self) -> Option<String>;
+
+    /// It, of a key that is a duration.
+    fn duration(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl DefaultValue for () {
+    fn written(&self) -> Option<String> {
+        None
+    }
+}
+
+impl DefaultValue for bool {
+    fn written(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl DefaultValue for &'static str {
+    fn written(&self) -> Option<String> {
+        Some(format!("\"{self}\""))
+    }
+}
+
+impl<const N: usize> DefaultValue for [&'static str; N] {
+    fn written(&self) -> Option<String> {
+        Some(format!("{self:?}"))
+    }
+}
+
+impl DefaultValue for Duration {
+    fn written(&self) -> Option<String> {
+        Some(format!("\"{}\"", humantime::format_duration(*self)))
+    }
+
+    fn duration(&self) -> Option<Duration> {
+        Some(*self)
+    }
+}
+
+impl<T: ?Sized> Key<T> {
     /// The key with its tables, as in `cluster.tls.ca_file`.
     pub fn path(&self) -> String {
         format!("{}{}", self.scope.prefix(), self.name)
@@ -112,6 +170,17 @@ impl Key {
     pub fn stands_in(&self, table: Scope) -> bool {
         self.scope == table || self.scope == Scope::Everywhere && matches!(table, Scope::Top | Scope::Cluster)
     }
+
+    /// Whether it is the same row of the table.
+    pub fn is<U: ?Sized>(&self, other: &Key<U>) -> bool {
+        self.name == other.name && self.scope == other.scope
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Key<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path())
+    }
 }
 
 /// The variable that names the configuration file, as `--config` does.
@@ -120,25 +189,8 @@ pub const CONFIG_VARIABLE: &str = "VAULT_UNSEAL_CONFIG";
 /// What every environment variable of ours starts with.
 pub const VARIABLE_PREFIX: &str = "VAULT_UNSEAL_";
 
-/// The key of this name in `table`.
-pub fn find(table: Scope, name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name && key.stands_in(table))
-}
-
-/// The key that an environment variable speaks of.
-pub fn of_variable(variable: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.variable == Some(variable))
-}
-
-/// The names that may stand in `table`, its own before those of every table.
-pub fn names(table: Scope) -> impl Iterator<Item = &'static str> + Clone {
-    let own = KEYS.iter().filter(move |key| key.scope == table);
-    let common = KEYS.iter().filter(move |key| key.scope != table && key.stands_in(table));
-    own.chain(common).map(|key| key.name)
-}
-
 /// Of `known`, the word that `written` was most likely meant to be; `None` when nothing is near.
-pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase().replace('-', "_");
     known
         .map(|word| (strsim::osa_distance(&written, &word.to_lowercase()), word))
@@ -149,6 +201,7 @@ pub fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use super::super::keys::{KEYS, names};
     use super::*;
 
     #[test]
