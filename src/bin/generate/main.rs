@@ -5,8 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-mod command;
-mod configuration;
+mod pages;
 mod roff;
 
 use clap::Command;
@@ -64,10 +63,10 @@ fn generate(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
 
 fn command_page(command: &Command) -> Result<String, Problem> {
     let text = fill(COMMAND_PAGE, |mark| match mark {
-        "synopsis" => Some(command::synopsis(command)),
-        "verbs" => Some(command::verbs(command)),
-        "options" => Some(command::options(command)),
-        "exit-codes" => command::exit_codes(command),
+        "synopsis" => Some(pages::synopsis(command)),
+        "verbs" => Some(pages::verbs(command)),
+        "options" => Some(pages::options(command)),
+        "exit-codes" => pages::exit_codes(command),
         _ => None,
     })?;
     for state in State::WORDS {
@@ -88,9 +87,9 @@ fn configuration_page() -> Result<String, Problem> {
             "tls" => Scope::Tls,
             _ => return None,
         };
-        Some(configuration::keys(scope))
+        Some(pages::keys(scope))
     })?;
-    match configuration::missing(&text) {
+    match pages::missing(&text) {
         Some(key) => Err(format!("man/vault-unseal.toml.5 does not describe {key}").into()),
         None => Ok(text),
     }

@@ -1,8 +1,9 @@
-//! What the definitions of the command line say.
+//! What the pages say of the command line and of the configuration, from their definitions.
 
 use super::roff::{bold, entry, escape, italic, paragraph};
 use clap::{Arg, Command};
 use std::fmt::Write as _;
+use vault_unseal::config::keys::{KEYS, Key, Kind, Scope};
 
 /// The command with what may follow it: a line a verb.
 pub(crate) fn synopsis(command: &Command) -> String {
@@ -32,7 +33,7 @@ pub(crate) fn verbs(command: &Command) -> String {
             text.push_str(".PP\n");
             text.push_str(&paragraph(more));
         }
-        text.extend(own_options(verb).map(described));
+        text.extend(own_options(verb).map(described_option));
         text.push_str(
             &verb.get_after_long_help().map(|after| afterword(&after.to_string())).unwrap_or_default(),
         );
@@ -60,7 +61,7 @@ fn afterword(text: &str) -> String {
 
 /// The options that every verb has.
 pub(crate) fn options(command: &Command) -> String {
-    command.get_arguments().map(described).collect()
+    command.get_arguments().map(described_option).collect()
 }
 
 /// The exit codes, as the help lists them; `None` when it does not.
@@ -83,7 +84,7 @@ fn own_options(verb: &Command) -> impl Iterator<Item = &Arg> {
     verb.get_arguments().filter(|option| !option.is_global_set() && option.get_id() != "help")
 }
 
-fn described(option: &Arg) -> String {
+fn described_option(option: &Arg) -> String {
     let help = option.get_long_help().or(option.get_help()).map(ToString::to_string).unwrap_or_default();
     let help: Vec<String> = help.split("\n\n").map(sentence).collect();
     entry(&spelled(option), &help.join(" "))
@@ -106,4 +107,44 @@ fn spelled(option: &Arg) -> String {
 /// Help is written without a full stop at its end, a manual with.
 fn sentence(help: &str) -> String {
     format!("{}.", help.trim_end_matches('.'))
+}
+
+/// The keys that stand in one table.
+pub(crate) fn keys(scope: Scope) -> String {
+    KEYS.iter().filter(|key| key.scope == scope).map(|key| described_key(key)).collect()
+}
+
+/// A key that a page does not describe.
+pub(crate) fn missing(page: &str) -> Option<String> {
+    KEYS.iter().find(|key| !page.contains(&term(key))).map(|key| key.path())
+}
+
+fn described_key(key: &Key) -> String {
+    let default = key.default.written();
+    let example = Some(key.example).filter(|text| !text.is_empty() && default.as_deref() != Some(text));
+    let facts = [
+        default.as_ref().map(|default| format!("Default: `{default}`.")),
+        example.map(|example| format!("Example: `{} = {example}`.", key.name)),
+        key.variable.map(|variable| format!("Environment: `{variable}`.")),
+    ];
+    let facts: Vec<String> = facts.into_iter().flatten().collect();
+    let mut text = entry(&term(key), key.documentation);
+    if !facts.is_empty() {
+        text.push_str(".IP\n");
+        text.push_str(&paragraph(&facts.join(" ")));
+    }
+    text
+}
+
+/// The name, and what the value is.
+fn term(key: &Key) -> String {
+    let value = match key.kind {
+        Kind::Word(words) => {
+            let words: Vec<String> = words.iter().map(|word| bold(&format!("\"{word}\""))).collect();
+            words.join(" | ")
+        }
+        Kind::Boolean => format!("{} | {}", bold("true"), bold("false")),
+        kind => italic(kind.word()),
+    };
+    format!("{} = {value}", bold(key.name))
 }
