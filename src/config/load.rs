@@ -3,10 +3,9 @@
 use super::cluster::ClusterValidator;
 use super::document::ConfigDocument;
 use super::entry::Sourced;
-use super::environment::{ClientVariable, Environment};
+use super::environment::{ClientVariable, Environment, Overrides};
 use super::error::ConfigError;
 use super::file::{self, FileError};
-use super::flags::Overrides;
 use super::keys;
 use super::layers::{Layers, Values};
 use super::notice::ConfigNotice;
