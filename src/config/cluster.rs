@@ -11,7 +11,7 @@ use super::settings::{self, CaCredential, Cluster, Purpose, TlsSettings};
 use super::value::{self, ValueError};
 use crate::accounts::Trusted;
 use crate::cluster::{Discovery, NodeAddress, OnOperatorSeal, Pin, PinError, ShareSource};
-use crate::systemd::credentials;
+use crate::systemd::credential_location;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -205,7 +205,7 @@ impl<'a> ClusterValidator<'a> {
         let server_name = read(values, &keys::SERVER_NAME, value::server_name)?;
         let ca_credential = read(values, &keys::CA_CREDENTIAL, value::credential)?;
         let ca_credential =
-            ca_credential.map(|name| CaCredential { path: credentials::location(self.root, &name), name });
+            ca_credential.map(|name| CaCredential { path: credential_location(self.root, &name), name });
         let pin_sha256 = pins(values)?;
         let skip_verify = values.boolean(&keys::SKIP_VERIFY);
         if let Some(entry) = values.get(&keys::SKIP_VERIFY).filter(|_| skip_verify && pin_sha256.is_empty()) {
