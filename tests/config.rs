@@ -14,11 +14,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use vault_unseal::accounts::Trusted;
-use vault_unseal::config::{
-    self, Environment, Loaded, OnOperatorSeal, Origin, Overrides, Pace, Purpose, TlsSettings, keys,
-};
+use vault_unseal::cluster::ShareSource;
+use vault_unseal::cluster::{OnOperatorSeal, Pace};
+use vault_unseal::config::{self, Environment, Loaded, Origin, Overrides, Purpose, TlsSettings, keys};
 use vault_unseal::explain::Explain;
-use vault_unseal::shares::Source;
 
 #[test]
 fn every_case_gets_its_answer() {
@@ -106,9 +105,9 @@ fn settings(loaded: &Loaded) -> String {
             let _ = writeln!(out, "  node {node}");
         }
         let _ = match &cluster.shares {
-            Some(Source::File(path)) => writeln!(out, "  shares in the file {}", path.display()),
-            Some(Source::Credential(name)) => writeln!(out, "  shares in the credential {name}"),
-            Some(Source::Tpm2 { path, tcti }) => {
+            Some(ShareSource::File(path)) => writeln!(out, "  shares in the file {}", path.display()),
+            Some(ShareSource::Credential(name)) => writeln!(out, "  shares in the credential {name}"),
+            Some(ShareSource::Tpm2 { path, tcti }) => {
                 let tpm = tcti.as_deref().unwrap_or("the TPM");
                 writeln!(out, "  shares in {}, sealed to {tpm}", path.display())
             }

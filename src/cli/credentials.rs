@@ -2,11 +2,11 @@
 //! service trusts. Told, and never fatal: the servers matter more.
 
 use crate::accounts::Trusted;
+use crate::cluster::ShareSource;
 use crate::config::{Settings, TlsSettings};
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files::{Content, FileRefusal, SourceVerdict, judge_source};
-use crate::shares::Source;
 use crate::systemd::credentials_directory;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::collections::BTreeMap;
@@ -150,9 +150,9 @@ fn uses(settings: &Settings, directory: &Path, loaded: &[String]) -> BTreeMap<St
     };
     for cluster in &settings.clusters {
         match &cluster.shares {
-            Some(Source::Credential(name)) => add(Path::new(name), Content::Shares),
-            Some(Source::Tpm2 { path, .. }) => add(path, Content::Shares),
-            Some(Source::File(_)) | None => {}
+            Some(ShareSource::Credential(name)) => add(Path::new(name), Content::Shares),
+            Some(ShareSource::Tpm2 { path, .. }) => add(path, Content::Shares),
+            Some(ShareSource::File(_)) | None => {}
         }
     }
     let given = |path: &&PathBuf| path.parent() == Some(directory);

@@ -3,13 +3,14 @@
 
 use super::look::{Look, Target, targets};
 use super::names::{ResolvedName, names};
-use crate::config::{Discovery, NodeAddress, Settings};
+use crate::cluster::Node;
+use crate::cluster::{Discovery, NodeAddress};
+use crate::config::Settings;
 use crate::control::{self, HeldBy, Request, tell};
-use crate::discovery::Node;
 use crate::explain::Remark;
 use crate::external::ExternalText;
-use crate::unseal::{Damage, Delay, Memberships, Outsider, State};
-use crate::vault::{Access, TlsFileError};
+use crate::unseal::{Damage, Delay, ForeignNode, Memberships, State};
+use crate::vault::{ClusterClient, TlsFileError};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -186,7 +187,9 @@ impl<'a> ShownServers<'a> {
                 continue;
             }
             let found_by = cluster.discoveries.iter().find(|discovery| *found_by == *discovery.to_string());
-            let (Some(found_by), Ok(access)) = (found_by, Access::read(cluster).await) else { continue };
+            let (Some(found_by), Ok(access)) = (found_by, ClusterClient::read(cluster).await) else {
+                continue;
+            };
             // The name that its certificate must have is not for the socket to say.
             let name = match found_by {
                 Discovery::Addresses(address) => Some(address.host.clone()),
@@ -223,6 +226,6 @@ pub(super) fn memberships(targets: &[Target], looks: &[Look]) -> Memberships {
 }
 
 /// Those among the targets, in their order.
-pub(super) fn outsiders(memberships: &Memberships, targets: &[Target]) -> Vec<Option<Outsider>> {
+pub(super) fn outsiders(memberships: &Memberships, targets: &[Target]) -> Vec<Option<ForeignNode>> {
     targets.iter().map(|target| memberships.outsider(&target.cluster, &target.address)).collect()
 }

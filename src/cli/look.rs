@@ -3,11 +3,13 @@
 use super::machine;
 use super::names::ResolvedName;
 use crate::accounts::Trusted;
-use crate::config::{Cluster, Discovery, NodeAddress, Settings};
-use crate::discovery::Node;
-use crate::shares::Source;
+use crate::api::{Health, SealStatus};
+use crate::cluster::Node;
+use crate::cluster::ShareSource;
+use crate::cluster::{Discovery, NodeAddress};
+use crate::config::{Cluster, Settings};
 use crate::unseal::{Objection, State};
-use crate::vault::{Access, Health, SealStatus, Server, TlsFileError};
+use crate::vault::{ClusterClient, Server, TlsFileError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -24,7 +26,7 @@ pub(super) struct Target {
     pub(super) verified: bool,
     pub(super) server: Server,
     /// Where its cluster's shares are, and who is trusted.
-    pub(super) shares: Option<(Source, Arc<Trusted>)>,
+    pub(super) shares: Option<(ShareSource, Arc<Trusted>)>,
     /// The node, with the name that its certificate must have.
     pub(super) node: Node,
 }
@@ -57,7 +59,7 @@ pub(super) async fn of_cluster(
     cluster: &Cluster,
     names: &[ResolvedName],
 ) -> Result<Vec<Target>, TlsFileError> {
-    let access = Access::read(cluster).await?;
+    let access = ClusterClient::read(cluster).await?;
     let mut targets: Vec<Target> = Vec::new();
     let configured = cluster.nodes.iter().map(|address| (Node::from(address.clone()), None));
     let found = names.iter().filter(|name| name.cluster == cluster.name);
@@ -77,7 +79,12 @@ impl Target {
     }
 
     /// A server of a cluster.
-    pub(super) fn of(cluster: &Cluster, access: &Access, node: &Node, found_by: Option<Discovery>) -> Self {
+    pub(super) fn of(
+        cluster: &Cluster,
+        access: &ClusterClient,
+        node: &Node,
+        found_by: Option<Discovery>,
+    ) -> Self {
         Self {
             cluster: cluster.name.clone(),
             address: node.address.clone(),

@@ -3,7 +3,7 @@
 pub(super) use crate::systemd::SERVICE;
 
 use crate::accounts::Trusted;
-use crate::shares::Source;
+use crate::cluster::ShareSource;
 use crate::systemd::units::{CredentialOrigin, Unit, UnitFile};
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -138,11 +138,11 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// Whether there is anything in the source of a cluster's shares, or nobody can say that there is not: a file system that
 /// does not answer hides nothing for certain.
-pub(super) async fn may_have_shares(source: &Source, trusted: &Arc<Trusted>) -> bool {
+pub(super) async fn may_have_shares(source: &ShareSource, trusted: &Arc<Trusted>) -> bool {
     let (source, trusted) = (source.clone(), Arc::clone(trusted));
     let look = tokio::task::spawn_blocking(move || match &source {
-        Source::File(path) | Source::Tpm2 { path, .. } => may_exist(path),
-        Source::Credential(name) => credential(name, &trusted),
+        ShareSource::File(path) | ShareSource::Tpm2 { path, .. } => may_exist(path),
+        ShareSource::Credential(name) => credential(name, &trusted),
     });
     !matches!(tokio::time::timeout(LIMIT, look).await, Ok(Ok(false)))
 }

@@ -1,8 +1,10 @@
 //! What the names of the configuration stand for, looked up once.
 
-use crate::config::{Cluster, Discovery, NodeAddress, Settings};
+use crate::cluster::Node;
+use crate::cluster::{Discovery, NodeAddress};
+use crate::config::{Cluster, Settings};
 use crate::control;
-use crate::discovery::{FirstFew, Found, LookupError, Node, Owners, look_up};
+use crate::discovery::{FirstFew, FoundNodes, LookupError, Owners, look_up};
 use crate::explain::{Explain, Explanation};
 use crate::external::{ExternalText, error};
 
@@ -11,7 +13,7 @@ use crate::external::{ExternalText, error};
 pub(super) struct ResolvedName {
     pub(super) cluster: String,
     pub(super) discovery: Discovery,
-    pub(super) result: Result<Found, LookupError>,
+    pub(super) result: Result<FoundNodes, LookupError>,
     /// Of the nodes in it, those that are another cluster's, and whose.
     pub(super) elsewhere: Vec<(NodeAddress, String)>,
 }
@@ -105,7 +107,7 @@ pub(super) async fn names(settings: &Settings) -> Vec<ResolvedName> {
 pub(super) fn one(
     cluster: &Cluster,
     discovery: &Discovery,
-) -> impl Future<Output = Result<Found, LookupError>> + use<> {
+) -> impl Future<Output = Result<FoundNodes, LookupError>> + use<> {
     let (named, limit) = (cluster.tls.binds_name(), cluster.pace.request_timeout);
     let discovery = discovery.clone();
     async move { look_up(&discovery, named, limit).await }

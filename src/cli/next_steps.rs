@@ -1,10 +1,11 @@
 //! What is left to do once shares are stored where they should be.
 
 use crate::cli::machine::{CONFIG, PLAIN_SHARES, SERVICE};
+use crate::cluster::ShareSource;
 use crate::config::{Cluster, Settings};
 use crate::external::quote::{self, Inexpressible};
-use crate::shares::home::Home;
-use crate::shares::{Source, tpm};
+use crate::shares::store::ShareStore;
+use crate::shares::tpm;
 use crate::systemd::drop_in::{DIRECTORY, DropIn, ENDINGS};
 use crate::systemd::units::UnitFile;
 use std::fmt::Write as _;
@@ -21,7 +22,7 @@ pub(super) struct Destination {
     /// How to find its table: not by a name where there is one alone.
     table: Option<String>,
     /// Where its shares are configured to be.
-    source: Option<Source>,
+    source: Option<ShareSource>,
 }
 
 impl Destination {
@@ -36,11 +37,14 @@ impl Destination {
     }
 
     /// The only cluster, or the only one whose shares are configured to be in this home.
-    pub(super) fn guess(settings: &Settings, home: &Home, name: &str, config: Option<&Path>) -> Self {
+    pub(super) fn guess(settings: &Settings, home: &ShareStore, name: &str, config: Option<&Path>) -> Self {
         let is_there = |cluster: &&Cluster| match (&cluster.shares, home) {
-            (Some(Source::Credential(named)), Home::Plain { .. } | Home::Credential { .. }) => named == name,
-            (Some(Source::File(path)), Home::Plain { path: home })
-            | (Some(Source::Tpm2 { path, .. }), Home::Tpm2 { path: home, .. }) => path == home,
+            (
+                Some(ShareSource::Credential(named)),
+                ShareStore::Plain { .. } | ShareStore::Credential { .. },
+            ) => named == name,
+            (Some(ShareSource::File(path)), ShareStore::Plain { path: home })
+            | (Some(ShareSource::Tpm2 { path, .. }), ShareStore::Tpm2 { path: home, .. }) => path == home,
             _ => false,
         };
         let mut there = settings.clusters.iter().filter(is_there);
@@ -57,7 +61,7 @@ impl Destination {
     /// The name of the credential: the configured one, unless another than the usual was asked for.
     pub(super) fn credential<'a>(&'a self, asked: &'a str) -> &'a str {
         match &self.source {
-            Some(Source::Credential(named)) if asked == DEFAULT_NAME => named,
+            Some(ShareSource::Credential(named)) if asked == DEFAULT_NAME => named,
             _ => asked,
         }
     }
@@ -68,12 +72,12 @@ impl Destination {
 ///
 /// Errors: the unit or the configuration cannot name the file.
 pub(super) fn steps(
-    home: &Home,
+    home: &ShareStore,
     name: &str,
     destination: &Destination,
     root: &Path,
 ) -> Result<String, Inexpressible> {
-    if let (Home::Plain { path }, Some(Source::File(named))) = (home, &destination.source) {
+    if let (ShareStore::Plain { path }, Some(ShareSource::File(named))) = (home, &destination.source) {
         if path == named {
             return Ok(
                 "\nThe configuration names this file already: a running daemon reads it when it needs it.\n"
@@ -86,25 +90,25 @@ pub(super) fn steps(
     let mut text = format!("\nNext, in {config}, in {table}:\n");
     match home {
         // What LoadCredential= below can name is UTF-8.
-        Home::Tpm2 { sealing, path } => {
+        ShareStore::Tpm2 { sealing, path } => {
             let path = quote::toml(&path.to_string_lossy());
             let tcti = sealing.tcti.as_ref().map(|tcti| format!(", tcti = {}", quote::toml(tcti)));
             let _ = writeln!(text, "  shares = {{ tpm2 = {path}{} }}", tcti.unwrap_or_default());
         }
-        Home::Plain { .. } | Home::Credential { .. } => {
+        ShareStore::Plain { .. } | ShareStore::Credential { .. } => {
             let _ = writeln!(text, "  shares = {{ credential = {} }}", quote::toml(name));
         }
     }
     let drop_in = match home {
-        Home::Plain { path } if path == Path::new(PLAIN_SHARES) && name == DEFAULT_NAME => None,
-        Home::Plain { path } => Some(format!(
+        ShareStore::Plain { path } if path == Path::new(PLAIN_SHARES) && name == DEFAULT_NAME => None,
+        ShareStore::Plain { path } => Some(format!(
             "sudo systemctl edit vault-unseal, with\n  [Service]\n  LoadCredential={}\n",
             quote::load_credential(name, path)?
         )),
-        Home::Credential { path, sealing } => {
+        ShareStore::Credential { path, sealing } => {
             Some(DropIn::encrypted(path, name, sealing.key.needs_tpm2())?.steps(root, "sudo "))
         }
-        Home::Tpm2 { path, sealing } => {
+        ShareStore::Tpm2 { path, sealing } => {
             let device = tpm::device(sealing.tcti.as_deref());
             Some(DropIn::tpm2(path, device.as_deref())?.steps(root, "sudo "))
         }
@@ -132,12 +136,12 @@ pub(super) fn steps(
 
 /// The drop-ins of a move that name the file which the shares came from: they count after others of the same directory.
 /// Not those that another cluster needs, nor any with more in them.
-fn moved(home: &Home, name: &str, destination: &Destination, root: &Path) -> Vec<PathBuf> {
+fn moved(home: &ShareStore, name: &str, destination: &Destination, root: &Path) -> Vec<PathBuf> {
     let given = match (home, &destination.source) {
-        (Home::Plain { .. } | Home::Credential { .. }, _) => name,
-        (Home::Tpm2 { .. }, Some(Source::Credential(named))) => named,
-        (Home::Tpm2 { .. }, _) if destination.table.is_none() => name,
-        (Home::Tpm2 { .. }, _) => return Vec::new(),
+        (ShareStore::Plain { .. } | ShareStore::Credential { .. }, _) => name,
+        (ShareStore::Tpm2 { .. }, Some(ShareSource::Credential(named))) => named,
+        (ShareStore::Tpm2 { .. }, _) if destination.table.is_none() => name,
+        (ShareStore::Tpm2 { .. }, _) => return Vec::new(),
     };
     let names = ENDINGS.map(|ending| Path::new(DIRECTORY).join(format!("shares{ending}")));
     let drop_ins = UnitFile::drop_ins(root, SERVICE).into_iter();
@@ -157,7 +161,7 @@ pub(super) fn carrying(first: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shares::home::{CredentialKey, CredentialSealing};
+    use crate::shares::store::{CredentialKey, CredentialSealing};
 
     /// A machine with the package's examples.
     fn machine() -> tempfile::TempDir {
@@ -173,12 +177,12 @@ mod tests {
     #[test]
     fn drop_in_that_names_the_old_file_is_taken_away() {
         let root = machine();
-        let home = Home::Plain { path: PLAIN_SHARES.into() };
+        let home = ShareStore::Plain { path: PLAIN_SHARES.into() };
         assert!(!steps(&home, "shares", &Destination::default(), root.path()).unwrap().contains("sudo rm"));
         let drop_in = root.path().join("etc/systemd/system/vault-unseal.service.d/shares.conf");
         std::fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
         let put = |text: &str| std::fs::write(&drop_in, text).unwrap();
-        let said = |home: &Home, name: &str, table: Option<&str>| {
+        let said = |home: &ShareStore, name: &str, table: Option<&str>| {
             let destination = Destination { table: table.map(str::to_owned), ..Destination::default() };
             steps(home, name, &destination, root.path()).unwrap()
         };
@@ -189,7 +193,7 @@ mod tests {
         // Another cluster's shares.
         assert!(!said(&home, "work", None).contains("sudo rm"));
         let sealed =
-            Home::Tpm2 { path: "/etc/vault-unseal/work.tpm2".into(), sealing: tpm::Sealing::default() };
+            ShareStore::Tpm2 { path: "/etc/vault-unseal/work.tpm2".into(), sealing: tpm::Sealing::default() };
         assert!(said(&sealed, "shares", None).contains(rm));
         assert!(!said(&sealed, "shares", Some("that of work")).contains("sudo rm"));
         for more in ["LoadCredential=work:/etc/work.json\n", "Nice=5\n", "[Unit]\nAfter=x.service\n"] {
@@ -201,13 +205,15 @@ mod tests {
     #[test]
     fn what_the_package_brings_is_installed() {
         let root = machine();
-        let credential = |key| Home::Credential {
+        let credential = |key| ShareStore::Credential {
             path: "/etc/vault-unseal/shares.cred".into(),
             sealing: CredentialSealing { name: "shares".into(), key, pcrs: None, device: None },
         };
-        let tpm2 =
-            Home::Tpm2 { path: "/etc/vault-unseal/shares.tpm2".into(), sealing: tpm::Sealing::default() };
-        let said = |home: &Home| steps(home, "shares", &Destination::default(), root.path()).unwrap();
+        let tpm2 = ShareStore::Tpm2 {
+            path: "/etc/vault-unseal/shares.tpm2".into(),
+            sealing: tpm::Sealing::default(),
+        };
+        let said = |home: &ShareStore| steps(home, "shares", &Destination::default(), root.path()).unwrap();
         let end = "then\n  sudo systemctl daemon-reload\n  sudo vault-unseal check\n  sudo systemctl restart \
                    vault-unseal\n";
         let kept =
@@ -240,7 +246,7 @@ mod tests {
             )
         );
         assert_eq!(
-            said(&Home::Plain { path: PLAIN_SHARES.into() }),
+            said(&ShareStore::Plain { path: PLAIN_SHARES.into() }),
             format!("{begin}{by_credential}{end}"),
             "the unit as it is"
         );

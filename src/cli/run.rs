@@ -16,7 +16,7 @@ use crate::report::state::counted;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
 use crate::systemd::service::{ServiceProblem, shadow};
-use crate::watch::{ClusterContexts, Holds, Watch};
+use crate::watch::{ClusterContexts, HoldStore, Watch};
 use crate::{protect, runtime_directory, shares, vault};
 use std::future::pending;
 use std::path::Path;
@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     let directory = runtime_directory::of_process();
     let unfit = directory.as_deref().and_then(|path| runtime_directory::open(path).err());
     let directory = directory.filter(|_| unfit.is_none());
-    let taken = directory.as_deref().and_then(control::Taken::of);
+    let taken = directory.as_deref().and_then(control::AnotherDaemon::of);
     let mut holds = holds(directory.as_deref());
     if taken.is_some() {
         holds = holds.unkept();
@@ -96,12 +96,12 @@ fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::P
 
 /// The holds of an earlier run. Ones that cannot be read are gone: the servers matter more. Later ones take their
 /// place.
-fn holds(directory: Option<&Path>) -> Holds {
-    let Some(directory) = directory else { return Holds::default() };
-    Holds::in_directory(directory).unwrap_or_else(|cause| {
+fn holds(directory: Option<&Path>) -> HoldStore {
+    let Some(directory) = directory else { return HoldStore::default() };
+    HoldStore::in_directory(directory).unwrap_or_else(|cause| {
         let place = sentence(&directory.join("holds.json"));
         tracing::warn!("cannot read the holds in {place}: {cause}; nothing is held");
-        Holds::none_in(directory)
+        HoldStore::none_in(directory)
     })
 }
 

@@ -2,12 +2,13 @@
 
 use super::credentials;
 use crate::accounts::Trusted;
+use crate::cluster::ShareSource;
 use crate::config::Settings;
 use crate::explain::{Explain, Explanation};
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
-use crate::shares::{Notice, Source};
-use crate::watch::{Board, ClusterContexts};
+use crate::shares::Notice;
+use crate::watch::{ClusterContexts, StatusRegistry};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -39,9 +40,10 @@ impl NamedFiles {
 
 /// Begins to look, off the loop, at what takes longer: what only the TPM opens, and where credentials come from. Ends when it is
 /// dropped.
-pub(super) fn begin(settings: &Settings, board: &Arc<Board>) -> JoinSet<()> {
+pub(super) fn begin(settings: &Settings, board: &Arc<StatusRegistry>) -> JoinSet<()> {
     let mut checks = JoinSet::new();
-    let sealed = sources(settings).filter(|source| matches!(source, Source::Tpm2 { .. })).cloned().collect();
+    let sealed =
+        sources(settings).filter(|source| matches!(source, ShareSource::Tpm2 { .. })).cloned().collect();
     checks.spawn(open_with_tpm(sealed, Arc::clone(&settings.trusted)));
     checks.spawn(judge_credentials(settings.clone(), Arc::clone(board)));
     checks
@@ -49,7 +51,7 @@ pub(super) fn begin(settings: &Settings, board: &Arc<Board>) -> JoinSet<()> {
 
 /// Has the TPM open what is sealed to it, and says what came of it. A TPM that does not answer ends nothing: it may come back,
 /// and the servers may be unsealed.
-async fn open_with_tpm(sealed: Vec<Source>, trusted: Arc<Trusted>) {
+async fn open_with_tpm(sealed: Vec<ShareSource>, trusted: Arc<Trusted>) {
     if sealed.is_empty() {
         return;
     }
@@ -73,7 +75,7 @@ async fn open_with_tpm(sealed: Vec<Source>, trusted: Arc<Trusted>) {
 }
 
 /// Judges who else can get at the files of credentials, and has `status` of systemd say so.
-async fn judge_credentials(settings: Settings, board: Arc<Board>) {
+async fn judge_credentials(settings: Settings, board: Arc<StatusRegistry>) {
     let judged = tokio::task::spawn_blocking(move || credentials::of_this_process(&settings)).await;
     let Ok(problems) = judged else { return };
     for problem in &problems {
@@ -95,6 +97,6 @@ pub(super) fn notices<T: Explain>(all: &[T]) {
     }
 }
 
-fn sources(settings: &Settings) -> impl Iterator<Item = &Source> {
+fn sources(settings: &Settings) -> impl Iterator<Item = &ShareSource> {
     settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref())
 }

@@ -1,9 +1,9 @@
 //! How shares are to be stored, as `enroll` and `init` are told.
 
+use crate::cluster::ShareSource;
 use crate::config::Settings;
 use crate::explain::Explanation;
-use crate::shares::Source;
-use crate::shares::home::{CredentialKey, CredentialSealing, Home};
+use crate::shares::store::{CredentialKey, CredentialSealing, ShareStore};
 use crate::shares::tpm::{PcrBank, PcrSelection, Sealing};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -60,7 +60,7 @@ pub(super) enum DefaultStore {
 
 impl StoreChoice {
     /// The home. Errors: the options make no sense together.
-    pub(super) fn home(&self, unsaid: DefaultStore) -> Result<Home, Explanation> {
+    pub(super) fn home(&self, unsaid: DefaultStore) -> Result<ShareStore, Explanation> {
         let pcrs_without_tpm = || {
             let message = "--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2";
             Err(Explanation::usage(message, "Leave --pcrs out, or name a TPM."))
@@ -85,11 +85,11 @@ impl StoreChoice {
             }
             let (name, device) = (self.name.clone(), self.tcti.clone());
             let sealing = CredentialSealing { name, key, pcrs, device };
-            return Ok(Home::Credential { path: path("shares.cred"), sealing });
+            return Ok(ShareStore::Credential { path: path("shares.cred"), sealing });
         }
         if self.tpm2 || unsaid == DefaultStore::Tpm2 {
             let sealing = Sealing { pcrs, tcti: self.tcti.clone() };
-            return Ok(Home::Tpm2 { path: path("shares.tpm2"), sealing });
+            return Ok(ShareStore::Tpm2 { path: path("shares.tpm2"), sealing });
         }
         if !self.plain && !carried {
             return Err(Explanation::usage(
@@ -101,14 +101,14 @@ impl StoreChoice {
         }
         match pcrs {
             Some(_) => pcrs_without_tpm(),
-            None => Ok(Home::Plain { path: path("shares.json") }),
+            None => Ok(ShareStore::Plain { path: path("shares.json") }),
         }
     }
 }
 
 /// Has a home that was told no TPM use the one that the daemon is configured to open it with.
-pub(super) fn at_configured_tpm(home: &mut Home, settings: &Settings) {
-    if let Home::Tpm2 { path, sealing } = home {
+pub(super) fn at_configured_tpm(home: &mut ShareStore, settings: &Settings) {
+    if let ShareStore::Tpm2 { path, sealing } = home {
         if sealing.tcti.is_none() {
             sealing.tcti = configured_tpm(settings, path);
         }
@@ -119,7 +119,7 @@ pub(super) fn at_configured_tpm(home: &mut Home, settings: &Settings) {
 fn configured_tpm(settings: &Settings, path: &Path) -> Option<String> {
     let sources = || {
         settings.clusters.iter().filter_map(|cluster| match &cluster.shares {
-            Some(Source::Tpm2 { path, tcti }) => Some((path, tcti.as_deref())),
+            Some(ShareSource::Tpm2 { path, tcti }) => Some((path, tcti.as_deref())),
             _ => None,
         })
     };

@@ -6,15 +6,17 @@ use super::names::{ResolvedName, mark_foreign_nodes, one};
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
-use crate::config::{Cluster, Discovery, Settings};
+use crate::api::Role;
+use crate::cluster::Discovery;
+use crate::config::{Cluster, Settings};
 use crate::control;
-use crate::discovery::{Found, LookupError, Outcome, Reason, Schedule};
+use crate::discovery::{FoundNodes, LookupError, LookupOutcome, LookupReason, Schedule};
 use crate::report;
+use crate::report::error::Style;
 use crate::report::state::{advice, reason};
-use crate::report::style::Style;
 use crate::systemd::notify;
 use crate::unseal::State;
-use crate::vault::{Role, TlsFileError};
+use crate::vault::TlsFileError;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -46,7 +48,7 @@ enum News {
     /// One server's state.
     State { index: usize, look: Look },
     /// What a name stands for.
-    Name { cluster: usize, discovery: Discovery, result: Result<Found, LookupError> },
+    Name { cluster: usize, discovery: Discovery, result: Result<FoundNodes, LookupError> },
 }
 
 /// The servers that are waited for, and the names that stand for some of them.
@@ -124,7 +126,7 @@ impl Company<'_> {
         &mut self,
         cluster: usize,
         discovery: Discovery,
-        result: Result<Found, LookupError>,
+        result: Result<FoundNodes, LookupError>,
         aloud: bool,
     ) -> Result<(), TlsFileError> {
         let Some(cluster) = self.settings.clusters.get(cluster) else { return Ok(()) };
@@ -293,12 +295,12 @@ async fn search(index: usize, cluster: Cluster, discovery: Discovery, sender: Se
     let mut schedule = Schedule::new(cluster.pace.resolve_interval);
     loop {
         let result = one(&cluster, &discovery).await;
-        let outcome = if result.is_ok() { Outcome::Same } else { Outcome::Failed };
+        let outcome = if result.is_ok() { LookupOutcome::Same } else { LookupOutcome::Failed };
         let news = News::Name { cluster: index, discovery: discovery.clone(), result };
         if sender.send(news).await.is_err() {
             return;
         }
-        sleep(schedule.after(Reason::Turn, outcome).closes).await;
+        sleep(schedule.after(LookupReason::Turn, outcome).closes).await;
     }
 }
 

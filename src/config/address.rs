@@ -268,7 +268,7 @@ mod tests {
             let error = text.parse::<NodeAddress>().expect_err(text);
             assert!(matches!(error, AddressError::Socket(..)), "{error:?}");
         }
-        assert!("dns+unix:///run/vault.sock".parse::<super::super::Discovery>().is_err());
+        assert!("dns+unix:///run/vault.sock".parse::<crate::cluster::Discovery>().is_err());
     }
 
     #[test]

@@ -20,7 +20,6 @@ mod redact;
 mod settings;
 mod value;
 
-pub use crate::cluster::{COMPUTE_PIN, Discovery, NodeAddress, OnOperatorSeal, Pace, Pin, PinError};
 pub use address::AddressError;
 pub use environment::{Environment, Overrides};
 pub use error::{ConfigError, ConfigFault, Location, SyntaxError};

@@ -1,11 +1,11 @@
 //! What crosses the socket.
 
 use crate::accounts::User;
-use crate::discovery::Roll;
+use crate::discovery::NodeInventory;
 use crate::explain::{Explain, Explanation, Remark};
 use crate::report::state::{advice, reason};
 use crate::unseal::{Hold, State};
-use crate::watch::{Order, Requester, SearchKey, Seen};
+use crate::watch::{NodeStatus, Order, Requester, SearchKey};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -131,7 +131,7 @@ pub struct Name<T = String> {
 pub type Problem<T = String> = Explanation<T, T>;
 
 impl Name {
-    pub(super) fn of(key: &SearchKey, roll: &Roll) -> Self {
+    pub(super) fn of(key: &SearchKey, roll: &NodeInventory) -> Self {
         Self {
             cluster: key.cluster.clone(),
             name: key.discovery.to_string(),
@@ -188,8 +188,8 @@ pub struct Node<T = String> {
 }
 
 impl Node {
-    pub(super) fn of(seen: Seen) -> Self {
-        let Seen { key, state, finding, outsider, held } = seen;
+    pub(super) fn of(seen: NodeStatus) -> Self {
+        let NodeStatus { key, state, finding, outsider, held } = seen;
         let hold = state.as_ref().and_then(State::hold);
         let held = held.filter(|_| hold.is_some()).unwrap_or_default();
         Self {

@@ -11,4 +11,4 @@ mod slots;
 
 pub use client::{ControlError, tell};
 pub use message::{HeldBy, Name, Node, Nodes, Problem, Request, Which};
-pub use server::{AnotherDaemon, AnotherDaemon as Taken, DIRECTORY, ReloadRequest, Verdict, listen, socket};
+pub use server::{AnotherDaemon, DIRECTORY, ReloadRequest, Verdict, listen, socket};

@@ -9,7 +9,7 @@ use crate::explain::{Explain, Remark};
 use crate::external::ExternalText;
 use crate::external::quote::sentence;
 use crate::report::message::Message;
-use crate::watch::{Board, Order, Requester, Seen};
+use crate::watch::{NodeStatus, Order, Requester, StatusRegistry};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -67,7 +67,7 @@ pub type ReloadRequest = oneshot::Sender<Verdict>;
 /// `reloads`.
 pub fn listen(
     directory: &Path,
-    board: Arc<Board>,
+    board: Arc<StatusRegistry>,
     reloads: mpsc::UnboundedSender<ReloadRequest>,
 ) -> io::Result<()> {
     let path = socket(directory);
@@ -84,7 +84,7 @@ pub fn listen(
 
 /// What the connections speak to.
 struct Daemon {
-    board: Arc<Board>,
+    board: Arc<StatusRegistry>,
     reloads: mpsc::UnboundedSender<ReloadRequest>,
 }
 
@@ -201,7 +201,7 @@ fn sudo_user(headers: &HeaderMap) -> Option<ExternalText> {
 }
 
 /// Everything that is known.
-fn nodes(board: &Board) -> Nodes {
+fn nodes(board: &StatusRegistry) -> Nodes {
     Nodes {
         nodes: board.nodes().into_iter().map(Node::of).collect(),
         names: board.searches().iter().map(|(key, roll)| Name::of(key, roll)).collect(),
@@ -210,7 +210,11 @@ fn nodes(board: &Board) -> Nodes {
     }
 }
 
-fn follow(request: &Request, board: &Board, visitor: &Requester) -> Result<Nodes, (StatusCode, Refusal)> {
+fn follow(
+    request: &Request,
+    board: &StatusRegistry,
+    visitor: &Requester,
+) -> Result<Nodes, (StatusCode, Refusal)> {
     let Request::Order(order, which) = request else { return Ok(nodes(board)) };
     let mut nodes = board.nodes();
     if let Which::Nodes(wanted) = which {
@@ -228,7 +232,7 @@ fn follow(request: &Request, board: &Board, visitor: &Requester) -> Result<Nodes
         Order::Resume => "resume",
     };
     let by = HeldBy::of(visitor.clone());
-    for Seen { key, .. } in &nodes {
+    for NodeStatus { key, .. } in &nodes {
         tracing::info!(message_id = Message::Ordered.id(), "{}: {wish} requested by {by}", key.address);
     }
     let kept = Some(board.order(nodes.iter().map(|node| &node.key), *order, visitor));
@@ -238,7 +242,7 @@ fn follow(request: &Request, board: &Board, visitor: &Requester) -> Result<Nodes
 
 /// Whether a person means this node: by its address, its host and port, or its host; or by the name that it was found
 /// by, as configured or without what stands around it.
-fn is_called(text: &str, node: &Seen) -> bool {
+fn is_called(text: &str, node: &NodeStatus) -> bool {
     let text = text.trim_end_matches('/');
     let address = node.key.address.to_string();
     let found = node.finding.as_ref().map(|finding| &finding.discovery);

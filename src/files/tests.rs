@@ -5,8 +5,9 @@ use super::{
     Content, FileRefusal, Judge, SourceVerdict, Trusted, Zeroizing, entries, judge_source, open_failed,
     read_bounded,
 };
+use crate::cluster::ShareSource;
 use crate::explain::Explain;
-use crate::shares::{ShareError, Source};
+use crate::shares::ShareError;
 use rustix::io::Errno;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown, lchown, symlink};
@@ -263,10 +264,13 @@ fn the_size_is_bounded_by_what_is_read_not_by_what_was_said() {
 #[test]
 fn a_source_loads_from_its_file() {
     let place = Place::new();
-    assert_eq!(Source::File(place.path("shares.json")).load(&Trusted::default()).unwrap().shares.count(), 1);
+    assert_eq!(
+        ShareSource::File(place.path("shares.json")).load(&Trusted::default()).unwrap().shares.count(),
+        1
+    );
     fs::write(place.path("shares.json"), "").unwrap();
     assert_eq!(
-        Source::File(place.path("shares.json")).load(&Trusted::default()).err().unwrap().kind(),
+        ShareSource::File(place.path("shares.json")).load(&Trusted::default()).err().unwrap().kind(),
         "empty"
     );
 }

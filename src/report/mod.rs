@@ -4,5 +4,3 @@ pub mod error;
 pub mod lasting;
 pub mod message;
 pub mod state;
-
-pub use error as style;

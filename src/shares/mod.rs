@@ -20,7 +20,6 @@ mod split;
 pub mod store;
 pub mod tpm;
 
-pub use crate::cluster::{Misfit, Scheme, ShareSource, ShareSource as Source};
 pub use crate::files::FileRefusal;
 pub use consistency::Plan;
 pub use credential::CredentialRefusal;
@@ -30,17 +29,3 @@ pub use given::InitAnswer;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Notice, positions_in_words};
 pub use split::{Split, SplitRefusal};
-
-/// Names of before, until those who use them are swept.
-pub mod home {
-    pub use super::store::{
-        CredentialKey, CredentialKind, CredentialSealing, Existing, PreparedStore as Prepared,
-        ShareStore as Home, StoreError as HomeError, StoreProtection as Protection, StoredShares as Stored,
-        Tpm2Binding, credential_kind, open_credential,
-    };
-}
-
-/// The same.
-pub mod rescue {
-    pub use super::recovery::{InitRecovery as Rescue, InitRecoveryError as RescueError};
-}

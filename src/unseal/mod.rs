@@ -17,7 +17,7 @@ mod state;
 
 pub use damage::{Damage, Objection};
 pub use machine::NodeMachine;
-pub use memberships::{ForeignNode, ForeignNode as Outsider, Memberships};
+pub use memberships::{ForeignNode, Memberships};
 pub use observation::{Action, Event, Moment, Observation, ShareCandidates, Step};
 pub use pacing::knock_pause;
 pub use state::{Delay, Hold, State};

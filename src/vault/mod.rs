@@ -8,13 +8,8 @@ mod peer;
 mod server;
 mod tls;
 
-pub use crate::api::{
-    AnswerText as Said, ConnectionEpoch as Life, Health, LogHint, Meaning, Membership, NameRemedy, Nonce,
-    PeerRefusal, Product, Refusal, Release, Role, SealState, SealStatus, TlsFailure, Unreachable,
-    UnsealAnswer, Unsupported, UnsupportedKey, Untrusted,
-};
 pub use client::name_and_version;
 pub use server::init::{InitFailure, TokenFailure, WRAP_TTL};
-pub use server::{ClusterClient, ClusterClient as Access, Server};
+pub use server::{ClusterClient, Server};
 pub use tls::TlsFileError;
 pub(crate) use tls::{Lifetimes, is_self_issued};

@@ -4,9 +4,10 @@ use super::key::{NodeKey, SearchKey};
 use super::registry::DiscoveryStatus;
 use super::search::DiscoveryTask;
 use super::source::SharedSource;
+use crate::cluster::Node;
 use crate::config::{Cluster, Settings};
-use crate::discovery::{Node, Owners};
-use crate::vault::{Access, Server, TlsFileError};
+use crate::discovery::Owners;
+use crate::vault::{ClusterClient, Server, TlsFileError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Clone)]
 pub(super) struct ClusterContext {
     pub(super) cluster: Arc<Cluster>,
-    access: Access,
+    access: ClusterClient,
     /// Where its shares are.
     source: Option<Arc<SharedSource>>,
 }
@@ -37,7 +38,7 @@ impl ClusterContexts {
             // Many clusters may share their files.
             let files = (&cluster.tls, &cluster.trusted);
             if !readable.contains(&files) {
-                Access::to(cluster)?;
+                ClusterClient::to(cluster)?;
                 readable.push(files);
             }
             Ok((cluster.name.clone(), context.clone()))
@@ -66,7 +67,7 @@ impl ClusterContext {
     pub(super) fn of(cluster: &Cluster) -> Result<Self, TlsFileError> {
         let source =
             cluster.shares.as_ref().map(|source| Arc::new(SharedSource::of(source, &cluster.trusted)));
-        Ok(Self { cluster: Arc::new(cluster.clone()), access: Access::to(cluster)?, source })
+        Ok(Self { cluster: Arc::new(cluster.clone()), access: ClusterClient::to(cluster)?, source })
     }
 
     /// What the task of one node is to do.

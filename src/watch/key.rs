@@ -1,6 +1,6 @@
 //! What nodes, and the names that stand for them, are known by.
 
-use crate::config::{Discovery, NodeAddress};
+use crate::cluster::{Discovery, NodeAddress};
 
 /// Names one node of one cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

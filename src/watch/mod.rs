@@ -13,13 +13,11 @@ mod search;
 mod source;
 
 pub use desired::{ClusterContexts, NodeSpec};
-pub use holds::{HoldRecord, HoldStore, HoldStore as Holds, Requester};
+pub use holds::{HoldRecord, HoldStore, Requester};
 pub use key::{NodeKey, SearchKey};
-pub use registry::{
-    DiscoveryStatus, NodeStatus, NodeStatus as Seen, Order, StatusRegistry, StatusRegistry as Board,
-};
+pub use registry::{DiscoveryStatus, NodeStatus, Order, StatusRegistry};
 
-use crate::config::NodeAddress;
+use crate::cluster::NodeAddress;
 use crate::discovery::{Change, LookupOutcome};
 use connection::ReconnectProbes;
 use desired::{DesiredNode, DesiredNodes};

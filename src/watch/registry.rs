@@ -2,7 +2,7 @@
 
 use super::holds::{HoldRecord, HoldStore, Requester};
 use super::key::{NodeKey, SearchKey};
-use crate::config::Discovery;
+use crate::cluster::Discovery;
 use crate::discovery::NodeInventory;
 use crate::explain::Remark;
 use crate::report;

@@ -1,7 +1,7 @@
 //! The task that looks a name up, again and again, and what is said of it.
 
 use super::key::SearchKey;
-use crate::config::NodeAddress;
+use crate::cluster::NodeAddress;
 use crate::discovery::{
     Change, FirstFew, FoundNodes, LookupError, LookupOutcome, LookupReason, NodeInventory, Schedule, look_up,
 };

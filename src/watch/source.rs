@@ -1,8 +1,9 @@
 //! Reads the shares of nodes off the loop, so that a slow disk delays nobody. All nodes of a cluster join one read.
 
 use crate::accounts::Trusted;
+use crate::cluster::ShareSource;
 use crate::files::FileVersion;
-use crate::shares::{Loaded, ShareError, Source};
+use crate::shares::{Loaded, ShareError};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 /// once, and one that hangs keeps one thread from others, and not a thousand.
 #[derive(Debug)]
 pub(super) struct SharedSource {
-    source: Source,
+    source: ShareSource,
     trusted: Arc<Trusted>,
     reads: SingleFlight<Outcome>,
     looks: SingleFlight<Option<FileVersion>>,
@@ -30,7 +31,7 @@ pub(super) struct Outcome {
 
 impl SharedSource {
     /// Of a source that may be those accounts' that are trusted.
-    pub(super) fn of(source: &Source, trusted: &Arc<Trusted>) -> Self {
+    pub(super) fn of(source: &ShareSource, trusted: &Arc<Trusted>) -> Self {
         Self {
             source: source.clone(),
             trusted: Arc::clone(trusted),
@@ -39,7 +40,7 @@ impl SharedSource {
         }
     }
 
-    pub(super) fn source(&self) -> &Source {
+    pub(super) fn source(&self) -> &ShareSource {
         &self.source
     }
 
@@ -58,7 +59,7 @@ impl SharedSource {
 /// Reads for one node; at most one read at a time.
 #[derive(Default)]
 pub(super) struct ShareLoader {
-    running: Option<(Source, InFlight<Outcome>)>,
+    running: Option<(ShareSource, InFlight<Outcome>)>,
     /// What the source looked like when it was last read.
     version: Option<FileVersion>,
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::time::Duration;
-use vault_unseal::config::{OnOperatorSeal, Pace};
+use vault_unseal::api::UnsealAnswer;
+use vault_unseal::cluster::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, State, Step, knock_pause};
-use vault_unseal::vault::UnsealAnswer;
 
 /// Where a daemon is between two steps.
 #[derive(Debug)]

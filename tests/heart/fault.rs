@@ -2,7 +2,7 @@
 
 use crate::model::{Join, Model};
 use std::time::Duration;
-use vault_unseal::vault::Meaning;
+use vault_unseal::api::Meaning;
 
 /// Something that happens, whoever does it.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use crate::model::{Join, Model};
 use crate::simulation::World;
 use proptest::prelude::*;
 use std::time::Duration;
+use vault_unseal::api::Meaning;
 use vault_unseal::unseal::{Event, State};
-use vault_unseal::vault::Meaning;
 
 pub(crate) fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
     range.prop_map(Duration::from_millis)

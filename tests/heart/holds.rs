@@ -7,7 +7,7 @@ use crate::model::Model;
 use crate::simulation::World;
 use proptest::prelude::*;
 use std::time::Duration;
-use vault_unseal::config::OnOperatorSeal;
+use vault_unseal::cluster::OnOperatorSeal;
 use vault_unseal::unseal::Hold;
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -4,10 +4,10 @@
 //! Shares are numbers: those of [`Model::right`] belong to the server, all others are somebody's garbage.
 
 use std::time::Duration;
-use vault_unseal::external::ExternalText;
-use vault_unseal::vault::{
-    Health, Life, LogHint, Meaning, Nonce, Refusal, Role, SealState, SealStatus, UnsealAnswer,
+use vault_unseal::api::{
+    ConnectionEpoch, Health, LogHint, Meaning, Nonce, Refusal, Role, SealState, SealStatus, UnsealAnswer,
 };
+use vault_unseal::external::ExternalText;
 
 /// What is wrong with a server's storage, and what it answers then, as `OpenBao` 2.6.2 does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,8 +152,8 @@ impl Model {
     }
 
     /// What its connections show of its restarts.
-    pub(crate) fn life(&self) -> Life {
-        Life::of(self.lives)
+    pub(crate) fn life(&self) -> ConnectionEpoch {
+        ConnectionEpoch::of(self.lives)
     }
 
     fn unseal(&mut self, now: Duration) {
@@ -179,7 +179,7 @@ impl Model {
             sealed: self.sealed,
             role: Role::Active,
             removed: self.removed,
-            product: vault_unseal::vault::Product::Unknown,
+            product: vault_unseal::api::Product::Unknown,
             version: self.version.map(ExternalText::new),
             membership: None,
             secondary: false,
@@ -205,7 +205,7 @@ impl Model {
             recovery_seal: self.seal_type != "shamir",
             migration: self.migration,
             removed: self.removed,
-            product: vault_unseal::vault::Product::Unknown,
+            product: vault_unseal::api::Product::Unknown,
         };
         SealStatus {
             state,

@@ -5,10 +5,10 @@ use crate::daemon::{Daemon, Phase};
 use crate::fault::Fault;
 use crate::model::Model;
 use std::time::Duration;
-use vault_unseal::config::{OnOperatorSeal, Pace};
-use vault_unseal::shares::Scheme;
+use vault_unseal::api::{Unreachable, UnsealAnswer};
+use vault_unseal::cluster::Scheme;
+use vault_unseal::cluster::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Moment, Observation, ShareCandidates, State};
-use vault_unseal::vault::{Unreachable, UnsealAnswer};
 
 pub(crate) struct World {
     pub(crate) model: Model,

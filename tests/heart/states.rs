@@ -14,8 +14,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use vault_unseal::api::Meaning;
 use vault_unseal::unseal::State;
-use vault_unseal::vault::Meaning;
 
 type Pair = (&'static str, &'static str);
 

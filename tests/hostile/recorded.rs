@@ -1,6 +1,6 @@
 //! Every answer that a real OpenBao was recorded to give, read by the client.
 
-use vault_unseal::vault::{Health, LogHint, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
+use vault_unseal::api::{Health, LogHint, Meaning, Refusal, Role, SealStatus, UnsealAnswer};
 
 use crate::support::recorded::{Recorded, openbao};
 

@@ -5,15 +5,17 @@ use super::finding::{Findings, Severity, Topic};
 use super::nodes::{self, CheckedServers};
 use super::sealed::Sealed;
 use super::{credential, protection, service};
+use crate::api::SealState;
 use crate::cli::look::{Look, Target, look_at_all, of_cluster};
 use crate::cli::machine::{CheckedService, InstalledService};
 use crate::cli::names::ResolvedName;
-use crate::config::{Cluster, NodeAddress};
+use crate::cluster::NodeAddress;
+use crate::cluster::{Scheme, ShareSource};
+use crate::config::Cluster;
 use crate::explain::{Explain, Explanation};
 use crate::external::quote;
 use crate::report::state::counted;
-use crate::shares::{CredentialRefusal, Loaded, Scheme, ShareError, ShareSet, Source, Split};
-use crate::vault::SealState;
+use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Split};
 use ring::digest::Digest;
 
 /// Everything about one cluster. `several` puts its name before each subject.
@@ -76,12 +78,12 @@ pub(super) async fn check(
 }
 
 /// The shares that a source holds, if they can be had from here.
-async fn load(source: &Source, place: &CheckedService<'_>, topic: &mut Topic<'_>) -> Option<ShareSet> {
+async fn load(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topic<'_>) -> Option<ShareSet> {
     let loaded = match source {
-        Source::Tpm2 { path, tcti } => {
+        ShareSource::Tpm2 { path, tcti } => {
             Sealed { path, tcti: tcti.as_deref(), machine: place.machine, topic }.check(place.unit()).await
         }
-        Source::File(_) | Source::Credential(_) => unsealed(source, place, topic).await,
+        ShareSource::File(_) | ShareSource::Credential(_) => unsealed(source, place, topic).await,
     }?;
     for notice in &loaded.notices {
         topic.explain(Severity::Warning, notice);
@@ -90,11 +92,11 @@ async fn load(source: &Source, place: &CheckedService<'_>, topic: &mut Topic<'_>
 }
 
 /// Those of a file, or of a credential.
-async fn unsealed(source: &Source, place: &CheckedService<'_>, topic: &mut Topic<'_>) -> Option<Loaded> {
+async fn unsealed(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topic<'_>) -> Option<Loaded> {
     match source.load(&place.machine.trusted) {
         Ok(loaded) => {
             topic.good(format!("{} in {source}", counted(loaded.shares.count(), "share")));
-            if let Source::File(path) = source {
+            if let ShareSource::File(path) = source {
                 protection::plain(place.machine, path, topic);
             }
             Some(loaded)

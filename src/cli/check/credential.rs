@@ -7,12 +7,13 @@ use super::protection::{self, enroll_credential, missing};
 use super::readable::ServiceAccess;
 use super::service;
 use crate::cli::machine::{Machine, PLAIN_SHARES};
+use crate::cluster::ShareSource;
 use crate::config::{self, CaCredential};
 use crate::explain::Explain;
 use crate::external::{could_be_secret, quote};
 use crate::report::state::counted;
-use crate::shares::home::{self, CredentialKind};
-use crate::shares::{self, FileRefusal, ShareError, Source};
+use crate::shares::store::{self, CredentialKind};
+use crate::shares::{self, FileRefusal, ShareError};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
 
@@ -72,7 +73,7 @@ pub(super) async fn check(
 /// Reads the file as systemd does, and judges it as a share file: who can read it has the shares.
 fn file(machine: &Machine, path: &Path, name: &str, topic: &mut Topic<'_>) -> Option<shares::Loaded> {
     let at = machine.at(path);
-    let source = Source::File(at.clone());
+    let source = ShareSource::File(at.clone());
     let loaded = match source.load(&machine.trusted) {
         Ok(loaded) => Ok(loaded),
         Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
@@ -86,7 +87,7 @@ fn file(machine: &Machine, path: &Path, name: &str, topic: &mut Topic<'_>) -> Op
             return None;
         }
         // Who else can read or write it is told beside all other credentials.
-        Err(ShareError::File { path: at, .. }) => Source::load_unjudged(&at),
+        Err(ShareError::File { path: at, .. }) => ShareSource::load_unjudged(&at),
         Err(error) => Err(error),
     };
     let loaded = opened(loaded, path, name, topic)?;
@@ -102,7 +103,7 @@ async fn encrypted(
     topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
     let file = quote::sentence(path);
-    let kind = match home::credential_kind(&machine.at(path)) {
+    let kind = match store::credential_kind(&machine.at(path)) {
         Ok(Some(kind)) => kind,
         Ok(None) => {
             let command = enroll_credential(machine, "FILE", path, name);
@@ -149,7 +150,7 @@ async fn open(
     topic: &mut Topic<'_>,
 ) -> Option<shares::Loaded> {
     let (at, by, keys) = (path.to_owned(), name.to_owned(), kind.clone());
-    let result = tokio::task::spawn_blocking(move || home::open_credential(&at, &by, &keys)).await.ok()?;
+    let result = tokio::task::spawn_blocking(move || store::open_credential(&at, &by, &keys)).await.ok()?;
     opened(result, path, name, topic)
 }
 

@@ -1,8 +1,8 @@
 //! What a check found, and how it is shown.
 
 use crate::explain::{Explain, Explanation};
+use crate::report::error::Style;
 use crate::report::state::counted;
-use crate::report::style::Style;
 use serde::Serialize;
 use std::fmt::Write as _;
 

@@ -20,7 +20,7 @@ use super::status::json;
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::external::{error, quote};
-use crate::report::style::Style;
+use crate::report::error::Style;
 use crate::systemd::units::Unit;
 use crate::{descriptors, protect};
 use finding::{Findings, Severity, Topic};

@@ -2,6 +2,7 @@
 //! in one place only.
 
 use super::finding::{Findings, Severity, Topic};
+use crate::api::Role;
 use crate::cli::daemon_status::{self, DaemonStatus, HoldNote};
 use crate::cli::look::{Look, Target};
 use crate::cli::names::ResolvedName;
@@ -11,7 +12,7 @@ use crate::explain::{Explain, Explanation};
 use crate::report::lasting::NO_ACTIVE_NODE;
 use crate::report::state::{advice, counted, phrase};
 use crate::unseal::{Objection, State};
-use crate::vault::{Access, Lifetimes, Role};
+use crate::vault::{ClusterClient, Lifetimes};
 use ring::digest::Digest;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -79,7 +80,7 @@ pub(super) fn node(look: &Look, held: Option<HoldNote>, topic: &mut Topic<'_>) {
 
 /// Certificates that are good now and will not be soon.
 pub(super) async fn expiry(cluster: &Cluster, targets: &[Target], tls: &str, findings: &mut Findings) {
-    let Ok((access, inspection)) = Access::inspecting(cluster, ISSUER_RENEWAL).await else { return };
+    let Ok((access, inspection)) = ClusterClient::inspecting(cluster, ISSUER_RENEWAL).await else { return };
     let mut told = Vec::new();
     for target in targets.iter().filter(|target| target.verified) {
         // Whatever it answers: its certificate was good, or nothing is noted.

@@ -3,14 +3,15 @@
 use super::finding::{Severity, Topic};
 use crate::cli::enroll::by_tpm;
 use crate::cli::machine::Machine;
+use crate::cluster::ShareSource;
 use crate::config::Loaded;
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
 use crate::report::state::counted;
-use crate::shares::home::{self, CredentialKind, Protection};
+use crate::shares::Notice;
+use crate::shares::store::{self, CredentialKind, StoreProtection};
 use crate::shares::tpm::{self, SealedFile};
-use crate::shares::{Notice, Source};
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::collections::BTreeSet;
 use std::fs;
@@ -105,7 +106,7 @@ pub(super) fn enroll_credential(machine: &Machine, from: &str, path: &Path, name
 
 /// A file sealed to the TPM.
 pub(super) fn tpm2(blob: &tpm::Blob, topic: &mut Topic<'_>) {
-    let Protection { pcrs, unmeasured, .. } = Protection::of_tpm2(blob);
+    let StoreProtection { pcrs, unmeasured, .. } = StoreProtection::of_tpm2(blob);
     let protected = by_tpm(pcrs.as_deref());
     if pcrs.is_some() && unmeasured {
         topic.warn(
@@ -142,17 +143,17 @@ pub(super) fn plain_beside_sealed(machine: &Machine, loaded: &Loaded, unit: &Uni
     let (mut sealed, mut used) = (BTreeSet::new(), BTreeSet::new());
     for source in loaded.settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref()) {
         match source {
-            Source::Tpm2 { path, .. } => {
+            ShareSource::Tpm2 { path, .. } => {
                 let path = machine.name(path);
                 let file = SealedFile::itself(&machine.at(&path));
                 if tpm::look(&file, &machine.trusted).is_ok() {
                     sealed.insert(path);
                 }
             }
-            Source::File(path) => drop(used.insert(machine.name(path))),
-            Source::Credential(name) => match unit.credential(name) {
+            ShareSource::File(path) => drop(used.insert(machine.name(path))),
+            ShareSource::Credential(name) => match unit.credential(name) {
                 Some(CredentialOrigin::File { path, encrypted: true, .. })
-                    if home::credential_kind(&machine.at(&path)).is_ok_and(|kind| kind.is_some()) =>
+                    if store::credential_kind(&machine.at(&path)).is_ok_and(|kind| kind.is_some()) =>
                 {
                     sealed.insert(path);
                 }
@@ -180,7 +181,7 @@ fn regular_files(machine: &Machine, directory: &Path) -> Vec<PathBuf> {
 }
 
 fn leftover(machine: &Machine, path: &Path, topic: &mut Topic<'_>) {
-    let Ok(loaded) = Source::load_unjudged(&machine.at(path)) else { return };
+    let Ok(loaded) = ShareSource::load_unjudged(&machine.at(path)) else { return };
     let shares = counted(loaded.shares.count(), "share");
     let (shown, file) = (quote::sentence(path), quote::shell(path));
     let token = loaded.notices.iter().any(|notice| matches!(notice, Notice::RootToken { .. }));

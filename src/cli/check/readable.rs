@@ -2,10 +2,10 @@
 
 use super::finding::Findings;
 use crate::cli::machine::{Machine, PLAIN_SHARES};
+use crate::cluster::ShareSource;
 use crate::config::Loaded;
 use crate::external::quote;
 use crate::files;
-use crate::shares::Source;
 use crate::systemd::units::Unit;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -159,7 +159,7 @@ pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &
         if let Some(path) = &tls.client_key {
             look("tls", path, &for_a_group);
         }
-        if let Some(Source::File(path)) = &cluster.shares {
+        if let Some(ShareSource::File(path)) = &cluster.shares {
             look("shares", path, &by_credential);
         }
     }

@@ -4,11 +4,12 @@ use super::finding::Topic;
 use super::readable::ServiceAccess;
 use super::{protection, service};
 use crate::cli::machine::Machine;
+use crate::cluster::ShareSource;
 use crate::explain::Explain as _;
 use crate::external::quote::{self, Inexpressible, bind_path};
 use crate::report::state::counted;
-use crate::shares::tpm::{self, SealedFile, TpmRefusal, TpmTrouble};
-use crate::shares::{FileRefusal, Loaded, ShareError, Source};
+use crate::shares::tpm::{self, SealedFile, TpmError, TpmErrorKind};
+use crate::shares::{FileRefusal, Loaded, ShareError};
 use crate::systemd::drop_in::DropIn;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::ffi::OsStr;
@@ -79,7 +80,7 @@ impl Sealed<'_, '_> {
             Ok(())
         } else {
             let text = format!("there is no {}, which speaks with the TPM", tpm::INSTALLED);
-            Err(TpmRefusal::new(TpmTrouble::HelperMissing, text))
+            Err(TpmError::new(TpmErrorKind::HelperMissing, text))
         };
         here.map_err(|refusal| {
             self.topic.problem(refusal.kind(), refusal.to_string(), refusal.advice(Some(self.path)));
@@ -92,7 +93,7 @@ impl Sealed<'_, '_> {
         let there = self.machine.look(device).is_some();
         if !there {
             let text = format!("there is no TPM: {} is not there", quote::sentence(device));
-            self.topic.problem(TpmTrouble::Absent.word(), text, protection::ABSENT);
+            self.topic.problem(TpmErrorKind::Absent.word(), text, protection::ABSENT);
         }
         there
     }
@@ -119,7 +120,7 @@ impl Sealed<'_, '_> {
 
     /// Lets the TPM open the file, off the loop.
     async fn open(&mut self, file: &Path) -> Option<Loaded> {
-        let source = Source::Tpm2 { path: self.machine.at(file), tcti: self.tcti.map(str::to_owned) };
+        let source = ShareSource::Tpm2 { path: self.machine.at(file), tcti: self.tcti.map(str::to_owned) };
         let trusted = Arc::clone(&self.machine.trusted);
         // Ends by itself: the wait for the TPM has a limit.
         match tokio::task::spawn_blocking(move || source.load(&trusted)).await.ok()? {
@@ -129,7 +130,7 @@ impl Sealed<'_, '_> {
                 Some(loaded)
             }
             Err(ref error @ ShareError::Tpm { ref cause, .. })
-                if cause.trouble() == TpmTrouble::Permission && !self.machine.as_root =>
+                if cause.trouble() == TpmErrorKind::Permission && !self.machine.as_root =>
             {
                 self.topic.warn(error.kind(), error.to_string(), "sudo vault-unseal check");
                 None

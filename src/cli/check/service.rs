@@ -5,10 +5,11 @@ use super::takeover::{OldSetup, Program, steps, triggers};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
 use crate::cli::machine::{InstalledService, Machine, OWN_UNITS, SERVICE};
+use crate::cluster::ShareSource;
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
-use crate::shares::{ShareSet, Source};
+use crate::shares::ShareSet;
 use crate::systemd::service::ServiceState;
 use crate::systemd::units::{Unit, UnitFile};
 use std::collections::BTreeSet;
@@ -176,7 +177,7 @@ fn copy(machine: &Machine, name: &str) -> Option<PathBuf> {
 /// Whether the running service has other shares than those that it would get at a start.
 pub(super) fn compare_shares(machine: &Machine, name: &str, now: &ShareSet, topic: &mut Topic<'_>) {
     let Some(copy) = copy(machine, name) else { return };
-    let is_same = Source::load_unjudged(&copy).is_ok_and(|running| running.shares.is_same_as(now));
+    let is_same = ShareSource::load_unjudged(&copy).is_ok_and(|running| running.shares.is_same_as(now));
     if !is_same {
         outdated(name, topic);
     }

@@ -14,14 +14,15 @@ use super::{ConfigArguments, Exit};
 use crate::cli::look::{Target, targets};
 use crate::cli::names::names;
 use crate::cli::next_steps::{self, Destination};
+use crate::cluster::Scheme;
 use crate::config::{self, Environment, Loaded, Purpose, Settings};
 use crate::explain::Explanation;
 use crate::external::{error, quote};
 use crate::report;
-use crate::report::style::Style;
+use crate::report::error::Style;
 use crate::shares::given::Given;
-use crate::shares::home::{Home, HomeError, Protection, Stored};
-use crate::shares::{Notice, Scheme, Share};
+use crate::shares::store::{ShareStore, StoreError, StoreProtection, StoredShares};
+use crate::shares::{Notice, Share};
 use outcome::Enrolled;
 use request::{EnrollRequest, ShareSelection, as_many_as, distribute};
 use source::{Input, SourceFate};
@@ -52,12 +53,12 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
         ShareSelection::Split { node: None, .. } => {
-            next_steps::carrying(request.homes().first().map_or_else(|| Path::new(""), Home::path))
+            next_steps::carrying(request.homes().first().map_or_else(|| Path::new(""), ShareStore::path))
         }
         _ => next_steps::steps(&request.home, &name, &destination, Path::new("/"))
             .map_err(|error| fail(&error, Exit::Usage))?,
     };
-    let not_stored = |error: HomeError| fail(&error, Exit::Failed);
+    let not_stored = |error: StoreError| fail(&error, Exit::Failed);
     if options.rebind {
         request.home = request.home.bound_as_before(&trusted).map_err(not_stored)?;
     }
@@ -101,7 +102,7 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
 }
 
 /// That PCRs bind to nothing.
-pub(super) fn unmeasured(protection: &Protection) -> Option<Explanation> {
+pub(super) fn unmeasured(protection: &StoreProtection) -> Option<Explanation> {
     let pcrs = protection.pcrs.as_ref().filter(|_| protection.unmeasured)?;
     Some(Explanation::new(
         "pcrs-unmeasured",
@@ -114,7 +115,11 @@ pub(super) fn unmeasured(protection: &Protection) -> Option<Explanation> {
 }
 
 /// What is odd, apart from a root token, of which the table tells.
-fn warnings(input: &Input, doubt: Option<Explanation>, stored: &[(Stored, Vec<usize>)]) -> Vec<Explanation> {
+fn warnings(
+    input: &Input,
+    doubt: Option<Explanation>,
+    stored: &[(StoredShares, Vec<usize>)],
+) -> Vec<Explanation> {
     let notices = input.loaded.notices.iter().filter(|notice| !matches!(notice, Notice::RootToken { .. }));
     let notices = notices.map(Explanation::of);
     let unmeasured = stored.iter().find_map(|(stored, _)| unmeasured(&stored.protection));

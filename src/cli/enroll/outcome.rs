@@ -3,9 +3,9 @@
 use super::source::{SourceFate, WORTH};
 use crate::explain::Explanation;
 use crate::external::quote;
-use crate::report::style::Style;
-use crate::shares::home::{CredentialKind, Home, Stored};
+use crate::report::error::Style;
 use crate::shares::positions_in_words;
+use crate::shares::store::{CredentialKind, ShareStore, StoredShares};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ use std::path::Path;
 /// What was done.
 pub(super) struct Enrolled<'a> {
     /// Each home, and the positions in the source of the shares in it.
-    pub(super) stored: Vec<(Stored, Vec<usize>)>,
+    pub(super) stored: Vec<(StoredShares, Vec<usize>)>,
     /// How many shares the source held.
     pub(super) held: usize,
     /// How many are needed, where it is known.
@@ -86,18 +86,18 @@ fn which(positions: &[usize], done: &Enrolled<'_>) -> String {
 }
 
 /// What protects the shares, after "protected".
-pub(in crate::cli) fn protection(stored: &Stored) -> String {
+pub(in crate::cli) fn protection(stored: &StoredShares) -> String {
     match (&stored.home, &stored.protection.kind) {
-        (Home::Plain { .. }, _) => {
+        (ShareStore::Plain { .. }, _) => {
             "by owner and mode 0600 alone: whoever has the disk has the shares".to_owned()
         }
-        (Home::Credential { .. }, Some(kind @ CredentialKind::Host)) => {
+        (ShareStore::Credential { .. }, Some(kind @ CredentialKind::Host)) => {
             format!("by {kind}, on this disk: whoever has the whole disk has the shares")
         }
-        (Home::Credential { .. }, kind) => {
+        (ShareStore::Credential { .. }, kind) => {
             format!("by {}", kind.as_ref().unwrap_or(&CredentialKind::Unknown))
         }
-        (Home::Tpm2 { .. }, _) => by_tpm(stored.protection.pcrs.as_deref()),
+        (ShareStore::Tpm2 { .. }, _) => by_tpm(stored.protection.pcrs.as_deref()),
     }
 }
 
@@ -156,7 +156,7 @@ struct Origin {
 
 /// The same for machines.
 pub(super) fn document<'a>(done: &'a Enrolled<'_>, fate: SourceFate) -> EnrollDocument<'a> {
-    let entry = |(stored, positions): &'a (Stored, Vec<usize>)| Entry {
+    let entry = |(stored, positions): &'a (StoredShares, Vec<usize>)| Entry {
         path: stored.home.path().to_string_lossy().into_owned(),
         home: stored.home.word(),
         keys: stored.protection.kind.as_ref().map(CredentialKind::word),

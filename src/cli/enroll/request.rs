@@ -2,16 +2,17 @@
 
 use super::EnrollArguments;
 use crate::cli::store_choice::DefaultStore;
+use crate::cluster::Scheme;
 use crate::explain::Explanation;
-use crate::shares::home::{Existing, Home};
-use crate::shares::{Scheme, Share, ShareSet, Split, positions_in_words};
+use crate::shares::store::{Existing, ShareStore};
+use crate::shares::{Share, ShareSet, Split, positions_in_words};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// What is to be done.
 pub(super) struct EnrollRequest {
     /// Where the shares go; with [`ShareSelection::Split`] and no node, the pattern of it.
-    pub(super) home: Home,
+    pub(super) home: ShareStore,
     /// Which of them.
     pub(super) parts: ShareSelection,
     /// Whether a file may be replaced.
@@ -66,10 +67,10 @@ impl EnrollRequest {
     }
 
     /// Every home that is written to, in the order of the machines.
-    pub(super) fn homes(&self) -> Vec<Home> {
+    pub(super) fn homes(&self) -> Vec<ShareStore> {
         match self.parts {
             ShareSelection::Split { machines, node: None } => (1..=machines)
-                .map(|machine| Home::Plain { path: numbered(self.home.path(), machine) })
+                .map(|machine| ShareStore::Plain { path: numbered(self.home.path(), machine) })
                 .collect(),
             _ => vec![self.home.clone()],
         }

@@ -6,7 +6,7 @@ use crate::cli::{EnrollArguments, Exit, terminal};
 use crate::explain::{Explain, Explanation};
 use crate::external::{error, quote};
 use crate::shares::given::{self, Given};
-use crate::shares::home::Home;
+use crate::shares::store::ShareStore;
 use crate::shares::{Loaded, Notice};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat, unlink};
 use std::fs::File;
@@ -76,7 +76,7 @@ pub(super) fn standard_input() -> Result<Input, Exit> {
 }
 
 /// Opens the home itself or, where it no longer opens, reads what else was named.
-pub(super) fn home(home: &Home, otherwise: Option<&Path>, trusted: &Trusted) -> Result<Input, Exit> {
+pub(super) fn home(home: &ShareStore, otherwise: Option<&Path>, trusted: &Trusted) -> Result<Input, Exit> {
     match (home.open(trusted), otherwise) {
         (Ok(loaded), _) => Ok(Input { loaded, given: None, chosen: true }),
         (Err(_), Some(path)) if is_standard_input(path) => standard_input(),

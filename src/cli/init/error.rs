@@ -1,10 +1,11 @@
 //! Why an initialisation failed or was left unfinished. Never carries a byte of a share or token.
 
 use super::target::InitTarget;
+use crate::api::{Meaning, Refusal};
 use crate::explain::{Explain, Explanation};
 use crate::external::{error, quote};
-use crate::shares::home::HomeError;
-use crate::vault::{InitFailure, Meaning, Refusal};
+use crate::shares::store::StoreError;
+use crate::vault::InitFailure;
 use std::io;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -64,9 +65,9 @@ pub(super) async fn not_initialised(
 }
 
 /// Why shares cannot be stored there, with what `init` has for it.
-pub(super) fn of_home(error: HomeError) -> Explanation {
+pub(super) fn of_home(error: StoreError) -> Explanation {
     match error {
-        HomeError::Occupied { .. } => Explanation::new(
+        StoreError::Occupied { .. } => Explanation::new(
             error.kind(),
             error.to_string(),
             "Name another file with --output. If its shares are kept elsewhere too, --force-home replaces it once the new one \

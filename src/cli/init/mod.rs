@@ -4,7 +4,7 @@
 //!
 //! 1. Whatever can fail comes first, tried with bytes that are nobody's share: the server and its peers are asked, the
 //!    home is sealed and opened, every recipient encrypted to, room on the disk reserved, the terminal opened.
-//! 2. A key for the answer is sealed and stored ([`Rescue::prepare`]), which may take a TPM seconds.
+//! 2. A key for the answer is sealed and stored ([`InitRecovery::prepare`]), which may take a TPM seconds.
 //! 3. Signals are held from here on. The server is looked at once more, and asked.
 //! 4. The first thing that happens to the answer, before it is even read, is one encryption, one write and one
 //!    fsync(2): milliseconds. From then on a crash loses nothing, and `--resume` goes on at 5.
@@ -32,13 +32,14 @@ use super::store_choice::at_configured_tpm;
 use super::terminal::Terminal;
 use super::{ConfigArguments, Exit};
 use crate::accounts::Trusted;
+use crate::cluster::Scheme;
 use crate::config::Purpose;
 use crate::explain::Explanation;
 use crate::external::{self, quote};
 use crate::report;
-use crate::shares::home::{Existing, HomeError, Prepared, Protection, Stored};
-use crate::shares::rescue::Rescue;
-use crate::shares::{InitAnswer, Scheme, ShareSet, offline};
+use crate::shares::recovery::InitRecovery;
+use crate::shares::store::{Existing, PreparedStore, StoreError, StoreProtection, StoredShares};
+use crate::shares::{InitAnswer, ShareSet, offline};
 use error::{no_terminal, not_initialised, occupied_meanwhile, of_home, shown_as_it_came, unwritten};
 use outcome::{InitOutcome, RootTokenOutcome};
 use request::InitRequest;
@@ -93,20 +94,20 @@ struct Initialisation<'a> {
 
 /// What is ready for the answer.
 struct Ready {
-    home: Option<Prepared>,
-    copies: offline::Prepared,
+    home: Option<PreparedStore>,
+    copies: offline::PreparedCopies,
     terminal: Option<Terminal>,
 }
 
 impl Initialisation<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
     async fn begin(&self) -> Result<Exit, Explanation> {
-        Rescue::is_free(&self.request.home).map_err(Explanation::of)?;
+        InitRecovery::is_free(&self.request.home).map_err(Explanation::of)?;
         self.terminal()?;
         self.target.is_bare(self.options.over_existing, self.trusted).await?;
         let home = self.request.home.clone().prepare(self.existing(), self.trusted).map_err(of_home)?;
         let ready = self.ready(Some(home), Existing::Keep)?;
-        let rescue = Rescue::prepare(&self.request.home, self.trusted);
+        let rescue = InitRecovery::prepare(&self.request.home, self.trusted);
         let mut rescue = rescue.map_err(Explanation::of)?;
         let mut signals = HeldSignals::begin()?;
         // All this may have taken a while.
@@ -132,12 +133,12 @@ impl Initialisation<'_> {
 
     /// Everything from the answer on, with one that an earlier process kept.
     async fn resume(&self) -> Result<Exit, Explanation> {
-        let opened = Rescue::open(&self.request.home, self.trusted);
+        let opened = InitRecovery::open(&self.request.home, self.trusted);
         let (rescue, body) = opened.map_err(Explanation::of)?;
         let home = match self.request.home.clone().prepare(self.existing(), self.trusted) {
             Ok(home) => Some(home),
             // As far as that it came.
-            Err(HomeError::Occupied { .. }) => None,
+            Err(StoreError::Occupied { .. }) => None,
             Err(error) => return Err(Explanation::of(&error)),
         };
         let ready = self.ready(home, Existing::Replace)?;
@@ -150,7 +151,7 @@ impl Initialisation<'_> {
         if self.options.force_home { Existing::Replace } else { Existing::Keep }
     }
 
-    fn ready(&self, home: Option<Prepared>, existing: Existing) -> Result<Ready, Explanation> {
+    fn ready(&self, home: Option<PreparedStore>, existing: Existing) -> Result<Ready, Explanation> {
         let (recipients, count) = (&self.request.recipients, usize::from(self.request.shares));
         let copies = offline::prepare(recipients, count, &self.request.offline, existing);
         let copies = copies.map_err(Explanation::of)?;
@@ -168,7 +169,7 @@ impl Initialisation<'_> {
     }
 
     /// Everything after the answer.
-    async fn finish(&self, mut ready: Ready, rescue: Rescue, kept: bool, body: &[u8]) -> Exit {
+    async fn finish(&self, mut ready: Ready, rescue: InitRecovery, kept: bool, body: &[u8]) -> Exit {
         let node = &self.target.node.address;
         // Kept with the shares, so that they never go to a server that cannot be theirs. An answer of an earlier process
         // may be to another question: its options are said once more, and nobody compares them.
@@ -203,7 +204,7 @@ impl Initialisation<'_> {
         let mine = answer.shares.only(&request.kept_here(count));
         let stored = match &mut ready.home {
             Some(home) => home.store(&mine).map_err(|error| match error {
-                HomeError::Occupied { path } => occupied_meanwhile(&path),
+                StoreError::Occupied { path } => occupied_meanwhile(&path),
                 error => Explanation::of(&error),
             })?,
             None => self.stored_before(&mine)?,
@@ -230,16 +231,18 @@ impl Initialisation<'_> {
     }
 
     /// A file that an interrupted init had put in its place already.
-    fn stored_before(&self, mine: &ShareSet) -> Result<Stored, Explanation> {
+    fn stored_before(&self, mine: &ShareSet) -> Result<StoredShares, Explanation> {
         let home = &self.request.home;
         let is_mine = |there: &ShareSet| {
             there.count() == mine.count()
                 && there.iter().zip(mine).all(|(one, other)| one.hex() == other.hex())
         };
         match home.open(self.trusted) {
-            Ok(there) if is_mine(&there.shares) => {
-                Ok(Stored { home: home.clone(), count: mine.count(), protection: Protection::default() })
-            }
+            Ok(there) if is_mine(&there.shares) => Ok(StoredShares {
+                home: home.clone(),
+                count: mine.count(),
+                protection: StoreProtection::default(),
+            }),
             _ => Err(occupied_meanwhile(home.path())),
         }
     }
@@ -271,7 +274,7 @@ impl Initialisation<'_> {
         &self,
         why: &Explanation,
         terminal: Option<Terminal>,
-        rescue: &Rescue,
+        rescue: &InitRecovery,
         kept: bool,
         answer: Option<&InitAnswer>,
         body: &[u8],

@@ -1,18 +1,20 @@
 //! What was done: for people, for machines, and what a person writes down because something failed.
 
 use super::request::InitRequest;
+use crate::api::Product;
 use crate::cli::enroll::protection;
 use crate::cli::next_steps::steps;
 use crate::cli::terminal::SecretText;
-use crate::config::{NodeAddress, TlsSettings};
-use crate::discovery::Node;
+use crate::cluster::Node;
+use crate::cluster::NodeAddress;
+use crate::config::TlsSettings;
 use crate::external::quote::{self, shell, shell_word};
 use crate::report;
 use crate::report::state::counted;
 use crate::shares::InitAnswer;
-use crate::shares::home::{CredentialKind, Stored};
-use crate::shares::offline::Copied;
-use crate::vault::{Product, WRAP_TTL};
+use crate::shares::offline::OfflineCopy;
+use crate::shares::store::{CredentialKind, StoredShares};
+use crate::vault::WRAP_TTL;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -22,8 +24,8 @@ use zeroize::Zeroizing;
 /// What was done.
 pub(super) struct InitOutcome {
     pub(super) node: NodeAddress,
-    pub(super) stored: Stored,
-    pub(super) copies: Vec<Copied>,
+    pub(super) stored: StoredShares,
+    pub(super) copies: Vec<OfflineCopy>,
     pub(super) token: RootTokenOutcome,
     /// Whose commands are shown.
     pub(super) product: Product,
@@ -141,7 +143,7 @@ pub(super) fn text(outcome: &InitOutcome, request: &InitRequest) -> SecretText {
     let which = if count == total { "all of them".to_owned() } else { format!("{count} of them") };
     let protected = protection(&outcome.stored);
     let _ = writeln!(text, "  {which} in {path}, protected {protected}");
-    for Copied { path, recipient, shares } in &outcome.copies {
+    for OfflineCopy { path, recipient, shares } in &outcome.copies {
         let list = shares.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let (word, file) = (if shares.len() == 1 { "share" } else { "shares" }, quote::sentence(path));
         let _ = writeln!(text, "  {word} {list} in {file}, encrypted to {recipient}");
@@ -268,11 +270,11 @@ pub(super) fn client_command(product: Product, node: &Node, tls: &TlsSettings) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Pin;
+    use crate::cluster::Pin;
 
     #[test]
     fn client_is_told_how_the_server_is_reached_and_no_more() {
-        let node = |text: &str| Node::from(text.parse::<crate::config::NodeAddress>().unwrap());
+        let node = |text: &str| Node::from(text.parse::<crate::cluster::NodeAddress>().unwrap());
         let tls = TlsSettings {
             ca_file: Some("/srv/my ca.crt".into()),
             server_name: Some("vault.example".to_owned()),

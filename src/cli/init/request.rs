@@ -4,8 +4,8 @@ use super::arguments::InitArguments;
 use crate::cli::next_steps::Destination;
 use crate::cli::store_choice::DefaultStore;
 use crate::explain::Explanation;
-use crate::shares::home::Home;
-use crate::shares::offline::{NoRecipient, Recipient};
+use crate::shares::offline::{Recipient, RecipientError};
+use crate::shares::store::ShareStore;
 use std::path::PathBuf;
 
 /// How many shares are needed unless --threshold says otherwise.
@@ -18,7 +18,7 @@ pub(super) struct InitRequest {
     /// How many of them are needed.
     pub(super) threshold: u8,
     /// Where shares are stored here.
-    pub(super) home: Home,
+    pub(super) home: ShareStore,
     /// The name that a unit loads them by.
     pub(super) name: String,
     /// The cluster that they are for.
@@ -81,9 +81,9 @@ fn recipients(named: &[String], shares: u8) -> Result<Vec<Recipient>, Explanatio
     let mut recipients: Vec<Recipient> = Vec::new();
     for text in named {
         // Without what was typed: it may be a secret.
-        recipients.push(text.parse().map_err(|cause: NoRecipient| {
+        recipients.push(text.parse().map_err(|cause: RecipientError| {
             let advice = match cause {
-                NoRecipient::SecretKey => {
+                RecipientError::SecretKey => {
                     "It is in the shell's history now, and others could see it among the processes: make another key."
                 }
                 _ => "A recipient is age1…, or a file with an OpenPGP public key.",

@@ -1,10 +1,11 @@
 //! What becomes of the root token.
 
 use super::target::InitTarget;
+use crate::api::{Role, UnsealAnswer};
 use crate::explain::Explanation;
 use crate::shares::{Share, ShareSet};
 use crate::unseal::State;
-use crate::vault::{Role, TokenFailure, UnsealAnswer};
+use crate::vault::TokenFailure;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};

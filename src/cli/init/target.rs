@@ -1,17 +1,18 @@
 //! Which server is meant, and whether it and its peers may get keys.
 
 use crate::accounts::Trusted;
+use crate::api::{Product, Unreachable};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
 use crate::cli::look::{Target, look, targets};
 use crate::cli::names::{ResolvedName, names};
 use crate::cli::start::fail;
 use crate::cli::{Exit, machine};
-use crate::config::{AddressError, Cluster, NodeAddress, Settings};
+use crate::cluster::NodeAddress;
+use crate::config::{AddressError, Cluster, Settings};
 use crate::explain::{Explain, Explanation};
 use crate::report::state::{advice, reason};
 use crate::unseal::{Damage, State};
-use crate::vault::{Product, Unreachable};
 use std::path::Path;
 use std::sync::Arc;
 

@@ -6,8 +6,6 @@
 mod recipient;
 
 pub use recipient::{EncryptError, Recipient, RecipientError};
-// Names of before, until those who use them are swept.
-pub use self::{OfflineCopy as Copied, PreparedCopies as Prepared, RecipientError as NoRecipient};
 
 use super::share::{Share, ShareSet};
 use super::store::write::Reserved;
@@ -188,8 +186,9 @@ mod tests {
         let text = text(&chosen, "5 shares of a server");
         let room = "5 shares of a server".len() + 5 * (LINE + 16) + 8;
         assert!(text.len() <= room && text.capacity() == room, "a text that grew left a copy behind");
-        let read = super::super::format::parse(text.as_bytes(), &super::super::ShareSource::File("-".into()))
-            .unwrap();
+        let read =
+            super::super::format::parse(text.as_bytes(), &crate::cluster::ShareSource::File("-".into()))
+                .unwrap();
         assert_eq!(read.shares.count(), 5);
     }
 }

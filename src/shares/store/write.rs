@@ -175,7 +175,8 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shares::{ShareSource, format};
+    use crate::cluster::ShareSource;
+    use crate::shares::format;
 
     #[test]
     fn what_is_stored_is_what_is_read_and_never_grew() {

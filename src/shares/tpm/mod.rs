@@ -10,7 +10,7 @@ mod pcrs;
 pub(super) mod sealed_file;
 
 pub use blob::{Blob, BoundPcrs, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
-pub use error::{TpmError, TpmError as TpmRefusal, TpmErrorKind, TpmErrorKind as TpmTrouble};
+pub use error::{TpmError, TpmErrorKind};
 pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, TURN_LIMIT, device, find};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
 pub use sealed_file::SealedFile;

@@ -2,9 +2,9 @@
 
 use crate::model::Model;
 use std::time::Duration;
-use vault_unseal::config::{OnOperatorSeal, Pace};
+use vault_unseal::api::{AnswerText, ConnectionEpoch, LogHint, Unreachable};
+use vault_unseal::cluster::{OnOperatorSeal, Pace};
 use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State};
-use vault_unseal::vault::{Life, LogHint, Said, Unreachable};
 
 /// Servers that answer in turn, over one connection.
 struct Balanced {
@@ -44,9 +44,11 @@ impl Balanced {
                 action => {
                     turn += 1;
                     match action {
-                        Action::AskHealth => Observation::Health(server.health(), Life::of(self.life)),
+                        Action::AskHealth => {
+                            Observation::Health(server.health(), ConnectionEpoch::of(self.life))
+                        }
                         Action::ReadSealStatus => {
-                            Observation::SealStatus(server.seal_status(), Life::of(self.life))
+                            Observation::SealStatus(server.seal_status(), ConnectionEpoch::of(self.life))
                         }
                         Action::Submit { share, .. } => Observation::Answer(server.submit(share, now)),
                         _ => Observation::Answer(server.reset()),
@@ -136,12 +138,13 @@ fn load_balancer_with_a_dead_server_is_told_of_and_makes_no_states_change_for_ev
     let page = || {
         Observation::Unreachable(Unreachable::NotVault {
             status: 503,
-            text: Said::Withheld(LogHint::default()),
+            text: AnswerText::Withheld(LogHint::default()),
         })
     };
     for turn in 0..1000 {
         now += step.wait + Duration::from_millis(1);
-        let seen = if turn % 2 == 0 { Observation::Health(model.health(), Life::of(1)) } else { page() };
+        let seen =
+            if turn % 2 == 0 { Observation::Health(model.health(), ConnectionEpoch::of(1)) } else { page() };
         step = machine.observe(now, seen);
         events.extend(machine.take_events());
         words.extend(machine.state().map(State::word));
@@ -166,12 +169,13 @@ fn server_that_restarts_again_and_again_behind_a_proxy_is_no_load_balancer() {
     let page = || {
         Observation::Unreachable(Unreachable::NotVault {
             status: 502,
-            text: Said::Withheld(LogHint::default()),
+            text: AnswerText::Withheld(LogHint::default()),
         })
     };
     for turn in 0..300 {
         now += step.wait;
-        let seen = if turn % 3 == 0 { Observation::Health(model.health(), Life::of(1)) } else { page() };
+        let seen =
+            if turn % 3 == 0 { Observation::Health(model.health(), ConnectionEpoch::of(1)) } else { page() };
         step = machine.observe(now, seen);
     }
     assert_eq!(machine.take_events(), []);
@@ -181,7 +185,7 @@ fn server_that_restarts_again_and_again_behind_a_proxy_is_no_load_balancer() {
 /// and the policy to hold is followed.
 #[test]
 fn lone_errors_and_pages_leave_an_operators_seal_held() {
-    let text = || Said::Text(vault_unseal::external::ExternalText::new("context deadline exceeded"));
+    let text = || AnswerText::Text(vault_unseal::external::ExternalText::new("context deadline exceeded"));
     for cause in [
         Unreachable::ServerError { status: 500, text: text() },
         Unreachable::NotVault { status: 503, text: text() },
@@ -199,8 +203,8 @@ fn lone_errors_and_pages_leave_an_operators_seal_held() {
             let fails = looks % 4 == 0 && now < Duration::from_secs(40);
             let seen = match step.action {
                 Action::AskHealth if fails => Observation::Unreachable(cause.clone()),
-                Action::AskHealth => Observation::Health(model.health(), Life::of(1)),
-                _ => Observation::SealStatus(model.seal_status(), Life::of(1)),
+                Action::AskHealth => Observation::Health(model.health(), ConnectionEpoch::of(1)),
+                _ => Observation::SealStatus(model.seal_status(), ConnectionEpoch::of(1)),
             };
             step = machine.observe(now, seen);
             events.extend(machine.take_events());

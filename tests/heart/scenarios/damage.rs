@@ -4,9 +4,9 @@ use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
 use crate::model::{Join, Model, Ruin};
 use crate::simulation::World;
+use vault_unseal::api::Meaning;
 use vault_unseal::report::state::{advice, phrase};
 use vault_unseal::unseal::{Damage, Objection, State};
-use vault_unseal::vault::Meaning;
 
 /// Nothing that was said in this world leads anybody to initialise the server.
 fn never_invites(world: &World) {

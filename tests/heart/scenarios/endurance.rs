@@ -4,7 +4,7 @@ use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
 use crate::model::Model;
 use std::time::Duration;
-use vault_unseal::config::Pace;
+use vault_unseal::cluster::Pace;
 use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates};
 
 #[test]

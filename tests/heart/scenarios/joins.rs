@@ -4,9 +4,9 @@ use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
 use crate::model::{Join, Model};
 use crate::simulation::World;
-use vault_unseal::config::Pace;
+use vault_unseal::api::UnsealAnswer;
+use vault_unseal::cluster::Pace;
 use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates};
-use vault_unseal::vault::UnsealAnswer;
 
 #[test]
 fn joins_take_their_time() {

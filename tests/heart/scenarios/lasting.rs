@@ -5,10 +5,12 @@ use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
 use crate::model::{Model, refused};
 use std::time::Duration;
-use vault_unseal::config::Pace;
+use vault_unseal::api::{
+    AnswerText, ConnectionEpoch, LogHint, Meaning, Refusal, Role, Unreachable, UnsealAnswer,
+};
+use vault_unseal::cluster::Pace;
 use vault_unseal::external::ExternalText;
 use vault_unseal::unseal::{Action, Delay, Event, Moment, NodeMachine, Observation, ShareCandidates, State};
-use vault_unseal::vault::{Life, LogHint, Meaning, Refusal, Role, Said, Unreachable, UnsealAnswer};
 
 fn failing(event: &Event) -> Option<(u32, bool)> {
     match event {
@@ -85,7 +87,7 @@ fn unreachable(cause: Unreachable) -> Observation {
 
 #[test]
 fn health_that_stays_an_error_is_severe_after_five_minutes() {
-    let text = Said::Text(ExternalText::new("Service Unavailable"));
+    let text = AnswerText::Text(ExternalText::new("Service Unavailable"));
     let mut asked = Asked::new();
     let page = unreachable(Unreachable::NotVault { status: 503, text: text.clone() });
     assert_eq!(asked.sees(secs(290), &page), []);
@@ -107,9 +109,9 @@ fn health_that_stays_an_error_is_severe_after_five_minutes() {
 
 #[test]
 fn seal_status_that_stays_an_error_is_told_and_asked_ever_more_rarely() {
-    let text = Said::Text(ExternalText::new("1 error occurred"));
+    let text = AnswerText::Text(ExternalText::new("1 error occurred"));
     let page = unreachable(Unreachable::ServerError { status: 500, text });
-    let health = Observation::Health(crate::model::Model::new(3, 3).health(), Life::of(1));
+    let health = Observation::Health(crate::model::Model::new(3, 3).health(), ConnectionEpoch::of(1));
     let mut machine = NodeMachine::new(Pace::default(), 7);
     let (mut step, mut now, mut asked, mut words) = (machine.start(), Moment::ZERO, 0, Vec::new());
     while now < secs(600) {
@@ -147,7 +149,10 @@ fn rate_limit_is_obeyed_up_to_slow_interval() {
 fn cluster_without_an_active_node_is_told_after_a_minute() {
     let health = |role| {
         let health = crate::model::Model::new(1, 1).health();
-        Observation::Health(vault_unseal::vault::Health { sealed: false, role, ..health }, Life::of(1))
+        Observation::Health(
+            vault_unseal::api::Health { sealed: false, role, ..health },
+            ConnectionEpoch::of(1),
+        )
     };
     let (lost, found) = (health(Role::StandbyWithoutActive), health(Role::Standby));
     let mut asked = Asked::new();
@@ -175,8 +180,8 @@ fn answers(
         now += step.wait + Duration::from_millis(1);
         let seen = match step.action {
             Action::LoadShares(_) => Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] }),
-            Action::AskHealth => Observation::Health(model.health(), Life::of(1)),
-            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), Life::of(1)),
+            Action::AskHealth => Observation::Health(model.health(), ConnectionEpoch::of(1)),
+            Action::ReadSealStatus => Observation::SealStatus(model.seal_status(), ConnectionEpoch::of(1)),
             Action::Submit { share, completes } => submitted(&mut model, share, completes),
             Action::Reset => Observation::Answer(model.reset()),
         };
@@ -224,7 +229,10 @@ fn shares_that_do_not_get_through_are_one_state_whatever_stops_them() {
         };
         assert_eq!(
             *told,
-            cause.unwrap_or(Unreachable::NotVault { status: 502, text: Said::Withheld(LogHint::default()) })
+            cause.unwrap_or(Unreachable::NotVault {
+                status: 502,
+                text: AnswerText::Withheld(LogHint::default())
+            })
         );
     }
 }
@@ -234,10 +242,10 @@ fn server_that_went_away_under_a_share_is_not_said_to_be_kept_from_shares() {
     let mut machine = NodeMachine::new(Pace::default(), 7);
     let mut model = Model::new(3, 3);
     machine.start();
-    let health = |model: &Model| Observation::Health(model.health(), Life::of(1));
-    let page = || Unreachable::NotVault { status: 502, text: Said::Withheld(LogHint::default()) };
+    let health = |model: &Model| Observation::Health(model.health(), ConnectionEpoch::of(1));
+    let page = || Unreachable::NotVault { status: 502, text: AnswerText::Withheld(LogHint::default()) };
     machine.observe(secs(1), health(&model));
-    machine.observe(secs(1), Observation::SealStatus(model.seal_status(), Life::of(1)));
+    machine.observe(secs(1), Observation::SealStatus(model.seal_status(), ConnectionEpoch::of(1)));
     machine.observe(secs(1), Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] }));
     machine.observe(secs(1), Observation::Unreachable(page()));
     machine.observe(secs(2), Observation::Unreachable(page()));

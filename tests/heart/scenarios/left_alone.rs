@@ -4,7 +4,7 @@ use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
 use crate::model::Model;
 use crate::simulation::World;
-use vault_unseal::vault::Meaning;
+use vault_unseal::api::Meaning;
 
 #[test]
 fn removed_stays_removed() {

@@ -1,11 +1,11 @@
 //! Shares that cannot be the server's, by what their source says.
 
 use std::time::Duration;
-use vault_unseal::config::Pace;
+use vault_unseal::api::UnsealAnswer;
+use vault_unseal::cluster::Pace;
+use vault_unseal::cluster::{Misfit, Scheme};
 use vault_unseal::explain::Explain;
-use vault_unseal::shares::{Misfit, Scheme};
 use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates, State};
-use vault_unseal::vault::UnsealAnswer;
 
 use crate::model::Model;
 

@@ -16,8 +16,8 @@ use crate::fault::Fault;
 use crate::model::{Model, refused};
 use crate::simulation::World;
 use std::time::Duration;
+use vault_unseal::api::{Meaning, UnsealAnswer};
 use vault_unseal::unseal::{Event, Moment};
-use vault_unseal::vault::{Meaning, UnsealAnswer};
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

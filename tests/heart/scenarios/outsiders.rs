@@ -1,6 +1,6 @@
 //! Nodes that are members of other clusters.
 
-use vault_unseal::config::Pace;
+use vault_unseal::cluster::Pace;
 use vault_unseal::unseal::{Action, Delay, Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 use crate::model::Model;

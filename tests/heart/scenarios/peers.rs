@@ -5,9 +5,9 @@ use crate::fault::Fault;
 use crate::model::Model;
 use crate::simulation::World;
 use std::time::Duration;
-use vault_unseal::config::Pace;
+use vault_unseal::api::UnsealAnswer;
+use vault_unseal::cluster::Pace;
 use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, ShareCandidates};
-use vault_unseal::vault::UnsealAnswer;
 
 #[test]
 fn split_custody_unseals_every_node_through_restarts() {

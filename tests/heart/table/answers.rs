@@ -1,14 +1,14 @@
 //! Answers of servers, proxies and networks.
 
 use std::time::Duration;
+use vault_unseal::api::{
+    ConnectionEpoch, Health, LogHint, Nonce, Role, SealState, SealStatus, Unreachable, UnsealAnswer,
+};
 use vault_unseal::external::ExternalText;
 use vault_unseal::unseal::Observation;
-use vault_unseal::vault::{
-    Health, Life, LogHint, Nonce, Role, SealState, SealStatus, Unreachable, UnsealAnswer,
-};
 
 pub(super) fn health(initialized: bool, sealed: bool) -> Observation {
-    Observation::Health(healthy(initialized, sealed), Life::of(1))
+    Observation::Health(healthy(initialized, sealed), ConnectionEpoch::of(1))
 }
 
 pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
@@ -17,7 +17,7 @@ pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
         sealed,
         role: Role::Active,
         removed: false,
-        product: vault_unseal::vault::Product::Unknown,
+        product: vault_unseal::api::Product::Unknown,
         version: None,
         membership: None,
         secondary: false,
@@ -37,7 +37,7 @@ pub(super) fn status(progress: usize) -> SealStatus {
         recovery_seal: false,
         migration: false,
         removed: false,
-        product: vault_unseal::vault::Product::Unknown,
+        product: vault_unseal::api::Product::Unknown,
     };
     SealStatus { state, seal_type: ExternalText::new("shamir"), version: None }
 }
@@ -48,7 +48,7 @@ pub(super) fn seal(change: impl Fn(&mut SealState)) -> Observation {
     if !status.shamir {
         status.seal_type = ExternalText::new("static");
     }
-    Observation::SealStatus(status, Life::of(1))
+    Observation::SealStatus(status, ConnectionEpoch::of(1))
 }
 
 pub(super) fn looked(progress: usize) -> Observation {

@@ -7,12 +7,12 @@ mod situation;
 use answers::{answer, answered, error, gone, health, healthy, looked, page, seal, timeout};
 use situation::{When, machine, path};
 use std::time::Duration;
+use vault_unseal::api::{AnswerText, ConnectionEpoch, Health, Nonce, Unreachable};
+use vault_unseal::cluster::{Misfit, Scheme};
 use vault_unseal::external::ExternalText;
-use vault_unseal::shares::{Misfit, Scheme};
 use vault_unseal::unseal::{
     Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step, knock_pause,
 };
-use vault_unseal::vault::{Health, Life, Nonce, Said, Unreachable};
 
 /// How long a step waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +59,15 @@ fn rows() -> Vec<Row> {
     };
     let closed = || gone(Unreachable::Closed);
     let proxy = |status| {
-        gone(Unreachable::NotVault { status, text: Said::Text(ExternalText::new("Service Unavailable")) })
+        gone(Unreachable::NotVault {
+            status,
+            text: AnswerText::Text(ExternalText::new("Service Unavailable")),
+        })
     };
     let mac = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: \
                message authentication failed";
-    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) }, Life::of(1));
+    let removed =
+        Observation::Health(Health { removed: true, ..healthy(true, true) }, ConnectionEpoch::of(1));
     let load = LoadShares(Scheme { threshold: 3, total: 5 });
     let again = Action::Submit { share: 0, completes: false };
     vec![
@@ -429,11 +433,12 @@ fn only_a_closed_port_is_knocked_at_and_only_while_it_is_new() {
 
 #[test]
 fn a_verdict_is_for_one_server() {
-    let removed = Observation::Health(Health { removed: true, ..healthy(true, true) }, Life::of(1));
+    let removed =
+        Observation::Health(Health { removed: true, ..healthy(true, true) }, ConnectionEpoch::of(1));
     for other in [health(false, true), health(true, false), removed] {
         let mut machine = machine(When::Rejected);
         step(&mut machine, other);
-        let restarted = Observation::Health(healthy(true, true), Life::of(2));
+        let restarted = Observation::Health(healthy(true, true), ConnectionEpoch::of(2));
         assert_eq!(step(&mut machine, restarted).1, Action::ReadSealStatus);
     }
 }
@@ -449,7 +454,7 @@ fn error_of_the_server_delays_shares_and_not_the_notice_of_a_restart() {
         assert_ne!(wait, Pause::None, "{text}");
         assert_eq!(machine.state().map(State::word), Some(word.as_str()));
         step(&mut machine, Observation::Left);
-        let restarted = Observation::Health(healthy(true, true), Life::of(2));
+        let restarted = Observation::Health(healthy(true, true), ConnectionEpoch::of(2));
         assert_eq!(step(&mut machine, restarted).1, Action::ReadSealStatus, "{text}: at once");
     }
 }

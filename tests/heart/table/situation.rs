@@ -1,7 +1,7 @@
 //! Where a machine is when an answer comes.
 
 use super::answers::{answer, error, health, looked};
-use vault_unseal::config::Pace;
+use vault_unseal::cluster::Pace;
 use vault_unseal::unseal::{Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 /// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.

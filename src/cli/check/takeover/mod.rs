@@ -9,7 +9,7 @@ pub(super) use old_setup::{OldSetup, triggers};
 pub(super) use script::Program;
 
 use crate::cli::machine::{CONFIG, PLAIN_SHARES, SERVICE};
-use crate::config::NodeAddress;
+use crate::cluster::NodeAddress;
 use crate::external::quote;
 use crate::files;
 use crate::systemd::drop_in::{DIRECTORY as DROP_INS, ENDINGS};

@@ -3,9 +3,10 @@
 use super::script::{Program, may_hold_shares};
 use crate::cli::check::readable::ServiceAccess;
 use crate::cli::machine::{CONFIG, InstalledService, Machine, OWN_UNITS, PLAIN_SHARES, SERVICE, is_foreign};
-use crate::config::NodeAddress;
+use crate::cluster::NodeAddress;
+use crate::cluster::ShareSource;
 use crate::files;
-use crate::shares::{ShareError, Source};
+use crate::shares::ShareError;
 use crate::systemd::units::{CredentialOrigin, Unit, UnitFile, resolve};
 use crate::vault::is_self_issued;
 use std::collections::BTreeSet;
@@ -136,7 +137,7 @@ fn share_file(machine: &Machine, program: &Program) -> (Option<PathBuf>, Option<
 
 /// Reads a share file as systemd does, which asks for no owner and mode; that is judged once it is configured.
 fn refusal(machine: &Machine, path: &Path) -> Option<ShareError> {
-    Source::load_unjudged(&machine.at(path)).err()
+    ShareSource::load_unjudged(&machine.at(path)).err()
 }
 
 fn authority(machine: &Machine, program: &Program, ours: Option<&InstalledService>) -> Authority {

@@ -5,7 +5,7 @@
 
 use super::branches::{is_of_name, without_dead_branches};
 use crate::cli::machine::Machine;
-use crate::config::NodeAddress;
+use crate::cluster::NodeAddress;
 use crate::external::{ExternalText, could_be_secret};
 use crate::files;
 use crate::systemd::units::{CommandLine, Unit};
