@@ -9,6 +9,16 @@ use std::fmt;
 /// `Display` says what was tried, on what, and why it failed; [`Explain::advice`] says what to do about it.
 /// `report::error` is the one place that renders both.
 ///
+/// ```
+/// use vault_unseal::api::Unreachable;
+/// use vault_unseal::explain::Explain;
+///
+/// let error = Unreachable::Refused;
+/// assert_eq!(error.to_string(), "connection refused");
+/// assert_eq!(error.kind(), "connection-refused");
+/// assert!(error.advice().is_some_and(|advice| advice.starts_with("Is the server running")));
+/// ```
+///
 /// Whoever implements it says kind and advice of each of its variants in one match, [`Explain::kind_and_advice`]; or, where
 /// that is shorter or where advice costs something, each by itself.
 pub trait Explain: std::error::Error {

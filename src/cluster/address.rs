@@ -5,6 +5,16 @@ use std::net::IpAddr;
 use std::path::Path;
 
 /// The address of one server: scheme, host and port, nothing behind them; or a Unix socket on this machine.
+///
+/// ```
+/// use vault_unseal::cluster::NodeAddress;
+///
+/// let server: NodeAddress = "https://Vault.home:8200".parse()?;
+/// assert_eq!(server.to_string(), "https://vault.home:8200");
+/// assert!("https://vault.home:8200/ui".parse::<NodeAddress>().is_err());
+/// assert!("unix:///run/openbao/api.sock".parse::<NodeAddress>()?.is_loopback());
+/// # Ok::<(), vault_unseal::config::AddressError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeAddress {
     /// `true` for `https`.

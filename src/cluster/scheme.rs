@@ -33,6 +33,16 @@ impl fmt::Display for ShareSource {
 }
 
 /// How a server's key is split. Numbers that the server tells anybody; nothing of them is secret.
+///
+/// ```
+/// use vault_unseal::cluster::Scheme;
+///
+/// let server = Scheme { threshold: 3, total: 5 };
+/// assert_eq!(server.to_string(), "5 shares, threshold 3");
+/// // A file that names the threshold alone may be this server's; one that names another is not.
+/// assert!(server.agrees_with(Scheme::needing(3)));
+/// assert!(!server.agrees_with(Scheme { threshold: 2, total: 5 }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scheme {
     /// Shares needed: `t` of a seal status, `unseal_threshold` of an initialisation. 0 while there is no key.

@@ -19,6 +19,28 @@ use crate::cluster::{OnOperatorSeal, Pace};
 use std::time::Duration;
 
 /// Decides what to do about one node.
+///
+/// Nobody listens, then the server answers that it is sealed:
+///
+/// ```
+/// use std::time::Duration;
+/// use vault_unseal::api::{ConnectionEpoch, Health, Unreachable};
+/// use vault_unseal::cluster::Pace;
+/// use vault_unseal::unseal::{Action, NodeMachine, Observation, State};
+///
+/// let mut machine = NodeMachine::new(Pace::default(), 1);
+/// assert_eq!(machine.start().action, Action::AskHealth);
+///
+/// let step = machine.observe(Duration::ZERO, Observation::Unreachable(Unreachable::Refused));
+/// assert_eq!(step.action, Action::AskHealth);
+/// assert!(step.wait > Duration::ZERO);
+/// assert!(matches!(machine.state(), Some(State::Unreachable { .. })));
+///
+/// let health = Health::parse(br#"{"initialized": true, "sealed": true, "standby": true}"#).unwrap();
+/// let step = machine.observe(step.wait, Observation::Health(health, ConnectionEpoch::of(1)));
+/// assert_eq!(step.action, Action::ReadSealStatus);
+/// assert!(matches!(machine.state(), Some(State::Sealed { .. })));
+/// ```
 #[derive(Debug)]
 pub struct NodeMachine {
     pacing: Pacing,
