@@ -86,8 +86,8 @@ impl Role {
     }
 }
 
-/// Names a stretch of time in which the server cannot have restarted: its connection held, or ended only when the
-/// server had announced it. No two stretches have the same name, whichever connection they are of.
+/// Names a time in which nothing points to a restart of the server: the connection held, or the server itself announced its
+/// end. No two stretches have the same name, whichever connection they are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionEpoch(u64);
 

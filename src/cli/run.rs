@@ -151,15 +151,15 @@ impl<'a> Daemon<'a> {
         started();
         let (ask, mut asked) = mpsc::unbounded_channel();
         if let Some(directory) = directory {
-            if let Err(error) = control::listen(directory, Arc::clone(self.watch.board()), ask.clone()) {
+            if let Err(error) = control::listen(directory, Arc::clone(self.watch.registry()), ask.clone()) {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
             }
         }
-        notify::ready(&self.watch.board().summary());
-        self.checks = startup_checks::begin(settings, self.watch.board());
+        notify::ready(&self.watch.registry().summary());
+        self.checks = startup_checks::begin(settings, self.watch.registry());
         let mut watchdog = notify::watchdog_interval().map(interval);
-        let board = Arc::clone(self.watch.board());
+        let registry = Arc::clone(self.watch.registry());
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -168,9 +168,9 @@ impl<'a> Daemon<'a> {
                 Some(asked) = asked.recv() => self.reload(vec![asked]),
                 read = outcome(&mut self.reload) => self.reloaded(read),
                 () = self.watch.discover() => self.suffice(),
-                () = board.changed() => notify::status(&board.summary()),
+                () = registry.changed() => notify::status(&registry.summary()),
                 () = tick(&mut watchdog) => {
-                    if board.is_alive(Instant::now()) {
+                    if registry.is_alive(Instant::now()) {
                         notify::watchdog();
                     } else {
                         tracing::error!("a node's task is overdue: the watchdog is not fed");
@@ -219,7 +219,7 @@ impl<'a> Daemon<'a> {
     /// Uses what was read. A bad configuration changes nothing.
     fn reloaded(&mut self, read: Result<(Loaded, NamedFiles), Explanation>) {
         let asked = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
-        let board = Arc::clone(self.watch.board());
+        let registry = Arc::clone(self.watch.registry());
         let refused = match read {
             Ok((loaded, files)) => {
                 self.replace(&loaded, files);
@@ -239,9 +239,9 @@ impl<'a> Daemon<'a> {
                 Some(Remark::of(&error))
             }
         };
-        board.set_reload_refused(refused.clone());
+        registry.set_reload_refused(refused.clone());
         // Before the answers: systemd reads it before it sees ExecReload= end, and no reload seems to go on.
-        notify::ready(&board.summary());
+        notify::ready(&registry.summary());
         for asker in asked {
             // Whoever left does not want to know.
             let _ = asker.send(refused.clone().map_or(Ok(()), Err));
@@ -259,7 +259,7 @@ impl<'a> Daemon<'a> {
         notices(&files.notices);
         notices(shortage.as_slice());
         self.shortage = shortage;
-        self.checks = startup_checks::begin(&loaded.settings, self.watch.board());
+        self.checks = startup_checks::begin(&loaded.settings, self.watch.registry());
     }
 }
 

@@ -1,4 +1,5 @@
-//! Share sources are proved when the daemon starts, so that a broken one is reported then and not at the next outage.
+//! What a start and a reload look at: share sources and TLS files, so that a broken one is reported then and not at the next
+//! outage; at a start also credentials, and what the TPM opens.
 
 use super::credentials;
 use crate::accounts::Trusted;
@@ -40,12 +41,12 @@ impl NamedFiles {
 
 /// Begins to look, off the loop, at what takes longer: what only the TPM opens, and where credentials come from. Ends when it is
 /// dropped.
-pub(super) fn begin(settings: &Settings, board: &Arc<StatusRegistry>) -> JoinSet<()> {
+pub(super) fn begin(settings: &Settings, registry: &Arc<StatusRegistry>) -> JoinSet<()> {
     let mut checks = JoinSet::new();
     let sealed =
         sources(settings).filter(|source| matches!(source, ShareSource::Tpm2 { .. })).cloned().collect();
     checks.spawn(open_with_tpm(sealed, Arc::clone(&settings.trusted)));
-    checks.spawn(judge_credentials(settings.clone(), Arc::clone(board)));
+    checks.spawn(judge_credentials(settings.clone(), Arc::clone(registry)));
     checks
 }
 
@@ -75,14 +76,14 @@ async fn open_with_tpm(sealed: Vec<ShareSource>, trusted: Arc<Trusted>) {
 }
 
 /// Judges who else can get at the files of credentials, and has `status` of systemd say so.
-async fn judge_credentials(settings: Settings, board: Arc<StatusRegistry>) {
+async fn judge_credentials(settings: Settings, registry: Arc<StatusRegistry>) {
     let judged = tokio::task::spawn_blocking(move || credentials::of_this_process(&settings)).await;
     let Ok(problems) = judged else { return };
     for problem in &problems {
         notice(&problem.what);
     }
     let refused = problems.into_iter().filter(|problem| problem.refusal.is_some());
-    board.warn(refused.map(|problem| problem.what.message).collect());
+    registry.warn(refused.map(|problem| problem.what.message).collect());
 }
 
 /// Says what is odd.

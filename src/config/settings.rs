@@ -30,7 +30,7 @@ impl Settings {
 /// One cluster: servers that share one set of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// The name in logs, status and metrics; `default` when there is one cluster without a name.
+    /// The name in logs and status; `default` when there is one cluster without a name.
     pub name: String,
     /// Its servers, no two the same.
     pub nodes: Vec<NodeAddress>,

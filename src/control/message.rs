@@ -131,15 +131,15 @@ pub struct Name<T = String> {
 pub type Problem<T = String> = Explanation<T, T>;
 
 impl Name {
-    pub(super) fn of(key: &SearchKey, roll: &NodeInventory) -> Self {
+    pub(super) fn of(key: &SearchKey, inventory: &NodeInventory) -> Self {
         Self {
             cluster: key.cluster.clone(),
             name: key.discovery.to_string(),
-            nodes: roll.count(),
-            resolved: roll.was_answered(),
-            refused: roll.refused().first().map(ToString::to_string).collect(),
-            refused_count: roll.refused().count(),
-            problem: roll.trouble().map(|trouble| Problem {
+            nodes: inventory.count(),
+            resolved: inventory.was_answered(),
+            refused: inventory.refused().first().map(ToString::to_string).collect(),
+            refused_count: inventory.refused().count(),
+            problem: inventory.trouble().map(|trouble| Problem {
                 kind: trouble.kind().to_owned(),
                 message: trouble.to_string(),
                 advice: trouble.advice(),

@@ -67,7 +67,7 @@ pub type ReloadRequest = oneshot::Sender<Verdict>;
 /// `reloads`.
 pub fn listen(
     directory: &Path,
-    board: Arc<StatusRegistry>,
+    registry: Arc<StatusRegistry>,
     reloads: mpsc::UnboundedSender<ReloadRequest>,
 ) -> io::Result<()> {
     let path = socket(directory);
@@ -78,13 +78,13 @@ pub fn listen(
     }
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, Permissions::from_mode(MODE))?;
-    tokio::spawn(serve(listener, Arc::new(Daemon { board, reloads })));
+    tokio::spawn(serve(listener, Arc::new(Daemon { registry, reloads })));
     Ok(())
 }
 
 /// What the connections speak to.
 struct Daemon {
-    board: Arc<StatusRegistry>,
+    registry: Arc<StatusRegistry>,
     reloads: mpsc::UnboundedSender<ReloadRequest>,
 }
 
@@ -157,7 +157,7 @@ async fn visit(stream: UnixStream, uid: u32, daemon: &Daemon) {
                     reloading.store(false, Ordering::Relaxed);
                     answer
                 }
-                Ok(request) => follow(&request, &daemon.board, &visitor),
+                Ok(request) => follow(&request, &daemon.registry, &visitor),
                 Err(status) => Err(refused(status, "no such request")),
             },
             Err(_) => Err(refused(413, "the request is too large")),
@@ -184,7 +184,7 @@ impl Daemon {
         let ends = || refused(503, "the daemon ends");
         self.reloads.send(asked).map_err(|_| ends())?;
         match verdict.await.map_err(|_| ends())? {
-            Ok(()) => Ok(nodes(&self.board)),
+            Ok(()) => Ok(nodes(&self.registry)),
             Err(Remark { message, advice }) => {
                 let (status, refusal) = refused(NOT_USED, &message);
                 Err((status, Refusal { advice, ..refusal }))
@@ -201,22 +201,22 @@ fn sudo_user(headers: &HeaderMap) -> Option<ExternalText> {
 }
 
 /// Everything that is known.
-fn nodes(board: &StatusRegistry) -> Nodes {
+fn nodes(registry: &StatusRegistry) -> Nodes {
     Nodes {
-        nodes: board.nodes().into_iter().map(Node::of).collect(),
-        names: board.searches().iter().map(|(key, roll)| Name::of(key, roll)).collect(),
-        reload_refused: board.reload_refused(),
+        nodes: registry.nodes().into_iter().map(Node::of).collect(),
+        names: registry.searches().iter().map(|(key, inventory)| Name::of(key, inventory)).collect(),
+        reload_refused: registry.reload_refused(),
         kept: None,
     }
 }
 
 fn follow(
     request: &Request,
-    board: &StatusRegistry,
+    registry: &StatusRegistry,
     visitor: &Requester,
 ) -> Result<Nodes, (StatusCode, Refusal)> {
-    let Request::Order(order, which) = request else { return Ok(nodes(board)) };
-    let mut nodes = board.nodes();
+    let Request::Order(order, which) = request else { return Ok(nodes(registry)) };
+    let mut nodes = registry.nodes();
     if let Which::Nodes(wanted) = which {
         for text in wanted {
             if !nodes.iter().any(|node| is_called(text, node)) {
@@ -235,7 +235,7 @@ fn follow(
     for NodeStatus { key, .. } in &nodes {
         tracing::info!(message_id = Message::Ordered.id(), "{}: {wish} requested by {by}", key.address);
     }
-    let kept = Some(board.order(nodes.iter().map(|node| &node.key), *order, visitor));
+    let kept = Some(registry.order(nodes.iter().map(|node| &node.key), *order, visitor));
     let nodes = nodes.into_iter().map(Node::of).collect();
     Ok(Nodes { nodes, names: Vec::new(), reload_refused: None, kept })
 }

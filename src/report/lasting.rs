@@ -1,4 +1,4 @@
-//! Trouble that does not pass by itself, in words.
+//! Trouble that lasts, and an operator's seal that was undone, in words.
 
 use super::message::Message;
 use super::state::keep_sealed;

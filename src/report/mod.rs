@@ -1,4 +1,4 @@
-//! How states, occurrences and errors are told: to people in words, to machines in fields. One place each.
+//! How states, trouble that lasts, and errors are told: to people in words, to machines in fields.
 
 pub mod error;
 pub mod lasting;

@@ -1,4 +1,4 @@
-//! Seals of a server that did not restart: an operator's, which may be held, or the server's own.
+//! Holds, on request or by an operator's seal; and seals of a server that did not restart: an operator's, or the server's own.
 
 use super::pacing::LASTING_UNSEAL;
 use super::{Hold, Moment, State};
@@ -6,10 +6,10 @@ use crate::api::ConnectionEpoch;
 use crate::cluster::OnOperatorSeal;
 use std::time::Duration;
 
-/// Who sealed a server that is not held.
+/// Who sealed a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SealedBy {
-    /// A restart, or nobody saw it happen; or it is held.
+    /// A restart, or nobody saw it happen; or the server is held.
     Unknown,
     /// An operator; it is undone.
     Operator,
@@ -20,7 +20,7 @@ pub(super) enum SealedBy {
 /// A server that was unsealed when it was seen last, if it could be asked ever since.
 #[derive(Debug, Clone, Copy)]
 struct SeenUnsealed {
-    life: ConnectionEpoch,
+    epoch: ConnectionEpoch,
     /// Since when, if that is not long ago.
     since: Option<Moment>,
 }
@@ -37,7 +37,7 @@ pub(super) struct HoldTracker {
 }
 
 impl HoldTracker {
-    /// What is wanted from now on. Where nothing is to be held, nothing stays held, but what was asked for.
+    /// Sets the policy. With `unseal`, a hold by an operator's seal ends. A hold on request stays.
     pub(super) fn follow(&mut self, policy: OnOperatorSeal) {
         self.policy = policy;
         if policy == OnOperatorSeal::Unseal && self.hold == Some(Hold::Seal) {
@@ -62,15 +62,15 @@ impl HoldTracker {
 
     /// The server was seen unsealed, or said so to a share. Whoever unsealed one that an operator had sealed ended the
     /// hold.
-    pub(super) fn unsealed(&mut self, now: Moment, life: ConnectionEpoch) -> Option<Hold> {
+    pub(super) fn unsealed(&mut self, now: Moment, epoch: ConnectionEpoch) -> Option<Hold> {
         let since = match self.unsealed {
-            Some(SeenUnsealed { life: same, since }) if same == life => since,
+            Some(SeenUnsealed { epoch: same, since }) if same == epoch => since,
             // It may have been unsealed just now: after a restart of ours, or a silence, nobody knows.
             _ => Some(now),
         };
         let since = since.filter(|since| now.saturating_sub(*since) < LASTING_UNSEAL);
-        self.relapses.take_if(|relapses| since.is_none() || relapses.life != life);
-        self.unsealed = Some(SeenUnsealed { life, since });
+        self.relapses.take_if(|relapses| since.is_none() || relapses.epoch != epoch);
+        self.unsealed = Some(SeenUnsealed { epoch, since });
         if self.hold == Some(Hold::Seal) {
             self.hold = None;
             self.until = None;
@@ -93,9 +93,9 @@ impl HoldTracker {
     /// hold would be an outage that nobody wanted. Later it was an operator. If its connection ended in between, or it
     /// could not be asked, it most likely restarted. If the connection ended only because the server had said so,
     /// nothing speaks for a restart.
-    pub(super) fn sealed(&mut self, now: Moment, life: ConnectionEpoch) -> SealedBy {
+    pub(super) fn sealed(&mut self, now: Moment, epoch: ConnectionEpoch) -> SealedBy {
         let before = self.unsealed.take();
-        self.relapses.take_if(|relapses| relapses.life != life);
+        self.relapses.take_if(|relapses| relapses.epoch != epoch);
         self.shorten(now);
         if self.until.is_some_and(|until| now >= until) {
             self.hold = None;
@@ -104,12 +104,12 @@ impl HoldTracker {
         if self.hold.is_some() {
             return SealedBy::Unknown;
         }
-        let Some(SeenUnsealed { life: unsealed_in, since }) = before else { return SealedBy::Unknown };
+        let Some(SeenUnsealed { epoch: unsealed_in, since }) = before else { return SealedBy::Unknown };
         match (since, self.policy) {
-            _ if unsealed_in != life => SealedBy::Unknown,
+            _ if unsealed_in != epoch => SealedBy::Unknown,
             (Some(since), _) => {
                 let after = now.saturating_sub(since);
-                let first = Relapses { life, since, times: 0, retry_at: Moment::MAX, text: String::new() };
+                let first = Relapses { epoch, since, times: 0, retry_at: Moment::MAX, text: String::new() };
                 self.relapses.get_or_insert(first).another(now, after);
                 SealedBy::Itself
             }
@@ -163,7 +163,7 @@ impl HoldTracker {
 /// A server that sealed itself and has not stayed unsealed since.
 #[derive(Debug)]
 pub(super) struct Relapses {
-    life: ConnectionEpoch,
+    epoch: ConnectionEpoch,
     /// When it was unsealed before the first.
     since: Moment,
     pub(super) times: u32,

@@ -1,4 +1,4 @@
-//! How long to wait: every pause of the core is made here, so that every rate has its bound here.
+//! The pauses that grow, and how long the outcome of a round is awaited.
 
 use super::Moment;
 use crate::api::Unreachable;
@@ -8,14 +8,15 @@ use std::time::Duration;
 /// How long a completed round may stay sealed with progress 0 before shares are sent again: the server is
 /// joining its raft cluster, which takes as long as the leader lets it.
 pub(super) const JOIN_PATIENCE: Duration = Duration::from_secs(90);
-/// The same when others interfered with the round: they may also have reset it between our share and the answer.
+/// The same wait when others interfered with the round: they may also have reset it between our share and the answer.
 pub(super) const JOIN_PATIENCE_DISTURBED: Duration = Duration::from_secs(10);
-/// The same when a peer may have completed the round of a node that was seen before it was initialised, as a node
+/// The same wait when a peer may have completed the round, and the node was seen uninitialised before, as a node
 /// is before it joins: just as likely the round failed, or was reset.
 pub(super) const JOIN_PATIENCE_FOR_PEERS: Duration = Duration::from_secs(5);
-/// The same for a node that was not: hardly a join. Peers that wait for our shares wait for this, too.
+/// The same wait when a peer may have completed the round of a node that was never seen uninitialised: hardly a join. Peers that
+/// wait for our shares wait for this, too.
 pub(super) const ROUND_PATIENCE_FOR_PEERS: Duration = Duration::from_secs(2);
-/// The same when the answer to the completing share was lost: most likely with the server, which restarts.
+/// The same wait when the answer to the completing share was lost: most likely with the server, which restarts.
 pub(super) const LOST_ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest pause between two looks at a node that is joining its cluster.
 const JOIN_POLL: Duration = Duration::from_millis(500);

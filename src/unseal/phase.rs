@@ -63,7 +63,7 @@ pub(super) enum Stage {
         /// When it is submitted again to a server that does not name its rounds.
         offer_again_at: Moment,
         /// The life of the server that the round is of.
-        life: Option<ConnectionEpoch>,
+        epoch: Option<ConnectionEpoch>,
     },
 }
 
@@ -83,8 +83,8 @@ pub(super) struct PendingOutcome {
     pub(super) until: Moment,
     /// The life of the server in which the round was completed; `None` if the connection may have been lost since.
     /// In another life nothing is left of the round.
-    pub(super) life: Option<ConnectionEpoch>,
-    /// A peer's share completed the round, if anybody's did: what is still sealed at the end lost it.
+    pub(super) epoch: Option<ConnectionEpoch>,
+    /// A peer's share may have completed the round. If the server is still sealed at `until`, the round was lost.
     pub(super) peers: bool,
 }
 

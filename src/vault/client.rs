@@ -51,8 +51,8 @@ pub(super) struct ApiRequest {
 }
 
 impl ApiRequest {
-    /// One for a connection that has to show what it is.
-    fn idempotent() -> Self {
+    /// `GET sys/health`: the first request where the peer is not known yet.
+    fn health() -> Self {
         Self { method: Method::GET, path: health::PATH, body: None, idempotent: true, secret: false }
     }
 
@@ -166,7 +166,7 @@ impl NodeClient {
     /// Asks for the health over a connection of its own, which shows what would become of the kept one's successor: a
     /// server that refuses a client certificate says so only here.
     pub(super) async fn connects_anew(&self, limit: Duration) -> Result<(), Unreachable> {
-        let request = ApiRequest::idempotent();
+        let request = ApiRequest::health();
         let attempt = async {
             let (connection, _) = self.ask_anew(&mut State::default(), &request).await?;
             connection.close().await;
@@ -222,7 +222,7 @@ impl NodeClient {
     /// A new connection whose peer is known to be the server, for a request that carries a secret: where the owner of
     /// the peer's end tells, it has answered one that carries none.
     async fn proven(&self, state: &mut State) -> Result<Connection, Unreachable> {
-        let idempotent = ApiRequest::idempotent();
+        let idempotent = ApiRequest::health();
         loop {
             let (mut connection, unproven) = self.endpoint.connect(&mut state.reach).await?;
             let Some(ends) = unproven else { return Ok(connection) };

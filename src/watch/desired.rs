@@ -141,7 +141,7 @@ impl DesiredNodes {
         }
         let mut found = Vec::new();
         for (search_key, search) in searches {
-            for (node, in_dns) in search.roll.nodes() {
+            for (node, in_dns) in search.inventory.nodes() {
                 let key = NodeKey { cluster: search_key.cluster.clone(), address: node.address.clone() };
                 let rank = (!in_dns, !is_watched(&key));
                 let (discovery, tls_name) = (search_key.discovery.clone(), node.name.clone());

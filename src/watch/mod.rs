@@ -72,7 +72,7 @@ impl Watch {
     }
 
     /// Where the tasks publish their states.
-    pub fn board(&self) -> &Arc<StatusRegistry> {
+    pub fn registry(&self) -> &Arc<StatusRegistry> {
         &self.registry
     }
 
@@ -115,9 +115,9 @@ impl Watch {
         };
         let failed = result.is_err();
         let forget_after = context.cluster.pace.forget_after;
-        let changes = search.roll.apply(self.began.elapsed(), result, forget_after, silence);
+        let changes = search.inventory.apply(self.began.elapsed(), result, forget_after, silence);
         search::announce(&key, &changes);
-        self.registry.search(&key, Some(search.roll.clone()));
+        self.registry.search(&key, Some(search.inventory.clone()));
         let moved = |change: &Change| {
             matches!(
                 change,
@@ -148,9 +148,10 @@ impl Watch {
             };
             for discovery in &cluster.discoveries {
                 let key = SearchKey { cluster: name.clone(), discovery: discovery.clone() };
-                let roll = earlier.remove(&key).map(|search| search.roll.clone()).unwrap_or_default();
-                self.registry.search(&key, Some(roll.clone()));
-                let search = DiscoveryTask::begin(key.clone(), roll, terms, self.news.0.clone());
+                let inventory =
+                    earlier.remove(&key).map(|search| search.inventory.clone()).unwrap_or_default();
+                self.registry.search(&key, Some(inventory.clone()));
+                let search = DiscoveryTask::begin(key.clone(), inventory, terms, self.news.0.clone());
                 self.searches.insert(key, search);
             }
         }

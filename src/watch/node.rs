@@ -91,7 +91,7 @@ pub(super) async fn watch(task: NodeTask) {
             Observation::Unreachable(_) => current.report_unreachable(),
             _ => {}
         }
-        let by_us = matches!(&seen, Observation::Health(_, life) if machine.unsealed_by_us(*life));
+        let by_us = matches!(&seen, Observation::Health(_, epoch) if machine.unsealed_by_us(*epoch));
         identity.note(&seen, by_us);
         machine.set_outsider(identity.judge().map(ToString::to_string));
         // Only then is it of use, and every node is gone through for it.

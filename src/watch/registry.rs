@@ -145,10 +145,10 @@ impl StatusRegistry {
     }
 
     /// What is known of a name; `None` when it is no longer looked up.
-    pub(super) fn search(&self, key: &SearchKey, roll: Option<NodeInventory>) {
-        let mut searches = self.rolls();
-        match roll {
-            Some(roll) => drop(searches.insert(key.clone(), roll)),
+    pub(super) fn search(&self, key: &SearchKey, inventory: Option<NodeInventory>) {
+        let mut searches = self.inventories();
+        match inventory {
+            Some(inventory) => drop(searches.insert(key.clone(), inventory)),
             None => drop(searches.remove(key)),
         }
         drop(searches);
@@ -157,10 +157,10 @@ impl StatusRegistry {
 
     /// What is known of every name.
     pub fn searches(&self) -> Vec<(SearchKey, NodeInventory)> {
-        self.rolls().iter().map(|(key, roll)| (key.clone(), roll.clone())).collect()
+        self.inventories().iter().map(|(key, inventory)| (key.clone(), inventory.clone())).collect()
     }
 
-    /// Waits until a state differs from what it was at the last call.
+    /// Waits until anything that is shown has changed since the last call.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -217,8 +217,8 @@ impl StatusRegistry {
     /// All states in one line, which names are in trouble, and what is wrong beside them.
     pub fn summary(&self) -> String {
         let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
-        for (key, roll) in self.rolls().iter() {
-            if let Some(words) = roll.brief() {
+        for (key, inventory) in self.inventories().iter() {
+            if let Some(words) = inventory.brief() {
                 line = format!("{line}; {}: {words}", key.discovery);
             }
         }
@@ -238,7 +238,7 @@ impl StatusRegistry {
         self.entries().values().all(|entry| entry.due.is_none_or(|due| now <= due))
     }
 
-    fn rolls(&self) -> MutexGuard<'_, BTreeMap<SearchKey, NodeInventory>> {
+    fn inventories(&self) -> MutexGuard<'_, BTreeMap<SearchKey, NodeInventory>> {
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -18,7 +18,7 @@ use tracing::Level;
 /// A name that is looked up.
 #[derive(Debug)]
 pub(super) struct DiscoveryTask {
-    pub(super) roll: NodeInventory,
+    pub(super) inventory: NodeInventory,
     /// A node of it cannot be reached.
     pub(super) trouble: Arc<Notify>,
     handle: JoinHandle<()>,
@@ -48,13 +48,13 @@ impl DiscoveryTask {
     /// Begins to look `key` up, knowing what `roll` has.
     pub(super) fn begin(
         key: SearchKey,
-        roll: NodeInventory,
+        inventory: NodeInventory,
         terms: LookupOptions,
         news: mpsc::Sender<LookupResult>,
     ) -> Self {
         let trouble = Arc::new(Notify::new());
         let handle = tokio::spawn(look(key, terms, Arc::clone(&trouble), news));
-        Self { roll, trouble, handle }
+        Self { inventory, trouble, handle }
     }
 }
 

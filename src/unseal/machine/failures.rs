@@ -155,7 +155,7 @@ impl NodeMachine {
             self.events.push(Event::SeveralServers);
         }
         self.failures.proven = true;
-        self.wishes.forgive();
+        self.holds.forgive();
     }
 
     /// Several servers showed that they are several.

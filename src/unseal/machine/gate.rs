@@ -21,7 +21,7 @@ impl NodeMachine {
             }
             Seal::Foreign(_) => {
                 // It was unsealed without us: how soon it was sealed after that says nothing of it.
-                self.wishes.forgive();
+                self.holds.forgive();
                 return Err(self.leave_alone(Phase::LeftAlone(seal)));
             }
             Seal::Removed | Seal::Migrating => return Err(self.leave_alone(Phase::LeftAlone(seal))),
@@ -31,7 +31,7 @@ impl NodeMachine {
             // Initialised a moment ago, or not in its right mind: its health decides what may be done with it.
             return Err(self.contradicted(now));
         }
-        if let Some(hold) = self.wishes.hold {
+        if let Some(hold) = self.holds.hold {
             return Err(self.held(hold, false));
         }
         if let Some(why) = self.outsider.clone() {
@@ -51,7 +51,7 @@ impl NodeMachine {
     /// The pause before the next unsealing of a server that seals itself. It is looked at meanwhile: it may restart, or be
     /// unsealed by others.
     fn pause_after_relapse(&mut self, now: Moment) -> Option<Step> {
-        let pause = self.wishes.relapses()?.pause(now);
+        let pause = self.holds.relapses()?.pause(now);
         if pause.is_zero() {
             return None;
         }

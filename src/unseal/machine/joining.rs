@@ -31,9 +31,9 @@ impl NodeMachine {
         if self.newcomer { pacing::JOIN_PATIENCE_FOR_PEERS } else { pacing::ROUND_PATIENCE_FOR_PEERS }
     }
 
-    /// The outcome of a complete round is awaited; `peers`: one that waited for theirs and is over.
+    /// The outcome of a complete round is awaited; `peers`: a peer's share may have completed the round.
     pub(super) fn wait_for_outcome(&mut self, until: Moment, peers: bool) -> Step {
-        let work = Work::Awaiting(PendingOutcome { until, life: self.life, peers });
+        let work = Work::Awaiting(PendingOutcome { until, epoch: self.epoch, peers });
         self.phase = Phase::Sealed { work, obstacle: Some(Obstacle::Joining) };
         self.after(self.pacing.joining(), Action::AskHealth)
     }
@@ -47,14 +47,14 @@ impl NodeMachine {
     }
 
     /// Health or a seal status came from this life of the server.
-    pub(super) fn meet(&mut self, life: ConnectionEpoch) {
-        if self.life.replace(life) != Some(life) {
+    pub(super) fn meet(&mut self, epoch: ConnectionEpoch) {
+        if self.epoch.replace(epoch) != Some(epoch) {
             // It restarted, or may have.
             self.evidence.suspect_since = None;
             self.evidence.again_at = Moment::ZERO;
         }
         // Its connection broke without a word, or a question about it went over the next one.
-        if self.phase.patience().is_some_and(|patience| patience.life.is_some_and(|known| known != life)) {
+        if self.phase.patience().is_some_and(|patience| patience.epoch.is_some_and(|known| known != epoch)) {
             self.phase.stop();
         }
     }
@@ -65,9 +65,9 @@ impl NodeMachine {
             return None;
         }
         // Whoever waits in vain for an answer ends the connection.
-        self.life = None;
+        self.epoch = None;
         if let Some(patience) = self.phase.patience() {
-            patience.life = None;
+            patience.epoch = None;
         }
         match self.last {
             // The handler may be waiting for the leader: the share was taken.
@@ -90,7 +90,7 @@ impl NodeMachine {
         let lost = matches!(self.last, Action::Submit { completes: true, .. })
             && matches!(cause, Unreachable::Closed | Unreachable::Network(_));
         let until = now.saturating_add(pacing::LOST_ANSWER_PATIENCE);
-        lost.then_some(PendingOutcome { until, life: None, peers: false })
+        lost.then_some(PendingOutcome { until, epoch: None, peers: false })
     }
 }
 

@@ -10,10 +10,10 @@ use crate::unseal::{Action, Delay, Event, Hold, Moment, Step};
 impl NodeMachine {
     /// No answer of the node's own.
     pub(super) fn unreachable(&mut self, now: Moment, cause: Unreachable) -> Step {
-        self.wishes.lost();
+        self.holds.lost();
         self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
-            self.wishes.restarts();
+            self.holds.restarts();
             self.shares_get_through();
             self.evidence.suspect_since = None;
         }
@@ -62,16 +62,16 @@ impl NodeMachine {
         matches!(&self.phase, Phase::Unreachable { cause, .. } if cause.retry_after().is_some())
     }
 
-    pub(super) fn health(&mut self, now: Moment, health: &Health, life: ConnectionEpoch) -> Step {
+    pub(super) fn health(&mut self, now: Moment, health: &Health, epoch: ConnectionEpoch) -> Step {
         self.pacing.answered();
         self.note_answer(now);
-        self.meet(life);
+        self.meet(epoch);
         self.evidence.called_initialised = health.initialized;
         self.note_program(health.version.as_ref(), health.product);
         let seal = Seal::of_health(health);
         match seal {
-            Seal::Unsealed => return self.unsealed(now, health.role, life),
-            Seal::Sealed => self.sealed(now, life),
+            Seal::Unsealed => return self.unsealed(now, health.role, epoch),
+            Seal::Sealed => self.sealed(now, epoch),
             _ => {}
         }
         if let Err(step) = self.gate(now, seal) {
@@ -91,18 +91,18 @@ impl NodeMachine {
     }
 
     /// Its health says that it is sealed.
-    fn sealed(&mut self, now: Moment, life: ConnectionEpoch) {
+    fn sealed(&mut self, now: Moment, epoch: ConnectionEpoch) {
         self.failures.without_active.over();
         if self.are_proven_several() {
-            self.wishes.lost();
+            self.holds.lost();
         }
         self.unsealed_by_us = None;
-        match self.wishes.sealed(now, life) {
+        match self.holds.sealed(now, epoch) {
             SealedBy::Operator => self.events.push(Event::SealUndone),
             SealedBy::Itself => {
                 // The next unsealing waits, ever longer.
                 self.phase.abandon();
-                if let Some(relapses) = self.wishes.relapses() {
+                if let Some(relapses) = self.holds.relapses() {
                     let pause = self.pacing.relapse(relapses.times);
                     relapses.retry_at = now.saturating_add(pause);
                 }
@@ -111,9 +111,9 @@ impl NodeMachine {
         }
     }
 
-    pub(super) fn seal_status(&mut self, now: Moment, status: &SealStatus, life: ConnectionEpoch) -> Step {
+    pub(super) fn seal_status(&mut self, now: Moment, status: &SealStatus, epoch: ConnectionEpoch) -> Step {
         self.pacing.answered();
-        self.meet(life);
+        self.meet(epoch);
         self.note_round(now, status.nonce);
         self.note_agreement(now, status.sealed);
         self.failures.status_failures.over();
@@ -163,8 +163,8 @@ impl NodeMachine {
     }
 
     /// Its health says that it is unsealed.
-    fn unsealed(&mut self, now: Moment, role: Role, life: ConnectionEpoch) -> Step {
-        if let Some(hold) = self.wishes.unsealed(now, life) {
+    fn unsealed(&mut self, now: Moment, role: Role, epoch: ConnectionEpoch) -> Step {
+        if let Some(hold) = self.holds.unsealed(now, epoch) {
             return self.held(hold, true);
         }
         self.note_role(now, role);
@@ -180,7 +180,7 @@ impl NodeMachine {
         }
         self.phase = Phase::Unsealed(role);
         let pause = self.pacing.settle();
-        let pause = self.wishes.lasts_in(now).map_or(pause, |lasts| pause.min(lasts));
+        let pause = self.holds.lasts_in(now).map_or(pause, |lasts| pause.min(lasts));
         self.after(pause, Action::AskHealth)
     }
 }

@@ -53,7 +53,7 @@ pub struct NodeMachine {
     /// When it is carried out.
     due: Moment,
     /// The life of the server that the last health or seal status came from.
-    life: Option<ConnectionEpoch>,
+    epoch: Option<ConnectionEpoch>,
     /// It was seen uninitialised, and not unsealed since: it may join a cluster.
     newcomer: bool,
     evidence: Evidence,
@@ -61,7 +61,7 @@ pub struct NodeMachine {
     release: Release,
     /// Which program it is.
     product: Product,
-    wishes: HoldTracker,
+    holds: HoldTracker,
     /// The life of the server in which a round of our shares alone unsealed it, if it was not seen otherwise since.
     unsealed_by_us: Option<ConnectionEpoch>,
     /// Why the node is none of its cluster's: then it gets no shares.
@@ -80,12 +80,12 @@ impl NodeMachine {
             events: Vec::new(),
             last: Action::AskHealth,
             due: Moment::ZERO,
-            life: None,
+            epoch: None,
             newcomer: false,
             evidence: Evidence::default(),
             release: Release::Unknown,
             product: Product::Unknown,
-            wishes: HoldTracker::default(),
+            holds: HoldTracker::default(),
             unsealed_by_us: None,
             outsider: None,
             failures: FailureRecord::default(),
@@ -109,8 +109,8 @@ impl NodeMachine {
 
     /// A round of our shares alone unsealed the server in this life of it: they are its own. At the other end of a later
     /// connection there may be another server.
-    pub fn unsealed_by_us(&self, life: ConnectionEpoch) -> bool {
-        self.unsealed_by_us == Some(life)
+    pub fn unsealed_by_us(&self, epoch: ConnectionEpoch) -> bool {
+        self.unsealed_by_us == Some(epoch)
     }
 
     /// Whether the node is no member of its cluster, and why: while this is said, it gets no shares.
@@ -131,23 +131,23 @@ impl NodeMachine {
     /// What is to follow when an operator seals the node. Unseal it, unless this was called. An operator's seal that
     /// is held ends with the policy to hold it.
     pub fn set_on_operator_seal(&mut self, policy: OnOperatorSeal) {
-        self.wishes.follow(policy);
+        self.holds.follow(policy);
     }
 
     /// The hold that the node is under.
     pub fn hold(&self) -> Option<Hold> {
-        self.wishes.hold
+        self.holds.hold
     }
 
     /// When that hold ends by itself, if it does.
     pub fn held_until(&self) -> Option<Moment> {
-        self.wishes.until
+        self.holds.until
     }
 
     /// Goes on with the hold of an earlier run, if the policy is still to hold; call
     /// [`set_on_operator_seal`](Self::set_on_operator_seal) first.
     pub fn restore(&mut self, hold: Option<Hold>, until: Option<Moment>) {
-        self.wishes.restore(hold, until);
+        self.holds.restore(hold, until);
     }
 
     /// Takes what the last action showed and says what to do next.
@@ -184,14 +184,14 @@ impl NodeMachine {
             state,
             State::Sealed { delay: None } | State::Unsealing { .. } | State::Unsealed { .. } | State::Joining
         );
-        Some(self.wishes.seals_itself().filter(|_| passing).unwrap_or(state))
+        Some(self.holds.seals_itself().filter(|_| passing).unwrap_or(state))
     }
 
     fn decide(&mut self, now: Moment, seen: Observation) -> Step {
         match seen {
             Observation::Unreachable(cause) => self.unreachable(now, cause),
-            Observation::Health(health, life) => self.health(now, &health, life),
-            Observation::SealStatus(status, life) => self.seal_status(now, &status, life),
+            Observation::Health(health, epoch) => self.health(now, &health, epoch),
+            Observation::SealStatus(status, epoch) => self.seal_status(now, &status, epoch),
             Observation::Shares(holding) => self.shares(now, holding),
             Observation::Misfit(misfit) => self.misfit(now, &misfit),
             Observation::SharesUnavailable { kind, text, advice } => {
@@ -208,11 +208,11 @@ impl NodeMachine {
                 self.at_once(Action::AskHealth)
             }
             Observation::Hold => {
-                self.wishes.set(Some(Hold::Request));
+                self.holds.set(Some(Hold::Request));
                 self.afresh()
             }
             Observation::Resume => {
-                self.wishes.set(None);
+                self.holds.set(None);
                 self.afresh()
             }
             Observation::Woken => self.afresh(),
@@ -222,7 +222,7 @@ impl NodeMachine {
     fn afresh(&mut self) -> Step {
         // An outcome that is awaited still is: a join that is under way is not helped by more shares.
         self.pacing.forget();
-        self.wishes.forgive();
+        self.holds.forgive();
         self.forget_several();
         self.tried = Tried::default();
         self.phase.abandon();

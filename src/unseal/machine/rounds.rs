@@ -131,7 +131,7 @@ impl NodeMachine {
         self.pacing.server_is_well();
         let offer_again_at = now.saturating_add(self.pacing.pace.slow_interval);
         if let Phase::Sealed { work: Work::Trying(_, stage), obstacle } = &mut self.phase {
-            *stage = Stage::Waiting { offer_again_at, life: self.life };
+            *stage = Stage::Waiting { offer_again_at, epoch: self.epoch };
             *obstacle = None;
         }
         self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus)
@@ -140,7 +140,7 @@ impl NodeMachine {
     /// Follows the round that our shares wait in; `None` when we do not wait, or wait no longer.
     pub(super) fn keep_waiting(&mut self, now: Moment, status: &SealState) -> Option<Step> {
         let (attempt, stage) = self.phase.trying()?;
-        let Stage::Waiting { offer_again_at, life } = *stage else { return None };
+        let Stage::Waiting { offer_again_at, epoch } = *stage else { return None };
         let same_plan = status.threshold == attempt.threshold;
         if same_plan && attempt.round.goes_on(status) {
             attempt.round.progress = status.progress;
@@ -152,7 +152,7 @@ impl NodeMachine {
             return Some(self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus));
         }
         let completed = same_plan && status.progress == 0 && attempt.round.next_completes(attempt.threshold);
-        if completed && life == self.life {
+        if completed && epoch == self.epoch {
             // A peer's share may have completed the round and set off a raft join.
             return Some(self.wait_for_outcome(now.saturating_add(self.patience_for_peers()), true));
         }
@@ -261,8 +261,8 @@ impl NodeMachine {
 
     /// The server says that it is unsealed.
     fn done(&mut self, now: Moment) -> Step {
-        if let Some(life) = self.life {
-            self.wishes.unsealed(now, life);
+        if let Some(epoch) = self.epoch {
+            self.holds.unsealed(now, epoch);
         }
         // To a reset it says so, too, and to a share that came after somebody else's last one.
         if let Action::Submit { completes, .. } = self.last {
@@ -271,7 +271,7 @@ impl NodeMachine {
             if let Some(shares) = ours.and_then(|attempt| Some(attempt.one_of_several()?.to_vec())) {
                 self.events.push(Event::FoundGoodShares { shares });
             }
-            self.unsealed_by_us = self.life.filter(|_| whole);
+            self.unsealed_by_us = self.epoch.filter(|_| whole);
             if whole {
                 self.note_whole_round(now);
             }
