@@ -52,6 +52,10 @@ pub struct Remark<T = String> {
 }
 
 impl<T: Explain + ?Sized> Explain for &T {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        (**self).kind_and_advice()
+    }
+
     fn kind(&self) -> &'static str {
         (**self).kind()
     }
@@ -100,7 +104,8 @@ impl Explanation {
 
     /// What explains itself, as a value.
     pub fn of(what: impl Explain) -> Self {
-        Self { kind: what.kind(), message: what.to_string(), advice: what.advice() }
+        let (kind, advice) = what.kind_and_advice();
+        Self { kind, message: what.to_string(), advice: advice.map(Cow::into_owned) }
     }
 }
 

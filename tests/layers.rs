@@ -198,3 +198,18 @@ fn imports_and_libraries_are_found_in_every_form() {
     }
     assert!(sources().len() > 10);
 }
+
+/// The defaults of the trait call each other: an error that says one half alone would never stop saying it.
+#[test]
+fn errors_say_kind_and_advice_together_or_each() {
+    let mut seen = 0;
+    for (path, code) in sources().into_values().flatten() {
+        for (at, _) in code.match_indices("Explain for ") {
+            let block = code.get(at..).unwrap().split("\n}").next().unwrap();
+            let says = |method: &str| block.contains(&format!("fn {method}(&self)"));
+            assert!(says("kind_and_advice") || says("kind") && says("advice"), "{path}: {block}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 15, "{seen} implementations were found");
+}

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 
 /// How often a process whose pipes are closed is asked for its exit status.
 const LOOK_FOR_EXIT: Duration = Duration::from_millis(2);
+/// How long a killed process is waited for.
+const GONE_WITHIN: Duration = Duration::from_millis(200);
 /// So many bytes in a row are no chance.
 const REPEATED: usize = 8;
 
@@ -79,6 +81,14 @@ impl<Held: Send + 'static> Drop for Running<Held> {
         let Some((mut child, held)) = self.0.take() else { return };
         // Fails only if it has ended.
         let _ = child.kill();
+        // With what it has of ours it is gone before the caller goes on, in all but one case.
+        let deadline = Instant::now() + GONE_WITHIN;
+        while Instant::now() < deadline {
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(LOOK_FOR_EXIT);
+        }
         // A driver that hangs keeps even a killed process: nobody waits for that, and nothing that it holds is given away.
         let reaper = std::thread::Builder::new().name("reaper".to_owned());
         let _ = reaper.spawn(move || {

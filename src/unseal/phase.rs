@@ -62,7 +62,7 @@ pub(super) enum Stage {
     Waiting {
         /// When it is submitted again to a server that does not name its rounds.
         offer_again_at: Moment,
-        /// The life of the server that the round is of.
+        /// In which the round was seen last; `None` before the first look at it. One without a name keeps its first.
         epoch: Option<ConnectionEpoch>,
     },
 }

@@ -11,9 +11,10 @@ use std::io::{self, ErrorKind};
 /// The kind of the error when more comes: of all others none means this.
 pub(super) const EXCEEDED: ErrorKind = ErrorKind::FileTooLarge;
 
-/// All that may come for one request, in bytes: the library passes over what precedes an answer (1xx, RFC 9110, section 15.2),
-/// however much of it there is, and one server would keep the loop from all others. It is head, body, and what the server sends before them. What TLS itself takes
-/// (records without content, session tickets) is not counted; the limit of the request bounds it.
+/// All that may come for one request, in bytes: head, body, and what the server sends before them. The library passes over
+/// what precedes an answer (1xx, RFC 9110, section 15.2), however much of it there is, and one server would keep the loop from
+/// all others. What TLS itself takes (records without content, session tickets) is not counted; the limit of the request
+/// bounds it.
 pub(super) const BUDGET: usize = 256 * 1024;
 
 /// A name has no address.

@@ -13,6 +13,7 @@ use crate::cluster::Scheme;
 use crate::explain::Explain;
 use crate::shares::ShareSet;
 use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State};
+use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
@@ -226,7 +227,10 @@ impl ActionExecutor {
                 self.held = Some(outcome);
                 Observation::Shares(ShareCandidates { candidates: plan.candidates })
             }
-            Err(error) => unavailable(error.kind(), error.to_string(), error.advice()),
+            Err(error) => {
+                let (kind, advice) = error.kind_and_advice();
+                unavailable(kind, error.to_string(), advice.map(Cow::into_owned))
+            }
         }
     }
 }

@@ -17,3 +17,4 @@ mod scenarios;
 mod simulation;
 mod states;
 mod table;
+mod waiting;
