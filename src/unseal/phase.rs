@@ -62,7 +62,7 @@ pub(super) enum Stage {
     Waiting {
         /// When it is submitted again to a server that does not name its rounds.
         offer_again_at: Moment,
-        /// In which the round was seen last; `None` before the first look at it. One without a name keeps its first.
+        /// In which the round was seen last; one without a name: in which its wait began.
         epoch: Option<ConnectionEpoch>,
     },
 }

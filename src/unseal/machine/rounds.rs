@@ -131,7 +131,7 @@ impl NodeMachine {
         self.pacing.server_is_well();
         let offer_again_at = now.saturating_add(self.pacing.pace.slow_interval);
         if let Phase::Sealed { work: Work::Trying(_, stage), obstacle } = &mut self.phase {
-            *stage = Stage::Waiting { offer_again_at, epoch: None };
+            *stage = Stage::Waiting { offer_again_at, epoch: self.epoch };
             *obstacle = None;
         }
         self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus)
@@ -145,7 +145,7 @@ impl NodeMachine {
         if same_plan && attempt.round.goes_on(status) {
             attempt.round.progress = status.progress;
             // The name shows that it is the same round, whichever connection shows it.
-            if epoch.is_none() || !attempt.round.is_nameless() {
+            if !attempt.round.is_nameless() {
                 *stage = Stage::Waiting { offer_again_at, epoch: self.epoch };
             }
             if attempt.round.is_nameless() && now >= offer_again_at {
@@ -156,7 +156,7 @@ impl NodeMachine {
             return Some(self.after(self.pacing.pace.poll_interval, Action::ReadSealStatus));
         }
         let completed = same_plan && status.progress == 0 && attempt.round.next_completes(attempt.threshold);
-        if completed && (epoch.is_none() || epoch == self.epoch) {
+        if completed && epoch == self.epoch {
             // A peer's share may have completed the round and set off a raft join.
             return Some(self.wait_for_outcome(now.saturating_add(self.patience_for_peers()), true));
         }
