@@ -58,10 +58,10 @@ A configuration is three lines in /etc/vault-unseal/config.toml:
 
   [[cluster]]
   nodes  = [\"https://vault.home:8200\"]
-  shares = { credential = \"shares\" }    # the service: /etc/vault-unseal/shares.json
-                                         # by hand: { file = \"/path/of/shares.json\" }
+  shares = { credential = \"shares\" }    # the service reads /etc/vault-unseal/shares.json
+                                         # without systemd: { file = \"/path/of/shares.json\" }
 
-Then `vault-unseal check` tells what is missing, and `systemctl enable --now vault-unseal` starts it.
+Then `sudo vault-unseal check` tells what is missing, and `systemctl enable --now vault-unseal` starts it.
 
 Exit codes:
   0   done
@@ -88,56 +88,54 @@ pub enum Verb {
     Wait(WaitArguments),
     /// Show the state of every server
     ///
-    /// Asks the servers itself and needs neither shares nor a running daemon. Only that a server is held is the daemon's
-    /// to say. The last line tells if the service of this machine has failed, is disabled or does not run.
+    /// Asks the servers itself and needs neither shares nor a running daemon. A daemon adds, for root, which servers are
+    /// held and why others stay sealed. The last line says if the service of this machine failed, is disabled or does not
+    /// run.
     Status(StatusArguments),
     /// Look for problems: configuration, shares, TLS, servers
     ///
-    /// Submits nothing and changes nothing. Every finding comes with its remedy. Without --config it looks at the
-    /// machine as well: at what the service can read, at units that stand in its way, and at a shell script that
-    /// unseals so far, with the steps of the move. Exits with 4 if there are problems, with 78 if one of them is the
-    /// configuration.
+    /// Submits nothing and changes nothing. Every finding comes with its remedy. Without --config it checks this machine
+    /// too: what the service can read, units that get in its way, and a shell script that unseals today, with the steps
+    /// to replace it. Exits with 4 if there are problems, with 78 if the configuration is refused.
     Check(CheckArguments),
     /// Put shares where the daemon finds them, sealed or plain
     ///
-    /// Reads any format that the daemon reads, leaves a root token out, writes at one stroke with mode 0600, and opens
-    /// again what it wrote before it says that it is there. One of --tpm2, --credential and --plain says how the shares
-    /// rest; --split and --only give several machines fewer than needed each. See the examples below.
+    /// Reads every format that the daemon reads, and leaves a root token out. Writes the file atomically with mode 0600,
+    /// and opens it again to check it. One of --tpm2, --credential and --plain says how the shares are stored; --split
+    /// and --only give each machine fewer than needed. See the examples below.
     Enroll(EnrollArguments),
-    /// Initialise a server, so that its shares are never anywhere in plain text unless you say so
+    /// Initialise a server and store its shares where the daemon finds them
     ///
-    /// The shares go where the daemon finds them (one of --tpm2, --credential and --plain says how they rest), and
-    /// encrypted to those who keep copies elsewhere. Refuses a server that is initialised, and one of a cluster that is.
-    /// See the examples below.
+    /// Stores the shares as one of --tpm2, --credential and --plain says; --recipient adds encrypted copies to keep
+    /// elsewhere. Refuses a server that is initialised, and one whose cluster is. See the examples below.
     Init(InitArguments),
     /// Leave servers alone, for maintenance
     ///
-    /// The daemon keeps watching them but submits no share until `resume`, whatever happens to them. A hold outlives a
-    /// restart of the daemon, not one of the machine. Where the daemon cannot write it down, on a full disk for example,
-    /// the servers are held all the same, the verb says so and ends with 1. For root only.
+    /// The daemon watches them but submits no share until `resume`. A hold outlives a restart of the daemon, but not of
+    /// the machine. If the daemon cannot store it, for example because /run is full, the servers are held until the daemon
+    /// restarts, and the exit code is 1. Takes root.
     #[command(
         override_usage = "vault-unseal hold [OPTIONS] <NODE>...\n       vault-unseal hold [OPTIONS] --all"
     )]
     Hold(HoldArguments),
     /// Unseal held servers again
     ///
-    /// Ends a hold, also that of a server that an operator sealed. Ends with 1 where the daemon cannot write it down. For
-    /// root only.
+    /// Ends a hold, also one after an operator's seal. Exits with 1 if the daemon cannot store that. Takes root.
     #[command(
         override_usage = "vault-unseal resume [OPTIONS] <NODE>...\n       vault-unseal resume [OPTIONS] --all"
     )]
     Resume(HoldArguments),
     /// Have the daemon read its configuration again
     ///
-    /// Ends when the daemon has judged it: with 0 if it is used, with 78 and the reason if it is refused and the old one
-    /// stays. `systemctl reload vault-unseal` calls it. For root only.
+    /// Exits with 0 when the daemon uses it, or with 78 and the reason when the daemon refuses it and keeps the old one.
+    /// `systemctl reload vault-unseal` calls this. Takes root.
     Reload(ReloadArguments),
 }
 
 /// Options of `reload`.
 #[derive(Debug, Args)]
 pub struct ReloadArguments {
-    /// The daemon's control socket; without it, the one of the service
+    /// The daemon's control socket; default: the service's
     #[arg(long, value_name = "PATH")]
     pub socket: Option<PathBuf>,
 }
@@ -145,7 +143,7 @@ pub struct ReloadArguments {
 /// Options of `hold` and `resume`.
 #[derive(Debug, Args)]
 pub struct HoldArguments {
-    /// Address of a server, or its host; or a name in the configuration that stands for servers
+    /// Address or host of a server, or a dns+ or srv+ name from `nodes`
     #[arg(value_name = "NODE", required_unless_present = "all")]
     pub nodes: Vec<String>,
     /// All servers
@@ -168,7 +166,7 @@ pub struct WaitArguments {
     /// One unsealed server is enough; without it, all must be
     #[arg(long)]
     pub any: bool,
-    /// The daemon's control socket: whoever may use it is told why a server was not unsealed in time
+    /// The daemon's control socket; root learns from it why a server was not unsealed in time
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
     /// Print the result as JSON
@@ -182,14 +180,14 @@ pub struct StatusArguments {
     /// Print JSON: an object with `nodes`
     #[arg(long)]
     pub json: bool,
-    /// Go on until interrupted, printing every change
+    /// Print every change, until interrupted
     #[arg(long)]
     pub watch: bool,
     /// Exit with 3 unless every server is unsealed
     #[arg(long, conflicts_with = "watch")]
     pub exit_code: bool,
-    /// The daemon's control socket: whoever may use it sees which servers are held or no longer in DNS, and why others
-    /// stay sealed
+    /// The daemon's control socket; root learns from it which servers are held or not in DNS, and why others stay
+    /// sealed
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
 }
@@ -197,7 +195,7 @@ pub struct StatusArguments {
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// Expect another unit of this name that is to be replaced: exit 0 means that vault-unseal is ready to take over
+    /// Expect another unit of this name; exit code 0 means that vault-unseal is ready to replace it
     #[arg(long, conflicts_with = "config")]
     pub takeover: bool,
     /// Print the findings as JSON
@@ -209,7 +207,7 @@ pub struct CheckArguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigArguments {
-    /// Read this file alone, instead of /etc/vault-unseal/config.toml and config.d
+    /// Read only this file, not /etc/vault-unseal/config.toml and config.d
     #[arg(long, short, value_name = "FILE", global = true, env = CONFIG_VARIABLE)]
     pub config: Option<PathBuf>,
     /// What may be said by flags of their own.

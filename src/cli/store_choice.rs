@@ -20,20 +20,19 @@ pub struct StoreChoice {
     pub tpm2: bool,
     /// Encrypt as a systemd credential with these keys: host, tpm2 or host+tpm2
     ///
-    /// The host key lies on this machine's disk, and protects a file that is copied elsewhere but not a stolen disk.
-    /// The TPM protects a stolen disk. systemd's own `auto` is not offered: it takes the host key alone where it does not
-    /// find the TPM good enough, and does not say so.
+    /// The host key is on this machine's disk: it protects a copied file, but not a stolen disk. The TPM protects a stolen
+    /// disk. systemd's `auto` is not offered: it falls back to the host key silently.
     #[arg(long, group = "home", value_name = "KEYS",
           value_parser = PossibleValuesParser::new(["host", "tpm2", "host+tpm2"]).map(|word| key(&word)))]
     pub credential: Option<CredentialKey>,
-    /// Write as they are: owner and mode protect them, nothing else
+    /// Write them unencrypted: only owner and mode protect them
     #[arg(long, group = "home")]
     pub plain: bool,
-    /// PCRs that must not change until the shares are opened, such as 7 or 7+11
+    /// PCRs to bind to, such as 7 or 7+11: once they change, the shares do not open
     ///
-    /// 0 and 2 change with the firmware, 4 and 11 with the kernel, 7 with Secure Boot. Without this option --tpm2 binds to the
-    /// TPM alone, and --credential to what systemd takes by itself (7, in most versions). Boards whose firmware measures
-    /// nothing, such as the Raspberry Pi, gain nothing by it; that is noticed and told.
+    /// 0 and 2 change with the firmware, 4 and 11 with the kernel, 7 with Secure Boot. By default --tpm2 binds to no PCR, and
+    /// --credential to systemd's choice (7, in most versions). Boards whose firmware measures nothing, such as the Raspberry
+    /// Pi, gain nothing; you are told so.
     #[arg(long, value_name = "PCR+…")]
     pub pcrs: Option<PcrSelection>,
     /// Where to write; default: shares.tpm2, shares.cred or shares.json in /etc/vault-unseal
@@ -42,7 +41,7 @@ pub struct StoreChoice {
     /// Name of the credential
     #[arg(long, value_name = "NAME", default_value = "shares")]
     pub name: String,
-    /// Which TPM, as tpm2-tss and systemd have it, such as `device:/dev/tpm0`; default for --tpm2: the configured one
+    /// Which TPM, such as `device:/dev/tpmrm0`; --tpm2 takes the configured one by default
     #[arg(long, value_name = "TCTI", hide_short_help = true)]
     pub tcti: Option<String>,
 }

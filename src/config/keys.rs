@@ -50,14 +50,14 @@ table! {
         documentation: "The accounts of this machine that servers run as, by name or number. They are trusted as root \
                         and the account that runs vault-unseal are: share files and certificates of authorities may \
                         belong to them, and without TLS a server of this machine gets shares only if it runs as one of \
-                        them. Names that no account has do no harm. They may not own the configuration itself.",
+                        them. Unknown names do no harm. These accounts may not own the configuration.",
         example: "[\"vault\", 998]",
         variable: Some("VAULT_UNSEAL_SERVER_USERS"), flag: None,
     },
     POLL_INTERVAL: Duration = Key {
         name: "poll_interval", scope: Scope::Everywhere, kind: Kind::Duration(milliseconds(100), HOUR),
         default: seconds(1),
-        documentation: "Time between two looks at a healthy node, from 100ms to 1h. A restart is noticed sooner: the \
+        documentation: "Time between two looks at a healthy server, from 100ms to 1h. A restart is noticed sooner: the \
                         connection that is kept between the polls ends with the server.",
         example: "\"5s\"",
         variable: Some("VAULT_UNSEAL_POLL_INTERVAL"),
@@ -69,25 +69,26 @@ table! {
     SLOW_INTERVAL: Duration = Key {
         name: "slow_interval", scope: Scope::Everywhere, kind: Kind::Duration(seconds(1), DAY),
         default: seconds(30),
-        documentation: "Time between two looks at a node that needs a person: it rejected the shares, it unseals by \
-                        other means, its seal is being migrated, or it keeps sealing itself. The longest pause that a \
-                        rate limit is granted, too. Ten of it lie between two tries of a new connection to an unsealed \
-                        server. From 1s to 1day.",
+        documentation: "Time between two looks at a server that needs a person: it rejected the shares, unseals by \
+                        other means, has its seal migrated, or keeps sealing itself. Also the longest pause after a \
+                        rate limit. A new connection to an unsealed server is tried every ten times this. From 1s to \
+                        1day.",
         example: "\"5m\"",
         variable: Some("VAULT_UNSEAL_SLOW_INTERVAL"), flag: None,
     },
     RETRY_MIN: Duration = Key {
         name: "retry_min", scope: Scope::Everywhere, kind: Kind::Duration(milliseconds(5), MINUTE),
         default: milliseconds(20),
-        documentation: "The shortest pause before a node that does not answer is asked again, from 5ms to 1m. It \
-                        doubles with every failure up to `retry_max`.",
+        documentation: "The shortest pause before a server that does not answer is asked again, from 5ms to 1m. It \
+                        grows with the outage up to `retry_max`. A closed port is tried more often at first.",
         example: "\"100ms\"",
         variable: Some("VAULT_UNSEAL_RETRY_MIN"), flag: None,
     },
     RETRY_MAX: Duration = Key {
         name: "retry_max", scope: Scope::Everywhere, kind: Kind::Duration(milliseconds(5), HOUR),
         default: seconds(1),
-        documentation: "The longest such pause during the first minute, from 5ms to 1h, and never below `retry_min`.",
+        documentation: "The longest such pause, from 5ms to 1h, and never below `retry_min`. After the first minute \
+                        `poll_interval`, if that is longer.",
         example: "\"10s\"",
         variable: Some("VAULT_UNSEAL_RETRY_MAX"), flag: None,
     },
@@ -99,7 +100,7 @@ table! {
         variable: Some("VAULT_UNSEAL_REQUEST_TIMEOUT"),
         flag: Some(Flag {
             order: 14, long: "request-timeout", value: "TIME", in_short_help: false,
-            help: "Limit of one request",
+            help: "Time that one request may take",
         }),
     },
     UNSEAL_TIMEOUT: Duration = Key {
@@ -113,7 +114,7 @@ table! {
     PRESENCE: bool = Key {
         name: "presence", scope: Scope::Everywhere, kind: Kind::Boolean,
         default: true,
-        documentation: "Ask a server as soon as the idle connection to it ends, because most likely the server did. \
+        documentation: "Ask a server as soon as the idle connection to it ends, because the server most likely ended. \
                         `false`: only polls notice a restart, for networks and proxies that close idle connections.",
         example: "false",
         variable: Some("VAULT_UNSEAL_PRESENCE"), flag: None,
@@ -129,9 +130,8 @@ table! {
     FORGET_AFTER: Duration = Key {
         name: "forget_after", scope: Scope::Everywhere, kind: Kind::Duration(seconds(1), MONTH),
         default: HOUR,
-        documentation: "How long a node that was found by its name is still watched when DNS no longer has it, from 1s \
-                        to 30days. A node that still answers is watched on, however long that is, and a lookup that \
-                        fails says nothing about any node.",
+        documentation: "How long a server that is no longer in DNS and does not answer is still watched, from 1s to \
+                        30days. A server that answers stays watched. A failed lookup changes nothing.",
         example: "\"1day\"",
         variable: Some("VAULT_UNSEAL_FORGET_AFTER"), flag: None,
     },
@@ -139,15 +139,15 @@ table! {
         name: "cluster", scope: Scope::Top, kind: Kind::Clusters,
         default: (),
         documentation: "Servers that share one set of keys. Clusters of the same name in several files are one \
-                        cluster; what a later file says of a key replaces what an earlier one said.",
+                        cluster; a later file's value replaces an earlier one.",
         example: "",
         variable: None, flag: None,
     },
     CLUSTER_NAME: &'static str = Key {
         name: "name", scope: Scope::Cluster, kind: Kind::Text,
         default: "default",
-        documentation: "The cluster's name in logs, status and metrics: up to 64 letters, digits, `.`, `-` and `_`. \
-                        Needed as soon as there are two clusters.",
+        documentation: "The cluster's name in logs and status: up to 64 letters, digits, `.`, `-` and `_`. Needed as \
+                        soon as there are two clusters.",
         example: "\"home\"",
         variable: None, flag: None,
     },
@@ -161,8 +161,8 @@ table! {
                         `dns+https://vault.example:8200` stands for all addresses of the name, each a server whose \
                         certificate is for the name; only the IPv4 addresses if there are any. \
                         `srv+https://_vault._tcp.example` stands for all targets of the SRV record with their ports. \
-                        They must lie in the domain behind `_vault._tcp.`, or `server_name` in `tls`, checked, says \
-                        which name all certificates have.",
+                        They must lie in the domain behind `_vault._tcp.`, unless `server_name` in `tls` names all \
+                        certificates, and is checked.",
         example: "[\"https://vault.home:8200\"]",
         variable: Some("VAULT_UNSEAL_NODES"),
         flag: Some(Flag {
@@ -181,8 +181,7 @@ table! {
         name: "file", scope: Scope::Shares, kind: Kind::Path,
         default: (),
         documentation: "A file with key shares: what `vault operator init` printed, or plain text, one share a line; \
-                        WHAT SHARES LOOK LIKE has every form. Only root or the running user may be able to write it, \
-                        and others must not read it. A relative path starts at the configuration file's directory.",
+                        WHAT SHARES LOOK LIKE has every form, WHO MAY WRITE WHAT IS READ its owner and mode.",
         example: "\"/etc/vault-unseal/shares.json\"",
         variable: Some("VAULT_UNSEAL_SHARES_FILE"),
         flag: Some(Flag {
@@ -227,7 +226,7 @@ table! {
     TLS: () = Key {
         name: "tls", scope: Scope::Cluster, kind: Kind::Table(Scope::Tls),
         default: (),
-        documentation: "How the servers prove who they are, and we to them. Without it the system's certificate \
+        documentation: "How the servers and vault-unseal prove who they are. Without it the system's certificate \
                         authorities are trusted.",
         example: "{ ca_file = \"/etc/vault/tls/vault-ca.crt\" }",
         variable: None, flag: None,
@@ -247,13 +246,13 @@ table! {
     CA_DIR: () = Key {
         name: "ca_dir", scope: Scope::Tls, kind: Kind::Path,
         default: (),
-        documentation: "A directory of such files, trusted together with `ca_file`. One that cannot be used refuses \
-                        them all; hidden files and directories do not count.",
+        documentation: "A directory of such files, trusted together with `ca_file`. If one cannot be used, all are \
+                        refused; hidden files and directories do not count.",
         example: "\"/etc/vault/tls/ca.d\"",
         variable: Some("VAULT_UNSEAL_TLS_CA_DIR"),
         flag: Some(Flag {
             order: 6, long: "ca-dir", value: "DIR", in_short_help: false,
-            help: "Directory of such files",
+            help: "Directory of CA files, PEM",
         }),
     },
     CA_CREDENTIAL: () = Key {
@@ -262,14 +261,14 @@ table! {
         documentation: "The name of a systemd credential that is such a file, trusted together with `ca_file`: for a \
                         file in a directory that the service cannot enter. A drop-in names the file \
                         (`LoadCredential=ca:/etc/vault/tls/vault-ca.crt`), one for vault-unseal.service and one for \
-                        vault-unsealed-wait.service. A change of the file counts from the next start on.",
+                        vault-unsealed-wait.service. A change of the file takes a restart of the service.",
         example: "\"ca\"",
         variable: Some("VAULT_UNSEAL_TLS_CA_CREDENTIAL"), flag: None,
     },
     CLIENT_CERT: () = Key {
         name: "client_cert", scope: Scope::Tls, kind: Kind::Path,
         default: (),
-        documentation: "Our certificate chain, PEM, for servers that ask for one. Needs `client_key`.",
+        documentation: "The client's certificate chain, PEM, for servers that ask for it. Needs `client_key`.",
         example: "\"/etc/vault-unseal/client.crt\"",
         variable: Some("VAULT_UNSEAL_TLS_CLIENT_CERT"),
         flag: Some(Flag {
@@ -297,15 +296,15 @@ table! {
         variable: Some("VAULT_UNSEAL_TLS_SERVER_NAME"),
         flag: Some(Flag {
             order: 9, long: "server-name", value: "NAME", in_short_help: false,
-            help: "Name to find in the servers' certificates, instead of the address's",
+            help: "Name that the servers' certificates must have, instead of the one in the address",
         }),
     },
     SKIP_VERIFY: bool = Key {
         name: "skip_verify", scope: Scope::Tls, kind: Kind::Boolean,
         default: false,
         documentation: "Accept any certificate. Dangerous: whoever answers at the address gets the key shares. Warned \
-                        about at every start. Beside `pin_sha256` it is not: the key is checked then, and neither who \
-                        signed the certificate, nor for which name and time.",
+                        about at every start. With `pin_sha256` it is not dangerous: the key is checked, but not the \
+                        issuer, the name or the dates.",
         example: "true",
         variable: Some("VAULT_UNSEAL_TLS_SKIP_VERIFY"),
         flag: Some(Flag {
@@ -337,8 +336,8 @@ table! {
         default: false,
         documentation: "Accept `http://` addresses off this machine, and `dns+http://` and `srv+http://` names. \
                         Whoever can listen on the network gets the key shares. Also accept a server of this machine \
-                        whose owner cannot be found because it is in another network namespace, as a container is; one \
-                        that runs as an account that is not trusted is never accepted.",
+                        whose owner cannot be found because it is in another network namespace, as a container is; a \
+                        server of an untrusted account is never accepted.",
         example: "true",
         variable: Some("VAULT_UNSEAL_ALLOW_PLAINTEXT"),
         flag: Some(Flag {
@@ -351,8 +350,8 @@ table! {
         default: "unseal",
         documentation: "What to do when an operator seals a server on purpose, that is, when it is sealed over the \
                         same connection that showed it unsealed for 2 seconds or more. `unseal`: unseal it again. \
-                        `hold`: leave it sealed until it is seen to restart, is unsealed by hand, `vault-unseal \
-                        resume` is called, or this is `unseal` again.",
+                        `hold`: leave it sealed until it is seen to restart, is unsealed by hand or by `vault-unseal \
+                        resume`, `hold_for` has passed, or this is `unseal` again.",
         example: "\"hold\"",
         variable: Some("VAULT_UNSEAL_ON_OPERATOR_SEAL"), flag: None,
     },
@@ -360,7 +359,7 @@ table! {
         name: "hold_for", scope: Scope::Cluster, kind: Kind::Duration(seconds(1), MONTH),
         default: (),
         documentation: "How long a server that an operator sealed is held at the most, from 1s to 30days. Only with \
-                        `on_operator_seal = \"hold\"`; without it, there is no such end.",
+                        `on_operator_seal = \"hold\"`; by default there is no limit.",
         example: "\"8h\"",
         variable: Some("VAULT_UNSEAL_HOLD_FOR"), flag: None,
     },

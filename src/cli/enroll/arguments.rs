@@ -13,14 +13,14 @@ Examples:
   pass show vault/shares | vault-unseal enroll - --plain     a file that only root can read
   vault-unseal enroll - --tpm2                               asks for the shares, and does not show them
   vault-unseal enroll init.json --split 3                    shares-1.json … for three machines, in this directory
-  vault-unseal enroll init.json --tpm2 --split 3 --node 2    only what the second of them gets, into its TPM
+  vault-unseal enroll init.json --tpm2 --split 3 --node 2    only what the second of them gets, sealed to its TPM
 
-Before the firmware is updated, or anything else that changes what PCRs hold: have the shares at hand, on paper or on
+Before an update of the firmware, or of anything else that PCRs measure, have the shares at hand, on paper or on
 another machine. After it the TPM refuses, the journal says so (\"PCR 7 (sha256) no longer holds …\"), and
 
   vault-unseal enroll --rebind init.json                     seals the same shares to what the machine is now
 
-Where the file still opens, such as to bind it to other PCRs, --rebind needs nothing else. A TPM that breaks with its
+While the file still opens, --rebind needs no FILE, for example to change the PCRs. A TPM that breaks with its
 board takes the shares with it: always keep them somewhere else too.";
 
 /// Options of `enroll`.
@@ -28,8 +28,7 @@ board takes the shares with it: always keep them somewhere else too.";
 #[expect(clippy::struct_excessive_bools, reason = "flags that are typed independently")]
 #[command(after_long_help = EXAMPLES)]
 pub struct EnrollArguments {
-    /// File with the shares, or a fifo, whose writer is waited for; - reads standard input, and asks without echo on a
-    /// terminal
+    /// File or fifo with the shares; - reads standard input, and on a terminal asks without echo
     #[arg(value_name = "FILE|-", required_unless_present = "rebind")]
     pub file: Option<PathBuf>,
     /// How the shares are to rest, and where.
@@ -39,36 +38,36 @@ pub struct EnrollArguments {
     #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "split",
           value_parser = clap::value_parser!(u8).range(1..))]
     pub only: Vec<u8>,
-    /// Split among so many machines, each with fewer shares than needed
+    /// Split among this many machines, each with fewer shares than needed
     ///
-    /// Writes one plain file a machine, shares-1.json and so on, to be carried there. With --node only that machine's
-    /// part, straight into its home. How many shares are needed is asked of the configured servers, unless --threshold
-    /// says it.
+    /// Writes shares-1.json and so on, a plain file for each machine, to be carried there. With --node it stores only that
+    /// machine's part, where the daemon finds it. The configured servers say how many shares are needed, unless
+    /// --threshold does.
     #[arg(long, value_name = "MACHINES", value_parser = clap::value_parser!(u8).range(1..))]
     pub split: Option<u8>,
-    /// Which of the machines this is, counted from 1
+    /// With --split: the number of this machine, counted from 1
     #[arg(long, value_name = "K", requires = "split", value_parser = clap::value_parser!(u8).range(1..))]
     pub node: Option<u8>,
     /// How many shares are needed; without it, the configured servers are asked
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..))]
     pub threshold: Option<u8>,
-    /// Replace a file that is there already, once the new one was opened and compared
+    /// Replace a file that is there already, after the new one was opened and compared
     #[arg(long)]
     pub force: bool,
     /// Overwrite and delete FILE afterwards, without asking
     ///
-    /// On flash (SD cards, SSDs, eMMC) and on file systems that copy on write, what was there may survive; a rekey is the
-    /// only sure way (vault operator rekey).
+    /// On flash (SD cards, SSDs, eMMC) and copy-on-write file systems the old data may survive; only a rekey makes it
+    /// worthless (vault operator rekey).
     #[arg(long, conflicts_with = "keep", requires = "file")]
     pub shred: bool,
     /// Keep FILE, without asking
     #[arg(long)]
     pub keep: bool,
-    /// Seal the shares of the file at --output anew, to what the machine is now
+    /// Seal the shares in the file at --output again, to this machine as it is now
     ///
-    /// Opens the file, or reads FILE where it no longer opens, of which --only or --split with --node take a part as
-    /// before; a credential does not say how many shares it holds, and needs one of them. The PCRs stay the same unless
-    /// --pcrs names others. The old file stays until the new one was opened and compared.
+    /// Opens that file. If it no longer opens, reads FILE, and takes the part that --only, or --split with --node, names; a
+    /// credential needs one of them. The PCRs stay the same unless --pcrs names others. The old file stays until the new
+    /// one was opened and compared.
     #[arg(long, conflicts_with_all = ["plain", "shred"])]
     pub rebind: bool,
     /// Print what was written as JSON
