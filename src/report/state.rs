@@ -81,7 +81,8 @@ pub const SEALS_ITSELF: &str = "Look at its log for \"core: shutting down\": the
 pub fn advice(state: &State) -> Option<String> {
     use crate::explain::Explain;
     let text = match state {
-        State::Unreachable { cause } | State::Sealed { delay: Some(Delay::NotThrough(cause)) } => {
+        State::Unreachable { cause }
+        | State::Sealed { delay: Some(Delay::NotThrough(cause) | Delay::StatusUnread(cause)) } => {
             return cause.advice();
         }
         State::SharesUnavailable { advice, .. } => return advice.clone(),

@@ -11,6 +11,8 @@ pub(super) struct FailureRecord {
     pub(super) share_failures: Streak,
     /// Why a share was not answered by the server itself, and the server has answered questions ever since.
     pub(super) not_through: Option<Unreachable>,
+    /// Why its seal status could not be read, and its health was answered ever since.
+    pub(super) status_unread: Option<Unreachable>,
     /// The same to questions for its health.
     pub(super) health_failures: Streak,
     /// And for its seal status.

@@ -162,6 +162,13 @@ impl Phase {
         }
     }
 
+    /// What is told by `is_over` no longer keeps the server sealed.
+    pub(super) fn clear(&mut self, is_over: impl FnOnce(&Obstacle) -> bool) {
+        if let Self::Sealed { obstacle, .. } = self {
+            drop(obstacle.take_if(|obstacle| is_over(obstacle)));
+        }
+    }
+
     pub(super) fn obstacle(&self) -> Option<&Obstacle> {
         if let Self::Sealed { obstacle, .. } = self { obstacle.as_ref() } else { None }
     }

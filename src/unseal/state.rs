@@ -134,6 +134,8 @@ pub enum Delay {
     Refused(Refusal),
     /// It answers questions, and something on the way keeps shares from it, or its answers to them from us.
     NotThrough(Unreachable),
+    /// Its health is answered, and its seal status is not.
+    StatusUnread(Unreachable),
 }
 
 impl Delay {
@@ -150,6 +152,7 @@ impl fmt::Display for Delay {
             Self::RoundFailed(refusal) => write!(f, "a round failed: {refusal}"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::NotThrough(cause) => write!(f, "no answer to a share comes back: {cause}"),
+            Self::StatusUnread(cause) => write!(f, "its seal status cannot be read: {cause}"),
         }
     }
 }

@@ -64,6 +64,10 @@ impl Announcer {
             (
                 Some(State::Sealed { delay: Some(Delay::NotThrough(before)) }),
                 State::Sealed { delay: Some(Delay::NotThrough(cause)) },
+            )
+            | (
+                Some(State::Sealed { delay: Some(Delay::StatusUnread(before)) }),
+                State::Sealed { delay: Some(Delay::StatusUnread(cause)) },
             ) => before.kind() != cause.kind(),
             (Some(State::Sealed { delay: before }), State::Sealed { delay }) => {
                 delay.is_some() && before != delay
@@ -250,7 +254,7 @@ fn level(state: &State) -> Level {
         | State::Held { .. }
         | State::Migrating { .. }
         | State::SealsItself { .. }
-        | State::Sealed { delay: Some(Delay::NotThrough(_)) }
+        | State::Sealed { delay: Some(Delay::NotThrough(_) | Delay::StatusUnread(_)) }
         | State::Removed => Level::WARN,
         State::Sealed { .. }
         | State::Unsealing { .. }

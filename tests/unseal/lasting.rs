@@ -117,3 +117,22 @@ fn cluster_that_lost_its_active_node_is_warned_of_by_daemon_and_check() {
     follower.submit(init.keys_hex.first().unwrap());
     daemon.wait_for_line(": unsealed (");
 }
+
+#[test]
+fn proxy_that_lets_only_health_through_is_one_state_until_it_lets_all_through() {
+    let server = Server::start_plain();
+    let init = server.init(3, 2);
+    let proxy = Hostile::http();
+    proxy.forward(server.address());
+    proxy.on(SEAL_STATUS, [Behaviour::Close]);
+    let home = Home::of_hostile(&proxy, &lines(&init.keys_hex));
+    let mut daemon = home.run();
+    daemon.wait_for_line("sealed (its seal status cannot be read: the connection was closed");
+    proxy.wait_for_more(SEAL_STATUS, 2);
+    // Sealed, unreachable as if it had gone down, sealed, and why: then no more.
+    let said = daemon.output();
+    assert!(said.matches(&format!("{}: ", proxy.url())).count() <= 4, "{said}");
+    assert_eq!(proxy.submissions(), [] as [String; 0]);
+    proxy.on(SEAL_STATUS, [Behaviour::Forward(server.address())]);
+    daemon.wait_for_line(": unsealed (active)");
+}

@@ -45,7 +45,8 @@ impl NodeMachine {
             }
             _ => {
                 self.streak(false).over();
-                Duration::ZERO
+                let again = self.last == Action::ReadSealStatus && self.failures.status_unread.is_some();
+                if again { self.pacing.server() } else { Duration::ZERO }
             }
         }
     }
@@ -75,6 +76,19 @@ impl NodeMachine {
         self.phase = if self.failures.not_through.replace(cause.clone()).is_some() {
             let work = awaited.map_or(Work::Looking, Work::Awaiting);
             Phase::Sealed { work, obstacle: Some(Obstacle::Delay(Delay::NotThrough(cause))) }
+        } else {
+            Phase::Unreachable { cause, awaited }
+        };
+    }
+
+    /// Its seal status was not answered, and its health was just before. What is not the server's own error may come of its
+    /// going down in between, the first time: only its health tells.
+    pub(super) fn status_unread(&mut self, cause: Unreachable, awaited: Option<PendingOutcome>) {
+        let itself = matches!(cause, Unreachable::ServerError { .. });
+        let again = self.failures.status_unread.replace(cause.clone()).is_some();
+        self.phase = if itself || again {
+            let work = awaited.map_or(Work::Looking, Work::Awaiting);
+            Phase::Sealed { work, obstacle: Some(Obstacle::Delay(Delay::StatusUnread(cause))) }
         } else {
             Phase::Unreachable { cause, awaited }
         };

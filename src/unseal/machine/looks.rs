@@ -37,8 +37,12 @@ impl NodeMachine {
         let refused_since = self.pacing.refused(now, &cause);
         if matches!(self.last, Action::Submit { .. } | Action::Reset) {
             self.unanswered(cause, awaited);
+        } else if self.last == Action::ReadSealStatus && self.evidence.called_initialised {
+            self.failures.not_through = None;
+            self.status_unread(cause, awaited);
         } else {
             self.failures.not_through = None;
+            self.failures.status_unread = None;
             self.phase = Phase::Unreachable { cause, awaited };
         }
         let pause = self.pacing.unreachable(now).max(later).max(server);
@@ -83,7 +87,7 @@ impl NodeMachine {
             Phase::Sealed { work: Work::Over(progress), obstacle: None } => !progress.waits,
             _ => false,
         };
-        if says_less && self.failures.status_failures.times() == 0 {
+        if says_less {
             let cause = self.failures.not_through.clone();
             self.phase = Phase::sealed(cause.map(|cause| Obstacle::Delay(Delay::NotThrough(cause))));
         }
@@ -117,6 +121,9 @@ impl NodeMachine {
         self.note_round(now, status.nonce);
         self.note_agreement(now, status.sealed);
         self.failures.status_failures.over();
+        if self.failures.status_unread.take().is_some() {
+            self.phase.clear(|obstacle| matches!(obstacle, Obstacle::Delay(Delay::StatusUnread(_))));
+        }
         self.note_program(status.version.as_ref(), status.product);
         let seal = Seal::of_status(status);
         if seal == Seal::Unsealed {
@@ -171,6 +178,7 @@ impl NodeMachine {
         self.forget();
         self.shares_get_through();
         self.failures.status_failures.over();
+        self.failures.status_unread = None;
         self.failures.losses = 0;
         self.newcomer = false;
         self.evidence.seen_unsealed = true;

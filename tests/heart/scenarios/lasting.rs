@@ -123,7 +123,7 @@ fn seal_status_that_stays_an_error_is_told_and_asked_ever_more_rarely() {
     }
     assert!(asked < 120, "{asked}");
     words.dedup();
-    assert_eq!(words, [Some("sealed"), Some("unreachable")], "no flapping");
+    assert_eq!(words, [Some("sealed")], "no flapping");
     let told = machine.take_events();
     assert!(matches!(told[..], [Event::KeepsFailing { status: 500, severe: true, .. }]), "{told:?}");
 }
@@ -253,4 +253,56 @@ fn server_that_went_away_under_a_share_is_not_said_to_be_kept_from_shares() {
     model.reset();
     machine.observe(secs(3), health(&model));
     assert_eq!(machine.state(), Some(&State::Sealed { delay: None }));
+}
+
+#[test]
+fn seal_status_that_cannot_be_read_is_one_state_and_asked_for_ever_more_rarely() {
+    let page = |status| Unreachable::NotVault { status, text: AnswerText::Withheld(LogHint::default()) };
+    for cause in [Unreachable::Closed, page(403), page(502)] {
+        let model = Model::new(3, 3);
+        let mut machine = NodeMachine::new(Pace::default(), 7);
+        let (mut now, mut step, mut states, mut looks) = (Moment::ZERO, machine.start(), Vec::new(), 0);
+        while now < secs(3600) {
+            now += step.wait + Duration::from_millis(1);
+            let seen = match step.action {
+                Action::AskHealth => Observation::Health(model.health(), ConnectionEpoch::of(1)),
+                _ => Observation::Unreachable(cause.clone()),
+            };
+            step = machine.observe(now, seen);
+            looks += 1;
+            let state = machine.state().cloned();
+            states.extend(state.filter(|state| states.last() != Some(state)));
+        }
+        let Some(State::Sealed { delay: Some(Delay::StatusUnread(told)) }) = states.last() else {
+            panic!("{states:?}");
+        };
+        assert_eq!((told, words(&states)), (&cause, vec!["sealed", "unreachable", "sealed"]), "{states:?}");
+        // Two questions a look, and a look every 30 s in the end.
+        assert!(looks < 2 * 150, "{looks} questions in an hour");
+        // Its seal status is read again: nothing of it stays.
+        machine.observe(now, Observation::Health(model.health(), ConnectionEpoch::of(1)));
+        machine.observe(now, Observation::SealStatus(model.seal_status(), ConnectionEpoch::of(1)));
+        assert_eq!(machine.state(), Some(&State::Sealed { delay: None }));
+    }
+}
+
+#[test]
+fn server_that_went_away_before_its_seal_status_is_unreachable() {
+    let model = Model::new(3, 3);
+    let mut machine = NodeMachine::new(Pace::default(), 7);
+    let health = || Observation::Health(model.health(), ConnectionEpoch::of(1));
+    machine.start();
+    for seen in [
+        health(),
+        Observation::Unreachable(Unreachable::Closed),
+        Observation::Unreachable(Unreachable::Refused),
+    ] {
+        machine.observe(secs(1), seen);
+    }
+    assert_eq!(machine.state().map(State::word), Some("unreachable"));
+    // Nor is it taken for the same trouble when that happens once more.
+    for seen in [health(), Observation::Unreachable(Unreachable::Closed)] {
+        machine.observe(secs(2), seen);
+    }
+    assert_eq!(machine.state().map(State::word), Some("unreachable"));
 }
