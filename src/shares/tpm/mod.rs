@@ -35,7 +35,7 @@ pub struct Sealing {
 
 /// Reads the file, and lets the TPM open it: the text with the shares.
 ///
-/// Blocks for up to [`TURN_LIMIT`] and [`OPEN_LIMIT`]. Errors: those of [`read`], and [`ShareError::Tpm`].
+/// Blocks for up to [`TURN_LIMIT`] and [`OPEN_LIMIT`]. Errors: those of reading the file, and [`ShareError::Tpm`].
 pub fn open(
     file: &SealedFile,
     tcti: Option<&str>,
@@ -71,7 +71,7 @@ fn read(file: &SealedFile, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, Shar
 
 /// What can be known of the file without a TPM: that it may be trusted, and what it says.
 ///
-/// Errors: those of [`read`], and [`ShareError::Tpm`].
+/// Errors: those of reading the file, and [`ShareError::Tpm`].
 pub fn look(file: &SealedFile, trusted: &Trusted) -> Result<Blob, ShareError> {
     Blob::parse(&read(file, trusted)?).map_err(|cause| ShareError::Tpm { file: file.clone(), cause })
 }
