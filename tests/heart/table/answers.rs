@@ -7,7 +7,7 @@ use vault_unseal::api::{
 use vault_unseal::external::ExternalText;
 use vault_unseal::unseal::Observation;
 
-pub(super) fn health(initialized: bool, sealed: bool) -> Observation {
+pub(crate) fn health(initialized: bool, sealed: bool) -> Observation {
     Observation::Health(healthy(initialized, sealed), ConnectionEpoch::of(1))
 }
 
@@ -25,7 +25,7 @@ pub(super) fn healthy(initialized: bool, sealed: bool) -> Health {
     }
 }
 
-pub(super) fn status(progress: usize) -> SealStatus {
+pub(crate) fn status(progress: usize) -> SealStatus {
     let state = SealState {
         shamir: true,
         initialized: true,

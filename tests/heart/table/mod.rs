@@ -1,7 +1,7 @@
 //! Single answers and what follows from each, row by row: in this situation, this answer, then this state, this
 //! action, after this kind of pause.
 
-mod answers;
+pub(crate) mod answers;
 mod situation;
 
 use answers::{answer, answered, error, gone, health, healthy, looked, page, seal, timeout};
