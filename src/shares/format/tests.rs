@@ -440,6 +440,12 @@ fn every_refusal_says_what_is_wrong_where_and_what_to_do() {
 }
 
 #[test]
+fn a_share_damaged_into_a_piece_of_the_path_is_not_called_shown() {
+    let file = br#"{"unseal_keys_b64": ["LEv/aTR/H59Pp8MLJqYZbFl/shares"]}"#;
+    assert_secret(file, &read(file).expect_err("damaged"), "damaged");
+}
+
+#[test]
 fn no_refusal_shows_a_share() {
     for (name, bytes) in refused() {
         let refusal = read(&bytes).expect_err(name);
@@ -450,6 +456,8 @@ fn no_refusal_shows_a_share() {
 /// No run of 8 characters of anything that looks like a share, or is one in another encoding.
 fn assert_secret(source: &[u8], refusal: &ContentRefusal, name: &str) {
     let text = format!("{refusal:?}\n{}", shown(refusal.clone())).to_lowercase();
+    // The path is ours: a share that runs into `shares` can spell a piece of it.
+    let text = text.replace("/etc/vault-unseal/shares.json", "");
     let source = String::from_utf8_lossy(source).to_lowercase();
     let ours = [A, B, C, A64, B64, BARE, BARE64].map(str::to_lowercase);
     let words = source.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=".contains(c)));
