@@ -1,6 +1,6 @@
 //! `GET /v1/sys/seal-status`, and `PUT /v1/sys/unseal`, whose answer has the same body.
 
-use super::product::Product;
+use super::health::Product;
 use super::refusal::{LogHint, Refusal};
 use crate::cluster::Scheme;
 use crate::external::ExternalText;

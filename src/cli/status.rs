@@ -231,7 +231,7 @@ fn row<'a>(
 
 /// A result as one line of JSON.
 pub(super) fn json(document: &impl Serialize) -> serde_json::Result<String> {
-    external::json::line(document).map(|text| text + "\n")
+    external::json_line(document).map(|text| text + "\n")
 }
 
 /// Prints a result as one line of JSON.

@@ -3,8 +3,7 @@
 //! words what a library or the system complains of.
 
 pub mod error;
-pub mod json;
 pub mod quote;
 mod text;
 
-pub use text::{ExternalText, could_be_secret};
+pub use text::{ExternalText, could_be_secret, json_line};

@@ -3,9 +3,8 @@
 use super::connection::Reconnect;
 use super::key::NodeKey;
 use crate::report::error::in_one_line;
-use crate::report::lasting;
 use crate::report::message::Message;
-use crate::report::state::{SEALS_ITSELF, advice, keep_sealed, phrase};
+use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase};
 use crate::shares::ShareSet;
 use crate::unseal::{Delay, Event, ForeignNode, State};
 use std::fmt::Write as _;
@@ -146,7 +145,7 @@ impl Announcer {
             | Event::KeepsFailing { .. }
             | Event::SeveralServers
             | Event::NoActiveNode { .. } => {
-                if let Some((level, message, text)) = lasting::describe(node, event) {
+                if let Some((level, message, text)) = describe(node, event) {
                     self.log(level, message, None, &text);
                 }
             }

@@ -9,7 +9,7 @@ use crate::cli::names::ResolvedName;
 use crate::config::Cluster;
 use crate::discovery::FirstFew;
 use crate::explain::{Explain, Explanation};
-use crate::report::lasting::NO_ACTIVE_NODE;
+use crate::report::state::NO_ACTIVE_NODE;
 use crate::report::state::{advice, counted, phrase};
 use crate::unseal::{Objection, State};
 use crate::vault::{ClusterClient, Lifetimes};

@@ -1,5 +1,5 @@
-//! What systemd itself reads from a unit that our functions wrote: `systemd-analyze verify`, which at the level "debug" prints
-//! the unit as it was read.
+//! What bash reads of a word that our functions wrote; and what systemd itself reads from a unit: `systemd-analyze verify`,
+//! which at the level "debug" prints the unit as it was read.
 
 use super::*;
 use crate::external::text::is_plain;
@@ -168,4 +168,79 @@ fn what_a_grammar_cannot_say_is_refused_with_the_reason() {
         assert!(credential_name(name).is_err(), "{name}");
     }
     assert!(exec_argument("a\0b").is_err());
+}
+
+/// What bash makes of each line's one word.
+fn read_back(quoted: &[String]) -> Vec<Vec<u8>> {
+    let script = quoted.iter().map(|word| format!("printf '%s\\0' {word}\n")).collect::<Vec<_>>().concat();
+    let output = Command::new("bash").args(["-c", &script]).env("LC_ALL", "C.UTF-8").output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut words: Vec<_> = output.stdout.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
+    words.pop();
+    words
+}
+
+#[test]
+fn quoted_path_is_read_back_by_a_shell() {
+    let paths: [&[u8]; 9] = [
+        b"/etc/vault-unseal/shares.json",
+        b"/srv/my keys/$HOME/`id`",
+        b"/srv/it's/\"here\"",
+        b"/srv/\xc3\xa9t\xc3\xa9/k;ey&s|*?",
+        b"/srv/line\nbreak/tab\tstop",
+        b"/srv/not\xffutf8 \\ 'quoted' 7\x077",
+        b"",
+        b"~root",
+        b"x;touch ${HOME}pwned;.service",
+    ];
+    let quoted: Vec<String> = paths.iter().map(|path| shell(Path::new(OsStr::from_bytes(path)))).collect();
+    assert_eq!(read_back(&quoted), paths);
+    assert!(quoted.iter().all(|word| !word.contains('\n')), "{quoted:?}");
+    assert_eq!(shell(Path::new("-rf")), "./-rf");
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(32))]
+    #[test]
+    fn any_word_is_read_back_by_a_shell(
+        bytes in proptest::collection::vec(proptest::collection::vec(1_u8.., 0..20), 1..50),
+        texts in proptest::collection::vec("[^\0]{0,20}", 1..50),
+    ) {
+        let words: Vec<Vec<u8>> = bytes.into_iter().chain(texts.into_iter().map(String::into_bytes)).collect();
+        let quoted: Vec<String> = words.iter().map(|word| shell_word(OsStr::from_bytes(word))).collect();
+        proptest::prop_assert!(quoted.iter().all(|word| word.chars().all(is_plain)));
+        proptest::prop_assert_eq!(read_back(&quoted), words);
+    }
+}
+
+#[test]
+fn hostile_path_stays_one_visible_line() {
+    for (path, shown) in [
+        (&b"/srv/\xc3\xa9t\xc3\xa9/a b"[..], "/srv/été/a b"),
+        (b"/srv/a\nb\x1b[31m", r#""/srv/a\nb\u{1b}[31m""#),
+        (b"/srv/\xff\"\\", r#""/srv/\xff\"\\""#),
+        ("/srv/\u{202e}txt.exe\u{200b}".as_bytes(), r#""/srv/\u{202e}txt.exe\u{200b}""#),
+        ("/srv/\u{2028}\u{9b}\u{e0041}".as_bytes(), r#""/srv/\u{2028}\u{9b}\u{e0041}""#),
+    ] {
+        assert_eq!(sentence(Path::new(OsStr::from_bytes(path))), shown);
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_path_is_shown_in_plain_characters(bytes: Vec<u8>, text: String) {
+        for path in [OsStr::from_bytes(&bytes), OsStr::new(&text)] {
+            proptest::prop_assert!(sentence(Path::new(path)).chars().all(is_plain));
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_back_from_toml(text: String) {
+        let quoted = toml(&text);
+        proptest::prop_assert!(quoted.chars().all(is_plain));
+        let document: toml_edit::ImDocument<String> = format!("a = {quoted}\n").parse().unwrap();
+        proptest::prop_assert_eq!(document["a"].as_str(), Some(text.as_str()));
+    }
 }
