@@ -1,10 +1,9 @@
 //! Why a share source was refused.
 
-use super::credential::CredentialRefusal;
+use super::credential::{CredentialRefusal, SealedFile};
 use super::format::ContentRefusal;
 use super::source::ShareSource;
 use super::tpm::error::TpmError;
-use super::tpm::sealed_file::SealedFile;
 use crate::explain::Explain;
 use crate::external::quote;
 use crate::files::FileRefusal;

@@ -2,7 +2,7 @@
 //! the machine.
 //!
 //! `ShareSource::load` is the way in: `crate::files`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
-//! [`ShareSet::plan`] (`consistency`) says which of them to submit. [`given`] reads what is handed over once, [`store`] puts
+//! [`ShareSet::plan`] (`consistency`) says which of them to submit. [`load`] also reads what is handed over once, [`store`] puts
 //! it where a source finds it, [`Split`] says who gets which.
 
 mod child;
@@ -10,8 +10,7 @@ mod consistency;
 mod credential;
 mod error;
 mod format;
-pub mod given;
-mod load;
+pub mod load;
 pub mod offline;
 pub mod recovery;
 mod share;
@@ -25,7 +24,7 @@ pub use consistency::Plan;
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
 pub use format::{ContentRefusal, Encrypted, Label, ShareFlaw, SharePosition, Spot};
-pub use given::InitAnswer;
+pub use load::InitAnswer;
 pub use share::{Share, ShareSet};
 pub use source::{Loaded, Notice, positions_in_words};
 pub use split::{Split, SplitRefusal};

@@ -20,7 +20,7 @@ use crate::explain::Explanation;
 use crate::external::{error, quote};
 use crate::report;
 use crate::report::error::Style;
-use crate::shares::given::Given;
+use crate::shares::load::Given;
 use crate::shares::store::{ShareStore, StoreError, StoreProtection, StoredShares};
 use crate::shares::{Notice, Share};
 use outcome::Enrolled;

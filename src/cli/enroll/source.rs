@@ -5,7 +5,7 @@ use crate::cli::start::{fail, say};
 use crate::cli::{EnrollArguments, Exit, terminal};
 use crate::explain::{Explain, Explanation};
 use crate::external::{error, quote};
-use crate::shares::given::{self, Given};
+use crate::shares::load::{self, Given};
 use crate::shares::store::ShareStore;
 use crate::shares::{Loaded, Notice};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat, unlink};
@@ -68,7 +68,7 @@ pub(super) fn standard_input() -> Result<Input, Exit> {
             say("interrupted, nothing was changed");
             return Err(Exit::Failed);
         };
-        given::text(&text, Path::new(given::STANDARD_INPUT))
+        load::text(&text, Path::new(load::STANDARD_INPUT))
     } else {
         Given::standard_input().and_then(|given| given.read())
     };

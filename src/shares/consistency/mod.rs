@@ -6,11 +6,12 @@
 //!
 //! Shares that cannot belong to a server, whatever their values, are told from what their source says of the server, from
 //! their number and their length.
+//!
+//! The arithmetic, at the end, is that of GF(2^8), the field of Vault's key shares: Vault and OpenBao (`shamir/shamir.go`) use
+//! the polynomial of AES, x^8 + x^4 + x^3 + x + 1 (FIPS 197, section 4.2). Addition is exclusive or. No tables: a table lookup
+//! at a secret index shows in the cache.
 
-mod field;
-
-use super::share::Share;
-use super::share::{Point, ShareSet};
+use super::share::{Point, Share, ShareSet};
 use crate::cluster::{Misfit, Scheme};
 use zeroize::Zeroizing;
 
@@ -111,7 +112,7 @@ impl ShareSet {
 fn agreeing(points: &[Point<'_>], threshold: usize) -> Vec<Vec<usize>> {
     let everything: Vec<usize> = (0..points.len()).collect();
     let mut groups: Vec<Vec<usize>> = Vec::new();
-    // One Lagrange basis for each point outside the set: see field::lagrange; an inverse costs 14.
+    // One Lagrange basis for each point outside the set: see lagrange; an inverse costs 14.
     let cost = points.len().saturating_sub(threshold) * threshold * (2 * threshold + 14);
     for set in subsets(&everything, threshold).take(MOST_MULTIPLICATIONS / cost.max(1)) {
         if groups.iter().any(|group| within(&set, group)) {
@@ -155,11 +156,11 @@ fn largest_first(mut groups: Vec<Vec<usize>>) -> Vec<Vec<usize>> {
 /// Whether `point` lies on the polynomial through `basis`, in every byte.
 fn on_polynomial(basis: &[Point<'_>], point: Point<'_>) -> bool {
     let xs: Vec<u8> = basis.iter().map(|known| known.x).collect();
-    let weights = field::lagrange(&xs, point.x);
+    let weights = lagrange(&xs, point.x);
     point.y.iter().enumerate().all(|(byte, &y)| {
         let mut value = Zeroizing::new(0);
         for (known, &weight) in basis.iter().zip(&weights) {
-            *value ^= field::multiply(weight, known.y.get(byte).copied().unwrap_or_default());
+            *value ^= multiply(weight, known.y.get(byte).copied().unwrap_or_default());
         }
         *value == y
     })
@@ -225,6 +226,49 @@ pub(crate) fn combinations(count: usize, size: usize) -> impl Iterator<Item = Ve
         next.extend(from..from + size - pivot);
         Some(next)
     })
+}
+
+/// The reduction by x^8 + x^4 + x^3 + x + 1, without its highest term.
+const REDUCTION: u8 = 0x1b;
+
+/// The product of two elements, in time that does not depend on them.
+pub(super) fn multiply(left: u8, right: u8) -> u8 {
+    let mut product = 0;
+    let mut shifted = left;
+    for bit in 0..8 {
+        // 0xff where the bit is set, 0 where it is not: no branch.
+        product ^= shifted & 0u8.wrapping_sub((right >> bit) & 1);
+        shifted = (shifted << 1) ^ (REDUCTION & 0u8.wrapping_sub(shifted >> 7));
+    }
+    product
+}
+
+/// The multiplicative inverse; 0 for 0, which has none.
+pub(super) fn inverse(element: u8) -> u8 {
+    // The group has 255 elements, so the inverse is the 254th power: 254 = 2 + 4 + 8 + ... + 128.
+    let mut square = element;
+    let mut power = 1;
+    for _ in 0..7 {
+        square = multiply(square, square);
+        power = multiply(power, square);
+    }
+    power
+}
+
+/// What each y of the points at `xs` contributes to the value at `at` of the polynomial through them: the
+/// Lagrange basis. No two of `xs` may be equal. Depends on x coordinates alone.
+pub(super) fn lagrange(xs: &[u8], at: u8) -> Vec<u8> {
+    xs.iter()
+        .enumerate()
+        .map(|(own, &x)| {
+            let (mut above, mut below) = (1, 1);
+            for (_, &other) in xs.iter().enumerate().filter(|&(index, _)| index != own) {
+                above = multiply(above, at ^ other);
+                below = multiply(below, x ^ other);
+            }
+            multiply(above, inverse(below))
+        })
+        .collect()
 }
 
 #[cfg(test)]

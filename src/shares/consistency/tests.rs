@@ -39,7 +39,7 @@ fn split(secret: &[u8; 32], randomness: &[u8], xs: &[u8], threshold: usize) -> V
         _ => randomness[(byte * 31 + power * 7) % randomness.len()].wrapping_add(u8::try_from(byte).unwrap()),
     };
     let value = |byte: usize, x: u8| {
-        (0..threshold).rev().fold(0, |sum, power| field::multiply(sum, x) ^ coefficient(byte, power))
+        (0..threshold).rev().fold(0, |sum, power| multiply(sum, x) ^ coefficient(byte, power))
     };
     xs.iter().map(|&x| (0..32).map(|byte| value(byte, x)).chain([x]).collect()).collect()
 }
@@ -47,10 +47,9 @@ fn split(secret: &[u8; 32], randomness: &[u8], xs: &[u8], threshold: usize) -> V
 /// What the server computes: the value at 0.
 fn combine(shares: &[Vec<u8>], chosen: &[usize]) -> Vec<u8> {
     let xs: Vec<u8> = chosen.iter().map(|&index| shares[index][32]).collect();
-    let basis = field::lagrange(&xs, 0);
-    let sum = |byte: usize| {
-        chosen.iter().zip(&basis).fold(0, |sum, (&i, &b)| sum ^ field::multiply(b, shares[i][byte]))
-    };
+    let basis = lagrange(&xs, 0);
+    let sum =
+        |byte: usize| chosen.iter().zip(&basis).fold(0, |sum, (&i, &b)| sum ^ multiply(b, shares[i][byte]));
     (0..32).map(sum).collect()
 }
 
@@ -131,7 +130,7 @@ fn shares_that_fit_by_chance_lose_to_a_larger_set_and_only_to_that() {
         let xs: Vec<u8> = (1..=count).collect();
         let mut shares = split(&[7; 32], &[9, 77, 3], &xs, 2);
         for share in shares.iter_mut().rev().take(2) {
-            share[0] ^= field::multiply(0x53, share[32] ^ 1);
+            share[0] ^= multiply(0x53, share[32] ^ 1);
         }
         set(&shares).plan(Scheme::needing(2))
     };
@@ -302,5 +301,43 @@ fn a_single_bad_share_is_avoided_early() {
     let pool: Vec<usize> = (0..20).collect();
     for bad in &pool {
         assert!(subsets(&pool, 10).take(20).any(|set| !set.contains(bad)), "{bad}");
+    }
+}
+
+#[test]
+fn products_are_those_of_the_aes_standard() {
+    // FIPS 197, sections 4.2 and 4.2.1.
+    for (left, right, product) in
+        [(0x57, 0x83, 0xc1), (0x57, 0x13, 0xfe), (0x57, 0x02, 0xae), (0x57, 0x10, 0x07)]
+    {
+        assert_eq!(multiply(left, right), product);
+        assert_eq!(multiply(right, left), product);
+    }
+}
+
+#[test]
+fn every_element_but_zero_has_its_inverse() {
+    assert_eq!(inverse(0), 0);
+    for element in 1..=255 {
+        assert_eq!(multiply(element, inverse(element)), 1, "{element}");
+    }
+}
+
+#[test]
+fn multiplication_distributes_over_addition() {
+    for left in 0..=255u8 {
+        for right in 0..=255u8 {
+            let third = left.rotate_left(3) ^ 0x5a;
+            assert_eq!(multiply(left, right ^ third), multiply(left, right) ^ multiply(left, third));
+        }
+    }
+}
+
+#[test]
+fn the_basis_is_one_at_its_own_point_and_zero_at_the_others() {
+    let xs = [3, 7, 200, 255];
+    for (own, &x) in xs.iter().enumerate() {
+        let expected: Vec<u8> = (0..xs.len()).map(|index| u8::from(index == own)).collect();
+        assert_eq!(lagrange(&xs, x), expected);
     }
 }

@@ -3,7 +3,7 @@
 use super::document::Value;
 use super::encoding;
 use super::found::{Found, List, MOST_SHARES, Spot, Stray};
-use super::name::{Label, Meaning, says};
+use super::found::{Label, Meaning, says};
 use super::refusal::ContentRefusal;
 use crate::cluster::Scheme;
 

@@ -8,14 +8,13 @@ mod encoding;
 mod encrypted;
 mod found;
 mod members;
-mod name;
 mod refusal;
 mod text;
 
 pub use encoding::ShareFlaw;
 pub use encrypted::Encrypted;
-pub use found::{SharePosition, Spot};
-pub use name::Label;
+pub use found::{Label, SharePosition, Spot};
+
 pub use refusal::ContentRefusal;
 
 use super::share::{Share, ShareSet};

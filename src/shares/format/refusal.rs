@@ -2,8 +2,8 @@
 
 use super::encoding::ShareFlaw;
 use super::encrypted::Encrypted;
+use super::found::Label;
 use super::found::{MOST_SHARES, SharePosition, Spot};
-use super::name::Label;
 use crate::external::quote;
 use crate::shares::source::{STANDARD_INPUT, ShareSource};
 use std::path::Path;

@@ -3,7 +3,7 @@
 
 use super::encoding::{self, ShareFlaw};
 use super::found::{Entry, Found, Spot, Stray};
-use super::name::{self, Label, Meaning};
+use super::found::{Label, Meaning, number, says};
 use super::refusal::ContentRefusal;
 use zeroize::Zeroizing;
 
@@ -63,11 +63,11 @@ pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
             Line::Bare => {
                 found.unverified |= line.starts_with(VERIFICATION);
                 found.unverified &= !line.contains(VERIFIED);
-                if RECOVERY_PRINTED.iter().any(|said| name::says(line, said)) {
+                if RECOVERY_PRINTED.iter().any(|said| says(line, said)) {
                     // Those of this run of the command: what stood above an earlier sentence was told there.
                     found.recovery |= found.list.entries.len() > printed;
                     found.list.entries.truncate(printed);
-                } else if name::says(line, "key shares") {
+                } else if says(line, "key shares") {
                     printed = found.list.entries.len();
                 }
                 unexpected(text, line, None, &mut found)?;
@@ -117,7 +117,7 @@ fn classify(line: &str) -> Line<'_> {
     }
     let Some((name, value, variable)) = named(line) else { return Line::Bare };
     let said = Meaning::of(name);
-    let number = name::number(name);
+    let number = number(name);
     // `Key 1:`, as `operator rekey` and old versions print it.
     let printed = number.is_some() && name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("key "));
     if said.is_recovery() {

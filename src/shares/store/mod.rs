@@ -5,17 +5,15 @@
 //! of what was there before. What is stored can be opened, and sealed anew as it was.
 
 mod credential;
-mod error;
 mod protection;
 pub(super) mod write;
 
 pub use credential::{CredentialKey, CredentialSealing, SystemdCredsError};
-pub use error::StoreError;
 pub use protection::{CredentialKind, StoreProtection, Tpm2Binding};
-pub use write::Existing;
+pub use write::{Existing, StoreError};
 
-pub(super) use error::AS_ROOT;
 pub(super) use protection::is_credential_id;
+pub(super) use write::AS_ROOT;
 
 use super::error::ShareError;
 use super::share::{LIMIT, Share, ShareSet};

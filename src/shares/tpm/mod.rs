@@ -7,13 +7,12 @@ mod blob;
 pub(super) mod error;
 mod helper;
 mod pcrs;
-pub(super) mod sealed_file;
 
+pub use super::credential::SealedFile;
 pub use blob::{Blob, BoundPcrs, KEY_LENGTH, NONCE_LENGTH, TAG_LENGTH, TEXT_LIMIT};
 pub use error::{TpmError, TpmErrorKind};
 pub use helper::{INSTALLED, OPEN_LIMIT, SEAL_LIMIT, TURN_LIMIT, device, find};
 pub use pcrs::{PcrBank, PcrSelection, PcrSelectionError};
-pub use sealed_file::SealedFile;
 
 use super::credential;
 use super::error::ShareError;
