@@ -5,11 +5,11 @@ use super::startup_checks::{self, NamedFiles, notice, notices};
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Loaded, Purpose, Settings};
 use crate::control::{self, ReloadRequest};
-use crate::descriptors::{self, Shortage};
 use crate::explain::{Explanation, Remark};
 use crate::external::error;
 use crate::external::quote::sentence;
 use crate::files::{self, Slow};
+use crate::process::{self, Shortage};
 use crate::report::error::in_one_line;
 use crate::report::message::Message;
 use crate::report::state::counted;
@@ -17,7 +17,7 @@ use crate::systemd::journal::{self, Log};
 use crate::systemd::notify;
 use crate::systemd::service::{ServiceProblem, shadow};
 use crate::watch::{ClusterContexts, HoldStore, Watch};
-use crate::{protect, runtime_directory, shares, vault};
+use crate::{runtime_directory, shares, vault};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
         Some(Err(error)) => return Err(fail(&error, Exit::Config)),
         None => return Err(fail(&Slow, Exit::Failed)),
     };
-    let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
+    let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
     let runtime = runtime()?;
     let directory = runtime_directory::of_process();
     let unfit = directory.as_deref().and_then(|path| runtime_directory::open(path).err());
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     Ok(exit)
 }
 
-fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &protect::Protection) {
+fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &process::Protection) {
     tracing::info!(
         message_id = Message::Started.id(),
         "{} watches {}",
@@ -189,7 +189,7 @@ impl<'a> Daemon<'a> {
 
     /// Nodes that were found take file descriptors too.
     fn suffice(&mut self) {
-        let shortage = descriptors::suffice_for(self.watch.nodes()).err();
+        let shortage = process::allow_descriptors_for(self.watch.nodes()).err();
         if let Some(shortage) = shortage.as_ref().filter(|_| self.shortage.is_none()) {
             notice(shortage);
         }
@@ -252,7 +252,7 @@ impl<'a> Daemon<'a> {
     }
 
     fn replace(&mut self, loaded: &Loaded, files: NamedFiles) {
-        let shortage = descriptors::suffice_for(loaded.settings.nodes()).err();
+        let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
         self.watch.apply(files.clusters);
         self.log.set_level(loaded.settings.log_level);
         notices(&loaded.notices);

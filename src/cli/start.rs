@@ -5,11 +5,11 @@ use crate::config::{self, Environment, Loaded, Purpose, Settings};
 use crate::explain::Explain;
 use crate::external::error;
 use crate::files::{self, Slow};
-use crate::protect::{self, Protection};
+use crate::process::{self, Protection};
+use crate::report;
 use crate::report::message::Message;
 use crate::systemd::journal;
 use crate::vault::TlsFileError;
-use crate::{descriptors, report};
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
 
 /// Keeps the memory of this process from others, or says why the kernel does not let it.
 pub(super) fn protect_memory() -> Result<Protection, Exit> {
-    protect::this_process().map_err(|error| {
+    process::protect_memory().map_err(|error| {
         let error = error::io(&error);
         say(format_args!("error: the kernel does not let this process protect its memory: {error}"));
         Exit::Failed
@@ -92,7 +92,7 @@ pub(super) fn with_settings(
         return None;
     };
     let ended = loaded.and_then(|loaded| {
-        if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
+        if let Err(shortage) = process::allow_descriptors_for(loaded.settings.nodes()) {
             say(report::error::render_warning(&shortage));
         }
         let runtime = runtime()?;

@@ -2,11 +2,11 @@
 //! the daemon. Outside of the service, its unit is read for the file of a CA credential.
 
 use super::address;
-use super::entry::Sourced;
+use super::document::Sourced;
 use super::error::{ConfigError, ConfigFault, Location};
 use super::keys::{self, KEYS, Key, Scope};
 use super::layers::{Layers, Values};
-use super::notice::ConfigNotice;
+use super::settings::ConfigNotice;
 use super::settings::{self, CaCredential, Cluster, Purpose, TlsSettings};
 use super::value::{self, ValueError};
 use crate::accounts::Trusted;

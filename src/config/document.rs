@@ -1,10 +1,10 @@
-//! One file: its keys and the types of their values held against the table of keys, each with its line.
+//! One file: its keys and the types of their values held against the table of keys, each with its line; and what a file, a
+//! variable or a flag says of one key.
 
-use super::entry::{ConfigEntry, Sourced, Written};
 use super::error::{ConfigError, ConfigFault, Location, SyntaxError};
 use super::keys::{self, Key, Kind, Scope};
 use super::redact::{extract, redact};
-use super::value::no_secret;
+use super::value::{self, no_secret};
 use crate::external::{self, could_be_secret};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -267,6 +267,67 @@ fn syntax_error(path: &Path, text: &str, error: &toml_edit::TomlError) -> Syntax
     let message = external::error::toml(error);
     let extract = extract(text.lines().nth(line - 1).unwrap_or_default());
     SyntaxError { path: path.to_owned(), line, column, message, extract }
+}
+
+/// A value, and where it is written.
+#[derive(Clone)]
+pub(super) struct Sourced<T> {
+    pub(super) value: T,
+    pub(super) location: Location,
+}
+
+impl<T> Sourced<T> {
+    /// The error that this value cannot be used.
+    pub(super) fn refused(&self, fault: impl Into<ConfigFault>) -> ConfigError {
+        self.location.clone().refuses(fault)
+    }
+}
+
+/// A value of the type of its key, not yet read further: it may be overruled.
+pub(super) enum Written {
+    Text(String),
+    List(Vec<Sourced<String>>),
+    Boolean(bool),
+}
+
+impl Written {
+    /// A list whose items have the same location.
+    pub(super) fn list(items: impl IntoIterator<Item = String>, location: &Location) -> Self {
+        Self::List(items.into_iter().map(|value| Sourced { value, location: location.clone() }).collect())
+    }
+}
+
+/// What one layer says of one key.
+pub(super) struct ConfigEntry {
+    pub(super) key: &'static Key,
+    pub(super) value: Written,
+    pub(super) location: Location,
+}
+
+impl ConfigEntry {
+    /// Reads the text of a variable or flag as a value of `key`.
+    pub(super) fn read(key: &'static Key, location: Location, text: &str) -> Result<Self, ConfigError> {
+        let value = value::no_secret(key, text).and_then(|()| match key.kind {
+            Kind::Texts | Kind::Accounts => {
+                let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+                Ok(Written::list(texts.map(str::to_owned), &location))
+            }
+            Kind::Boolean => value::boolean(text).map(Written::Boolean),
+            _ => Ok(Written::Text(text.to_owned())),
+        });
+        match value {
+            Ok(value) => Ok(Self { key, value, location }),
+            Err(problem) => Err(location.refuses(problem)),
+        }
+    }
+
+    /// The text, of a key that is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Written::Text(text) => Some(text),
+            Written::List(_) | Written::Boolean(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the environment and the command line say: `VAULT_UNSEAL_*`, the variables of Vault's and OpenBao's own clients, and the
 //! flags.
 
-use super::entry::{ConfigEntry, Written};
+use super::document::{ConfigEntry, Written};
 use super::error::{ConfigError, ConfigFault, Location};
 use super::keys::{self, Flag, KEYS, Key, Scope};
 use super::layers::Values;

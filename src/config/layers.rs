@@ -2,7 +2,7 @@
 //! values that were read counts.
 
 use super::document::ConfigDocument;
-use super::entry::{ConfigEntry, Sourced, Written};
+use super::document::{ConfigEntry, Sourced, Written};
 use super::error::{ConfigError, ConfigFault, Location};
 use super::keys::{self, KEYS, Key, Kind, Scope};
 use super::settings::Durations;

@@ -2,13 +2,13 @@
 
 use super::cluster::ClusterValidator;
 use super::document::ConfigDocument;
-use super::entry::Sourced;
+use super::document::Sourced;
 use super::environment::{ClientVariable, Environment, Overrides};
 use super::error::ConfigError;
 use super::file::{self, FileError};
 use super::keys;
 use super::layers::{Layers, Values};
-use super::notice::ConfigNotice;
+use super::settings::ConfigNotice;
 use super::settings::{Purpose, Settings};
 use super::value;
 use crate::accounts::Trusted;

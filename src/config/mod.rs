@@ -5,9 +5,7 @@
 
 mod address;
 mod cluster;
-mod discovery;
 mod document;
-mod entry;
 mod environment;
 mod error;
 mod file;
@@ -15,7 +13,6 @@ mod key;
 pub mod keys;
 mod layers;
 mod load;
-mod notice;
 mod redact;
 mod settings;
 mod value;
@@ -25,6 +22,5 @@ pub use environment::{Environment, Overrides};
 pub use error::{ConfigError, ConfigFault, Location, SyntaxError};
 pub use file::FileError;
 pub use load::{Loaded, Origin, load};
-pub use notice::ConfigNotice;
-pub use settings::{CaCredential, Cluster, Durations, Purpose, Settings, TlsSettings};
+pub use settings::{CaCredential, Cluster, ConfigNotice, Durations, Purpose, Settings, TlsSettings};
 pub use value::{DurationError, ValueError};

@@ -4,7 +4,7 @@ use super::connection::{ApiResponse, Connection, ExchangeError, log_hint};
 use super::dial::{Endpoint, Reach};
 use super::peer::Ends;
 use crate::api::{ConnectionEpoch, PeerRefusal, Unreachable, health};
-use crate::protect::StackWipe;
+use crate::process::StackWipe;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 
 mod pages;
-mod roff;
 
 use clap::Command;
 use clap_complete::Shell;
@@ -70,7 +69,7 @@ fn command_page(command: &Command) -> Result<String, Problem> {
         _ => None,
     })?;
     for state in State::WORDS {
-        if !text.contains(&format!("\n.B {}\n", roff::escape(state))) {
+        if !text.contains(&format!("\n.B {}\n", pages::escape(state))) {
             return Err(format!("man/vault-unseal.8 does not explain the state {state}").into());
         }
     }

@@ -9,7 +9,6 @@
 #![forbid(unsafe_code)]
 
 mod failure;
-mod pcr;
 mod primary;
 mod seal;
 mod sealed_key;
@@ -57,7 +56,7 @@ fn main() -> ExitCode {
 fn answer(arguments: &Arguments) -> Result<Zeroizing<Vec<u8>>, Failure> {
     // Not left behind, however its parent ends.
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    vault_unseal::protect::this_process()
+    vault_unseal::process::protect_memory()
         .map_err(|error| Failure::of_system("the kernel does not let it protect its memory", &error))?;
     match &arguments.verb {
         Verb::Open => {

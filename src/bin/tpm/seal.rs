@@ -2,7 +2,7 @@
 //! with everything else in the file as associated data.
 
 use super::failure::{Failure, told};
-use super::{pcr, primary, sealed_key};
+use super::{primary, sealed_key};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::fs::File;
@@ -33,7 +33,7 @@ fn sealed(text: &[u8], shares: usize, pcrs: Option<&PcrSelection>, tcti: &str) -
     let key = new_key()?;
     let mut context = connect(tcti)?;
     let primary = primary::any(&mut context)?;
-    let pcrs = pcrs.map(|selection| pcr::read(&mut context, selection)).transpose()?;
+    let pcrs = pcrs.map(|selection| sealed_key::read_pcrs(&mut context, selection)).transpose()?;
     let (public, private) = sealed_key::create(&mut context, &primary, pcrs.as_ref(), &key)?;
     let mut blob = Blob {
         shares,

@@ -4,21 +4,24 @@
 //! encrypted to it (ECDH), and everything after is authenticated (HMAC) and, where a secret passes, encrypted (AES-128-CFB)
 //! with keys that follow from it. The salt goes to the public area that libtss2 keeps with the handle: of that one
 //! [`Primary`] has the name.
+//!
+//! PCRs: what they hold, and the policy that follows from it.
 
 use super::failure::{Cause, Failure, cause};
-use super::pcr;
 use super::primary::{self, Primary};
+use ring::digest::{SHA256, digest};
+use std::collections::BTreeMap;
 use tss_esapi::attributes::{ObjectAttributesBuilder, SessionAttributesBuilder};
 use tss_esapi::constants::SessionType;
 use tss_esapi::handles::SessionHandle;
 use tss_esapi::interface_types::algorithm::{HashingAlgorithm, PublicAlgorithm};
 use tss_esapi::interface_types::session_handles::{AuthSession, PolicySession};
 use tss_esapi::structures::{
-    Digest, KeyedHashScheme, Private, Public, PublicBuilder, PublicKeyedHashParameters, SensitiveData,
-    SymmetricDefinition,
+    Digest, KeyedHashScheme, PcrSelectionList, PcrSlot, Private, Public, PublicBuilder,
+    PublicKeyedHashParameters, SensitiveData, SymmetricDefinition,
 };
 use tss_esapi::{Context, Error};
-use vault_unseal::shares::tpm::{Blob, BoundPcrs, TpmErrorKind};
+use vault_unseal::shares::tpm::{Blob, BoundPcrs, PcrBank, PcrSelection, TpmErrorKind};
 
 /// Hands `key` to the TPM: what comes back is of use to nobody else.
 pub(crate) fn create(
@@ -45,7 +48,7 @@ pub(crate) fn create(
 pub(crate) fn unseal(context: &mut Context, parent: &Primary, blob: &Blob) -> Result<SensitiveData, Failure> {
     let (public, private) = (primary::public(&blob.public)?, primary::private(&blob.private)?);
     let policy = blob.pcrs.as_ref().map_or(&[][..], |pcrs| &pcrs.policy);
-    let follows = blob.pcrs.as_ref().is_none_or(|pcrs| pcr::policy(pcrs.bank, &pcrs.values) == pcrs.policy);
+    let follows = blob.pcrs.as_ref().is_none_or(|pcrs| pcr_policy(pcrs.bank, &pcrs.values) == pcrs.policy);
     if public.auth_policy().value() != policy || !follows {
         return Err(primary::corrupt());
     }
@@ -69,7 +72,7 @@ pub(crate) fn unseal(context: &mut Context, parent: &Primary, blob: &Blob) -> Re
     let data = context.execute_with_session(Some(session), |context| context.unseal(object.into()));
     data.map_err(|error| match (&blob.pcrs, cause(error)) {
         // Extended since the policy was checked a moment ago.
-        (Some(pcrs), Cause::Policy) => pcr::changed(context, pcrs),
+        (Some(pcrs), Cause::Policy) => changed_pcrs(context, pcrs),
         _ => Failure::of_command("to unseal", error),
     })
 }
@@ -79,11 +82,11 @@ fn fulfilled(context: &mut Context, parent: &Primary, pcrs: &BoundPcrs) -> Resul
     let failed = |error| Failure::of_command("the policy", error);
     let session = start(context, parent, SessionType::Policy)?;
     let policy = PolicySession::try_from(session).map_err(failed)?;
-    let selection = pcr::list(pcrs.bank, pcrs.values.keys().copied())?;
+    let selection = pcr_list(pcrs.bank, pcrs.values.keys().copied())?;
     // Without a digest of ours the TPM takes what the PCRs hold, so that a difference shows here and not as a refusal.
     context.policy_pcr(policy, Digest::default(), selection).map_err(failed)?;
     let found = context.policy_get_digest(policy).map_err(failed)?;
-    if found.value() == pcrs.policy { Ok(session) } else { Err(pcr::changed(context, pcrs)) }
+    if found.value() == pcrs.policy { Ok(session) } else { Err(changed_pcrs(context, pcrs)) }
 }
 
 /// Without PCRs the key opens with its own, empty, password: whoever has this TPM and the file has the key, and a policy
@@ -143,4 +146,89 @@ fn conceal(context: &mut Context, session: AuthSession, what: Secret) -> Result<
     context
         .tr_sess_set_attributes(session, attributes, mask)
         .map_err(|error| Failure::of_command("encryption", error))
+}
+
+/// `TPM_CC_PolicyPCR`.
+const POLICY_PCR: [u8; 4] = [0, 0, 0x01, 0x7f];
+
+/// What the selected PCRs hold now, and the policy that demands it.
+pub(crate) fn read_pcrs(context: &mut Context, selection: &PcrSelection) -> Result<BoundPcrs, Failure> {
+    let bank = selection.bank();
+    let mut values = BTreeMap::new();
+    // One by one: a TPM gives eight at the most, and silently none of a bank that it does not have.
+    for number in selection.numbers() {
+        let (_, _, digests) = context
+            .pcr_read(pcr_list(bank, [number])?)
+            .map_err(|error| Failure::of_command("to read a PCR", error))?;
+        let value = digests.value().first().filter(|value| value.value().len() == bank.digest_length());
+        let value = value.ok_or_else(|| {
+            let (word, text) = (bank.word(), format!("{}:{number}", bank.word()));
+            Failure::new(
+                TpmErrorKind::Failed,
+                format!("the TPM has no PCR {text}: its bank {word} may be off"),
+            )
+        })?;
+        values.insert(number, value.value().to_vec());
+    }
+    let policy = pcr_policy(bank, &values);
+    Ok(BoundPcrs { bank, values, policy })
+}
+
+/// The digest of a policy that consists of `PolicyPCR` alone (TPM 2.0 Library, part 3, 23.7): computed here, since the TPM
+/// would have to be asked in a session of its own.
+fn pcr_policy(bank: PcrBank, values: &BTreeMap<u8, Vec<u8>>) -> [u8; 32] {
+    let held: Vec<u8> = values.values().flatten().copied().collect();
+    let algorithm = match bank {
+        PcrBank::Sha256 => [0x00, 0x0b],
+        PcrBank::Sha384 => [0x00, 0x0c],
+    };
+    let mut bits = [0_u8; 3];
+    for number in values.keys() {
+        if let Some(byte) = bits.get_mut(usize::from(number / 8)) {
+            *byte |= 1 << (number % 8);
+        }
+    }
+    // One selection, of three bytes.
+    let selection = [[0, 0, 0, 1].as_slice(), &algorithm, &[3], &bits].concat();
+    let policy = [[0; 32].as_slice(), &POLICY_PCR, &selection, digest(&SHA256, &held).as_ref()].concat();
+    let mut value = [0; 32];
+    value.iter_mut().zip(digest(&SHA256, &policy).as_ref()).for_each(|(to, from)| *to = *from);
+    value
+}
+
+/// The selection as the TPM takes it.
+fn pcr_list(bank: PcrBank, numbers: impl IntoIterator<Item = u8>) -> Result<PcrSelectionList, Failure> {
+    let slots: Option<Vec<PcrSlot>> =
+        numbers.into_iter().map(|number| PcrSlot::try_from(1_u32 << number).ok()).collect();
+    let algorithm = match bank {
+        PcrBank::Sha256 => HashingAlgorithm::Sha256,
+        PcrBank::Sha384 => HashingAlgorithm::Sha384,
+    };
+    PcrSelectionList::builder()
+        .with_selection(algorithm, &slots.unwrap_or_default())
+        .build()
+        .map_err(|error| Failure::of_command("a selection of PCRs", error))
+}
+
+/// Names what is not as it was.
+fn changed_pcrs(context: &mut Context, bound: &BoundPcrs) -> Failure {
+    let now = bound.selection().map(|selection| read_pcrs(context, &selection));
+    let numbers: Vec<String> = match now {
+        Some(Ok(now)) => {
+            let differs = |number: &&u8| now.values.get(number) != bound.values.get(number);
+            bound.values.keys().filter(differs).map(ToString::to_string).collect()
+        }
+        Some(Err(failure)) => return failure,
+        None => Vec::new(),
+    };
+    let (noun, verb) = if numbers.len() == 1 { ("PCR", "holds") } else { ("PCRs", "hold") };
+    Failure::new(
+        TpmErrorKind::PcrChanged,
+        format!(
+            "{noun} {} ({}) no longer {verb} what was there when the shares were sealed: another firmware, kernel or \
+             boot loader, or another way of booting",
+            numbers.join(" and "),
+            bound.bank.word()
+        ),
+    )
 }

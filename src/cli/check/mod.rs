@@ -20,9 +20,9 @@ use super::status::json;
 use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
 use crate::external::{error, quote};
+use crate::process;
 use crate::report::error::Style;
 use crate::systemd::units::Unit;
-use crate::{descriptors, protect};
 use finding::{Findings, Severity, Topic};
 use nodes::CheckedServers;
 use rustix::process::geteuid;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 /// Checks everything and prints the findings.
 pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Result<Exit, Exit> {
     // Shares are read below. `run` cannot do without; here it is a finding like another.
-    let unprotected = protect::this_process().err();
+    let unprotected = process::protect_memory().err();
     let environment = Environment::of_process();
     let as_root = geteuid().is_root();
     let look = if options.takeover { Checked::before_takeover } else { Checked::of };
@@ -172,7 +172,7 @@ fn configured(loaded: &Loaded, topic: &mut Topic<'_>) {
     for notice in &loaded.notices {
         topic.explain(Severity::Warning, notice);
     }
-    if let Err(shortage) = descriptors::suffice_for(loaded.settings.nodes()) {
+    if let Err(shortage) = process::allow_descriptors_for(loaded.settings.nodes()) {
         topic.explain(Severity::Warning, &shortage);
     }
 }

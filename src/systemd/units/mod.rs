@@ -3,11 +3,9 @@
 //! Read from the files, below any root directory, so that nothing here needs a running systemd. What systemd was told
 //! and has not read again yet (`daemon-reload`) is therefore seen as well.
 
-mod credential;
 mod syntax;
 
-pub use credential::CredentialOrigin;
-pub use syntax::CommandLine;
+pub use syntax::{CommandLine, CredentialOrigin};
 
 use crate::files;
 use std::collections::BTreeMap;
@@ -80,7 +78,7 @@ impl UnitFile {
     /// Whether all that it says is where to load the credential of this name from: without it nothing else changes.
     pub fn only_loads(&self, credential: &str) -> bool {
         matches!(self.assignments.as_slice(), [only] if only.section == "Service" && only.key == "LoadCredential")
-            && credential::names(self.service(), "") == [credential]
+            && syntax::credential_names(self.service(), "") == [credential]
     }
 
     /// Whether an administrator put it there, and not a package.
@@ -147,17 +145,17 @@ impl Unit {
 
     /// Where the service gets the credential of this name from; `None` when nothing gives it.
     pub fn credential(&self, name: &str) -> Option<CredentialOrigin> {
-        credential::origin(self.service(), name, &self.name)
+        syntax::credential_origin(self.service(), name, &self.name)
     }
 
     /// The same of a credential that is an entry of a directory that the unit loads.
     pub fn credential_in_directory(&self, name: &str) -> Option<CredentialOrigin> {
-        credential::in_directory(self.service(), name, &self.name)
+        syntax::credential_in_directory(self.service(), name, &self.name)
     }
 
     /// The names of all credentials that come from files, and of the directories that are loaded.
     pub fn loaded_credentials(&self) -> Vec<String> {
-        credential::names(self.service(), &self.name)
+        syntax::credential_names(self.service(), &self.name)
     }
 
     /// Every assignment in `[Service]`, in the order in which they apply.
