@@ -10,6 +10,7 @@ use crate::external::quote;
 use crate::external::quote::sentence;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::process::geteuid;
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -74,29 +75,27 @@ pub enum DirectoryError {
 }
 
 impl Explain for DirectoryError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Owner { .. } => "runtime-directory-owner",
-            Self::Mode { .. } => "runtime-directory-mode",
-            Self::Io { .. } => "runtime-directory",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        let remedy = match self {
-            Self::Owner { path, user, .. } if user.is_dynamic() => format!("rm -r {}", quote::shell(path)),
-            Self::Owner { path, user, .. } => format!("chown {} {}", user.word(), quote::shell(path)),
-            Self::Mode { path, .. } => format!("chmod go-w {}", quote::shell(path)),
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, remedy) = match self {
+            Self::Owner { path, user, .. } if user.is_dynamic() => {
+                ("runtime-directory-owner", format!("rm -r {}", quote::shell(path)))
+            }
+            Self::Owner { path, user, .. } => {
+                ("runtime-directory-owner", format!("chown {} {}", user.word(), quote::shell(path)))
+            }
+            Self::Mode { path, .. } => {
+                ("runtime-directory-mode", format!("chmod go-w {}", quote::shell(path)))
+            }
             Self::Io { .. } => {
-                return Some(
-                    "`hold` and `resume` do not work, and a restart of this daemon forgets what is held."
-                        .to_owned(),
-                );
+                let advice =
+                    "`hold` and `resume` do not work, and a restart of this daemon forgets what is held.";
+                return ("runtime-directory", Some(advice.into()));
             }
         };
-        Some(format!(
+        let advice = format!(
             "It is not used: `hold` and `resume` do not work, and a restart of this daemon forgets what is held. Restart the \
              daemon after `{remedy}`."
-        ))
+        );
+        (kind, Some(advice.into()))
     }
 }

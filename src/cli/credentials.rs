@@ -27,8 +27,8 @@ impl CredentialProblem {
     /// Somebody else can read or write it.
     fn refused(name: &str, path: &Path, refusal: FileRefusal) -> Self {
         let message = format!("credential \"{name}\" comes from {}: {refusal}", quote::sentence(path));
-        let what = Explanation::new(refusal.kind(), message, refusal.advice(path));
-        Self { what, refusal: Some(refusal) }
+        let (kind, advice) = refusal.explained(path);
+        Self { what: Explanation::new(kind, message, advice), refusal: Some(refusal) }
     }
 
     /// It cannot be told from here.

@@ -7,6 +7,7 @@ use super::keys::{self, KEYS, Key, Kind, Scope};
 use super::value::{DurationError, PASTED, ValueError};
 use crate::explain::Explain;
 use crate::external::quote::{sentence, toml};
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -193,45 +194,32 @@ pub enum ConfigFault {
     TctiOfNothing,
 }
 
-impl ConfigError {
-    /// The stable word, and what to do about it.
-    fn told(&self) -> (&'static str, Option<String>) {
+impl Explain for ConfigError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::File(error) => error.told(),
-            Self::Syntax(error) => (
+            Self::Syntax(error) if error.extract.starts_with('{') => (
                 "config-syntax",
-                if error.extract.starts_with('{') {
-                    "This is JSON, perhaps the file with the shares; the configuration is a TOML file."
-                } else {
-                    "Mend the line; strings stand in double quotes, and https://toml.io has the rest."
-                }
-                .to_owned(),
+                "This is JSON, perhaps the file with the shares; the configuration is a TOML file."
+                    .to_owned(),
+            ),
+            Self::Syntax(_) => (
+                "config-syntax",
+                "Mend the line; strings stand in double quotes, and https://toml.io has the rest.".to_owned(),
             ),
             Self::At(location, fault) => fault.told(location),
             Self::UnknownVariable(name) => ("config-unknown-variable", unknown_variable(name)),
             Self::WhichCluster(location, _) => {
                 let thing = if matches!(location, Location::Flag(_)) { "flag" } else { "variable" };
-                (
-                    "config-which-cluster",
-                    format!(
-                        "Leave the {thing} out and write the value into the [[cluster]] it is meant for."
-                    ),
-                )
+                let advice = format!(
+                    "Leave the {thing} out and write the value into the [[cluster]] it is meant for."
+                );
+                ("config-which-cluster", advice)
             }
             Self::NothingConfigured(file) => ("config-no-nodes", example(file)),
             Self::Inconsistent(_) => return ("config-inconsistent", None),
         };
-        (kind, Some(advice))
-    }
-}
-
-impl Explain for ConfigError {
-    fn kind(&self) -> &'static str {
-        self.told().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        self.told().1
+        (kind, Some(advice.into()))
     }
 }
 

@@ -11,129 +11,110 @@ use zeroize::Zeroizing;
 /// Anybody may write.
 const WORLD_WRITABLE: u32 = 0o002;
 
-/// Why a configuration file was not read.
+/// Why a configuration file, or the directory of several, was not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// There is none.
-    #[error("{}: there is no such file", sentence(.0))]
-    Missing(PathBuf),
-    /// It is a directory.
-    #[error("{}: is a directory, not a file", sentence(.0))]
-    Directory(PathBuf),
-    /// It is a pipe, a device or a socket.
-    #[error("{}: is not a regular file", sentence(.0))]
-    NotRegular(PathBuf),
-    /// The system refuses to read it.
-    #[error("{}: cannot be read: {cause}", sentence(path))]
-    Unreadable {
-        /// The file or directory.
-        path: PathBuf,
-        /// Why not.
-        cause: FileRefusal,
-    },
-    /// It is above the limit.
-    #[error("{}: is larger than 1 MiB", sentence(.0))]
-    TooLarge(PathBuf),
-    /// It is not text.
-    #[error("{}:{line}: is not UTF-8 text", sentence(path))]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// The first line with other bytes, counted from 1.
-        line: usize,
-    },
-    /// Somebody else can change where the shares are sent.
-    #[error(
-        "{}: belongs to {owner}, not to {trusted}, and it decides where key shares are sent",
-        sentence(path)
-    )]
-    Owner {
-        /// The file or directory.
-        path: PathBuf,
-        /// Its owner.
-        owner: User,
-        /// Who may own it.
-        trusted: Box<Trusted>,
-    },
-    /// Anybody can change where the shares are sent.
-    #[error(
-        "{}: everybody may write it (mode {mode:04o}), and it decides where key shares are sent",
-        sentence(path)
-    )]
-    WorldWritable {
-        /// The file or directory.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// Somebody else can change where the shares are sent, in another way.
-    #[error("{}: {cause}, and it decides where key shares are sent", sentence(path))]
-    Refused {
-        /// The file or directory.
-        path: PathBuf,
-        /// How.
-        cause: FileRefusal,
-    },
+    /// What is at this path is not there, cannot be read, or lets somebody else change where the shares are sent.
+    #[error("{}: {}", sentence(.0), words(.1))]
+    Refused(PathBuf, FileRefusal),
+    /// It is not text: the first line with other bytes, counted from 1.
+    #[error("{}:{}: is not UTF-8 text", sentence(.0), .1)]
+    NotUtf8(PathBuf, usize),
+}
+
+fn words(cause: &FileRefusal) -> String {
+    const DECIDES: &str = "and it decides where key shares are sent";
+    match cause {
+        FileRefusal::Missing => cause.to_string(),
+        FileRefusal::Directory => "is a directory, not a file".to_owned(),
+        FileRefusal::NotRegular => "is not a regular file".to_owned(),
+        FileRefusal::Oversized { .. } => "is larger than 1 MiB".to_owned(),
+        FileRefusal::Owner { owner, trusted } => {
+            format!("belongs to {owner}, not to {trusted}, {DECIDES}")
+        }
+        FileRefusal::WorldWritable { .. }
+        | FileRefusal::DirectoryOwner { .. }
+        | FileRefusal::DirectoryMode { .. }
+        | FileRefusal::GroupWritable { .. }
+        | FileRefusal::LinkOwner { .. }
+        | FileRefusal::AccessList { .. } => format!("{cause}, {DECIDES}"),
+        cause => format!("cannot be read: {cause}"),
+    }
 }
 
 impl FileError {
+    /// Of what is wrong with what is at `path`, or with a directory above it.
+    fn of(path: &Path, cause: FileRefusal) -> Self {
+        match cause {
+            FileRefusal::DirectoryMode { directory, mode, .. } if mode & WORLD_WRITABLE != 0 => {
+                Self::Refused(directory, FileRefusal::WorldWritable { mode })
+            }
+            cause => Self::Refused(path.to_owned(), cause),
+        }
+    }
+
+    /// There is none.
+    pub(super) fn missing(path: &Path) -> Self {
+        Self::of(path, FileRefusal::Missing)
+    }
+
     /// The stable word, and what to do about it.
     pub(super) fn told(&self) -> (&'static str, String) {
-        match self {
-            Self::Missing(_) => (
-                "config-file-missing",
-                "Check the path, and where it leads if it is a link; without --config, \
-                 /etc/vault-unseal/config.toml is read."
-                    .to_owned(),
-            ),
-            Self::Directory(path) => (
-                "config-not-a-file",
-                format!("Name the file, as in {}.", sentence(&path.join("config.toml"))),
-            ),
-            Self::NotRegular(_) => (
-                "config-not-a-file",
-                "Write the configuration to a file: it is read again on every reload.".to_owned(),
-            ),
-            Self::Unreadable { path, .. } => (
-                "config-unreadable",
-                format!(
-                    "Look at it as the user that runs vault-unseal: `namei -l {}` shows every directory on the way.",
-                    shell(path)
-                ),
-            ),
-            Self::TooLarge(_) => {
-                ("config-too-large", "Check that it is the configuration and not some other file.".to_owned())
-            }
-            Self::NotUtf8 { path, .. } => (
-                "config-not-utf8",
-                format!(
+        let (path, cause) = match self {
+            Self::Refused(path, cause) => (path, cause),
+            Self::NotUtf8(path, _) => {
+                let advice = format!(
                     "Save it as UTF-8; `iconv -f latin1 -t utf-8 {}` shows it converted from Latin-1.",
                     shell(path)
-                ),
+                );
+                return ("config-not-utf8", advice);
+            }
+        };
+        let (kind, advice) = match cause {
+            FileRefusal::Missing => (
+                "config-file-missing",
+                "Check the path, and where it leads if it is a link; without --config, \
+                 /etc/vault-unseal/config.toml is read.",
             ),
-            Self::Owner { path, trusted, .. } => (
-                "config-owner",
-                format!(
+            FileRefusal::Directory => {
+                let advice = format!("Name the file, as in {}.", sentence(&path.join("config.toml")));
+                return ("config-not-a-file", advice);
+            }
+            FileRefusal::NotRegular => {
+                ("config-not-a-file", "Write the configuration to a file: it is read again on every reload.")
+            }
+            FileRefusal::Oversized { .. } => {
+                ("config-too-large", "Check that it is the configuration and not some other file.")
+            }
+            FileRefusal::Owner { trusted, .. } => {
+                let advice = format!(
                     "Look whether it says what it should, then run `chown {} {}`.",
                     User::of(trusted.this_process()).word(),
                     shell(path)
-                ),
-            ),
-            Self::WorldWritable { path, .. } => (
-                "config-world-writable",
-                format!("Look whether somebody changed it, then run `chmod o-w {}`.", shell(path)),
-            ),
-            Self::Refused { path, cause } => {
-                let kind = match cause {
-                    FileRefusal::DirectoryOwner { .. } => "config-owner",
-                    FileRefusal::LinkOwner { .. } => "config-link-owner",
-                    FileRefusal::AccessList { .. } => "config-access-list",
-                    _ => "config-group-writable",
-                };
-                (kind, cause.advice(path))
+                );
+                return ("config-owner", advice);
             }
-        }
+            FileRefusal::WorldWritable { .. } => {
+                let advice =
+                    format!("Look whether somebody changed it, then run `chmod o-w {}`.", shell(path));
+                return ("config-world-writable", advice);
+            }
+            FileRefusal::DirectoryOwner { .. } => return ("config-owner", cause.explained(path).1),
+            FileRefusal::LinkOwner { .. } => return ("config-link-owner", cause.explained(path).1),
+            FileRefusal::AccessList { .. } => return ("config-access-list", cause.explained(path).1),
+            FileRefusal::DirectoryMode { .. } | FileRefusal::GroupWritable { .. } => {
+                return ("config-group-writable", cause.explained(path).1);
+            }
+            _ => {
+                let advice = format!(
+                    "Look at it as the user that runs vault-unseal: `namei -l {}` shows every directory on the way.",
+                    shell(path)
+                );
+                return ("config-unreadable", advice);
+            }
+        };
+        (kind, advice.to_owned())
     }
 }
 
@@ -142,13 +123,13 @@ pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> 
     let bytes = match files::read(path, Content::Configuration, &Trusted::without_servers(), LARGEST) {
         Ok(bytes) => bytes,
         Err(FileRefusal::Missing) => return Ok(None),
-        Err(cause) => return Err(refused(path, cause)),
+        Err(cause) => return Err(FileError::of(path, cause)),
     };
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
         Err(error) => {
             let lines = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count();
-            Err(FileError::NotUtf8 { path: path.to_owned(), line: lines + 1 })
+            Err(FileError::NotUtf8(path.to_owned(), lines + 1))
         }
     }
 }
@@ -160,31 +141,10 @@ pub(super) fn fragments(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut paths = match files::entries(directory, Content::Configuration, &Trusted::without_servers()) {
         Ok(paths) => paths,
         Err(FileRefusal::Missing) => return Ok(Vec::new()),
-        Err(cause) => return Err(refused(directory, cause)),
+        Err(cause) => return Err(FileError::of(directory, cause)),
     };
     paths.retain(|path| path.extension() == Some(OsStr::new("toml")));
     Ok(paths)
-}
-
-fn refused(path: &Path, cause: FileRefusal) -> FileError {
-    let path = path.to_owned();
-    match cause {
-        FileRefusal::Missing => FileError::Missing(path),
-        FileRefusal::Directory => FileError::Directory(path),
-        FileRefusal::NotRegular => FileError::NotRegular(path),
-        FileRefusal::Oversized { .. } => FileError::TooLarge(path),
-        FileRefusal::Owner { owner, trusted } => FileError::Owner { path, owner, trusted },
-        FileRefusal::WorldWritable { mode } => FileError::WorldWritable { path, mode },
-        FileRefusal::DirectoryMode { directory, mode, .. } if mode & WORLD_WRITABLE != 0 => {
-            FileError::WorldWritable { path: directory, mode }
-        }
-        cause @ (FileRefusal::DirectoryOwner { .. }
-        | FileRefusal::DirectoryMode { .. }
-        | FileRefusal::GroupWritable { .. }
-        | FileRefusal::LinkOwner { .. }
-        | FileRefusal::AccessList { .. }) => FileError::Refused { path, cause },
-        cause => FileError::Unreadable { path, cause },
-    }
 }
 
 #[cfg(test)]

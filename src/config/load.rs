@@ -88,7 +88,7 @@ fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<ConfigDo
     let root = match origin {
         Origin::Standard { root } => root.join("etc/vault-unseal"),
         Origin::File(path) => {
-            let text = file::read(path)?.ok_or_else(|| FileError::Missing(path.clone()))?;
+            let text = file::read(path)?.ok_or_else(|| FileError::missing(path))?;
             return Ok(vec![ConfigDocument::parse(path, &text)?]);
         }
     };
@@ -99,7 +99,7 @@ fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<ConfigDo
     }
     for path in file::fragments(&root.join("config.d"))? {
         // Gone since the directory was read, or a link to nowhere: both are somebody's work in progress.
-        let text = file::read(&path)?.ok_or_else(|| FileError::Missing(path.clone()))?;
+        let text = file::read(&path)?.ok_or_else(|| FileError::missing(&path))?;
         let document = ConfigDocument::parse(&path, &text)?;
         if document.is_empty {
             notices.push(ConfigNotice::EmptyFragment(path));

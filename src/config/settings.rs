@@ -6,6 +6,7 @@ use crate::accounts::Trusted;
 use crate::cluster::{Discovery, NodeAddress, OnOperatorSeal, Pace, Pin, ShareSource};
 use crate::explain::Explain;
 use crate::external::quote::sentence;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -210,9 +211,8 @@ pub enum ConfigNotice {
     VariableIgnored(String, String),
 }
 
-impl ConfigNotice {
-    /// The stable word, and what to do about it.
-    fn told(&self) -> (&'static str, Option<String>) {
+impl Explain for ConfigNotice {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
             Self::SkipVerify(..) => (
                 "config-skip-verify",
@@ -225,7 +225,7 @@ impl ConfigNotice {
                 let advice = format!(
                     "Write \"{prefix}{usual}\" if you mean Vault's usual port, or \"{prefix}{node}\" if this one."
                 );
-                return ("config-port-not-named", Some(advice));
+                return ("config-port-not-named", Some(advice.into()));
             }
             Self::MixedSchemes(..) => (
                 "config-mixed-schemes",
@@ -248,16 +248,6 @@ impl ConfigNotice {
             ),
             Self::VariableIgnored(..) => return ("config-variable-ignored", None),
         };
-        (kind, Some(advice.to_owned()))
-    }
-}
-
-impl Explain for ConfigNotice {
-    fn kind(&self) -> &'static str {
-        self.told().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        self.told().1
+        (kind, Some(advice.into()))
     }
 }

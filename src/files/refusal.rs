@@ -130,108 +130,91 @@ impl From<io::Error> for FileRefusal {
 }
 
 impl FileRefusal {
-    /// A stable word for each refusal.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Self::Missing => "file-missing",
-            Self::Denied { .. } => "file-denied",
-            Self::Symlink => "file-symlink",
-            Self::Directory => "file-is-directory",
-            Self::NotADirectory => "path-not-directory",
-            Self::NotRegular => "file-not-regular",
-            Self::Owner { .. } => "file-owner",
-            Self::Mode { .. } => "file-mode",
-            Self::WorldWritable { .. } => "file-world-writable",
-            Self::GroupWritable { .. } => "file-group-writable",
-            Self::AccessList { .. } => "access-list",
-            Self::DirectoryOwner { .. } => "directory-owner",
-            Self::DirectoryMode { .. } => "directory-mode",
-            Self::LinkOwner { .. } => "link-owner",
-            Self::Oversized { .. } => "oversized",
-            Self::Busy => "file-busy",
-            Self::Io { .. } => "file-io",
-        }
-    }
-
-    /// What to do about it; `path` is the file.
-    pub(crate) fn advice(&self, path: &Path) -> String {
+    /// A stable word for each refusal, and what to do about it; `path` is the file.
+    pub(crate) fn explained(&self, path: &Path) -> (&'static str, String) {
         let file = quote::shell(path);
         match self {
             Self::Missing => {
                 let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                format!(
+                let advice = format!(
                     "Put the shares there, or correct the path: in the command, or `shares` in the configuration. \
                      See what is there: ls -la {}",
                     directory.map_or_else(|| ".".to_owned(), quote::shell)
-                )
+                );
+                ("file-missing", advice)
             }
-            Self::Denied { user, directory } => match directory {
-                _ if user.is_dynamic() => format!(
-                    "The service's user changes with each start: nothing can belong to it. Find what stands in the way: \
+            Self::Denied { user, directory } => {
+                let advice = match directory {
+                    _ if user.is_dynamic() => format!(
+                        "The service's user changes with each start: nothing can belong to it. Find what stands in the way: \
                          namei -l {file}. Let systemd hand the file over (LoadCredential=), or a group that a drop-in gives \
                          to the service read it (SupplementaryGroups=)."
-                ),
-                Some(directory) => format!(
-                    "Let others into that directory (chmod o+{} {}), use another one, or let systemd read what is in it \
+                    ),
+                    Some(directory) => format!(
+                        "Let others into that directory (chmod o+{} {}), use another one, or let systemd read what is in it \
                          (LoadCredential=).",
-                    if directory == path { "rx" } else { "x" },
-                    quote::shell(directory)
-                ),
-                None => format!(
-                    "Find what stands in the way: namei -l {file}. Then give the file to that user \
+                        if directory == path { "rx" } else { "x" },
+                        quote::shell(directory)
+                    ),
+                    None => format!(
+                        "Find what stands in the way: namei -l {file}. Then give the file to that user \
                          (chown {}: {file}), or let systemd read it (LoadCredential=).",
-                    user.word()
-                ),
-            },
-            Self::Symlink => format!("Configure the file itself: readlink -f {file}"),
+                        user.word()
+                    ),
+                };
+                ("file-denied", advice)
+            }
+            Self::Symlink => ("file-symlink", format!("Configure the file itself: readlink -f {file}")),
             Self::Directory => {
-                format!("Configure a file in it. See what is there: ls -la {file}")
+                ("file-is-directory", format!("Configure a file in it. See what is there: ls -la {file}"))
             }
             Self::NotADirectory => {
-                format!("Find the part that is not: namei -l {file}")
+                ("path-not-directory", format!("Find the part that is not: namei -l {file}"))
             }
             Self::NotRegular => {
-                format!("Configure a regular file. See what it is: ls -la {file}")
+                ("file-not-regular", format!("Configure a regular file. See what it is: ls -la {file}"))
             }
             Self::Owner { trusted, .. } => {
                 let us = User::of(trusted.this_process()).word();
-                format!("If nobody can have tampered with it: chown {us}: {file}")
+                ("file-owner", format!("If nobody can have tampered with it: chown {us}: {file}"))
             }
-            Self::Mode { mend, .. } => format!("chmod {mend:04o} {file}"),
+            Self::Mode { mend, .. } => ("file-mode", format!("chmod {mend:04o} {file}")),
             Self::WorldWritable { .. } => {
-                format!("If nobody has changed it: chmod go-w {file}")
+                ("file-world-writable", format!("If nobody has changed it: chmod go-w {file}"))
             }
             Self::GroupWritable { .. } => {
-                format!("If nobody has changed it: chmod g-w {file}")
+                ("file-group-writable", format!("If nobody has changed it: chmod g-w {file}"))
             }
             Self::AccessList { directory, .. } => {
-                format!("setfacl -b {}", directory.as_deref().map_or(file, quote::shell))
+                ("access-list", format!("setfacl -b {}", directory.as_deref().map_or(file, quote::shell)))
             }
             // To take the directory away from its owner, who may live in it, is no remedy.
             Self::DirectoryOwner { secret, .. } => {
                 let mode = if *secret { "0600" } else { "0644" };
-                format!(
+                let advice = format!(
                     "The owner of that directory can exchange the file. If that has not happened, configure a copy where only \
                      root writes: install -m {mode} {file} /etc/vault-unseal/. If a server runs as that owner, name \
                      it in `server_users`."
-                )
+                );
+                ("directory-owner", advice)
             }
             Self::DirectoryMode { sticky: true, .. } => {
-                format!(
+                let advice = format!(
                     "Move the file to a directory of its own: \
                      install -D -m 0600 {file} /etc/vault-unseal/shares"
-                )
+                );
+                ("directory-mode", advice)
             }
             Self::DirectoryMode { directory, mode, .. } => {
                 let who = if mode & 0o002 == 0 { "g" } else { "go" };
-                format!("chmod {who}-w {}", quote::shell(directory))
+                ("directory-mode", format!("chmod {who}-w {}", quote::shell(directory)))
             }
             Self::LinkOwner { .. } => {
-                format!("Configure the path without links: readlink -f {file}")
+                ("link-owner", format!("Configure the path without links: readlink -f {file}"))
             }
-            Self::Oversized { .. } => format!("Is it the right file? ls -la {file}"),
-            Self::Busy => format!("See whether its file system answers: findmnt -T {file}"),
-            Self::Io { .. } => format!("See what the kernel says: ls -la {file}; journalctl -k"),
+            Self::Oversized { .. } => ("oversized", format!("Is it the right file? ls -la {file}")),
+            Self::Busy => ("file-busy", format!("See whether its file system answers: findmnt -T {file}")),
+            Self::Io { .. } => ("file-io", format!("See what the kernel says: ls -la {file}; journalctl -k")),
         }
     }
 }

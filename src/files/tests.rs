@@ -293,7 +293,7 @@ fn judged(path: &Path, content: Content) -> Result<(), &'static str> {
         Content::Configuration => Trusted::without_servers(),
         _ => Trusted::default(),
     };
-    super::read(path, content, &trusted, LIMIT).map(drop).map_err(|refusal| refusal.kind())
+    super::read(path, content, &trusted, LIMIT).map(drop).map_err(|refusal| refusal.explained(path).0)
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn access_list_that_opens_a_file_is_refused_and_mended() {
         assert_eq!(judged(&path, content).err(), refused, "{content:?} {entry} {at}");
         if let Some(kind) = refused {
             let refusal = super::read(&path, content, &Trusted::default(), LIMIT).unwrap_err();
-            let advice = refusal.advice(&path);
+            let advice = refusal.explained(&path).1;
             if kind == "access-list" {
                 assert_eq!(advice, format!("setfacl -b {}", listed.display()));
             }
@@ -377,7 +377,7 @@ fn what_says_whom_to_trust_may_be_read_by_all_and_written_by_nobody_else() {
             mode(&place.path("above"), 0o2775);
             chown(place.path("above"), None, Some(50)).unwrap();
             let refusal = super::read(&path, content, &Trusted::default(), LIMIT).unwrap_err();
-            assert_eq!(refusal.advice(&path), format!("chmod g-w {}", place.path("above").display()));
+            assert_eq!(refusal.explained(&path).1, format!("chmod g-w {}", place.path("above").display()));
             chown(place.path("above"), None, Some(0)).unwrap();
         }
         mode(&place.path("above"), 0o755);
@@ -441,9 +441,9 @@ fn files_of_server_users_are_theirs_to_own() {
     chown(&path, Some(998), Some(998)).unwrap();
     let read = |users| super::read(&path, Content::Shares, &Trusted::with(users), LIMIT);
     assert!(read(vec![crate::accounts::ServerUser::Number(998)]).is_ok());
-    assert_eq!(read(Vec::new()).unwrap_err().kind(), "directory-owner");
+    assert_eq!(read(Vec::new()).unwrap_err().explained(&path).0, "directory-owner");
     chown(place.path("vault"), Some(0), Some(0)).unwrap();
-    assert_eq!(read(Vec::new()).unwrap_err().kind(), "file-owner");
+    assert_eq!(read(Vec::new()).unwrap_err().explained(&path).0, "file-owner");
 }
 
 #[test]

@@ -89,7 +89,7 @@ impl ShareError {
 impl Explain for ShareError {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
-            Self::File { path, cause } => (cause.kind(), cause.advice(path)),
+            Self::File { path, cause } => cause.explained(path),
             Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.explained(name),
             Self::EmptyCredential { made_from, .. } => {
                 let (file, place) = match made_from {
@@ -111,7 +111,7 @@ impl Explain for ShareError {
                     format!("Seal the shares: vault-unseal enroll FILE --tpm2 --output {path}{restart}");
                 ("sealed-file-missing", advice)
             }
-            Self::Tpm { file, cause } => (cause.kind(), cause.advice(Some(file.path()))),
+            Self::Tpm { file, cause } => cause.explained(Some(file.path())),
             Self::Content { origin, cause } => cause.explained(origin),
         };
         (kind, Some(advice.into()))

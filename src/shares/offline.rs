@@ -10,6 +10,7 @@ use super::store::write::Reserved;
 use super::store::{Existing, StoreError};
 use crate::explain::Explain;
 use crate::external::{ExternalText, error, quote};
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -134,33 +135,33 @@ fn name(recipient: &Recipient, shares: &[usize]) -> String {
 }
 
 impl Explain for OfflineError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Recipient(_, EncryptError::Missing(_)) => "recipient-program-missing",
-            Self::Recipient(..) => "recipient",
-            Self::File(error) => error.kind(),
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        let advice = match self {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, advice) = match self {
             Self::Recipient(recipient, EncryptError::Missing(_)) => {
-                return Some(format!("Install it: apt install {}", recipient.package()));
+                let advice = format!("Install it: apt install {}", recipient.package());
+                return ("recipient-program-missing", Some(advice.into()));
             }
             Self::Recipient(Recipient::Age(_), _) => {
-                "A recipient is the line that `age-keygen` prints as public key."
+                ("recipient", "A recipient is the line that `age-keygen` prints as public key.")
             }
-            Self::Recipient(Recipient::Pgp(_), _) => {
-                "It must be the file of one public key that is not expired: gpg --export --armor NAME > FILE"
+            Self::Recipient(Recipient::Pgp(_), _) => (
+                "recipient",
+                "It must be the file of one public key that is not expired: gpg --export --armor NAME > FILE",
+            ),
+            Self::File(error) => {
+                let (kind, advice) = error.kind_and_advice();
+                let directory = match error {
+                    StoreError::Occupied { .. } => "Name another directory with --offline-dir.",
+                    error if error.is_denied() => {
+                        "Name a directory of your own with --offline-dir, or give the same command as root, with sudo."
+                    }
+                    StoreError::NotAFile(_) => "Name a directory with --offline-dir.",
+                    _ => return (kind, advice),
+                };
+                (kind, directory)
             }
-            Self::File(StoreError::Occupied { .. }) => "Name another directory with --offline-dir.",
-            Self::File(error) if error.is_denied() => {
-                "Name a directory of your own with --offline-dir, or give the same command as root, with sudo."
-            }
-            Self::File(StoreError::NotAFile(_)) => "Name a directory with --offline-dir.",
-            Self::File(error) => return error.advice(),
         };
-        Some(advice.to_owned())
+        (kind, Some(advice.into()))
     }
 }
 

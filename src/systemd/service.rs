@@ -5,6 +5,8 @@ use crate::explain::Explain;
 use crate::external::ExternalText;
 use crate::external::quote::sentence;
 use crate::files;
+use std::borrow::Cow;
+use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -131,9 +133,7 @@ impl ServiceProblem {
     pub fn is_failure(&self) -> bool {
         matches!(self.kind, Kind::Failed | Kind::Restarting)
     }
-}
 
-impl ServiceProblem {
     /// Its kind, what is so, and what to do about it.
     fn explained(&self) -> (&'static str, String, String) {
         let Self { unit, kind, why } = self;
@@ -188,19 +188,16 @@ impl ServiceProblem {
 
 impl std::error::Error for ServiceProblem {}
 
-impl std::fmt::Display for ServiceProblem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for ServiceProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.explained().1)
     }
 }
 
 impl Explain for ServiceProblem {
-    fn kind(&self) -> &'static str {
-        self.explained().0
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(self.explained().2)
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, _, advice) = self.explained();
+        (kind, Some(advice.into()))
     }
 }
 

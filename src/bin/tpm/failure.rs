@@ -43,8 +43,8 @@ pub(crate) enum Cause {
 }
 
 impl Failure {
-    pub(crate) fn new(trouble: TpmErrorKind, text: impl Into<String>) -> Self {
-        Self(TpmError::new(trouble, text))
+    pub(crate) fn new(kind: TpmErrorKind, text: impl Into<String>) -> Self {
+        Self(TpmError::new(kind, text))
     }
 
     /// The kernel, not the TPM.
@@ -55,7 +55,7 @@ impl Failure {
     /// A command of the TPM that failed for no reason that is special to it.
     pub(crate) fn of_command(what: &str, error: Error) -> Self {
         let told = told(error);
-        let (trouble, text) = match cause(error) {
+        let (kind, text) = match cause(error) {
             Cause::Busy => (TpmErrorKind::Busy, format!("the TPM is busy or full: {told}")),
             Cause::Lockout => (
                 TpmErrorKind::Lockout,
@@ -82,16 +82,16 @@ impl Failure {
             Cause::Gone => (TpmErrorKind::Absent, format!("the TPM went away: {told}")),
             _ => (TpmErrorKind::Failed, format!("the TPM refused {what}: {told}")),
         };
-        Self::new(trouble, text)
+        Self::new(kind, text)
     }
 
-    pub(crate) fn trouble(&self) -> TpmErrorKind {
-        self.0.trouble()
+    pub(crate) fn kind(&self) -> TpmErrorKind {
+        self.0.kind()
     }
 
     /// The one line for standard error.
     pub(crate) fn line(&self) -> String {
-        serde_json::json!({ "kind": self.0.kind(), "text": self.0.to_string() }).to_string()
+        serde_json::json!({ "kind": self.0.kind().word(), "text": self.0.to_string() }).to_string()
     }
 }
 

@@ -75,7 +75,7 @@ fn persistently<T>(attempt: impl Fn() -> Result<T, Failure>) -> Result<T, Failur
     let began = Instant::now();
     loop {
         match attempt() {
-            Err(failure) if failure.trouble() == TpmErrorKind::Busy && began.elapsed() < PATIENCE => {
+            Err(failure) if failure.kind() == TpmErrorKind::Busy && began.elapsed() < PATIENCE => {
                 std::thread::sleep(PAUSE);
             }
             outcome => return outcome,

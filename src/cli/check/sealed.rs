@@ -83,7 +83,8 @@ impl Sealed<'_, '_> {
             Err(TpmError::new(TpmErrorKind::HelperMissing, text))
         };
         here.map_err(|refusal| {
-            self.topic.problem(refusal.kind(), refusal.to_string(), refusal.advice(Some(self.path)));
+            let (kind, advice) = refusal.explained(Some(self.path));
+            self.topic.problem(kind, refusal.to_string(), advice);
         })
         .is_ok()
     }
@@ -130,7 +131,7 @@ impl Sealed<'_, '_> {
                 Some(loaded)
             }
             Err(ref error @ ShareError::Tpm { ref cause, .. })
-                if cause.trouble() == TpmErrorKind::Permission && !self.machine.as_root =>
+                if cause.kind() == TpmErrorKind::Permission && !self.machine.as_root =>
             {
                 self.topic.warn(error.kind(), error.to_string(), "sudo vault-unseal check");
                 None

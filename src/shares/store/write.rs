@@ -251,11 +251,11 @@ impl Explain for StoreError {
                 let advice = format!("Make it: sudo install -d -m 755 {}", quote::shell(directory));
                 return ("home-directory-missing", Some(advice.into()));
             }
-            Self::Directory(_, cause @ FileRefusal::DirectoryMode { sticky: true, .. }) => (
-                cause.kind(),
+            Self::Directory(path, cause @ FileRefusal::DirectoryMode { sticky: true, .. }) => (
+                cause.explained(path).0,
                 "Name a file in a directory of its owner's with --output; /etc/vault-unseal is meant for it.",
             ),
-            Self::Directory(path, cause) => return explained((cause.kind(), cause.advice(path))),
+            Self::Directory(path, cause) => return explained(cause.explained(path)),
             Self::NotAFile(_) => ("home-is-directory", "Name a file in it with --output."),
             Self::NotRegular(_) => {
                 ("home-not-regular", "Nothing was changed. Name another file with --output.")
@@ -276,7 +276,7 @@ impl Explain for StoreError {
             Self::Credential(_, cause) | Self::CredentialUnopened(_, cause) => {
                 return explained(cause.explained());
             }
-            Self::Tpm(path, cause) => return explained((cause.kind(), cause.advice(Some(path)))),
+            Self::Tpm(path, cause) => return explained(cause.explained(Some(path))),
             Self::Unopened(_, cause) | Self::Closed(cause) => return cause.kind_and_advice(),
             Self::Differs(_) => (
                 "home-differs",

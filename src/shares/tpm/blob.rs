@@ -242,7 +242,8 @@ mod tests {
     fn kind(from: &str, to: &str) -> &'static str {
         let text = String::from_utf8(blob(true).render()).unwrap();
         assert!(text.contains(from), "{from}");
-        Blob::parse(text.replacen(from, to, 1).as_bytes()).map_or_else(|refusal| refusal.kind(), |_| "taken")
+        Blob::parse(text.replacen(from, to, 1).as_bytes())
+            .map_or_else(|refusal| refusal.kind().word(), |_| "taken")
     }
 
     #[test]
@@ -316,7 +317,8 @@ mod tests {
         for (number, change) in changes.into_iter().enumerate() {
             let mut changed = blob(true);
             change(&mut changed);
-            let refused = Blob::parse(&changed.render()).map_or_else(|refusal| refusal.kind(), |_| "taken");
+            let refused =
+                Blob::parse(&changed.render()).map_or_else(|refusal| refusal.kind().word(), |_| "taken");
             assert_eq!(refused, "tpm-blob-corrupt", "change {number}");
         }
         let mut longest = blob(true);

@@ -94,7 +94,7 @@ fn refusal(stderr: &[u8], status: ExitStatus) -> TpmError {
     let said: Option<Complaint> = serde_json::from_slice(line).ok();
     let known = said.and_then(|said| Some((TpmErrorKind::find(|word| said.kind == *word)?, said.text)));
     match (known, status.signal()) {
-        (Some((trouble, text)), _) => TpmError::new(trouble, format!("{text:.2000}")),
+        (Some((kind, text)), _) => TpmError::new(kind, format!("{text:.2000}")),
         (None, Some(signal)) => strange(&format!("it was ended by signal {signal}")),
         // The dynamic linker's exit code when a library is missing.
         (None, None) if status.code() == Some(127) => TpmError::new(
@@ -253,7 +253,7 @@ mod tests {
         assert!(Slot::take(Instant::now()).is_none());
         let refusal = turn(Duration::ZERO).err().unwrap();
         assert_eq!(
-            (refusal.kind(), refusal.to_string().as_str()),
+            (refusal.kind().word(), refusal.to_string().as_str()),
             ("tpm-busy", "the TPM was busy for 0ns with what others here had asked of it before")
         );
         let second = std::thread::spawn(|| Slot::take(Instant::now() + Duration::from_secs(600)).is_some());

@@ -226,7 +226,7 @@ fn directory_refusal(cause: &FileRefusal, directory: &Path) -> PeerRefusal {
              `SupplementaryGroups=` with the directory's group, or `chmod o+x` the directory.",
             quote::shell(directory)
         ),
-        cause => format!("Others could put a socket of their own there. {}", cause.advice(directory)),
+        cause => format!("Others could put a socket of their own there. {}", cause.explained(directory).1),
     };
     PeerRefusal::Directory(Box::new(Remark { message: cause.to_string(), advice: Some(advice) }))
 }

@@ -7,6 +7,7 @@ use crate::external::quote::{credential_name, sentence, shell};
 use crate::files::{FileRefusal, Slow};
 use crate::systemd::RUNNING_CREDENTIALS;
 use crate::systemd::credentials_directory;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Why a TLS file cannot be used.
@@ -85,72 +86,76 @@ impl TlsFileError {
 }
 
 impl Explain for TlsFileError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Unreadable { cause, .. } => match cause {
-                FileRefusal::Missing
-                | FileRefusal::Denied { .. }
-                | FileRefusal::Directory
-                | FileRefusal::NotADirectory
-                | FileRefusal::Symlink
-                | FileRefusal::Io { .. } => "tls-file-unreadable",
-                cause => cause.kind(),
-            },
-            Self::Slow(slow) => slow.kind(),
-            Self::Malformed { flaw, .. } => flaw.kind(),
-            Self::EmptyDirectory(_) => "tls-file-empty",
-            Self::BadCertificate { .. } => "tls-file-bad-certificate",
-            Self::Mismatch { .. } => "tls-key-mismatch",
-            Self::NoSystemRoots(_) => "no-system-roots",
-            Self::Library(_) => "tls-setup",
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(match self {
-            Self::Unreadable { path, cause: FileRefusal::Missing, .. }
-                if is_credential(path) =>
-            {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                format!(
-                    "Give it to the service: systemctl edit vault-unseal, [Service], \
-                     LoadCredential={}:/etc/vault/tls/vault-ca.crt",
-                    credential_name(&name).unwrap_or_else(|_| "NAME".to_owned())
-                )
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, advice) = match self {
+            Self::Unreadable { what, path, cause } => {
+                let (kind, advice) = cause.explained(path);
+                let kind = match cause {
+                    FileRefusal::Missing
+                    | FileRefusal::Denied { .. }
+                    | FileRefusal::Directory
+                    | FileRefusal::NotADirectory
+                    | FileRefusal::Symlink
+                    | FileRefusal::Io { .. } => "tls-file-unreadable",
+                    _ => kind,
+                };
+                let advice = match cause {
+                    FileRefusal::Missing if is_credential(path) => format!(
+                        "Give it to the service: systemctl edit vault-unseal, [Service], \
+                         LoadCredential={}:/etc/vault/tls/vault-ca.crt",
+                        credential_name(&file_name(path)).unwrap_or_else(|_| "NAME".to_owned())
+                    ),
+                    FileRefusal::Missing => {
+                        format!("Check the path in `tls`, and who may read it: `ls -l {}`.", shell(path))
+                    }
+                    FileRefusal::Denied { directory: None, .. } if *what != PRIVATE_KEY => {
+                        format!("A certificate is no secret: chmod o+r {}", shell(path))
+                    }
+                    _ => advice,
+                };
+                (kind, advice.into())
             }
-            Self::Unreadable { path, cause: FileRefusal::Missing, .. } => {
-                format!("Check the path in `tls`, and who may read it: `ls -l {}`.", shell(path))
-            }
-            Self::Unreadable { what, path, cause: FileRefusal::Denied { directory: None, .. } }
-                if *what != PRIVATE_KEY =>
-            {
-                format!("A certificate is no secret: chmod o+r {}", shell(path))
-            }
-            Self::Unreadable { path, cause, .. } => cause.advice(path),
+            Self::Slow(slow) => return slow.kind_and_advice(),
             // The stand-in of a unit, as of systemd/examples/ca.conf.
-            Self::Malformed { path, flaw: PemFlaw::Empty, .. } if is_credential(path) => format!(
-                "The file behind this credential is missing or empty. To see which file LoadCredential={}: names: \
-                 systemctl cat vault-unseal. Once it is in place: systemctl restart vault-unseal",
-                path.file_name().unwrap_or_default().to_string_lossy()
-            ),
-            Self::Slow(slow) => return slow.advice(),
-            Self::Malformed { what, path, flaw, .. } => flaw.advice(path, *what == PRIVATE_KEY),
-            Self::EmptyDirectory(_) => "Check `ca_dir` in `tls`.".to_owned(),
-            Self::BadCertificate { path, .. } => {
-                format!("Inspect it: `openssl x509 -in {} -text`.", shell(path))
+            Self::Malformed { path, flaw: PemFlaw::Empty, .. } if is_credential(path) => {
+                let advice = format!(
+                    "The file behind this credential is missing or empty. To see which file LoadCredential={}: names: \
+                     systemctl cat vault-unseal. Once it is in place: systemctl restart vault-unseal",
+                    file_name(path)
+                );
+                (EMPTY, advice.into())
             }
-            Self::Mismatch { .. } => {
+            Self::Malformed { what, path, flaw, .. } => flaw.explained(path, *what == PRIVATE_KEY),
+            Self::EmptyDirectory(_) => (EMPTY, "Check `ca_dir` in `tls`.".into()),
+            Self::BadCertificate { path, .. } => {
+                let advice = format!("Inspect it: `openssl x509 -in {} -text`.", shell(path));
+                ("tls-file-bad-certificate", advice.into())
+            }
+            Self::Mismatch { .. } => (
+                "tls-key-mismatch",
                 "The key must be the one that the certificate was issued for (RSA from 2048 bits, P-256, P-384 or Ed25519), \
                  and the certificate of version 3."
-                    .to_owned()
+                    .into(),
+            ),
+            Self::NoSystemRoots(_) => (
+                "no-system-roots",
+                "Add `ca_file = \"…\"` to `tls`, or `apt install ca-certificates`.".into(),
+            ),
+            Self::Library(_) => {
+                ("tls-setup", "This is a defect of this program: please report it.".into())
             }
-            Self::NoSystemRoots(_) => {
-                "Add `ca_file = \"…\"` to `tls`, or `apt install ca-certificates`.".to_owned()
-            }
-            Self::Library(_) => "This is a defect of this program: please report it.".to_owned(),
-        })
+        };
+        (kind, Some(advice))
     }
 }
+
+fn file_name(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
+}
+
+/// The kinds of files that hold nothing of what they are to hold, and of those that hold it in a form that cannot be read.
+const EMPTY: &str = "tls-file-empty";
+const MALFORMED: &str = "tls-file-malformed";
 
 /// Whether systemd was to put it there.
 fn is_credential(path: &Path) -> bool {
@@ -263,57 +268,52 @@ pub enum PemLabel {
 }
 
 impl PemFlaw {
-    /// The kind for machines.
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Empty | Self::NoBlock | Self::NoCertificate(_) | Self::NoKey(_) => "tls-file-empty",
-            Self::Encrypted => "tls-file-encrypted",
-            _ => "tls-file-malformed",
-        }
-    }
-
-    /// What to do. A command writes into the file that is there, or gives the new one its owner, group, mode and ACL, as
-    /// GNU sed does: nobody can read it who could not before. `key` says that a private key belongs there.
-    fn advice(self, path: &Path, key: bool) -> String {
+    /// The kind for machines, and what to do. A command writes into the file that is there, or gives the new one its owner,
+    /// group, mode and ACL, as GNU sed does: nobody can read it who could not before. `key` says that a private key belongs
+    /// there.
+    fn explained(self, path: &Path, key: bool) -> (&'static str, Cow<'static, str>) {
         let program = if key { "pkey" } else { "x509" };
-        let command = match self {
-            Self::WrittenOut { quoted: false } => sed(r"s/\\n/\n/g", path),
-            Self::WrittenOut { quoted: true } => sed(r#"s/"//g; s/\\r//g; s/\\n/\n/g"#, path),
-            Self::BreaksLost => {
-                sed(r"s/[[:space:]]*\(-----\(BEGIN\|END\) [A-Z0-9 ]*-----\)[[:space:]]*/\n\1\n/g", path)
-            }
-            Self::Indented => sed(r"s/^[[:space:]]*//", path),
-            Self::ByteOrderMark => sed(r"1s/^\xEF\xBB\xBF//", path),
-            Self::Utf16 => through("iconv -f UTF-16 -t UTF-8", path),
-            Self::Der => through(&format!("openssl {program} -inform der -in"), path),
-            Self::NoCertificate(PemLabel::TrustedCertificate) => through("openssl x509 -in", path),
-            Self::NoCertificate(PemLabel::Bundle) => through("openssl pkcs7 -print_certs -in", path),
+        let (kind, command) = match self {
+            Self::WrittenOut { quoted: false } => (MALFORMED, sed(r"s/\\n/\n/g", path)),
+            Self::WrittenOut { quoted: true } => (MALFORMED, sed(r#"s/"//g; s/\\r//g; s/\\n/\n/g"#, path)),
+            Self::BreaksLost => (
+                MALFORMED,
+                sed(r"s/[[:space:]]*\(-----\(BEGIN\|END\) [A-Z0-9 ]*-----\)[[:space:]]*/\n\1\n/g", path),
+            ),
+            Self::Indented => (MALFORMED, sed(r"s/^[[:space:]]*//", path)),
+            Self::ByteOrderMark => (MALFORMED, sed(r"1s/^\xEF\xBB\xBF//", path)),
+            Self::Utf16 => (MALFORMED, through("iconv -f UTF-16 -t UTF-8", path)),
+            Self::Der => (MALFORMED, through(&format!("openssl {program} -inform der -in"), path)),
+            Self::NoCertificate(PemLabel::TrustedCertificate) => (EMPTY, through("openssl x509 -in", path)),
+            Self::NoCertificate(PemLabel::Bundle) => (EMPTY, through("openssl pkcs7 -print_certs -in", path)),
             Self::Encrypted => {
                 let command = through("openssl pkey -in", path);
-                return format!(
+                let advice = format!(
                     "There is nobody to ask for the passphrase when the machine starts. To store the key without it, \
                      readable as the file is now: `{command}`"
                 );
+                return ("tls-file-encrypted", advice.into());
             }
             Self::NoKey(PemLabel::SshKey) => {
-                return "Use the private key that the certificate was issued for.".to_owned();
+                return (EMPTY, "Use the private key that the certificate was issued for.".into());
             }
             Self::NoKey(PemLabel::Certificate)
             | Self::NoCertificate(PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1) => {
-                return "Check which file `ca_file`, `client_cert` and `client_key` name: a certificate and its key are \
-                        in the place of each other. Others may read a certificate, and nobody the key."
-                    .to_owned();
+                let advice = "Check which file `ca_file`, `client_cert` and `client_key` name: a certificate and its key are \
+                              in the place of each other. Others may read a certificate, and nobody the key.";
+                return (EMPTY, advice.into());
             }
             Self::Empty | Self::NoBlock | Self::NoKey(_) | Self::NoCertificate(_) => {
                 let what = if key { "private key" } else { "certificate" };
-                return format!("Check the path in `tls`: the file must have the {what} in PEM form.");
+                let advice = format!("Check the path in `tls`: the file must have the {what} in PEM form.");
+                return (EMPTY, advice.into());
             }
             Self::Truncated | Self::BadMarker | Self::OtherEnd | Self::BadBase64 => {
-                return "Copy the file again from where it was made: a part of it is lost or changed."
-                    .to_owned();
+                let advice = "Copy the file again from where it was made: a part of it is lost or changed.";
+                return (MALFORMED, advice.into());
             }
         };
-        format!("This fixes it, and keeps its owner, group and mode: `{command}`")
+        (kind, format!("This fixes it, and keeps its owner, group and mode: `{command}`").into())
     }
 }
 
