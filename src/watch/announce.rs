@@ -7,7 +7,7 @@ use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase};
 use crate::shares::ShareSet;
 use crate::unseal::{Delay, Event, ForeignNode, State};
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::time::{Duration, Instant};
 use tracing::Level;
 
@@ -207,31 +207,43 @@ impl Announcer {
     }
 
     fn log(&self, level: Level, message: Message, state: Option<&State>, text: &str) {
-        let node = self.key.address.to_string();
-        let cluster = self.key.cluster.as_str();
-        let id = message.id();
         let previous = self.previous.as_ref().map(State::word);
         // The state after this message: the new one if it changed, else the last.
-        let state = state.map(State::word).or(previous);
-        macro_rules! at {
-            ($level:expr) => {
-                tracing::event!(
-                    $level,
-                    message_id = id,
-                    vault_node = node,
-                    vault_cluster = cluster,
-                    vault_state = state,
-                    vault_previous_state = previous,
-                    "{text}"
-                )
-            };
-        }
-        match level {
-            Level::ERROR => at!(Level::ERROR),
-            Level::WARN => at!(Level::WARN),
-            Level::INFO => at!(Level::INFO),
-            _ => at!(Level::DEBUG),
-        }
+        let states = [state.map(State::word).or(previous), previous];
+        log(level, message, &self.key.address, &self.key.cluster, states, text);
+    }
+}
+
+/// Writes a line about a node, or about a name that stands for some, with its fields for the journal; `states` are that
+/// after it and the one before.
+pub(super) fn log(
+    level: Level,
+    message: Message,
+    node: &dyn Display,
+    cluster: &str,
+    [state, previous]: [Option<&str>; 2],
+    text: &str,
+) {
+    let node = node.to_string();
+    let id = message.id();
+    macro_rules! at {
+        ($level:expr) => {
+            tracing::event!(
+                $level,
+                message_id = id,
+                vault_node = node,
+                vault_cluster = cluster,
+                vault_state = state,
+                vault_previous_state = previous,
+                "{text}"
+            )
+        };
+    }
+    match level {
+        Level::ERROR => at!(Level::ERROR),
+        Level::WARN => at!(Level::WARN),
+        Level::INFO => at!(Level::INFO),
+        _ => at!(Level::DEBUG),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The task that looks a name up, again and again, and what is said of it.
 
+use super::announce::log;
 use super::key::SearchKey;
 use crate::cluster::NodeAddress;
 use crate::discovery::{
@@ -177,19 +178,7 @@ fn say_all(
 }
 
 fn say(key: &SearchKey, node: &dyn std::fmt::Display, level: Level, message: Message, text: &str) {
-    let node = node.to_string();
-    let cluster = key.cluster.as_str();
-    let id = message.id();
-    macro_rules! at {
-        ($level:expr) => {
-            tracing::event!($level, message_id = id, vault_node = node, vault_cluster = cluster, "{text}")
-        };
-    }
-    match level {
-        Level::ERROR => at!(Level::ERROR),
-        Level::WARN => at!(Level::WARN),
-        _ => at!(Level::INFO),
-    }
+    log(level, message, node, &key.cluster, [None, None], text);
 }
 
 #[cfg(test)]

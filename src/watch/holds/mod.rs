@@ -57,20 +57,23 @@ struct Entry {
 }
 
 /// When a hold began, and who wanted it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HoldRecord {
     /// Seconds since 1970; `None` for a hold that an earlier version noted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
     /// Who asked for it; `None` where an operator sealed the server.
+    #[serde(flatten)]
     pub by: Option<Requester>,
 }
 
 /// Who asks for something over the control socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requester {
     /// The user who connected, in the kernel's word.
     pub uid: u32,
     /// The user whom sudo was called by, in the caller's word: `SUDO_USER` (sudo(8)).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sudo_user: Option<ExternalText>,
 }
 
@@ -86,12 +89,8 @@ struct Line {
     hold: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    since: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    uid: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sudo_user: Option<ExternalText>,
+    #[serde(flatten)]
+    record: HoldRecord,
 }
 
 impl HoldStore {
@@ -226,15 +225,12 @@ pub enum HoldStoreError {
 
 impl Line {
     fn of(key: &NodeKey, entry: &Entry) -> Self {
-        let HoldRecord { since, by } = &entry.record;
         Self {
             cluster: key.cluster.clone(),
             address: key.address.to_string(),
             hold: entry.hold.word().to_owned(),
             until: entry.until,
-            since: *since,
-            uid: by.as_ref().map(|by| by.uid),
-            sudo_user: by.as_ref().and_then(|by| by.sudo_user.clone()),
+            record: entry.record.clone(),
         }
     }
 
@@ -242,8 +238,7 @@ impl Line {
     fn read(self) -> Option<(NodeKey, Entry)> {
         let hold = [Hold::Seal, Hold::Request].into_iter().find(|hold| hold.word() == self.hold)?;
         let key = NodeKey { cluster: self.cluster, address: self.address.parse().ok()? };
-        let by = self.uid.map(|uid| Requester { uid, sudo_user: self.sudo_user });
-        Some((key, Entry { hold, until: self.until, record: HoldRecord { since: self.since, by } }))
+        Some((key, Entry { hold, until: self.until, record: self.record }))
     }
 }
 
