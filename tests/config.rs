@@ -16,7 +16,7 @@ use std::path::Path;
 use vault_unseal::accounts::Trusted;
 use vault_unseal::cluster::ShareSource;
 use vault_unseal::cluster::{OnOperatorSeal, Pace};
-use vault_unseal::config::{self, Environment, Loaded, Origin, Overrides, Purpose, TlsSettings, keys};
+use vault_unseal::config::{self, Environment, LoadedConfig, Origin, Overrides, Purpose, TlsSettings, keys};
 use vault_unseal::explain::Explain;
 
 #[test]
@@ -85,7 +85,7 @@ fn answer(case: &Path) -> String {
 }
 
 /// The settings as a person would note them down; what is at its default is left out.
-fn settings(loaded: &Loaded) -> String {
+fn settings(loaded: &LoadedConfig) -> String {
     let mut out = String::new();
     for source in &loaded.sources {
         let _ = writeln!(out, "read {}", source.display());

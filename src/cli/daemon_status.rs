@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 /// The daemon's view of its nodes, by cluster and address.
 #[derive(Default)]
 pub(super) struct DaemonStatus {
-    nodes: BTreeMap<(ExternalText, ExternalText), control::Node<ExternalText>>,
+    nodes: BTreeMap<(ExternalText, ExternalText), control::NodeReport<ExternalText>>,
     /// Whether a daemon answered.
     pub(super) answered: bool,
     /// Why it still uses an older configuration than the file's.
@@ -41,11 +41,11 @@ impl DaemonStatus {
     }
 
     /// Every node that the daemon watches.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &control::Node<ExternalText>> {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &control::NodeReport<ExternalText>> {
         self.nodes.values()
     }
 
-    fn node(&self, target: &Target) -> Option<&control::Node<ExternalText>> {
+    fn node(&self, target: &Target) -> Option<&control::NodeReport<ExternalText>> {
         let address = target.address.to_string();
         self.nodes.get(&(ExternalText::new(target.cluster.as_str()), ExternalText::new(address)))
     }
@@ -111,7 +111,7 @@ pub(super) struct HoldNote {
 }
 
 impl HoldNote {
-    fn of(node: &control::Node<ExternalText>) -> Self {
+    fn of(node: &control::NodeReport<ExternalText>) -> Self {
         Self {
             since: node.held_since.as_ref().map(ToString::to_string),
             by: node.held_by.as_ref().map(|by| HeldBy {

@@ -3,7 +3,7 @@
 use super::start::{fail, load, protect_memory, runtime, say};
 use super::startup_checks::{self, NamedFiles, notice, notices};
 use super::{ConfigArguments, Exit};
-use crate::config::{self, Loaded, Purpose, Settings};
+use crate::config::{self, LoadedConfig, Purpose, Settings};
 use crate::control::{self, ReloadRequest};
 use crate::explain::{Explanation, Remark};
 use crate::external::error;
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     Ok(exit)
 }
 
-fn started(loaded: &Loaded, oddities: &[shares::Notice], protection: &process::Protection) {
+fn started(loaded: &LoadedConfig, oddities: &[shares::Notice], protection: &process::Protection) {
     tracing::info!(
         message_id = Message::Started.id(),
         "{} watches {}",
@@ -121,7 +121,7 @@ struct Daemon<'a> {
 
 /// Files that are read off the loop.
 struct Reload {
-    files: JoinHandle<Result<(Loaded, NamedFiles), Explanation>>,
+    files: JoinHandle<Result<(LoadedConfig, NamedFiles), Explanation>>,
     deadline: Instant,
     /// Who waits for the verdict.
     asked: Vec<ReloadRequest>,
@@ -217,7 +217,7 @@ impl<'a> Daemon<'a> {
     }
 
     /// Uses what was read. A bad configuration changes nothing.
-    fn reloaded(&mut self, read: Result<(Loaded, NamedFiles), Explanation>) {
+    fn reloaded(&mut self, read: Result<(LoadedConfig, NamedFiles), Explanation>) {
         let asked = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
         let registry = Arc::clone(self.watch.registry());
         let refused = match read {
@@ -251,7 +251,7 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn replace(&mut self, loaded: &Loaded, files: NamedFiles) {
+    fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
         let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
         self.watch.apply(files.clusters);
         self.log.set_level(loaded.settings.log_level);
@@ -264,7 +264,7 @@ impl<'a> Daemon<'a> {
 }
 
 /// What came of a reload, at its deadline at the latest; without one, never returns.
-async fn outcome(reload: &mut Option<Reload>) -> Result<(Loaded, NamedFiles), Explanation> {
+async fn outcome(reload: &mut Option<Reload>) -> Result<(LoadedConfig, NamedFiles), Explanation> {
     match reload {
         Some(Reload { files, deadline, .. }) => match timeout_at((*deadline).into(), files).await {
             Ok(Ok(read)) => read,
@@ -280,7 +280,7 @@ fn shadow_of_this_process() -> Option<ServiceProblem> {
 }
 
 /// `3 nodes of 1 cluster, configured in /etc/vault-unseal/config.toml`; names that stand for nodes count as such.
-fn extent(loaded: &Loaded) -> String {
+fn extent(loaded: &LoadedConfig) -> String {
     let clusters = &loaded.settings.clusters;
     let nodes = loaded.settings.nodes();
     let names = clusters.iter().map(|cluster| cluster.discoveries.len()).sum();

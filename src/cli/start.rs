@@ -1,7 +1,7 @@
 //! How verbs begin and end: the configuration, the loop, what is said on standard error, exit codes.
 
 use super::ConfigArguments;
-use crate::config::{self, Environment, Loaded, Purpose, Settings};
+use crate::config::{self, Environment, LoadedConfig, Purpose, Settings};
 use crate::explain::Explain;
 use crate::external::error;
 use crate::files::{self, Slow};
@@ -48,7 +48,7 @@ pub(super) fn protect_memory() -> Result<Protection, Exit> {
 }
 
 /// The configuration, or the exit code after having said what is wrong with it.
-pub(super) fn load(arguments: &ConfigArguments, purpose: Purpose) -> Result<Loaded, Exit> {
+pub(super) fn load(arguments: &ConfigArguments, purpose: Purpose) -> Result<LoadedConfig, Exit> {
     load_within(files::READ_LIMIT, arguments, purpose).unwrap_or_else(|| Err(fail(&Slow, Exit::Failed)))
 }
 
@@ -57,7 +57,7 @@ fn load_within(
     limit: Duration,
     arguments: &ConfigArguments,
     purpose: Purpose,
-) -> Option<Result<Loaded, Exit>> {
+) -> Option<Result<LoadedConfig, Exit>> {
     let (origin, overrides) = (arguments.origin(), arguments.overrides());
     let read = move || config::load(&origin, &Environment::of_process(), &overrides, purpose);
     let loaded = files::within(limit, read)?;

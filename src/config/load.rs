@@ -49,7 +49,7 @@ impl Origin {
 
 /// A configuration that holds.
 #[derive(Debug)]
-pub struct Loaded {
+pub struct LoadedConfig {
     /// The settings.
     pub settings: Settings,
     /// What is odd about it.
@@ -64,7 +64,7 @@ pub fn load(
     environment: &Environment,
     flags: &Overrides,
     purpose: Purpose,
-) -> Result<Loaded, ConfigError> {
+) -> Result<LoadedConfig, ConfigError> {
     let mut notices = Vec::new();
     let documents = read(origin, &mut notices)?;
     let sources = documents.iter().map(|document| document.path.clone()).collect();
@@ -81,7 +81,7 @@ pub fn load(
     let clusters = layers.names().map(|name| checked.check(name, merged.cluster(name)));
     let clusters = clusters.collect::<Result<_, _>>()?;
     notices.extend(checked.into_notices());
-    Ok(Loaded { settings: Settings { clusters, log_level, trusted }, notices, sources })
+    Ok(LoadedConfig { settings: Settings { clusters, log_level, trusted }, notices, sources })
 }
 
 fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<ConfigDocument>, ConfigError> {

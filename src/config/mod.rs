@@ -21,6 +21,6 @@ pub use address::AddressError;
 pub use environment::{Environment, Overrides};
 pub use error::{ConfigError, ConfigFault, Location, SyntaxError};
 pub use file::FileError;
-pub use load::{Loaded, Origin, load};
+pub use load::{LoadedConfig, Origin, load};
 pub use settings::{CaCredential, Cluster, ConfigNotice, Durations, Purpose, Settings, TlsSettings};
 pub use value::{DurationError, ValueError};

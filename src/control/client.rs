@@ -1,6 +1,6 @@
 //! The side of whoever calls `hold` or `resume`.
 
-use super::message::{NOT_USED, Nodes, Refusal, Request, SUDO_USER};
+use super::message::{ControlRefusal, NOT_USED, Nodes, Request, SUDO_USER};
 use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
@@ -124,8 +124,8 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
     if status == 200 {
         return serde_json::from_slice(&body).map_err(|error| broken(error::json(&error)));
     }
-    match serde_json::from_slice::<Refusal<ExternalText>>(&body) {
-        Ok(Refusal { error, advice }) if status == NOT_USED => {
+    match serde_json::from_slice::<ControlRefusal<ExternalText>>(&body) {
+        Ok(ControlRefusal { error, advice }) if status == NOT_USED => {
             Err(ControlError::ReloadRefused { message: error, advice })
         }
         Ok(refusal) => Err(ControlError::Refused(refusal.error)),

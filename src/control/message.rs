@@ -93,7 +93,7 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nodes<T = String> {
     /// In the order of their clusters and addresses.
-    pub nodes: Vec<Node<T>>,
+    pub nodes: Vec<NodeReport<T>>,
     /// The names that stand for nodes, where all nodes were asked about.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<Name<T>>,
@@ -150,7 +150,7 @@ impl Name {
 
 /// One node as the daemon sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Node<T = String> {
+pub struct NodeReport<T = String> {
     /// The cluster's name.
     pub cluster: T,
     /// The address, as configured or found.
@@ -187,7 +187,7 @@ pub struct Node<T = String> {
     pub outsider: Option<Remark<T>>,
 }
 
-impl Node {
+impl NodeReport {
     pub(super) fn of(seen: NodeStatus) -> Self {
         let NodeStatus { key, state, finding, outsider, held } = seen;
         let hold = state.as_ref().and_then(State::hold);
@@ -252,7 +252,7 @@ pub(super) const NOT_USED: u16 = 422;
 
 /// An answer that is an error.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Refusal<T = String> {
+pub(super) struct ControlRefusal<T = String> {
     pub(super) error: T,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) advice: Option<T>,

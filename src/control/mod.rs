@@ -10,5 +10,5 @@ mod server;
 mod slots;
 
 pub use client::{ControlError, tell};
-pub use message::{HeldBy, Name, Node, Nodes, Problem, Request, Which};
-pub use server::{AnotherDaemon, DIRECTORY, ReloadRequest, Verdict, listen, socket};
+pub use message::{HeldBy, Name, NodeReport, Nodes, Problem, Request, Which};
+pub use server::{AnotherDaemon, DIRECTORY, ReloadRequest, ReloadVerdict, listen, socket};

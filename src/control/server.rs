@@ -1,7 +1,7 @@
 //! The daemon's side of the socket, and another daemon that has it already.
 
 use super::message::{
-    HeldBy, NOT_USED, Name, Node, Nodes, Refusal, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
+    ControlRefusal, HeldBy, NOT_USED, Name, NodeReport, Nodes, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
 };
 use super::slots::{ALL, ConnectionSlots, OF_A_USER};
 use crate::accounts::User;
@@ -59,9 +59,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const REPORT_PAUSE: Duration = Duration::from_secs(60);
 
 /// Whether a configuration that was read again is used; why not, if it is not.
-pub type Verdict = Result<(), Remark>;
+pub type ReloadVerdict = Result<(), Remark>;
 /// A reload that somebody asks for, who waits for the verdict.
-pub type ReloadRequest = oneshot::Sender<Verdict>;
+pub type ReloadRequest = oneshot::Sender<ReloadVerdict>;
 
 /// Listens in `directory` until the daemon ends. Nobody else may: see [`AnotherDaemon`]. Reloads are asked for through
 /// `reloads`.
@@ -178,7 +178,7 @@ async fn visit(stream: UnixStream, uid: u32, daemon: &Daemon) {
 
 impl Daemon {
     /// Has the configuration read again, and answers with what came of it.
-    async fn reload(&self, uid: u32) -> Result<Nodes, (StatusCode, Refusal)> {
+    async fn reload(&self, uid: u32) -> Result<Nodes, (StatusCode, ControlRefusal)> {
         tracing::debug!("reload requested by {}", User::of(uid));
         let (asked, verdict) = oneshot::channel();
         let ends = || refused(503, "the daemon ends");
@@ -187,7 +187,7 @@ impl Daemon {
             Ok(()) => Ok(nodes(&self.registry)),
             Err(Remark { message, advice }) => {
                 let (status, refusal) = refused(NOT_USED, &message);
-                Err((status, Refusal { advice, ..refusal }))
+                Err((status, ControlRefusal { advice, ..refusal }))
             }
         }
     }
@@ -203,7 +203,7 @@ fn sudo_user(headers: &HeaderMap) -> Option<ExternalText> {
 /// Everything that is known.
 fn nodes(registry: &StatusRegistry) -> Nodes {
     Nodes {
-        nodes: registry.nodes().into_iter().map(Node::of).collect(),
+        nodes: registry.nodes().into_iter().map(NodeReport::of).collect(),
         names: registry.searches().iter().map(|(key, inventory)| Name::of(key, inventory)).collect(),
         reload_refused: registry.reload_refused(),
         kept: None,
@@ -214,7 +214,7 @@ fn follow(
     request: &Request,
     registry: &StatusRegistry,
     visitor: &Requester,
-) -> Result<Nodes, (StatusCode, Refusal)> {
+) -> Result<Nodes, (StatusCode, ControlRefusal)> {
     let Request::Order(order, which) = request else { return Ok(nodes(registry)) };
     let mut nodes = registry.nodes();
     if let Which::Nodes(wanted) = which {
@@ -236,7 +236,7 @@ fn follow(
         tracing::info!(message_id = Message::Ordered.id(), "{}: {wish} requested by {by}", key.address);
     }
     let kept = Some(registry.order(nodes.iter().map(|node| &node.key), *order, visitor));
-    let nodes = nodes.into_iter().map(Node::of).collect();
+    let nodes = nodes.into_iter().map(NodeReport::of).collect();
     Ok(Nodes { nodes, names: Vec::new(), reload_refused: None, kept })
 }
 
@@ -254,9 +254,9 @@ fn is_called(text: &str, node: &NodeStatus) -> bool {
     called(&address, &node.key.address.host) || found.is_some_and(|found| called(&name, found.name()))
 }
 
-fn refused(status: u16, error: &str) -> (StatusCode, Refusal) {
+fn refused(status: u16, error: &str) -> (StatusCode, ControlRefusal) {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-    (status, Refusal { error: error.to_owned(), advice: None })
+    (status, ControlRefusal { error: error.to_owned(), advice: None })
 }
 
 fn json(status: StatusCode, document: &impl Serialize) -> Response<Full<Bytes>> {

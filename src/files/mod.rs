@@ -23,7 +23,7 @@ pub use refusal::FileRefusal;
 use crate::accounts::Trusted;
 use bounded::{READING, Turn};
 use judgement::Judge;
-use path::{Found, absolute, find};
+use path::{FoundPath, absolute, find};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -53,7 +53,7 @@ pub(crate) fn read(
     }
     let _turn = turn(path)?;
     let judge = Judge::new(content, trusted);
-    let Found { directory, name, refused, .. } =
+    let FoundPath { directory, name, refused, .. } =
         find(path, &judge).map_err(|stop| stop.into_refusal(&judge))?;
     // The directory is open, and its entry is not a link: what is opened is what was judged, or is judged here.
     let Some(name) = name else { return Err(FileRefusal::Directory) };
@@ -98,7 +98,7 @@ pub(crate) fn directory(path: &Path, content: Content, trusted: &Trusted) -> Res
     let path = &absolute(path)?;
     let _turn = turn(path)?;
     let judge = Judge::new(content, trusted);
-    let Found { directory, name, refused, .. } =
+    let FoundPath { directory, name, refused, .. } =
         find(path, &judge).map_err(|stop| stop.into_refusal(&judge))?;
     if name.is_some() {
         return Err(FileRefusal::NotADirectory);
@@ -240,15 +240,15 @@ pub fn judge_source(path: &Path, content: Content, trusted: &Trusted) -> SourceV
     let Ok(path) = absolute(path) else { return unseen(path) };
     let Some(_turn) = Turn::take(&path) else { return unseen(&path) };
     let refused = match find(&path, &judge) {
-        Ok(Found { file: Some((file, stat)), refused, at, .. }) => {
+        Ok(FoundPath { file: Some((file, stat)), refused, at, .. }) => {
             if stat.st_uid == UNSEEN {
                 return unseen(&at);
             }
             refused.or(judge.file(&stat, &file, &at).err())
         }
         // All of its entries are loaded.
-        Ok(Found { directory, refused: None, at, .. }) => return judge_entries(&directory, &at, &judge),
-        Ok(Found { refused, .. }) => refused,
+        Ok(FoundPath { directory, refused: None, at, .. }) => return judge_entries(&directory, &at, &judge),
+        Ok(FoundPath { refused, .. }) => refused,
         Err(stop) => match (stop.refused, stop.errno) {
             (Some(refused), _) => Some(refused),
             (None, Errno::NOENT) => return SourceVerdict::Missing,

@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 const MOST_LINKS: usize = 40;
 
 /// Where a path leads.
-pub(super) struct Found {
+pub(super) struct FoundPath {
     /// The file's directory, or the directory itself.
     pub(super) directory: OwnedFd,
     /// The file's name in it; `None` for a directory.
@@ -50,7 +50,7 @@ impl Stop {
 }
 
 /// Follows an absolute path and judges all that is on the way.
-pub(super) fn find(path: &Path, judge: &Judge<'_>) -> Result<Found, Stop> {
+pub(super) fn find(path: &Path, judge: &Judge<'_>) -> Result<FoundPath, Stop> {
     let mut walk = Walk::begin(judge)?;
     let mut parts: VecDeque<OsString> = parts(path);
     let mut links = 0;
@@ -87,13 +87,19 @@ pub(super) fn find(path: &Path, judge: &Judge<'_>) -> Result<Found, Stop> {
                 walk.judge(true);
                 let Walk { directory, at, refused, .. } = walk;
                 let at = at.join(&part);
-                return Ok(Found { directory, name: Some(part), file: Some((opened, stat)), at, refused });
+                return Ok(FoundPath {
+                    directory,
+                    name: Some(part),
+                    file: Some((opened, stat)),
+                    at,
+                    refused,
+                });
             }
         }
     }
     walk.judge(true);
     let Walk { directory, at, refused, .. } = walk;
-    Ok(Found { directory, name: None, file: None, at, refused })
+    Ok(FoundPath { directory, name: None, file: None, at, refused })
 }
 
 /// Without the root and `.`.

@@ -9,7 +9,7 @@ pub use super::source::STANDARD_INPUT;
 use super::error::ShareError;
 use super::format::{self, ContentRefusal};
 use super::share::{LIMIT, ShareSet};
-use super::source::{Loaded, Notice, ShareSource};
+use super::source::{LoadedShares, Notice, ShareSource};
 use super::{credential, tpm};
 use crate::accounts::Trusted;
 use crate::cluster::Scheme;
@@ -65,7 +65,7 @@ impl Given {
     }
 
     /// Reads to the end and finds the shares.
-    pub fn read(&self) -> Result<Loaded, ShareError> {
+    pub fn read(&self) -> Result<LoadedShares, ShareError> {
         let bytes = files::read_open(&self.file, LIMIT).map_err(ShareError::of_file(&self.path))?;
         text(&bytes, &self.path)
     }
@@ -88,7 +88,7 @@ impl Given {
 }
 
 /// Finds the shares in a text that is in memory already: typed, or a server's answer. `origin` names it in messages.
-pub fn text(text: &[u8], origin: &Path) -> Result<Loaded, ShareError> {
+pub fn text(text: &[u8], origin: &Path) -> Result<LoadedShares, ShareError> {
     ShareSource::File(origin.to_owned()).parse(text)
 }
 
@@ -128,7 +128,7 @@ const TPM_GRACE: Duration = Duration::from_secs(2);
 impl ShareSource {
     /// Reads, checks and parses the source, which may be those accounts' that are trusted. Blocks on the file system or
     /// the TPM: call it off the loop.
-    pub fn load(&self, trusted: &Trusted) -> Result<Loaded, ShareError> {
+    pub fn load(&self, trusted: &Trusted) -> Result<LoadedShares, ShareError> {
         let bytes = match self {
             Self::File(path) => {
                 files::read(path, Content::Shares, trusted, LIMIT).map_err(ShareError::of_file(path))?
@@ -149,14 +149,14 @@ impl ShareSource {
     }
 
     /// Finds the shares in a text that it gave.
-    pub(super) fn parse(&self, text: &[u8]) -> Result<Loaded, ShareError> {
+    pub(super) fn parse(&self, text: &[u8]) -> Result<LoadedShares, ShareError> {
         format::parse(text, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
     }
 
     /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.
     ///
     /// For telling what the service gets; shares to submit come through [`ShareSource::load`].
-    pub fn load_unjudged(path: &Path) -> Result<Loaded, ShareError> {
+    pub fn load_unjudged(path: &Path) -> Result<LoadedShares, ShareError> {
         let bytes = files::read_unjudged(path, LIMIT).map_err(ShareError::of_file(path))?;
         Self::File(path.to_owned()).parse(&bytes)
     }

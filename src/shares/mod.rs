@@ -26,5 +26,5 @@ pub use error::ShareError;
 pub use format::{ContentRefusal, Encrypted, Label, ShareFlaw, SharePosition, Spot};
 pub use load::InitAnswer;
 pub use share::{Share, ShareSet};
-pub use source::{Loaded, Notice, positions_in_words};
+pub use source::{LoadedShares, Notice, positions_in_words};
 pub use split::{Split, SplitRefusal};

@@ -187,7 +187,7 @@ mod tests {
     fn types_that_hold_shares_have_no_debug_clone_or_serialize() {
         lacks!(Share: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
         lacks!(ShareSet: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
-        lacks!(super::super::Loaded: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
+        lacks!(super::super::LoadedShares: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
         lacks!(super::super::InitAnswer: std::fmt::Debug, std::fmt::Display, Clone, serde::Serialize);
     }
 

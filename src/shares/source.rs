@@ -12,7 +12,7 @@ use std::path::Path;
 pub const STANDARD_INPUT: &str = "/dev/stdin";
 
 /// What reading a source gave.
-pub struct Loaded {
+pub struct LoadedShares {
     /// The shares.
     pub shares: ShareSet,
     /// What is odd about them.

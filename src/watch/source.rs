@@ -3,7 +3,7 @@
 use crate::accounts::Trusted;
 use crate::cluster::ShareSource;
 use crate::files::FileVersion;
-use crate::shares::{Loaded, ShareError};
+use crate::shares::{LoadedShares, ShareError};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) struct SharedSource {
 /// What a read of a source gave, and what the source looked like before: a change during the read is then seen as one.
 pub(super) struct Outcome {
     version: Option<FileVersion>,
-    pub(super) loaded: Result<Loaded, ShareError>,
+    pub(super) loaded: Result<LoadedShares, ShareError>,
 }
 
 impl SharedSource {

@@ -15,7 +15,7 @@ use crate::config::Cluster;
 use crate::explain::{Explain, Explanation};
 use crate::external::quote;
 use crate::report::state::counted;
-use crate::shares::{CredentialRefusal, Loaded, ShareError, ShareSet, Split};
+use crate::shares::{CredentialRefusal, LoadedShares, ShareError, ShareSet, Split};
 use ring::digest::Digest;
 
 /// Everything about one cluster. `several` puts its name before each subject.
@@ -92,7 +92,11 @@ async fn load(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topi
 }
 
 /// Those of a file, or of a credential.
-async fn unsealed(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topic<'_>) -> Option<Loaded> {
+async fn unsealed(
+    source: &ShareSource,
+    place: &CheckedService<'_>,
+    topic: &mut Topic<'_>,
+) -> Option<LoadedShares> {
     match source.load(&place.machine.trusted) {
         Ok(loaded) => {
             topic.good(format!("{} in {source}", counted(loaded.shares.count(), "share")));

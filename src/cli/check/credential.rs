@@ -23,7 +23,7 @@ pub(super) async fn check(
     unit: &Unit,
     name: &str,
     topic: &mut Topic<'_>,
-) -> Option<shares::Loaded> {
+) -> Option<shares::LoadedShares> {
     let credential = format!("credential \"{name}\"");
     let unit_name = quote::credential_name(name).unwrap_or_else(|_| "NAME".to_owned());
     let usual = format!("systemctl edit vault-unseal, [Service], LoadCredential={unit_name}:{PLAIN_SHARES}");
@@ -71,7 +71,7 @@ pub(super) async fn check(
 }
 
 /// Reads the file as systemd does, and judges it as a share file: who can read it has the shares.
-fn file(machine: &Machine, path: &Path, name: &str, topic: &mut Topic<'_>) -> Option<shares::Loaded> {
+fn file(machine: &Machine, path: &Path, name: &str, topic: &mut Topic<'_>) -> Option<shares::LoadedShares> {
     let at = machine.at(path);
     let source = ShareSource::File(at.clone());
     let loaded = match source.load(&machine.trusted) {
@@ -101,7 +101,7 @@ async fn encrypted(
     path: &Path,
     name: &str,
     topic: &mut Topic<'_>,
-) -> Option<shares::Loaded> {
+) -> Option<shares::LoadedShares> {
     let file = quote::sentence(path);
     let kind = match store::credential_kind(&machine.at(path)) {
         Ok(Some(kind)) => kind,
@@ -148,7 +148,7 @@ async fn open(
     name: &str,
     kind: &CredentialKind,
     topic: &mut Topic<'_>,
-) -> Option<shares::Loaded> {
+) -> Option<shares::LoadedShares> {
     let (at, by, keys) = (path.to_owned(), name.to_owned(), kind.clone());
     let result = tokio::task::spawn_blocking(move || store::open_credential(&at, &by, &keys)).await.ok()?;
     opened(result, path, name, topic)
@@ -156,11 +156,11 @@ async fn open(
 
 /// The shares of a credential that could be opened.
 fn opened(
-    result: Result<shares::Loaded, impl Explain>,
+    result: Result<shares::LoadedShares, impl Explain>,
     path: &Path,
     name: &str,
     topic: &mut Topic<'_>,
-) -> Option<shares::Loaded> {
+) -> Option<shares::LoadedShares> {
     let loaded = topic.succeeded(result)?;
     let held = counted(loaded.shares.count(), "share");
     topic.good(format!("{held} in credential \"{name}\", from {}", quote::sentence(path)));
@@ -173,7 +173,12 @@ pub(super) const WAIT: &str = "vault-unsealed-wait.service";
 const EXAMPLE: &str = "/etc/vault/tls/vault-ca.crt";
 
 /// Looks at those of all clusters, as root.
-pub(super) fn authorities(machine: &Machine, loaded: &config::Loaded, unit: &Unit, topic: &mut Topic<'_>) {
+pub(super) fn authorities(
+    machine: &Machine,
+    loaded: &config::LoadedConfig,
+    unit: &Unit,
+    topic: &mut Topic<'_>,
+) {
     for cluster in &loaded.settings.clusters {
         let Some(CaCredential { name, .. }) = &cluster.tls.ca_credential else { continue };
         match unit.credential(name) {

@@ -18,7 +18,7 @@ use super::names::names;
 use super::start::runtime;
 use super::status::json;
 use super::{ConfigArguments, Exit};
-use crate::config::{self, Environment, Loaded, Origin, Overrides, Purpose};
+use crate::config::{self, Environment, LoadedConfig, Origin, Overrides, Purpose};
 use crate::external::{error, quote};
 use crate::process;
 use crate::report::error::Style;
@@ -154,7 +154,7 @@ impl Checked {
 }
 
 /// Where the service's credentials come from.
-fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, topic: &mut Topic<'_>) {
+fn sources(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, topic: &mut Topic<'_>) {
     let directory = Path::new("/run/credentials").join(SERVICE);
     let view = MachineView { root: machine.root(), inside: false };
     for problem in credentials::judge(&loaded.settings, unit, &directory, &view) {
@@ -165,7 +165,7 @@ fn sources(machine: &Machine, loaded: &Loaded, unit: &Unit, topic: &mut Topic<'_
     }
 }
 
-fn configured(loaded: &Loaded, topic: &mut Topic<'_>) {
+fn configured(loaded: &LoadedConfig, topic: &mut Topic<'_>) {
     let files: Vec<_> = loaded.sources.iter().map(|path| quote::sentence(path)).collect();
     let read = if files.is_empty() { "from the environment and flags".to_owned() } else { files.join(", ") };
     topic.good(read);
@@ -177,7 +177,7 @@ fn configured(loaded: &Loaded, topic: &mut Topic<'_>) {
     }
 }
 
-async fn clusters(loaded: &Loaded, place: &CheckedService<'_>) -> Findings {
+async fn clusters(loaded: &LoadedConfig, place: &CheckedService<'_>) -> Findings {
     let mut findings = Findings::default();
     let daemon = match place.unit() {
         Some(_) => service::running(place.machine, &mut findings.about("service")).await,

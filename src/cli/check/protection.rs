@@ -4,7 +4,7 @@ use super::finding::{Severity, Topic};
 use crate::cli::enroll::by_tpm;
 use crate::cli::machine::Machine;
 use crate::cluster::ShareSource;
-use crate::config::Loaded;
+use crate::config::LoadedConfig;
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
@@ -139,7 +139,12 @@ const MOST: usize = 100;
 
 /// Looks into the directories of sealed shares. Only root can. Where the sealed file is not there, or is none, a plain one
 /// may be the only copy, and nothing is said against it.
-pub(super) fn plain_beside_sealed(machine: &Machine, loaded: &Loaded, unit: &Unit, topic: &mut Topic<'_>) {
+pub(super) fn plain_beside_sealed(
+    machine: &Machine,
+    loaded: &LoadedConfig,
+    unit: &Unit,
+    topic: &mut Topic<'_>,
+) {
     let (mut sealed, mut used) = (BTreeSet::new(), BTreeSet::new());
     for source in loaded.settings.clusters.iter().filter_map(|cluster| cluster.shares.as_ref()) {
         match source {

@@ -3,7 +3,7 @@
 use super::finding::Findings;
 use crate::cli::machine::{Machine, PLAIN_SHARES};
 use crate::cluster::ShareSource;
-use crate::config::Loaded;
+use crate::config::LoadedConfig;
 use crate::external::quote;
 use crate::files;
 use crate::systemd::units::Unit;
@@ -117,7 +117,7 @@ fn number_of(accounts: &str, name: &str) -> Option<u32> {
 }
 
 /// Finds what root can read and the service cannot.
-pub(super) fn check(machine: &Machine, loaded: &Loaded, unit: &Unit, findings: &mut Findings) {
+pub(super) fn check(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, findings: &mut Findings) {
     // With a user of the administrator's choice the question is his.
     if !unit.is_on("DynamicUser") {
         return;

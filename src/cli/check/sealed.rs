@@ -9,7 +9,7 @@ use crate::explain::Explain as _;
 use crate::external::quote::{self, Inexpressible, bind_path};
 use crate::report::state::counted;
 use crate::shares::tpm::{self, SealedFile, TpmError, TpmErrorKind};
-use crate::shares::{FileRefusal, Loaded, ShareError};
+use crate::shares::{FileRefusal, LoadedShares, ShareError};
 use crate::systemd::drop_in::DropIn;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::ffi::OsStr;
@@ -30,7 +30,7 @@ pub(super) struct Sealed<'a, 'b> {
 
 impl Sealed<'_, '_> {
     /// The shares in it, if the TPM opens it for us. `unit` is the service's that reads it.
-    pub(super) async fn check(mut self, unit: Option<&Unit>) -> Option<Loaded> {
+    pub(super) async fn check(mut self, unit: Option<&Unit>) -> Option<LoadedShares> {
         let machine = self.machine;
         let configured = machine.name(self.path);
         let handed = unit.and_then(|unit| handed_over(unit, &configured));
@@ -120,7 +120,7 @@ impl Sealed<'_, '_> {
     }
 
     /// Lets the TPM open the file, off the loop.
-    async fn open(&mut self, file: &Path) -> Option<Loaded> {
+    async fn open(&mut self, file: &Path) -> Option<LoadedShares> {
         let source = ShareSource::Tpm2 { path: self.machine.at(file), tcti: self.tcti.map(str::to_owned) };
         let trusted = Arc::clone(&self.machine.trusted);
         // Ends by itself: the wait for the TPM has a limit.

@@ -15,7 +15,7 @@ use crate::cli::look::{Target, targets};
 use crate::cli::names::names;
 use crate::cli::next_steps::{self, Destination};
 use crate::cluster::Scheme;
-use crate::config::{self, Environment, Loaded, Purpose, Settings};
+use crate::config::{self, Environment, LoadedConfig, Purpose, Settings};
 use crate::explain::Explanation;
 use crate::external::{error, quote};
 use crate::report;
@@ -142,7 +142,7 @@ fn lost(input: &Input, done: &Enrolled<'_>) -> Option<String> {
     if !what.is_empty() {
         lines.push(format!("It also holds {}, which would be lost.", what.join(" and ")));
     }
-    if done.stored.iter().any(|(stored, _)| stored.home.is_sealed()) {
+    if done.stored.iter().any(|(stored, _)| stored.target.is_sealed()) {
         let copy = "Only this machine opens what was sealed: there should be another copy somewhere else.";
         lines.push(copy.to_owned());
     }
@@ -189,7 +189,7 @@ fn tell(steps: &str, input: &Input, done: &Enrolled<'_>, options: &EnrollArgumen
 }
 
 /// The configuration; one that is wrong, or not there yet, is for `check` to tell.
-fn configured(arguments: &ConfigArguments) -> Option<Loaded> {
+fn configured(arguments: &ConfigArguments) -> Option<LoadedConfig> {
     let environment = Environment::of_process();
     config::load(&arguments.origin(), &environment, &arguments.overrides(), Purpose::Observe).ok()
 }

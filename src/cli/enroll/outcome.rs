@@ -32,7 +32,7 @@ pub(super) struct Enrolled<'a> {
 pub(super) fn table(done: &Enrolled<'_>, style: Style) -> String {
     let mut rows = Vec::new();
     for (stored, positions) in &done.stored {
-        let file = quote::sentence(stored.home.path());
+        let file = quote::sentence(stored.target.path());
         let part =
             if done.stored.len() > 1 { format!(" ({})", shares_in_words(positions)) } else { String::new() };
         rows.push(("stored", format!("{file}{part}")));
@@ -87,7 +87,7 @@ fn which(positions: &[usize], done: &Enrolled<'_>) -> String {
 
 /// What protects the shares, after "protected".
 pub(in crate::cli) fn protection(stored: &StoredShares) -> String {
-    match (&stored.home, &stored.protection.kind) {
+    match (&stored.target, &stored.protection.kind) {
         (ShareStore::Plain { .. }, _) => {
             "by owner and mode 0600 alone: whoever has the disk has the shares".to_owned()
         }
@@ -157,8 +157,8 @@ struct Origin {
 /// The same for machines.
 pub(super) fn document<'a>(done: &'a Enrolled<'_>, fate: SourceFate) -> EnrollDocument<'a> {
     let entry = |(stored, positions): &'a (StoredShares, Vec<usize>)| Entry {
-        path: stored.home.path().to_string_lossy().into_owned(),
-        home: stored.home.word(),
+        path: stored.target.path().to_string_lossy().into_owned(),
+        home: stored.target.word(),
         keys: stored.protection.kind.as_ref().map(CredentialKind::word),
         pcrs: stored.protection.pcrs.as_deref(),
         pcrs_measured: stored.protection.pcrs.as_ref().map(|_| !stored.protection.unmeasured),

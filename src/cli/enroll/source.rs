@@ -7,7 +7,7 @@ use crate::explain::{Explain, Explanation};
 use crate::external::{error, quote};
 use crate::shares::load::{self, Given};
 use crate::shares::store::ShareStore;
-use crate::shares::{Loaded, Notice};
+use crate::shares::{LoadedShares, Notice};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat, unlink};
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -18,7 +18,7 @@ use std::path::Path;
 /// What was read.
 pub(super) struct Input {
     /// The shares, and what is odd about them.
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LoadedShares,
     /// The file they came from, still open, where it was one.
     pub(super) given: Option<Given>,
     /// Whether they come from the home itself: a part of them was chosen when they were first put there.

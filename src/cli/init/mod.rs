@@ -239,7 +239,7 @@ impl Initialisation<'_> {
         };
         match home.open(self.trusted) {
             Ok(there) if is_mine(&there.shares) => Ok(StoredShares {
-                home: home.clone(),
+                target: home.clone(),
                 count: mine.count(),
                 protection: StoreProtection::default(),
             }),

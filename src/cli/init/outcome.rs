@@ -86,8 +86,8 @@ pub(super) fn json(outcome: &InitOutcome, request: &InitRequest) -> Option<Zeroi
         shares: request.shares,
         threshold: request.threshold,
         home: DocumentHome {
-            kind: outcome.stored.home.word(),
-            path: quote::sentence(outcome.stored.home.path()),
+            kind: outcome.stored.target.word(),
+            path: quote::sentence(outcome.stored.target.path()),
             shares: outcome.stored.count,
             keys: outcome.stored.protection.kind.as_ref().map(CredentialKind::word),
             pcrs: outcome.stored.protection.pcrs.as_deref(),
@@ -134,7 +134,7 @@ impl std::io::Write for Length {
 
 /// For people; nothing secret but a wrapping token.
 pub(super) fn text(outcome: &InitOutcome, request: &InitRequest) -> SecretText {
-    let home = &outcome.stored.home;
+    let home = &outcome.stored.target;
     let total = usize::from(request.shares);
     let (shares, needed) = (counted(total, "share"), request.threshold);
     let mut text = SecretText::with_room(4096);

@@ -99,7 +99,7 @@ pub(super) struct Stray<'a> {
 /// What was found in a source before any share was decoded.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
-pub(super) struct Found<'a> {
+pub(super) struct FoundShares<'a> {
     /// The shares.
     pub(super) list: List<'a>,
     /// The same shares once more, in further lists.
@@ -153,7 +153,7 @@ const MOST_DIGITS: usize = 3;
 /// What the names on the way to a string say, put together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "words that stand in a name independently")]
-pub(super) struct Meaning {
+pub(super) struct NameMeaning {
     unseal: bool,
     key: bool,
     share: bool,
@@ -163,7 +163,7 @@ pub(super) struct Meaning {
     foreign: bool,
 }
 
-impl Meaning {
+impl NameMeaning {
     /// What one name says.
     pub(super) fn of(name: &str) -> Self {
         words(name).fold(Self::default(), |said, word| {
@@ -332,7 +332,7 @@ mod tests {
             "key_share",
             "keyShares",
         ] {
-            assert!(Meaning::of(name).is_share(), "{name}");
+            assert!(NameMeaning::of(name).is_share(), "{name}");
         }
         for name in [
             "keys",
@@ -349,13 +349,13 @@ mod tests {
             "unseal_keys_fingerprints",
             "unseal_token",
         ] {
-            assert!(!Meaning::of(name).is_share(), "{name}");
+            assert!(!NameMeaning::of(name).is_share(), "{name}");
         }
-        assert!(Meaning::of("unseal").below("keys").is_share());
-        assert!(Meaning::of("unseal_keys").below("alice").is_share());
-        assert!(!Meaning::of("unseal_keys").below("sha256").is_share());
-        assert!(!Meaning::of("recovery").below("unseal_keys").is_share());
-        assert!(Meaning::of("recovery_keys_b64").is_recovery());
+        assert!(NameMeaning::of("unseal").below("keys").is_share());
+        assert!(NameMeaning::of("unseal_keys").below("alice").is_share());
+        assert!(!NameMeaning::of("unseal_keys").below("sha256").is_share());
+        assert!(!NameMeaning::of("recovery").below("unseal_keys").is_share());
+        assert!(NameMeaning::of("recovery_keys_b64").is_recovery());
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::document::Value;
 use super::encoding;
-use super::found::{Found, List, MOST_SHARES, Spot, Stray};
-use super::found::{Label, Meaning, says};
+use super::found::{FoundShares, List, MOST_SHARES, Spot, Stray};
+use super::found::{Label, NameMeaning, says};
 use super::refusal::ContentRefusal;
 use crate::cluster::Scheme;
 
@@ -17,8 +17,8 @@ const VERIFICATION: &str = "verification_nonce";
 const FINGERPRINTS: &str = "pgp_fingerprints";
 
 /// Finds the strings that should be shares.
-pub(super) fn find<'a>(text: &'a str, document: &Value<'a>) -> Result<Found<'a>, ContentRefusal> {
-    let mut walk = Walk { text, path: Vec::new(), lists: Vec::new(), found: Found::default() };
+pub(super) fn find<'a>(text: &'a str, document: &Value<'a>) -> Result<FoundShares<'a>, ContentRefusal> {
+    let mut walk = Walk { text, path: Vec::new(), lists: Vec::new(), found: FoundShares::default() };
     walk.found.json = true;
     if let Value::Object(members) = document {
         let filled = |value: &Value<'_>| matches!(value, Value::List(items) if !items.is_empty());
@@ -28,8 +28,8 @@ pub(super) fn find<'a>(text: &'a str, document: &Value<'a>) -> Result<Found<'a>,
         walk.found.scheme = scheme(members);
     }
     match document {
-        Value::List(items) => walk.list(items, Meaning::default(), true)?,
-        Value::Object(members) => walk.object(members, Meaning::default(), false)?,
+        Value::List(items) => walk.list(items, NameMeaning::default(), true)?,
+        Value::Object(members) => walk.object(members, NameMeaning::default(), false)?,
         other => return Err(walk.wrong(None, other)),
     }
     let mut lists = walk.lists.into_iter().map(|(_, list)| list);
@@ -61,12 +61,12 @@ struct Walk<'a> {
     path: Vec<Step<'a>>,
     /// Each list of shares, and what tells it from the others.
     lists: Vec<(String, List<'a>)>,
-    found: Found<'a>,
+    found: FoundShares<'a>,
 }
 
 impl<'a> Walk<'a> {
     /// `shares` says that what is in here should be shares: the names above say so, or it is a bare list.
-    fn value(&mut self, value: &Value<'a>, said: Meaning, shares: bool) -> Result<(), ContentRefusal> {
+    fn value(&mut self, value: &Value<'a>, said: NameMeaning, shares: bool) -> Result<(), ContentRefusal> {
         match value {
             Value::List(items) => self.list(items, said, shares),
             // Where a bare list holds objects, their own names say what is in them.
@@ -79,7 +79,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn list(&mut self, items: &[Value<'a>], said: Meaning, shares: bool) -> Result<(), ContentRefusal> {
+    fn list(&mut self, items: &[Value<'a>], said: NameMeaning, shares: bool) -> Result<(), ContentRefusal> {
         for (index, item) in items.iter().enumerate() {
             let before = self.count();
             self.path.push(Step::Item);
@@ -96,13 +96,13 @@ impl<'a> Walk<'a> {
     fn object(
         &mut self,
         members: &[(&'a str, Value<'a>)],
-        said: Meaning,
+        said: NameMeaning,
         shares: bool,
     ) -> Result<(), ContentRefusal> {
         let top = self.path.is_empty();
         let item = matches!(self.path.last(), Some(Step::Item));
         let named = members.iter().any(|(name, value)| {
-            Meaning::of(name).is_value() && matches!(value, Value::Text(text) if !text.is_empty())
+            NameMeaning::of(name).is_value() && matches!(value, Value::Text(text) if !text.is_empty())
         });
         for (index, (name, value)) in members.iter().enumerate() {
             let api = top && API.contains(name);
@@ -116,7 +116,7 @@ impl<'a> Walk<'a> {
             // The name of a share's keeper stands beside it.
             let beside = match value {
                 Value::Text(text) if shares && (item || named) => {
-                    !Meaning::of(name).is_value() && !encoding::looks_like_share(text)
+                    !NameMeaning::of(name).is_value() && !encoding::looks_like_share(text)
                 }
                 _ => false,
             };
@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn string(&mut self, text: &'a str, said: Meaning, shares: bool) {
+    fn string(&mut self, text: &'a str, said: NameMeaning, shares: bool) {
         if said.is_recovery() {
             self.found.recovery |= !text.is_empty();
         } else if shares {
@@ -184,7 +184,7 @@ impl<'a> Walk<'a> {
 
     /// How many steps it takes to the name that says shares.
     fn depth(&self) -> usize {
-        let mut said = Meaning::default();
+        let mut said = NameMeaning::default();
         for (index, step) in self.path.iter().enumerate() {
             if let Step::Name(name) = step {
                 said = said.below(name);

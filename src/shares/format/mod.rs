@@ -18,14 +18,14 @@ pub use found::{Label, SharePosition, Spot};
 pub use refusal::ContentRefusal;
 
 use super::share::{Share, ShareSet};
-use super::source::{Loaded, Notice, ShareSource};
-use found::{Entry, Found, MOST_SHARES, Stray};
+use super::source::{LoadedShares, Notice, ShareSource};
+use found::{Entry, FoundShares, MOST_SHARES, Stray};
 
 /// Byte order mark that some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Finds, decodes and checks the shares in `bytes`, which `origin` gave.
-pub(super) fn parse(bytes: &[u8], origin: &ShareSource) -> Result<Loaded, ContentRefusal> {
+pub(super) fn parse(bytes: &[u8], origin: &ShareSource) -> Result<LoadedShares, ContentRefusal> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     if let Some(by) = Encrypted::of(bytes) {
         return Err(ContentRefusal::Encrypted(by));
@@ -47,8 +47,8 @@ pub(super) fn parse(bytes: &[u8], origin: &ShareSource) -> Result<Loaded, Conten
     apart(&shares, &found.strays)?;
     if shares.is_empty() {
         return Err(match &found {
-            Found { recovery: true, .. } => ContentRefusal::RecoveryKeys,
-            Found { root_token: true, .. } => ContentRefusal::OnlyToken,
+            FoundShares { recovery: true, .. } => ContentRefusal::RecoveryKeys,
+            FoundShares { root_token: true, .. } => ContentRefusal::OnlyToken,
             _ => ContentRefusal::NoShares,
         });
     }
@@ -69,7 +69,7 @@ pub(super) fn parse(bytes: &[u8], origin: &ShareSource) -> Result<Loaded, Conten
     }
     notices
         .extend(copied.into_iter().map(|positions| Notice::Duplicate { origin: origin.clone(), positions }));
-    Ok(Loaded { shares: shares.of_scheme(found.scheme), notices })
+    Ok(LoadedShares { shares: shares.of_scheme(found.scheme), notices })
 }
 
 fn decoded(entries: &[Entry<'_>]) -> Result<Vec<Share>, ContentRefusal> {

@@ -503,7 +503,7 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 /// A name of letters, digits and signs that says nothing of shares, and a text around it in which A stands under it.
 fn under_another_name() -> impl Strategy<Value = (String, String)> {
     let name = "[a-z]{1,8}([_.-][a-z]{1,8}){0,2}".prop_filter("says nothing", |name| {
-        let said = found::Meaning::of(name);
+        let said = found::NameMeaning::of(name);
         !said.is_share() && !said.is_recovery() && !["keys", "key"].contains(&name.as_str())
     });
     let noise = "[a-z]{1,9}";

@@ -2,8 +2,8 @@
 //! what a terminal was sent, made the text that it showed: the record of script(1), or a copy of a narrow window.
 
 use super::encoding::{self, ShareFlaw};
-use super::found::{Entry, Found, Spot, Stray};
-use super::found::{Label, Meaning, number, says};
+use super::found::{Entry, FoundShares, Spot, Stray};
+use super::found::{Label, NameMeaning, number, says};
 use super::refusal::ContentRefusal;
 use zeroize::Zeroizing;
 
@@ -35,10 +35,10 @@ enum Line<'a> {
 }
 
 /// Finds the strings that should be shares.
-pub(super) fn read(text: &str) -> Result<Found<'_>, ContentRefusal> {
+pub(super) fn read(text: &str) -> Result<FoundShares<'_>, ContentRefusal> {
     let lines = || text.split(['\n', '\r']).map(str::trim);
     let named = lines().any(|line| matches!(classify(line), Line::Share { .. } | Line::RecoveryKey));
-    let mut found = Found::default();
+    let mut found = FoundShares::default();
     let (mut blank, mut printed) = (true, 0);
     for line in lines() {
         let class = classify(line);
@@ -89,7 +89,7 @@ fn unexpected<'a>(
     text: &str,
     line: &'a str,
     name: Option<&str>,
-    found: &mut Found<'a>,
+    found: &mut FoundShares<'a>,
 ) -> Result<(), ContentRefusal> {
     let before = found.strays.len();
     let stray = |word| Stray { text: word, label: name.map(Label::of), spot: Spot::of_part(text, word) };
@@ -116,7 +116,7 @@ fn classify(line: &str) -> Line<'_> {
         return Line::Blank;
     }
     let Some((name, value, variable)) = named(line) else { return Line::Bare };
-    let said = Meaning::of(name);
+    let said = NameMeaning::of(name);
     let number = number(name);
     // `Key 1:`, as `operator rekey` and old versions print it.
     let printed = number.is_some() && name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("key "));

@@ -17,7 +17,7 @@ pub(super) use write::AS_ROOT;
 
 use super::error::ShareError;
 use super::share::{LIMIT, Share, ShareSet};
-use super::source::{Loaded, ShareSource};
+use super::source::{LoadedShares, ShareSource};
 use super::tpm::{self, PcrBank, PcrSelection, SealedFile};
 use crate::accounts::Trusted;
 use crate::files::{self, Content};
@@ -52,9 +52,9 @@ pub enum ShareStore {
     },
 }
 
-/// A home that has proved that it can be written, and what is written be opened again. Dropped, it leaves nothing.
+/// A store that has proved that it can be written, and what is written be opened again. Dropped, it leaves nothing.
 pub struct PreparedStore {
-    home: ShareStore,
+    target: ShareStore,
     reserved: Reserved,
     /// Who may own the file and its directory.
     trusted: Trusted,
@@ -64,7 +64,7 @@ pub struct PreparedStore {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredShares {
     /// Where, and how.
-    pub home: ShareStore,
+    pub target: ShareStore,
     /// How many shares.
     pub count: usize,
     /// Which keys and PCRs really protect it.
@@ -115,7 +115,7 @@ impl ShareStore {
     /// Blocks, with a slow TPM for seconds. Errors: the directory, the disk, `systemd-creds` or the TPM.
     pub fn prepare(self, existing: Existing, trusted: &Trusted) -> Result<PreparedStore, StoreError> {
         let reserved = Reserved::beside(self.path(), existing, Some(trusted))?;
-        let prepared = PreparedStore { home: self, reserved, trusted: trusted.clone() };
+        let prepared = PreparedStore { target: self, reserved, trusted: trusted.clone() };
         prepared.put(&share_file([random().as_slice()].into_iter(), None))?;
         prepared.reserved.keep_room()?;
         Ok(prepared)
@@ -123,27 +123,22 @@ impl ShareStore {
 }
 
 impl PreparedStore {
-    /// The home.
-    pub fn home(&self) -> &ShareStore {
-        &self.home
-    }
-
     /// Stores the shares. When it fails nothing has changed, and it can be tried again.
     ///
     /// Blocks as [`ShareStore::prepare`] does. Errors: as there; and the file was put there by somebody else meanwhile.
     pub fn store(&mut self, shares: &ShareSet) -> Result<StoredShares, StoreError> {
         if self.reserved.in_place() {
-            return Err(StoreError::Occupied { path: self.home.path().to_owned() });
+            return Err(StoreError::Occupied { path: self.target.path().to_owned() });
         }
         let protection = self.put(&share_file(shares.iter().map(Share::bytes), shares.scheme()))?;
         self.reserved.take_place()?;
-        Ok(StoredShares { home: self.home.clone(), count: shares.count(), protection })
+        Ok(StoredShares { target: self.target.clone(), count: shares.count(), protection })
     }
 
     /// Seals the text, writes it beside the file, opens what was written and compares.
     fn put(&self, text: &[u8]) -> Result<StoreProtection, StoreError> {
-        let path = || self.home.path().to_owned();
-        let (protection, opened) = match &self.home {
+        let path = || self.target.path().to_owned();
+        let (protection, opened) = match &self.target {
             ShareStore::Plain { .. } => {
                 self.reserved.write(text)?;
                 (StoreProtection::default(), self.reserved.read()?)
@@ -179,7 +174,7 @@ impl ShareStore {
     /// The shares that are stored there. Blocks as [`ShareStore::prepare`] does.
     ///
     /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
-    pub fn open(&self, trusted: &Trusted) -> Result<Loaded, StoreError> {
+    pub fn open(&self, trusted: &Trusted) -> Result<LoadedShares, StoreError> {
         let source = match self {
             Self::Plain { path } => ShareSource::File(path.clone()),
             Self::Tpm2 { path, sealing } => {
@@ -237,7 +232,7 @@ pub fn credential_kind(path: &Path) -> Result<Option<CredentialKind>, ShareError
 /// The shares in the encrypted credential in the file at `path`, whoever owns it, as systemd hands them to a service.
 ///
 /// Blocks as [`ShareStore::prepare`] does. Errors: it cannot be read, or it does not open on this machine by this name.
-pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<Loaded, StoreError> {
+pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result<LoadedShares, StoreError> {
     let bytes = files::read_unjudged(path, LIMIT).map_err(ShareError::of_file(path))?;
     let key = match kind {
         CredentialKind::Tpm2(_) => CredentialKey::Tpm2,
@@ -247,7 +242,7 @@ pub fn open_credential(path: &Path, name: &str, kind: &CredentialKind) -> Result
     decrypted(&bytes, path, &CredentialSealing { name: name.to_owned(), key, pcrs: None, device: None })
 }
 
-fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<Loaded, StoreError> {
+fn decrypted(bytes: &[u8], path: &Path, sealing: &CredentialSealing) -> Result<LoadedShares, StoreError> {
     let text = credential::decrypt(bytes, sealing)
         .map_err(|cause| StoreError::CredentialUnopened(path.to_owned(), cause))?;
     Ok(ShareSource::File(path.to_owned()).parse(&text)?)
