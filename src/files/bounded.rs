@@ -35,7 +35,7 @@ pub(crate) fn text(path: &Path) -> Option<Zeroizing<String>> {
 /// The buffer has its final size before the first byte arrives; a file that grows meanwhile gets another.
 /// `Read::read_to_end` would not do: it may grow the buffer, and probes for the end through a buffer on the stack.
 /// A buffer of the largest size for every file would stay resident: it is wiped, and so touched, as a whole.
-pub(crate) fn read_bounded(mut file: &File, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+pub fn read_bounded(mut file: &File, limit: usize) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let claimed = usize::try_from(file.metadata()?.len()).map_or(limit, |size| size.min(limit));
     let mut buffer = Zeroizing::new(vec![0; claimed + 1]);
     let mut filled = 0;

@@ -16,7 +16,7 @@ mod judgement;
 mod path;
 mod refusal;
 
-pub use bounded::{FileVersion, READ_LIMIT, Slow, within};
+pub use bounded::{FileVersion, READ_LIMIT, Slow, read_bounded, within};
 pub use judgement::Content;
 pub use refusal::FileRefusal;
 
@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 pub(crate) use atomic::{ReplacementFile, WithoutModes, keep_room, replace};
-pub(crate) use bounded::{LARGEST, read_bounded, text};
+pub(crate) use bounded::{LARGEST, text};
 pub(crate) use refusal::open_failed;
 
 /// Reads a file if only those who are trusted can have written it, and if it is secret, can read it.

@@ -17,7 +17,7 @@ use failure::Failure;
 use std::alloc::System;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -83,30 +83,14 @@ fn persistently<T>(attempt: impl Fn() -> Result<T, Failure>) -> Result<T, Failur
     }
 }
 
-/// Reads standard input into memory that has its size from the beginning.
+/// Reads standard input into memory that wipes itself.
 fn read(most: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let mut buffer = Zeroizing::new(vec![0; most + 1]);
-    let failed = |error| Failure::of_system("its standard input cannot be read", &error);
     // Past the buffer of `Stdin`, which would keep a copy.
-    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned().map_err(failed)?);
-    let mut filled = 0;
-    loop {
-        let rest = buffer.get_mut(filled..).unwrap_or_default();
-        if rest.is_empty() {
-            return Err(Failure::new(
-                TpmErrorKind::Failed,
-                format!("more than {most} bytes were given to it"),
-            ));
-        }
-        match input.read(rest) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
-        }
-    }
-    buffer.truncate(filled);
-    Ok(buffer)
+    let input = io::stdin().as_fd().try_clone_to_owned();
+    input
+        .and_then(|input| vault_unseal::files::read_bounded(&File::from(input), most))
+        .map_err(|error| Failure::of_system("its standard input cannot be read", &error))?
+        .ok_or_else(|| Failure::new(TpmErrorKind::Failed, format!("more than {most} bytes were given to it")))
 }
 
 fn write(answer: &[u8]) -> Result<(), Failure> {
