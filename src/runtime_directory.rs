@@ -27,7 +27,7 @@ pub fn of_process() -> Option<PathBuf> {
 /// Opens the directory if only root and this process's user can write to it. A link to it is followed: systemd makes one
 /// for dynamic users.
 pub fn open(path: &Path) -> Result<OwnedFd, DirectoryError> {
-    let failed = |errno: rustix::io::Errno| DirectoryError::Io { path: path.to_owned(), error: errno.into() };
+    let failed = |errno: rustix::io::Errno| DirectoryError::Io(path.to_owned(), errno.into());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = openat(CWD, path, flags, Mode::empty()).map_err(failed)?;
     let stat = fstat(&directory).map_err(failed)?;
@@ -37,7 +37,7 @@ pub fn open(path: &Path) -> Result<OwnedFd, DirectoryError> {
         return Err(DirectoryError::Owner { path: path.to_owned(), owner, user });
     }
     if stat.st_mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(DirectoryError::Mode { path: path.to_owned(), mode: stat.st_mode & 0o7777 });
+        return Err(DirectoryError::Mode(path.to_owned(), stat.st_mode & 0o7777));
     }
     Ok(directory)
 }
@@ -56,22 +56,12 @@ pub enum DirectoryError {
         /// Who runs this process.
         user: User,
     },
-    /// Others can write to it.
-    #[error("others than its owner can write to the runtime directory {} (mode {mode:04o})", sentence(path))]
-    Mode {
-        /// The directory.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// Others can write to it; its permissions.
+    #[error("others than its owner can write to the runtime directory {} (mode {:04o})", sentence(.0), .1)]
+    Mode(PathBuf, u32),
     /// It cannot be opened.
-    #[error("cannot open the runtime directory {}: {}", sentence(path), error::io(error))]
-    Io {
-        /// The directory.
-        path: PathBuf,
-        /// Why not.
-        error: io::Error,
-    },
+    #[error("cannot open the runtime directory {}: {}", sentence(.0), error::io(.1))]
+    Io(PathBuf, io::Error),
 }
 
 impl Explain for DirectoryError {
@@ -83,10 +73,8 @@ impl Explain for DirectoryError {
             Self::Owner { path, user, .. } => {
                 ("runtime-directory-owner", format!("chown {} {}", user.word(), quote::shell(path)))
             }
-            Self::Mode { path, .. } => {
-                ("runtime-directory-mode", format!("chmod go-w {}", quote::shell(path)))
-            }
-            Self::Io { .. } => {
+            Self::Mode(path, _) => ("runtime-directory-mode", format!("chmod go-w {}", quote::shell(path))),
+            Self::Io(..) => {
                 let advice =
                     "`hold` and `resume` do not work, and a restart of this daemon forgets what is held.";
                 return ("runtime-directory", Some(advice.into()));

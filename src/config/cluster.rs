@@ -108,7 +108,7 @@ impl<'a> ClusterValidator<'a> {
                 self.notices.push(ConfigNotice::Plaintext(location.clone(), node.clone()));
             }
             if let Some(first) = self.seen.insert(node.clone(), location.clone()) {
-                return Err(text.refused(ConfigFault::SameNode { node, first: Box::new(first) }));
+                return Err(text.refused(ConfigFault::SameNode(node, Box::new(first))));
             }
         }
         if !nodes.is_empty() || !discoveries.is_empty() {
@@ -174,7 +174,7 @@ impl<'a> ClusterValidator<'a> {
             return match self.purpose {
                 Purpose::Observe => Ok(None),
                 Purpose::Unseal => {
-                    let fault = ConfigFault::NoShares { name: name.to_owned(), file: self.file.to_owned() };
+                    let fault = ConfigFault::NoShares(name.to_owned(), self.file.to_owned());
                     Err(self.layers.location_of_cluster(name).refuses(fault))
                 }
             };

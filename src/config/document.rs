@@ -73,10 +73,9 @@ fn refuse_twins(clusters: &[DocumentCluster]) -> Result<(), ConfigError> {
     for cluster in clusters {
         let Some(first) = seen.insert(&cluster.name, cluster) else { continue };
         return Err(match (&first.named, &cluster.named) {
-            (Some(_), Some(named)) => named.clone().refuses(ConfigFault::SameName {
-                name: cluster.name.clone(),
-                first: Box::new(first.location.clone()),
-            }),
+            (Some(_), Some(named)) => named
+                .clone()
+                .refuses(ConfigFault::SameName(cluster.name.clone(), Box::new(first.location.clone()))),
             (None, Some(_)) => first.location.clone().refuses(ConfigFault::NameNeeded),
             (_, None) => cluster.location.clone().refuses(ConfigFault::NameNeeded),
         });

@@ -139,22 +139,12 @@ pub enum ConfigFault {
     /// Shares would cross a network in the clear to this address or name.
     #[error("{0} would send key shares unencrypted to another machine")]
     Plaintext(String),
-    /// One server twice.
-    #[error("{node} is configured twice, first at {first}")]
-    SameNode {
-        /// The address, or the name.
-        node: String,
-        /// The first place.
-        first: Box<Location>,
-    },
-    /// Two clusters of one file with the same name.
-    #[error("two clusters of this file are named \"{name}\", the first at {first}")]
-    SameName {
-        /// The name.
-        name: String,
-        /// The first cluster.
-        first: Box<Location>,
-    },
+    /// One server twice: its address, or the name; and the first place.
+    #[error("{0} is configured twice, first at {1}")]
+    SameNode(String, Box<Location>),
+    /// Two clusters of one file with the same name, and the first of them.
+    #[error("two clusters of this file are named \"{0}\", the first at {1}")]
+    SameName(String, Box<Location>),
     /// Several clusters, one of them without a name.
     #[error("this cluster has no name, and there are several")]
     NameNeeded,
@@ -164,14 +154,9 @@ pub enum ConfigFault {
     /// A cluster of this name without servers.
     #[error("the cluster \"{0}\" has no nodes")]
     NoNodes(String),
-    /// A cluster without shares, for a verb that needs them.
-    #[error("nothing says where the key shares of the cluster \"{name}\" are")]
-    NoShares {
-        /// Its name.
-        name: String,
-        /// The file that can say it.
-        file: PathBuf,
-    },
+    /// A cluster of this name without shares, for a verb that needs them; and the file that can say it.
+    #[error("nothing says where the key shares of the cluster \"{0}\" are")]
+    NoShares(String, PathBuf),
     /// `shares = {}`.
     #[error("does not say where the key shares are")]
     NoSource,
@@ -251,8 +236,8 @@ impl ConfigFault {
                 );
                 return ("config-plaintext", advice);
             }
-            Self::SameNode { .. } => ("config-same-node", "Leave one of the two out."),
-            Self::SameName { .. } => (
+            Self::SameNode(..) => ("config-same-node", "Leave one of the two out."),
+            Self::SameName(..) => (
                 "config-cluster-name",
                 "Write the nodes of one cluster into one [[cluster]], or give the second another name.",
             ),
@@ -261,7 +246,7 @@ impl ConfigFault {
             Self::NoNodes(_) => {
                 ("config-no-nodes", "Write `nodes = [\"https://vault.example:8200\"]` into it.")
             }
-            Self::NoShares { file, .. } => {
+            Self::NoShares(_, file) => {
                 let advice = match location {
                     Location::Nowhere => format!(
                         "Set VAULT_UNSEAL_SHARES_CREDENTIAL (the service) or VAULT_UNSEAL_SHARES_FILE (by hand), or \

@@ -29,15 +29,15 @@ fn words(cause: &FileRefusal) -> String {
         FileRefusal::Missing => cause.to_string(),
         FileRefusal::Directory => "is a directory, not a file".to_owned(),
         FileRefusal::NotRegular => "is not a regular file".to_owned(),
-        FileRefusal::Oversized { .. } => "is larger than 1 MiB".to_owned(),
-        FileRefusal::Owner { owner, trusted } => {
+        FileRefusal::Oversized(_) => "is larger than 1 MiB".to_owned(),
+        FileRefusal::Owner(owner, trusted) => {
             format!("belongs to {owner}, not to {trusted}, {DECIDES}")
         }
-        FileRefusal::WorldWritable { .. }
+        FileRefusal::WorldWritable(_)
         | FileRefusal::DirectoryOwner { .. }
         | FileRefusal::DirectoryMode { .. }
         | FileRefusal::GroupWritable { .. }
-        | FileRefusal::LinkOwner { .. }
+        | FileRefusal::LinkOwner(..)
         | FileRefusal::AccessList { .. } => format!("{cause}, {DECIDES}"),
         cause => format!("cannot be read: {cause}"),
     }
@@ -48,7 +48,7 @@ impl FileError {
     fn of(path: &Path, cause: FileRefusal) -> Self {
         match cause {
             FileRefusal::DirectoryMode { directory, mode, .. } if mode & WORLD_WRITABLE != 0 => {
-                Self::Refused(directory, FileRefusal::WorldWritable { mode })
+                Self::Refused(directory, FileRefusal::WorldWritable(mode))
             }
             cause => Self::Refused(path.to_owned(), cause),
         }
@@ -84,10 +84,10 @@ impl FileError {
             FileRefusal::NotRegular => {
                 ("config-not-a-file", "Write the configuration to a file: it is read again on every reload.")
             }
-            FileRefusal::Oversized { .. } => {
+            FileRefusal::Oversized(_) => {
                 ("config-too-large", "Check that it is the configuration and not some other file.")
             }
-            FileRefusal::Owner { trusted, .. } => {
+            FileRefusal::Owner(_, trusted) => {
                 let advice = format!(
                     "Look whether it says what it should, then run `chown {} {}`.",
                     User::of(trusted.this_process()).word(),
@@ -95,13 +95,13 @@ impl FileError {
                 );
                 return ("config-owner", advice);
             }
-            FileRefusal::WorldWritable { .. } => {
+            FileRefusal::WorldWritable(_) => {
                 let advice =
                     format!("Look whether somebody changed it, then run `chmod o-w {}`.", shell(path));
                 return ("config-world-writable", advice);
             }
             FileRefusal::DirectoryOwner { .. } => return ("config-owner", cause.explained(path).1),
-            FileRefusal::LinkOwner { .. } => return ("config-link-owner", cause.explained(path).1),
+            FileRefusal::LinkOwner(..) => return ("config-link-owner", cause.explained(path).1),
             FileRefusal::AccessList { .. } => return ("config-access-list", cause.explained(path).1),
             FileRefusal::DirectoryMode { .. } | FileRefusal::GroupWritable { .. } => {
                 return ("config-group-writable", cause.explained(path).1);

@@ -14,14 +14,9 @@ use std::time::Duration;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// Not one of the words of its key.
-    #[error("\"{written}\" is not one of its words")]
-    Word {
-        /// What was written.
-        written: String,
-        /// What could be.
-        words: &'static [&'static str],
-    },
+    /// What was written, which is not one of the words of its key.
+    #[error("\"{0}\" is not one of its words")]
+    Word(String, &'static [&'static str]),
     /// Neither true nor false.
     #[error("\"{0}\" is neither true nor false")]
     Boolean(String),
@@ -62,7 +57,7 @@ impl ValueError {
     /// What to write instead.
     pub(super) fn advice(&self) -> String {
         match self {
-            Self::Word { words, .. } => format!("Write one of: {}.", words.join(", ")),
+            Self::Word(_, words) => format!("Write one of: {}.", words.join(", ")),
             Self::Boolean(_) => "Write true or false.".to_owned(),
             Self::Path | Self::Tilde => "Write the whole path, from the first `/` on.".to_owned(),
             Self::ServerName(_) => {
@@ -95,7 +90,7 @@ pub(super) fn no_secret(key: &Key, text: &str) -> Result<(), ValueError> {
 
 /// Refuses a word that `key` does not take.
 pub(super) fn word<'a>(text: &'a str, words: &'static [&'static str]) -> Result<&'a str, ValueError> {
-    if words.contains(&text) { Ok(text) } else { Err(ValueError::Word { written: redact(text), words }) }
+    if words.contains(&text) { Ok(text) } else { Err(ValueError::Word(redact(text), words)) }
 }
 
 /// Reads a truth value as Go's `strconv.ParseBool` does, for those who are used to Vault's own variables.

@@ -33,36 +33,18 @@ const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
-    /// There is no socket, or nobody behind it.
-    #[error("no daemon listens at {}: {}", sentence(path), error::io(cause))]
-    Absent {
-        /// The socket.
-        path: PathBuf,
-        /// Why not.
-        cause: io::Error,
-    },
+    /// There is no socket at this path, or nobody behind it.
+    #[error("no daemon listens at {}: {}", sentence(.0), error::io(.1))]
+    Absent(PathBuf, io::Error),
     /// The socket's mode keeps this user out.
-    #[error("this user may not speak to the daemon: {}: {}", sentence(path), error::io(cause))]
-    Forbidden {
-        /// The socket.
-        path: PathBuf,
-        /// The system's word.
-        cause: io::Error,
-    },
-    /// It did not answer, or not in a way that can be understood.
-    #[error("the daemon at {} gave no proper answer: {reason}", sentence(path))]
-    Answer {
-        /// The socket.
-        path: PathBuf,
-        /// What was wrong.
-        reason: String,
-    },
+    #[error("this user may not speak to the daemon: {}: {}", sentence(.0), error::io(.1))]
+    Forbidden(PathBuf, io::Error),
+    /// It did not answer, or not in a way that can be understood, for this reason.
+    #[error("the daemon at {} gave no proper answer: {}", sentence(.0), .1)]
+    Answer(PathBuf, String),
     /// It closes every connection without an answer.
-    #[error("the daemon at {} closes every connection: too many are open", sentence(path))]
-    Busy {
-        /// The socket.
-        path: PathBuf,
-    },
+    #[error("the daemon at {} closes every connection: too many are open", sentence(.0))]
+    Busy(PathBuf),
     /// It says no.
     #[error("{0:.4000}")]
     Refused(ExternalText),
@@ -79,16 +61,16 @@ pub enum ControlError {
 impl Explain for ControlError {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
-            Self::Absent { .. } => (
+            Self::Absent(..) => (
                 "no-daemon",
                 "Is the service running? `systemctl status vault-unseal` tells. A daemon that is run by hand listens where \
                  RUNTIME_DIRECTORY was set for it: name that here with --socket DIRECTORY/control.sock",
             ),
-            Self::Forbidden { .. } => ("control-forbidden", "Call it as root: `sudo vault-unseal …`."),
-            Self::Answer { .. } => {
+            Self::Forbidden(..) => ("control-forbidden", "Call it as root: `sudo vault-unseal …`."),
+            Self::Answer(..) => {
                 ("control-answer", "Look at `journalctl -u vault-unseal`; both must be of the same version.")
             }
-            Self::Busy { .. } => (
+            Self::Busy(_) => (
                 "control-busy",
                 "Close the connections of this user that do nothing: as root, `ss -xp` lists those of control.sock. \
                  Root always has connections of its own.",
@@ -106,7 +88,7 @@ impl Explain for ControlError {
 /// has no room for, is tried again until the limit: then too many others are connected, and each only for a moment.
 /// What is asked may be done twice.
 pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>, ControlError> {
-    let broken = |reason: String| ControlError::Answer { path: path.to_owned(), reason };
+    let broken = |reason: String| ControlError::Answer(path.to_owned(), reason);
     let limit = if *request == Request::Reload { RELOAD_LIMIT } else { LIMIT };
     let deadline = Instant::now() + limit;
     let (status, body) = loop {
@@ -117,7 +99,7 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
             Err(_) => return Err(broken(format!("none within {}", humantime::format_duration(limit)))),
         };
         if again > deadline {
-            return Err(ControlError::Busy { path: path.to_owned() });
+            return Err(ControlError::Busy(path.to_owned()));
         }
         sleep_until(again).await;
     };
@@ -144,19 +126,14 @@ enum Attempt {
 async fn attempt(path: &Path, request: &Request) -> Result<(u16, Bytes), Attempt> {
     let stream = UnixStream::connect(path).await.map_err(|cause| match cause.kind() {
         io::ErrorKind::WouldBlock => Attempt::Closed,
-        io::ErrorKind::PermissionDenied => {
-            Attempt::Failed(ControlError::Forbidden { path: path.to_owned(), cause })
-        }
-        _ => Attempt::Failed(ControlError::Absent { path: path.to_owned(), cause }),
+        io::ErrorKind::PermissionDenied => Attempt::Failed(ControlError::Forbidden(path.to_owned(), cause)),
+        _ => Attempt::Failed(ControlError::Absent(path.to_owned(), cause)),
     })?;
     exchange(stream, request).await.map_err(|error| {
         if error.downcast_ref::<hyper::Error>().is_some_and(is_closed) {
             return Attempt::Closed;
         }
-        Attempt::Failed(ControlError::Answer {
-            path: path.to_owned(),
-            reason: error::of_exchange(error.as_ref()).to_owned(),
-        })
+        Attempt::Failed(ControlError::Answer(path.to_owned(), error::of_exchange(error.as_ref()).to_owned()))
     })
 }
 

@@ -89,10 +89,7 @@ impl<'a> Judge<'a> {
     /// By owner and mode alone.
     pub(super) fn mode(&self, stat: &Stat) -> Result<(), FileRefusal> {
         if !self.trusted.includes(stat.st_uid) {
-            return Err(FileRefusal::Owner {
-                owner: User::of(stat.st_uid),
-                trusted: Box::new(self.trusted.clone()),
-            });
+            return Err(FileRefusal::Owner(User::of(stat.st_uid), Box::new(self.trusted.clone())));
         }
         let mode = permissions(stat.st_mode);
         if self.content.is_secret() {
@@ -102,7 +99,7 @@ impl<'a> Judge<'a> {
                 return Err(FileRefusal::Mode { mode, mend });
             }
         } else if mode & OTHERS_WRITE != 0 {
-            return Err(FileRefusal::WorldWritable { mode });
+            return Err(FileRefusal::WorldWritable(mode));
         } else if mode & GROUP_WRITES != 0 && self.is_foreign(stat.st_gid) {
             return Err(FileRefusal::GroupWritable { mode, group: stat.st_gid });
         }
@@ -156,7 +153,7 @@ impl<'a> Judge<'a> {
         if self.trusted.includes(stat.st_uid) {
             return Ok(());
         }
-        Err(FileRefusal::LinkOwner { link: path.to_owned(), owner: User::of(stat.st_uid) })
+        Err(FileRefusal::LinkOwner(path.to_owned(), User::of(stat.st_uid)))
     }
 
     fn list(&self, opened: &OwnedFd, path: &Path, directory: Option<&Path>) -> Result<(), FileRefusal> {

@@ -145,7 +145,7 @@ fn regular(file: &OwnedFd, trusted: &Trusted) -> Result<Stat, FileRefusal> {
 
 /// Reads an open file to its end, whatever it is.
 pub(crate) fn read_open(file: &File, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
-    let oversized = FileRefusal::Oversized { limit };
+    let oversized = FileRefusal::Oversized(limit);
     // Nothing of it is read; what grows meanwhile is cut below.
     if usize::try_from(file.metadata()?.len()).is_ok_and(|size| size > limit) {
         return Err(oversized);

@@ -34,14 +34,9 @@ pub enum FileRefusal {
     /// A fifo, a socket or a device.
     #[error("it is a fifo, a socket or a device, not a regular file")]
     NotRegular,
-    /// Owned by somebody who could change it.
-    #[error("it belongs to {owner}, not to {trusted}")]
-    Owner {
-        /// Its owner.
-        owner: User,
-        /// Who may own it.
-        trusted: Box<Trusted>,
-    },
+    /// Owned by somebody who could change it; who may own it.
+    #[error("it belongs to {0}, not to {1}")]
+    Owner(User, Box<Trusted>),
     /// Readable or writable by too many.
     #[error("its mode is {mode:04o}; the group may at most read it, others nothing")]
     Mode {
@@ -50,12 +45,9 @@ pub enum FileRefusal {
         /// The permission bits to set.
         mend: u32,
     },
-    /// Everybody can write it.
-    #[error("everybody may write it (mode {mode:04o})")]
-    WorldWritable {
-        /// The permission bits.
-        mode: u32,
-    },
+    /// Everybody can write it; its permission bits.
+    #[error("everybody may write it (mode {0:04o})")]
+    WorldWritable(u32),
     /// A group can write it that is not ours alone.
     #[error("group {group} may write it (mode {mode:04o})")]
     GroupWritable {
@@ -99,33 +91,22 @@ pub enum FileRefusal {
         listed: bool,
     },
     /// A symbolic link on the way to it is owned by somebody who could exchange it.
-    #[error("the symbolic link {} on the way to it belongs to {owner}", quote::sentence(link))]
-    LinkOwner {
-        /// The link.
-        link: PathBuf,
-        /// Its owner.
-        owner: User,
-    },
-    /// Larger than any file of shares.
-    #[error("it is larger than {limit} bytes")]
-    Oversized {
-        /// The limit, in bytes.
-        limit: usize,
-    },
+    #[error("the symbolic link {} on the way to it belongs to {}", quote::sentence(.0), .1)]
+    LinkOwner(PathBuf, User),
+    /// Larger than any file of shares: than so many bytes.
+    #[error("it is larger than {0} bytes")]
+    Oversized(usize),
     /// An earlier read of it goes on and on.
     #[error("an earlier read of it has not ended")]
     Busy,
     /// The operating system failed.
-    #[error("{}", error::io(error))]
-    Io {
-        /// What it said.
-        error: io::Error,
-    },
+    #[error("{}", error::io(.0))]
+    Io(io::Error),
 }
 
 impl From<io::Error> for FileRefusal {
     fn from(error: io::Error) -> Self {
-        Self::Io { error }
+        Self::Io(error)
     }
 }
 
@@ -174,12 +155,12 @@ impl FileRefusal {
             Self::NotRegular => {
                 ("file-not-regular", format!("Configure a regular file. See what it is: ls -la {file}"))
             }
-            Self::Owner { trusted, .. } => {
+            Self::Owner(_, trusted) => {
                 let us = User::of(trusted.this_process()).word();
                 ("file-owner", format!("If nobody can have tampered with it: chown {us}: {file}"))
             }
             Self::Mode { mend, .. } => ("file-mode", format!("chmod {mend:04o} {file}")),
-            Self::WorldWritable { .. } => {
+            Self::WorldWritable(_) => {
                 ("file-world-writable", format!("If nobody has changed it: chmod go-w {file}"))
             }
             Self::GroupWritable { .. } => {
@@ -209,12 +190,12 @@ impl FileRefusal {
                 let who = if mode & 0o002 == 0 { "g" } else { "go" };
                 ("directory-mode", format!("chmod {who}-w {}", quote::shell(directory)))
             }
-            Self::LinkOwner { .. } => {
+            Self::LinkOwner(..) => {
                 ("link-owner", format!("Configure the path without links: readlink -f {file}"))
             }
-            Self::Oversized { .. } => ("oversized", format!("Is it the right file? ls -la {file}")),
+            Self::Oversized(_) => ("oversized", format!("Is it the right file? ls -la {file}")),
             Self::Busy => ("file-busy", format!("See whether its file system answers: findmnt -T {file}")),
-            Self::Io { .. } => ("file-io", format!("See what the kernel says: ls -la {file}; journalctl -k")),
+            Self::Io(_) => ("file-io", format!("See what the kernel says: ls -la {file}; journalctl -k")),
         }
     }
 }
@@ -230,7 +211,7 @@ pub(crate) fn open_failed(errno: Errno, trusted: &Trusted) -> FileRefusal {
         }
         // A socket, or a device without a driver.
         Errno::NXIO | Errno::NODEV => FileRefusal::NotRegular,
-        other => FileRefusal::Io { error: other.into() },
+        other => FileRefusal::Io(other.into()),
     }
 }
 

@@ -58,7 +58,7 @@ fn mode(path: &Path, mode: u32) {
 
 fn refusal(path: &Path) -> ShareError {
     let cause = read(path).err().unwrap_or_else(|| panic!("{} was accepted", path.display()));
-    ShareError::File { path: path.to_owned(), cause }
+    ShareError::File(path.to_owned(), cause)
 }
 
 fn root() -> bool {
@@ -221,7 +221,7 @@ fn a_link_of_somebody_else_on_the_way_is_refused() {
         let stranger = Trusted::default().seen_by(rustix::process::geteuid().as_raw() + 1);
         let stat = rustix::fs::lstat(&link).unwrap();
         let judged = Judge::new(Content::Shares, &stranger).link(&stat, &link);
-        assert!(matches!(judged, Err(FileRefusal::LinkOwner { .. })));
+        assert!(matches!(judged, Err(FileRefusal::LinkOwner(..))));
     }
 }
 
@@ -240,7 +240,7 @@ fn a_group_may_read_what_root_owns() {
 fn permission_denied_names_the_user() {
     for errno in [Errno::ACCESS, Errno::PERM] {
         let cause = open_failed(errno, &Trusted::default().seen_by(0));
-        let error = ShareError::File { path: "/etc/vault-unseal/shares".into(), cause };
+        let error = ShareError::File("/etc/vault-unseal/shares".into(), cause);
         assert_eq!(
             error.to_string(),
             "cannot read shares from /etc/vault-unseal/shares: permission denied to uid 0 (root)"
@@ -467,7 +467,7 @@ fn source_of_a_credential_is_judged_by_its_path() {
     if root() {
         lchown(&link, Some(4321), None).unwrap();
         let judged = judge_source(&link, Content::Shares, &Trusted::default());
-        assert!(matches!(judged, SourceVerdict::Refused(FileRefusal::LinkOwner { .. })), "{judged:?}");
+        assert!(matches!(judged, SourceVerdict::Refused(FileRefusal::LinkOwner(..))), "{judged:?}");
     }
 }
 
@@ -481,7 +481,7 @@ fn directory_behind_a_credential_is_judged_with_all_that_is_in_it() {
     assert!(matches!(verdict(), SourceVerdict::Good), "{:?}", verdict());
     mode(&path, 0o666);
     match verdict() {
-        SourceVerdict::RefusedEntry(entry, FileRefusal::WorldWritable { .. }) => assert_eq!(entry, path),
+        SourceVerdict::RefusedEntry(entry, FileRefusal::WorldWritable(_)) => assert_eq!(entry, path),
         other => panic!("{other:?}"),
     }
     mode(&path, 0o644);

@@ -31,12 +31,9 @@ pub enum CredentialRefusal {
     /// The name would leave the directory.
     #[error("a credential's name is a plain file name of at most 255 bytes")]
     Name,
-    /// Nothing of that name.
-    #[error("there is no such credential; {}", there(present))]
-    Missing {
-        /// The names that are there, sorted.
-        present: Vec<String>,
-    },
+    /// Nothing of that name; the names that are there, sorted.
+    #[error("there is no such credential; {}", there(.0))]
+    Missing(Vec<String>),
     /// A directory (`LoadCredential=` of a directory makes names with `_`), or something stranger.
     #[error("it is not a regular file")]
     NotRegular,
@@ -65,7 +62,7 @@ impl CredentialRefusal {
         };
         match self {
             Self::NoDirectory => ("credentials-directory-unset", give()),
-            Self::Missing { .. } => ("credential-missing", give()),
+            Self::Missing(_) => ("credential-missing", give()),
             Self::Name => (
                 "credential-name",
                 "Take a name without / such as \"shares\", in the unit and in the configuration.".to_owned(),
@@ -112,9 +109,9 @@ pub(super) fn read(directory: Option<&Path>, name: &str) -> Result<Zeroizing<Vec
         return Err(CredentialRefusal::NotRegular);
     }
     files::read_unjudged(&path, LIMIT).map_err(|cause| match cause {
-        FileRefusal::Missing => CredentialRefusal::Missing { present: names(directory) },
+        FileRefusal::Missing => CredentialRefusal::Missing(names(directory)),
         FileRefusal::NotRegular | FileRefusal::Directory => CredentialRefusal::NotRegular,
-        FileRefusal::Oversized { .. } => CredentialRefusal::Oversized,
+        FileRefusal::Oversized(_) => CredentialRefusal::Oversized,
         cause => CredentialRefusal::File(cause),
     })
 }
@@ -211,7 +208,7 @@ mod tests {
 
     fn refusal(directory: Option<&Path>, name: &str) -> ShareError {
         let cause = read(directory, name).expect_err(name);
-        ShareError::Credential { name: name.to_owned(), cause }
+        ShareError::Credential(name.to_owned(), cause)
     }
 
     #[test]

@@ -15,21 +15,11 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum ShareError {
     /// The file is not there, or not protected as a file with shares must be. Nothing was read from it.
-    #[error("cannot read shares from {}: {cause}", quote::sentence(path))]
-    File {
-        /// The file as it was configured.
-        path: PathBuf,
-        /// What is wrong.
-        cause: FileRefusal,
-    },
-    /// The credential cannot be had.
-    #[error("cannot read shares from credential {name:?}: {cause}")]
-    Credential {
-        /// The name as it was configured.
-        name: String,
-        /// What is wrong.
-        cause: CredentialRefusal,
-    },
+    #[error("cannot read shares from {}: {}", quote::sentence(.0), .1)]
+    File(PathBuf, FileRefusal),
+    /// The credential of this name, as it was configured, cannot be had.
+    #[error("cannot read shares from credential {0:?}: {1}")]
+    Credential(String, CredentialRefusal),
     /// The credential that is read in place of a sealed file cannot be had.
     #[error("cannot read shares from credential {name:?} in place of {}: {cause}", quote::sentence(path))]
     Copy {
@@ -51,13 +41,8 @@ pub enum ShareError {
         file: SealedFile,
     },
     /// The TPM does not give them, or the file is nothing for it.
-    #[error("cannot open the shares in {file} with the TPM: {cause}")]
-    Tpm {
-        /// The sealed file.
-        file: SealedFile,
-        /// What is wrong.
-        cause: TpmError,
-    },
+    #[error("cannot open the shares in {0} with the TPM: {1}")]
+    Tpm(SealedFile, TpmError),
     /// The credential has nothing in it.
     #[error(
         "cannot use the shares in credential {name:?}{}: it is empty",
@@ -70,27 +55,22 @@ pub enum ShareError {
         made_from: Option<PathBuf>,
     },
     /// The source was read, but what it holds cannot be used.
-    #[error("cannot use the shares in {origin}: {cause}")]
-    Content {
-        /// The source.
-        origin: ShareSource,
-        /// What is wrong.
-        cause: ContentRefusal,
-    },
+    #[error("cannot use the shares in {0}: {1}")]
+    Content(ShareSource, ContentRefusal),
 }
 
 impl ShareError {
     /// Of the file at this path, for `map_err`.
     pub(super) fn of_file(path: &Path) -> impl Fn(FileRefusal) -> Self + '_ {
-        |cause| Self::File { path: path.to_owned(), cause }
+        |cause| Self::File(path.to_owned(), cause)
     }
 }
 
 impl Explain for ShareError {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
-            Self::File { path, cause } => cause.explained(path),
-            Self::Credential { name, cause } | Self::Copy { name, cause, .. } => cause.explained(name),
+            Self::File(path, cause) => cause.explained(path),
+            Self::Credential(name, cause) | Self::Copy { name, cause, .. } => cause.explained(name),
             Self::EmptyCredential { made_from, .. } => {
                 let (file, place) = match made_from {
                     Some(path) => ("", format!("into {}", quote::shell(path))),
@@ -111,8 +91,8 @@ impl Explain for ShareError {
                     format!("Seal the shares: vault-unseal enroll FILE --tpm2 --output {path}{restart}");
                 ("sealed-file-missing", advice)
             }
-            Self::Tpm { file, cause } => cause.explained(Some(file.path())),
-            Self::Content { origin, cause } => cause.explained(origin),
+            Self::Tpm(file, cause) => cause.explained(Some(file.path())),
+            Self::Content(origin, cause) => cause.explained(origin),
         };
         (kind, Some(advice.into()))
     }

@@ -134,13 +134,13 @@ impl ShareSource {
                 files::read(path, Content::Shares, trusted, LIMIT).map_err(ShareError::of_file(path))?
             }
             Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
-                .map_err(|cause| ShareError::Credential { name: name.clone(), cause })?,
+                .map_err(|cause| ShareError::Credential(name.clone(), cause))?,
             Self::Tpm2 { path, tcti } => {
                 tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref(), trusted)?
             }
         };
         match self.parse(&bytes) {
-            Err(ShareError::Content { origin: Self::Credential(name), cause: ContentRefusal::Empty }) => {
+            Err(ShareError::Content(Self::Credential(name), ContentRefusal::Empty)) => {
                 let made_from = credential::made_from(&name);
                 Err(ShareError::EmptyCredential { name, made_from })
             }
@@ -150,7 +150,7 @@ impl ShareSource {
 
     /// Finds the shares in a text that it gave.
     pub(super) fn parse(&self, text: &[u8]) -> Result<LoadedShares, ShareError> {
-        format::parse(text, self).map_err(|cause| ShareError::Content { origin: self.clone(), cause })
+        format::parse(text, self).map_err(|cause| ShareError::Content(self.clone(), cause))
     }
 
     /// Reads and parses a file of shares whoever owns it and can read it, as systemd does when it makes a credential.

@@ -151,7 +151,7 @@ impl Explain for OfflineError {
             Self::File(error) => {
                 let (kind, advice) = error.kind_and_advice();
                 let directory = match error {
-                    StoreError::Occupied { .. } => "Name another directory with --offline-dir.",
+                    StoreError::Occupied(_) => "Name another directory with --offline-dir.",
                     error if error.is_denied() => {
                         "Name a directory of your own with --offline-dir, or give the same command as root, with sudo."
                     }

@@ -35,30 +35,18 @@ pub enum Notice {
         json: bool,
     },
     /// Recovery keys beside the shares. They unseal nothing and are never sent.
-    #[error("{origin} holds recovery keys beside the shares; they unseal nothing and are never sent")]
-    RecoveryKeys {
-        /// Where they lie.
-        origin: ShareSource,
-    },
+    #[error("{0} holds recovery keys beside the shares; they unseal nothing and are never sent")]
+    RecoveryKeys(ShareSource),
     /// The shares that a rekey printed which waits for its verification: the server still has the old ones.
     #[error(
-        "{origin} holds the shares of a rekey that is to be verified: until then the old shares unseal, not these"
+        "{0} holds the shares of a rekey that is to be verified: until then the old shares unseal, not these"
     )]
-    Unverified {
-        /// Where they lie.
-        origin: ShareSource,
-    },
-    /// The same share more than once, which counts once.
+    Unverified(ShareSource),
+    /// The same share more than once, which counts once: where each copy stood, counted from 1. The first is used.
     #[error(
-        "{origin} holds the same share more than once (shares {}); it counts once",
-        positions_in_words(positions)
+        "{} holds the same share more than once (shares {}); it counts once", .0, positions_in_words(.1)
     )]
-    Duplicate {
-        /// Where they lie.
-        origin: ShareSource,
-        /// Where each copy stood in the source, counted from 1; the first is used.
-        positions: Vec<usize>,
-    },
+    Duplicate(ShareSource, Vec<usize>),
 }
 
 impl Explain for Notice {
@@ -83,15 +71,15 @@ impl Explain for Notice {
                 };
                 return ("root-token", Some(advice.into()));
             }
-            Self::RecoveryKeys { .. } => {
+            Self::RecoveryKeys(_) => {
                 ("recovery-keys-beside", "Keep them elsewhere: with them, somebody can make a root token.")
             }
-            Self::Unverified { .. } => (
+            Self::Unverified(_) => (
                 "rekey-not-verified",
                 "Keep the old shares until the server accepts the new ones: vault operator rekey -verify, or bao operator \
                  rotate-keys -verify. If that is done, all is well.",
             ),
-            Self::Duplicate { .. } => (
+            Self::Duplicate(..) => (
                 "duplicate-share",
                 "If they should differ, copy the missing share again from where the shares are kept.",
             ),

@@ -105,7 +105,7 @@ async fn unsealed(
             }
             Some(loaded)
         }
-        Err(ShareError::Credential { name, cause: cause @ CredentialRefusal::NoDirectory }) => {
+        Err(ShareError::Credential(name, cause @ CredentialRefusal::NoDirectory)) => {
             // Only the service has its credentials: a check from a shell looks at the files behind them.
             if let Some(InstalledService { unit, .. }) = place.service {
                 let loaded = credential::check(place.machine, unit, &name, topic).await;
@@ -114,7 +114,7 @@ async fn unsealed(
                 }
                 loaded
             } else {
-                let error = ShareError::Credential { name, cause };
+                let error = ShareError::Credential(name, cause);
                 let remedy = "To check the file behind it: vault-unseal check --shares-file FILE, with the file that \
                               LoadCredential= in the unit will name; with several clusters, in a copy of the \
                               configuration, shares = { file = \"FILE\" }. No unit of vault-unseal is installed here.";

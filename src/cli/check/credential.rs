@@ -76,7 +76,7 @@ fn file(machine: &Machine, path: &Path, name: &str, topic: &mut Topic<'_>) -> Op
     let source = ShareSource::File(at.clone());
     let loaded = match source.load(&machine.trusted) {
         Ok(loaded) => Ok(loaded),
-        Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
+        Err(ShareError::File(_, FileRefusal::Missing)) => {
             let advice = format!(
                 "Put the shares there (install -m 600 FILE {}), or name the file that holds them: systemctl edit \
                  vault-unseal, [Service], LoadCredential={}:FILE",
@@ -87,7 +87,7 @@ fn file(machine: &Machine, path: &Path, name: &str, topic: &mut Topic<'_>) -> Op
             return None;
         }
         // Who else can read or write it is told beside all other credentials.
-        Err(ShareError::File { path: at, .. }) => ShareSource::load_unjudged(&at),
+        Err(ShareError::File(at, _)) => ShareSource::load_unjudged(&at),
         Err(error) => Err(error),
     };
     let loaded = opened(loaded, path, name, topic)?;
@@ -114,12 +114,12 @@ async fn encrypted(
             );
             return None;
         }
-        Err(ShareError::File { cause: FileRefusal::Missing, .. }) => {
+        Err(ShareError::File(_, FileRefusal::Missing)) => {
             let advice = format!("Make it: {}", enroll_credential(machine, "FILE", path, name));
             missing(path, name, advice, topic);
             return None;
         }
-        Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. }) if !machine.as_root => {
+        Err(ShareError::File(_, FileRefusal::Denied { .. })) if !machine.as_root => {
             topic.warn(
                 "credential-not-looked-into",
                 format!(

@@ -108,9 +108,7 @@ impl Sealed<'_, '_> {
                 format!("there is no file {name}"),
                 format!("Seal the shares: vault-unseal enroll FILE --tpm2{}", output(file)),
             ),
-            Err(ShareError::File { cause: FileRefusal::Denied { .. }, .. })
-                if by_service && !self.machine.as_root =>
-            {
+            Err(ShareError::File(_, FileRefusal::Denied { .. })) if by_service && !self.machine.as_root => {
                 let message = format!("{name}, which the TPM sealed: only root can look into it");
                 self.topic.warn("sealed-not-looked-into", message, "sudo vault-unseal check");
             }
@@ -130,7 +128,7 @@ impl Sealed<'_, '_> {
                 self.topic.good(format!("{shares} in {}", quote::sentence(file)));
                 Some(loaded)
             }
-            Err(ref error @ ShareError::Tpm { ref cause, .. })
+            Err(ref error @ ShareError::Tpm(_, ref cause))
                 if cause.kind() == TpmErrorKind::Permission && !self.machine.as_root =>
             {
                 self.topic.warn(error.kind(), error.to_string(), "sudo vault-unseal check");

@@ -67,7 +67,7 @@ pub(super) async fn not_initialised(
 /// Why shares cannot be stored there, with what `init` has for it.
 pub(super) fn of_home(error: StoreError) -> Explanation {
     match error {
-        StoreError::Occupied { .. } => Explanation::new(
+        StoreError::Occupied(_) => Explanation::new(
             error.kind(),
             error.to_string(),
             "Name another file with --output. If its shares are kept elsewhere too, --force-home replaces it once the new one \

@@ -138,7 +138,7 @@ impl Initialisation<'_> {
         let home = match self.request.home.clone().prepare(self.existing(), self.trusted) {
             Ok(home) => Some(home),
             // As far as that it came.
-            Err(StoreError::Occupied { .. }) => None,
+            Err(StoreError::Occupied(_)) => None,
             Err(error) => return Err(Explanation::of(&error)),
         };
         let ready = self.ready(home, Existing::Replace)?;
@@ -204,7 +204,7 @@ impl Initialisation<'_> {
         let mine = answer.shares.only(&request.kept_here(count));
         let stored = match &mut ready.home {
             Some(home) => home.store(&mine).map_err(|error| match error {
-                StoreError::Occupied { path } => occupied_meanwhile(&path),
+                StoreError::Occupied(path) => occupied_meanwhile(&path),
                 error => Explanation::of(&error),
             })?,
             None => self.stored_before(&mine)?,

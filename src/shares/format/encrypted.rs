@@ -26,24 +26,18 @@ pub enum Encrypted {
     /// ansible-vault, a value in a file of YAML.
     #[error("a value in it is encrypted with ansible-vault")]
     AnsibleValue,
-    /// sops.
+    /// sops; what `--input-type` calls its format.
     #[error("it is encrypted with sops")]
-    Sops {
-        /// What `--input-type` calls it.
-        format: &'static str,
-    },
+    Sops(&'static str),
     /// OpenPGP (RFC 9580): `gpg -c`, `gpg -e`, with or without armour.
     #[error("it is encrypted with OpenPGP (gpg)")]
     OpenPgp,
     /// systemd-creds(1).
     #[error("it is a credential that systemd-creds encrypted")]
     Credential,
-    /// openssl-enc(1).
+    /// openssl-enc(1); the options for its base64.
     #[error("it is encrypted with openssl enc")]
-    OpensslEnc {
-        /// The options for its base64.
-        base64: &'static str,
-    },
+    OpensslEnc(&'static str),
     /// This program: a file for `tpm2 =`.
     #[error("it is a file that vault-unseal sealed to a TPM")]
     Tpm2,
@@ -62,11 +56,11 @@ impl Encrypted {
             return Some(Self::Age { passphrase: has_scrypt_below(head) });
         }
         if text.starts_with(b"Salted__") {
-            return Some(Self::OpensslEnc { base64: "" });
+            return Some(Self::OpensslEnc(""));
         }
         if text.starts_with(b"U2FsdGVkX1") {
             let base64 = if line.len() > LONGEST_LINE { " -a -A" } else { " -a" };
-            return Some(Self::OpensslEnc { base64 });
+            return Some(Self::OpensslEnc(base64));
         }
         if text.starts_with(b"$ANSIBLE_VAULT;") {
             return Some(Self::AnsibleVault);
@@ -75,7 +69,7 @@ impl Encrypted {
             return Some(Self::AnsibleValue);
         }
         if contains(text, b"ENC[AES256_GCM,data:") && contains(text, b"sops") {
-            return Some(Self::Sops { format: sops_format(text) });
+            return Some(Self::Sops(sops_format(text)));
         }
         if text.starts_with(b"{") && contains(head, b"\"vault-unseal-tpm2\"") {
             return Some(Self::Tpm2);
@@ -107,7 +101,7 @@ impl Encrypted {
                      ansible-vault decrypt --output -"
                 ),
             ),
-            Self::Sops { format } => (
+            Self::Sops(format) => (
                 "sops-encrypted",
                 "",
                 format!("sops --decrypt --input-type {format} --output-type {format} {file}"),
@@ -119,7 +113,7 @@ impl Encrypted {
                  LoadCredentialEncrypted=NAME:FILE. Or make a new one of it:\n",
                 format!("systemd-creds decrypt --name= {file} -"),
             ),
-            Self::OpensslEnc { base64 } => (
+            Self::OpensslEnc(base64) => (
                 "openssl-encrypted",
                 "The file does not say which cipher and options it was made with. With these, for example:\n",
                 format!("openssl enc -d -aes-256-cbc -pbkdf2{base64} -in {file}"),

@@ -62,13 +62,12 @@ pub(super) fn parse(bytes: &[u8], origin: &ShareSource) -> Result<LoadedShares, 
         notices.push(Notice::RootToken { origin: origin.clone(), json: found.json });
     }
     if found.recovery {
-        notices.push(Notice::RecoveryKeys { origin: origin.clone() });
+        notices.push(Notice::RecoveryKeys(origin.clone()));
     }
     if found.unverified {
-        notices.push(Notice::Unverified { origin: origin.clone() });
+        notices.push(Notice::Unverified(origin.clone()));
     }
-    notices
-        .extend(copied.into_iter().map(|positions| Notice::Duplicate { origin: origin.clone(), positions }));
+    notices.extend(copied.into_iter().map(|positions| Notice::Duplicate(origin.clone(), positions)));
     Ok(LoadedShares { shares: shares.of_scheme(found.scheme), notices })
 }
 

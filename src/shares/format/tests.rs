@@ -216,7 +216,7 @@ fn what_real_servers_print_is_read_and_the_root_token_noticed() {
 
     assert_eq!(read(SINGLE.as_bytes()).unwrap(), (vec![BARE.to_owned()], token(true)));
 
-    let unverified = || vec![Notice::Unverified { origin: origin() }];
+    let unverified = || vec![Notice::Unverified(origin())];
     let verified = format!("{REKEYED_TO_VERIFY}\n{VERIFIED}");
     for (name, text, first, notices) in [
         ("a record of script(1)", RECORD, "eecb2176", token(false)),
@@ -251,7 +251,7 @@ fn recovery_keys_beside_shares_are_noticed_and_not_among_them() {
     ] {
         let (shares, notices) = read(text.as_bytes()).unwrap();
         assert!(!shares.contains(&B.to_owned()) && !shares.iter().any(|share| share.starts_with("c8c1093d")));
-        assert_eq!(notices, [Notice::RecoveryKeys { origin: origin() }], "{text}");
+        assert_eq!(notices, [Notice::RecoveryKeys(origin())], "{text}");
     }
 }
 
@@ -260,7 +260,7 @@ fn the_same_share_twice_counts_once_and_is_noticed() {
     let loaded = parse(format!("{A}\n{B}\n{A64}\n{C}\n{A}\n{B}\n").as_bytes(), &origin()).unwrap();
     let positions: Vec<usize> = loaded.shares.iter().map(Share::position).collect();
     assert_eq!(positions, [1, 2, 4], "positions are those of the file");
-    let copies = |positions: &[usize]| Notice::Duplicate { origin: origin(), positions: positions.into() };
+    let copies = |positions: &[usize]| Notice::Duplicate(origin(), positions.into());
     assert_eq!(loaded.notices, [copies(&[1, 3, 5]), copies(&[2, 6])]);
 }
 
@@ -272,9 +272,9 @@ fn notices_say_what_to_do() {
         Notice::RootToken { origin: origin(), json: true },
         Notice::RootToken { origin: odd, json: false },
         Notice::RootToken { origin: ShareSource::Credential("shares".into()), json: true },
-        Notice::RecoveryKeys { origin: origin() },
-        Notice::Unverified { origin: origin() },
-        Notice::Duplicate { origin: origin(), positions: vec![1, 3, 5] },
+        Notice::RecoveryKeys(origin()),
+        Notice::Unverified(origin()),
+        Notice::Duplicate(origin(), vec![1, 3, 5]),
     ] {
         writeln!(text, "{}\n  {notice}\n  {}", notice.kind(), notice.advice().unwrap()).unwrap();
     }
@@ -424,7 +424,7 @@ fn refused() -> Vec<(&'static str, Vec<u8>)> {
 /// All that a user can be shown of a refusal.
 fn shown(cause: ContentRefusal) -> String {
     let debug = format!("{cause:?}");
-    let error = ShareError::Content { origin: origin(), cause };
+    let error = ShareError::Content(origin(), cause);
     assert!(!format!("{error:?}").is_empty() && !debug.is_empty());
     format!("{}\n  {error}\n  {}", error.kind(), error.advice().unwrap())
 }

@@ -128,7 +128,7 @@ impl PreparedStore {
     /// Blocks as [`ShareStore::prepare`] does. Errors: as there; and the file was put there by somebody else meanwhile.
     pub fn store(&mut self, shares: &ShareSet) -> Result<StoredShares, StoreError> {
         if self.reserved.in_place() {
-            return Err(StoreError::Occupied { path: self.target.path().to_owned() });
+            return Err(StoreError::Occupied(self.target.path().to_owned()));
         }
         let protection = self.put(&share_file(shares.iter().map(Share::bytes), shares.scheme()))?;
         self.reserved.take_place()?;

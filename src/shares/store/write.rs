@@ -68,7 +68,7 @@ impl Reserved {
             Ok(stat) => match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => return Err(StoreError::NotAFile(path.to_owned())),
                 FileType::RegularFile | FileType::Symlink if existing == Existing::Keep => {
-                    return Err(StoreError::Occupied { path: path.to_owned() });
+                    return Err(StoreError::Occupied(path.to_owned()));
                 }
                 FileType::RegularFile | FileType::Symlink => {}
                 // A device in whose place a file was put would be everybody's loss.
@@ -118,7 +118,7 @@ impl Reserved {
                 Existing::Keep => self.file.take_free_place(),
             };
             placed.map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => StoreError::Occupied { path: self.path.clone() },
+                io::ErrorKind::AlreadyExists => StoreError::Occupied(self.path.clone()),
                 _ => self.failed("put in its place", error),
             })?;
         }
@@ -196,11 +196,8 @@ pub enum StoreError {
     #[error("cannot write shares to {}: it is a fifo, a socket or a device, not a regular file", quote::sentence(.0))]
     NotRegular(PathBuf),
     /// There is a file already.
-    #[error("{} is there already, and may hold the only copy of its shares", quote::sentence(path))]
-    Occupied {
-        /// The file.
-        path: PathBuf,
-    },
+    #[error("{} is there already, and may hold the only copy of its shares", quote::sentence(.0))]
+    Occupied(PathBuf),
     /// The operating system failed at something: a verb.
     #[error("cannot {} {}: {}", .1, quote::sentence(.0), error::io(.2))]
     Io(PathBuf, &'static str, io::Error),
@@ -260,7 +257,7 @@ impl Explain for StoreError {
             Self::NotRegular(_) => {
                 ("home-not-regular", "Nothing was changed. Name another file with --output.")
             }
-            Self::Occupied { .. } => (
+            Self::Occupied(_) => (
                 "home-occupied",
                 "If its shares are kept elsewhere too, --force replaces it once the new file was opened and \
                  compared. Or name another with --output.",

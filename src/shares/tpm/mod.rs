@@ -41,7 +41,7 @@ pub fn open(
     trusted: &Trusted,
 ) -> Result<Zeroizing<Vec<u8>>, ShareError> {
     let bytes = read(file, trusted)?;
-    let failed = |cause| ShareError::Tpm { file: file.clone(), cause };
+    let failed = |cause| ShareError::Tpm(file.clone(), cause);
     let blob = Blob::parse(&bytes).map_err(failed)?;
     helper::open(&bytes, text_length(&blob), &helper::resolve(tcti)).map_err(failed)
 }
@@ -72,7 +72,7 @@ fn read(file: &SealedFile, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, Shar
 ///
 /// Errors: those of reading the file, and [`ShareError::Tpm`].
 pub fn look(file: &SealedFile, trusted: &Trusted) -> Result<Blob, ShareError> {
-    Blob::parse(&read(file, trusted)?).map_err(|cause| ShareError::Tpm { file: file.clone(), cause })
+    Blob::parse(&read(file, trusted)?).map_err(|cause| ShareError::Tpm(file.clone(), cause))
 }
 
 /// Seals a text with shares, in any format that a share file may have: the bytes of the file.

@@ -96,7 +96,7 @@ impl Explain for TlsFileError {
                     | FileRefusal::Directory
                     | FileRefusal::NotADirectory
                     | FileRefusal::Symlink
-                    | FileRefusal::Io { .. } => "tls-file-unreadable",
+                    | FileRefusal::Io(_) => "tls-file-unreadable",
                     _ => kind,
                 };
                 let advice = match cause {

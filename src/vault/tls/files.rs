@@ -81,7 +81,7 @@ pub(super) fn listing(path: &Path, trusted: &Trusted) -> Result<Vec<PathBuf>, Tl
         cause,
     };
     files::entries(path, Content::Authority, trusted).map_err(|cause| match cause {
-        FileRefusal::Io { error } if error.kind() == ErrorKind::PermissionDenied => {
+        FileRefusal::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
             let user = User::of(trusted.this_process());
             unreadable(FileRefusal::Denied { user, directory: Some(path.to_owned()) })
         }
