@@ -7,7 +7,7 @@ use std::fmt;
 /// An error that a person can act on and a machine can count.
 ///
 /// `Display` says what was tried, on what, and why it failed; [`Explain::advice`] says what to do about it.
-/// `report::error` is the one place that renders both.
+/// `report` is the one place that renders both.
 ///
 /// ```
 /// use vault_unseal::api::Unreachable;

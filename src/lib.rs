@@ -19,7 +19,6 @@ pub mod external;
 pub mod files;
 pub mod process;
 pub mod report;
-pub mod runtime_directory;
 pub mod shares;
 pub mod systemd;
 #[cfg(test)]

@@ -2,15 +2,13 @@
 //! here opens a connection; the client, `vault/`, makes these of what comes over one.
 
 pub(crate) mod health;
-pub(crate) mod refusal;
 pub(crate) mod seal_status;
 mod tls_failure;
 mod unreachable;
 mod untrusted;
 
 pub use health::{ConnectionEpoch, Health, Membership, Product, Release, Role};
-pub use refusal::{LogHint, Meaning, Refusal};
-pub use seal_status::{Nonce, SealState, SealStatus, UnsealAnswer};
+pub use seal_status::{LogHint, Meaning, Nonce, Refusal, SealState, SealStatus, UnsealAnswer};
 pub use tls_failure::{NameRemedy, TlsFailure, Unsupported, UnsupportedKey};
 pub use unreachable::{AnswerText, PeerRefusal, Unreachable, UntrustedOwner};
 pub use untrusted::{AuthoritiesPlace, NamedAuthorities, Untrusted, UntrustedIssuer};

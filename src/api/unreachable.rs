@@ -1,7 +1,7 @@
 //! Why a node could not be asked, or why whoever answers at its address is not believed: told apart, because each has
 //! another remedy.
 
-use super::refusal::{LogHint, Meaning, Refusal};
+use super::seal_status::{LogHint, Meaning, Refusal};
 use super::tls_failure::TlsFailure;
 use crate::explain::{Explain, Remark};
 use crate::external::ExternalText;

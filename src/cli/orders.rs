@@ -6,9 +6,9 @@ use super::status::print_json;
 use super::{ConfigArguments, Exit};
 use crate::control::{self, ControlError, Request, Which, tell};
 use crate::explain::Explanation;
-use crate::report::error::render_warning;
+use crate::report::render_warning;
 use crate::report::state::counted;
-use crate::runtime_directory;
+use crate::systemd;
 use crate::systemd::journal;
 use crate::watch::Order;
 use rustix::process::{Pid, Signal, kill_process};
@@ -60,7 +60,7 @@ pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Res
     }
     let runtime = runtime()?;
     // In `ExecReload=` systemd names the directory of the very service.
-    let of_service = || runtime_directory::of_process().map(|directory| control::socket(&directory));
+    let of_service = || systemd::runtime_directory().map(|directory| control::socket(&directory));
     let socket = options.socket.clone().or_else(of_service).unwrap_or_else(|| PathBuf::from(SOCKET));
     let exit = match runtime.block_on(tell(&socket, &Request::Reload)) {
         // The daemon has put it into the journal already.

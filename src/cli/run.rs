@@ -10,14 +10,14 @@ use crate::external::error;
 use crate::external::quote::sentence;
 use crate::files::{self, Slow};
 use crate::process::{self, Shortage};
-use crate::report::error::in_one_line;
+use crate::report::in_one_line;
 use crate::report::message::Message;
 use crate::report::state::counted;
+use crate::systemd;
 use crate::systemd::journal::{self, Log};
-use crate::systemd::notify;
 use crate::systemd::service::{ServiceProblem, shadow};
 use crate::watch::{ClusterContexts, HoldStore, Watch};
-use crate::{runtime_directory, shares, vault};
+use crate::{shares, vault};
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,8 +46,8 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     };
     let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
     let runtime = runtime()?;
-    let directory = runtime_directory::of_process();
-    let unfit = directory.as_deref().and_then(|path| runtime_directory::open(path).err());
+    let directory = systemd::runtime_directory();
+    let unfit = directory.as_deref().and_then(|path| systemd::open_runtime_directory(path).err());
     let directory = directory.filter(|_| unfit.is_none());
     let taken = directory.as_deref().and_then(control::AnotherDaemon::of);
     let mut holds = holds(directory.as_deref());
@@ -156,9 +156,9 @@ impl<'a> Daemon<'a> {
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
             }
         }
-        notify::ready(&self.watch.registry().summary());
+        systemd::ready(&self.watch.registry().summary());
         self.checks = startup_checks::begin(settings, self.watch.registry());
-        let mut watchdog = notify::watchdog_interval().map(interval);
+        let mut watchdog = systemd::watchdog_interval().map(interval);
         let registry = Arc::clone(self.watch.registry());
         loop {
             tokio::select! {
@@ -168,10 +168,10 @@ impl<'a> Daemon<'a> {
                 Some(asked) = asked.recv() => self.reload(vec![asked]),
                 read = outcome(&mut self.reload) => self.reloaded(read),
                 () = self.watch.discover() => self.suffice(),
-                () = registry.changed() => notify::status(&registry.summary()),
+                () = registry.changed() => systemd::status(&registry.summary()),
                 () = tick(&mut watchdog) => {
                     if registry.is_alive(Instant::now()) {
-                        notify::watchdog();
+                        systemd::watchdog();
                     } else {
                         tracing::error!("a node's task is overdue: the watchdog is not fed");
                     }
@@ -182,7 +182,7 @@ impl<'a> Daemon<'a> {
         if let Some(shadow) = shadow_of_this_process() {
             notice(&shadow);
         }
-        notify::stopping("stopping");
+        systemd::stopping("stopping");
         tracing::info!(message_id = Message::Stopping.id(), "stopping; the servers stay as they are");
         Exit::Done
     }
@@ -203,7 +203,7 @@ impl<'a> Daemon<'a> {
             self.reload_again.get_or_insert_default().extend(asked);
             return;
         }
-        notify::reloading();
+        systemd::reloading();
         let (origin, overrides) = (self.arguments.origin(), self.arguments.overrides());
         let earlier = self.watch.clusters();
         let files = tokio::task::spawn_blocking(move || {
@@ -241,7 +241,7 @@ impl<'a> Daemon<'a> {
         };
         registry.set_reload_refused(refused.clone());
         // Before the answers: systemd reads it before it sees ExecReload= end, and no reload seems to go on.
-        notify::ready(&registry.summary());
+        systemd::ready(&registry.summary());
         for asker in asked {
             // Whoever left does not want to know.
             let _ = asker.send(refused.clone().map_or(Ok(()), Err));

@@ -25,7 +25,7 @@ const MOST_THREADS: usize = 256;
 /// whose message it is, on standard error as well, which it files under the unit in any case.
 pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
     if journal::reads_our_stderr() {
-        let line = report::error::in_one_line(error);
+        let line = report::in_one_line(error);
         journal::start(LevelFilter::INFO);
         tracing::error!(message_id = Message::Refused.id(), "{line}");
         if !journal::is_filed() {
@@ -33,7 +33,7 @@ pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
             say(format_args!("<3>{line}"));
         }
     } else {
-        say(report::error::render(error));
+        say(report::render(error));
     }
     exit
 }
@@ -93,7 +93,7 @@ pub(super) fn with_settings(
     };
     let ended = loaded.and_then(|loaded| {
         if let Err(shortage) = process::allow_descriptors_for(loaded.settings.nodes()) {
-            say(report::error::render_warning(&shortage));
+            say(report::render_warning(&shortage));
         }
         let runtime = runtime()?;
         let ended = runtime.block_on(verb(&loaded.settings));

@@ -6,7 +6,7 @@ use crate::accounts::Trusted;
 use crate::cluster::ShareSource;
 use crate::config::Settings;
 use crate::explain::{Explain, Explanation};
-use crate::report::error::in_one_line;
+use crate::report::in_one_line;
 use crate::report::message::Message;
 use crate::shares::Notice;
 use crate::watch::{ClusterContexts, StatusRegistry};

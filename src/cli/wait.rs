@@ -12,9 +12,9 @@ use crate::config::{Cluster, Settings};
 use crate::control;
 use crate::discovery::{FoundNodes, LookupError, LookupOutcome, LookupReason, Schedule};
 use crate::report;
-use crate::report::error::Style;
+use crate::report::Style;
 use crate::report::state::{advice, reason};
-use crate::systemd::notify;
+use crate::systemd;
 use crate::unseal::State;
 use crate::vault::TlsFileError;
 use serde::Serialize;
@@ -80,7 +80,7 @@ async fn wait_for(
         }
     }
     while !company.is_done(options.any) {
-        notify::status(&company.summary());
+        systemd::status(&company.summary());
         match next(&mut news, deadline).await {
             Some(News::State { index, look }) => {
                 if let Some(target) = company.targets.get(index).filter(|_| !options.json) {
@@ -103,7 +103,7 @@ async fn wait_for(
             }
         }
     }
-    notify::ready(&company.summary());
+    systemd::ready(&company.summary());
     Ok(company.end(options, began, Exit::Done))
 }
 
@@ -267,7 +267,7 @@ async fn next(news: &mut Receiver<News>, deadline: Option<Instant>) -> Option<Ne
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return None;
         }
-        notify::extend_timeout(EXTEND * 3);
+        systemd::extend_timeout(EXTEND * 3);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The kinds of journal messages, each with the id that `journalctl MESSAGE_ID=` and the catalog know it by.
 
 use crate::unseal::State;
+use std::fmt::Display;
+use tracing::Level;
 
 /// Makes the kinds, and what tells their ids, of one table.
 macro_rules! messages {
@@ -123,6 +125,39 @@ impl Message {
             State::Removed => Self::Removed,
             State::SealsItself { .. } => Self::SealsItself,
             State::Damaged { .. } => Self::Damaged,
+        }
+    }
+
+    /// Writes a line about a node, or about a name that stands for some, with its fields for the journal; `states` are that
+    /// after it and the one before.
+    pub fn log(
+        self,
+        level: Level,
+        node: &dyn Display,
+        cluster: &str,
+        [state, previous]: [Option<&str>; 2],
+        text: &str,
+    ) {
+        let node = node.to_string();
+        let id = self.id();
+        macro_rules! at {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    message_id = id,
+                    vault_node = node,
+                    vault_cluster = cluster,
+                    vault_state = state,
+                    vault_previous_state = previous,
+                    "{text}"
+                )
+            };
+        }
+        match level {
+            Level::ERROR => at!(Level::ERROR),
+            Level::WARN => at!(Level::WARN),
+            Level::INFO => at!(Level::INFO),
+            _ => at!(Level::DEBUG),
         }
     }
 }

@@ -1,16 +1,30 @@
-//! What we tell systemd and the journal, what unit files tell us, and where this process finds a credential
-//! (systemd.exec(5), "CREDENTIALS"): in its own directory, or behind the service's.
+//! What we tell systemd and the journal, what unit files tell us, and what systemd gives this process: credentials
+//! (systemd.exec(5), "CREDENTIALS"), in its own directory or behind the service's; and the directory of the control socket and
+//! of what is held, `RuntimeDirectory=` of the unit.
+//!
+//! Whoever can write to that directory could name what is held, or answer in the daemon's place: it is used if only root and the
+//! daemon's own user can. Directories above it are the administrator's, who names it.
 
 pub mod drop_in;
 pub mod journal;
-pub mod notify;
 pub mod service;
 pub mod units;
 
 pub use crate::files::credentials_directory;
 pub use service::SERVICE;
 
+use crate::accounts::User;
+use crate::explain::Explain;
+use crate::external::error;
+use crate::external::quote::{self, sentence};
+use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::process::geteuid;
+use sd_notify::NotifyState;
+use std::borrow::Cow;
+use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use units::{CredentialOrigin, Unit};
 
 /// Where systemd keeps the credentials of services that run.
@@ -37,6 +51,125 @@ pub fn credential_location(root: &Path, name: &str) -> PathBuf {
         }
     }
     inside(Path::new(RUNNING_CREDENTIALS)).join(SERVICE).join(name)
+}
+
+/// Configuration valid, loop running.
+pub fn ready(status: &str) {
+    send(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The line that `systemctl status` shows.
+pub fn status(status: &str) {
+    send(&[NotifyState::Status(status)]);
+}
+
+/// A reload begins; [`ready`] ends it. The timestamp lets systemd tell it from earlier ones (Type=notify-reload).
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => send(&[NotifyState::Reloading, now]),
+        Err(_) => send(&[NotifyState::Reloading]),
+    }
+}
+
+/// The end begins.
+pub fn stopping(status: &str) {
+    send(&[NotifyState::Stopping, NotifyState::Status(status)]);
+}
+
+/// The loop made progress.
+pub fn watchdog() {
+    send(&[NotifyState::Watchdog]);
+}
+
+/// Start-up goes on for this long yet (`EXTEND_TIMEOUT_USEC=`): keeps a unit that waits from being killed.
+pub fn extend_timeout(by: Duration) {
+    let usec = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
+    send(&[NotifyState::ExtendTimeoutUsec(usec)]);
+}
+
+/// How often systemd wants to hear from the watchdog, halved; `None` when it does not watch us.
+pub fn watchdog_interval() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|interval| !interval.is_zero())
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    // Without a supervisor this does nothing. A supervisor that went away is no reason to stop unsealing.
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("cannot notify the service manager: {}", error::io(&error));
+    }
+}
+
+/// An ACL that lets others write shows in the group's bits (acl(5)).
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// The directory of this process, if it was given one.
+pub fn runtime_directory() -> Option<PathBuf> {
+    let all = std::env::var("RUNTIME_DIRECTORY").ok()?;
+    all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from)
+}
+
+/// Opens the directory if only root and this process's user can write to it. A link to it is followed: systemd makes one
+/// for dynamic users.
+pub fn open_runtime_directory(path: &Path) -> Result<OwnedFd, DirectoryError> {
+    let failed = |errno: rustix::io::Errno| DirectoryError::Io(path.to_owned(), errno.into());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat(CWD, path, flags, Mode::empty()).map_err(failed)?;
+    let stat = fstat(&directory).map_err(failed)?;
+    let user = geteuid().as_raw();
+    if stat.st_uid != 0 && stat.st_uid != user {
+        let (owner, user) = (User::of(stat.st_uid), User::of(user));
+        return Err(DirectoryError::Owner { path: path.to_owned(), owner, user });
+    }
+    if stat.st_mode & WRITABLE_BY_OTHERS != 0 {
+        return Err(DirectoryError::Mode(path.to_owned(), stat.st_mode & 0o7777));
+    }
+    Ok(directory)
+}
+
+/// Why the directory is not used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DirectoryError {
+    /// Somebody else's.
+    #[error("the runtime directory {} belongs to {owner}", sentence(path))]
+    Owner {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: User,
+        /// Who runs this process.
+        user: User,
+    },
+    /// Others can write to it; its permissions.
+    #[error("others than its owner can write to the runtime directory {} (mode {:04o})", sentence(.0), .1)]
+    Mode(PathBuf, u32),
+    /// It cannot be opened.
+    #[error("cannot open the runtime directory {}: {}", sentence(.0), error::io(.1))]
+    Io(PathBuf, io::Error),
+}
+
+impl Explain for DirectoryError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, remedy) = match self {
+            Self::Owner { path, user, .. } if user.is_dynamic() => {
+                ("runtime-directory-owner", format!("rm -r {}", quote::shell(path)))
+            }
+            Self::Owner { path, user, .. } => {
+                ("runtime-directory-owner", format!("chown {} {}", user.word(), quote::shell(path)))
+            }
+            Self::Mode(path, _) => ("runtime-directory-mode", format!("chmod go-w {}", quote::shell(path))),
+            Self::Io(..) => {
+                let advice =
+                    "`hold` and `resume` do not work, and a restart of this daemon forgets what is held.";
+                return ("runtime-directory", Some(advice.into()));
+            }
+        };
+        let advice = format!(
+            "It is not used: `hold` and `resume` do not work, and a restart of this daemon forgets what is held. Restart the \
+             daemon after `{remedy}`."
+        );
+        (kind, Some(advice.into()))
+    }
 }
 
 #[cfg(test)]

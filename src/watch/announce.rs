@@ -2,12 +2,12 @@
 
 use super::connection::Reconnect;
 use super::key::NodeKey;
-use crate::report::error::in_one_line;
+use crate::report::in_one_line;
 use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase};
 use crate::shares::ShareSet;
 use crate::unseal::{Delay, Event, ForeignNode, State};
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tracing::Level;
 
@@ -210,40 +210,7 @@ impl Announcer {
         let previous = self.previous.as_ref().map(State::word);
         // The state after this message: the new one if it changed, else the last.
         let states = [state.map(State::word).or(previous), previous];
-        log(level, message, &self.key.address, &self.key.cluster, states, text);
-    }
-}
-
-/// Writes a line about a node, or about a name that stands for some, with its fields for the journal; `states` are that
-/// after it and the one before.
-pub(super) fn log(
-    level: Level,
-    message: Message,
-    node: &dyn Display,
-    cluster: &str,
-    [state, previous]: [Option<&str>; 2],
-    text: &str,
-) {
-    let node = node.to_string();
-    let id = message.id();
-    macro_rules! at {
-        ($level:expr) => {
-            tracing::event!(
-                $level,
-                message_id = id,
-                vault_node = node,
-                vault_cluster = cluster,
-                vault_state = state,
-                vault_previous_state = previous,
-                "{text}"
-            )
-        };
-    }
-    match level {
-        Level::ERROR => at!(Level::ERROR),
-        Level::WARN => at!(Level::WARN),
-        Level::INFO => at!(Level::INFO),
-        _ => at!(Level::DEBUG),
+        message.log(level, &self.key.address, &self.key.cluster, states, text);
     }
 }
 

@@ -1,6 +1,5 @@
 //! The task that looks a name up, again and again, and what is said of it.
 
-use super::announce::log;
 use super::key::SearchKey;
 use crate::cluster::NodeAddress;
 use crate::discovery::{
@@ -178,7 +177,7 @@ fn say_all(
 }
 
 fn say(key: &SearchKey, node: &dyn std::fmt::Display, level: Level, message: Message, text: &str) {
-    log(level, message, node, &key.cluster, [None, None], text);
+    message.log(level, node, &key.cluster, [None, None], text);
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 use vault_unseal::cli::Checked;
 use vault_unseal::config::{Environment, Origin, Overrides};
-use vault_unseal::report::error::Style;
+use vault_unseal::report::Style;
 
 use canary::{Canary, Damaged, damage};
 use support::certs::{Authority, Validity};

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use serde_json::json;
 use vault_unseal::cli::Checked;
 use vault_unseal::config::{Environment, Origin, Overrides};
-use vault_unseal::report::error::Style;
+use vault_unseal::report::Style;
 
 use crate::support::home::shares_of_nobody;
 use crate::support::hostile::Hostile;

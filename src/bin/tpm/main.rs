@@ -11,7 +11,6 @@
 mod failure;
 mod primary;
 mod seal;
-mod sealed_key;
 
 use failure::Failure;
 use std::alloc::System;

@@ -1,7 +1,7 @@
 //! What a check found, and how it is shown.
 
 use crate::explain::{Explain, Explanation};
-use crate::report::error::Style;
+use crate::report::Style;
 use crate::report::state::counted;
 use serde::Serialize;
 use std::fmt::Write as _;

@@ -21,7 +21,7 @@ use super::{ConfigArguments, Exit};
 use crate::config::{self, Environment, LoadedConfig, Origin, Overrides, Purpose};
 use crate::external::{error, quote};
 use crate::process;
-use crate::report::error::Style;
+use crate::report::Style;
 use crate::systemd::units::Unit;
 use finding::{Findings, Severity, Topic};
 use nodes::CheckedServers;

@@ -19,7 +19,7 @@ use crate::config::{self, Environment, LoadedConfig, Purpose, Settings};
 use crate::explain::Explanation;
 use crate::external::{error, quote};
 use crate::report;
-use crate::report::error::Style;
+use crate::report::Style;
 use crate::shares::load::Given;
 use crate::shares::store::{ShareStore, StoreError, StoreProtection, StoredShares};
 use crate::shares::{Notice, Share};
@@ -154,7 +154,7 @@ fn tell(steps: &str, input: &Input, done: &Enrolled<'_>, options: &EnrollArgumen
     let style = Style::of(&io::stdout());
     if !options.json {
         for warning in &done.warnings {
-            say(report::error::render_warning(warning));
+            say(report::render_warning(warning));
         }
         if write!(io::stdout(), "{}", outcome::table(done, style))
             .and_then(|()| io::stdout().flush())

@@ -3,7 +3,7 @@
 use super::source::{SourceFate, WORTH};
 use crate::explain::Explanation;
 use crate::external::quote;
-use crate::report::error::Style;
+use crate::report::Style;
 use crate::shares::positions_in_words;
 use crate::shares::store::{CredentialKind, ShareStore, StoredShares};
 use serde::Serialize;

@@ -58,7 +58,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Resu
     // Where shares will be is for the daemon; it may not be configured yet.
     let loaded = load(arguments, Purpose::Observe)?;
     for notice in &loaded.notices {
-        say(report::error::render_warning(notice));
+        say(report::render_warning(notice));
     }
     at_configured_tpm(&mut request.home, &loaded.settings);
     let runtime = runtime()?;
@@ -252,7 +252,7 @@ impl Initialisation<'_> {
         let output = io::stdout().as_fd().try_clone_to_owned().map(File::from);
         let mut output = output.map_err(unwritten)?;
         if let Some(unmeasured) = unmeasured(&outcome.stored.protection) {
-            say(report::error::render_warning(&unmeasured));
+            say(report::render_warning(&unmeasured));
         }
         if self.options.json {
             let text = outcome::json(outcome, self.request);

@@ -181,7 +181,7 @@ pub(super) fn text(outcome: &InitOutcome, request: &InitRequest) -> SecretText {
     // Refused before anything was done, unless an earlier process began.
     let _ = match steps(home, &request.name, &request.destination, Path::new("/")) {
         Ok(steps) => write!(text, "{steps}"),
-        Err(error) => writeln!(text, "\n{}", report::error::render_warning(&error)),
+        Err(error) => writeln!(text, "\n{}", report::render_warning(&error)),
     };
     text
 }

@@ -9,7 +9,7 @@ use super::connection::ApiResponse;
 use super::dial::Endpoint;
 use super::peer::PeerRule;
 use super::tls::{Inspection, Renewed};
-use crate::api::refusal::ApiErrors;
+use crate::api::seal_status::ApiErrors;
 use crate::api::{
     AnswerText, ConnectionEpoch, Health, SealStatus, Unreachable, UnsealAnswer, health, seal_status,
 };

@@ -4,7 +4,7 @@ use super::key::NodeKey;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
 use crate::files::{self, FileRefusal};
-use crate::runtime_directory::{self, DirectoryError};
+use crate::systemd::{self, DirectoryError};
 use crate::unseal::Hold;
 use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,7 @@ impl HoldStore {
     /// The holds that an earlier run left in `directory`; later ones are kept there too. Without a file there are
     /// none.
     pub fn in_directory(directory: &Path) -> Result<Self, HoldStoreError> {
-        let opened = runtime_directory::open(directory)?;
+        let opened = systemd::open_runtime_directory(directory)?;
         let document = match files::read_in(&opened, FILE, files::LARGEST) {
             Ok(text) => serde_json::from_slice(&text)?,
             Err(FileRefusal::Missing) => Document { held: Vec::new() },
@@ -201,7 +201,7 @@ fn since_1970() -> Duration {
 }
 
 fn write(directory: &Path, document: &Document) -> Result<(), HoldStoreError> {
-    let directory = runtime_directory::open(directory)?;
+    let directory = systemd::open_runtime_directory(directory)?;
     Ok(files::replace(directory, FILE, &serde_json::to_vec(document)?)?)
 }
 
