@@ -57,7 +57,7 @@ fn answer(case: &Path) -> String {
             (name.to_owned(), value.to_owned())
         })
         .collect();
-    let mut origin = Origin::Standard { root: root.path().to_owned() };
+    let mut origin = Origin::Standard(root.path().to_owned());
     let (known, mut typed) = (keys::flags(), Vec::new());
     let mut purpose = Purpose::Unseal;
     for line in lines(case, "args") {

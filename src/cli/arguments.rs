@@ -221,7 +221,7 @@ impl ConfigArguments {
         // An empty variable is as good as none, as everywhere else.
         match self.config.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             Some(path) => Origin::File(path.clone()),
-            None => Origin::Standard { root: PathBuf::from("/") },
+            None => Origin::Standard(PathBuf::from("/")),
         }
     }
 

@@ -39,12 +39,11 @@ impl Destination {
     /// The only cluster, or the only one whose shares are configured to be in this home.
     pub(super) fn guess(settings: &Settings, home: &ShareStore, name: &str, config: Option<&Path>) -> Self {
         let is_there = |cluster: &&Cluster| match (&cluster.shares, home) {
-            (
-                Some(ShareSource::Credential(named)),
-                ShareStore::Plain { .. } | ShareStore::Credential { .. },
-            ) => named == name,
-            (Some(ShareSource::File(path)), ShareStore::Plain { path: home })
-            | (Some(ShareSource::Tpm2 { path, .. }), ShareStore::Tpm2 { path: home, .. }) => path == home,
+            (Some(ShareSource::Credential(named)), ShareStore::Plain(_) | ShareStore::Credential(..)) => {
+                named == name
+            }
+            (Some(ShareSource::File(path)), ShareStore::Plain(home))
+            | (Some(ShareSource::Tpm2 { path, .. }), ShareStore::Tpm2(home, _)) => path == home,
             _ => false,
         };
         let mut there = settings.clusters.iter().filter(is_there);
@@ -77,7 +76,7 @@ pub(super) fn steps(
     destination: &Destination,
     root: &Path,
 ) -> Result<String, Inexpressible> {
-    if let (ShareStore::Plain { path }, Some(ShareSource::File(named))) = (home, &destination.source) {
+    if let (ShareStore::Plain(path), Some(ShareSource::File(named))) = (home, &destination.source) {
         if path == named {
             return Ok(
                 "\nThe configuration names this file already: a running daemon reads it when it needs it.\n"
@@ -90,25 +89,25 @@ pub(super) fn steps(
     let mut text = format!("\nNext, in {config}, in {table}:\n");
     match home {
         // What LoadCredential= below can name is UTF-8.
-        ShareStore::Tpm2 { sealing, path } => {
+        ShareStore::Tpm2(path, sealing) => {
             let path = quote::toml(&path.to_string_lossy());
             let tcti = sealing.tcti.as_ref().map(|tcti| format!(", tcti = {}", quote::toml(tcti)));
             let _ = writeln!(text, "  shares = {{ tpm2 = {path}{} }}", tcti.unwrap_or_default());
         }
-        ShareStore::Plain { .. } | ShareStore::Credential { .. } => {
+        ShareStore::Plain(_) | ShareStore::Credential(..) => {
             let _ = writeln!(text, "  shares = {{ credential = {} }}", quote::toml(name));
         }
     }
     let drop_in = match home {
-        ShareStore::Plain { path } if path == Path::new(PLAIN_SHARES) && name == DEFAULT_NAME => None,
-        ShareStore::Plain { path } => Some(format!(
+        ShareStore::Plain(path) if path == Path::new(PLAIN_SHARES) && name == DEFAULT_NAME => None,
+        ShareStore::Plain(path) => Some(format!(
             "sudo systemctl edit vault-unseal, with\n  [Service]\n  LoadCredential={}\n",
             quote::load_credential(name, path)?
         )),
-        ShareStore::Credential { path, sealing } => {
+        ShareStore::Credential(path, sealing) => {
             Some(DropIn::encrypted(path, name, sealing.key.needs_tpm2())?.steps(root, "sudo "))
         }
-        ShareStore::Tpm2 { path, sealing } => {
+        ShareStore::Tpm2(path, sealing) => {
             let device = tpm::device(sealing.tcti.as_deref());
             Some(DropIn::tpm2(path, device.as_deref())?.steps(root, "sudo "))
         }
@@ -138,10 +137,10 @@ pub(super) fn steps(
 /// Not those that another cluster needs, nor any with more in them.
 fn moved(home: &ShareStore, name: &str, destination: &Destination, root: &Path) -> Vec<PathBuf> {
     let given = match (home, &destination.source) {
-        (ShareStore::Plain { .. } | ShareStore::Credential { .. }, _) => name,
-        (ShareStore::Tpm2 { .. }, Some(ShareSource::Credential(named))) => named,
-        (ShareStore::Tpm2 { .. }, _) if destination.table.is_none() => name,
-        (ShareStore::Tpm2 { .. }, _) => return Vec::new(),
+        (ShareStore::Plain(_) | ShareStore::Credential(..), _) => name,
+        (ShareStore::Tpm2(..), Some(ShareSource::Credential(named))) => named,
+        (ShareStore::Tpm2(..), _) if destination.table.is_none() => name,
+        (ShareStore::Tpm2(..), _) => return Vec::new(),
     };
     let names = ENDINGS.map(|ending| Path::new(DIRECTORY).join(format!("shares{ending}")));
     let drop_ins = UnitFile::drop_ins(root, SERVICE).into_iter();
@@ -177,7 +176,7 @@ mod tests {
     #[test]
     fn drop_in_that_names_the_old_file_is_taken_away() {
         let root = machine();
-        let home = ShareStore::Plain { path: PLAIN_SHARES.into() };
+        let home = ShareStore::Plain(PLAIN_SHARES.into());
         assert!(!steps(&home, "shares", &Destination::default(), root.path()).unwrap().contains("sudo rm"));
         let drop_in = root.path().join("etc/systemd/system/vault-unseal.service.d/shares.conf");
         std::fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
@@ -192,8 +191,7 @@ mod tests {
         assert!(said(&home, "shares", None).contains(rm));
         // Another cluster's shares.
         assert!(!said(&home, "work", None).contains("sudo rm"));
-        let sealed =
-            ShareStore::Tpm2 { path: "/etc/vault-unseal/work.tpm2".into(), sealing: tpm::Sealing::default() };
+        let sealed = ShareStore::Tpm2("/etc/vault-unseal/work.tpm2".into(), tpm::Sealing::default());
         assert!(said(&sealed, "shares", None).contains(rm));
         assert!(!said(&sealed, "shares", Some("that of work")).contains("sudo rm"));
         for more in ["LoadCredential=work:/etc/work.json\n", "Nice=5\n", "[Unit]\nAfter=x.service\n"] {
@@ -205,14 +203,13 @@ mod tests {
     #[test]
     fn what_the_package_brings_is_installed() {
         let root = machine();
-        let credential = |key| ShareStore::Credential {
-            path: "/etc/vault-unseal/shares.cred".into(),
-            sealing: CredentialSealing { name: "shares".into(), key, pcrs: None, device: None },
+        let credential = |key| {
+            ShareStore::Credential(
+                "/etc/vault-unseal/shares.cred".into(),
+                CredentialSealing { name: "shares".into(), key, pcrs: None, device: None },
+            )
         };
-        let tpm2 = ShareStore::Tpm2 {
-            path: "/etc/vault-unseal/shares.tpm2".into(),
-            sealing: tpm::Sealing::default(),
-        };
+        let tpm2 = ShareStore::Tpm2("/etc/vault-unseal/shares.tpm2".into(), tpm::Sealing::default());
         let said = |home: &ShareStore| steps(home, "shares", &Destination::default(), root.path()).unwrap();
         let end = "then\n  sudo systemctl daemon-reload\n  sudo vault-unseal check\n  sudo systemctl restart \
                    vault-unseal\n";
@@ -246,7 +243,7 @@ mod tests {
             )
         );
         assert_eq!(
-            said(&ShareStore::Plain { path: PLAIN_SHARES.into() }),
+            said(&ShareStore::Plain(PLAIN_SHARES.into())),
             format!("{begin}{by_credential}{end}"),
             "the unit as it is"
         );

@@ -31,7 +31,7 @@ const STALLED: &str =
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
     // Servers or a file that somebody names are not what the service of this machine looks after.
     let of_service =
-        matches!(arguments.origin(), Origin::Standard { .. }) && !arguments.overrides().says(&keys::NODES);
+        matches!(arguments.origin(), Origin::Standard(_)) && !arguments.overrides().says(&keys::NODES);
     with_settings(arguments, None, async |settings| show(settings, options, of_service).await)
         .unwrap_or(Exit::Failed)
 }

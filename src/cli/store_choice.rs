@@ -84,11 +84,11 @@ impl StoreChoice {
             }
             let (name, device) = (self.name.clone(), self.tcti.clone());
             let sealing = CredentialSealing { name, key, pcrs, device };
-            return Ok(ShareStore::Credential { path: path("shares.cred"), sealing });
+            return Ok(ShareStore::Credential(path("shares.cred"), sealing));
         }
         if self.tpm2 || unsaid == DefaultStore::Tpm2 {
             let sealing = Sealing { pcrs, tcti: self.tcti.clone() };
-            return Ok(ShareStore::Tpm2 { path: path("shares.tpm2"), sealing });
+            return Ok(ShareStore::Tpm2(path("shares.tpm2"), sealing));
         }
         if !self.plain && !carried {
             return Err(Explanation::usage(
@@ -100,14 +100,14 @@ impl StoreChoice {
         }
         match pcrs {
             Some(_) => pcrs_without_tpm(),
-            None => Ok(ShareStore::Plain { path: path("shares.json") }),
+            None => Ok(ShareStore::Plain(path("shares.json"))),
         }
     }
 }
 
 /// Has a home that was told no TPM use the one that the daemon is configured to open it with.
 pub(super) fn at_configured_tpm(home: &mut ShareStore, settings: &Settings) {
-    if let ShareStore::Tpm2 { path, sealing } = home {
+    if let ShareStore::Tpm2(path, sealing) = home {
         if sealing.tcti.is_none() {
             sealing.tcti = configured_tpm(settings, path);
         }

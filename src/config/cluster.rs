@@ -199,7 +199,7 @@ impl<'a> ClusterValidator<'a> {
         {
             if let (Some(text), None) = (values.text(present), values.get(missing)) {
                 let (present, missing) = (present.name, missing.name);
-                return Err(text.refused(ConfigFault::HalfClientCertificate { present, missing }));
+                return Err(text.refused(ConfigFault::HalfClientCertificate(present, missing)));
             }
         }
         let server_name = read(values, &keys::SERVER_NAME, value::server_name)?;

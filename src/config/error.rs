@@ -163,14 +163,9 @@ pub enum ConfigFault {
     /// `shares` with two sources.
     #[error("names two sources of key shares")]
     SeveralSources,
-    /// `client_cert` without `client_key`, or the other way round.
-    #[error("{present} is of no use without {missing}")]
-    HalfClientCertificate {
-        /// The one that is there.
-        present: &'static str,
-        /// The one that is not.
-        missing: &'static str,
-    },
+    /// `client_cert` without `client_key`, or the other way round: the one that is there, and the one that is not.
+    #[error("{0} is of no use without {1}")]
+    HalfClientCertificate(&'static str, &'static str),
     /// `pin_sha256` beside a server at this address, which shows no key.
     #[error("{0} is sent key shares without TLS: it has no key that could be pinned")]
     PinWithoutTls(String),
@@ -259,7 +254,7 @@ impl ConfigFault {
             }
             Self::NoSource => ("config-no-shares", ONE_SOURCE),
             Self::SeveralSources => ("config-several-sources", ONE_SOURCE),
-            Self::HalfClientCertificate { .. } => {
+            Self::HalfClientCertificate(..) => {
                 ("config-half-client-certificate", "Give both client_cert and client_key, or neither.")
             }
             Self::PinWithoutTls(_) => (

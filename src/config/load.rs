@@ -19,12 +19,8 @@ use tracing::level_filters::LevelFilter;
 /// Which files are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// `etc/vault-unseal/config.toml` and `etc/vault-unseal/config.d/*.toml` below this directory, as far as they
-    /// exist.
-    Standard {
-        /// `/`, or the root of a test.
-        root: PathBuf,
-    },
+    /// `etc/vault-unseal/config.toml` and `etc/vault-unseal/config.d/*.toml` below this directory, `/` or the root of a test, as far as they exist.
+    Standard(PathBuf),
     /// This file alone; it must exist.
     File(PathBuf),
 }
@@ -33,7 +29,7 @@ impl Origin {
     /// The root directory of the machine.
     fn root(&self) -> &Path {
         match self {
-            Self::Standard { root } => root,
+            Self::Standard(root) => root,
             Self::File(_) => Path::new("/"),
         }
     }
@@ -41,7 +37,7 @@ impl Origin {
     /// The file that everything can be written to.
     fn main_file(&self) -> PathBuf {
         match self {
-            Self::Standard { root } => root.join("etc/vault-unseal/config.toml"),
+            Self::Standard(root) => root.join("etc/vault-unseal/config.toml"),
             Self::File(path) => path.clone(),
         }
     }
@@ -86,7 +82,7 @@ pub fn load(
 
 fn read(origin: &Origin, notices: &mut Vec<ConfigNotice>) -> Result<Vec<ConfigDocument>, ConfigError> {
     let root = match origin {
-        Origin::Standard { root } => root.join("etc/vault-unseal"),
+        Origin::Standard(root) => root.join("etc/vault-unseal"),
         Origin::File(path) => {
             let text = file::read(path)?.ok_or_else(|| FileError::missing(path))?;
             return Ok(vec![ConfigDocument::parse(path, &text)?]);

@@ -31,29 +31,21 @@ pub enum ShareError {
         cause: CredentialRefusal,
     },
     /// There is no sealed file, or the credential in its place is the empty one that a unit gives where there is none.
-    #[error("cannot read shares from {file}: {}", if file.is_copy() {
+    #[error("cannot read shares from {}: {}", .0, if .0.is_copy() {
         "it is empty, and there was no such file when the service started"
     } else {
         "there is no such file"
     })]
-    NotSealed {
-        /// The sealed file.
-        file: SealedFile,
-    },
+    NotSealed(SealedFile),
     /// The TPM does not give them, or the file is nothing for it.
     #[error("cannot open the shares in {0} with the TPM: {1}")]
     Tpm(SealedFile, TpmError),
-    /// The credential has nothing in it.
+    /// The credential of this name, as it was configured, has nothing in it; the file that the unit names.
     #[error(
-        "cannot use the shares in credential {name:?}{}: it is empty",
-        made_from.as_deref().map(|path| format!(", from {}", quote::sentence(path))).unwrap_or_default()
+        "cannot use the shares in credential {:?}{}: it is empty", .0,
+        .1.as_deref().map(|path| format!(", from {}", quote::sentence(path))).unwrap_or_default()
     )]
-    EmptyCredential {
-        /// The name as it was configured.
-        name: String,
-        /// The file that the unit names.
-        made_from: Option<PathBuf>,
-    },
+    EmptyCredential(String, Option<PathBuf>),
     /// The source was read, but what it holds cannot be used.
     #[error("cannot use the shares in {0}: {1}")]
     Content(ShareSource, ContentRefusal),
@@ -71,7 +63,7 @@ impl Explain for ShareError {
         let (kind, advice) = match self {
             Self::File(path, cause) => cause.explained(path),
             Self::Credential(name, cause) | Self::Copy { name, cause, .. } => cause.explained(name),
-            Self::EmptyCredential { made_from, .. } => {
+            Self::EmptyCredential(_, made_from) => {
                 let (file, place) = match made_from {
                     Some(path) => ("", format!("into {}", quote::shell(path))),
                     None => (
@@ -84,7 +76,7 @@ impl Explain for ShareError {
                 );
                 ("empty", advice)
             }
-            Self::NotSealed { file } => {
+            Self::NotSealed(file) => {
                 let restart = if file.is_copy() { ", then restart the service" } else { "" };
                 let path = quote::shell(file.path());
                 let advice =

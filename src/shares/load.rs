@@ -142,7 +142,7 @@ impl ShareSource {
         match self.parse(&bytes) {
             Err(ShareError::Content(Self::Credential(name), ContentRefusal::Empty)) => {
                 let made_from = credential::made_from(&name);
-                Err(ShareError::EmptyCredential { name, made_from })
+                Err(ShareError::EmptyCredential(name, made_from))
             }
             loaded => loaded,
         }

@@ -278,7 +278,7 @@ mod tests {
 
     fn store() -> (tempfile::TempDir, ShareStore) {
         let directory = crate::testing::directory();
-        let store = ShareStore::Plain { path: directory.path().join("shares.json") };
+        let store = ShareStore::Plain(directory.path().join("shares.json"));
         (directory, store)
     }
 

@@ -248,7 +248,7 @@ fn unit_files_repeat_no_secret() {
         });
         for damaged in all {
             fs::write(at(path), &damaged.bytes).unwrap();
-            let origin = Origin::Standard { root: root.path().to_owned() };
+            let origin = Origin::Standard(root.path().to_owned());
             for as_root in [true, false] {
                 let checked =
                     Checked::of(&origin, &Environment::default(), &Overrides::default(), as_root).unwrap();

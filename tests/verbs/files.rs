@@ -100,7 +100,7 @@ impl Files {
 
     /// As a person reads what `check --takeover` says.
     pub(crate) fn before_takeover(&self) -> String {
-        let origin = Origin::Standard { root: self.root.path().to_owned() };
+        let origin = Origin::Standard(self.root.path().to_owned());
         let checked =
             Checked::before_takeover(&origin, &Environment::default(), &Overrides::default(), true).unwrap();
         let normal = Normal::default().directory(self.root.path(), "");
@@ -108,7 +108,7 @@ impl Files {
     }
 
     pub(crate) fn check(&self, as_root: bool) -> Checked {
-        let origin = Origin::Standard { root: self.root.path().to_owned() };
+        let origin = Origin::Standard(self.root.path().to_owned());
         Checked::of(&origin, &Environment::default(), &Overrides::default(), as_root).unwrap()
     }
 

@@ -94,13 +94,13 @@ impl Checked {
     ) -> Result<Self, Exit> {
         let loaded = config::load(origin, environment, flags, Purpose::Unseal);
         let root = match origin {
-            Origin::Standard { root } => root,
+            Origin::Standard(root) => root,
             Origin::File(_) => Path::new("/"),
         };
         let trusted = loaded.as_ref().map(|loaded| Arc::clone(&loaded.settings.trusted)).unwrap_or_default();
         let machine = Machine::new(root, as_root, trusted, moving);
         let service = machine.service();
-        let standard = matches!(origin, Origin::Standard { .. });
+        let standard = matches!(origin, Origin::Standard(_));
         let place = CheckedService { machine: &machine, service: service.as_ref(), standard };
         let mut findings = Findings::default();
         match &loaded {

@@ -103,7 +103,7 @@ impl Sealed<'_, '_> {
     fn look(&mut self, file: &Path, by_service: bool) -> Option<tpm::Blob> {
         let name = quote::sentence(file);
         match tpm::look(&SealedFile::itself(&self.machine.at(file)), &self.machine.trusted) {
-            Err(error @ ShareError::NotSealed { .. }) => self.topic.problem(
+            Err(error @ ShareError::NotSealed(_)) => self.topic.problem(
                 error.kind(),
                 format!("there is no file {name}"),
                 format!("Seal the shares: vault-unseal enroll FILE --tpm2{}", output(file)),

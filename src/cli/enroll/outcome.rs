@@ -88,16 +88,16 @@ fn which(positions: &[usize], done: &Enrolled<'_>) -> String {
 /// What protects the shares, after "protected".
 pub(in crate::cli) fn protection(stored: &StoredShares) -> String {
     match (&stored.target, &stored.protection.kind) {
-        (ShareStore::Plain { .. }, _) => {
+        (ShareStore::Plain(_), _) => {
             "by owner and mode 0600 alone: whoever has the disk has the shares".to_owned()
         }
-        (ShareStore::Credential { .. }, Some(kind @ CredentialKind::Host)) => {
+        (ShareStore::Credential(..), Some(kind @ CredentialKind::Host)) => {
             format!("by {kind}, on this disk: whoever has the whole disk has the shares")
         }
-        (ShareStore::Credential { .. }, kind) => {
+        (ShareStore::Credential(..), kind) => {
             format!("by {}", kind.as_ref().unwrap_or(&CredentialKind::Unknown))
         }
-        (ShareStore::Tpm2 { .. }, _) => by_tpm(stored.protection.pcrs.as_deref()),
+        (ShareStore::Tpm2(..), _) => by_tpm(stored.protection.pcrs.as_deref()),
     }
 }
 

@@ -69,9 +69,9 @@ impl EnrollRequest {
     /// Every home that is written to, in the order of the machines.
     pub(super) fn homes(&self) -> Vec<ShareStore> {
         match self.parts {
-            ShareSelection::Split { machines, node: None } => (1..=machines)
-                .map(|machine| ShareStore::Plain { path: numbered(self.home.path(), machine) })
-                .collect(),
+            ShareSelection::Split { machines, node: None } => {
+                (1..=machines).map(|machine| ShareStore::Plain(numbered(self.home.path(), machine))).collect()
+            }
             _ => vec![self.home.clone()],
         }
     }

@@ -31,25 +31,12 @@ const TRIAL: usize = 32;
 /// A file for shares, and what protects them in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShareStore {
-    /// As they are; the file's owner and mode protect them.
-    Plain {
-        /// The file.
-        path: PathBuf,
-    },
-    /// An encrypted systemd credential (systemd-creds(1)), for `LoadCredentialEncrypted=`.
-    Credential {
-        /// The file.
-        path: PathBuf,
-        /// Its name and its keys.
-        sealing: CredentialSealing,
-    },
-    /// Sealed to this machine's TPM, for `shares = { tpm2 = … }`.
-    Tpm2 {
-        /// The file.
-        path: PathBuf,
-        /// The PCRs and the TPM.
-        sealing: tpm::Sealing,
-    },
+    /// As they are in this file, whose owner and mode protect them.
+    Plain(PathBuf),
+    /// An encrypted systemd credential (systemd-creds(1)) in this file, for `LoadCredentialEncrypted=`: its name and its keys.
+    Credential(PathBuf, CredentialSealing),
+    /// Sealed to this machine's TPM in this file, for `shares = { tpm2 = … }`: the PCRs and the TPM.
+    Tpm2(PathBuf, tpm::Sealing),
 }
 
 /// A store that has proved that it can be written, and what is written be opened again. Dropped, it leaves nothing.
@@ -75,7 +62,7 @@ impl ShareStore {
     /// The file.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Plain { path } | Self::Credential { path, .. } | Self::Tpm2 { path, .. } => path,
+            Self::Plain(path) | Self::Credential(path, _) | Self::Tpm2(path, _) => path,
         }
     }
 
@@ -83,14 +70,14 @@ impl ShareStore {
     #[must_use]
     pub fn at(mut self, other: PathBuf) -> Self {
         match &mut self {
-            Self::Plain { path } | Self::Credential { path, .. } | Self::Tpm2 { path, .. } => *path = other,
+            Self::Plain(path) | Self::Credential(path, _) | Self::Tpm2(path, _) => *path = other,
         }
         self
     }
 
     /// Gives a credential this name.
     pub fn name_credential(&mut self, name: &str) {
-        if let Self::Credential { sealing, .. } = self {
+        if let Self::Credential(_, sealing) = self {
             name.clone_into(&mut sealing.name);
         }
     }
@@ -98,15 +85,15 @@ impl ShareStore {
     /// A stable word for each: `plain`, `credential`, `tpm2`.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Plain { .. } => "plain",
-            Self::Credential { .. } => "credential",
-            Self::Tpm2 { .. } => "tpm2",
+            Self::Plain(_) => "plain",
+            Self::Credential(..) => "credential",
+            Self::Tpm2(..) => "tpm2",
         }
     }
 
     /// Whether this machine alone can open it.
     pub fn is_sealed(&self) -> bool {
-        !matches!(self, Self::Plain { .. })
+        !matches!(self, Self::Plain(_))
     }
 
     /// Does everything that can fail with random bytes in place of shares: makes the directory if only it is missing,
@@ -139,18 +126,18 @@ impl PreparedStore {
     fn put(&self, text: &[u8]) -> Result<StoreProtection, StoreError> {
         let path = || self.target.path().to_owned();
         let (protection, opened) = match &self.target {
-            ShareStore::Plain { .. } => {
+            ShareStore::Plain(_) => {
                 self.reserved.write(text)?;
                 (StoreProtection::default(), self.reserved.read()?)
             }
-            ShareStore::Credential { sealing, .. } => {
+            ShareStore::Credential(_, sealing) => {
                 let refused = |cause| StoreError::Credential(path(), cause);
                 let (sealed, protection) = credential::encrypt(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
                 let opened = credential::decrypt(&self.reserved.read()?, sealing).map_err(refused)?;
                 (protection, opened)
             }
-            ShareStore::Tpm2 { sealing, .. } => {
+            ShareStore::Tpm2(_, sealing) => {
                 let refused = |cause| StoreError::Tpm(path(), cause);
                 let sealed = tpm::seal(text, sealing).map_err(refused)?;
                 self.reserved.write(&sealed)?;
@@ -176,11 +163,9 @@ impl ShareStore {
     /// Errors: it is not there or not protected; it does not open, because the machine has changed for example.
     pub fn open(&self, trusted: &Trusted) -> Result<LoadedShares, StoreError> {
         let source = match self {
-            Self::Plain { path } => ShareSource::File(path.clone()),
-            Self::Tpm2 { path, sealing } => {
-                ShareSource::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() }
-            }
-            Self::Credential { path, sealing } => return decrypted(&sealed(path, trusted)?, path, sealing),
+            Self::Plain(path) => ShareSource::File(path.clone()),
+            Self::Tpm2(path, sealing) => ShareSource::Tpm2 { path: path.clone(), tcti: sealing.tcti.clone() },
+            Self::Credential(path, sealing) => return decrypted(&sealed(path, trusted)?, path, sealing),
         };
         Ok(source.load(trusted)?)
     }
@@ -188,19 +173,19 @@ impl ShareStore {
     /// The same, bound to the same PCRs as the file that is there, unless others are named already.
     pub fn bound_as_before(mut self, trusted: &Trusted) -> Result<Self, StoreError> {
         match &mut self {
-            Self::Tpm2 { path, sealing } => {
+            Self::Tpm2(path, sealing) => {
                 let bound = tpm::look(&SealedFile::itself(path), trusted)?.pcrs;
                 let before = bound.and_then(|bound| bound.selection());
                 sealing.pcrs = sealing.pcrs.take().or(before);
             }
-            Self::Credential { path, sealing } => {
+            Self::Credential(path, sealing) => {
                 let kind = CredentialKind::of(&sealed(path, trusted)?);
                 let numbers =
                     kind.as_ref().and_then(CredentialKind::tpm2).map(|binding| binding.pcrs.clone());
                 let before = numbers.and_then(|numbers| PcrSelection::of(PcrBank::Sha256, numbers));
                 sealing.pcrs = sealing.pcrs.take().or(before);
             }
-            Self::Plain { .. } => {}
+            Self::Plain(_) => {}
         }
         Ok(self)
     }
@@ -208,10 +193,8 @@ impl ShareStore {
     /// How many shares are stored there, where the file says so without being opened.
     pub fn count(&self, trusted: &Trusted) -> Option<usize> {
         match self {
-            Self::Tpm2 { path, .. } => {
-                tpm::look(&SealedFile::itself(path), trusted).ok().map(|blob| blob.shares)
-            }
-            Self::Plain { .. } | Self::Credential { .. } => None,
+            Self::Tpm2(path, _) => tpm::look(&SealedFile::itself(path), trusted).ok().map(|blob| blob.shares),
+            Self::Plain(_) | Self::Credential(..) => None,
         }
     }
 }

@@ -53,7 +53,7 @@ fn read(file: &SealedFile, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, Shar
     let path = file.path();
     let Some((directory, name)) = file.copy() else {
         return files::read(path, Content::Shares, trusted, LIMIT).map_err(|cause| match cause {
-            FileRefusal::Missing => ShareError::NotSealed { file: file.clone() },
+            FileRefusal::Missing => ShareError::NotSealed(file.clone()),
             cause => ShareError::of_file(path)(cause),
         });
     };
@@ -63,7 +63,7 @@ fn read(file: &SealedFile, trusted: &Trusted) -> Result<Zeroizing<Vec<u8>>, Shar
         cause,
     })?;
     if bytes.trim_ascii().is_empty() {
-        return Err(ShareError::NotSealed { file: file.clone() });
+        return Err(ShareError::NotSealed(file.clone()));
     }
     Ok(bytes)
 }
