@@ -55,14 +55,6 @@ impl<T: Explain + ?Sized> Explain for &T {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         (**self).kind_and_advice()
     }
-
-    fn kind(&self) -> &'static str {
-        (**self).kind()
-    }
-
-    fn advice(&self) -> Option<String> {
-        (**self).advice()
-    }
 }
 
 impl Remark {
@@ -118,11 +110,7 @@ impl fmt::Display for Explanation {
 impl std::error::Error for Explanation {}
 
 impl Explain for Explanation {
-    fn kind(&self) -> &'static str {
-        self.kind
-    }
-
-    fn advice(&self) -> Option<String> {
-        self.advice.clone()
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        (self.kind, self.advice.clone().map(Cow::Owned))
     }
 }

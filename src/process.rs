@@ -6,6 +6,7 @@ use crate::external::error;
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
+use std::borrow::Cow;
 use std::io;
 
 /// What the kernel granted.
@@ -98,16 +99,13 @@ pub struct Shortage {
 }
 
 impl Explain for Shortage {
-    fn kind(&self) -> &'static str {
-        "too-few-descriptors"
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(format!(
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let advice = format!(
             "Nodes for which there is none left are unreachable. Set LimitNOFILE={0} with `systemctl edit vault-unseal`; \
              in a shell of root's, `ulimit -n {0}`.",
             self.needed
-        ))
+        );
+        ("too-few-descriptors", Some(advice.into()))
     }
 }
 

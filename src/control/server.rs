@@ -21,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io;
@@ -287,15 +288,9 @@ impl AnotherDaemon {
 }
 
 impl Explain for AnotherDaemon {
-    fn kind(&self) -> &'static str {
-        "control-taken"
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some(
-            "This one leaves alone what is held now, and hears of no later order. Stop one of the two, or give this \
-             one a directory of its own: RuntimeDirectory= in its unit, RUNTIME_DIRECTORY elsewhere."
-                .to_owned(),
-        )
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let advice = "This one leaves alone what is held now, and hears of no later order. Stop one of the two, or give this \
+                      one a directory of its own: RuntimeDirectory= in its unit, RUNTIME_DIRECTORY elsewhere.";
+        ("control-taken", Some(advice.into()))
     }
 }

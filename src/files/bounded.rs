@@ -3,6 +3,7 @@
 
 use crate::explain::Explain;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, openat, statat};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -149,12 +150,8 @@ pub const READ_LIMIT: Duration = Duration::from_secs(10);
 pub struct Slow;
 
 impl Explain for Slow {
-    fn kind(&self) -> &'static str {
-        "files-slow"
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some("See whether the file systems that they lie on answer: findmnt -T FILE".to_owned())
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        ("files-slow", Some("See whether the file systems that they lie on answer: findmnt -T FILE".into()))
     }
 }
 

@@ -37,10 +37,7 @@ pub enum CredentialRefusal {
     /// A directory (`LoadCredential=` of a directory makes names with `_`), or something stranger.
     #[error("it is not a regular file")]
     NotRegular,
-    /// Larger than any file of shares.
-    #[error("it is larger than {LIMIT} bytes")]
-    Oversized,
-    /// It cannot be read for another reason.
+    /// It is too large, or cannot be read for another reason.
     #[error(transparent)]
     File(FileRefusal),
 }
@@ -68,7 +65,7 @@ impl CredentialRefusal {
                 "Take a name without / such as \"shares\", in the unit and in the configuration.".to_owned(),
             ),
             Self::NotRegular => ("credential-not-regular", look()),
-            Self::Oversized => ("oversized", look()),
+            Self::File(FileRefusal::Oversized(_)) => ("oversized", look()),
             Self::File(_) => ("credential-io", look()),
         }
     }
@@ -111,7 +108,6 @@ pub(super) fn read(directory: Option<&Path>, name: &str) -> Result<Zeroizing<Vec
     files::read_unjudged(&path, LIMIT).map_err(|cause| match cause {
         FileRefusal::Missing => CredentialRefusal::Missing(names(directory)),
         FileRefusal::NotRegular | FileRefusal::Directory => CredentialRefusal::NotRegular,
-        FileRefusal::Oversized(_) => CredentialRefusal::Oversized,
         cause => CredentialRefusal::File(cause),
     })
 }

@@ -6,6 +6,7 @@ use crate::external::ExternalText;
 use crate::external::quote::sentence;
 use crate::files;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -23,12 +24,8 @@ const PROPERTIES: &str = "--property=LoadState,ActiveState,SubState,UnitFileStat
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServiceState {
     name: String,
-    load: String,
-    active: String,
-    sub: String,
-    unit_file: String,
-    result: String,
-    exit_status: String,
+    /// Their values, by the names of [`PROPERTIES`].
+    properties: BTreeMap<String, String>,
 }
 
 impl ServiceState {
@@ -44,51 +41,36 @@ impl ServiceState {
     }
 
     fn parse(unit: &str, text: &str) -> Self {
-        let mut state = Self { name: unit.to_owned(), ..Self::default() };
-        for (property, value) in text.lines().filter_map(|line| line.split_once('=')) {
-            let field = match property {
-                "LoadState" => &mut state.load,
-                "ActiveState" => &mut state.active,
-                "SubState" => &mut state.sub,
-                "UnitFileState" => &mut state.unit_file,
-                "Result" => &mut state.result,
-                "ExecMainStatus" => &mut state.exit_status,
-                _ => continue,
-            };
-            *field = ExternalText::new(value).to_string();
-        }
-        state
+        let properties = text.lines().filter_map(|line| line.split_once('='));
+        let shown = |(name, value): (&str, &str)| (name.to_owned(), ExternalText::new(value).to_string());
+        Self { name: unit.to_owned(), properties: properties.map(shown).collect() }
+    }
+
+    fn property(&self, name: &str) -> &str {
+        self.properties.get(name).map(String::as_str).unwrap_or_default()
     }
 
     /// What an administrator must know of it; `None` when it runs and starts with the machine, or is not installed.
     pub fn problem(&self) -> Option<ServiceProblem> {
-        if self.load == "masked" {
-            return Some(self.problem_of(Kind::Masked));
-        }
-        if self.load != "loaded" {
-            return None;
-        }
-        let kind = match (self.active.as_str(), self.sub.as_str(), self.unit_file.as_str()) {
-            ("failed", ..) => Kind::Failed,
-            ("activating", "auto-restart" | "auto-restart-queued", _) => Kind::Restarting,
-            ("inactive" | "deactivating", ..) => Kind::Stopped { enabled: self.is_enabled() },
-            ("active" | "reloading", _, "disabled") => Kind::Disabled,
-            ("active" | "reloading", _, "enabled-runtime" | "linked-runtime") => Kind::EnabledForNow,
+        let unit_file = self.property("UnitFileState");
+        let kind = match (self.property("LoadState"), self.property("ActiveState"), self.property("SubState"))
+        {
+            ("masked", ..) => Kind::Masked,
+            ("loaded", "failed", _) => Kind::Failed,
+            ("loaded", "activating", "auto-restart" | "auto-restart-queued") => Kind::Restarting,
+            ("loaded", "inactive" | "deactivating", _) => Kind::Stopped { enabled: unit_file == "enabled" },
+            ("loaded", "active" | "reloading", _) => match unit_file {
+                "disabled" => Kind::Disabled,
+                "enabled-runtime" | "linked-runtime" => Kind::EnabledForNow,
+                _ => return None,
+            },
             _ => return None,
         };
-        Some(self.problem_of(kind))
-    }
-
-    fn is_enabled(&self) -> bool {
-        self.unit_file == "enabled"
-    }
-
-    fn problem_of(&self, kind: Kind) -> ServiceProblem {
-        let why = match self.result.as_str() {
-            "exit-code" => format!("exit code {}", self.exit_status),
+        let why = match self.property("Result") {
+            "exit-code" => format!("exit code {}", self.property("ExecMainStatus")),
             result => result.to_owned(),
         };
-        ServiceProblem { unit: self.name.clone(), kind, why }
+        Some(ServiceProblem { unit: self.name.clone(), kind, why })
     }
 }
 

@@ -136,24 +136,22 @@ fn connect(tcti: &str) -> Result<Context, Failure> {
             return Failure::new(TpmErrorKind::Absent, format!("there is no TPM at {tcti}: {}", told(error)));
         };
         // libtss2 does not say why; the kernel does.
-        match File::options().read(true).write(true).open(path).map_err(|error| (error.kind(), error)) {
-            Err((ErrorKind::NotFound, _)) => {
-                Failure::new(TpmErrorKind::Absent, format!("there is no TPM: {path} does not exist"))
-            }
-            Err((ErrorKind::PermissionDenied, error)) => Failure::new(
-                TpmErrorKind::Permission,
-                format!("{path} cannot be opened: {}", error::io(&error)),
-            ),
-            Err((ErrorKind::ResourceBusy, error)) => {
-                Failure::new(TpmErrorKind::Busy, format!("{path} is in use: {}", error::io(&error)))
-            }
-            Err((_, error)) => {
-                Failure::new(TpmErrorKind::Absent, format!("{path} cannot be opened: {}", error::io(&error)))
-            }
-            Ok(_) => {
-                Failure::new(TpmErrorKind::Absent, format!("there is no TPM at {path}: {}", told(error)))
-            }
-        }
+        let (kind, text) = match File::options().read(true).write(true).open(path) {
+            Ok(_) => (TpmErrorKind::Absent, format!("there is no TPM at {path}: {}", told(error))),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound => {
+                    (TpmErrorKind::Absent, format!("there is no TPM: {path} does not exist"))
+                }
+                ErrorKind::PermissionDenied => {
+                    (TpmErrorKind::Permission, format!("{path} cannot be opened: {}", error::io(&error)))
+                }
+                ErrorKind::ResourceBusy => {
+                    (TpmErrorKind::Busy, format!("{path} is in use: {}", error::io(&error)))
+                }
+                _ => (TpmErrorKind::Absent, format!("{path} cannot be opened: {}", error::io(&error))),
+            },
+        };
+        Failure::new(kind, text)
     })
 }
 

@@ -3,6 +3,7 @@
 
 use super::text::is_plain;
 use crate::explain::Explain;
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -97,12 +98,9 @@ impl Inexpressible {
 }
 
 impl Explain for Inexpressible {
-    fn kind(&self) -> &'static str {
-        "not-expressible"
-    }
-
-    fn advice(&self) -> Option<String> {
-        Some("Take another path or name: letters, digits and `/._-` are good everywhere.".to_owned())
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let advice = "Take another path or name: letters, digits and `/._-` are good everywhere.";
+        ("not-expressible", Some(advice.into()))
     }
 }
 
