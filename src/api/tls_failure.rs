@@ -5,6 +5,7 @@ use crate::cluster::{COMPUTE_PIN, Pin};
 use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::net::IpAddr;
 
 /// Why a TLS handshake failed.
@@ -18,7 +19,7 @@ pub enum TlsFailure {
     #[error("the server's certificate is not valid yet{0}")]
     NotYetValid(String),
     /// It is for other names.
-    #[error("the server's certificate is not for this name{}", of_names(.names.as_ref()))]
+    #[error("the server's certificate is not for this name{}", if_known(" ", .names.as_ref()))]
     WrongName {
         /// The one that was asked for, and those that it has. Never known where a secret was sent.
         names: Option<ExternalText>,
@@ -36,7 +37,7 @@ pub enum TlsFailure {
         other_names: bool,
     },
     /// No authority that we trust signed it. Who did is never known where a secret was sent.
-    #[error("the server's certificate is not signed by a CA that is trusted here{}", why(.0.as_deref()))]
+    #[error("the server's certificate is not signed by a CA that is trusted here{}", if_known(": ", .0.as_deref()))]
     UnknownCa(Option<Box<Untrusted>>),
     /// A certificate above it has run out, and no other path leads to a CA that is trusted.
     #[error("the server's certificate is no longer vouched for: {0}")]
@@ -86,12 +87,9 @@ pub enum TlsFailure {
     Other(&'static str),
 }
 
-fn why(untrusted: Option<&Untrusted>) -> String {
-    untrusted.map(|untrusted| format!(": {untrusted}")).unwrap_or_default()
-}
-
-fn of_names(names: Option<&ExternalText>) -> String {
-    names.map(|names| format!(" {names}")).unwrap_or_default()
+/// `what` behind `before`, or nothing where nothing is known.
+pub(super) fn if_known(before: &str, what: Option<impl Display>) -> String {
+    what.map(|what| format!("{before}{what}")).unwrap_or_default()
 }
 
 impl TlsFailure {

@@ -2,7 +2,7 @@
 //! another remedy.
 
 use super::seal_status::{LogHint, Meaning, Refusal};
-use super::tls_failure::TlsFailure;
+use super::tls_failure::{TlsFailure, if_known};
 use crate::explain::{Explain, Remark};
 use crate::external::ExternalText;
 use std::borrow::Cow;
@@ -47,7 +47,7 @@ pub enum Unreachable {
         text: AnswerText,
     },
     /// A rate limit, of the server's or of a proxy's.
-    #[error("HTTP 429: too many requests{}", in_a_while(*.retry_after))]
+    #[error("HTTP 429: too many requests{}", if_known("; it asks for a pause of ", retry_after.map(humantime::format_duration)))]
     TooManyRequests {
         /// How long to wait, as its Retry-After says.
         retry_after: Option<Duration>,
@@ -61,7 +61,7 @@ pub enum Unreachable {
         text: AnswerText,
     },
     /// The answer was a redirect, which is never followed.
-    #[error("HTTP {status} redirect{}, not followed: shares go only to the node itself", towards(.to.as_ref()))]
+    #[error("HTTP {status} redirect{}, not followed: shares go only to the node itself", if_known(" to ", .to.as_ref()))]
     Redirect {
         /// The status code.
         status: u16,
@@ -132,15 +132,6 @@ fn without_document_type(text: &str) -> &str {
         Some((_, page)) if declared => page.trim_start(),
         _ => text,
     }
-}
-
-fn in_a_while(retry_after: Option<Duration>) -> String {
-    let words = |pause| format!("; it asks for a pause of {}", humantime::format_duration(pause));
-    retry_after.map(words).unwrap_or_default()
-}
-
-fn towards(to: Option<&ExternalText>) -> String {
-    to.map(|to| format!(" to {to}")).unwrap_or_default()
 }
 
 impl Refusal {

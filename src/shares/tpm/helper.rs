@@ -6,7 +6,7 @@ use super::error::{TpmError, TpmErrorKind};
 use super::pcrs::PcrSelection;
 use crate::external::{ExternalText, error, quote};
 use crate::shares::child::{self, Running};
-use rustix::fs::{AtFlags, CWD, FileType, Stat, statat};
+use rustix::fs::{AtFlags, CWD, FileType, statat};
 use rustix::process::geteuid;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -136,17 +136,13 @@ fn beside(running: &Path, user: u32) -> Option<PathBuf> {
     let (ours, theirs) = (look(running)?, look(&path)?);
     let regular = FileType::from_raw_mode(theirs.st_mode) == FileType::RegularFile;
     let owned = theirs.st_uid == 0 || theirs.st_uid == user;
-    let closed =
-        theirs.st_mode & 0o002 == 0 && (theirs.st_mode & 0o020 == 0 || same_group_writes(&ours, &theirs));
+    let same_group_writes = ours.st_mode & 0o020 != 0 && ours.st_gid == theirs.st_gid;
+    let closed = theirs.st_mode & 0o002 == 0 && (theirs.st_mode & 0o020 == 0 || same_group_writes);
     if regular && owned && closed {
         return Some(path);
     }
     tracing::warn!("{} is not used: others can write to it", quote::sentence(&path));
     None
-}
-
-fn same_group_writes(ours: &Stat, theirs: &Stat) -> bool {
-    ours.st_mode & 0o020 != 0 && ours.st_gid == theirs.st_gid
 }
 
 static TAKEN: Mutex<bool> = Mutex::new(false);

@@ -43,7 +43,8 @@ pub fn open(
     let bytes = read(file, trusted)?;
     let failed = |cause| ShareError::Tpm(file.clone(), cause);
     let blob = Blob::parse(&bytes).map_err(failed)?;
-    helper::open(&bytes, text_length(&blob), &helper::resolve(tcti)).map_err(failed)
+    let length = blob.ciphertext.len().saturating_sub(TAG_LENGTH);
+    helper::open(&bytes, length, &helper::resolve(tcti)).map_err(failed)
 }
 
 /// The bytes: of the file by the rules for share files, of a credential as systemd gave it.
@@ -92,10 +93,6 @@ pub fn seal(text: &[u8], how: &Sealing) -> Result<Vec<u8>, TpmError> {
 pub fn count(text: &[u8]) -> Result<usize, ContentRefusal> {
     let nowhere = ShareSource::File("-".into());
     format::parse(text, &nowhere).map(|loaded| loaded.shares.count())
-}
-
-fn text_length(blob: &Blob) -> usize {
-    blob.ciphertext.len().saturating_sub(TAG_LENGTH)
 }
 
 #[cfg(test)]
