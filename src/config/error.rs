@@ -177,7 +177,7 @@ pub enum ConfigFault {
 impl Explain for ConfigError {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, advice) = match self {
-            Self::File(error) => error.told(),
+            Self::File(error) => error.explained(),
             Self::Syntax(error) if error.extract.starts_with('{') => (
                 "config-syntax",
                 "This is JSON, perhaps the file with the shares; the configuration is a TOML file."
@@ -187,7 +187,7 @@ impl Explain for ConfigError {
                 "config-syntax",
                 "Mend the line; strings stand in double quotes, and https://toml.io has the rest.".to_owned(),
             ),
-            Self::At(location, fault) => fault.told(location),
+            Self::At(location, fault) => fault.explained(location),
             Self::UnknownVariable(name) => ("config-unknown-variable", unknown_variable(name)),
             Self::WhichCluster(location, _) => {
                 let thing = if matches!(location, Location::Flag(_)) { "flag" } else { "variable" };
@@ -205,7 +205,7 @@ impl Explain for ConfigError {
 
 impl ConfigFault {
     /// The stable word, and what to do about it.
-    fn told(&self, location: &Location) -> (&'static str, String) {
+    fn explained(&self, location: &Location) -> (&'static str, String) {
         let (kind, advice) = match self {
             Self::UnknownKey { key, table, header, secret } => {
                 let advice = unknown_key(key, *table, *header);

@@ -60,7 +60,7 @@ impl FileError {
     }
 
     /// The stable word, and what to do about it.
-    pub(super) fn told(&self) -> (&'static str, String) {
+    pub(super) fn explained(&self) -> (&'static str, String) {
         let (path, cause) = match self {
             Self::Refused(path, cause) => (path, cause),
             Self::NotUtf8(path, _) => {
@@ -159,11 +159,11 @@ mod tests {
         let pipe = directory.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
         assert!(made.success());
-        assert_eq!(read(&pipe).expect_err("pipe").told().0, "config-not-a-file");
+        assert_eq!(read(&pipe).expect_err("pipe").explained().0, "config-not-a-file");
 
         let huge = directory.path().join("huge.toml");
         File::create(&huge).and_then(|file| file.set_len(LARGEST as u64 + 1)).expect("file");
-        assert_eq!(read(&huge).expect_err("huge").told().0, "config-too-large");
+        assert_eq!(read(&huge).expect_err("huge").explained().0, "config-too-large");
         File::create(&huge).and_then(|file| file.set_len(LARGEST as u64)).expect("file");
         assert_eq!(read(&huge).expect("at the limit").map(|text| text.len()), Some(LARGEST));
     }
@@ -178,17 +178,20 @@ mod tests {
             std::fs::write(&path, "").expect("write");
             assert!(read(&path).is_ok() && fragments(directory.path()).is_ok());
             chown(&path);
-            assert_eq!(read(&path).expect_err("file").told().0, "config-owner");
+            assert_eq!(read(&path).expect_err("file").explained().0, "config-owner");
             std::os::unix::fs::chown(&path, Some(0), None).expect("chown");
             chown(directory.path());
-            assert_eq!(read(&path).expect_err("directory").told().0, "config-owner");
-            assert_eq!(fragments(directory.path()).expect_err("fragments").told().0, "config-owner");
+            assert_eq!(read(&path).expect_err("directory").explained().0, "config-owner");
+            assert_eq!(fragments(directory.path()).expect_err("fragments").explained().0, "config-owner");
         }
     }
 
     #[test]
     fn a_path_through_a_file_cannot_be_read() {
         let file = tempfile::NamedTempFile::new().expect("file");
-        assert_eq!(read(&file.path().join("config.toml")).expect_err("file").told().0, "config-unreadable");
+        assert_eq!(
+            read(&file.path().join("config.toml")).expect_err("file").explained().0,
+            "config-unreadable"
+        );
     }
 }

@@ -238,24 +238,7 @@ impl Recipient {
             Self::Pgp(path) => {
                 // The program runs in another directory.
                 let path = std::path::absolute(path).map_err(|error| EncryptError::Io("gpg", error))?;
-                // No keyring, no options and no agent of anybody's: the file says whose key it is, and giving it here
-                // says that it is trusted.
-                let mut arguments: Vec<&OsStr> = [
-                    "--homedir",
-                    "/nonexistent",
-                    "--no-options",
-                    "--no-keyring",
-                    "--no-random-seed-file",
-                    "--batch",
-                    "--no-tty",
-                    "--quiet",
-                    "--trust-model",
-                    "always",
-                    "--armor",
-                    "--recipient-file",
-                ]
-                .map(OsStr::new)
-                .to_vec();
+                let mut arguments: Vec<&OsStr> = GPG.split(' ').map(OsStr::new).collect();
                 arguments.extend([path.as_os_str(), OsStr::new("--encrypt")]);
                 run("gpg", &arguments, text)
             }
@@ -272,6 +255,9 @@ impl fmt::Display for Recipient {
     }
 }
 
+/// No keyring, no options and no agent of anybody's: the file says whose key it is, and giving it here says that it is trusted.
+const GPG: &str = "--homedir /nonexistent --no-options --no-keyring --no-random-seed-file --batch --no-tty --quiet \
+                   --trust-model always --armor --recipient-file";
 /// Where programs are looked for. Never in a PATH that somebody else set.
 const DIRECTORIES: [&str; 3] = ["/usr/bin", "/bin", "/usr/local/bin"];
 /// Where the programs look for theirs, such as the plugins of age.
