@@ -1,6 +1,7 @@
 //! The accounts of this machine: how they are named, and which of them are trusted. One definition for files, directories,
 //! and whoever answers at an address of this machine.
 
+use crate::external::in_words;
 use rustix::process::geteuid;
 use std::fmt;
 
@@ -115,8 +116,7 @@ impl fmt::Display for Trusted {
             ServerUser::Name(name) => name.clone(),
             ServerUser::Number(uid) => User::of(*uid).to_string(),
         }));
-        let (last, rest) = words.split_last().map_or(("", &[][..]), |(last, rest)| (last.as_str(), rest));
-        if rest.is_empty() { f.write_str(last) } else { write!(f, "{} or {last}", rest.join(", ")) }
+        f.write_str(&in_words(&words, "or"))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::cluster::ShareSource;
 use crate::config::{Settings, TlsSettings};
 use crate::explain::Explanation;
 use crate::external::quote;
-use crate::files::{Content, FileRefusal, SourceVerdict, judge_source};
+use crate::files::{Content, FileRefusal, SourceVerdict, below, judge_source};
 use crate::systemd::credentials_directory;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::collections::BTreeMap;
@@ -120,7 +120,7 @@ fn problem(
     view: &MachineView<'_>,
 ) -> Option<CredentialProblem> {
     for path in places {
-        let at = view.root.join(path.strip_prefix("/").unwrap_or(&path));
+        let at = below(view.root, &path);
         return match judge_source(&at, content, trusted) {
             SourceVerdict::Missing if view.inside && REPLACED.iter().any(|own| path.starts_with(own)) => {
                 Some(CredentialProblem::hidden(name, &path))

@@ -4,6 +4,7 @@ pub(super) use crate::systemd::SERVICE;
 
 use crate::accounts::Trusted;
 use crate::cluster::ShareSource;
+use crate::files::below;
 use crate::systemd::units::{CredentialOrigin, Unit, UnitFile};
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;
@@ -54,7 +55,7 @@ impl Machine {
         if path.starts_with(&self.root) {
             return path.to_owned();
         }
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
+        below(&self.root, path)
     }
 
     /// What the machine itself calls a file: the reverse of [`Machine::at`].

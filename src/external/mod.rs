@@ -6,4 +6,4 @@ pub mod error;
 pub mod quote;
 mod text;
 
-pub use text::{ExternalText, could_be_secret, json_line};
+pub use text::{ExternalText, could_be_secret, in_words, json_line};

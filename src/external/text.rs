@@ -128,6 +128,14 @@ fn is_shown(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// `1, 3 and 4`, where `before_last` is "and".
+pub fn in_words(words: &[String], before_last: &str) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} {before_last} {last}", first.join(", ")),
+        words => words.concat(),
+    }
+}
+
 /// Prefixes of tokens of Vault and OpenBao, for services, batches and recovery; before version 1.10, `s.` and `b.`.
 const TOKENS: [&str; 5] = ["hvs.", "hvb.", "hvr.", "s.", "b."];
 

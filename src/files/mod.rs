@@ -66,6 +66,11 @@ pub(crate) fn read(
     read_open(&file.into(), limit)
 }
 
+/// Where a file of the machine is found whose root directory is `root`.
+pub fn below(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
 /// Reads a file whoever can write or read it, links followed.
 pub(crate) fn read_unjudged(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
     let _turn = turn(&absolute(path)?)?;

@@ -4,7 +4,7 @@ use super::credential;
 use super::share::ShareSet;
 pub(super) use crate::cluster::ShareSource;
 use crate::explain::Explain;
-use crate::external::quote;
+use crate::external::{in_words, quote};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -101,11 +101,7 @@ fn copy_without_token(path: &Path) -> String {
 /// `1, 3 and 4`.
 pub fn positions_in_words(positions: &[usize]) -> String {
     let words: Vec<String> = positions.iter().map(ToString::to_string).collect();
-    match words.split_last() {
-        None => "none".to_owned(),
-        Some((only, [])) => only.clone(),
-        Some((last, first)) => format!("{} and {last}", first.join(", ")),
-    }
+    if words.is_empty() { "none".to_owned() } else { in_words(&words, "and") }
 }
 
 #[cfg(test)]

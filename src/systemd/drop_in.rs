@@ -3,6 +3,7 @@
 use crate::external::quote::{
     Inexpressible, bind_path, credential_name, device_unit, load_credential, shell,
 };
+use crate::files::below;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -80,7 +81,7 @@ impl DropIn {
     /// editor, in several lines. `root` is the root directory of the machine; `as_whom` comes before each command.
     pub fn steps(&self, root: &Path, as_whom: &str) -> String {
         let example = Path::new(EXAMPLES).join(self.name);
-        if self.unchanged && root.join(example.strip_prefix("/").unwrap_or(&example)).is_file() {
+        if self.unchanged && below(root, &example).is_file() {
             return format!("{as_whom}install -D -m 644 {} {DIRECTORY}/{}\n", shell(&example), self.name);
         }
         let mut text = format!("{as_whom}systemctl edit vault-unseal, with\n");

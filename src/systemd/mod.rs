@@ -17,6 +17,7 @@ use crate::accounts::User;
 use crate::explain::Explain;
 use crate::external::error;
 use crate::external::quote::{self, sentence};
+use crate::files::below;
 use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
 use rustix::process::geteuid;
 use sd_notify::NotifyState;
@@ -42,15 +43,14 @@ pub fn credential_location(root: &Path, name: &str) -> PathBuf {
             return own;
         }
     }
-    let inside = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
     let origin = Unit::load(root, SERVICE).and_then(|unit| unit.credential(name));
     if let Some(origin @ CredentialOrigin::File { encrypted: false, .. }) = origin {
-        let places: Vec<PathBuf> = origin.places().iter().map(|path| inside(path)).collect();
+        let places: Vec<PathBuf> = origin.places().iter().map(|path| below(root, path)).collect();
         if let Some(place) = places.iter().find(|path| path.exists()).or(places.first()) {
             return place.clone();
         }
     }
-    inside(Path::new(RUNNING_CREDENTIALS)).join(SERVICE).join(name)
+    below(root, Path::new(RUNNING_CREDENTIALS)).join(SERVICE).join(name)
 }
 
 /// Configuration valid, loop running.

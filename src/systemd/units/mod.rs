@@ -7,7 +7,7 @@ mod syntax;
 
 pub use syntax::{CommandLine, CredentialOrigin};
 
-use crate::files;
+use crate::files::{self, below};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -47,7 +47,7 @@ impl UnitFile {
     fn read(root: &Path, path: &Path) -> Option<Self> {
         let file = resolve(root, path)?;
         let masked = file == Path::new("/dev/null");
-        let text = if masked { Zeroizing::default() } else { files::text(&root.join(inside(&file)))? };
+        let text = if masked { Zeroizing::default() } else { files::text(&below(root, &file))? };
         let masked = masked || text.is_empty();
         Some(Self { path: path.to_owned(), masked, assignments: syntax::parse(&text) })
     }
@@ -177,11 +177,6 @@ fn effective<'a>(assignments: impl Iterator<Item = (&'a str, &'a str)>, key: &st
     values
 }
 
-/// A path of the machine, for joining to its root directory.
-fn inside(path: &Path) -> &Path {
-    path.strip_prefix("/").unwrap_or(path)
-}
-
 /// The directories of the system manager; what is found in an earlier one counts. Generators' are left out: no
 /// generator makes the units that are looked at here.
 const DIRECTORIES: [&str; 8] = [
@@ -203,7 +198,7 @@ fn directories(root: &Path) -> Vec<PathBuf> {
     let mut seen = Vec::new();
     let mut directories = Vec::new();
     for directory in DIRECTORIES {
-        let Ok(real) = fs::canonicalize(root.join(inside(Path::new(directory)))) else { continue };
+        let Ok(real) = fs::canonicalize(below(root, Path::new(directory))) else { continue };
         if !seen.contains(&real) {
             seen.push(real);
             directories.push(PathBuf::from(directory));
@@ -218,7 +213,7 @@ fn drop_ins(root: &Path, unit: &str) -> Vec<PathBuf> {
     for directory in drop_in_directories(unit) {
         for above in directories(root) {
             let directory = above.join(&directory);
-            let entries = fs::read_dir(root.join(inside(&directory))).into_iter().flatten().flatten();
+            let entries = fs::read_dir(below(root, &directory)).into_iter().flatten().flatten();
             for name in entries.map(|entry| entry.file_name()) {
                 if Path::new(&name).extension().is_some_and(|extension| extension == "conf") {
                     let path = directory.join(&name);
@@ -264,7 +259,7 @@ pub fn resolve(root: &Path, path: &Path) -> Option<PathBuf> {
         if path == Path::new("/dev/null") {
             return Some(path);
         }
-        let at = root.join(inside(&path));
+        let at = below(root, &path);
         match fs::read_link(&at) {
             Ok(target) => path = normal(&path.parent().unwrap_or(Path::new("/")).join(target)),
             Err(_) => return at.symlink_metadata().is_ok().then_some(path),

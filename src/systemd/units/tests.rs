@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 fn machine(files: &[(&str, &str)]) -> tempfile::TempDir {
     let root = crate::testing::directory();
     for (path, text) in files {
-        let path = root.path().join(inside(Path::new(path)));
+        let path = below(root.path(), Path::new(path));
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
