@@ -71,8 +71,8 @@ pub(super) fn reload(config: &ConfigArguments, options: &ReloadArguments) -> Res
             Exit::Done
         }
         // The daemon has put it into the journal already.
-        Err(ControlError::ReloadRefused { .. }) if journal::reads_our_stderr() => Exit::Config,
-        Err(error @ ControlError::ReloadRefused { .. }) => fail(&error, Exit::Config),
+        Err(ControlError::ReloadRefused(..)) if journal::reads_our_stderr() => Exit::Config,
+        Err(error @ ControlError::ReloadRefused(..)) => fail(&error, Exit::Config),
         Err(error @ (ControlError::Absent(..) | ControlError::Refused(_))) if signalled() => {
             say(render_warning(&error));
             say("  The daemon was sent SIGHUP instead: its log tells whether it reloads.");

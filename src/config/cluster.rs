@@ -123,7 +123,7 @@ impl<'a> ClusterValidator<'a> {
     fn note_port(&mut self, text: &Sourced<String>, node: &NodeAddress, prefix: &'static str) {
         if node.socket().is_none() && !address::names_port(text.value.trim()) {
             let location = text.location.clone();
-            self.notices.push(ConfigNotice::PortNotNamed { location, node: node.clone(), prefix });
+            self.notices.push(ConfigNotice::PortNotNamed(location, node.clone(), prefix));
         }
     }
 

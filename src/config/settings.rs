@@ -172,16 +172,9 @@ pub enum ConfigNotice {
     /// Shares cross a network in the clear to this address or name.
     #[error("{0}: {1} is sent key shares unencrypted")]
     Plaintext(Location, String),
-    /// The scheme's port is used, which is seldom meant.
-    #[error("{location}: the address names no port, so {prefix}{node} is used")]
-    PortNotNamed {
-        /// Where the address stands.
-        location: Location,
-        /// The address, with the port that is used.
-        node: NodeAddress,
-        /// What stands before it, `dns+`.
-        prefix: &'static str,
-    },
+    /// The scheme's port is used, which is seldom meant: the address with that port, and what stands before it (`dns+`).
+    #[error("{0}: the address names no port, so {2}{1} is used")]
+    PortNotNamed(Location, NodeAddress, &'static str),
     /// Some servers of this cluster with TLS, some without.
     #[error("{0}: the cluster \"{1}\" has both http and https addresses")]
     MixedSchemes(Location, String),
@@ -220,7 +213,7 @@ impl Explain for ConfigNotice {
                  \"/etc/vault/tls/vault-ca.crt\" }`, and remove skip_verify; or name their keys with pin_sha256.",
             ),
             Self::Plaintext(..) => ("config-plaintext", "Use https as soon as the server has a certificate."),
-            Self::PortNotNamed { node, prefix, .. } => {
+            Self::PortNotNamed(_, node, prefix) => {
                 let usual = NodeAddress { port: 8200, ..node.clone() };
                 let advice = format!(
                     "Write \"{prefix}{usual}\" if you mean Vault's usual port, or \"{prefix}{node}\" if this one."

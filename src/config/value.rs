@@ -178,16 +178,9 @@ pub enum DurationError {
     /// Anything else that cannot be read.
     #[error("\"{0}\" is not a duration")]
     Unreadable(String),
-    /// Outside the bounds.
-    #[error("{written} is {comparison} than {}", humantime::format_duration(*bound))]
-    Bounds {
-        /// What was written.
-        written: String,
-        /// "shorter" or "longer".
-        comparison: &'static str,
-        /// The bound that it passes.
-        bound: Duration,
-    },
+    /// What was written is "shorter" or "longer" than the bound that it passes.
+    #[error("{} is {} than {}", .0, .1, humantime::format_duration(*.2))]
+    Bounds(String, &'static str, Duration),
 }
 
 impl DurationError {
@@ -199,7 +192,7 @@ impl DurationError {
                 "Write a number and its unit, ms, s, m or h, as in \"500ms\", \"30s\" or \"2m 30s\"."
                     .to_owned()
             }
-            Self::Bounds { comparison, bound, .. } => {
+            Self::Bounds(_, comparison, bound) => {
                 let side = if *comparison == "shorter" { "least" } else { "most" };
                 format!("Write at {side} \"{}\".", humantime::format_duration(*bound))
             }
@@ -219,7 +212,7 @@ pub(super) fn duration(text: &str, least: Duration, most: Duration) -> Result<Du
         }
         _ => DurationError::Unreadable(redact(text)),
     })?;
-    let bounds = |comparison, bound| DurationError::Bounds { written: redact(trimmed), comparison, bound };
+    let bounds = |comparison, bound| DurationError::Bounds(redact(trimmed), comparison, bound);
     if duration < least {
         return Err(bounds("shorter", least));
     }

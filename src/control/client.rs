@@ -48,14 +48,9 @@ pub enum ControlError {
     /// It says no.
     #[error("{0:.4000}")]
     Refused(ExternalText),
-    /// It read its configuration again and goes on with the old one.
-    #[error("the new configuration is not used, the old one stays: {message:.4000}")]
-    ReloadRefused {
-        /// What is wrong with it.
-        message: ExternalText,
-        /// What to do about it.
-        advice: Option<ExternalText>,
-    },
+    /// It read its configuration again and goes on with the old one: what is wrong with the new, and what to do about it.
+    #[error("the new configuration is not used, the old one stays: {0:.4000}")]
+    ReloadRefused(ExternalText, Option<ExternalText>),
 }
 
 impl Explain for ControlError {
@@ -76,7 +71,7 @@ impl Explain for ControlError {
                  Root always has connections of its own.",
             ),
             Self::Refused(_) => return ("control-refused", None),
-            Self::ReloadRefused { advice, .. } => {
+            Self::ReloadRefused(_, advice) => {
                 return ("reload-refused", advice.as_ref().map(|advice| advice.paragraph().into()));
             }
         };
@@ -108,7 +103,7 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
     }
     match serde_json::from_slice::<ControlRefusal<ExternalText>>(&body) {
         Ok(ControlRefusal { error, advice }) if status == NOT_USED => {
-            Err(ControlError::ReloadRefused { message: error, advice })
+            Err(ControlError::ReloadRefused(error, advice))
         }
         Ok(refusal) => Err(ControlError::Refused(refusal.error)),
         Err(_) => Err(broken(format!("HTTP {status}"))),

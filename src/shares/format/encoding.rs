@@ -139,32 +139,29 @@ pub enum ShareFlaw {
 }
 
 impl ShareFlaw {
-    /// A stable word for each flaw.
-    pub(super) fn kind(self) -> &'static str {
+    /// A stable word for each flaw, and what to do about it.
+    pub(super) fn explained(self) -> (&'static str, &'static str) {
         match self {
-            Self::Malformed => "share-malformed",
-            Self::OddHex => "share-odd-hex",
-            Self::TooShort(_) => "share-too-short",
-            Self::TooLong(_) => "share-too-long",
-            Self::DoublyEncoded => "share-doubly-encoded",
-            Self::Pgp => "pgp-encrypted",
-            Self::Token => "token",
-        }
-    }
-
-    /// What to do about it.
-    pub(super) fn advice(self) -> &'static str {
-        match self {
-            Self::Malformed | Self::OddHex | Self::TooShort(_) | Self::TooLong(_) => {
-                "Copy it again from where the shares are kept: 66 hex digits or 44 characters of base64 \
-                 (64 or 44 for a server with a single share)."
+            Self::Malformed => ("share-malformed", COPY_AGAIN),
+            Self::OddHex => ("share-odd-hex", COPY_AGAIN),
+            Self::TooShort(_) => ("share-too-short", COPY_AGAIN),
+            Self::TooLong(_) => ("share-too-long", COPY_AGAIN),
+            Self::DoublyEncoded => {
+                ("share-doubly-encoded", "Undo the outer encoding of each share: base64 -d, or xxd -r -p")
             }
-            Self::DoublyEncoded => "Undo the outer encoding of each share: base64 -d, or xxd -r -p",
-            Self::Pgp => "Decrypt each share with the key it was made for: base64 -d | gpg --decrypt",
-            Self::Token => {
+            Self::Pgp => (
+                "pgp-encrypted",
+                "Decrypt each share with the key it was made for: base64 -d | gpg --decrypt",
+            ),
+            Self::Token => (
+                "token",
                 "A token cannot unseal. Configure the file with the unseal keys that \
-                 vault (or bao) operator init printed."
-            }
+                 vault (or bao) operator init printed.",
+            ),
         }
     }
 }
+
+/// What to do about a share that is damaged.
+pub(super) const COPY_AGAIN: &str = "Copy it again from where the shares are kept: 66 hex digits or 44 characters of base64 \
+                                     (64 or 44 for a server with a single share).";

@@ -155,11 +155,7 @@ fn one(shares: &[Share], entries: &[Entry<'_>]) -> Result<(), ContentRefusal> {
             .find(|(other, before)| before.number == entry.number && other.bytes() != share.bytes());
         if let Some((_, before)) = twin {
             let number = entry.number.unwrap_or_default();
-            return Err(ContentRefusal::TwoSets {
-                number,
-                first: before.place.spot,
-                second: entry.place.spot,
-            });
+            return Err(ContentRefusal::TwoSets(number, before.place.spot, entry.place.spot));
         }
     }
     Ok(())
@@ -178,7 +174,7 @@ fn apart(shares: &[Share], strays: &[Stray<'_>]) -> Result<(), ContentRefusal> {
     let strange: Vec<&Stray<'_>> = strays.iter().filter(strange).collect();
     let Some(first) = strange.first() else { return Ok(()) };
     let count = strange.iter().filter(|stray| stray.label == first.label).count();
-    Err(ContentRefusal::OtherName { count, name: first.label.clone(), spot: first.spot })
+    Err(ContentRefusal::OtherName(count, first.label.clone(), first.spot))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Why the content of a source was refused.
 
-use super::encoding::ShareFlaw;
+use super::encoding::{COPY_AGAIN, ShareFlaw};
 use super::encrypted::Encrypted;
 use super::found::Label;
 use super::found::{MOST_SHARES, SharePosition, Spot};
@@ -61,16 +61,9 @@ pub enum ContentRefusal {
     /// Recovery keys and nothing else.
     #[error("it holds recovery keys, which cannot unseal: the server unseals itself (auto-unseal)")]
     RecoveryKeys,
-    /// Nothing but strings that look like shares, or some beside the shares, under a name that does not say so.
-    #[error("{}", elsewhere(*count, name.as_ref(), *spot))]
-    OtherName {
-        /// How many stand under the name.
-        count: usize,
-        /// `None` where there is no name.
-        name: Option<Label>,
-        /// Where the first of them is.
-        spot: Spot,
-    },
+    /// Strings that look like shares, alone or beside the shares, under a name that does not say so, or none: how many, and where the first is.
+    #[error("{}", elsewhere(*.0, .1.as_ref(), *.2))]
+    OtherName(usize, Option<Label>, Spot),
     /// Each share in it is encrypted.
     #[error("its shares are encrypted with PGP")]
     Pgp,
@@ -93,16 +86,9 @@ pub enum ContentRefusal {
         /// The first share that differs or is missing, counted from 1.
         position: usize,
     },
-    /// Two shares of the same number.
-    #[error("it holds two sets of shares: key {number} at {first} and key {number} at {second} differ")]
-    TwoSets {
-        /// In the names of both.
-        number: usize,
-        /// Where the one is.
-        first: Spot,
-        /// Where the other is.
-        second: Spot,
-    },
+    /// Two shares of the same number, and where each is.
+    #[error("it holds two sets of shares: key {0} at {1} and key {0} at {2} differ")]
+    TwoSets(usize, Spot, Spot),
     /// Two shares that cannot belong together: position and length of each.
     #[error(
         "share {} has {} bytes and share {} has {}; those of one key have the same length", .0.0, .0.1, .1.0, .1.1
@@ -155,7 +141,7 @@ impl ContentRefusal {
                 };
                 return by.explained(&path);
             }
-            Self::Share(_, flaw) => (flaw.kind(), flaw.advice()),
+            Self::Share(_, flaw) => flaw.explained(),
             Self::JsonTruncated(_) => (
                 "json-truncated",
                 "It was not written to its end. Copy it again from where the shares are kept.",
@@ -177,27 +163,27 @@ impl ContentRefusal {
             Self::JsonType { .. } => {
                 ("json-type", "Each share is a string in quotes, in a list: {\"keys\": [\"...\", \"...\"]}")
             }
-            Self::OnlyToken => (ShareFlaw::Token.kind(), ShareFlaw::Token.advice()),
-            Self::Pgp => (ShareFlaw::Pgp.kind(), ShareFlaw::Pgp.advice()),
+            Self::OnlyToken => ShareFlaw::Token.explained(),
+            Self::Pgp => ShareFlaw::Pgp.explained(),
             Self::RecoveryKeys => (
                 "recovery-keys",
                 "They are for making a root token, and are never sent. A server with auto-unseal needs no daemon: \
                  remove it from the configuration.",
             ),
-            Self::OtherName { .. } => (
+            Self::OtherName(..) => (
                 "shares-under-other-name",
                 "If they are the shares, name them so: {\"unseal_keys\": [\"...\", \"...\"]}, or one share a line and \
                  nothing else. If they are not, keep them elsewhere.",
             ),
             Self::TooMany(_) => ("too-many-shares", "Is it the right file? A key has at most 255 shares."),
             Self::ListsDiffer { .. } => ("lists-differ", newest),
-            Self::TwoSets { .. } => ("two-sets", newest),
+            Self::TwoSets(..) => ("two-sets", newest),
             Self::UnequalLengths(..) => (
                 "unequal-lengths",
                 "One is incomplete, or of another server: 33 bytes are a share, 32 the key of a server \
                  with a single share. Remove what does not belong.",
             ),
-            Self::ZeroX(_) => ("share-zero-x", ShareFlaw::Malformed.advice()),
+            Self::ZeroX(_) => ("share-zero-x", COPY_AGAIN),
             Self::Conflict(..) => (
                 "conflicting-shares",
                 "One is damaged, or they are of different servers or from before a rekey. Remove the \

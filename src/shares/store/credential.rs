@@ -74,16 +74,9 @@ pub enum SystemdCredsError {
     /// It did not end in time.
     #[error("systemd-creds did not end within {}", humantime::format_duration(LIMIT))]
     Timeout,
-    /// It refused.
-    #[error("systemd-creds cannot {doing}: {said}")]
-    Refused {
-        /// `encrypt` or `open` it.
-        doing: &'static str,
-        /// Which keys it was told to use.
-        key: CredentialKey,
-        /// The last line of what it said.
-        said: ExternalText,
-    },
+    /// What it refuses, to `encrypt` or to `open it`, and which keys it was told to use; the last line of what it said.
+    #[error("systemd-creds cannot {0}: {2}")]
+    Refused(&'static str, CredentialKey, ExternalText),
     /// It encrypted with other keys than it was told.
     #[error("systemd-creds was told to use {} and used {}", .0.word(), .1)]
     OtherKeys(CredentialKey, CredentialKind),
@@ -104,15 +97,15 @@ impl SystemdCredsError {
                 "systemd-creds-timeout",
                 "If the TPM is what hangs, the kernel says so: journalctl -k | grep -i tpm",
             ),
-            Self::Refused { key, .. } if key.needs_tpm2() => (
+            Self::Refused(_, key, _) if key.needs_tpm2() => (
                 "systemd-creds-refused",
                 "See whether systemd can use the TPM: systemd-creds has-tpm2 (its libraries: apt install \
                  libtss2-esys-3.0.2-0 libtss2-rc0 libtss2-mu0 libtss2-tcti-device0). Without a TPM: --credential host.",
             ),
-            Self::Refused { doing: "encrypt", .. } => {
+            Self::Refused("encrypt", ..) => {
                 ("systemd-creds-refused", "Run this as root: the host key is root's.")
             }
-            Self::Refused { .. } => (
+            Self::Refused(..) => (
                 "systemd-creds-refused",
                 "The host key is root's and this machine's alone: ls -l /var/lib/systemd/credential.secret. If it is \
                  another by now, encrypt the shares anew, from where they are kept: vault-unseal enroll",
@@ -186,7 +179,7 @@ fn run(
         let output = answer.stdout.as_ref().map(|output| output.as_slice()).unwrap_or_default();
         let said = last_line(&answer.stderr, &[input, output])
             .unwrap_or_else(|| ExternalText::new(format!("it ended with {status}")));
-        return Err(SystemdCredsError::Refused { doing, key, said });
+        return Err(SystemdCredsError::Refused(doing, key, said));
     }
     Ok((answer.stdout.ok_or(SystemdCredsError::Strange)?, answer.stderr))
 }
