@@ -40,8 +40,8 @@ pub trait Explain: std::error::Error {
 
 /// What explained itself, in two texts.
 ///
-/// `T` is the text: `String` for whoever writes it, [`ExternalText`](crate::external::ExternalText) for whoever reads it from a
-/// socket.
+/// `T` is the text: `String` for whoever writes it, [`ExternalText`](crate::external::ExternalText) for whoever reads
+/// it from a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remark<T = String> {
     /// What is so.
@@ -64,7 +64,8 @@ impl Remark {
     }
 }
 
-/// What explained itself, in its kind and two texts: what is serialized of an error, and an error that one place alone tells.
+/// What explained itself, in its kind and two texts: what is serialized of an error, and an error that one place alone
+/// tells.
 ///
 /// Not one type with [`Remark`], whose JSON has no kind and leaves `advice` out where this one has null: both are read by
 /// scripts.

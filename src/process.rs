@@ -1,5 +1,5 @@
-//! This process and the kernel: the file descriptors that its nodes take (getrlimit(2)), and what is in its memory, kept in it:
-//! no core dumps, no tracing by others, no swap.
+//! This process and the kernel: the file descriptors that its nodes take (getrlimit(2)), and what is in its memory,
+//! kept in it: no core dumps, no tracing by others, no swap.
 
 use crate::explain::Explain;
 use crate::external::error;

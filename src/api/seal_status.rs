@@ -1,5 +1,5 @@
-//! `GET /v1/sys/seal-status`, and `PUT /v1/sys/unseal`, whose answer has the same body; or is an error. The error answers to a
-//! request that carried a secret are sorted by what they mean, and nothing of their text is kept.
+//! `GET /v1/sys/seal-status`, and `PUT /v1/sys/unseal`, whose answer has the same body; or is an error. The error
+//! answers to a request that carried a secret are sorted by what they mean, and nothing of their text is kept.
 
 use super::health::Product;
 use crate::cluster::Scheme;
@@ -65,8 +65,8 @@ impl Deref for SealStatus {
     }
 }
 
-/// Tells the rounds of one server apart: the digest of the name that it gives one. The name itself is text from an answer to
-/// a share, and may be anything.
+/// Tells the rounds of one server apart: the digest of the name that it gives one. The name itself is text from an
+/// answer to a share, and may be anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Nonce(Option<[u8; digest::SHA256_OUTPUT_LEN]>);
 
@@ -96,8 +96,8 @@ impl SealState {
 }
 
 impl SealStatus {
-    /// What unseals the server, if that is not a Shamir seal. Vault 1.12 and 1.14, once initialised, tell `shamir` of a server
-    /// that unseals itself: its recovery keys are split so. `OpenBao` tells the seal.
+    /// What unseals the server, if that is not a Shamir seal. Vault 1.12 and 1.14, once initialised, tell `shamir` of a
+    /// server that unseals itself: its recovery keys are split so. `OpenBao` tells the seal.
     pub fn foreign_type(&self) -> Option<&ExternalText> {
         (!self.shamir).then_some(&self.seal_type)
     }
@@ -164,8 +164,8 @@ struct Wire {
     version: Option<String>,
 }
 
-/// An error answer to a request that carried a share, a token or keys. It may repeat what was sent, in any encoding, so that
-/// no text of it is kept: a `Copy` type has no room for one.
+/// An error answer to a request that carried a share, a token or keys. It may repeat what was sent, in any encoding, so
+/// that no text of it is kept: a `Copy` type has no room for one.
 #[derive(Debug, Clone, Copy)]
 pub struct Refusal {
     /// The HTTP status code.

@@ -35,8 +35,8 @@ impl NodeAddress {
         self.host.starts_with('/').then(|| Path::new(&self.host))
     }
 
-    /// Whether the host looks like this machine: a Unix socket, 127.0.0.0/8, `::1` or `localhost`. Where a connection really leads is
-    /// judged when there is one.
+    /// Whether the host looks like this machine: a Unix socket, 127.0.0.0/8, `::1` or `localhost`. Where a connection
+    /// really leads is judged when there is one.
     pub fn is_loopback(&self) -> bool {
         let is_loopback = |address: IpAddr| address.to_canonical().is_loopback();
         self.socket().is_some() || self.host == "localhost" || self.host.parse().is_ok_and(is_loopback)

@@ -127,7 +127,8 @@ impl<'a> ClusterValidator<'a> {
         }
     }
 
-    /// Whether the addresses are over TLS, as far as they are not a Unix socket, which needs none and says nothing about it.
+    /// Whether the addresses are over TLS, as far as they are not a Unix socket, which needs none and says nothing
+    /// about it.
     fn check_schemes(
         &mut self,
         name: &str,

@@ -1,5 +1,5 @@
-//! What the environment and the command line say: `VAULT_UNSEAL_*`, the variables of Vault's and OpenBao's own clients, and the
-//! flags.
+//! What the environment and the command line say: `VAULT_UNSEAL_*`, the variables of Vault's and OpenBao's own clients,
+//! and the flags.
 
 use super::document::{ConfigEntry, Written};
 use super::error::{ConfigError, ConfigFault, Location};

@@ -19,7 +19,8 @@ use tracing::level_filters::LevelFilter;
 /// Which files are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// `etc/vault-unseal/config.toml` and `etc/vault-unseal/config.d/*.toml` below this directory, `/` or the root of a test, as far as they exist.
+    /// `etc/vault-unseal/config.toml` and `etc/vault-unseal/config.d/*.toml` below this directory, `/` or the root of a
+    /// test, as far as they exist.
     Standard(PathBuf),
     /// This file alone; it must exist.
     File(PathBuf),

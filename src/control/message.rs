@@ -88,8 +88,8 @@ impl Request {
 
 /// The answer: the nodes that were asked about, or that an order is for, as they were before it.
 ///
-/// `T` is the text in it: `String` for the daemon who writes it, [`ExternalText`](crate::external::ExternalText) for whoever
-/// reads it from a socket.
+/// `T` is the text in it: `String` for the daemon who writes it, [`ExternalText`](crate::external::ExternalText) for
+/// whoever reads it from a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nodes<T = String> {
     /// In the order of their clusters and addresses.

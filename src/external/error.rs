@@ -1,5 +1,5 @@
-//! What libraries and the system complain of, in our own words. The one place that formats an error of somebody else's: such a
-//! text may quote what was read, and that may be a share, a key or a token. `tests/foreign_text.rs` keeps it so.
+//! What libraries and the system complain of, in our own words. The one place that formats an error of somebody else's:
+//! such a text may quote what was read, and that may be a share, a key or a token. `tests/foreign_text.rs` keeps it so.
 
 use super::ExternalText;
 use serde_json::error::Category;

@@ -139,8 +139,8 @@ pub fn in_words(words: &[String], before_last: &str) -> String {
 /// Prefixes of tokens of Vault and OpenBao, for services, batches and recovery; before version 1.10, `s.` and `b.`.
 const TOKENS: [&str; 5] = ["hvs.", "hvb.", "hvr.", "s.", "b."];
 
-/// Whether a text could be a share in hex or base64 (16 bytes or more; a path in base64 is one in a million), or a token of a
-/// server. It is then not repeated, whatever it was meant to be.
+/// Whether a text could be a share in hex or base64 (16 bytes or more; a path in base64 is one in a million), or a
+/// token of a server. It is then not repeated, whatever it was meant to be.
 pub fn could_be_secret(text: &str) -> bool {
     let text = text.trim();
     let token = TOKENS.iter().filter_map(|prefix| text.strip_prefix(prefix)).any(|rest| {

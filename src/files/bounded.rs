@@ -1,5 +1,5 @@
-//! Reading that ends: whole files into memory that wipes itself, up to a limit; one thread at a time in one file; blocking work
-//! under a deadline, before there is a loop; and whether a file is still the one that was read.
+//! Reading that ends: whole files into memory that wipes itself, up to a limit; one thread at a time in one file;
+//! blocking work under a deadline, before there is a loop; and whether a file is still the one that was read.
 
 use crate::explain::Explain;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, openat, statat};

@@ -1,5 +1,5 @@
-//! How states, trouble that lasts, and errors are told: to people in words, to machines in fields. Here is the one place that
-//! renders errors for people, and the colours of text for those who want them.
+//! How states, trouble that lasts, and errors are told: to people in words, to machines in fields. Here is the one
+//! place that renders errors for people, and the colours of text for those who want them.
 
 pub mod message;
 pub mod state;

@@ -3,9 +3,9 @@
 //! The directory is made by systemd for this process alone, so owner and mode are its business: the files may
 //! belong to root and be readable through an access control list.
 //!
-//! A file that a TPM sealed is read from its own path, or from the copy that systemd made of it for the service, which runs as a
-//! user of its own, who cannot read a file of root's with mode 0600. `LoadCredential=` hands it over under the file's name,
-//! and then the copy counts.
+//! A file that a TPM sealed is read from its own path, or from the copy that systemd made of it for the service, which
+//! runs as a user of its own, who cannot read a file of root's with mode 0600. `LoadCredential=` hands it over under
+//! the file's name, and then the copy counts.
 
 use super::share::LIMIT;
 use crate::external::quote;

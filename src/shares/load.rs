@@ -1,5 +1,5 @@
-//! Reads shares: from their source, day after day; or those that are handed over once, to be kept elsewhere from now on, by a
-//! person, or by a server that has just got its keys, in its answer to `PUT /v1/sys/init`.
+//! Reads shares: from their source, day after day; or those that are handed over once, to be kept elsewhere from now
+//! on, by a person, or by a server that has just got its keys, in its answer to `PUT /v1/sys/init`.
 //!
 //! The rules for share files are for what the daemon trusts day after day. What a person hands over once may be anybody's
 //! and may lie anywhere; that others could read it is told, not refused, for refusing would not make it unread.

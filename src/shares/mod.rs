@@ -1,9 +1,9 @@
 //! What we hold: Shamir key shares, where they come from, and how they are checked before any leaves
 //! the machine.
 //!
-//! `ShareSource::load` is the way in: `crate::files`, `credential` or `tpm` gives the bytes, `format` finds the shares in them.
-//! [`ShareSet::plan`] (`consistency`) says which of them to submit. [`load`] also reads what is handed over once, [`store`] puts
-//! it where a source finds it, [`Split`] says who gets which.
+//! `ShareSource::load` is the way in: `crate::files`, `credential` or `tpm` gives the bytes, `format` finds the shares
+//! in them. [`ShareSet::plan`] (`consistency`) says which of them to submit. [`load`] also reads what is handed over
+//! once, [`store`] puts it where a source finds it, [`Split`] says who gets which.
 
 mod child;
 mod consistency;

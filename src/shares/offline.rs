@@ -255,7 +255,8 @@ impl fmt::Display for Recipient {
     }
 }
 
-/// No keyring, no options and no agent of anybody's: the file says whose key it is, and giving it here says that it is trusted.
+/// No keyring, no options and no agent of anybody's: the file says whose key it is, and giving it here says that it is
+/// trusted.
 const GPG: &str = "--homedir /nonexistent --no-options --no-keyring --no-random-seed-file --batch --no-tty --quiet \
                    --trust-model always --armor --recipient-file";
 /// Where programs are looked for. Never in a PATH that somebody else set.

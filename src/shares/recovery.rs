@@ -57,7 +57,8 @@ impl InitRecovery {
         }
     }
 
-    /// Seals a key and reserves the room. The store's directory must be there, and have been judged ([`ShareStore::prepare`]).
+    /// Seals a key and reserves the room. The store's directory must be there, and have been judged
+    /// ([`ShareStore::prepare`]).
     ///
     /// Blocks as that does. Errors: as there; and a file of an earlier init that was not finished.
     pub fn prepare(store: &ShareStore, trusted: &Trusted) -> Result<Self, InitRecoveryError> {

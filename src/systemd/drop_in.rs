@@ -12,8 +12,8 @@ const EXAMPLES: &str = "/usr/share/doc/vault-unseal/examples";
 /// Where an administrator puts drop-ins of the service.
 pub const DIRECTORY: &str = "/etc/systemd/system/vault-unseal.service.d";
 
-/// What is added to the name of a drop-in that the steps of a move write, so that none of the administrator's is written over.
-/// Of those that give one credential a later one counts.
+/// What is added to the name of a drop-in that the steps of a move write, so that none of the administrator's is
+/// written over. Of those that give one credential a later one counts.
 pub const ENDINGS: [&str; 4] = [".conf", "2.conf", "3.conf", "4.conf"];
 
 const TPM2: &str = include_str!("../../systemd/examples/tpm2.conf");

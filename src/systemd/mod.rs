@@ -1,9 +1,9 @@
 //! What we tell systemd and the journal, what unit files tell us, and what systemd gives this process: credentials
-//! (systemd.exec(5), "CREDENTIALS"), in its own directory or behind the service's; and the directory of the control socket and
-//! of what is held, `RuntimeDirectory=` of the unit.
+//! (systemd.exec(5), "CREDENTIALS"), in its own directory or behind the service's; and the directory of the control
+//! socket and of what is held, `RuntimeDirectory=` of the unit.
 //!
-//! Whoever can write to that directory could name what is held, or answer in the daemon's place: it is used if only root and the
-//! daemon's own user can. Directories above it are the administrator's, who names it.
+//! Whoever can write to that directory could name what is held, or answer in the daemon's place: it is used if only
+//! root and the daemon's own user can. Directories above it are the administrator's, who names it.
 
 pub mod drop_in;
 pub mod journal;

@@ -1,10 +1,10 @@
 //! From the shares to the file and back: a key that the TPM keeps, a sealed data object below the primary key, and the
 //! cipher under it, ChaCha20-Poly1305 (RFC 8439) with everything else in the file as associated data.
 //!
-//! The key comes and goes in sessions, in which nobody on the bus can read or change anything. A session is salted to the
-//! primary key: its own key is sent encrypted to that (ECDH), and everything after is authenticated (HMAC) and, where a secret
-//! passes, encrypted (AES-128-CFB) with keys that follow from it. The salt goes to the public area that libtss2 keeps with the
-//! handle: of that one [`Primary`] has the name.
+//! The key comes and goes in sessions, in which nobody on the bus can read or change anything. A session is salted to
+//! the primary key: its own key is sent encrypted to that (ECDH), and everything after is authenticated (HMAC) and,
+//! where a secret passes, encrypted (AES-128-CFB) with keys that follow from it. The salt goes to the public area that
+//! libtss2 keeps with the handle: of that one [`Primary`] has the name.
 //!
 //! PCRs: what they hold, and the policy that follows from it.
 

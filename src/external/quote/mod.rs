@@ -1,5 +1,5 @@
-//! Paths and names in sentences, in commands to paste, in strings of TOML, and in unit files (systemd.syntax(7)): one function
-//! for each grammar. What a grammar cannot express is refused with the reason.
+//! Paths and names in sentences, in commands to paste, in strings of TOML, and in unit files (systemd.syntax(7)): one
+//! function for each grammar. What a grammar cannot express is refused with the reason.
 
 use super::text::is_plain;
 use crate::explain::Explain;
@@ -137,7 +137,8 @@ pub fn bind_path(directive: &'static str, path: &Path) -> Result<String, Inexpre
 
 const LOAD_CREDENTIAL: &str = "LoadCredential=";
 
-/// The value of `LoadCredential=` or `LoadCredentialEncrypted=` (systemd.exec(5)) that gives the file at `path` to a service as the credential `name`.
+/// The value of `LoadCredential=` or `LoadCredentialEncrypted=` (systemd.exec(5)) that gives the file at `path` to a
+/// service as the credential `name`.
 ///
 /// Errors: a name that systemd does not take; a path that is not absolute or UTF-8, has `..` or an invisible character in
 /// it, or ends in what would not be read as a part of it.
@@ -170,7 +171,8 @@ pub fn credential_name(name: &str) -> Result<String, Inexpressible> {
     Ok(name.replace('\\', "\\\\").replace('%', "%%"))
 }
 
-/// The unit of a device (systemd.unit(5), "STRING ESCAPING FOR INCLUSION IN UNIT NAMES"), as in `dev-tpmrm0.device` for `/dev/tpmrm0`.
+/// The unit of a device (systemd.unit(5), "STRING ESCAPING FOR INCLUSION IN UNIT NAMES"), as in `dev-tpmrm0.device` for
+/// `/dev/tpmrm0`.
 ///
 /// Errors: as for [`bind_path`].
 pub fn device_unit(path: &Path) -> Result<String, Inexpressible> {

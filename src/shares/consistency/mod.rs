@@ -7,9 +7,9 @@
 //! Shares that cannot belong to a server, whatever their values, are told from what their source says of the server, from
 //! their number and their length.
 //!
-//! The arithmetic, at the end, is that of GF(2^8), the field of Vault's key shares: Vault and OpenBao (`shamir/shamir.go`) use
-//! the polynomial of AES, x^8 + x^4 + x^3 + x + 1 (FIPS 197, section 4.2). Addition is exclusive or. No tables: a table lookup
-//! at a secret index shows in the cache.
+//! The arithmetic, at the end, is that of GF(2^8), the field of Vault's key shares: Vault and OpenBao
+//! (`shamir/shamir.go`) use the polynomial of AES, x^8 + x^4 + x^3 + x + 1 (FIPS 197, section 4.2). Addition is
+//! exclusive or. No tables: a table lookup at a secret index shows in the cache.
 
 use super::share::{Point, Share, ShareSet};
 use crate::cluster::{Misfit, Scheme};

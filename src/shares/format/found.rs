@@ -1,5 +1,5 @@
-//! What was found in a source, and where, so that it can be named without being shown; and what a name in a file says of the
-//! string under it.
+//! What was found in a source, and where, so that it can be named without being shown; and what a name in a file says
+//! of the string under it.
 
 use super::encoding;
 use crate::cluster::Scheme;

@@ -61,7 +61,8 @@ pub enum ContentRefusal {
     /// Recovery keys and nothing else.
     #[error("it holds recovery keys, which cannot unseal: the server unseals itself (auto-unseal)")]
     RecoveryKeys,
-    /// Strings that look like shares, alone or beside the shares, under a name that does not say so, or none: how many, and where the first is.
+    /// Strings that look like shares, alone or beside the shares, under a name that does not say so, or none: how many,
+    /// and where the first is.
     #[error("{}", elsewhere(*.0, .1.as_ref(), *.2))]
     OtherName(usize, Option<Label>, Spot),
     /// Each share in it is encrypted.

@@ -1,8 +1,8 @@
 //! Where shares are stored, and how they are protected there.
 //!
 //! Two steps, for whoever has something to lose between them: [`ShareStore::prepare`] finds everything that can fail,
-//! [`PreparedStore::store`] then seals, writes, opens again what was written, compares, and only then lets it take the place
-//! of what was there before. What is stored can be opened, and sealed anew as it was.
+//! [`PreparedStore::store`] then seals, writes, opens again what was written, compares, and only then lets it take the
+//! place of what was there before. What is stored can be opened, and sealed anew as it was.
 
 mod credential;
 mod protection;
@@ -33,7 +33,8 @@ const TRIAL: usize = 32;
 pub enum ShareStore {
     /// As they are in this file, whose owner and mode protect them.
     Plain(PathBuf),
-    /// An encrypted systemd credential (systemd-creds(1)) in this file, for `LoadCredentialEncrypted=`: its name and its keys.
+    /// An encrypted systemd credential (systemd-creds(1)) in this file, for `LoadCredentialEncrypted=`: its name and
+    /// its keys.
     Credential(PathBuf, CredentialSealing),
     /// Sealed to this machine's TPM in this file, for `shares = { tpm2 = … }`: the PCRs and the TPM.
     Tpm2(PathBuf, tpm::Sealing),

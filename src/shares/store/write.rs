@@ -1,7 +1,7 @@
-//! Writes a file atomically: beside it, to the disk, and then in its place. The text that is stored is shares in hex under the
-//! name that the servers' API gives them, `{"keys": […]}`: every version of this program reads it, and so do scripts that were
-//! written for the answer of `sys/init`. Of how many shares the server needs how many, if the source said it, stands under the
-//! names of the servers' command line.
+//! Writes a file atomically: beside it, to the disk, and then in its place. The text that is stored is shares in hex
+//! under the name that the servers' API gives them, `{"keys": […]}`: every version of this program reads it, and so do
+//! scripts that were written for the answer of `sys/init`. Of how many shares the server needs how many, if the source
+//! said it, stands under the names of the servers' command line.
 //!
 //! And why shares could not be put where they should be stored, or not be had from there.
 
@@ -43,8 +43,8 @@ pub(crate) struct Reserved {
 impl Reserved {
     /// Makes the file in a directory that `owners` alone may have, as the rules for share files are.
     ///
-    /// Without owners, for what is no secret, being encrypted already: in any directory, such as that of a stick that belongs
-    /// to somebody and whose file system knows no modes.
+    /// Without owners, for what is no secret, being encrypted already: in any directory, such as that of a stick that
+    /// belongs to somebody and whose file system knows no modes.
     pub(crate) fn beside(
         path: &Path,
         existing: Existing,
