@@ -22,15 +22,7 @@ use zeroize::Zeroizing;
 const LINE: usize = 2 * 33 + 1;
 
 /// Files for copies, each beside its place until there is something in it.
-pub struct PreparedCopies {
-    copies: Vec<ReservedCopy>,
-}
-
-/// One file that is to be.
-struct ReservedCopy {
-    reserved: Reserved,
-    copy: OfflineCopy,
-}
+pub struct PreparedCopies(Vec<(Reserved, OfflineCopy)>);
 
 /// One copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,19 +75,16 @@ pub fn prepare(
         let path = directory.join(name(recipient, &shares));
         let reserved = Reserved::beside(&path, existing, None).map_err(OfflineError::File)?;
         reserved.write(sealed).and_then(|()| reserved.keep_room()).map_err(OfflineError::File)?;
-        copies.push(ReservedCopy {
-            reserved,
-            copy: OfflineCopy { path, recipient: recipient.clone(), shares },
-        });
+        copies.push((reserved, OfflineCopy { path, recipient: recipient.clone(), shares }));
     }
-    Ok(PreparedCopies { copies })
+    Ok(PreparedCopies(copies))
 }
 
 impl PreparedCopies {
     /// Encrypts and writes every copy; `title` goes before the shares as a comment. When it fails some may be there.
     pub fn store(&mut self, shares: &ShareSet, title: &str) -> Result<Vec<OfflineCopy>, OfflineError> {
-        let mut done = Vec::with_capacity(self.copies.len());
-        for ReservedCopy { reserved, copy } in &mut self.copies {
+        let mut done = Vec::with_capacity(self.0.len());
+        for (reserved, copy) in &mut self.0 {
             let chosen: Vec<&Share> =
                 shares.iter().filter(|share| copy.shares.contains(&share.position())).collect();
             let sealed = encrypted(&copy.recipient, text(&chosen, title).as_bytes())?;

@@ -110,18 +110,18 @@ pub fn runtime_directory() -> Option<PathBuf> {
 
 /// Opens the directory if only root and this process's user can write to it. A link to it is followed: systemd makes one
 /// for dynamic users.
-pub fn open_runtime_directory(path: &Path) -> Result<OwnedFd, DirectoryError> {
-    let failed = |errno: rustix::io::Errno| DirectoryError::Io(path.to_owned(), errno.into());
+pub fn open_runtime_directory(path: &Path) -> Result<OwnedFd, RuntimeDirectoryError> {
+    let failed = |errno: rustix::io::Errno| RuntimeDirectoryError::Io(path.to_owned(), errno.into());
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = openat(CWD, path, flags, Mode::empty()).map_err(failed)?;
     let stat = fstat(&directory).map_err(failed)?;
     let user = geteuid().as_raw();
     if stat.st_uid != 0 && stat.st_uid != user {
         let (owner, user) = (User::of(stat.st_uid), User::of(user));
-        return Err(DirectoryError::Owner { path: path.to_owned(), owner, user });
+        return Err(RuntimeDirectoryError::Owner { path: path.to_owned(), owner, user });
     }
     if stat.st_mode & WRITABLE_BY_OTHERS != 0 {
-        return Err(DirectoryError::Mode(path.to_owned(), stat.st_mode & 0o7777));
+        return Err(RuntimeDirectoryError::Mode(path.to_owned(), stat.st_mode & 0o7777));
     }
     Ok(directory)
 }
@@ -129,7 +129,7 @@ pub fn open_runtime_directory(path: &Path) -> Result<OwnedFd, DirectoryError> {
 /// Why the directory is not used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DirectoryError {
+pub enum RuntimeDirectoryError {
     /// Somebody else's.
     #[error("the runtime directory {} belongs to {owner}", sentence(path))]
     Owner {
@@ -148,7 +148,7 @@ pub enum DirectoryError {
     Io(PathBuf, io::Error),
 }
 
-impl Explain for DirectoryError {
+impl Explain for RuntimeDirectoryError {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let (kind, remedy) = match self {
             Self::Owner { path, user, .. } if user.is_dynamic() => {

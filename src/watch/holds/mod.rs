@@ -4,7 +4,7 @@ use super::key::NodeKey;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
 use crate::files::{self, FileRefusal};
-use crate::systemd::{self, DirectoryError};
+use crate::systemd::{self, RuntimeDirectoryError};
 use crate::unseal::Hold;
 use rustix::fs::{Mode, OFlags, open};
 use serde::{Deserialize, Serialize};
@@ -211,7 +211,7 @@ fn write(directory: &Path, document: &Document) -> Result<(), HoldStoreError> {
 pub enum HoldStoreError {
     /// Their directory is not used.
     #[error(transparent)]
-    Directory(#[from] DirectoryError),
+    Directory(#[from] RuntimeDirectoryError),
     /// Their file cannot be read.
     #[error(transparent)]
     File(#[from] FileRefusal),
