@@ -12,7 +12,7 @@ use super::peak::{Peak, Watched};
 use super::process::Memory;
 use super::support::process::{Daemon, run, vault_unseal};
 use super::support::swtpm::Swtpm;
-use super::table::{Table, Unit, median};
+use super::table::{RATIO, Table, Unit};
 
 /// Unseals of each.
 const UNSEALS: usize = 15;
@@ -32,35 +32,24 @@ pub(crate) fn measure(table: &mut Table) {
         plain.push(homes.unseal(&homes.plain));
         sealed.push(homes.unseal(&homes.sealed));
     }
-    eprintln!("plain file {plain:.1?}\nTPM {sealed:.1?}");
-    let (plain, sealed) = (median(plain), median(sealed));
-    table.shown("sealed to unsealed: plain file", plain, Unit::Milliseconds);
-    table.shown("sealed to unsealed: TPM", sealed, Unit::Milliseconds);
-    table.shown("sealed to unsealed: TPM beside plain file", sealed / plain, Unit::Ratio);
+    table.sample("sealed to unsealed", "plain file", &plain, Unit::Milliseconds, None);
+    table.sample("sealed to unsealed", "TPM", &sealed, Unit::Milliseconds, None);
+    table.ratio("sealed to unsealed", RATIO, (&sealed, &plain), None);
 
     let plain = homes.memory(&homes.plain, false);
     let sealed = homes.memory(&homes.sealed, true);
-    for (what, of) in [("plain file", &plain), ("TPM", &sealed)] {
-        table.shown(&format!("memory before the unseal, {what}: resident"), of.before.rss, Unit::Kibibytes);
-        table.shown(
-            &format!("memory during the unseal, {what}: resident"),
-            of.during.daemon,
-            Unit::Kibibytes,
-        );
-        table.limited(
-            &format!("memory at rest after it, {what}: resident"),
-            of.after.rss,
-            Unit::Kibibytes,
-            6.0 * 1024.0,
-        );
-        table.limited(
-            &format!("memory at rest after it, {what}: anonymous"),
-            of.after.anonymous,
-            Unit::Kibibytes,
-            1024.0,
-        );
+    for (of, it) in [("plain file", &plain), ("TPM", &sealed)] {
+        for (measure, value, limit) in [
+            ("memory before the unseal: resident", it.before.rss, None),
+            ("memory during the unseal: resident", it.during.daemon, None),
+            ("memory at rest after it: resident", it.after.rss, Some(6.0 * 1024.0)),
+            ("memory at rest after it: anonymous", it.after.anonymous, Some(1024.0)),
+        ] {
+            table.sample(measure, of, &[value], Unit::Kibibytes, limit);
+        }
     }
-    table.shown("memory of the helper while it runs, resident", sealed.during.child, Unit::Kibibytes);
+    let helper = [sealed.during.child];
+    table.sample("memory of the helper while it runs: resident", "TPM", &helper, Unit::Kibibytes, None);
 }
 
 /// What this machine or this build lacks.

@@ -50,21 +50,18 @@ impl Fleet {
     /// So many over TLS, with one certificate of this authority.
     pub fn tls(count: usize, authority: &Authority) -> Self {
         let ip = own_address();
-        let (chain, key) = authority.issue(&[&ip.to_string()], Validity::Now).parts();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has the default versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a certificate and its key");
-        Self::at(ip, count, Some(Arc::new(config)))
+        Self::at(ip, count, Some(presenting(authority, &ip.to_string())))
+    }
+
+    /// One at each of these addresses, over TLS, with one certificate for this name. Whoever calls [`Fleet::start`] is
+    /// where they can be bound.
+    pub fn tls_at(addresses: Vec<SocketAddr>, authority: &Authority, name: &str) -> Self {
+        open_files();
+        Self { addresses, tls: Some(presenting(authority, name)), tally: Arc::default(), running: None }
     }
 
     fn at(ip: IpAddr, count: usize, tls: Option<Arc<ServerConfig>>) -> Self {
-        // A port and a connection each, and the client may be in this process too.
-        let limit = getrlimit(Resource::Nofile);
-        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
-            .expect("up to the hard limit");
+        open_files();
         // Held until all are found, then closed: a node that is down refuses.
         let held: Vec<Port> = (0..count).map(|_| Port::reserve(ip)).collect();
         let addresses = held.iter().map(Port::address).collect();
@@ -136,6 +133,24 @@ impl Drop for Fleet {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A certificate of this authority for this address or name.
+fn presenting(authority: &Authority, name: &str) -> Arc<ServerConfig> {
+    let (chain, key) = authority.issue(&[name], Validity::Now).parts();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has the default versions")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("a certificate and its key");
+    Arc::new(config)
+}
+
+/// A port and a connection each, and the client may be in this process too.
+fn open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("up to the hard limit");
 }
 
 /// A loopback address that nobody else has: among so many ports, others would find one that is free for a moment.

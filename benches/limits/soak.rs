@@ -1,0 +1,205 @@
+//! The same again and again: `./x soak N`. A real server and a small fleet are killed, restarted, sealed and come back, in
+//! turn, and the daemon reloads; what grows with that is a leak.
+//!
+//! The daemon itself is restarted only after each quarter of the run, and each of these four lives is judged for itself: a
+//! younger process would hide what an older one keeps.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use super::process::{Memory, descriptors, threads};
+use super::statistics::median;
+use super::support::PATIENCE;
+use super::support::certs::Authority;
+use super::support::fleet::{Fleet, SHARES};
+use super::support::home::{Home, lines, trusting};
+use super::support::process::{Daemon, run as run_verb, vault_unseal};
+use super::support::server::{Builder, Init, Server, is_active, is_sealed};
+
+/// Nodes beside the real server.
+const NODES: usize = 8;
+/// Lives of the daemon in a run.
+const LIVES: usize = 4;
+/// How much memory may differ between the beginning and the end of a life, in KiB: what the allocator keeps in reserve.
+const SLACK: f64 = 256.0;
+/// So many of the log's lines a cycle more, at the end of a life, are growth.
+const MORE_LINES: f64 = 1.5;
+
+/// How long it goes on.
+#[derive(Clone, Copy)]
+enum Length {
+    Cycles(usize),
+    Time(Duration),
+}
+
+impl Length {
+    /// `100`, `30m` or `8h`.
+    fn of(text: &str) -> Option<Self> {
+        let time = |number: &str, seconds: u64| {
+            Some(Self::Time(Duration::from_secs(seconds * number.parse::<u64>().ok()?)))
+        };
+        match (text.strip_suffix('h'), text.strip_suffix('m')) {
+            (Some(hours), _) => time(hours, 3600),
+            (_, Some(minutes)) => time(minutes, 60),
+            _ => text.parse().ok().filter(|cycles| *cycles > 0).map(Self::Cycles),
+        }
+    }
+
+    fn is_over(self, cycles: usize, began: Instant) -> bool {
+        match self {
+            Self::Cycles(all) => cycles >= all.div_ceil(LIVES),
+            Self::Time(all) => began.elapsed() >= all / LIVES as u32,
+        }
+    }
+}
+
+/// What the daemon takes at the end of a cycle, when all is well.
+struct Sample {
+    rss: f64,
+    anonymous: f64,
+    threads: f64,
+    /// `None` for ordinary users.
+    descriptors: Option<f64>,
+    lines: f64,
+}
+
+/// `./x soak N`.
+pub(crate) fn run(words: &[&str]) -> ExitCode {
+    let words: Vec<&&str> = words.iter().filter(|word| **word != "--bench").collect();
+    let Some(length) = words.first().filter(|_| words.len() == 1).and_then(|word| Length::of(word)) else {
+        eprintln!("soak: say how many cycles, or for how long: ./x soak 100, ./x soak 8h");
+        return ExitCode::from(2);
+    };
+    let mut soak = Soak::new();
+    let mut grew = Vec::new();
+    let mut cycles = 0;
+    for life in 1..=LIVES {
+        let (began, mut daemon, mut samples) = (Instant::now(), soak.daemon(), Vec::new());
+        soak.settle();
+        while !length.is_over(samples.len(), began) {
+            soak.cycle(&mut daemon, cycles);
+            cycles += 1;
+            samples.push(sample(&daemon));
+        }
+        grew.extend(judge(life, &samples));
+        super::ground::stop(daemon);
+    }
+    println!(
+        "{cycles} cycles: {}",
+        if grew.is_empty() { "nothing grew".to_owned() } else { grew.join("; ") }
+    );
+    if grew.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The servers, and the daemon's home.
+struct Soak {
+    server: Server,
+    init: Init,
+    fleet: Fleet,
+    home: Home,
+}
+
+impl Soak {
+    fn new() -> Self {
+        let authority = Authority::new("Soak CA");
+        let server = Builder::new().tls(&authority).start();
+        let init = server.init(5, 3);
+        let mut fleet = Fleet::tls(NODES, &authority);
+        fleet.start();
+        let home = Home::new();
+        home.make_run();
+        home.put("real", &lines(init.enough()));
+        home.put("fleet", &lines(&SHARES));
+        let trust = trusting(&authority.write(home.directory(), "ca.crt"));
+        let cluster = |name: &str, nodes: &[String]| {
+            format!(
+                "[[cluster]]\nname = {name:?}\nnodes = {nodes:?}\nshares = {{ file = {name:?} }}\n\
+                 on_operator_seal = \"hold\"\n{trust}\n"
+            )
+        };
+        home.put("config.toml", &(cluster("real", &[server.url()]) + &cluster("fleet", &fleet.urls())));
+        Self { server, init, fleet, home }
+    }
+
+    fn daemon(&self) -> Daemon {
+        Daemon::start(self.home.command(&["run"]).env("RUNTIME_DIRECTORY", self.home.path("run")))
+    }
+
+    /// Waits until all is well.
+    fn settle(&self) {
+        self.server.wait_until(is_active);
+        self.fleet.wait_until_unsealed(PATIENCE);
+    }
+
+    /// One of four, in turn.
+    fn cycle(&mut self, daemon: &mut Daemon, number: usize) {
+        match number % 4 {
+            0 => {
+                self.server.kill();
+                self.server.start();
+                self.fleet.start();
+            }
+            1 => {
+                self.server.stop();
+                self.server.start();
+            }
+            2 => {
+                self.server.seal_later(&self.init.root_token);
+                daemon.wait_for_line("held (an operator sealed it)");
+                self.server.wait_until(is_sealed);
+                self.tell(&["resume", "--all"]);
+            }
+            _ => self.tell(&["reload"]),
+        }
+        self.settle();
+    }
+
+    fn tell(&self, verb: &[&str]) {
+        let socket = self.home.path("run/control.sock");
+        let mut command = vault_unseal(verb);
+        command.arg("--socket").arg(socket);
+        let output = run_verb(&mut command);
+        assert!(output.status.success(), "{verb:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+fn sample(daemon: &Daemon) -> Sample {
+    let pid = daemon.pid();
+    let memory = Memory::of(pid);
+    Sample {
+        rss: memory.rss,
+        anonymous: memory.anonymous,
+        threads: threads(pid),
+        descriptors: descriptors(pid),
+        lines: daemon.lines().len() as f64,
+    }
+}
+
+/// Prints what a life began and ended with, and returns what grew.
+fn judge(life: usize, samples: &[Sample]) -> Vec<String> {
+    // Medians over whole rounds of the four, the first round apart: everything has happened once.
+    let warm = &samples[4.min(samples.len() - 1)..];
+    let window = (warm.len() / 10).max(4).min(warm.len());
+    let (first, last) = (&warm[..window], &warm[warm.len() - window..]);
+    let both = |of: &dyn Fn(&Sample) -> f64| [first, last].map(|it| median(it.iter().map(of).collect()));
+    let a_cycle = |it: &[Sample]| (it[it.len() - 1].lines - it[0].lines) / (it.len() - 1).max(1) as f64;
+    let mut rows = vec![
+        ("resident KiB", both(&|it| it.rss), SLACK),
+        ("anonymous KiB", both(&|it| it.anonymous), SLACK),
+        ("threads", both(&|it| it.threads), 0.0),
+        ("lines of the log a cycle", [first, last].map(a_cycle), MORE_LINES),
+    ];
+    if samples[0].descriptors.is_some() {
+        rows.push(("descriptors", both(&|it| it.descriptors.unwrap_or_default()), 0.0));
+    }
+    let mut grew = Vec::new();
+    println!("life {life}, {} cycles", samples.len());
+    for (what, [begin, end], slack) in rows {
+        let growth = end - begin > slack;
+        println!("  {what:26} {begin:8.1} -> {end:8.1}{}", if growth { "   GREW" } else { "" });
+        if growth {
+            grew.push(format!("life {life}: {what} from {begin:.1} to {end:.1}"));
+        }
+    }
+    grew
+}
