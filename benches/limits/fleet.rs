@@ -29,8 +29,6 @@ const CPU: f64 = 1.3;
 const STEADY: f64 = 1.1;
 /// Memory of each further node, in KiB.
 const FURTHER: f64 = 64.0;
-/// How long what it costs is looked at.
-const WHILE: Duration = Duration::from_secs(10);
 
 /// Until all are unsealed, beside the bare loop.
 fn limit(nodes: usize) -> f64 {
@@ -47,6 +45,8 @@ pub(crate) fn measure(options: &Options, table: &mut Table) {
         Extent::Usual => &[1, 10, 100, 1000],
         Extent::Full => &[1, 10, 100, 1000, 3000],
     };
+    // How long what watching costs is looked at.
+    let span = Duration::from_secs(if options.extent == Extent::Quick { 3 } else { 10 });
     let contenders = Contender::all(Bare::Many, options);
     let (mut one, mut ten) = (None, None);
     for &nodes in sizes {
@@ -69,7 +69,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) {
                 }
                 _ => {}
             }
-            let rss = many.rest(&contenders, table);
+            let rss = many.rest(&contenders, span, table);
             let one = *one.get_or_insert(rss);
             if nodes >= 100 {
                 let further = (rss - one) / (nodes - 1) as f64;
@@ -135,6 +135,10 @@ impl Many {
         Self { nodes, fleet, place: network.node(0).clone(), home, results }
     }
 
+    fn name(&self) -> String {
+        if self.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", self.nodes) }
+    }
+
     /// All nodes come up, sealed; returns just before the first does.
     fn come_up(&mut self) -> Instant {
         self.place.inside(|| self.fleet.start())
@@ -168,7 +172,7 @@ impl Many {
 
     fn tell(&self, contenders: &[Contender], table: &mut Table) {
         let of = |values: fn(&Results) -> &Vec<f64>| self.results.iter().map(values).collect::<Vec<_>>();
-        let name = |what: &str| format!("{} nodes: {what}", self.nodes);
+        let name = |what: &str| format!("{}: {what}", self.name());
         let mut compare = |what: &str, values: Vec<&Vec<f64>>, unit, limit| {
             contest(table, &name(what), contenders, &values, unit, limit);
         };
@@ -182,7 +186,7 @@ impl Many {
     }
 
     /// What watching costs the daemon and its peers, and what it costs while all are down. Returns the daemon's memory.
-    fn rest(&mut self, contenders: &[Contender], table: &mut Table) -> f64 {
+    fn rest(&mut self, contenders: &[Contender], span: Duration, table: &mut Table) -> f64 {
         let mut memory = None;
         let bare = &contenders[1].name;
         for contender in contenders.iter().filter(|it| it.name != *bare) {
@@ -195,19 +199,19 @@ impl Many {
                 .expect("it goes on polling");
             let resident = Memory::of(running.pid()).rss;
             let (wakes, polls) = (wake_ups(running.pid()), self.fleet.polls());
-            let percent = busy(&running);
+            let percent = busy(&running, span);
             let polls = (self.fleet.polls() - polls) as f64;
-            let each = percent * WHILE.as_secs_f64() * 1e4 / polls;
-            let wakes = (wake_ups(running.pid()) - wakes) / WHILE.as_secs_f64();
+            let each = percent * span.as_secs_f64() * 1e4 / polls;
+            let wakes = (wake_ups(running.pid()) - wakes) / span.as_secs_f64();
             self.fleet.stop();
-            let down = busy(&running);
+            let down = busy(&running, span);
             for (what, value, unit) in [
                 ("memory at rest, resident", resident, Unit::Kibibytes),
                 ("CPU of a poll", each, Unit::Microseconds),
                 ("wake-ups a second", wakes, Unit::Count),
-                ("CPU of the first 10 s while all are down", down, Unit::Percent),
+                ("CPU at first while all are down", down, Unit::Percent),
             ] {
-                table.sample(&format!("{} nodes: {what}", self.nodes), &contender.name, &[value], unit, None);
+                table.sample(&format!("{}: {what}", self.name()), &contender.name, &[value], unit, None);
             }
             memory.get_or_insert(resident);
         }
@@ -216,9 +220,9 @@ impl Many {
 }
 
 /// How much of one core it takes for a while, in per cent.
-fn busy(running: &Running) -> f64 {
+fn busy(running: &Running, span: Duration) -> f64 {
     let (began, before) = (Instant::now(), cpu_time(running.pid()));
-    sleep(WHILE);
+    sleep(span);
     let spent = cpu_time(running.pid()).saturating_sub(before);
     100.0 * spent.as_secs_f64() / began.elapsed().as_secs_f64()
 }

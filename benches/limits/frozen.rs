@@ -5,7 +5,7 @@ use ring::digest::{SHA256, digest};
 use super::support::home::hex;
 
 /// Of [`FILES`], one after the other.
-const CHECKSUM: &str = "2aff6c2066d1d2b08f81bc341044e56fe38f08fbf6a2a2d304d59a85a4ad441c";
+const CHECKSUM: &str = "cdae3ad22506b85da988a2c3c51956168da6e920c609e9e70cf4f27a5319db23";
 
 const FILES: [&[u8]; 7] = [
     include_bytes!("bare/mod.rs"),

@@ -1,5 +1,5 @@
-//! When a port opens, as somebody sees it who does nothing but try: beside the daemon and the bare loop alike, so that the
-//! zero of a measurement is nobody's doing.
+//! When something happens, as somebody sees it who does nothing but look. When a port opens: beside the daemon and the bare
+//! loop alike, so that the zero of a measurement is nobody's doing.
 
 use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
@@ -7,26 +7,50 @@ use std::time::{Duration, Instant};
 
 use super::support::PATIENCE;
 
-/// The pause between two tries.
+/// The pause between two looks.
 const TICK: Duration = Duration::from_micros(200);
+/// What is only known within more than this is not known.
+const SHARP: Duration = Duration::from_millis(1);
 
-/// What was seen.
-pub(crate) struct Opened {
-    pub(crate) at: Instant,
-    /// Tries that it took, the accepted one with them.
-    pub(crate) tries: u64,
+/// When something happened: between the last look without it and the first with it.
+pub(crate) struct Seen {
+    after: Instant,
+    before: Instant,
+    /// Looks that it took, the successful one with them.
+    pub(crate) looks: u64,
+}
+
+impl Seen {
+    /// The middle of the time in which it happened.
+    pub(crate) fn at(&self) -> Instant {
+        self.after + (self.before - self.after) / 2
+    }
+
+    /// Nobody took the processor away from whoever looked.
+    pub(crate) fn is_sharp(&self) -> bool {
+        self.before - self.after < SHARP
+    }
 }
 
 /// Tries until a connection is accepted.
-pub(crate) fn wait_until_open(address: SocketAddr) -> Opened {
-    let deadline = Instant::now() + PATIENCE;
-    let mut tries = 0;
+pub(crate) fn wait_until_open(address: SocketAddr) -> Seen {
+    look_until("a connection is accepted", || TcpStream::connect(address).is_ok())
+}
+
+/// Looks until it has happened, before everything else that runs if it may: called in a thread of its own.
+pub(crate) fn look_until(what: &str, look: impl Fn() -> bool) -> Seen {
+    // Only root may.
+    let _ = rustix::process::nice(-15);
+    let began = Instant::now();
+    let (mut after, mut looks) = (began, 0);
     loop {
-        tries += 1;
-        match TcpStream::connect(address) {
-            Ok(_) => return Opened { at: Instant::now(), tries },
-            Err(error) => assert!(Instant::now() < deadline, "{address} does not open: {error}"),
+        let now = Instant::now();
+        looks += 1;
+        if look() {
+            return Seen { after, before: Instant::now(), looks };
         }
+        after = now;
+        assert!(began.elapsed() < PATIENCE, "waited in vain: {what}");
         sleep(TICK);
     }
 }

@@ -59,7 +59,7 @@ impl Unit {
             Self::Milliseconds if value.abs() < 1.0 => format!("{value:.3}"),
             Self::Milliseconds if value.abs() < 100.0 => format!("{value:.1}"),
             Self::Percent => format!("{value:.1}"),
-            Self::Count if value.fract() != 0.0 => format!("{value:.1}"),
+            Self::Count if value.fract() != 0.0 && value < 100.0 => format!("{value:.1}"),
             Self::Kibibytes | Self::Milliseconds | Self::Microseconds | Self::Count => format!("{value:.0}"),
         }
     }
@@ -94,7 +94,7 @@ impl Row {
     /// `5.4 ms (p95 6.2), 1.18 x [1.12 to 1.25] ≤ 1.10: OVER`.
     pub(crate) fn show(&self) -> String {
         let mut text = self.unit.show(self.value);
-        if let Some((low, high)) = self.interval.filter(|_| self.limit.is_some()) {
+        if let Some((low, high)) = self.interval.filter(|_| self.limit.is_some() || self.p95.is_none()) {
             text += &format!(" [{} to {}]", self.unit.figure(low), self.unit.figure(high));
         } else if let Some(p95) = self.p95 {
             text += &format!(" (p95 {})", self.unit.figure(p95));
