@@ -42,8 +42,12 @@ impl Contender {
     }
 
     /// How this one compares with the bare loop, as the name of a column.
-    pub(crate) fn ratio(&self) -> String {
-        if self.name == DAEMON { super::table::RATIO.to_owned() } else { format!("{}: ratio", self.name) }
+    pub(crate) fn compared(&self) -> String {
+        if self.name == DAEMON {
+            super::table::COMPARED.to_owned()
+        } else {
+            format!("{}, compared", self.name)
+        }
     }
 
     /// The limit, if this is who has to keep it.
@@ -94,7 +98,7 @@ pub(crate) fn contest(
     for (contender, values) in contenders.iter().zip(values).filter(|(it, _)| it.name != contenders[1].name) {
         table.sample(measure, &contender.name, values, unit, None);
         let limit = limit.and_then(|limit| contender.held_to(limit));
-        table.ratio(measure, &contender.ratio(), (values, bare), limit);
+        table.ratio(measure, &contender.compared(), (values, bare), limit);
     }
 }
 

@@ -17,7 +17,7 @@ use super::support::certs::Authority;
 use super::support::fleet::{Fleet, SHARES};
 use super::support::network::{Namespace, Network};
 use super::support::{PATIENCE, poll};
-use super::table::{RATIO, Table, Unit};
+use super::table::{COMPARED, Table, Unit};
 
 /// What another machine takes.
 pub(crate) const WITHOUT_NETWORK: &str = "needs root, ip, tc, nft and unshare";
@@ -65,7 +65,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) {
                 None if nodes == 10 => ten = Some(cpu.clone()),
                 Some(ten) if nodes >= 1000 => {
                     let measure = format!("{nodes} nodes: CPU of an unsealing, beside that with 10");
-                    table.ratio(&measure, RATIO, (cpu, ten), Some(STEADY));
+                    table.ratio(&measure, COMPARED, (cpu, ten), Some(STEADY));
                 }
                 _ => {}
             }

@@ -17,6 +17,7 @@
 )]
 
 mod bare;
+mod cell;
 mod contender;
 mod door;
 mod fleet;

@@ -52,7 +52,7 @@ fn line(row: &Row, y: f64) -> String {
         Some(Verdict::Over) => "#ff7b72",
     };
     let (low, high) = row.interval.unwrap_or((row.value, row.value));
-    let whose = row.of.strip_suffix(": ratio").map_or(String::new(), |peer| format!(" ({peer})"));
+    let whose = row.of.strip_suffix(", compared").map_or(String::new(), |peer| format!(" ({peer})"));
     let limit = row.limit.map_or(String::new(), |limit| {
         format!("<path d=\"M{:.1} {:.1}v14\" stroke=\"#e6edf3\" stroke-width=\"2\"/>", x(limit), y - 7.0)
     });

@@ -19,7 +19,7 @@ const POLLS: usize = 300;
 /// Of a poll.
 const WAKE_UPS: f64 = 2.2;
 const MICROSECONDS: f64 = 240.0;
-const RATIO: f64 = 1.15;
+const BESIDE: f64 = 1.15;
 /// A node that is down: so much of a core, for so long.
 const BUSY: f64 = 3.0;
 const DOWN: Duration = Duration::from_secs(5);
@@ -92,7 +92,7 @@ fn polls(contenders: &[Contender], network: &Network, table: &mut Table) {
         contenders,
         &cpu.iter().collect::<Vec<_>>(),
         Unit::Microseconds,
-        Some(RATIO),
+        Some(BESIDE),
     );
     table.limited(&format!("{one}: CPU of a poll, at most"), cpu[0][0], Unit::Microseconds, MICROSECONDS);
     contest(

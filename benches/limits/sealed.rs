@@ -12,7 +12,7 @@ use super::peak::{Peak, Watched};
 use super::process::Memory;
 use super::support::process::{Daemon, run, vault_unseal};
 use super::support::swtpm::Swtpm;
-use super::table::{RATIO, Table, Unit};
+use super::table::{COMPARED, Table, Unit};
 
 /// Unseals of each.
 const UNSEALS: usize = 15;
@@ -34,7 +34,7 @@ pub(crate) fn measure(table: &mut Table) {
     }
     table.sample("sealed to unsealed", "plain file", &plain, Unit::Milliseconds, None);
     table.sample("sealed to unsealed", "TPM", &sealed, Unit::Milliseconds, None);
-    table.ratio("sealed to unsealed", RATIO, (&sealed, &plain), None);
+    table.ratio("sealed to unsealed", COMPARED, (&sealed, &plain), None);
 
     let plain = homes.memory(&homes.plain, false);
     let sealed = homes.memory(&homes.sealed, true);

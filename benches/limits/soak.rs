@@ -22,6 +22,8 @@ const NODES: usize = 8;
 const LIVES: usize = 4;
 /// How much memory may differ between the beginning and the end of a life, in KiB: what the allocator keeps in reserve.
 const SLACK: f64 = 256.0;
+/// Threads and descriptors that come and go.
+const FEW: f64 = 2.0;
 /// So many of the log's lines a cycle more, at the end of a life, are growth.
 const MORE_LINES: f64 = 1.5;
 
@@ -186,11 +188,11 @@ fn judge(life: usize, samples: &[Sample]) -> Vec<String> {
     let mut rows = vec![
         ("resident KiB", both(&|it| it.rss), SLACK),
         ("anonymous KiB", both(&|it| it.anonymous), SLACK),
-        ("threads", both(&|it| it.threads), 0.0),
+        ("threads", both(&|it| it.threads), FEW),
         ("lines of the log a cycle", [first, last].map(a_cycle), MORE_LINES),
     ];
     if samples[0].descriptors.is_some() {
-        rows.push(("descriptors", both(&|it| it.descriptors.unwrap_or_default()), 0.0));
+        rows.push(("descriptors", both(&|it| it.descriptors.unwrap_or_default()), FEW));
     }
     let mut grew = Vec::new();
     println!("life {life}, {} cycles", samples.len());

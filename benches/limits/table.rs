@@ -6,8 +6,8 @@ use super::statistics::{interval, median, median_of, quantile};
 
 /// Whose a number is, where nobody is compared.
 pub(crate) const DAEMON: &str = "daemon";
-/// What daemon and bare loop give.
-pub(crate) const RATIO: &str = "ratio";
+/// The daemon beside the bare loop.
+pub(crate) const COMPARED: &str = "compared";
 
 /// A number, the unit it is in, and what it must not exceed.
 pub(crate) struct Row {

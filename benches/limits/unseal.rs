@@ -5,25 +5,18 @@
 //! the server runs, a restart of the server, and both started at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{scope, sleep};
-use std::time::{Duration, Instant};
 
 use super::bare::Bare;
-use super::contender::{Contender, Home, Running, contest, within};
+use super::cell::{Cell, Results};
+use super::contender::{Contender, contest};
 use super::fleet::WITHOUT_NETWORK;
 use super::options::{Extent, Options};
-use super::prober::{Seen, look_until, wait_until_open};
-use super::process::{connects, cpu_time};
-use super::support::certs::Authority;
 use super::support::network::{Namespace, Network};
-use super::support::server::{API_PORT, Builder, Server, is_active};
-use super::table::{Table, Unit};
+use super::table::{COMPARED, Table, Unit};
 
 /// Daemon beside bare loop, on this machine and on another.
 const HERE: f64 = 1.10;
 const ELSEWHERE: f64 = 1.25;
-/// An outage that is long enough for the pace of probes to slow down.
-const OUTAGE: Duration = Duration::from_secs(7);
 /// What may be lost after it: a hundredth of it, or 10 ms where that is more.
 const LOST: f64 = 70.0;
 /// Connections begun to a machine: in any second, and in an outage.
@@ -31,12 +24,6 @@ const A_SECOND: f64 = 125.0;
 const AN_OUTAGE: f64 = 1000.0;
 /// Of one core, while the server is down.
 const BUSY: f64 = 3.0;
-/// The server's own word.
-const UNSEALED: &str = "core: vault is unsealed";
-/// Between two counts of connections in an outage.
-const COUNT: Duration = Duration::from_millis(100);
-/// How often it is repeated at most, when a busy machine blurs when it was.
-const TRIES: usize = 3;
 
 pub(crate) fn measure(options: &Options, table: &mut Table) {
     let contenders = Contender::all(Bare::One, options);
@@ -73,266 +60,57 @@ pub(crate) fn measure(options: &Options, table: &mut Table) {
         });
     }
     for cell in &cells {
-        cell.tell(&contenders, table);
+        tell(cell, &contenders, table);
     }
     for cell in lost {
         table.failed(&cell);
     }
 }
 
-/// A kind of server, and what was measured there.
-struct Cell {
-    name: &'static str,
-    server: Server,
-    home: Home,
-    /// Where the prober is.
-    prober: Option<Namespace>,
-    /// The server is on another machine, of this network.
-    far: Option<Network>,
-    /// Connections can be counted: nobody but the contender and the prober makes any.
-    counted: bool,
-    results: Vec<Results>,
-}
-
-/// One contender's values, a round each; times in ms.
-#[derive(Default)]
-struct Results {
-    /// It was started while the server ran sealed: from its first connection, and from the start of its process.
-    started: Vec<f64>,
-    executed: Vec<f64>,
-    /// The server was killed and started.
-    killed: Vec<f64>,
-    /// Both were started at once.
-    together: Vec<f64>,
-    /// The server was away for a while.
-    returned: Vec<f64>,
-    connects: Vec<f64>,
-    connects_a_second: Vec<f64>,
-    /// Until it was unsealed again, in ms; of an outage, in per cent of a core.
-    cpu: Vec<f64>,
-}
-
-/// What one restart showed.
-struct Restart {
-    time: f64,
-    connects: f64,
-    connects_a_second: f64,
-    cpu: Duration,
-}
-
-impl Cell {
-    fn here(name: &'static str, tls: bool, shares: (usize, usize), own: Option<&Namespace>) -> Self {
-        let builder = own.map_or_else(Builder::new, |own| Builder::new().within(own, API_PORT));
-        Self::of(name, builder, tls, shares, (own.cloned(), own.cloned()), None)
+fn tell(cell: &Cell, contenders: &[Contender], table: &mut Table) {
+    let (name, limit) = (cell.name, if cell.far.is_some() { ELSEWHERE } else { HERE });
+    let of = |values: fn(&Results) -> &Vec<f64>| cell.results.iter().map(values).collect::<Vec<_>>();
+    let mut compare = |what: &str, values: Vec<&Vec<f64>>, limit| {
+        contest(table, &format!("{name}: {what}"), contenders, &values, Unit::Milliseconds, limit);
+    };
+    compare("server killed and started", of(|it| &it.killed), Some(limit));
+    compare("both started at once", of(|it| &it.together), Some(limit));
+    compare("started beside a sealed server", of(|it| &it.started), Some(limit));
+    compare("the same, from the start of its process", of(|it| &it.executed), None);
+    compare("after an outage of 7 s", of(|it| &it.returned), None);
+    let [daemon, bare] = [&cell.results[0], &cell.results[1]];
+    if !daemon.returned.is_empty() {
+        let both = (daemon.returned.as_slice(), bare.returned.as_slice());
+        let measure = format!("{name}: after an outage of 7 s, what is lost");
+        table.difference(&measure, COMPARED, both, Unit::Milliseconds, LOST);
     }
-
-    /// The server is one node, the contenders are on another, and the prober on a third.
-    fn elsewhere(network: Network) -> Self {
-        let builder = Builder::new().on(&network, 0);
-        let places = (Some(network.node(1).clone()), Some(network.outside().clone()));
-        Self::of("TLS 3-of-5, another machine", builder, true, (5, 3), places, Some(network))
-    }
-
-    fn of(
-        name: &'static str,
-        builder: Builder,
-        tls: bool,
-        (shares, threshold): (usize, usize),
-        (own, prober): (Option<Namespace>, Option<Namespace>),
-        far: Option<Network>,
-    ) -> Self {
-        let authority = tls.then(|| Authority::new("Benchmark CA"));
-        let builder = authority.iter().fold(builder, Builder::tls);
-        let mut server = builder.start();
-        let init = server.init(shares, threshold);
-        server.kill();
-        let (counted, tls) = (own.is_some(), authority.as_ref().map(|authority| (authority, None)));
-        let home = Home::new(&[server.url()], tls, init.enough(), own);
-        Self { name, server, home, prober, far, counted, results: Vec::new() }
-    }
-
-    /// Each contender; who comes first takes turns.
-    fn round(&mut self, contenders: &[Contender], round: usize, quick: bool) {
-        for turn in 0..contenders.len() {
-            let at = (turn + round) % contenders.len();
-            self.contend(&contenders[at], at, quick);
-        }
-    }
-
-    fn contend(&mut self, contender: &Contender, at: usize, quick: bool) {
-        self.server.start();
-        let running = self.started(contender, at);
-        self.well_for_a_while();
-
-        let killed = self.restart(&running, Duration::ZERO);
-        let results = &mut self.results[at];
-        results.killed.push(killed.time);
-        if self.far.is_none() {
-            results.connects.push(killed.connects);
-            results.cpu.push(killed.cpu.as_secs_f64() * 1e3);
-        } else if !quick {
-            self.well_for_a_while();
-            let returned = self.restart(&running, OUTAGE);
-            let results = &mut self.results[at];
-            results.returned.push(returned.time);
-            results.connects.push(returned.connects);
-            results.connects_a_second.push(returned.connects_a_second);
-            results.cpu.push(100.0 * returned.cpu.as_secs_f64() / OUTAGE.as_secs_f64());
-        }
-        drop(running);
-        self.server.kill();
-
-        let together = self.together(contender);
-        self.results[at].together.push(together);
-    }
-
-    /// Starts a contender while the server runs sealed.
-    fn started(&mut self, contender: &Contender, at: usize) -> Running {
-        let (mark, home) = (self.server.log().len(), &self.home);
-        let (running, first) = home.inside(|| {
-            let before = connects("thread-self");
-            let running = contender.start(home);
-            let connected = || connects("thread-self") > before;
-            (running, self.counted.then(|| look_until("it connects", connected)))
-        });
-        let unsealed = self.unsealed_since(mark).at();
-        let results = &mut self.results[at];
-        results.started.extend(first.map(|first| milliseconds(unsealed - first.at())));
-        results.executed.push(milliseconds(unsealed - running.began));
-        running
-    }
-
-    /// Kills the server, and starts it after a pause. Once more, where that cannot be told sharply.
-    fn restart(&mut self, running: &Running, pause: Duration) -> Restart {
-        for _ in 0..TRIES {
-            let (restart, is_sharp) = self.restart_once(running, pause);
-            if is_sharp {
-                return restart;
+    for (contender, results) in contenders.iter().zip(&cell.results) {
+        let held = |limit| contender.held_to(limit);
+        let (who, far) = (contender.name.as_str(), cell.far.is_some());
+        if !far {
+            table.sample(&format!("{name}: CPU of a restart"), who, &results.cpu, Unit::Milliseconds, None);
+            if cell.counted {
+                let measure = format!("{name}: connections begun in a restart");
+                table.sample(&measure, who, &results.connects, Unit::Count, None);
             }
-            self.well_for_a_while();
-        }
-        self.restart_once(running, pause).0
-    }
-
-    fn restart_once(&mut self, running: &Running, pause: Duration) -> (Restart, bool) {
-        let (pid, process) = (running.pid(), running.pid().to_string());
-        let (cpu, mut counts) = (cpu_time(pid), vec![connects(&process)]);
-        self.server.kill();
-        let down = Instant::now();
-        while down.elapsed() < pause {
-            sleep((COUNT * counts.len() as u32).saturating_sub(down.elapsed()));
-            counts.push(connects(&process));
-        }
-        let away = cpu_time(pid).saturating_sub(cpu);
-        let (opened, unsealed, ()) = self.come_up(|_| ());
-        counts.push(connects(&process));
-        let cpu = if pause.is_zero() { cpu_time(pid).saturating_sub(cpu) } else { away };
-        // In one namespace the prober's count too.
-        let probes = if self.far.is_none() { opened.looks } else { 0 };
-        let begun = |window: &[u64]| (window[window.len() - 1] - window[0]) as f64;
-        let restart = Restart {
-            time: milliseconds(unsealed.at() - opened.at()),
-            connects: begun(&counts) - probes as f64,
-            // The last count is later than the others are apart.
-            connects_a_second: counts[..counts.len() - 1].windows(11).map(begun).fold(0.0, f64::max),
-            cpu,
-        };
-        (restart, opened.is_sharp() && unsealed.is_sharp())
-    }
-
-    /// Both are started at once. Once more, where that cannot be told sharply.
-    fn together(&mut self, contender: &Contender) -> f64 {
-        let mut tries = 0;
-        loop {
-            let (opened, unsealed, running) = self.come_up(|home| contender.start(home));
-            drop(running);
-            self.server.kill();
-            tries += 1;
-            if tries > TRIES || opened.is_sharp() && unsealed.is_sharp() {
-                return milliseconds(unsealed.at() - opened.at());
-            }
+        } else if !results.returned.is_empty() {
+            let measure = |what: &str| format!("{name}: {what} of an outage of 7 s");
+            table.sample(&measure("CPU"), who, &results.cpu, Unit::Percent, held(BUSY));
+            table.most(
+                &measure("most connections begun"),
+                who,
+                &results.connects,
+                Unit::Count,
+                held(AN_OUTAGE),
+            );
+            let most = &results.connects_a_second;
+            table.most(
+                &measure("most connections begun in a second"),
+                who,
+                most,
+                Unit::Count,
+                held(A_SECOND),
+            );
         }
     }
-
-    /// Starts the server and whatever else, with the prober beside: when its port opened, and when it was unsealed.
-    fn come_up<T>(&mut self, beside: impl FnOnce(&Home) -> T) -> (Seen, Seen, T) {
-        let (mark, address, place) = (self.server.log().len(), self.server.address(), self.prober.clone());
-        scope(|scope| {
-            let prober = scope.spawn(move || within(place.as_ref(), || wait_until_open(address)));
-            self.server.launch();
-            let other = beside(&self.home);
-            let unsealed = self.unsealed_since(mark);
-            (prober.join().expect("the prober saw it"), unsealed, other)
-        })
-    }
-
-    fn unsealed_since(&self, mark: usize) -> Seen {
-        let says = || self.server.log_since(mark as u64).contains(UNSEALED);
-        scope(|scope| scope.spawn(|| look_until("its log says unsealed", says)).join())
-            .expect("it was unsealed")
-    }
-
-    /// As in life: a server goes down at any point between two polls, once it serves.
-    fn well_for_a_while(&self) {
-        self.server.wait_until(is_active);
-        sleep(Duration::from_millis(300 + fastrand::u64(0..1000)));
-    }
-
-    fn tell(&self, contenders: &[Contender], table: &mut Table) {
-        let (name, limit) = (self.name, if self.far.is_some() { ELSEWHERE } else { HERE });
-        let of = |values: fn(&Results) -> &Vec<f64>| self.results.iter().map(values).collect::<Vec<_>>();
-        let mut compare = |what: &str, values: Vec<&Vec<f64>>, limit| {
-            contest(table, &format!("{name}: {what}"), contenders, &values, Unit::Milliseconds, limit);
-        };
-        compare("server killed and started", of(|it| &it.killed), Some(limit));
-        compare("both started at once", of(|it| &it.together), Some(limit));
-        compare("started beside a sealed server", of(|it| &it.started), Some(limit));
-        compare("the same, from the start of its process", of(|it| &it.executed), None);
-        compare("after an outage of 7 s", of(|it| &it.returned), None);
-        let [daemon, bare] = [&self.results[0], &self.results[1]];
-        if !daemon.returned.is_empty() {
-            let both = (daemon.returned.as_slice(), bare.returned.as_slice());
-            let measure = format!("{name}: after an outage of 7 s, what is lost");
-            table.difference(&measure, "difference", both, Unit::Milliseconds, LOST);
-        }
-        for (contender, results) in contenders.iter().zip(&self.results) {
-            let held = |limit| contender.held_to(limit);
-            let (who, far) = (contender.name.as_str(), self.far.is_some());
-            if !far {
-                table.sample(
-                    &format!("{name}: CPU of a restart"),
-                    who,
-                    &results.cpu,
-                    Unit::Milliseconds,
-                    None,
-                );
-                if self.counted {
-                    let measure = format!("{name}: connections begun in a restart");
-                    table.sample(&measure, who, &results.connects, Unit::Count, None);
-                }
-            } else if !results.returned.is_empty() {
-                let measure = |what: &str| format!("{name}: {what} of an outage of 7 s");
-                table.sample(&measure("CPU"), who, &results.cpu, Unit::Percent, held(BUSY));
-                table.most(
-                    &measure("most connections begun"),
-                    who,
-                    &results.connects,
-                    Unit::Count,
-                    held(AN_OUTAGE),
-                );
-                let most = &results.connects_a_second;
-                table.most(
-                    &measure("most connections begun in a second"),
-                    who,
-                    most,
-                    Unit::Count,
-                    held(A_SECOND),
-                );
-            }
-        }
-    }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
 }
