@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 use super::bare::Bare;
 use super::contender::{Contender, Home, Running, contest};
 use super::options::{Extent, Options};
-use super::process::{Memory, cpu_time, wake_ups};
+use super::process::{Memory, connects, cpu_time, wake_ups};
 use super::support::certs::Authority;
 use super::support::fleet::{Fleet, SHARES};
 use super::support::network::{Namespace, Network};
 use super::support::{PATIENCE, poll};
 use super::table::{COMPARED, Table, Unit};
+use super::unseal::A_SECOND;
 
 /// What another machine takes.
 pub(crate) const WITHOUT_NETWORK: &str = "needs root, ip, tc, nft and unshare";
@@ -119,6 +120,8 @@ struct Results {
     returned: Vec<f64>,
     cpu_started: Vec<f64>,
     cpu_returned: Vec<f64>,
+    /// Connections begun, a node and second, while all were down.
+    connects: Vec<f64>,
 }
 
 impl Many {
@@ -155,8 +158,12 @@ impl Many {
         let started = self.unsealed_since(running.began);
         let cpu_started = cpu_time(running.pid());
         sleep(Duration::from_millis(500));
+        let process = running.pid().to_string();
+        let begun = connects(&process);
         self.fleet.stop();
+        let down = Instant::now();
         sleep(Duration::from_millis(1500 + fastrand::u64(0..1000)));
+        let begun = (connects(&process) - begun) as f64 / down.elapsed().as_secs_f64() / self.nodes as f64;
         let before = cpu_time(running.pid());
         let began = self.come_up();
         let returned = self.unsealed_since(began);
@@ -164,6 +171,7 @@ impl Many {
         drop(running);
         let each = |cpu: Duration| cpu.as_secs_f64() * 1e6 / self.nodes as f64;
         let results = &mut self.results[at];
+        results.connects.push(begun);
         results.started.push(started);
         results.returned.push(returned);
         results.cpu_started.push(each(cpu_started));
@@ -183,6 +191,11 @@ impl Many {
         let limit = (self.nodes >= 100).then_some(CPU);
         compare("CPU of an unsealing at a start", of(|it| &it.cpu_started), Unit::Microseconds, limit);
         compare("CPU of an unsealing at their return", of(|it| &it.cpu_returned), Unit::Microseconds, limit);
+        let measure = name("connections begun to each in a second, while all are down");
+        for (contender, results) in contenders.iter().zip(&self.results) {
+            let limit = contender.held_to(A_SECOND);
+            table.most(&measure, &contender.name, &results.connects, Unit::Count, limit);
+        }
     }
 
     /// What watching costs the daemon and its peers, and what it costs while all are down. Returns the daemon's memory.

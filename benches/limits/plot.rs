@@ -2,8 +2,8 @@
 
 use super::table::{Row, Table, Unit, Verdict};
 
-const WIDTH: f64 = 960.0;
-const LEFT: f64 = 470.0;
+const WIDTH: f64 = 1080.0;
+const LEFT: f64 = 590.0;
 const LINE: f64 = 22.0;
 const TOP: f64 = 52.0;
 /// The ratios at the ends of the axis.

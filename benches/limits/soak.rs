@@ -20,6 +20,10 @@ use super::support::server::{Builder, Init, Server, is_active, is_sealed};
 const NODES: usize = 8;
 /// Lives of the daemon in a run.
 const LIVES: usize = 4;
+/// What is done in turn.
+const KINDS: usize = 4;
+/// Cycles by which each life can be judged.
+const LEAST: usize = LIVES * 3 * KINDS;
 /// How much memory may differ between the beginning and the end of a life, in KiB: what the allocator keeps in reserve.
 const SLACK: f64 = 256.0;
 /// Threads and descriptors that come and go.
@@ -43,7 +47,7 @@ impl Length {
         match (text.strip_suffix('h'), text.strip_suffix('m')) {
             (Some(hours), _) => time(hours, 3600),
             (_, Some(minutes)) => time(minutes, 60),
-            _ => text.parse().ok().filter(|cycles| *cycles > 0).map(Self::Cycles),
+            _ => text.parse().ok().filter(|cycles| *cycles >= LEAST).map(Self::Cycles),
         }
     }
 
@@ -69,7 +73,7 @@ struct Sample {
 pub(crate) fn run(words: &[&str]) -> ExitCode {
     let words: Vec<&&str> = words.iter().filter(|word| **word != "--bench").collect();
     let Some(length) = words.first().filter(|_| words.len() == 1).and_then(|word| Length::of(word)) else {
-        eprintln!("soak: say how many cycles, or for how long: ./x soak 100, ./x soak 8h");
+        eprintln!("soak: say how many cycles, {LEAST} or more, or for how long: ./x soak 100, ./x soak 8h");
         return ExitCode::from(2);
     };
     let mut soak = Soak::new();
@@ -135,7 +139,7 @@ impl Soak {
 
     /// One of four, in turn.
     fn cycle(&mut self, daemon: &mut Daemon, number: usize) {
-        match number % 4 {
+        match number % KINDS {
             0 => {
                 self.server.kill();
                 self.server.start();
@@ -179,23 +183,27 @@ fn sample(daemon: &Daemon) -> Sample {
 
 /// Prints what a life began and ended with, and returns what grew.
 fn judge(life: usize, samples: &[Sample]) -> Vec<String> {
-    // Medians over whole rounds of the four, the first round apart: everything has happened once.
-    let warm = &samples[4.min(samples.len() - 1)..];
-    let window = (warm.len() / 10).max(4).min(warm.len());
-    let (first, last) = (&warm[..window], &warm[warm.len() - window..]);
-    let both = |of: &dyn Fn(&Sample) -> f64| [first, last].map(|it| median(it.iter().map(of).collect()));
-    let a_cycle = |it: &[Sample]| (it[it.len() - 1].lines - it[0].lines) / (it.len() - 1).max(1) as f64;
+    println!("life {life}, {} cycles", samples.len());
+    // Both windows have as many of each of the four; before the first, each has happened once.
+    let window = (samples.len() / 10).next_multiple_of(KINDS);
+    if samples.len() < 2 * window + KINDS {
+        return vec![format!("life {life} was too short to be judged")];
+    }
+    let ends = [KINDS..KINDS + window, samples.len() - window..samples.len()];
+    let both =
+        |of: &dyn Fn(&Sample) -> f64| ends.clone().map(|it| median(samples[it].iter().map(of).collect()));
+    let lines =
+        ends.clone().map(|it| (samples[it.end - 1].lines - samples[it.start - 1].lines) / window as f64);
     let mut rows = vec![
         ("resident KiB", both(&|it| it.rss), SLACK),
         ("anonymous KiB", both(&|it| it.anonymous), SLACK),
         ("threads", both(&|it| it.threads), FEW),
-        ("lines of the log a cycle", [first, last].map(a_cycle), MORE_LINES),
+        ("lines of the log a cycle", lines, MORE_LINES),
     ];
     if samples[0].descriptors.is_some() {
         rows.push(("descriptors", both(&|it| it.descriptors.unwrap_or_default()), FEW));
     }
     let mut grew = Vec::new();
-    println!("life {life}, {} cycles", samples.len());
     for (what, [begin, end], slack) in rows {
         let growth = end - begin > slack;
         println!("  {what:26} {begin:8.1} -> {end:8.1}{}", if growth { "   GREW" } else { "" });
