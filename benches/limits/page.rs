@@ -16,6 +16,10 @@ use super::table::Table;
 const BEGIN: &str = "<!-- From here on written by `./x bench --full --write` -->\n";
 const END: &str = "<!-- Up to here -->\n";
 
+/// A load before the run that spoils it.
+const BUSY: f64 = 0.5;
+const NOT_AT_REST: &str = "The machine was not at rest before the run: its times say little.";
+
 /// Of what, where, when and beside what.
 pub(crate) struct Circumstances {
     commit: String,
@@ -74,6 +78,9 @@ impl fmt::Display for Circumstances {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(out, "Commit {}, {}, beside {}.", self.commit, self.date, self.server)?;
         writeln!(out, "{}; load {} before, {} at the end.", self.machine, self.load.0, self.load.1)?;
+        if self.load.0.parse().is_ok_and(|load: f64| load > BUSY) {
+            writeln!(out, "**{NOT_AT_REST}**")?;
+        }
         write!(out, "Times: n = {}.", self.n)?;
         if !self.peers.is_empty() {
             write!(out, " Beside: {}.", self.peers.join(", "))?;
