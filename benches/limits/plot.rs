@@ -10,8 +10,10 @@ const TOP: f64 = 52.0;
 const AXIS: (f64, f64) = (0.8, 2.0);
 
 pub(crate) fn svg(table: &Table) -> String {
-    let rows: Vec<&Row> =
-        table.rows.iter().filter(|row| matches!(row.unit, Unit::Ratio) && row.interval.is_some()).collect();
+    let has_bare =
+        |row: &Row| table.rows.iter().any(|it| it.measure == row.measure && it.of.starts_with("bare"));
+    let is_shown = |row: &&Row| matches!(row.unit, Unit::Ratio) && row.interval.is_some() && has_bare(row);
+    let rows: Vec<&Row> = table.rows.iter().filter(is_shown).collect();
     let height = TOP + LINE * rows.len() as f64 + 16.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
