@@ -1,8 +1,7 @@
 //! What is known of servers beyond one look at each: what the daemon says of them, those that only it still knows, and which are
 //! members of other clusters.
 
-use super::look::{Look, Target, targets};
-use super::names::{ResolvedName, names};
+use super::probe::{Look, ResolvedName, Target, names, targets};
 use crate::cluster::Node;
 use crate::cluster::{Discovery, NodeAddress};
 use crate::config::Settings;

@@ -6,17 +6,15 @@ mod credentials;
 mod daemon_status;
 mod enroll;
 mod init;
-mod look;
 mod machine;
-mod names;
 mod next_steps;
 mod orders;
+mod probe;
 mod run;
 mod start;
 mod startup_checks;
 mod status;
 mod store_choice;
-mod terminal;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};

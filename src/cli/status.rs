@@ -2,8 +2,7 @@
 
 use super::daemon_status::ShownServers;
 use super::daemon_status::{DaemonStatus, HoldNote};
-use super::look::{Look, Target, look_at_all};
-use super::names::ResolvedName;
+use super::probe::{Look, ResolvedName, Target, look_at_all};
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status};

@@ -1,8 +1,7 @@
 //! `vault-unseal wait`: returns when the servers are unsealed.
 
 use super::daemon_status::DaemonStatus;
-use super::look::{Look, Target, look, of_cluster};
-use super::names::{ResolvedName, mark_foreign_nodes, one};
+use super::probe::{Look, ResolvedName, Target, look, mark_foreign_nodes, of_cluster, one};
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};

@@ -14,7 +14,7 @@ use super::arguments::CheckArguments;
 use super::credentials::{self, MachineView};
 use super::daemon_status::DaemonStatus;
 use super::machine::{CheckedService, Machine, SERVICE};
-use super::names::names;
+use super::probe::names;
 use super::start::runtime;
 use super::status::json;
 use super::{ConfigArguments, Exit};

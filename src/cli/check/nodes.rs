@@ -4,8 +4,7 @@
 use super::finding::{Findings, Severity, Topic};
 use crate::api::Role;
 use crate::cli::daemon_status::{self, DaemonStatus, HoldNote};
-use crate::cli::look::{Look, Target};
-use crate::cli::names::ResolvedName;
+use crate::cli::probe::{Look, ResolvedName, Target};
 use crate::config::Cluster;
 use crate::discovery::FirstFew;
 use crate::explain::{Explain, Explanation};

@@ -1,19 +1,17 @@
 //! `vault-unseal enroll`: puts shares where the daemon finds them.
 
-mod arguments;
 mod outcome;
 mod request;
 mod source;
 
-pub use arguments::EnrollArguments;
 pub(super) use outcome::{by_tpm, protection};
+pub use request::EnrollArguments;
 
 use super::start::{fail, protect_memory, runtime, say};
 use super::store_choice::at_configured_tpm;
 use super::{ConfigArguments, Exit};
-use crate::cli::look::{Target, targets};
-use crate::cli::names::names;
 use crate::cli::next_steps::{self, Destination};
+use crate::cli::probe::{Target, names, targets};
 use crate::cluster::Scheme;
 use crate::config::{self, Environment, LoadedConfig, Purpose, Settings};
 use crate::explain::Explanation;

@@ -2,18 +2,20 @@
 
 use crate::accounts::Trusted;
 use crate::cli::start::{fail, say};
-use crate::cli::{EnrollArguments, Exit, terminal};
+use crate::cli::{EnrollArguments, Exit};
 use crate::explain::{Explain, Explanation};
 use crate::external::{error, quote};
 use crate::shares::load::{self, Given};
 use crate::shares::store::ShareStore;
 use crate::shares::{LoadedShares, Notice};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, openat, statat, unlink};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::os::fd::AsRawFd;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// What was read.
 pub(super) struct Input {
@@ -60,7 +62,7 @@ pub(super) fn file(path: &Path) -> Result<Input, Exit> {
 /// Reads standard input; on a terminal, asks.
 pub(super) fn standard_input() -> Result<Input, Exit> {
     let loaded = if io::stdin().is_terminal() {
-        let typed = terminal::ask().map_err(|error| {
+        let typed = ask_for_shares().map_err(|error| {
             say(format_args!("error: cannot read from the terminal: {}", error::io(&error)));
             Exit::Failed
         })?;
@@ -73,6 +75,83 @@ pub(super) fn standard_input() -> Result<Input, Exit> {
         Given::standard_input().and_then(|given| given.read())
     };
     Ok(Input { loaded: loaded.map_err(unreadable)?, given: None, chosen: false })
+}
+
+/// The most that is typed, in bytes: more than any file of shares has.
+const MOST: usize = 64 * 1024;
+
+const END_OF_TEXT: u8 = 0x03;
+const END_OF_TRANSMISSION: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const DELETE: u8 = 0x7f;
+/// Ctrl-U.
+const KILL_LINE: u8 = 0x15;
+
+/// Reads lines until one is empty; `None` when it was interrupted. Errors: the terminal.
+fn ask_for_shares() -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let terminal = io::stdin().as_fd().try_clone_to_owned()?;
+    let mut errors = io::stderr();
+    let quiet = WithoutEcho::make(terminal)?;
+    // Only now: whoever is asked may answer at once.
+    writeln!(errors, "Type or paste the shares, one a line. They are not shown. An empty line ends.")?;
+    let mut input = File::from(quiet.terminal.try_clone()?);
+    let mut text = Zeroizing::new(Vec::with_capacity(MOST));
+    let mut start = 0;
+    loop {
+        let mut byte = Zeroizing::new([0]);
+        let count = match input.read(byte.as_mut_slice()) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let [typed] = *byte;
+        match typed {
+            END_OF_TEXT => return Ok(None),
+            END_OF_TRANSMISSION => return Ok(Some(text)),
+            _ if count == 0 => return Ok(Some(text)),
+            b'\r' | b'\n' => {
+                let length = text.len() - start;
+                if length == 0 {
+                    return Ok(Some(text));
+                }
+                writeln!(errors, "  {length} characters")?;
+                text.push(b'\n');
+                start = text.len();
+            }
+            DELETE | BACKSPACE => {
+                let shorter = text.len().saturating_sub(1).max(start);
+                text.truncate(shorter);
+            }
+            KILL_LINE => text.truncate(start),
+            other => text.push(other),
+        }
+        if text.len() + 1 >= MOST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+    }
+}
+
+/// A terminal that shows nothing and hands over every byte as it comes; as it was when dropped.
+struct WithoutEcho {
+    terminal: OwnedFd,
+    before: Termios,
+}
+
+impl WithoutEcho {
+    fn make(terminal: OwnedFd) -> io::Result<Self> {
+        let before = tcgetattr(&terminal)?;
+        let mut quiet = before.clone();
+        // Ctrl-C too comes as a byte: a signal would leave the terminal as it is now.
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        tcsetattr(&terminal, OptionalActions::Drain, &quiet)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for WithoutEcho {
+    fn drop(&mut self) {
+        let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.before);
+    }
 }
 
 /// Opens the home itself or, where it no longer opens, reads what else was named.

@@ -16,39 +16,34 @@
 //! A crash there leaves an initialised server whose shares nobody has, as does an answer that is lost on the way. Such
 //! a server holds nothing: its storage is removed and it starts again, which is what the message says.
 
-mod arguments;
-mod error;
 mod outcome;
 mod request;
-mod root_token;
 mod target;
 
-pub use arguments::{InitArguments, RootToken};
+pub use request::{InitArguments, RootToken};
 
 use super::enroll::unmeasured;
 use super::next_steps::{Destination, steps};
 use super::start::{fail, load, protect_memory, runtime, say};
 use super::store_choice::at_configured_tpm;
-use super::terminal::Terminal;
 use super::{ConfigArguments, Exit};
 use crate::accounts::Trusted;
 use crate::cluster::Scheme;
 use crate::config::Purpose;
-use crate::explain::Explanation;
-use crate::external::{self, quote};
+use crate::explain::{Explain, Explanation};
+use crate::external::{error, quote};
 use crate::report;
 use crate::shares::recovery::InitRecovery;
 use crate::shares::store::{Existing, PreparedStore, StoreError, StoreProtection, StoredShares};
 use crate::shares::{InitAnswer, ShareSet, offline};
-use error::{no_terminal, not_initialised, occupied_meanwhile, of_home, shown_as_it_came, unwritten};
-use outcome::{InitOutcome, RootTokenOutcome};
+use outcome::{InitOutcome, RootTokenOutcome, Terminal};
 use request::InitRequest;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
-use target::InitTarget;
+use target::{InitTarget, not_initialised, revoke, shown_as_it_came, unseal, wrap};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Initialises the server, or finishes an initialisation that was interrupted.
@@ -215,13 +210,13 @@ impl Initialisation<'_> {
             Explanation::without_advice("init-answer", format!("{node} gave no root token"))
         })?;
         if self.options.root_token != RootToken::Show {
-            root_token::unseal(self.target, &answer.shares, request.threshold).await?;
+            unseal(self.target, &answer.shares, request.threshold).await?;
         }
         let token = match self.options.root_token {
             RootToken::Show => RootTokenOutcome::Plain(token.clone()),
-            RootToken::Wrap => RootTokenOutcome::Wrapped(root_token::wrap(self.target, token).await?),
+            RootToken::Wrap => RootTokenOutcome::Wrapped(wrap(self.target, token).await?),
             RootToken::Revoke => {
-                root_token::revoke(self.target, token, self.options.resume).await?;
+                revoke(self.target, token, self.options.resume).await?;
                 RootTokenOutcome::Revoked
             }
         };
@@ -307,7 +302,7 @@ impl HeldSignals {
     fn begin() -> Result<Self, Explanation> {
         let held = |kind| {
             signal(kind).map_err(|error| {
-                let message = format!("signals cannot be held: {}", external::error::io(&error));
+                let message = format!("signals cannot be held: {}", error::io(&error));
                 Explanation::without_advice("signals", message)
             })
         };
@@ -339,4 +334,35 @@ impl HeldSignals {
             }
         }
     }
+}
+
+/// Why shares cannot be stored there, with what `init` has for it.
+fn of_home(error: StoreError) -> Explanation {
+    match error {
+        StoreError::Occupied(_) => Explanation::new(
+            error.kind(),
+            error.to_string(),
+            "Name another file with --output. If its shares are kept elsewhere too, --force-home replaces it once the new one \
+             was opened and compared.",
+        ),
+        error => Explanation::of(&error),
+    }
+}
+
+fn occupied_meanwhile(path: &Path) -> Explanation {
+    let message = format!("{} was put there by somebody else meanwhile", quote::sentence(path));
+    Explanation::new("home-occupied", message, "Move it away.")
+}
+
+fn no_terminal() -> Explanation {
+    Explanation::new(
+        "no-terminal",
+        "there is no terminal to show the root token on",
+        "Give this command on a terminal (ssh -t), or say --root-token wrap, --root-token revoke or --json.",
+    )
+}
+
+fn unwritten(error: &io::Error) -> Explanation {
+    let error = error::io(error);
+    Explanation::without_advice("output", format!("the result cannot be written: {error}"))
 }

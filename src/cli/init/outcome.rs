@@ -1,10 +1,10 @@
-//! What was done: for people, for machines, and what a person writes down because something failed.
+//! What was done: for people, for machines, on the terminal alone where it is secret, and what a person writes down because
+//! something failed.
 
 use super::request::InitRequest;
 use crate::api::Product;
 use crate::cli::enroll::protection;
 use crate::cli::next_steps::steps;
-use crate::cli::terminal::SecretText;
 use crate::cluster::Node;
 use crate::cluster::NodeAddress;
 use crate::config::TlsSettings;
@@ -15,9 +15,14 @@ use crate::shares::InitAnswer;
 use crate::shares::offline::OfflineCopy;
 use crate::shares::store::{CredentialKind, StoredShares};
 use crate::vault::WRAP_TTL;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use std::fmt;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, absolute};
 use zeroize::Zeroizing;
 
@@ -231,6 +236,55 @@ pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> Sec
     }
     let _ = writeln!(text);
     text
+}
+
+/// The terminal of whoever started this, wherever standard output and error go.
+pub(super) struct Terminal(File);
+
+impl Terminal {
+    /// Opens it; `None` where there is none.
+    pub(super) fn open() -> Option<Self> {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        openat(CWD, "/dev/tty", flags, Mode::empty()).ok().map(|terminal| Self(terminal.into()))
+    }
+
+    /// Standard error, for what must not be lost.
+    pub(super) fn last_resort() -> Option<Self> {
+        io::stderr().as_fd().try_clone_to_owned().ok().map(|error| Self(error.into()))
+    }
+
+    /// Shows a text. Written at once: no buffer keeps a copy.
+    pub(super) fn show(&mut self, text: &SecretText) -> io::Result<()> {
+        self.0.write_all(text.0.as_bytes())
+    }
+}
+
+/// A text with secrets, of a size that is known before.
+pub(super) struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// Room for so many bytes.
+    pub(super) fn with_room(bytes: usize) -> Self {
+        Self(Zeroizing::new(String::with_capacity(bytes)))
+    }
+
+    /// The bytes.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Write for SecretText {
+    /// What does not fit moves to more room, and the old room is wiped.
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        if self.0.len() + piece.len() > self.0.capacity() {
+            let mut larger = Zeroizing::new(String::with_capacity(2 * self.0.len() + piece.len()));
+            larger.push_str(&self.0);
+            self.0 = larger;
+        }
+        self.0.push_str(piece);
+        Ok(())
+    }
 }
 
 /// The beginning of a command, up to the word for the client: `BAO_ADDR=… BAO_CACERT=… bao`. `OpenBao` reads the variables

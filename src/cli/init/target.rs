@@ -1,20 +1,26 @@
-//! Which server is meant, and whether it and its peers may get keys.
+//! The server of an `init`: which one is meant, whether it and its peers may get keys, why there is no answer, and what
+//! becomes of the root token. No error carries a byte of a share or token.
 
 use crate::accounts::Trusted;
-use crate::api::{Product, Unreachable};
+use crate::api::{Meaning, Product, Refusal, Role, Unreachable, UnsealAnswer};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
-use crate::cli::look::{Target, look, targets};
-use crate::cli::names::{ResolvedName, names};
+use crate::cli::probe::{ResolvedName, Target, look, names, targets};
 use crate::cli::start::fail;
 use crate::cli::{Exit, machine};
 use crate::cluster::NodeAddress;
 use crate::config::{AddressError, Cluster, Settings};
 use crate::explain::{Explain, Explanation};
 use crate::report::state::{advice, reason};
+use crate::shares::{Share, ShareSet};
 use crate::unseal::{Damage, State};
+use crate::vault::{InitFailure, TokenFailure};
+use secrecy::{ExposeSecret, SecretString};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
 
 /// The server that is to be initialised, and the rest of its cluster.
 pub(super) struct InitTarget {
@@ -192,4 +198,134 @@ fn unresolved(names: &[ResolvedName], target: Option<&Target>) -> Option<Explana
         };
         Some(Explanation { kind: cause.kind(), message, advice })
     })
+}
+
+/// How a server is made new whose shares nobody has.
+const BEGIN_AGAIN: &str = "A server whose shares nobody has holds nothing that could be read: stop it, remove what is \
+                           in its storage (raft: the files below `path`), start it, and give this command again.";
+/// What else the server may be.
+const UNTIL_THEN: &str = "It may still be at it: wait a minute, then look at `vault-unseal status`. If it says \
+                          uninitialized, give this command again.\n";
+
+/// Why there is no answer, or half of one, which may have all the shares in it.
+pub(super) async fn not_initialised(
+    target: &InitTarget,
+    failure: InitFailure,
+) -> (Explanation, Zeroizing<Vec<u8>>) {
+    let node = &target.node.address;
+    // It may have written its keys before it met with what made it refuse.
+    let initialised = async || Some(target.node.server.health().await.ok()?.initialized);
+    match failure {
+        InitFailure::NotSent(cause) => (target.unreachable(&cause), Zeroizing::default()),
+        InitFailure::Refused(refusal) => {
+            // Of shares nothing was asked: such words of the server's are about its own storage.
+            let meaning = match refusal.meaning {
+                Meaning::RoundFailed | Meaning::InvalidKey => Meaning::Transient,
+                meaning => meaning,
+            };
+            let refusal = Refusal { meaning, ..refusal };
+            let advice = match initialised().await {
+                Some(false) => "The server is as it was, and nothing was stored.",
+                Some(true) => {
+                    "It is initialised all the same now, and nobody has its shares: what is left of other data in its \
+                     storage is in the way. Nothing was stored. Restore its storage from a backup, or empty it and give \
+                     this command again."
+                }
+                None => "Nothing was stored. Whether the server is as it was is not known: look at its log.",
+            };
+            let message = format!("{node} refuses to be initialised: {refusal}");
+            (Explanation::new("init-refused", message, advice), Zeroizing::default())
+        }
+        InitFailure::Lost { cause, partial } if partial.is_empty() => {
+            let initialised = initialised().await;
+            let now = match initialised {
+                Some(true) => "it is initialised now, and nobody has its shares",
+                Some(false) => "it says that it is not initialised, as far as it knows yet",
+                None => "it may be initialised now, with shares that nobody has",
+            };
+            let wait = if initialised == Some(true) { "" } else { UNTIL_THEN };
+            let message = format!("the answer of {node} is lost ({cause}); {now}");
+            (Explanation::new("init-answer-lost", message, format!("{wait}{BEGIN_AGAIN}")), partial)
+        }
+        InitFailure::Lost { cause, partial } => {
+            let message = format!("the answer of {node} broke off: {cause}");
+            (Explanation::new("init-answer-lost", message, shown_as_it_came()), partial)
+        }
+    }
+}
+
+pub(super) fn shown_as_it_came() -> String {
+    format!(
+        "What came is shown on the terminal, where there is one. `vault-unseal enroll -` stores shares that are typed. If there \
+         are too few: {BEGIN_AGAIN}"
+    )
+}
+
+/// Between two looks at a server that is about to become active.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What helps where the server does not do as it should.
+const LOG: &str = "The server's log says more.";
+
+/// Lets the server wrap the token: the token that gives it out once.
+pub(super) async fn wrap(target: &InitTarget, token: &SecretString) -> Result<SecretString, Explanation> {
+    let wrapped = target.node.server.wrap_token(token.expose_secret()).await;
+    wrapped.map_err(|cause| refused(target, "wrapped", &cause))
+}
+
+/// Makes the token worthless, unless an init that this one resumes (`resumed`) has done so.
+pub(super) async fn revoke(
+    target: &InitTarget,
+    token: &SecretString,
+    resumed: bool,
+) -> Result<(), Explanation> {
+    match target.node.server.revoke(token.expose_secret()).await {
+        // A root token may do everything while it lives: an active server that forbids it this does not know it any more.
+        Err(TokenFailure::Refused(refusal)) if resumed && refusal.status == 403 && refusal.from_server => {
+            Ok(())
+        }
+        revoked => revoked.map_err(|cause| refused(target, "revoked", &cause)),
+    }
+}
+
+fn refused(target: &InitTarget, done: &str, cause: &TokenFailure) -> Explanation {
+    let message = format!("the root token cannot be {done} by {}: {cause}", target.node.address);
+    Explanation::new("root-token", message, LOG)
+}
+
+/// Submits as many shares as are needed, and waits until the server is active. A daemon that does the same meanwhile
+/// does no harm: shares that are there already change nothing.
+pub(super) async fn unseal(target: &InitTarget, shares: &ShareSet, threshold: u8) -> Result<(), Explanation> {
+    let server = &target.node.server;
+    let limit = target.cluster.pace.unseal_timeout;
+    let failed = |why: String| {
+        let message = format!("{} cannot be unsealed with its shares: {why}", target.node.address);
+        Explanation::new("unseal", message, LOG)
+    };
+    let sealed = server.health().await.map_err(|cause| failed(cause.to_string()))?.sealed;
+    let needed = if sealed { usize::from(threshold) } else { 0 };
+    for body in shares.iter().take(needed).map(Share::unseal_request) {
+        match server.submit(body, limit).await {
+            Ok(UnsealAnswer::Status(status)) if !status.sealed => break,
+            Ok(UnsealAnswer::Status(_)) => {}
+            Ok(UnsealAnswer::Refused(refusal)) => return Err(failed(refusal.to_string())),
+            Err(cause) => return Err(failed(cause.to_string())),
+        }
+    }
+    let deadline = Instant::now() + limit;
+    loop {
+        let last = match server.health().await {
+            Ok(health) => match State::of_health(&health) {
+                Some(State::Unsealed { role: Role::Active }) => return Ok(()),
+                Some(state) => state.word().to_owned(),
+                None => "sealed".to_owned(),
+            },
+            Err(cause) => cause.to_string(),
+        };
+        if Instant::now() >= deadline {
+            let limit = humantime::format_duration(limit);
+            return Err(failed(format!("it is not active within {limit}, but {last}")));
+        }
+        sleep(LOOK).await;
+    }
 }
