@@ -1,7 +1,7 @@
-//! What is known of servers beyond one look at each: what the daemon says of them, those that only it still knows, and which are
+//! What is known of servers beyond one probe of each: what the daemon says of them, those that only it still knows, and which are
 //! members of other clusters.
 
-use super::probe::{Look, ResolvedName, Target, names, targets};
+use super::probe::{Probe, ResolvedName, Target, names, targets};
 use crate::cluster::Node;
 use crate::cluster::{Discovery, NodeAddress};
 use crate::config::Settings;
@@ -211,13 +211,13 @@ fn is_in_dns(names: &[ResolvedName], target: &Target) -> Option<bool> {
 }
 
 /// What the servers showed of their clusters.
-pub(super) fn memberships(targets: &[Target], looks: &[Look]) -> Memberships {
+pub(super) fn memberships(targets: &[Target], probes: &[Probe]) -> Memberships {
     let mut memberships = Memberships::default();
     for (rank, target) in targets.iter().enumerate() {
         memberships.enter(&target.cluster, &target.address, rank);
     }
-    for (target, look) in targets.iter().zip(looks) {
-        if let Some(shows) = look.health.as_ref().and_then(|health| health.own_membership()) {
+    for (target, probe) in targets.iter().zip(probes) {
+        if let Some(shows) = probe.health.as_ref().and_then(|health| health.own_membership()) {
             memberships.unsealed(&target.cluster, &target.address, shows, false);
         }
     }

@@ -33,9 +33,9 @@ pub(super) struct Target {
     pub(super) node: Node,
 }
 
-/// What one look showed.
+/// What one probe showed.
 #[derive(Debug, Clone)]
-pub(super) struct Look {
+pub(super) struct Probe {
     pub(super) state: State,
     pub(super) health: Option<Health>,
     /// Read only while it does not serve.
@@ -101,16 +101,16 @@ impl Target {
 }
 
 /// Asks one server for its health and, while it does not serve, for its seal.
-pub(super) async fn look(target: &Target) -> Look {
+pub(super) async fn probe(target: &Target) -> Probe {
     let health = match target.server.health().await {
         Ok(health) => health,
         Err(cause) => {
-            return Look { state: State::of_error(cause), health: None, seal: None, at: SystemTime::now() };
+            return Probe { state: State::of_error(cause), health: None, seal: None, at: SystemTime::now() };
         }
     };
     let at = SystemTime::now();
     if let Some(state) = State::of_health(&health) {
-        return Look { state, health: Some(health), seal: None, at };
+        return Probe { state, health: Some(health), seal: None, at };
     }
     match target.server.seal_status().await {
         Ok(seal) if seal.sealed => {
@@ -122,36 +122,38 @@ pub(super) async fn look(target: &Target) -> Look {
             };
             let objection = if held { Objection::SharesHeld } else { Objection::Nothing };
             let state = State::of_seal_status(&seal, health.initialized, objection);
-            Look { state, health: Some(health), seal: Some(seal), at }
+            Probe { state, health: Some(health), seal: Some(seal), at }
         }
         // Unsealed between the two questions: its role is not known yet.
-        Ok(seal) => Look { state: State::Sealed { delay: None }, health: Some(health), seal: Some(seal), at },
-        Err(cause) => Look { state: State::of_error(cause), health: Some(health), seal: None, at },
+        Ok(seal) => {
+            Probe { state: State::Sealed { delay: None }, health: Some(health), seal: Some(seal), at }
+        }
+        Err(cause) => Probe { state: State::of_error(cause), health: Some(health), seal: None, at },
     }
 }
 
 /// Asks all servers at once; the answers come in the order of the targets.
-pub(super) async fn look_at_all(targets: &[Target]) -> Vec<Look> {
+pub(super) async fn probe_all(targets: &[Target]) -> Vec<Probe> {
     let tasks: Vec<_> =
-        targets.iter().cloned().map(|target| tokio::spawn(async move { look(&target).await })).collect();
-    let mut looks = Vec::with_capacity(tasks.len());
+        targets.iter().cloned().map(|target| tokio::spawn(async move { probe(&target).await })).collect();
+    let mut probes = Vec::with_capacity(tasks.len());
     for task in tasks {
-        if let Ok(look) = task.await {
-            looks.push(look);
+        if let Ok(probe) = task.await {
+            probes.push(probe);
         }
     }
-    tell_of_peers(targets, &mut looks);
-    looks
+    tell_of_peers(targets, &mut probes);
+    probes
 }
 
 /// A server without keys learns of the others of its cluster that have some.
-fn tell_of_peers(targets: &[Target], looks: &mut [Look]) {
-    let clusters: BTreeSet<&str> = (targets.iter().zip(looks.iter()))
-        .filter(|(_, look)| look.state.is_initialised())
+fn tell_of_peers(targets: &[Target], probes: &mut [Probe]) {
+    let clusters: BTreeSet<&str> = (targets.iter().zip(probes.iter()))
+        .filter(|(_, probe)| probe.state.is_initialised())
         .map(|(target, _)| target.cluster.as_str())
         .collect();
-    for (target, look) in targets.iter().zip(looks) {
-        if let State::Uninitialized { objection, .. } = &mut look.state {
+    for (target, probe) in targets.iter().zip(probes) {
+        if let State::Uninitialized { objection, .. } = &mut probe.state {
             if clusters.contains(target.cluster.as_str()) {
                 *objection = Objection::PeerInitialised;
             }

@@ -2,7 +2,7 @@
 
 use super::daemon_status::ShownServers;
 use super::daemon_status::{DaemonStatus, HoldNote};
-use super::probe::{Look, ResolvedName, Target, look_at_all};
+use super::probe::{Probe, ResolvedName, Target, probe_all};
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status};
@@ -46,16 +46,16 @@ async fn show(
     loop {
         let told = DaemonStatus::at(&options.socket).await;
         scene.add_known(&told).await;
-        let mut looks = look_at_all(&scene.targets).await;
-        let outsiders = outsiders(&scene.targets, &looks, &told);
+        let mut probes = probe_all(&scene.targets).await;
+        let outsiders = outsiders(&scene.targets, &probes, &told);
         let service = if of_service { service(&told).await } else { None };
-        for (target, look) in scene.targets.iter().zip(&mut looks) {
-            if let Some(state) = told.of(target, &look.state) {
-                look.state = state;
+        for (target, probe) in scene.targets.iter().zip(&mut probes) {
+            if let Some(state) = told.of(target, &probe.state) {
+                probe.state = state;
             }
         }
-        let unsealed = !looks.is_empty() && looks.iter().all(|look| look.state.is_unsealed());
-        let view = View { scene: &scene, looks: &looks, outsiders: &outsiders, told: &told, service };
+        let unsealed = !probes.is_empty() && probes.iter().all(|probe| probe.state.is_unsealed());
+        let view = View { scene: &scene, probes: &probes, outsiders: &outsiders, told: &told, service };
         let text = if options.json { json(&view.document()) } else { Ok(view.table(style)) };
         let text = match text {
             Ok(text) => text,
@@ -92,8 +92,8 @@ async fn service(told: &DaemonStatus) -> Option<ServiceProblem> {
 
 /// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,
 /// the servers have the word.
-fn outsiders(targets: &[Target], looks: &[Look], told: &DaemonStatus) -> Vec<Option<Remark>> {
-    let shown = daemon_status::outsiders(&daemon_status::memberships(targets, looks), targets);
+fn outsiders(targets: &[Target], probes: &[Probe], told: &DaemonStatus) -> Vec<Option<Remark>> {
+    let shown = daemon_status::outsiders(&daemon_status::memberships(targets, probes), targets);
     let seen = shown.into_iter().map(|outsider| outsider.map(|outsider| Remark::of(&outsider)));
     targets.iter().zip(seen).map(|(target, seen)| told.outsider(target, seen)).collect()
 }
@@ -153,7 +153,7 @@ struct Row<'a> {
 /// Everything that is shown.
 struct View<'a> {
     scene: &'a ShownServers<'a>,
-    looks: &'a [Look],
+    probes: &'a [Probe],
     outsiders: &'a [Option<Remark>],
     told: &'a DaemonStatus,
     service: Option<ServiceProblem>,
@@ -161,11 +161,11 @@ struct View<'a> {
 
 impl View<'_> {
     fn document(&self) -> Document<'_> {
-        let nodes = self.scene.targets.iter().zip(self.looks).zip(self.outsiders);
+        let nodes = self.scene.targets.iter().zip(self.probes).zip(self.outsiders);
         Document {
             nodes: nodes
-                .map(|((target, look), outsider)| {
-                    row(target, look, outsider.as_ref(), self.told.held(target))
+                .map(|((target, probe), outsider)| {
+                    row(target, probe, outsider.as_ref(), self.told.held(target))
                 })
                 .collect(),
             names: self.scene.names.iter().map(ResolvedName::document).collect(),
@@ -189,19 +189,19 @@ impl View<'_> {
 
 fn row<'a>(
     target: &'a Target,
-    look: &'a Look,
+    probe: &'a Probe,
     outsider: Option<&'a Remark>,
     held: Option<HoldNote>,
 ) -> Row<'a> {
-    let health = look.health.as_ref();
-    let seal = look.seal.as_ref();
+    let health = probe.health.as_ref();
+    let seal = probe.seal.as_ref();
     Row {
         cluster: &target.cluster,
         address: target.address.to_string(),
         found_by: target.found_by.as_ref().map(ToString::to_string),
         in_dns: target.found_by.as_ref().map(|_| target.in_dns),
-        state: look.state.word(),
-        role: match look.state {
+        state: probe.state.word(),
+        role: match probe.state {
             State::Unsealed { role } => Some(role.word()),
             _ => None,
         },
@@ -215,7 +215,7 @@ fn row<'a>(
         tls_verified: target.verified,
         outsider,
         held,
-        problem: match &look.state {
+        problem: match &probe.state {
             State::Unreachable { cause } => Some(Explanation::of(cause)),
             // Held is what somebody wanted.
             State::Held { .. } => None,
@@ -242,18 +242,18 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
 }
 
 fn table(view: &View<'_>, style: Style) -> String {
-    let View { scene, looks, outsiders, told, .. } = view;
+    let View { scene, probes, outsiders, told, .. } = view;
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
     let mut remarks = String::new();
-    for ((target, look), outsider) in scene.targets.iter().zip(*looks).zip(*outsiders) {
-        let mut state = brief(&look.state);
+    for ((target, probe), outsider) in scene.targets.iter().zip(*probes).zip(*outsiders) {
+        let mut state = brief(&probe.state);
         if !target.in_dns {
             state.push_str(", not in DNS");
         }
         if target.address.tls && !target.verified {
             state.push_str(", certificate not verified");
         }
-        let version = look.health.as_ref().and_then(|health| health.version.as_ref());
+        let version = probe.health.as_ref().and_then(|health| health.version.as_ref());
         let version = version.map_or_else(|| "-".to_owned(), ToString::to_string);
         rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
         if let Some(Remark { message, advice }) = outsider {
@@ -261,13 +261,13 @@ fn table(view: &View<'_>, style: Style) -> String {
         }
         // Reasons are sentences: below the table, where there is room for them. What stands there already, the daemon
         // gives as the reason why an outsider stays sealed.
-        let why = reason(&look.state)
+        let why = reason(&probe.state)
             .filter(|text| outsider.as_ref().is_none_or(|outsider| outsider.message != *text));
         let why = why.map(|text| match told.held(target) {
             Some(held) => format!("{text}{held}"),
             None => text,
         });
-        let advice = match look.state {
+        let advice = match probe.state {
             // Not for the journal: there it is so for a moment at every restart.
             State::Unsealing { .. } => Some(STALLED.to_owned()),
             ref state => advice(state),
@@ -283,7 +283,7 @@ fn table(view: &View<'_>, style: Style) -> String {
             remark(&mut remarks, &name.discovery, &problem.message, problem.advice.as_deref());
         }
     }
-    columns(&rows, looks, style) + &remarks
+    columns(&rows, probes, style) + &remarks
 }
 
 /// What is to be said of a server or a name, and below it what to do about it.
@@ -294,20 +294,20 @@ fn remark(remarks: &mut String, whom: &dyn Display, text: &str, advice: Option<&
     }
 }
 
-fn columns<const N: usize>(rows: &[[String; N]], looks: &[Look], style: Style) -> String {
+fn columns<const N: usize>(rows: &[[String; N]], probes: &[Probe], style: Style) -> String {
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..N).map(width).collect();
     let mut text = String::new();
     for (line, row) in rows.iter().enumerate() {
-        let look = line.checked_sub(1).and_then(|index| looks.get(index));
+        let probe = line.checked_sub(1).and_then(|index| probes.get(index));
         let mut columns = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             let padded = if column + 1 == N { cell.clone() } else { format!("{cell:width$}   ") };
-            columns.push_str(&match (look, column) {
+            columns.push_str(&match (probe, column) {
                 (None, _) => style.strong(&padded),
-                (Some(look), 1) => colour(&look.state, &padded, style),
+                (Some(probe), 1) => colour(&probe.state, &padded, style),
                 _ => padded,
             });
         }

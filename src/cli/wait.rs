@@ -1,7 +1,7 @@
 //! `vault-unseal wait`: returns when the servers are unsealed.
 
 use super::daemon_status::DaemonStatus;
-use super::probe::{Look, ResolvedName, Target, look, mark_foreign_nodes, of_cluster, one};
+use super::probe::{Probe, ResolvedName, Target, mark_foreign_nodes, of_cluster, one, probe};
 use super::start::say;
 use super::start::with_settings;
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
@@ -45,7 +45,7 @@ pub(super) fn wait(arguments: &ConfigArguments, options: &WaitArguments) -> Exit
 /// What is new.
 enum News {
     /// One server's state.
-    State { index: usize, look: Look },
+    State { index: usize, probe: Probe },
     /// What a name stands for.
     Name { cluster: usize, discovery: Discovery, result: Result<FoundNodes, LookupError> },
 }
@@ -81,12 +81,12 @@ async fn wait_for(
     while !company.is_done(options.any) {
         systemd::status(&company.summary());
         match next(&mut news, deadline).await {
-            Some(News::State { index, look }) => {
+            Some(News::State { index, probe }) => {
                 if let Some(target) = company.targets.get(index).filter(|_| !options.json) {
-                    say(format_args!("{}: {}", target.address, report::state::phrase(&look.state)));
+                    say(format_args!("{}: {}", target.address, report::state::phrase(&probe.state)));
                 }
                 if let Some(state) = company.states.get_mut(index) {
-                    *state = Some(look.state);
+                    *state = Some(probe.state);
                 }
             }
             Some(News::Name { cluster, discovery, result }) => {
@@ -276,12 +276,12 @@ async fn follow(index: usize, target: Target, sender: Sender<News>) {
     let mut last = None;
     let mut pause = PAUSE;
     loop {
-        let look = look(&target).await;
+        let probe = probe(&target).await;
         pause = (pause * 5 / 4).min(if began.elapsed() < PATIENCE { LONG_PAUSE } else { LATE_PAUSE });
-        if last.as_ref() != Some(&look.state) {
-            last = Some(look.state.clone());
+        if last.as_ref() != Some(&probe.state) {
+            last = Some(probe.state.clone());
             pause = PAUSE;
-            if sender.send(News::State { index, look }).await.is_err() {
+            if sender.send(News::State { index, probe }).await.is_err() {
                 return;
             }
         }

@@ -7,7 +7,7 @@ use super::sealed::Sealed;
 use super::{credential, protection, service};
 use crate::api::SealState;
 use crate::cli::machine::{CheckedService, InstalledService};
-use crate::cli::probe::{Look, ResolvedName, Target, look_at_all, of_cluster};
+use crate::cli::probe::{Probe, ResolvedName, Target, of_cluster, probe_all};
 use crate::cluster::NodeAddress;
 use crate::cluster::{Scheme, ShareSource};
 use crate::config::Cluster;
@@ -44,15 +44,15 @@ pub(super) async fn check(
             return findings;
         }
     };
-    let mut looks = look_at_all(&targets).await;
-    for (target, look) in targets.iter().zip(&mut looks) {
-        // One look shows nothing of what becomes of shares, nor of a hold.
-        if let Some(state) = seen.daemon.of(target, &look.state) {
-            look.state = state;
+    let mut probes = probe_all(&targets).await;
+    for (target, probe) in targets.iter().zip(&mut probes) {
+        // One probe shows nothing of what becomes of shares, nor of a hold.
+        if let Some(state) = seen.daemon.of(target, &probe.state) {
+            probe.state = state;
         }
-        nodes::node(look, seen.daemon.held(target), &mut findings.about(&target.address));
+        nodes::node(probe, seen.daemon.held(target), &mut findings.about(&target.address));
     }
-    let seals = seals(&targets, &looks).await;
+    let seals = seals(&targets, &probes).await;
     if let Some(held) = &held {
         let mut topic = findings.about(&name("shares"));
         match seals.first() {
@@ -72,7 +72,7 @@ pub(super) async fn check(
     differing(&seals, &mut findings);
     nodes::expiry(cluster, &targets, &name("tls"), &mut findings).await;
     seen.targets.extend(targets);
-    seen.looks.extend(looks);
+    seen.probes.extend(probes);
     findings
 }
 
@@ -143,10 +143,10 @@ fn shared(held: &ShareSet, name: &str, sets: &mut Vec<(String, Digest)>, topic: 
 const UNPROVEN: &str = "whether they open this server shows only when they are submitted";
 
 /// The seal of each server that takes shares and says how its key is split. Unsealed servers tell it, too.
-async fn seals(targets: &[Target], looks: &[Look]) -> Vec<(NodeAddress, SealState)> {
+async fn seals(targets: &[Target], probes: &[Probe]) -> Vec<(NodeAddress, SealState)> {
     let mut asked = Vec::new();
-    for (target, look) in targets.iter().zip(looks).filter(|(_, look)| look.health.is_some()) {
-        let (server, seal) = (target.server.clone(), look.seal.clone());
+    for (target, probe) in targets.iter().zip(probes).filter(|(_, probe)| probe.health.is_some()) {
+        let (server, seal) = (target.server.clone(), probe.seal.clone());
         let answer = tokio::spawn(async move {
             match seal {
                 Some(seal) => Some(seal),

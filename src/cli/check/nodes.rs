@@ -4,7 +4,7 @@
 use super::finding::{Findings, Severity, Topic};
 use crate::api::Role;
 use crate::cli::daemon_status::{self, DaemonStatus, HoldNote};
-use crate::cli::probe::{Look, ResolvedName, Target};
+use crate::cli::probe::{Probe, ResolvedName, Target};
 use crate::config::Cluster;
 use crate::discovery::FirstFew;
 use crate::explain::{Explain, Explanation};
@@ -32,39 +32,39 @@ pub(super) struct CheckedServers {
     /// The digests of their sets of shares, each with the cluster's name.
     pub(super) sets: Vec<(String, Digest)>,
     pub(super) targets: Vec<Target>,
-    pub(super) looks: Vec<Look>,
+    pub(super) probes: Vec<Probe>,
 }
 
 /// What one server showed, and whether its clock agrees.
-pub(super) fn node(look: &Look, held: Option<HoldNote>, topic: &mut Topic<'_>) {
-    let (severity, kind) = match &look.state {
+pub(super) fn node(probe: &Probe, held: Option<HoldNote>, topic: &mut Topic<'_>) {
+    let (severity, kind) = match &probe.state {
         State::Unsealed { .. } | State::Sealed { .. } | State::Unsealing { .. } | State::Joining => {
-            (Severity::Ok, look.state.word())
+            (Severity::Ok, probe.state.word())
         }
         State::Uninitialized { objection: Objection::Nothing | Objection::PeerInitialised, .. }
         | State::WaitingForPeers { .. }
-        | State::Held { .. } => (Severity::Warning, look.state.word()),
+        | State::Held { .. } => (Severity::Warning, probe.state.word()),
         State::Unreachable { cause } => (Severity::Problem, cause.kind()),
-        _ => (Severity::Problem, look.state.word()),
+        _ => (Severity::Problem, probe.state.word()),
     };
-    let version = look.health.as_ref().and_then(|health| health.version.as_ref());
-    let mut message = phrase(&look.state);
+    let version = probe.health.as_ref().and_then(|health| health.version.as_ref());
+    let mut message = phrase(&probe.state);
     if let Some(version) = version {
         let _ = write!(message, ", version {version}");
     }
     if let Some(held) = held {
         let _ = write!(message, "{held}");
     }
-    topic.add(severity, Explanation { kind, message, advice: advice(&look.state) });
-    if matches!(look.state, State::Unsealed { role: Role::StandbyWithoutActive }) {
+    topic.add(severity, Explanation { kind, message, advice: advice(&probe.state) });
+    if matches!(probe.state, State::Unsealed { role: Role::StandbyWithoutActive }) {
         topic.warn(
             "no-active-node",
             "it sees no active node: its clients are not served, unless it was unsealed just now",
             NO_ACTIVE_NODE,
         );
     }
-    if let Some(theirs) = look.health.as_ref().and_then(|health| health.server_time) {
-        let ours = look.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if let Some(theirs) = probe.health.as_ref().and_then(|health| health.server_time) {
+        let ours = probe.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let apart = ours.abs_diff(theirs);
         if apart > CLOCK_TOLERANCE {
             let apart = humantime::format_duration(Duration::from_secs(apart));
@@ -124,7 +124,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Everything about the servers of all clusters together.
 pub(super) async fn identity(seen: &CheckedServers, findings: &mut Findings) {
-    let memberships = daemon_status::memberships(&seen.targets, &seen.looks);
+    let memberships = daemon_status::memberships(&seen.targets, &seen.probes);
     for (target, outsider) in seen.targets.iter().zip(daemon_status::outsiders(&memberships, &seen.targets)) {
         if let Some(outsider) = outsider {
             findings.about(&target.address).explain(Severity::Problem, &outsider);

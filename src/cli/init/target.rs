@@ -5,7 +5,7 @@ use crate::accounts::Trusted;
 use crate::api::{Meaning, Product, Refusal, Role, Unreachable, UnsealAnswer};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
-use crate::cli::probe::{ResolvedName, Target, look, names, targets};
+use crate::cli::probe::{ResolvedName, Target, names, probe, targets};
 use crate::cli::start::fail;
 use crate::cli::{Exit, machine};
 use crate::cluster::NodeAddress;
@@ -80,7 +80,7 @@ impl InitTarget {
             self.is_bare_peer(peer).await?;
         }
         let node = &self.node.address;
-        let seen = look(&self.node).await.state;
+        let seen = probe(&self.node).await.state;
         // What the daemon saw before, the server no longer says.
         let told = DaemonStatus::at(Path::new(SOCKET)).await.of(&self.node, &seen);
         match told.filter(|told| matches!(told, State::Damaged { .. })).unwrap_or(seen) {
@@ -132,7 +132,7 @@ impl InitTarget {
     /// A peer that has keys, or may have some, is to be joined.
     async fn is_bare_peer(&self, peer: &Target) -> Result<(), Explanation> {
         let (node, meant) = (&peer.address, &self.node.address);
-        match look(peer).await.state {
+        match probe(peer).await.state {
             State::Uninitialized { .. } => Ok(()),
             State::Unreachable { cause } => Err(Explanation::new(
                 "peer-unreachable",
