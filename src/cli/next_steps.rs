@@ -36,14 +36,14 @@ impl Destination {
         }
     }
 
-    /// The only cluster, or the only one whose shares are configured to be in this home.
-    pub(super) fn guess(settings: &Settings, home: &ShareStore, name: &str, config: Option<&Path>) -> Self {
-        let is_there = |cluster: &&Cluster| match (&cluster.shares, home) {
+    /// The only cluster, or the only one whose shares are configured to be in this store.
+    pub(super) fn guess(settings: &Settings, store: &ShareStore, name: &str, config: Option<&Path>) -> Self {
+        let is_there = |cluster: &&Cluster| match (&cluster.shares, store) {
             (Some(ShareSource::Credential(named)), ShareStore::Plain(_) | ShareStore::Credential(..)) => {
                 named == name
             }
-            (Some(ShareSource::File(path)), ShareStore::Plain(home))
-            | (Some(ShareSource::Tpm2 { path, .. }), ShareStore::Tpm2(home, _)) => path == home,
+            (Some(ShareSource::File(path)), ShareStore::Plain(store))
+            | (Some(ShareSource::Tpm2 { path, .. }), ShareStore::Tpm2(store, _)) => path == store,
             _ => false,
         };
         let mut there = settings.clusters.iter().filter(is_there);
@@ -66,17 +66,17 @@ impl Destination {
     }
 }
 
-/// The lines of the configuration and of the unit, and the commands, for shares in this home on the machine with this root
+/// The lines of the configuration and of the unit, and the commands, for shares in this store on the machine with this root
 /// directory.
 ///
 /// Errors: the unit or the configuration cannot name the file.
 pub(super) fn steps(
-    home: &ShareStore,
+    store: &ShareStore,
     name: &str,
     destination: &Destination,
     root: &Path,
 ) -> Result<String, Inexpressible> {
-    if let (ShareStore::Plain(path), Some(ShareSource::File(named))) = (home, &destination.source) {
+    if let (ShareStore::Plain(path), Some(ShareSource::File(named))) = (store, &destination.source) {
         if path == named {
             return Ok(
                 "\nThe configuration names this file already: a running daemon reads it when it needs it.\n"
@@ -87,7 +87,7 @@ pub(super) fn steps(
     let config = destination.config.as_deref().map_or_else(|| CONFIG.to_owned(), quote::sentence);
     let table = destination.table.as_deref().unwrap_or("its [[cluster]]");
     let mut text = format!("\nNext, in {config}, in {table}:\n");
-    match home {
+    match store {
         // What LoadCredential= below can name is UTF-8.
         ShareStore::Tpm2(path, sealing) => {
             let path = quote::toml(&path.to_string_lossy());
@@ -98,7 +98,7 @@ pub(super) fn steps(
             let _ = writeln!(text, "  shares = {{ credential = {} }}", quote::toml(name));
         }
     }
-    let drop_in = match home {
+    let drop_in = match store {
         ShareStore::Plain(path) if path == Path::new(PLAIN_SHARES) && name == DEFAULT_NAME => None,
         ShareStore::Plain(path) => Some(format!(
             "sudo systemctl edit vault-unseal, with\n  [Service]\n  LoadCredential={}\n",
@@ -119,13 +119,13 @@ pub(super) fn steps(
         }
     }
     text.push_str("then\n");
-    for path in moved(home, name, destination, root) {
+    for path in moved(store, name, destination, root) {
         let _ = writeln!(text, "  sudo rm {}", quote::shell(&path));
     }
     text.push_str("  sudo systemctl daemon-reload\n");
     text.push_str("  sudo vault-unseal check\n");
     text.push_str("  sudo systemctl restart vault-unseal\n");
-    if home.is_sealed() {
+    if store.is_sealed() {
         text.push_str(
             "Only this machine opens the file: keep the shares somewhere else too, such as on paper.\n",
         );
@@ -135,8 +135,8 @@ pub(super) fn steps(
 
 /// The drop-ins of a move that name the file which the shares came from: they count after others of the same directory.
 /// Not those that another cluster needs, nor any with more in them.
-fn moved(home: &ShareStore, name: &str, destination: &Destination, root: &Path) -> Vec<PathBuf> {
-    let given = match (home, &destination.source) {
+fn moved(store: &ShareStore, name: &str, destination: &Destination, root: &Path) -> Vec<PathBuf> {
+    let given = match (store, &destination.source) {
         (ShareStore::Plain(_) | ShareStore::Credential(..), _) => name,
         (ShareStore::Tpm2(..), Some(ShareSource::Credential(named))) => named,
         (ShareStore::Tpm2(..), _) if destination.table.is_none() => name,
@@ -176,27 +176,27 @@ mod tests {
     #[test]
     fn drop_in_that_names_the_old_file_is_taken_away() {
         let root = machine();
-        let home = ShareStore::Plain(PLAIN_SHARES.into());
-        assert!(!steps(&home, "shares", &Destination::default(), root.path()).unwrap().contains("sudo rm"));
+        let store = ShareStore::Plain(PLAIN_SHARES.into());
+        assert!(!steps(&store, "shares", &Destination::default(), root.path()).unwrap().contains("sudo rm"));
         let drop_in = root.path().join("etc/systemd/system/vault-unseal.service.d/shares.conf");
         std::fs::create_dir_all(drop_in.parent().unwrap()).unwrap();
         let put = |text: &str| std::fs::write(&drop_in, text).unwrap();
-        let said = |home: &ShareStore, name: &str, table: Option<&str>| {
+        let said = |store: &ShareStore, name: &str, table: Option<&str>| {
             let destination = Destination { table: table.map(str::to_owned), ..Destination::default() };
-            steps(home, name, &destination, root.path()).unwrap()
+            steps(store, name, &destination, root.path()).unwrap()
         };
         let rm = "then\n  sudo rm /etc/systemd/system/vault-unseal.service.d/shares.conf\n";
         let moved = "[Service]\nLoadCredential=shares:/etc/vault/unseal.json\n";
         put(moved);
-        assert!(said(&home, "shares", None).contains(rm));
+        assert!(said(&store, "shares", None).contains(rm));
         // Another cluster's shares.
-        assert!(!said(&home, "work", None).contains("sudo rm"));
+        assert!(!said(&store, "work", None).contains("sudo rm"));
         let sealed = ShareStore::Tpm2("/etc/vault-unseal/work.tpm2".into(), tpm::Sealing::default());
         assert!(said(&sealed, "shares", None).contains(rm));
         assert!(!said(&sealed, "shares", Some("that of work")).contains("sudo rm"));
         for more in ["LoadCredential=work:/etc/work.json\n", "Nice=5\n", "[Unit]\nAfter=x.service\n"] {
             put(&(moved.to_owned() + more));
-            assert!(!said(&home, "shares", None).contains("sudo rm"), "{more}");
+            assert!(!said(&store, "shares", None).contains("sudo rm"), "{more}");
         }
     }
 
@@ -210,7 +210,7 @@ mod tests {
             )
         };
         let tpm2 = ShareStore::Tpm2("/etc/vault-unseal/shares.tpm2".into(), tpm::Sealing::default());
-        let said = |home: &ShareStore| steps(home, "shares", &Destination::default(), root.path()).unwrap();
+        let said = |store: &ShareStore| steps(store, "shares", &Destination::default(), root.path()).unwrap();
         let end = "then\n  sudo systemctl daemon-reload\n  sudo vault-unseal check\n  sudo systemctl restart \
                    vault-unseal\n";
         let kept =

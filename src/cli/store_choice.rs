@@ -12,21 +12,21 @@ use std::path::{Path, PathBuf};
 /// Where shares are stored unless --output says otherwise.
 const DIRECTORY: &str = "/etc/vault-unseal";
 
-/// Options that say how shares rest, and where.
+/// Options that say how shares are stored, and where.
 #[derive(Debug, Args)]
 pub struct StoreChoice {
     /// Seal to this machine's TPM, for `shares = { tpm2 = … }`
-    #[arg(long, group = "home")]
+    #[arg(long, group = "store")]
     pub tpm2: bool,
     /// Encrypt as a systemd credential with these keys: host, tpm2 or host+tpm2
     ///
     /// The host key is on this machine's disk: it protects a copied file, but not a stolen disk. The TPM protects a stolen
     /// disk. systemd's `auto` is not offered: it falls back to the host key silently.
-    #[arg(long, group = "home", value_name = "KEYS",
+    #[arg(long, group = "store", value_name = "KEYS",
           value_parser = PossibleValuesParser::new(["host", "tpm2", "host+tpm2"]).map(|word| key(&word)))]
     pub credential: Option<CredentialKey>,
     /// Write them unencrypted: only owner and mode protect them
-    #[arg(long, group = "home")]
+    #[arg(long, group = "store")]
     pub plain: bool,
     /// PCRs to bind to, such as 7 or 7+11: once they change, the shares do not open
     ///
@@ -58,8 +58,8 @@ pub(super) enum DefaultStore {
 }
 
 impl StoreChoice {
-    /// The home. Errors: the options make no sense together.
-    pub(super) fn home(&self, unsaid: DefaultStore) -> Result<ShareStore, Explanation> {
+    /// The store that was chosen. Errors: the options make no sense together.
+    pub(super) fn chosen(&self, unsaid: DefaultStore) -> Result<ShareStore, Explanation> {
         let pcrs_without_tpm = || {
             let message = "--pcrs needs a TPM: --tpm2, --credential tpm2 or --credential host+tpm2";
             Err(Explanation::usage(message, "Leave --pcrs out, or name a TPM."))
@@ -105,9 +105,9 @@ impl StoreChoice {
     }
 }
 
-/// Has a home that was told no TPM use the one that the daemon is configured to open it with.
-pub(super) fn at_configured_tpm(home: &mut ShareStore, settings: &Settings) {
-    if let ShareStore::Tpm2(path, sealing) = home {
+/// Has a store that was told no TPM use the one that the daemon is configured to open it with.
+pub(super) fn at_configured_tpm(store: &mut ShareStore, settings: &Settings) {
+    if let ShareStore::Tpm2(path, sealing) = store {
         if sealing.tcti.is_none() {
             sealing.tcti = configured_tpm(settings, path);
         }

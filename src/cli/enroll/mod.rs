@@ -39,38 +39,38 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     let mut request = EnrollRequest::of(options).map_err(|misuse| fail(&misuse, Exit::Usage))?;
     let configured = configured(arguments);
     if let Some(loaded) = &configured {
-        at_configured_tpm(&mut request.home, &loaded.settings);
+        at_configured_tpm(&mut request.store, &loaded.settings);
     }
     let destination = configured.as_ref().map_or_else(Destination::default, |loaded| {
         let config = arguments.config.as_deref();
-        Destination::guess(&loaded.settings, &request.home, &options.home.name, config)
+        Destination::guess(&loaded.settings, &request.store, &options.store.name, config)
     });
-    let name = destination.credential(&options.home.name).to_owned();
-    request.home.name_credential(&name);
+    let name = destination.credential(&options.store.name).to_owned();
+    request.store.name_credential(&name);
     let trusted = configured.as_ref().map(|loaded| Arc::clone(&loaded.settings.trusted)).unwrap_or_default();
     // Before anything is written: what the service could not be told of is no place for its shares.
     let steps = match &request.parts {
         ShareSelection::Split { node: None, .. } => {
-            next_steps::carrying(request.homes().first().map_or_else(|| Path::new(""), ShareStore::path))
+            next_steps::carrying(request.stores().first().map_or_else(|| Path::new(""), ShareStore::path))
         }
-        _ => next_steps::steps(&request.home, &name, &destination, Path::new("/"))
+        _ => next_steps::steps(&request.store, &name, &destination, Path::new("/"))
             .map_err(|error| fail(&error, Exit::Usage))?,
     };
     let not_stored = |error: StoreError| fail(&error, Exit::Failed);
     if options.rebind {
-        request.home = request.home.bound_as_before(&trusted).map_err(not_stored)?;
+        request.store = request.store.bound_as_before(&trusted).map_err(not_stored)?;
     }
     // A file can be judged before anything is touched; whoever types is asked once it is sure that it can be kept.
     let file = options.file.as_deref();
     let named = file.filter(|path| !options.rebind && !source::is_standard_input(path));
     let named = named.map(source::file).transpose()?;
-    let mut homes = Vec::new();
-    for home in request.homes() {
-        homes.push(home.prepare(request.existing, &trusted).map_err(not_stored)?);
+    let mut prepared = Vec::new();
+    for store in request.stores() {
+        prepared.push(store.prepare(request.existing, &trusted).map_err(not_stored)?);
     }
     let input = match named {
         Some(input) => input,
-        None if options.rebind => source::home(&request.home, file, &trusted)?,
+        None if options.rebind => source::store(&request.store, file, &trusted)?,
         None => source::standard_input()?,
     };
     let shares = &input.loaded.shares;
@@ -81,11 +81,11 @@ pub(super) fn enroll(arguments: &ConfigArguments, options: &EnrollArguments) -> 
     let distribution = distribute(shares, parts, server).map_err(refused)?;
     if options.rebind && !input.chosen {
         let count = distribution.parts.iter().map(Vec::len).sum();
-        as_many_as(request.home.count(&trusted), parts, count).map_err(refused)?;
+        as_many_as(request.store.count(&trusted), parts, count).map_err(refused)?;
     }
     let mut stored = Vec::new();
-    for (home, part) in homes.iter_mut().zip(&distribution.parts) {
-        stored.push((home.store(&shares.only(part)).map_err(not_stored)?, shares.positions(part)));
+    for (prepared, part) in prepared.iter_mut().zip(&distribution.parts) {
+        stored.push((prepared.store(&shares.only(part)).map_err(not_stored)?, shares.positions(part)));
     }
     let done = Enrolled {
         warnings: warnings(&input, distribution.doubt, &stored),

@@ -12,7 +12,7 @@ use std::path::Path;
 
 /// What was done.
 pub(super) struct Enrolled<'a> {
-    /// Each home, and the positions in the source of the shares in it.
+    /// Each store, and the positions in the source of the shares in it.
     pub(super) stored: Vec<(StoredShares, Vec<usize>)>,
     /// How many shares the source held.
     pub(super) held: usize,

@@ -36,9 +36,9 @@ pub struct EnrollArguments {
     /// File or fifo with the shares; - reads standard input, and on a terminal asks without echo
     #[arg(value_name = "FILE|-", required_unless_present = "rebind")]
     pub file: Option<PathBuf>,
-    /// How the shares are to rest, and where.
+    /// How the shares are stored, and where.
     #[command(flatten)]
-    pub home: StoreChoice,
+    pub store: StoreChoice,
     /// Only these shares, counted from 1 as in the file: 1,3
     #[arg(long, value_name = "N,…", value_delimiter = ',', conflicts_with = "split",
           value_parser = clap::value_parser!(u8).range(1..))]
@@ -83,7 +83,7 @@ pub struct EnrollArguments {
 /// What is to be done.
 pub(super) struct EnrollRequest {
     /// Where the shares go; with [`ShareSelection::Split`] and no node, the pattern of it.
-    pub(super) home: ShareStore,
+    pub(super) store: ShareStore,
     /// Which of them.
     pub(super) parts: ShareSelection,
     /// Whether a file may be replaced.
@@ -92,9 +92,9 @@ pub(super) struct EnrollRequest {
 
 /// Which shares go where.
 pub(super) enum ShareSelection {
-    /// All to one home.
+    /// All to one store.
     All,
-    /// Those at these positions to one home.
+    /// Those at these positions to one store.
     Only(Vec<usize>),
     /// A part for each machine; all of them, or one.
     Split {
@@ -121,7 +121,7 @@ impl EnrollRequest {
             None => ShareSelection::Only(arguments.only.iter().copied().map(usize::from).collect()),
         };
         let carried = matches!(parts, ShareSelection::Split { node: None, .. });
-        if carried && (arguments.home.tpm2 || arguments.home.credential.is_some() || arguments.rebind) {
+        if carried && (arguments.store.tpm2 || arguments.store.credential.is_some() || arguments.rebind) {
             return Err(Explanation::usage(
                 "a part for another machine cannot be sealed on this one: only the machine that seals can open",
                 "Either write plain parts and carry them (--split N alone), or on each machine only its own: \
@@ -134,16 +134,16 @@ impl EnrollRequest {
             false => DefaultStore::Refused,
         };
         let existing = if arguments.force || arguments.rebind { Existing::Replace } else { Existing::Keep };
-        Ok(Self { home: arguments.home.home(unsaid)?, parts, existing })
+        Ok(Self { store: arguments.store.chosen(unsaid)?, parts, existing })
     }
 
-    /// Every home that is written to, in the order of the machines.
-    pub(super) fn homes(&self) -> Vec<ShareStore> {
+    /// Every store that is written to, in the order of the machines.
+    pub(super) fn stores(&self) -> Vec<ShareStore> {
         match self.parts {
             ShareSelection::Split { machines, node: None } => {
-                (1..=machines).map(|machine| ShareStore::Plain(numbered(self.home.path(), machine))).collect()
+                (1..=machines).map(|machine| ShareStore::Plain(numbered(self.store.path(), machine))).collect()
             }
-            _ => vec![self.home.clone()],
+            _ => vec![self.store.clone()],
         }
     }
 }
@@ -159,7 +159,7 @@ fn numbered(path: &Path, machine: usize) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Which shares go to each home, as indices, and how many machines bring back a server.
+/// Which shares go to each store, as indices, and how many machines bring back a server.
 pub(super) struct Distribution {
     pub(super) parts: Vec<Vec<usize>>,
     pub(super) coalition: Option<usize>,
@@ -231,8 +231,8 @@ fn doubt(corrupt: &[usize], ambiguous: bool, carried: bool) -> Option<Explanatio
     Some(Explanation::new(kind, message, advice))
 }
 
-/// Refuses to put another number of shares into a home than was there: with split custody, others' shares too. Where
-/// the home does not say how many there were (`None`), whoever asks must have said which.
+/// Refuses to put another number of shares into a store than was there: with split custody, others' shares too. Where
+/// the store does not say how many there were (`None`), whoever asks must have said which.
 pub(super) fn as_many_as(
     before: Option<usize>,
     parts: &ShareSelection,

@@ -23,7 +23,7 @@ pub(super) struct Input {
     pub(super) loaded: LoadedShares,
     /// The file they came from, still open, where it was one.
     pub(super) given: Option<Given>,
-    /// Whether they come from the home itself: a part of them was chosen when they were first put there.
+    /// Whether they come from the store itself: a part of them was chosen when they were first put there.
     pub(super) chosen: bool,
 }
 
@@ -154,9 +154,9 @@ impl Drop for WithoutEcho {
     }
 }
 
-/// Opens the home itself or, where it no longer opens, reads what else was named.
-pub(super) fn home(home: &ShareStore, otherwise: Option<&Path>, trusted: &Trusted) -> Result<Input, Exit> {
-    match (home.open(trusted), otherwise) {
+/// Opens the store itself or, where it no longer opens, reads what else was named.
+pub(super) fn store(store: &ShareStore, otherwise: Option<&Path>, trusted: &Trusted) -> Result<Input, Exit> {
+    match (store.open(trusted), otherwise) {
         (Ok(loaded), _) => Ok(Input { loaded, given: None, chosen: true }),
         (Err(_), Some(path)) if is_standard_input(path) => standard_input(),
         (Err(_), Some(path)) => file(path),
@@ -180,7 +180,7 @@ The only sure way is to make the old shares worthless: vault operator rekey, or 
 /// What became of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceFate {
-    /// There was no file: a pipe, standard input, the old home.
+    /// There was no file: a pipe, standard input, the old store.
     NoFile,
     /// It is where it was.
     Kept,

@@ -3,14 +3,14 @@
 //! A server hands out its shares once. The order of things follows from that:
 //!
 //! 1. Whatever can fail comes first, tried with bytes that are nobody's share: the server and its peers are asked, the
-//!    home is sealed and opened, every recipient encrypted to, room on the disk reserved, the terminal opened.
+//!    shares' file is sealed and opened, every recipient encrypted to, room on the disk reserved, the terminal opened.
 //! 2. A key for the answer is sealed and stored ([`InitRecovery::prepare`]), which may take a TPM seconds.
 //! 3. Signals are held from here on. The server is looked at once more, and asked.
 //! 4. The first thing that happens to the answer, before it is even read, is one encryption, one write and one
 //!    fsync(2): milliseconds. From then on a crash loses nothing, and `--resume` goes on at 5.
-//! 5. The shares go home, then to the recipients; then comes the root token; the result is written; and only then are
-//!    the rescue's files removed.
-//! 6. If something fails at 5, the shares and the token are shown on the terminal and the rescue stays.
+//! 5. The shares are stored, then to the recipients; then comes the root token; the result is written; and only then are
+//!    the files of the recovery removed.
+//! 6. If something fails at 5, the shares and the token are shown on the terminal and the files of the recovery stay.
 //!
 //! What remains is the time between the server's own write to its storage and the fsync of 4, with the network in between.
 //! A crash there leaves an initialised server whose shares nobody has, as does an answer that is lost on the way. Such
@@ -55,7 +55,7 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Resu
     for notice in &loaded.notices {
         say(report::render_warning(notice));
     }
-    at_configured_tpm(&mut request.home, &loaded.settings);
+    at_configured_tpm(&mut request.store, &loaded.settings);
     let runtime = runtime()?;
     // From within the loop: signals need it.
     let ended = runtime.block_on(async {
@@ -63,9 +63,9 @@ pub(super) fn init(arguments: &ConfigArguments, options: &InitArguments) -> Resu
         let destination = Destination::of(&target.cluster, &loaded.settings, arguments.config.as_deref());
         let name = destination.credential(&request.name).to_owned();
         request.name = name;
-        request.home.name_credential(&request.name);
+        request.store.name_credential(&request.name);
         // Before anything is done: what the service could not be told of is no place for its shares.
-        if let Err(error) = steps(&request.home, &request.name, &destination, Path::new("/")) {
+        if let Err(error) = steps(&request.store, &request.name, &destination, Path::new("/")) {
             if !options.resume {
                 return Err(fail(&error, Exit::Usage));
             }
@@ -89,7 +89,7 @@ struct Initialisation<'a> {
 
 /// What is ready for the answer.
 struct Ready {
-    home: Option<PreparedStore>,
+    store: Option<PreparedStore>,
     copies: offline::PreparedCopies,
     terminal: Option<Terminal>,
 }
@@ -97,13 +97,13 @@ struct Ready {
 impl Initialisation<'_> {
     /// Everything up to the answer. Errors: nothing was changed, or the answer is lost.
     async fn begin(&self) -> Result<Exit, Explanation> {
-        InitRecovery::is_free(&self.request.home).map_err(Explanation::of)?;
+        InitRecovery::is_free(&self.request.store).map_err(Explanation::of)?;
         self.terminal()?;
         self.target.is_bare(self.options.over_existing, self.trusted).await?;
-        let home = self.request.home.clone().prepare(self.existing(), self.trusted).map_err(of_home)?;
-        let ready = self.ready(Some(home), Existing::Keep)?;
-        let rescue = InitRecovery::prepare(&self.request.home, self.trusted);
-        let mut rescue = rescue.map_err(Explanation::of)?;
+        let prepared = self.request.store.clone().prepare(self.existing(), self.trusted);
+        let ready = self.ready(Some(prepared.map_err(not_prepared)?), Existing::Keep)?;
+        let recovery = InitRecovery::prepare(&self.request.store, self.trusted);
+        let mut recovery = recovery.map_err(Explanation::of)?;
         let mut signals = HeldSignals::begin()?;
         // All this may have taken a while.
         self.target.is_bare(self.options.over_existing, self.trusted).await?;
@@ -112,33 +112,33 @@ impl Initialisation<'_> {
         let limit = self.target.cluster.pace.unseal_timeout;
         match signals.during(self.target.node.server.init(shares, threshold, limit)).await {
             Ok(body) => {
-                let kept = rescue.keep(&body).is_ok();
-                Ok(signals.during(self.finish(ready, rescue, kept, &body)).await)
+                let kept = recovery.keep(&body).is_ok();
+                Ok(signals.during(self.finish(ready, recovery, kept, &body)).await)
             }
             Err(failure) => {
                 let (why, partial) = not_initialised(self.target, failure).await;
                 if partial.is_empty() {
                     return Err(why);
                 }
-                let kept = rescue.keep(&partial).is_ok();
-                Ok(self.leave_unfinished(&why, ready.terminal, &rescue, kept, None, &partial))
+                let kept = recovery.keep(&partial).is_ok();
+                Ok(self.leave_unfinished(&why, ready.terminal, &recovery, kept, None, &partial))
             }
         }
     }
 
     /// Everything from the answer on, with one that an earlier process kept.
     async fn resume(&self) -> Result<Exit, Explanation> {
-        let opened = InitRecovery::open(&self.request.home, self.trusted);
-        let (rescue, body) = opened.map_err(Explanation::of)?;
-        let home = match self.request.home.clone().prepare(self.existing(), self.trusted) {
-            Ok(home) => Some(home),
+        let opened = InitRecovery::open(&self.request.store, self.trusted);
+        let (recovery, body) = opened.map_err(Explanation::of)?;
+        let prepared = match self.request.store.clone().prepare(self.existing(), self.trusted) {
+            Ok(prepared) => Some(prepared),
             // As far as that it came.
             Err(StoreError::Occupied(_)) => None,
             Err(error) => return Err(Explanation::of(&error)),
         };
-        let ready = self.ready(home, Existing::Replace)?;
+        let ready = self.ready(prepared, Existing::Replace)?;
         let mut signals = HeldSignals::begin()?;
-        Ok(signals.during(self.finish(ready, rescue, true, &body)).await)
+        Ok(signals.during(self.finish(ready, recovery, true, &body)).await)
     }
 
     /// Whether a share file may be replaced.
@@ -146,12 +146,12 @@ impl Initialisation<'_> {
         if self.options.force_home { Existing::Replace } else { Existing::Keep }
     }
 
-    fn ready(&self, home: Option<PreparedStore>, existing: Existing) -> Result<Ready, Explanation> {
+    fn ready(&self, store: Option<PreparedStore>, existing: Existing) -> Result<Ready, Explanation> {
         let (recipients, count) = (&self.request.recipients, usize::from(self.request.shares));
         let copies = offline::prepare(recipients, count, &self.request.offline, existing);
         let copies = copies.map_err(Explanation::of)?;
         let terminal = self.terminal()?;
-        Ok(Ready { home, copies, terminal })
+        Ok(Ready { store, copies, terminal })
     }
 
     /// The terminal, if there is one. Errors: there is none, and the root token is to be shown on it.
@@ -164,7 +164,7 @@ impl Initialisation<'_> {
     }
 
     /// Everything after the answer.
-    async fn finish(&self, mut ready: Ready, rescue: InitRecovery, kept: bool, body: &[u8]) -> Exit {
+    async fn finish(&self, mut ready: Ready, recovery: InitRecovery, kept: bool, body: &[u8]) -> Exit {
         let node = &self.target.node.address;
         // Kept with the shares, so that they never go to a server that cannot be theirs. An answer of an earlier process
         // may be to another question: its options are said once more, and nobody compares them.
@@ -182,10 +182,10 @@ impl Initialisation<'_> {
         };
         match done {
             Ok(()) => {
-                rescue.finish();
+                recovery.finish();
                 Exit::Done
             }
-            Err(why) => self.leave_unfinished(&why, ready.terminal, &rescue, kept, answer.as_ref(), body),
+            Err(why) => self.leave_unfinished(&why, ready.terminal, &recovery, kept, answer.as_ref(), body),
         }
     }
 
@@ -197,8 +197,8 @@ impl Initialisation<'_> {
             return Err(Explanation::without_advice("init-answer", message));
         }
         let mine = answer.shares.only(&request.kept_here(count));
-        let stored = match &mut ready.home {
-            Some(home) => home.store(&mine).map_err(|error| match error {
+        let stored = match &mut ready.store {
+            Some(prepared) => prepared.store(&mine).map_err(|error| match error {
                 StoreError::Occupied(path) => occupied_meanwhile(&path),
                 error => Explanation::of(&error),
             })?,
@@ -227,18 +227,18 @@ impl Initialisation<'_> {
 
     /// A file that an interrupted init had put in its place already.
     fn stored_before(&self, mine: &ShareSet) -> Result<StoredShares, Explanation> {
-        let home = &self.request.home;
+        let store = &self.request.store;
         let is_mine = |there: &ShareSet| {
             there.count() == mine.count()
                 && there.iter().zip(mine).all(|(one, other)| one.hex() == other.hex())
         };
-        match home.open(self.trusted) {
+        match store.open(self.trusted) {
             Ok(there) if is_mine(&there.shares) => Ok(StoredShares {
-                target: home.clone(),
+                target: store.clone(),
                 count: mine.count(),
                 protection: StoreProtection::default(),
             }),
-            _ => Err(occupied_meanwhile(home.path())),
+            _ => Err(occupied_meanwhile(store.path())),
         }
     }
 
@@ -269,15 +269,15 @@ impl Initialisation<'_> {
         &self,
         why: &Explanation,
         terminal: Option<Terminal>,
-        rescue: &InitRecovery,
+        recovery: &InitRecovery,
         kept: bool,
         answer: Option<&InitAnswer>,
         body: &[u8],
     ) -> Exit {
         let exit = fail(why, Exit::Failed);
-        let path = quote::sentence(rescue.path());
-        // A TPM that fails now may have failed the rescue's key too.
-        let kept = kept && rescue.gives(&self.request.home, body, self.trusted);
+        let path = quote::sentence(recovery.path());
+        // A TPM that fails now may have failed the recovery's key too.
+        let kept = kept && recovery.gives(&self.request.store, body, self.trusted);
         let node = &self.target.node.address;
         if kept {
             say(format_args!("{node} is initialised. Its answer is kept, encrypted, in {path}"));
@@ -337,7 +337,7 @@ impl HeldSignals {
 }
 
 /// Why shares cannot be stored there, with what `init` has for it.
-fn of_home(error: StoreError) -> Explanation {
+fn not_prepared(error: StoreError) -> Explanation {
     match error {
         StoreError::Occupied(_) => Explanation::new(
             error.kind(),

@@ -53,13 +53,13 @@ struct Document<'a> {
     node: String,
     shares: u8,
     threshold: u8,
-    home: DocumentHome<'a>,
+    home: DocumentStore<'a>,
     offline: Vec<DocumentCopy<'a>>,
     root_token: DocumentRootToken<'a>,
 }
 
 #[derive(Serialize)]
-struct DocumentHome<'a> {
+struct DocumentStore<'a> {
     kind: &'static str,
     path: String,
     shares: usize,
@@ -90,7 +90,7 @@ pub(super) fn json(outcome: &InitOutcome, request: &InitRequest) -> Option<Zeroi
         node: outcome.node.to_string(),
         shares: request.shares,
         threshold: request.threshold,
-        home: DocumentHome {
+        home: DocumentStore {
             kind: outcome.stored.target.word(),
             path: quote::sentence(outcome.stored.target.path()),
             shares: outcome.stored.count,
@@ -139,12 +139,12 @@ impl std::io::Write for Length {
 
 /// For people; nothing secret but a wrapping token.
 pub(super) fn text(outcome: &InitOutcome, request: &InitRequest) -> SecretText {
-    let home = &outcome.stored.target;
+    let store = &outcome.stored.target;
     let total = usize::from(request.shares);
     let (shares, needed) = (counted(total, "share"), request.threshold);
     let mut text = SecretText::with_room(4096);
     let _ = writeln!(text, "{} is initialised: {shares}, {needed} needed", outcome.node);
-    let (count, path) = (outcome.stored.count, quote::sentence(home.path()));
+    let (count, path) = (outcome.stored.count, quote::sentence(store.path()));
     let which = if count == total { "all of them".to_owned() } else { format!("{count} of them") };
     let protected = protection(&outcome.stored);
     let _ = writeln!(text, "  {which} in {path}, protected {protected}");
@@ -157,7 +157,7 @@ pub(super) fn text(outcome: &InitOutcome, request: &InitRequest) -> SecretText {
         let _ =
             writeln!(text, "  {recipient} has {held} shares, enough to open the server without anybody else");
     }
-    if outcome.copies.is_empty() && !home.is_sealed() {
+    if outcome.copies.is_empty() && !store.is_sealed() {
         let _ = writeln!(text, "  there is no other copy: keep one elsewhere too");
     }
     let (client, product) = (&outcome.client, outcome.product);
@@ -184,7 +184,7 @@ pub(super) fn text(outcome: &InitOutcome, request: &InitRequest) -> SecretText {
         let _ = writeln!(text, "  (OpenBao: bao in place of vault)");
     }
     // Refused before anything was done, unless an earlier process began.
-    let _ = match steps(home, &request.name, &request.destination, Path::new("/")) {
+    let _ = match steps(store, &request.name, &request.destination, Path::new("/")) {
         Ok(steps) => write!(text, "{steps}"),
         Err(error) => writeln!(text, "\n{}", report::render_warning(&error)),
     };

@@ -38,9 +38,9 @@ pub struct InitArguments {
     /// Number of shares needed to unseal; default: 3, or all if there are fewer
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u8).range(1..))]
     pub threshold: Option<u8>,
-    /// How the shares are to rest, and where.
+    /// How the shares are stored, and where.
     #[command(flatten)]
-    pub home: StoreChoice,
+    pub store: StoreChoice,
     /// Keep only these shares here, counted from 1: 1,3. Only the recipients have the others
     #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "recipient",
           value_parser = clap::value_parser!(u8).range(1..))]
@@ -108,7 +108,7 @@ pub(super) struct InitRequest {
     /// How many of them are needed.
     pub(super) threshold: u8,
     /// Where shares are stored here.
-    pub(super) home: ShareStore,
+    pub(super) store: ShareStore,
     /// The name that a unit loads them by.
     pub(super) name: String,
     /// The cluster that they are for.
@@ -151,8 +151,8 @@ impl InitRequest {
         Ok(Self {
             shares,
             threshold,
-            home: arguments.home.home(DefaultStore::Refused)?,
-            name: arguments.home.name.clone(),
+            store: arguments.store.chosen(DefaultStore::Refused)?,
+            name: arguments.store.name.clone(),
             only,
             recipients,
             offline,
