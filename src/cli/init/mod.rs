@@ -252,7 +252,7 @@ impl Initialisation<'_> {
         if self.options.json {
             let text = outcome::json(outcome, self.request);
             let text = text.ok_or_else(|| unwritten(io::ErrorKind::InvalidData.into()))?;
-            return output.write_all(&text).map_err(unwritten);
+            return output.write_all(text.as_bytes()).map_err(unwritten);
         }
         output.write_all(outcome::text(outcome, self.request).as_bytes()).map_err(unwritten)?;
         match (&outcome.token, terminal) {

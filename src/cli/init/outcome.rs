@@ -18,7 +18,6 @@ use crate::vault::WRAP_TTL;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use std::fmt;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write};
@@ -85,7 +84,7 @@ enum DocumentRootToken<'a> {
 }
 
 /// `--json`: one line. `None` when it cannot be made.
-pub(super) fn json(outcome: &InitOutcome, request: &InitRequest) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn json(outcome: &InitOutcome, request: &InitRequest) -> Option<SecretText> {
     let document = Document {
         node: outcome.node.to_string(),
         shares: request.shares,
@@ -114,27 +113,10 @@ pub(super) fn json(outcome: &InitOutcome, request: &InitRequest) -> Option<Zeroi
             RootTokenOutcome::Revoked => DocumentRootToken::Revoked {},
         },
     };
-    // Measured first, without the token in anything that grows.
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, &document).ok()?;
-    let mut text = Zeroizing::new(Vec::with_capacity(length.0 + 1));
-    serde_json::to_writer(&mut *text, &document).ok()?;
-    text.push(b'\n');
+    let mut text = SecretText::with_room(4096);
+    serde_json::to_writer(&mut text, &document).ok()?;
+    let _ = writeln!(text);
     Some(text)
-}
-
-/// Counts what is written.
-struct Length(usize);
-
-impl std::io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// For people; nothing secret but a wrapping token.
@@ -230,7 +212,7 @@ pub(super) fn to_be_written_down(answer: Option<&InitAnswer>, raw: &[u8]) -> Sec
     } else {
         // As it came, but fit for a terminal.
         for &byte in raw {
-            let _ = text.write_char(if (b' '..=b'~').contains(&byte) { char::from(byte) } else { '.' });
+            let _ = text.write_all(&[if (b' '..=b'~').contains(&byte) { byte } else { b'.' }]);
         }
         let _ = writeln!(text);
     }
@@ -255,34 +237,37 @@ impl Terminal {
 
     /// Shows a text. Written at once: no buffer keeps a copy.
     pub(super) fn show(&mut self, text: &SecretText) -> io::Result<()> {
-        self.0.write_all(text.0.as_bytes())
+        self.0.write_all(&text.0)
     }
 }
 
-/// A text with secrets, of a size that is known before.
-pub(super) struct SecretText(Zeroizing<String>);
+/// A text with secrets: where it does not fit, it moves to more room, and the old room is wiped.
+pub(super) struct SecretText(Zeroizing<Vec<u8>>);
 
 impl SecretText {
     /// Room for so many bytes.
     pub(super) fn with_room(bytes: usize) -> Self {
-        Self(Zeroizing::new(String::with_capacity(bytes)))
+        Self(Zeroizing::new(Vec::with_capacity(bytes)))
     }
 
     /// The bytes.
     pub(super) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        &self.0
     }
 }
 
-impl fmt::Write for SecretText {
-    /// What does not fit moves to more room, and the old room is wiped.
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
+impl Write for SecretText {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         if self.0.len() + piece.len() > self.0.capacity() {
-            let mut larger = Zeroizing::new(String::with_capacity(2 * self.0.len() + piece.len()));
-            larger.push_str(&self.0);
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * self.0.len() + piece.len()));
+            larger.extend_from_slice(&self.0);
             self.0 = larger;
         }
-        self.0.push_str(piece);
+        self.0.extend_from_slice(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
