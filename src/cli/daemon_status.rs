@@ -176,8 +176,8 @@ impl<'a> ShownServers<'a> {
     }
 
     /// Puts in the servers that only the daemon still knows: DNS does not have them now.
-    pub(super) async fn add_known(&mut self, told: &DaemonStatus) {
-        for known in told.nodes() {
+    pub(super) async fn add_known(&mut self, daemon: &DaemonStatus) {
+        for known in daemon.nodes() {
             let Some(found_by) = &known.found_by else { continue };
             let Some(address) = known.address.parse::<NodeAddress>() else { continue };
             let cluster = self.settings.clusters.iter().find(|cluster| known.cluster == *cluster.name);

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     let settings = loaded.settings.clone();
     let read =
         files::within(files::READ_LIMIT, move || NamedFiles::read(&settings, &ClusterContexts::default()));
-    let NamedFiles { notices: oddities, clusters } = match read {
+    let NamedFiles { notices: of_shares, clusters } = match read {
         Some(Ok(read)) => read,
         Some(Err(error)) => return Err(fail(&error, Exit::Config)),
         None => return Err(fail(&Slow, Exit::Failed)),
@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
         clusters,
         directory.as_deref().filter(|_| taken.is_none()),
         || {
-            started(&loaded, &oddities, &protection);
+            started(&loaded, &of_shares, &protection);
             if directory.is_none() && unfit.is_none() {
                 tracing::info!(
                     message_id = Message::Notice.id(),
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     Ok(exit)
 }
 
-fn started(loaded: &LoadedConfig, oddities: &[shares::Notice], protection: &process::Protection) {
+fn started(loaded: &LoadedConfig, of_shares: &[shares::Notice], protection: &process::Protection) {
     tracing::info!(
         message_id = Message::Started.id(),
         "{} watches {}",
@@ -85,7 +85,7 @@ fn started(loaded: &LoadedConfig, oddities: &[shares::Notice], protection: &proc
         extent(loaded)
     );
     notices(&loaded.notices);
-    notices(oddities);
+    notices(of_shares);
     if let Some(reason) = &protection.swappable {
         tracing::info!(
             message_id = Message::Notice.id(),

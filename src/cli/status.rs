@@ -41,21 +41,27 @@ async fn show(
     of_service: bool,
 ) -> Result<Exit, TlsFileError> {
     let style = Style::of(&io::stdout());
-    let mut scene = ShownServers::of(settings).await?;
+    let mut servers = ShownServers::of(settings).await?;
     let mut last = String::new();
     loop {
-        let told = DaemonStatus::at(&options.socket).await;
-        scene.add_known(&told).await;
-        let mut probes = probe_all(&scene.targets).await;
-        let outsiders = outsiders(&scene.targets, &probes, &told);
-        let service = if of_service { service(&told).await } else { None };
-        for (target, probe) in scene.targets.iter().zip(&mut probes) {
-            if let Some(state) = told.of(target, &probe.state) {
+        let daemon = DaemonStatus::at(&options.socket).await;
+        servers.add_known(&daemon).await;
+        let mut probes = probe_all(&servers.targets).await;
+        let outsiders = outsiders(&servers.targets, &probes, &daemon);
+        let service = if of_service { service(&daemon).await } else { None };
+        for (target, probe) in servers.targets.iter().zip(&mut probes) {
+            if let Some(state) = daemon.of(target, &probe.state) {
                 probe.state = state;
             }
         }
         let unsealed = !probes.is_empty() && probes.iter().all(|probe| probe.state.is_unsealed());
-        let view = View { scene: &scene, probes: &probes, outsiders: &outsiders, told: &told, service };
+        let view = StatusView {
+            servers: &servers,
+            probes: &probes,
+            outsiders: &outsiders,
+            daemon: &daemon,
+            service,
+        };
         let text = if options.json { json(&view.document()) } else { Ok(view.table(style)) };
         let text = match text {
             Ok(text) => text,
@@ -76,26 +82,26 @@ async fn show(
         }
         let paces = || settings.clusters.iter().map(|cluster| &cluster.pace);
         tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
-        scene.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
+        servers.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
     }
 }
 
 /// What is to be known of the service of this machine. Where a daemon answers, one runs.
-async fn service(told: &DaemonStatus) -> Option<ServiceProblem> {
+async fn service(daemon: &DaemonStatus) -> Option<ServiceProblem> {
     let looked =
         tokio::task::spawn_blocking(|| (shadow(Path::new("/")), ServiceState::of(SERVICE))).await.ok()?;
     if looked.0.is_some() {
         return looked.0;
     }
-    looked.1?.problem().filter(|problem| !(told.answered && problem.is_down()))
+    looked.1?.problem().filter(|problem| !(daemon.answered && problem.is_down()))
 }
 
 /// Which servers are other clusters' members. The daemon remembers what a server showed that is sealed now; without one,
 /// the servers have the word.
-fn outsiders(targets: &[Target], probes: &[Probe], told: &DaemonStatus) -> Vec<Option<Remark>> {
+fn outsiders(targets: &[Target], probes: &[Probe], daemon: &DaemonStatus) -> Vec<Option<Remark>> {
     let shown = daemon_status::outsiders(&daemon_status::memberships(targets, probes), targets);
     let seen = shown.into_iter().map(|outsider| outsider.map(|outsider| Remark::of(&outsider)));
-    targets.iter().zip(seen).map(|(target, seen)| told.outsider(target, seen)).collect()
+    targets.iter().zip(seen).map(|(target, seen)| daemon.outsider(target, seen)).collect()
 }
 
 /// `status --json`.
@@ -151,32 +157,32 @@ struct Row<'a> {
 }
 
 /// Everything that is shown.
-struct View<'a> {
-    scene: &'a ShownServers<'a>,
+struct StatusView<'a> {
+    servers: &'a ShownServers<'a>,
     probes: &'a [Probe],
     outsiders: &'a [Option<Remark>],
-    told: &'a DaemonStatus,
+    daemon: &'a DaemonStatus,
     service: Option<ServiceProblem>,
 }
 
-impl View<'_> {
+impl StatusView<'_> {
     fn document(&self) -> Document<'_> {
-        let nodes = self.scene.targets.iter().zip(self.probes).zip(self.outsiders);
+        let nodes = self.servers.targets.iter().zip(self.probes).zip(self.outsiders);
         Document {
             nodes: nodes
                 .map(|((target, probe), outsider)| {
-                    row(target, probe, outsider.as_ref(), self.told.held(target))
+                    row(target, probe, outsider.as_ref(), self.daemon.held(target))
                 })
                 .collect(),
-            names: self.scene.names.iter().map(ResolvedName::document).collect(),
-            reload_refused: self.told.reload_refused.as_ref(),
+            names: self.servers.names.iter().map(ResolvedName::document).collect(),
+            reload_refused: self.daemon.reload_refused.as_ref(),
             service_problem: self.service.as_ref().map(Explanation::of),
         }
     }
 
     fn table(&self, style: Style) -> String {
         let mut text = table(self, style);
-        if let Some(Remark { message, advice }) = &self.told.reload_refused {
+        if let Some(Remark { message, advice }) = &self.daemon.reload_refused {
             let message = format!("the new configuration is not used, the old one stays: {message}");
             remark(&mut text, &SERVICE, &message, advice.as_deref());
         }
@@ -241,11 +247,11 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
     }
 }
 
-fn table(view: &View<'_>, style: Style) -> String {
-    let View { scene, probes, outsiders, told, .. } = view;
+fn table(view: &StatusView<'_>, style: Style) -> String {
+    let StatusView { servers, probes, outsiders, daemon, .. } = view;
     let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
     let mut remarks = String::new();
-    for ((target, probe), outsider) in scene.targets.iter().zip(*probes).zip(*outsiders) {
+    for ((target, probe), outsider) in servers.targets.iter().zip(*probes).zip(*outsiders) {
         let mut state = brief(&probe.state);
         if !target.in_dns {
             state.push_str(", not in DNS");
@@ -263,7 +269,7 @@ fn table(view: &View<'_>, style: Style) -> String {
         // gives as the reason why an outsider stays sealed.
         let why = reason(&probe.state)
             .filter(|text| outsider.as_ref().is_none_or(|outsider| outsider.message != *text));
-        let why = why.map(|text| match told.held(target) {
+        let why = why.map(|text| match daemon.held(target) {
             Some(held) => format!("{text}{held}"),
             None => text,
         });
@@ -278,7 +284,7 @@ fn table(view: &View<'_>, style: Style) -> String {
             (None, None) => {}
         }
     }
-    for name in &scene.names {
+    for name in &servers.names {
         for problem in name.problems() {
             remark(&mut remarks, &name.discovery, &problem.message, problem.advice.as_deref());
         }

@@ -173,9 +173,9 @@ impl Company<'_> {
     }
 
     /// Puts in what the daemon knows.
-    fn ask(&mut self, told: &DaemonStatus) {
+    fn ask(&mut self, daemon: &DaemonStatus) {
         for (target, state) in self.targets.iter().zip(&mut self.states) {
-            if let Some(known) = state.as_ref().and_then(|seen| told.of(target, seen)) {
+            if let Some(known) = state.as_ref().and_then(|seen| daemon.of(target, seen)) {
                 *state = Some(known);
             }
         }
