@@ -43,7 +43,7 @@ pub(super) fn wait(arguments: &ConfigArguments, options: &WaitArguments) -> Exit
 }
 
 /// What is new.
-enum News {
+enum WaitEvent {
     /// One server's state.
     State { index: usize, probe: Probe },
     /// What a name stands for.
@@ -51,12 +51,12 @@ enum News {
 }
 
 /// The servers that are waited for, and the names that stand for some of them.
-struct Company<'a> {
+struct WaitSet<'a> {
     settings: &'a Settings,
     names: Vec<ResolvedName>,
     targets: Vec<Target>,
     states: Vec<Option<State>>,
-    sender: Sender<News>,
+    sender: Sender<WaitEvent>,
 }
 
 async fn wait_for(
@@ -66,47 +66,47 @@ async fn wait_for(
 ) -> Result<Exit, TlsFileError> {
     // A deadline beyond what the clock can say is none.
     let deadline = options.timeout.and_then(|limit| began.checked_add(limit));
-    let (sender, mut news) = channel(16);
-    let mut company =
-        Company { settings, names: Vec::new(), targets: Vec::new(), states: Vec::new(), sender };
+    let (sender, mut events) = channel(16);
+    let mut servers =
+        WaitSet { settings, names: Vec::new(), targets: Vec::new(), states: Vec::new(), sender };
     for (index, cluster) in settings.clusters.iter().enumerate() {
-        match before(deadline, company.join(cluster)).await {
+        match before(deadline, servers.join(cluster)).await {
             Some(joined) => joined?,
-            None => return Ok(company.end(options, began, Exit::StillSealed)),
+            None => return Ok(servers.end(options, began, Exit::StillSealed)),
         }
         for discovery in &cluster.discoveries {
-            tokio::spawn(search(index, cluster.clone(), discovery.clone(), company.sender.clone()));
+            tokio::spawn(search(index, cluster.clone(), discovery.clone(), servers.sender.clone()));
         }
     }
-    while !company.is_done(options.any) {
-        systemd::status(&company.summary());
-        match next(&mut news, deadline).await {
-            Some(News::State { index, probe }) => {
-                if let Some(target) = company.targets.get(index).filter(|_| !options.json) {
+    while !servers.is_done(options.any) {
+        systemd::status(&servers.summary());
+        match next(&mut events, deadline).await {
+            Some(WaitEvent::State { index, probe }) => {
+                if let Some(target) = servers.targets.get(index).filter(|_| !options.json) {
                     say(format_args!("{}: {}", target.address, report::state::phrase(&probe.state)));
                 }
-                if let Some(state) = company.states.get_mut(index) {
+                if let Some(state) = servers.states.get_mut(index) {
                     *state = Some(probe.state);
                 }
             }
-            Some(News::Name { cluster, discovery, result }) => {
-                let learnt = company.learn(cluster, discovery, result, !options.json);
-                match before(deadline, learnt).await {
-                    Some(learnt) => learnt?,
-                    None => return Ok(company.end(options, began, Exit::StillSealed)),
+            Some(WaitEvent::Name { cluster, discovery, result }) => {
+                let applied = servers.apply_lookup(cluster, discovery, result, !options.json);
+                match before(deadline, applied).await {
+                    Some(applied) => applied?,
+                    None => return Ok(servers.end(options, began, Exit::StillSealed)),
                 }
             }
             None => {
-                company.ask(&DaemonStatus::at(&options.socket).await);
-                return Ok(company.end(options, began, Exit::StillSealed));
+                servers.ask(&DaemonStatus::at(&options.socket).await);
+                return Ok(servers.end(options, began, Exit::StillSealed));
             }
         }
     }
-    systemd::ready(&company.summary());
-    Ok(company.end(options, began, Exit::Done))
+    systemd::ready(&servers.summary());
+    Ok(servers.end(options, began, Exit::Done))
 }
 
-impl Company<'_> {
+impl WaitSet<'_> {
     /// Follows the servers of a cluster that are not followed yet.
     async fn join(&mut self, cluster: &Cluster) -> Result<(), TlsFileError> {
         for target in of_cluster(cluster, &self.names).await? {
@@ -121,7 +121,7 @@ impl Company<'_> {
 
     /// Takes in what a name stands for. A server that it does not stand for any more is still waited for: Kubernetes
     /// takes those that are sealed out of DNS.
-    async fn learn(
+    async fn apply_lookup(
         &mut self,
         cluster: usize,
         discovery: Discovery,
@@ -254,13 +254,13 @@ async fn before<T>(deadline: Option<Instant>, work: impl Future<Output = T>) -> 
     }
 }
 
-/// The next news, or `None` at the deadline. Tells a waiting service manager to be patient meanwhile.
-async fn next(news: &mut Receiver<News>, deadline: Option<Instant>) -> Option<News> {
+/// The next event, or `None` at the deadline. Tells a waiting service manager to be patient meanwhile.
+async fn next(events: &mut Receiver<WaitEvent>, deadline: Option<Instant>) -> Option<WaitEvent> {
     loop {
         let now = Instant::now();
         let turn = now + EXTEND;
         let until = deadline.map_or(turn, |deadline| deadline.min(turn));
-        if let Ok(received) = timeout_at(until.into(), news.recv()).await {
+        if let Ok(received) = timeout_at(until.into(), events.recv()).await {
             return received;
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -271,7 +271,7 @@ async fn next(news: &mut Receiver<News>, deadline: Option<Instant>) -> Option<Ne
 }
 
 /// Looks at one server for as long as somebody listens, and reports every change of state.
-async fn follow(index: usize, target: Target, sender: Sender<News>) {
+async fn follow(index: usize, target: Target, sender: Sender<WaitEvent>) {
     let began = Instant::now();
     let mut last = None;
     let mut pause = PAUSE;
@@ -281,7 +281,7 @@ async fn follow(index: usize, target: Target, sender: Sender<News>) {
         if last.as_ref() != Some(&probe.state) {
             last = Some(probe.state.clone());
             pause = PAUSE;
-            if sender.send(News::State { index, probe }).await.is_err() {
+            if sender.send(WaitEvent::State { index, probe }).await.is_err() {
                 return;
             }
         }
@@ -290,13 +290,13 @@ async fn follow(index: usize, target: Target, sender: Sender<News>) {
 }
 
 /// Looks one name up for as long as somebody listens.
-async fn search(index: usize, cluster: Cluster, discovery: Discovery, sender: Sender<News>) {
+async fn search(index: usize, cluster: Cluster, discovery: Discovery, sender: Sender<WaitEvent>) {
     let mut schedule = Schedule::new(cluster.pace.resolve_interval);
     loop {
         let result = one(&cluster, &discovery).await;
         let outcome = if result.is_ok() { LookupOutcome::Same } else { LookupOutcome::Failed };
-        let news = News::Name { cluster: index, discovery: discovery.clone(), result };
-        if sender.send(news).await.is_err() {
+        let event = WaitEvent::Name { cluster: index, discovery: discovery.clone(), result };
+        if sender.send(event).await.is_err() {
             return;
         }
         sleep(schedule.after(LookupReason::Turn, outcome).closes).await;
