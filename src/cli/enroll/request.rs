@@ -140,9 +140,9 @@ impl EnrollRequest {
     /// Every store that is written to, in the order of the machines.
     pub(super) fn stores(&self) -> Vec<ShareStore> {
         match self.parts {
-            ShareSelection::Split { machines, node: None } => {
-                (1..=machines).map(|machine| ShareStore::Plain(numbered(self.store.path(), machine))).collect()
-            }
+            ShareSelection::Split { machines, node: None } => (1..=machines)
+                .map(|machine| ShareStore::Plain(numbered(self.store.path(), machine)))
+                .collect(),
             _ => vec![self.store.clone()],
         }
     }
