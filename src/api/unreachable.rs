@@ -191,7 +191,7 @@ impl Explain for Unreachable {
         let (kind, advice) = match self {
             Self::Refused => (
                 "connection-refused",
-                "Is the server running, and does it listen there? `systemctl status vault openbao` tells.",
+                "Is the server running, and is this its port? `systemctl status vault openbao` and `ss -ltn` tell.",
             ),
             Self::Network(_) => (
                 "network",

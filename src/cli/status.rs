@@ -28,11 +28,14 @@ const STALLED: &str =
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
-    // Servers or a file that somebody names are not what the service of this machine looks after.
-    let of_service =
-        matches!(arguments.origin(), Origin::Standard(_)) && !arguments.overrides().says(&keys::NODES);
+    let of_service = is_of_service(arguments);
     with_settings(arguments, None, async |settings| show(settings, options, of_service).await)
         .unwrap_or(Exit::Failed)
+}
+
+/// Servers or a file that somebody names are not what the service of this machine looks after.
+pub(super) fn is_of_service(arguments: &ConfigArguments) -> bool {
+    matches!(arguments.origin(), Origin::Standard(_)) && !arguments.overrides().says(&keys::NODES)
 }
 
 async fn show(
@@ -87,7 +90,7 @@ async fn show(
 }
 
 /// What is to be known of the service of this machine. Where a daemon answers, one runs.
-async fn service(daemon: &DaemonStatus) -> Option<ServiceProblem> {
+pub(super) async fn service(daemon: &DaemonStatus) -> Option<ServiceProblem> {
     let looked =
         tokio::task::spawn_blocking(|| (shadow(Path::new("/")), ServiceState::of(SERVICE))).await.ok()?;
     if looked.0.is_some() {

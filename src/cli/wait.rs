@@ -4,16 +4,20 @@ use super::daemon_status::DaemonStatus;
 use super::probe::{Probe, ResolvedName, Target, mark_foreign_nodes, of_cluster, one, probe};
 use super::start::say;
 use super::start::with_settings;
+use super::status::{is_of_service, service};
 use super::{ConfigArguments, Exit, arguments::WaitArguments};
 use crate::api::Role;
 use crate::cluster::Discovery;
 use crate::config::{Cluster, Settings};
 use crate::control;
 use crate::discovery::{FoundNodes, LookupError, LookupOutcome, LookupReason, Schedule};
+use crate::explain::Explanation;
 use crate::report;
 use crate::report::Style;
+use crate::report::in_one_line;
 use crate::report::state::{advice, reason};
 use crate::systemd;
+use crate::systemd::service::ServiceProblem;
 use crate::unseal::State;
 use crate::vault::TlsFileError;
 use serde::Serialize;
@@ -35,7 +39,8 @@ const EXTEND: Duration = Duration::from_secs(10);
 /// Waits as the options say.
 pub(super) fn wait(arguments: &ConfigArguments, options: &WaitArguments) -> Exit {
     let began = Instant::now();
-    let verb = async |settings: &Settings| wait_for(settings, options, began).await;
+    let of_service = is_of_service(arguments);
+    let verb = async |settings: &Settings| wait_for(settings, options, of_service, began).await;
     match with_settings(arguments, options.timeout, verb) {
         Some(exit) => exit,
         None => Exit::StillSealed,
@@ -57,18 +62,27 @@ struct WaitSet<'a> {
     targets: Vec<Target>,
     states: Vec<Option<State>>,
     sender: Sender<WaitEvent>,
+    /// Why the service of this machine does not unseal them, once the time is over.
+    service: Option<ServiceProblem>,
 }
 
 async fn wait_for(
     settings: &Settings,
     options: &WaitArguments,
+    of_service: bool,
     began: Instant,
 ) -> Result<Exit, TlsFileError> {
     // A deadline beyond what the clock can say is none.
     let deadline = options.timeout.and_then(|limit| began.checked_add(limit));
     let (sender, mut events) = channel(16);
-    let mut servers =
-        WaitSet { settings, names: Vec::new(), targets: Vec::new(), states: Vec::new(), sender };
+    let mut servers = WaitSet {
+        settings,
+        names: Vec::new(),
+        targets: Vec::new(),
+        states: Vec::new(),
+        sender,
+        service: None,
+    };
     for (index, cluster) in settings.clusters.iter().enumerate() {
         match before(deadline, servers.join(cluster)).await {
             Some(joined) => joined?,
@@ -97,7 +111,9 @@ async fn wait_for(
                 }
             }
             None => {
-                servers.ask(&DaemonStatus::at(&options.socket).await);
+                let daemon = DaemonStatus::at(&options.socket).await;
+                servers.ask(&daemon);
+                servers.service = if of_service { service(&daemon).await } else { None };
                 return Ok(servers.end(options, began, Exit::StillSealed));
             }
         }
@@ -204,6 +220,7 @@ impl WaitSet<'_> {
                 waited_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
                 nodes: nodes.collect(),
                 names: self.names.iter().map(ResolvedName::document).collect(),
+                service_problem: self.service.as_ref().map(Explanation::of),
             };
             return super::status::print_json(&result, exit);
         }
@@ -216,6 +233,9 @@ impl WaitSet<'_> {
         } else {
             say(format_args!("{}: {}", style.bad("not unsealed in time"), self.summary()));
             self.explain();
+            if let Some(problem) = &self.service {
+                say(format_args!("  {}", in_one_line(problem)));
+            }
             say("  Look at `vault-unseal status`, and at `journalctl -u vault-unseal` for the reason.");
         }
         exit
@@ -311,6 +331,9 @@ struct Document<'a> {
     /// The names that stand for nodes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     names: Vec<control::Name>,
+    /// Why the service of this machine does not do its work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_problem: Option<Explanation>,
 }
 
 #[derive(Serialize)]

@@ -67,11 +67,18 @@ pub(super) struct Judge<'a> {
     pub(super) trusted: &'a Trusted,
     /// The primary group of this process.
     group: u32,
+    /// Root reads it for us: systemd, which hands it over as a credential.
+    read_by_root: bool,
 }
 
 impl<'a> Judge<'a> {
     pub(super) fn new(content: Content, trusted: &'a Trusted) -> Self {
-        Self { content, trusted, group: getegid().as_raw() }
+        Self { content, trusted, group: getegid().as_raw(), read_by_root: false }
+    }
+
+    /// As for the file behind a credential.
+    pub(super) fn behind_credential(self) -> Self {
+        Self { read_by_root: true, ..self }
     }
 
     /// As for a process of this group.
@@ -95,7 +102,8 @@ impl<'a> Judge<'a> {
         if self.content.is_secret() {
             if mode & TOO_OPEN != 0 {
                 // Where the file is not ours, its group may be what lets us read it.
-                let mend = if stat.st_uid == self.trusted.this_process() { 0o600 } else { 0o640 };
+                let by_owner = self.read_by_root || stat.st_uid == self.trusted.this_process();
+                let mend = if by_owner { 0o600 } else { 0o640 };
                 return Err(FileRefusal::Mode { mode, mend });
             }
         } else if mode & OTHERS_WRITE != 0 {

@@ -240,7 +240,7 @@ fn judge_entries(directory: &OwnedFd, at: &Path, judge: &Judge<'_>) -> SourceVer
 pub fn judge_source(path: &Path, content: Content, trusted: &Trusted) -> SourceVerdict {
     // Links of those who are trusted are fine: systemd follows them.
     let content = if content == Content::Shares { Content::PrivateKey } else { content };
-    let judge = Judge::new(content, trusted);
+    let judge = Judge::new(content, trusted).behind_credential();
     let unseen = |at: &Path| SourceVerdict::Unseen(at.to_owned());
     let Ok(path) = absolute(path) else { return unseen(path) };
     let Some(_turn) = Turn::take(&path) else { return unseen(&path) };

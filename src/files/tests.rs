@@ -465,6 +465,14 @@ fn source_of_a_credential_is_judged_by_its_path() {
         SourceVerdict::Missing
     ));
     if root() {
+        // systemd reads it for the service's user: no group has to.
+        mode(&path, 0o644);
+        let judged = judge_source(&path, Content::Shares, &Trusted::default().seen_by(61234));
+        assert!(
+            matches!(judged, SourceVerdict::Refused(FileRefusal::Mode { mend: 0o600, .. })),
+            "{judged:?}"
+        );
+        mode(&path, 0o600);
         lchown(&link, Some(4321), None).unwrap();
         let judged = judge_source(&link, Content::Shares, &Trusted::default());
         assert!(matches!(judged, SourceVerdict::Refused(FileRefusal::LinkOwner(..))), "{judged:?}");

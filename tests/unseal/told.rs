@@ -36,7 +36,7 @@ fn rejected_shares() {
     let url = server.url();
     let status = Flavour::of_this_run().status_of_wrong_shares();
     let reason = &*format!("HTTP {status}: the shares do not make this server's key");
-    let advice = "These shares belong to another server, or ";
+    let advice = "A share is mistyped, or they belong to another server, or ";
     let shown = told(&home, &["status"]).1;
     assert!(shown.contains(&format!("{url}   shares-rejected")), "{shown}");
     assert!(shown.contains(&format!("\n{url}: {reason}")), "{shown}");

@@ -151,6 +151,14 @@ fn service_that_failed_or_is_disabled_is_told_on_the_last_line() {
     let text = of_service(&server, &["status", "--json"], &failed);
     let document: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["service_problem"]["kind"], "service-failed");
+    let sealed = says(&health(true, true, &json!({})), &json!({}));
+    let text = of_service(&sealed, &["wait", "--timeout", "1s", "--json"], &failed);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["service_problem"]["kind"], "service-failed");
+    let mut command = vault_unseal(&["wait", "--timeout", "1s"]);
+    command.env("VAULT_ADDR", sealed.url()).env("PATH", failed.path());
+    let said = String::from_utf8(run(&mut command).stderr).unwrap();
+    assert!(said.contains("\n  vault-unseal.service has failed (exit code 78): "), "{said}");
 
     let disabled = systemctl("LoadState=loaded ActiveState=active SubState=running UnitFileState=disabled");
     let text = of_service(&server, &["status"], &disabled);
