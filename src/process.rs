@@ -86,6 +86,40 @@ const OF_A_NODE: u64 = 2;
 /// What else may be open: the loop, the journal, the control socket and its visitors, share files, pipes to a helper.
 const OTHERS: u64 = 64;
 
+/// Fewest with which the daemon works: standard input and output, the loop and its signals, the journal, the control
+/// socket, one kept for systemd, and four for one thing at a time, a node or a file with its directories.
+const LEAST: u64 = 16;
+
+/// This process may not have as many as the daemon takes with a single node.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("this process may have {allowed} file descriptors, and the daemon needs {LEAST} at the least")]
+pub struct TooFew {
+    /// The hard limit.
+    allowed: u64,
+}
+
+impl Explain for TooFew {
+    fn kind(&self) -> &'static str {
+        "too-few-descriptors"
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(
+            "Take LimitNOFILE= out of the unit's drop-ins (`systemctl cat vault-unseal` shows them); in a shell, raise \
+             `ulimit -n`."
+                .to_owned(),
+        )
+    }
+}
+
+/// Looks whether this process may have as many as the daemon takes at the least.
+pub fn suffice_for_daemon() -> Result<(), TooFew> {
+    match getrlimit(Resource::Nofile).maximum {
+        Some(allowed) if allowed < LEAST => Err(TooFew { allowed }),
+        _ => Ok(()),
+    }
+}
+
 /// This process may not have as many as its nodes take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{nodes} nodes take up to {needed} file descriptors, and this process may have {allowed}")]
@@ -101,11 +135,27 @@ pub struct Shortage {
 impl Explain for Shortage {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let advice = format!(
-            "Nodes for which there is none left are unreachable. Set LimitNOFILE={0} with `systemctl edit vault-unseal`; \
+            "The daemon has its nodes take turns, {1} at a time, and is late where they restart. Set LimitNOFILE={0} with `systemctl edit vault-unseal`; \
              in a shell of root's, `ulimit -n {0}`.",
-            self.needed
+            self.needed,
+            self.turns()
         );
         ("too-few-descriptors", Some(advice.into()))
+    }
+}
+
+impl Shortage {
+    /// How many nodes may have descriptors at a time.
+    pub fn turns(&self) -> usize {
+        let nodes = self.allowed.saturating_sub(OTHERS) / OF_A_NODE;
+        usize::try_from(nodes).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// How many of `wanted` may be kept open for what is rare, such as visitors of the control socket: what all others
+    /// leave.
+    pub fn spare(&self, wanted: usize) -> usize {
+        let lacking = usize::try_from(OTHERS.saturating_sub(self.allowed)).unwrap_or(usize::MAX);
+        wanted.saturating_sub(lacking)
     }
 }
 

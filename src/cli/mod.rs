@@ -14,6 +14,7 @@ mod run;
 mod start;
 mod startup_checks;
 mod status;
+mod status_line;
 mod store_choice;
 mod wait;
 

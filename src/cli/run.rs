@@ -2,6 +2,7 @@
 
 use super::start::{fail, load, protect_memory, runtime, say};
 use super::startup_checks::{self, NamedFiles, notice, notices};
+use super::status_line::StatusLine;
 use super::{ConfigArguments, Exit};
 use crate::config::{self, LoadedConfig, Purpose, Settings};
 use crate::control::{self, ReloadRequest};
@@ -33,6 +34,7 @@ const SHADOW_LIMIT: Duration = Duration::from_secs(1);
 /// Watches and unseals until stopped.
 pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     let protection = protect_memory()?;
+    process::suffice_for_daemon().map_err(|error| fail(&error, Exit::Failed))?;
     let loaded = load(arguments, Purpose::Unseal)?;
     let log = journal::start(loaded.settings.log_level);
     // Proved now, so that a broken source is reported at boot and not at the next outage.
@@ -53,6 +55,9 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     let mut holds = holds(directory.as_deref());
     if taken.is_some() {
         holds = holds.unkept();
+    }
+    if shortage.is_some() {
+        holds = holds.without_spare();
     }
     let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds), log, shortage.clone()).live(
         &loaded.settings,
@@ -147,11 +152,14 @@ impl<'a> Daemon<'a> {
                 return Exit::Failed;
             }
         };
+        self.take_turns();
         self.watch.apply(clusters);
         started();
         let (ask, mut asked) = mpsc::unbounded_channel();
         if let Some(directory) = directory {
-            if let Err(error) = control::listen(directory, Arc::clone(self.watch.registry()), ask.clone()) {
+            let registry = Arc::clone(self.watch.registry());
+            let listening = control::listen(directory, registry, ask.clone(), self.shortage.as_ref());
+            if let Err(error) = listening {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
             }
@@ -160,6 +168,7 @@ impl<'a> Daemon<'a> {
         self.checks = startup_checks::begin(settings, self.watch.registry());
         let mut watchdog = systemd::watchdog_interval().map(interval);
         let registry = Arc::clone(self.watch.registry());
+        let mut line = StatusLine::new();
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -168,7 +177,7 @@ impl<'a> Daemon<'a> {
                 Some(asked) = asked.recv() => self.reload(vec![asked]),
                 read = outcome(&mut self.reload) => self.reloaded(read),
                 () = self.watch.discover() => self.suffice(),
-                () = registry.changed() => systemd::status(&registry.summary()),
+                () = line.due(&registry) => systemd::status(&registry.summary()),
                 () = tick(&mut watchdog) => {
                     if registry.is_alive(Instant::now()) {
                         systemd::watchdog();
@@ -194,6 +203,12 @@ impl<'a> Daemon<'a> {
             notice(shortage);
         }
         self.shortage = shortage;
+        self.take_turns();
+    }
+
+    /// Has nodes take turns while there are too few descriptors for all.
+    fn take_turns(&self) {
+        self.watch.take_turns(self.shortage.as_ref().map(Shortage::turns));
     }
 
     /// Begins to read the configuration again, and what it names, off the loop. What is read while it is asked for once
@@ -259,6 +274,7 @@ impl<'a> Daemon<'a> {
         notices(&files.notices);
         notices(shortage.as_slice());
         self.shortage = shortage;
+        self.take_turns();
         self.checks = startup_checks::begin(&loaded.settings, self.watch.registry());
     }
 }

@@ -198,7 +198,7 @@ impl WaitSet<'_> {
     }
 
     fn summary(&self) -> String {
-        let mut line = report::state::summary(self.states.iter().map(Option::as_ref));
+        let mut line = self.states.iter().map(Option::as_ref).collect::<report::state::Tally>().to_string();
         for name in &self.names {
             for problem in name.problems() {
                 line = format!("{line}; {}: {}", name.discovery, problem.message);

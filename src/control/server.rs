@@ -3,11 +3,12 @@
 use super::message::{
     ControlRefusal, HeldBy, NOT_USED, Name, NodeReport, Nodes, Request, SUDO_USER, SUDO_USER_LIMIT, Which,
 };
-use super::slots::{ALL, ConnectionSlots, OF_A_USER};
+use super::slots::{ALL, ConnectionSlots, DESCRIPTORS, OF_A_USER};
 use crate::accounts::User;
 use crate::explain::{Explain, Remark};
 use crate::external::ExternalText;
 use crate::external::quote::sentence;
+use crate::process::Shortage;
 use crate::report::message::Message;
 use crate::watch::{NodeStatus, Order, Requester, StatusRegistry};
 use bytes::Bytes;
@@ -65,11 +66,12 @@ pub type ReloadVerdict = Result<(), Remark>;
 pub type ReloadRequest = oneshot::Sender<ReloadVerdict>;
 
 /// Listens in `directory` until the daemon ends. Nobody else may: see [`AnotherDaemon`]. Reloads are asked for through
-/// `reloads`.
+/// `reloads`. Descriptors are kept for visitors as far as a `shortage` leaves some.
 pub fn listen(
     directory: &Path,
     registry: Arc<StatusRegistry>,
     reloads: mpsc::UnboundedSender<ReloadRequest>,
+    shortage: Option<&Shortage>,
 ) -> io::Result<()> {
     let path = socket(directory);
     // Whatever is left of an earlier run: nobody else listens there (`AnotherDaemon`).
@@ -79,7 +81,8 @@ pub fn listen(
     }
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, Permissions::from_mode(MODE))?;
-    tokio::spawn(serve(listener, Arc::new(Daemon { registry, reloads })));
+    let kept = shortage.map_or(DESCRIPTORS, |shortage| shortage.spare(DESCRIPTORS));
+    tokio::spawn(serve(listener, Arc::new(Daemon { registry, reloads }), ConnectionSlots::new(kept)));
     Ok(())
 }
 
@@ -90,8 +93,8 @@ struct Daemon {
 }
 
 /// Accepts whoever connects at once, and closes what has no slot: nobody waits behind anybody else's connections.
-async fn serve(listener: UnixListener, daemon: Arc<Daemon>) {
-    let slots = Arc::new(ConnectionSlots::new());
+async fn serve(listener: UnixListener, daemon: Arc<Daemon>, slots: ConnectionSlots) {
+    let slots = Arc::new(slots);
     let listener = Arc::new(listener);
     let mut surplus = Surplus::default();
     slots.keep_descriptors(&*listener);

@@ -51,10 +51,14 @@ impl ConnectionQuota {
 
 /// Together with the connections that have a slot, as many as there are slots, and one more for a connection that has
 /// not been judged yet.
-const DESCRIPTORS: usize = ALL + 1;
+pub(super) const DESCRIPTORS: usize = ALL + 1;
 
 /// How many each user has, and placeholders for those that are free.
-pub(super) struct ConnectionSlots(Mutex<State>);
+pub(super) struct ConnectionSlots {
+    state: Mutex<State>,
+    /// How many placeholders there are at the most.
+    kept: usize,
+}
 
 struct State {
     quota: ConnectionQuota,
@@ -68,12 +72,10 @@ pub(super) struct ConnectionSlot {
 }
 
 impl ConnectionSlots {
-    /// All are free.
-    pub(super) fn new() -> Self {
-        Self(Mutex::new(State {
-            quota: ConnectionQuota::default(),
-            placeholders: Vec::with_capacity(DESCRIPTORS),
-        }))
+    /// All are free. So many descriptors are kept for them, of [`DESCRIPTORS`].
+    pub(super) fn new(kept: usize) -> Self {
+        let placeholders = Vec::with_capacity(kept.min(DESCRIPTORS));
+        Self { state: Mutex::new(State { quota: ConnectionQuota::default(), placeholders }), kept }
     }
 
     /// A slot for a connection of this user, if there is one for it.
@@ -84,7 +86,7 @@ impl ConnectionSlots {
     /// Keeps descriptors for the slots that are free, copies of `any`; those of the slots that were taken are given up.
     pub(super) fn keep_descriptors(&self, any: impl AsFd) {
         let State { quota, placeholders } = &mut *self.state();
-        let wanted = DESCRIPTORS - quota.taken().min(DESCRIPTORS);
+        let wanted = DESCRIPTORS.saturating_sub(quota.taken()).min(self.kept);
         placeholders.truncate(wanted);
         while placeholders.len() < wanted {
             // Where there is none left now, the end of the next connection leaves one.
@@ -99,7 +101,7 @@ impl ConnectionSlots {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -191,7 +193,7 @@ mod tests {
 
     #[test]
     fn slots_and_descriptors_together_stay_the_same() {
-        let (slots, any) = (Arc::new(ConnectionSlots::new()), File::open("/dev/null").unwrap());
+        let (slots, any) = (Arc::new(ConnectionSlots::new(DESCRIPTORS)), File::open("/dev/null").unwrap());
         slots.keep_descriptors(&any);
         assert_eq!(kept(&slots), DESCRIPTORS);
         let taken: Vec<ConnectionSlot> =

@@ -4,7 +4,7 @@ use super::message::Message;
 use crate::cluster::NodeAddress;
 use crate::unseal::{Damage, Delay, Event, Hold, Objection, State};
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::time::Duration;
 use tracing::Level;
 
@@ -165,22 +165,58 @@ fn mend(damage: &Damage) -> String {
     text
 }
 
-/// The one line of `systemctl status`: `3 nodes: 2 unsealed, 1 unsealing (1/3)`.
-pub fn summary<'a>(states: impl Iterator<Item = Option<&'a State>>) -> String {
-    let mut counts: BTreeMap<(usize, String), usize> = BTreeMap::new();
-    let mut total = 0;
-    for state in states {
-        total += 1;
-        let key = match state {
-            // Good news last, not asked yet at the very end.
+/// The states of many nodes, counted as they change: a thousand are not gone through for each of a thousand changes.
+#[derive(Debug, Default)]
+pub struct Tally {
+    counts: BTreeMap<(usize, String), usize>,
+    total: usize,
+}
+
+impl Tally {
+    /// One more node is in this state.
+    pub fn add(&mut self, state: Option<&State>) {
+        *self.counts.entry(Self::place(state)).or_default() += 1;
+        self.total += 1;
+    }
+
+    /// One node is in this state no longer.
+    pub fn remove(&mut self, state: Option<&State>) {
+        let place = Self::place(state);
+        if let Some(count) = self.counts.get_mut(&place) {
+            *count -= 1;
+            self.total -= 1;
+            if *count == 0 {
+                self.counts.remove(&place);
+            }
+        }
+    }
+
+    /// Good news last, not asked yet at the very end.
+    fn place(state: Option<&State>) -> (usize, String) {
+        match state {
             Some(state) => (usize::from(state.is_unsealed()), short(state)),
             None => (2, "not asked yet".to_owned()),
-        };
-        *counts.entry(key).or_default() += 1;
+        }
     }
-    let nodes = counted(total, "node");
-    let parts: Vec<String> = counts.into_iter().map(|((_, text), count)| format!("{count} {text}")).collect();
-    if parts.is_empty() { nodes } else { format!("{nodes}: {}", parts.join(", ")) }
+}
+
+impl<'a> FromIterator<Option<&'a State>> for Tally {
+    fn from_iter<I: IntoIterator<Item = Option<&'a State>>>(states: I) -> Self {
+        let mut tally = Self::default();
+        states.into_iter().for_each(|state| tally.add(state));
+        tally
+    }
+}
+
+/// The one line of `systemctl status`: `3 nodes: 2 unsealed, 1 unsealing (1/3)`.
+impl Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&counted(self.total, "node"))?;
+        for (place, ((_, text), count)) in self.counts.iter().enumerate() {
+            write!(f, "{} {count} {text}", if place == 0 { ":" } else { "," })?;
+        }
+        Ok(())
+    }
 }
 
 /// `1 node`, `2 nodes`.
@@ -271,10 +307,18 @@ mod tests {
         let standby = State::Unsealed { role: Role::Standby };
         let unsealing = State::Unsealing { progress: 1, threshold: 3 };
         let down = State::Unreachable { cause: Unreachable::Refused };
-        let line = summary([Some(&unsealed), Some(&standby), Some(&unsealing)].into_iter());
-        assert_eq!(line, "3 nodes: 1 unsealing (1/3), 2 unsealed");
-        assert_eq!(summary([Some(&down)].into_iter()), "1 node: 1 unreachable");
-        assert_eq!(summary([None, Some(&unsealed)].into_iter()), "2 nodes: 1 unsealed, 1 not asked yet");
+        let of = |states: &[Option<&State>]| states.iter().copied().collect::<Tally>();
+        let mut tally = of(&[Some(&unsealed), Some(&standby), Some(&unsealing)]);
+        assert_eq!(tally.to_string(), "3 nodes: 1 unsealing (1/3), 2 unsealed");
+        assert_eq!(of(&[Some(&down)]).to_string(), "1 node: 1 unreachable");
+        assert_eq!(of(&[None, Some(&unsealed)]).to_string(), "2 nodes: 1 unsealed, 1 not asked yet");
+        tally.remove(Some(&unsealing));
+        tally.add(Some(&down));
+        tally.remove(Some(&unsealed));
+        assert_eq!(tally.to_string(), "2 nodes: 1 unreachable, 1 unsealed");
+        tally.remove(Some(&down));
+        tally.remove(Some(&standby));
+        assert_eq!(tally.to_string(), "0 nodes");
     }
 
     #[test]

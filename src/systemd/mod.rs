@@ -24,7 +24,11 @@ use sd_notify::NotifyState;
 use std::borrow::Cow;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 use units::{CredentialOrigin, Unit};
 
@@ -92,11 +96,33 @@ pub fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|limit| limit / 2).filter(|interval| !interval.is_zero())
 }
 
+/// The socket to systemd, made once: when nodes have used up all file descriptors, there would be none for it.
+static SOCKET: OnceLock<Option<UnixDatagram>> = OnceLock::new();
+
 fn send(states: &[NotifyState<'_>]) {
-    // Without a supervisor this does nothing. A supervisor that went away is no reason to stop unsealing.
+    let lines: Vec<String> = states.iter().map(ToString::to_string).collect();
+    let text = lines.join("\n");
+    let sent =
+        SOCKET.get_or_init(connected).as_ref().is_some_and(|socket| socket.send(text.as_bytes()).is_ok());
+    if sent {
+        return;
+    }
+    // Whoever listens may have begun anew. Without a supervisor this does nothing. A supervisor that went away is no reason
+    // to stop unsealing.
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("cannot notify the service manager: {}", error::io(&error));
     }
+}
+
+fn connected() -> Option<UnixDatagram> {
+    let name = std::env::var_os("NOTIFY_SOCKET")?;
+    let address = match name.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(name),
+    };
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.connect_addr(&address.ok()?).ok()?;
+    Some(socket)
 }
 
 /// An ACL that lets others write shows in the group's bits (acl(5)).

@@ -45,6 +45,8 @@ const NO_ACTIVE_TOLD: u32 = 2;
 const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest such pause.
 const SOURCE_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// So many looks after an unsealing would have been, with ever longer pauses, when a node that is active is next looked at.
+const SETTLED: u32 = 4;
 /// Pause after an answer that only time can mend (no keyring, overload): doubles to `slow_interval`.
 const SERVER_PAUSE_MIN: Duration = Duration::from_millis(500);
 
@@ -56,14 +58,15 @@ const KNOCK_CLOSELY: Duration = Duration::from_secs(5);
 const KNOCK_OFTEN: Duration = Duration::from_secs(10);
 
 /// How long to wait between two tries whether anything listens at a node, `refused` after its port was first found
-/// closed; `None` when it is no longer worth it. `own`: the node is on this machine. `nodes`: how many are tried now.
+/// closed; `None` when it is no longer worth it. `own`: the node is on this machine. `here`: how many of its host are tried
+/// now; `all`: how many of all hosts.
 ///
 /// A try at a port of this machine takes some 50 µs, timer and all, and disturbs nobody: 5 % of one core for a few
-/// seconds and 1 % for the rest of the half minute, measured; several nodes share it.
+/// seconds and 1 % for the rest of the half minute, measured; several nodes share it, so that a host is tried no more often for many nodes than for one.
 /// Another machine gets one SYN in 8 ms and answers with one RST, so that a service that is restarted is met within
-/// 10 ms; when it takes longer they grow rarer, some 800 in the half minute. A port that swallows SYNs is not tried at
-/// all.
-pub fn knock_pause(refused: Duration, own: bool, nodes: usize) -> Option<Duration> {
+/// 10 ms; when it takes longer they grow rarer, some 800 in the half minute. Many hosts together cost no more than this
+/// machine's own. A port that swallows SYNs is not tried at all.
+pub fn knock_pause(refused: Duration, own: bool, here: usize, all: usize) -> Option<Duration> {
     let pause = match (own, refused) {
         (_, refused) if refused >= KNOCK => return None,
         (true, refused) if refused < KNOCK_CLOSELY => 1,
@@ -72,7 +75,10 @@ pub fn knock_pause(refused: Duration, own: bool, nodes: usize) -> Option<Duratio
         (false, refused) if refused < KNOCK_OFTEN => 50,
         (false, _) => 250,
     };
-    Some(Duration::from_millis(pause).saturating_mul(u32::try_from(nodes).unwrap_or(u32::MAX).max(1)))
+    let times = |pause, nodes| {
+        Duration::from_millis(pause).saturating_mul(u32::try_from(nodes).unwrap_or(u32::MAX).max(1))
+    };
+    Some(times(pause, here).max(times(1, if own { here } else { all })))
 }
 
 /// The pauses of one node.
@@ -183,8 +189,12 @@ impl Pacing {
         self.jitter(pause)
     }
 
-    /// Pause before a node that was just unsealed is asked again: short at first, to see it turn active.
-    pub(super) fn settle(&mut self) -> Duration {
+    /// Pause before a node that was just unsealed is asked again: short at first, to see it turn active, and longer where
+    /// it `is_active` already.
+    pub(super) fn settle(&mut self, is_active: bool) -> Duration {
+        if is_active {
+            self.settling = self.settling.max(SETTLED);
+        }
         let pause = doubled(Duration::from_millis(50), self.settling, self.pace.poll_interval);
         self.settling = self.settling.saturating_add(1);
         pause

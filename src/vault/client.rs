@@ -255,6 +255,15 @@ impl NodeClient {
         pending::<()>().await;
     }
 
+    /// Ends the kept connection, by our word: no sign of a restart.
+    pub(super) async fn part(&self) {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = state.connection.take().filter(|kept| !kept.is_over()) {
+            state.closed_by_server = true;
+            connection.close().await;
+        }
+    }
+
     /// Tries whether something listens where the node was: at one of its addresses, each in its turn. A connection
     /// that is accepted serves the next request.
     pub(super) async fn probe(&self) -> bool {

@@ -6,9 +6,9 @@ use super::desired::NodeSpec;
 use crate::api::Unreachable;
 use crate::explain::Explain;
 use crate::unseal::{Moment, knock_pause};
-use crate::vault::Server;
+use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
@@ -90,23 +90,24 @@ fn around(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + fastrand::f64() / 10.0)
 }
 
-/// How many nodes are knocked at: together they knock no more often than one alone.
+/// How many nodes of which host are knocked at, this machine's own under no name: together they knock no more often than
+/// one alone.
 #[derive(Debug, Default)]
-pub(super) struct ReconnectProbes(AtomicUsize);
+pub(super) struct ReconnectProbes(Mutex<BTreeMap<Option<String>, usize>>);
 
 impl ReconnectProbes {
     /// Returns when something listens again at a server whose port was closed for the first time `refused` after
     /// `began`. Without that, or when it is no longer worth while, never.
-    pub(super) async fn returned(&self, server: &Server, began: Instant, refused: Option<Moment>) {
+    pub(super) async fn returned(&self, spec: &NodeSpec, began: Instant, refused: Option<Moment>) {
         if let Some(refused) = refused {
-            let _here = ProbePermit::at(&self.0);
-            let own = server.is_own().await;
+            let own = spec.server.is_own().await;
+            let here = ProbePermit::at(self, (!own).then(|| spec.node.address.host.clone()));
             let mut next = tokio::time::Instant::now();
-            while let Some(pause) = self.pause(began, refused, own) {
+            while let Some(pause) = here.pause(began.elapsed().saturating_sub(refused)) {
                 // From try to try, not from end to try: timers count whole milliseconds and would double a short pause.
                 next = (next + pause).max(tokio::time::Instant::now());
                 sleep_until(next).await;
-                if server.probe().await {
+                if spec.server.probe().await {
                     return;
                 }
             }
@@ -114,23 +115,38 @@ impl ReconnectProbes {
         pending::<()>().await;
     }
 
-    fn pause(&self, began: Instant, refused: Moment, own: bool) -> Option<Moment> {
-        knock_pause(began.elapsed().saturating_sub(refused), own, self.0.load(Ordering::Relaxed))
+    fn hosts(&self) -> MutexGuard<'_, BTreeMap<Option<String>, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Counts while it lives.
-struct ProbePermit<'a>(&'a AtomicUsize);
+struct ProbePermit<'a> {
+    probes: &'a ReconnectProbes,
+    host: Option<String>,
+}
 
 impl<'a> ProbePermit<'a> {
-    fn at(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    fn at(probes: &'a ReconnectProbes, host: Option<String>) -> Self {
+        *probes.hosts().entry(host.clone()).or_default() += 1;
+        Self { probes, host }
+    }
+
+    fn pause(&self, refused: Moment) -> Option<Moment> {
+        let hosts = self.probes.hosts();
+        let here = hosts.get(&self.host).copied().unwrap_or(1);
+        knock_pause(refused, self.host.is_none(), here, hosts.values().sum())
     }
 }
 
 impl Drop for ProbePermit<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut hosts = self.probes.hosts();
+        if let Some(nodes) = hosts.get_mut(&self.host) {
+            *nodes -= 1;
+            if *nodes == 0 {
+                hosts.remove(&self.host);
+            }
+        }
     }
 }

@@ -56,6 +56,8 @@ pub struct NodeSpec {
     pub server: Server,
     /// The node, with the name that its certificate must have.
     pub node: Node,
+    /// Its place among the nodes of the configuration. A node that is found and not named stands behind all.
+    pub(super) rank: usize,
     /// Where the node's shares are; shared by the cluster's nodes.
     source: Option<Arc<SharedSource>>,
     /// Told when the node cannot be reached: the name that it was found by may stand for another by now.
@@ -71,10 +73,11 @@ impl ClusterContext {
     }
 
     /// What the task of one node is to do.
-    pub(super) fn spec(&self, node: Node, trouble: Option<Arc<Notify>>) -> Arc<NodeSpec> {
+    pub(super) fn spec(&self, desired: DesiredNode) -> Arc<NodeSpec> {
+        let DesiredNode { node, rank, trouble, .. } = desired;
         let server = self.access.server(&node);
         let source = self.source.clone();
-        Arc::new(NodeSpec { cluster: Arc::clone(&self.cluster), server, node, source, trouble })
+        Arc::new(NodeSpec { cluster: Arc::clone(&self.cluster), server, node, rank, source, trouble })
     }
 }
 
@@ -89,8 +92,14 @@ impl NodeSpec {
             return self;
         }
         let server = earlier.server.clone().with_limit(self.cluster.pace.request_timeout);
-        let (cluster, node) = (Arc::clone(&self.cluster), self.node.clone());
-        Arc::new(Self { cluster, server, node, source: self.source.clone(), trouble: self.trouble.clone() })
+        let (cluster, node, rank) = (Arc::clone(&self.cluster), self.node.clone(), self.rank);
+        let (source, trouble) = (self.source.clone(), self.trouble.clone());
+        Arc::new(Self { cluster, server, node, rank, source, trouble })
+    }
+
+    /// It says the same as an earlier one of the same node, by the same cluster and over the same connection.
+    pub(super) fn is_as_good_as(&self, earlier: &Self) -> bool {
+        Arc::ptr_eq(&self.cluster, &earlier.cluster) && self.node == earlier.node
     }
 
     /// Where the node's shares are.
@@ -109,6 +118,8 @@ impl NodeSpec {
 /// One node that is to be watched.
 pub(super) struct DesiredNode {
     pub(super) node: Node,
+    /// Its place among the nodes of the configuration.
+    pub(super) rank: usize,
     pub(super) finding: Option<DiscoveryStatus>,
     /// Who wants to know when it cannot be reached.
     pub(super) trouble: Option<Arc<Notify>>,
@@ -133,25 +144,30 @@ impl DesiredNodes {
         let mut wanted = Self { nodes: BTreeMap::new(), elsewhere: BTreeMap::new() };
         for (name, context) in contexts {
             owners.configured(name, &context.cluster.nodes);
-            for address in &context.cluster.nodes {
+            for (rank, address) in context.cluster.nodes.iter().enumerate() {
                 let key = NodeKey { cluster: name.clone(), address: address.clone() };
-                let place = DesiredNode { node: address.clone().into(), finding: None, trouble: None };
-                wanted.nodes.insert(key, place);
+                let place = DesiredNode { node: address.clone().into(), rank, finding: None, trouble: None };
+                wanted.nodes.entry(key).or_insert(place);
             }
         }
         let mut found = Vec::new();
         for (search_key, search) in searches {
             for (node, in_dns) in search.inventory.nodes() {
                 let key = NodeKey { cluster: search_key.cluster.clone(), address: node.address.clone() };
-                let rank = (!in_dns, !is_watched(&key));
+                let precedence = (!in_dns, !is_watched(&key));
                 let (discovery, tls_name) = (search_key.discovery.clone(), node.name.clone());
                 let finding = Some(DiscoveryStatus { discovery, tls_name, in_dns });
                 let trouble = Some(Arc::clone(&search.trouble));
-                found.push((rank, key, search_key, DesiredNode { node, finding, trouble }));
+                found.push((
+                    precedence,
+                    key,
+                    search_key,
+                    DesiredNode { node, rank: usize::MAX, finding, trouble },
+                ));
             }
         }
-        // Stable: what is of the same rank stays in the order of clusters and names.
-        found.sort_by_key(|(rank, ..)| *rank);
+        // Stable: what is of the same precedence stays in the order of clusters and names.
+        found.sort_by_key(|(precedence, ..)| *precedence);
         for (_, key, search_key, place) in found {
             match owners.elsewhere(&key.address, &key.cluster).map(str::to_owned) {
                 None => drop(wanted.nodes.entry(key).or_insert(place)),

@@ -1,7 +1,6 @@
 //! What the task of one node tells the others of its server's cluster, and learns from them.
 
 use super::key::NodeKey;
-use crate::config::Cluster;
 use crate::unseal::{Event, ForeignNode, Memberships, Observation};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,17 +30,15 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn new(memberships: Arc<SharedMemberships>, key: NodeKey, cluster: &Cluster) -> Self {
+    pub(super) fn new(memberships: Arc<SharedMemberships>, key: NodeKey, rank: usize) -> Self {
         let identity = Self { memberships, key, judged: None, outsider: None, complete: false };
-        identity.follow(cluster);
+        identity.follow(rank);
         identity
     }
 
-    /// Takes the node's place from the configuration. A node that is found and not named stands behind all.
-    pub(super) fn follow(&self, cluster: &Cluster) {
-        let Self { key, .. } = self;
-        let rank = cluster.nodes.iter().position(|address| *address == key.address).unwrap_or(usize::MAX);
-        self.memberships.lock().enter(&key.cluster, &key.address, rank);
+    /// Takes the node's place in the configuration.
+    pub(super) fn follow(&self, rank: usize) {
+        self.memberships.lock().enter(&self.key.cluster, &self.key.address, rank);
     }
 
     /// Takes in what was just seen. `by_us`: a round of our shares alone unsealed the server.
@@ -72,8 +69,9 @@ impl Identity {
     /// Judges anew, if anything changed. Why the node is no member of its cluster, if it is none.
     pub(super) fn judge(&mut self) -> Option<&ForeignNode> {
         let memberships = self.memberships.lock();
-        if self.judged != Some(memberships.revision()) {
-            self.judged = Some(memberships.revision());
+        let revision = Some(memberships.revision(&self.key.cluster, &self.key.address));
+        if self.judged != revision {
+            self.judged = revision;
             self.outsider = memberships.outsider(&self.key.cluster, &self.key.address);
             // A node that is added later does not unsay what was said.
             self.complete = self.complete || memberships.is_complete(&self.key.cluster);

@@ -11,6 +11,7 @@ mod node;
 mod registry;
 mod search;
 mod source;
+mod turns;
 
 pub use desired::{ClusterContexts, NodeSpec};
 pub use holds::{HoldRecord, HoldStore, Requester};
@@ -20,7 +21,7 @@ pub use registry::{DiscoveryStatus, NodeStatus, Order, StatusRegistry};
 use crate::cluster::NodeAddress;
 use crate::discovery::{Change, LookupOutcome};
 use connection::ReconnectProbes;
-use desired::{DesiredNode, DesiredNodes};
+use desired::DesiredNodes;
 use identity::SharedMemberships;
 use node::NodeTask;
 use search::{DiscoveryTask, LookupOptions, LookupResult};
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use turns::Turns;
 
 /// The tasks of all nodes, and of all names that stand for nodes. Dropping it ends them.
 #[derive(Debug)]
@@ -45,6 +47,7 @@ pub struct Watch {
     holds: Arc<HoldStore>,
     news: (mpsc::Sender<LookupResult>, mpsc::Receiver<LookupResult>),
     memberships: Arc<SharedMemberships>,
+    turns: Arc<Turns>,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,7 @@ impl Watch {
             holds,
             news: mpsc::channel(1),
             memberships: Arc::default(),
+            turns: Arc::default(),
         }
     }
 
@@ -81,14 +85,19 @@ impl Watch {
         self.tasks.len()
     }
 
+    /// From now on so many nodes have a connection at a time, one after the other; all, if `None`.
+    pub fn take_turns(&self, nodes: Option<usize>) {
+        self.turns.limit(nodes);
+    }
+
     /// The clusters as they are now.
     pub fn clusters(&self) -> ClusterContexts {
         self.clusters.clone()
     }
 
     /// Makes the tasks those of these clusters: new nodes are started, missing ones ended, changed ones get their new
-    /// spec, and nodes that did not change go on with their connection and what they know. All are woken, so
-    /// that shares that were rejected are tried again. Names are looked up at once; nodes that were found by a name
+    /// spec, and nodes that did not change go on with their connection and what they know. All but those that are
+    /// unsealed and as they were are woken, so that shares that were rejected are tried again. Names are looked up at once; nodes that were found by a name
     /// that stays do too.
     pub fn apply(&mut self, clusters: ClusterContexts) {
         self.clusters = clusters;
@@ -177,18 +186,18 @@ impl Watch {
             }
             stays
         });
-        for (key, DesiredNode { node, finding, trouble }) in nodes {
+        for (key, desired) in nodes {
             let Some(context) = self.clusters.0.get(&key.cluster) else { continue };
             if let Some(task) = self.tasks.get(&key) {
-                self.registry.found(&key, finding);
-                if wake || task.spec.borrow().node != node {
-                    let spec = context.spec(node, trouble).continuing(&task.spec.borrow());
+                self.registry.found(&key, desired.finding.clone());
+                if wake || task.spec.borrow().node != desired.node {
+                    let spec = context.spec(desired).continuing(&task.spec.borrow());
                     task.spec.send_replace(spec);
                 }
                 continue;
             }
-            let (sender, receiver) = watch::channel(context.spec(node, trouble));
-            let orders = self.registry.add(&key, finding);
+            let orders = self.registry.add(&key, desired.finding.clone());
+            let (sender, receiver) = watch::channel(context.spec(desired));
             let handle = tokio::spawn(node::watch(NodeTask {
                 key: key.clone(),
                 spec: receiver,
@@ -197,6 +206,7 @@ impl Watch {
                 probes: Arc::clone(&self.probes),
                 holds: Arc::clone(&self.holds),
                 memberships: Arc::clone(&self.memberships),
+                turns: Arc::clone(&self.turns),
             }));
             self.tasks.insert(key, Task { spec: sender, handle });
         }

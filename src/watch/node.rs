@@ -8,6 +8,7 @@ use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
 use super::registry::{Order, StatusRegistry};
 use super::source::{Outcome, ShareLoader, SharedSource};
+use super::turns::Turns;
 use crate::api::Unreachable;
 use crate::cluster::Scheme;
 use crate::explain::Explain;
@@ -18,7 +19,7 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::sleep;
 
 /// How much later than promised a turn may come before the watchdog is right to doubt the loop.
@@ -33,11 +34,12 @@ pub(super) struct NodeTask {
     pub(super) probes: Arc<ReconnectProbes>,
     pub(super) holds: Arc<HoldStore>,
     pub(super) memberships: Arc<SharedMemberships>,
+    pub(super) turns: Arc<Turns>,
 }
 
 /// Keeps one node unsealed until it is aborted.
 pub(super) async fn watch(task: NodeTask) {
-    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships } = task;
+    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns } = task;
     let began = Instant::now();
     let mut current = Arc::clone(&spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
@@ -46,7 +48,7 @@ pub(super) async fn watch(task: NodeTask) {
     let (hold, until) = holds.of(&key).unzip();
     let mut booked = (hold, until.flatten());
     machine.restore(booked.0, booked.1);
-    let mut identity = Identity::new(memberships, key.clone(), &current.cluster);
+    let mut identity = Identity::new(memberships, key.clone(), current.rank);
     let mut announcer = Announcer::new(key.clone());
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
@@ -55,20 +57,27 @@ pub(super) async fn watch(task: NodeTask) {
         let limit = longest(&current, step.action);
         registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
+        let due = Instant::now() + step.wait;
         let wait = pin!(pause(step.wait));
         let unsealed = machine.state().is_some_and(State::is_unsealed);
-        let closed = step.refused_since.filter(|_| current.cluster.pace.presence);
+        // Who comes back is heard of in its turn, where there are turns.
+        let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
         let seen = tokio::select! {
             biased;
             changed = spec.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                current = Arc::clone(&spec.borrow_and_update());
+                let earlier = std::mem::replace(&mut current, Arc::clone(&spec.borrow_and_update()));
+                identity.follow(current.rank);
+                reconnect.begin_anew();
+                if unsealed && current.is_as_good_as(&earlier) {
+                    // Its next look is soon enough: a thousand at once would hold up whoever needs one.
+                    step.wait = due.saturating_duration_since(Instant::now());
+                    continue;
+                }
                 machine.set_pace(current.cluster.pace.clone());
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
-                identity.follow(&current.cluster);
-                reconnect.begin_anew();
                 Observation::Woken
             }
             order = next(&mut orders) => match order {
@@ -77,13 +86,16 @@ pub(super) async fn watch(task: NodeTask) {
             },
             () = change_of(source.as_deref(), &executor.loader) => Observation::Woken,
             () = left(&current) => Observation::Left,
-            () = probes.returned(&current.server, began, closed) => Observation::Returned,
+            () = probes.returned(&current, began, closed) => Observation::Returned,
             news = reconnect.news(&current, unsealed) => {
                 announcer.reconnect(&news);
                 // Of the connection that is kept it says nothing.
                 continue;
             }
-            () = wait => executor.execute(&current, step.action).await,
+            () = wait => {
+                let turn = turns.next(|| registry.waits(&key)).await;
+                executor.execute_in(turn, &current, step.action).await
+            }
         };
         match &seen {
             Observation::Health(..) | Observation::SealStatus(..) | Observation::Answer(_) => {
@@ -180,6 +192,20 @@ struct ActionExecutor {
 }
 
 impl ActionExecutor {
+    /// Carries out an action in the node's turn, where there are turns: its connection ends with that.
+    async fn execute_in(
+        &mut self,
+        turn: Option<OwnedSemaphorePermit>,
+        spec: &NodeSpec,
+        action: Action,
+    ) -> Observation {
+        let seen = self.execute(spec, action).await;
+        if turn.is_some() {
+            spec.server.part().await;
+        }
+        seen
+    }
+
     async fn execute(&mut self, spec: &NodeSpec, action: Action) -> Observation {
         let limit = longest(spec, action);
         match action {

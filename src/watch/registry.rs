@@ -50,7 +50,7 @@ pub struct NodeStatus {
 /// What every node's task last published, and the way to tell each something.
 #[derive(Debug, Default)]
 pub struct StatusRegistry {
-    entries: Mutex<BTreeMap<NodeKey, Entry>>,
+    entries: Mutex<Entries>,
     searches: Mutex<BTreeMap<SearchKey, NodeInventory>>,
     /// What is wrong beside the nodes.
     warnings: Mutex<Vec<String>>,
@@ -58,6 +58,36 @@ pub struct StatusRegistry {
     reload_refused: Mutex<Option<Remark>>,
     changed: Notify,
     holds: Arc<HoldStore>,
+}
+
+/// Every node, and what is counted of them as they change.
+#[derive(Debug, Default)]
+struct Entries {
+    nodes: BTreeMap<NodeKey, Entry>,
+    tally: report::state::Tally,
+    /// How many nodes of each cluster have keys, as far as was seen last.
+    initialised: BTreeMap<String, usize>,
+}
+
+impl Entries {
+    /// A node is in this state from now on.
+    fn count(&mut self, cluster: &str, state: Option<&State>) {
+        self.tally.add(state);
+        if state.is_some_and(State::is_initialised) {
+            *self.initialised.entry(cluster.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// A node is in this state no longer.
+    fn discount(&mut self, cluster: &str, state: Option<&State>) {
+        self.tally.remove(state);
+        if state.is_some_and(State::is_initialised) {
+            match self.initialised.get_mut(cluster) {
+                Some(nodes) if *nodes > 1 => *nodes -= 1,
+                _ => drop(self.initialised.remove(cluster)),
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -88,13 +118,20 @@ impl StatusRegistry {
         let entry =
             Entry { state: None, outsider: None, finding, answered: Instant::now(), due: None, orders };
         let orders = entry.orders.subscribe();
-        self.entries().insert(key.clone(), entry);
+        let mut entries = self.entries();
+        entries.count(&key.cluster, None);
+        entries.nodes.insert(key.clone(), entry);
+        drop(entries);
         self.changed.notify_one();
         orders
     }
 
     pub(super) fn remove(&self, key: &NodeKey) {
-        self.entries().remove(key);
+        let mut entries = self.entries();
+        if let Some(entry) = entries.nodes.remove(key) {
+            entries.discount(&key.cluster, entry.state.as_ref());
+        }
+        drop(entries);
         self.changed.notify_one();
     }
 
@@ -105,21 +142,30 @@ impl StatusRegistry {
         outsider: Option<&ForeignNode>,
         due: Instant,
     ) {
-        if let Some(entry) = self.entries().get_mut(key) {
-            entry.due = Some(due);
-            if entry.outsider.as_ref() != outsider {
-                entry.outsider = outsider.cloned();
-            }
-            if entry.state.as_ref() != state {
-                entry.state = state.cloned();
-                self.changed.notify_one();
-            }
+        let mut entries = self.entries();
+        let Some(entry) = entries.nodes.get_mut(key) else { return };
+        entry.due = Some(due);
+        if entry.outsider.as_ref() != outsider {
+            entry.outsider = outsider.cloned();
+        }
+        if entry.state.as_ref() != state {
+            let before = std::mem::replace(&mut entry.state, state.cloned());
+            entries.discount(&key.cluster, before.as_ref());
+            entries.count(&key.cluster, state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// A node waits for the others, and promises nothing.
+    pub(super) fn waits(&self, key: &NodeKey) {
+        if let Some(entry) = self.entries().nodes.get_mut(key) {
+            entry.due = None;
         }
     }
 
     /// A node is found in another way than it was.
     pub(super) fn found(&self, key: &NodeKey, finding: Option<DiscoveryStatus>) {
-        if let Some(entry) = self.entries().get_mut(key).filter(|entry| entry.finding != finding) {
+        if let Some(entry) = self.entries().nodes.get_mut(key).filter(|entry| entry.finding != finding) {
             entry.finding = finding;
             self.changed.notify_one();
         }
@@ -127,21 +173,22 @@ impl StatusRegistry {
 
     /// A node answered.
     pub(super) fn answered(&self, key: &NodeKey) {
-        if let Some(entry) = self.entries().get_mut(key) {
+        if let Some(entry) = self.entries().nodes.get_mut(key) {
             entry.answered = Instant::now();
         }
     }
 
     /// Whether another node of its cluster has keys, as far as was seen last.
     pub(super) fn peer_is_initialised(&self, key: &NodeKey) -> bool {
-        let peer = |other: &NodeKey| other.cluster == key.cluster && other != key;
-        let seen = |entry: &Entry| entry.state.as_ref().is_some_and(State::is_initialised);
-        self.entries().iter().any(|(other, entry)| peer(other) && seen(entry))
+        let entries = self.entries();
+        let itself = entries.nodes.get(key).and_then(|entry| entry.state.as_ref());
+        let itself = usize::from(itself.is_some_and(State::is_initialised));
+        entries.initialised.get(&key.cluster).is_some_and(|nodes| *nodes > itself)
     }
 
     /// How long a node has not answered. One without a task never did.
     pub(super) fn silence(&self, key: &NodeKey) -> Duration {
-        self.entries().get(key).map_or(Duration::MAX, |entry| entry.answered.elapsed())
+        self.entries().nodes.get(key).map_or(Duration::MAX, |entry| entry.answered.elapsed())
     }
 
     /// What is known of a name; `None` when it is no longer looked up.
@@ -174,7 +221,7 @@ impl StatusRegistry {
             outsider: entry.outsider.clone(),
             held: self.holds.record(key),
         };
-        self.entries().iter().map(seen).collect()
+        self.entries().nodes.iter().map(seen).collect()
     }
 
     /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. It is booked now: an
@@ -182,7 +229,8 @@ impl StatusRegistry {
     /// outlive it.
     pub fn order<'a>(&self, keys: impl Iterator<Item = &'a NodeKey>, order: Order, by: &Requester) -> bool {
         let entries = self.entries();
-        let (keys, known): (Vec<_>, Vec<_>) = keys.filter_map(|key| Some((key, entries.get(key)?))).unzip();
+        let (keys, known): (Vec<_>, Vec<_>) =
+            keys.filter_map(|key| Some((key, entries.nodes.get(key)?))).unzip();
         let hold = match order {
             Order::Hold => Some((Hold::Request, None)),
             Order::Resume => None,
@@ -216,7 +264,7 @@ impl StatusRegistry {
 
     /// All states in one line, which names are in trouble, and what is wrong beside them.
     pub fn summary(&self) -> String {
-        let mut line = report::state::summary(self.entries().values().map(|entry| entry.state.as_ref()));
+        let mut line = self.entries().tally.to_string();
         for (key, inventory) in self.inventories().iter() {
             if let Some(words) = inventory.brief() {
                 line = format!("{line}; {}: {words}", key.discovery);
@@ -235,14 +283,14 @@ impl StatusRegistry {
 
     /// No task is later than it said it would be.
     pub fn is_alive(&self, now: Instant) -> bool {
-        self.entries().values().all(|entry| entry.due.is_none_or(|due| now <= due))
+        self.entries().nodes.values().all(|entry| entry.due.is_none_or(|due| now <= due))
     }
 
     fn inventories(&self) -> MutexGuard<'_, BTreeMap<SearchKey, NodeInventory>> {
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entries(&self) -> MutexGuard<'_, BTreeMap<NodeKey, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

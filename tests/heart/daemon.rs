@@ -112,7 +112,7 @@ impl Daemon {
     /// Nothing listened at the server when it was asked last.
     pub(crate) fn knocks(&self, now: Moment) -> Option<Moment> {
         let refused = self.step.refused_since.filter(|_| matches!(self.phase, Phase::Waiting(_)))?;
-        Some(now + knock_pause(now.saturating_sub(refused), true, 1)?)
+        Some(now + knock_pause(now.saturating_sub(refused), true, 1, 1)?)
     }
 
     /// A change of the source has been noticed.

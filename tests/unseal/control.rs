@@ -238,7 +238,7 @@ fn users_of_all_seats_leave_those_of_root() {
 }
 
 #[test]
-fn nodes_that_use_up_all_descriptors_leave_those_of_control_socket() {
+fn more_nodes_than_descriptors_leave_those_of_control_socket() {
     let mut fleet = Fleet::http(60);
     fleet.start();
     let home = Home::new();
@@ -248,7 +248,7 @@ fn nodes_that_use_up_all_descriptors_leave_those_of_control_socket() {
     home.make_run();
     let mut command = limited("ulimit -Sn 80 && ulimit -Hn 80", &home.command(&["run"]));
     let mut daemon = Daemon::start(command.env("RUNTIME_DIRECTORY", home.path("run")));
-    daemon.wait_for_line("Too many open files");
+    daemon.wait_for_line("60 unsealed");
     let mut hold = vault_unseal(&["hold", "--all"]);
     let output = run(hold.arg("--socket").arg(home.path("run/control.sock")));
     assert!(output.status.success(), "{}", stderr(&output));

@@ -137,6 +137,7 @@ fn a_hard_limit_that_is_too_low_is_said_and_used_up() {
     let said = "60 nodes take up to 184 file descriptors, and this process may have 100";
     let mut daemon = Daemon::start(&mut limited(few, &home.command(&["run"])));
     let line = daemon.wait_for_line(said).text;
+    assert!(line.contains("take turns, 18 at a time"), "{line}");
     assert!(line.contains("Set LimitNOFILE=184 with `systemctl edit vault-unseal`"), "{line}");
     fleet.wait_until_unsealed(PATIENCE);
     daemon.hangup();
@@ -148,4 +149,33 @@ fn a_hard_limit_that_is_too_low_is_said_and_used_up() {
     let output = run(&mut limited(few, &home.command(&["check"])));
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains(said), "{told}");
+}
+
+#[test]
+fn nodes_take_turns_where_descriptors_are_left_for_one() {
+    let mut fleet = Fleet::http(8);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.config(&named("all", &fleet.urls(), ""));
+    home.make_run();
+    let start = |few: &str| {
+        let mut command = limited(few, &home.command(&["run"]));
+        Daemon::start(command.env("RUNTIME_DIRECTORY", home.path("run")))
+    };
+    let mut daemon = start("ulimit -n 16");
+    daemon.wait_for_line("8 nodes take up to 80 file descriptors, and this process may have 16");
+    // Systemd hears of it, and visitors of the control socket are let in.
+    daemon.wait_for_line("STATUS=8 nodes: 8 unsealed");
+    let mut hold = vault_unseal(&["hold", "--all"]);
+    let output = run(hold.arg("--socket").arg(home.path("run/control.sock")));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    daemon.wait_for_line("STATUS=8 nodes: 8 held");
+    assert!(!daemon.output().contains("Too many open files"), "{}", daemon.output());
+    daemon.terminate();
+    assert!(daemon.exit_status(PATIENCE).success());
+
+    let mut daemon = start("ulimit -n 15");
+    daemon.wait_for_line("this process may have 15 file descriptors, and the daemon needs 16 at the least");
+    assert_eq!(daemon.exit_status(PATIENCE).code(), Some(1));
 }

@@ -5,31 +5,36 @@
 //! itself never do: shares of one are nothing to the other. What was last seen is kept in memory, and no longer than it
 //! can be true.
 
+mod foreign;
 #[cfg(test)]
 mod tests;
 
+pub use foreign::ForeignNode;
+
 use crate::api::Membership;
 use crate::cluster::NodeAddress;
-use crate::explain::Explain;
 use crate::external::ExternalText;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 /// What all nodes of the configured clusters showed last.
 #[derive(Debug, Default)]
 pub struct Memberships {
     clusters: BTreeMap<String, Cluster>,
-    /// The clusters whose shares unsealed a server that showed this id, and how many of their nodes did.
-    proofs: BTreeMap<ExternalText, BTreeMap<String, usize>>,
-    /// Ids and clusters in `proofs` of which several nodes of another cluster showed the id before.
-    contested: BTreeSet<(ExternalText, String)>,
+    /// The clusters of which a node shows this id.
+    shown: BTreeMap<ExternalText, BTreeSet<String>>,
+    /// The clusters whose shares unsealed a server that showed this id.
+    proofs: BTreeMap<ExternalText, BTreeMap<String, Proof>>,
     revision: u64,
 }
 
 #[derive(Debug, Default)]
 struct Cluster {
     nodes: BTreeMap<NodeAddress, Node>,
+    /// Which nodes show an id, in the order of the configuration.
+    votes: BTreeMap<ExternalText, BTreeSet<(usize, NodeAddress)>>,
+    /// How many nodes were never looked at.
+    unseen: usize,
     /// What the cluster itself was when it last changed.
     own: Option<ExternalText>,
     /// What it was proved to be by our shares, now or earlier.
@@ -46,14 +51,28 @@ struct Node {
     shows: Option<Membership>,
     /// Our shares alone unsealed it, and it has shown the same ever since.
     proven: bool,
+    /// How often this changed.
+    changes: u64,
+}
+
+/// That a cluster is what its nodes show.
+#[derive(Debug, Default)]
+struct Proof {
+    /// How many of its nodes prove it.
+    nodes: usize,
+    /// Several nodes of another cluster showed the id before.
+    contested: bool,
 }
 
 impl Memberships {
     /// A node is configured, in this place of its cluster's list.
     pub fn enter(&mut self, cluster: &str, address: &NodeAddress, rank: usize) {
-        let nodes = &mut self.clusters.entry(cluster.to_owned()).or_default().nodes;
-        nodes.entry(address.clone()).or_default().rank = rank;
-        self.revision += 1;
+        let known = self.clusters.entry(cluster.to_owned()).or_default();
+        if !known.nodes.contains_key(address) {
+            known.nodes.insert(address.clone(), Node::default());
+            known.unseen += 1;
+        }
+        self.change(cluster, address, |node| std::mem::replace(&mut node.rank, rank) != rank);
     }
 
     /// A node is configured no longer.
@@ -65,7 +84,6 @@ impl Memberships {
                 self.clusters.remove(cluster);
             }
         }
-        self.revision += 1;
     }
 
     /// A node is unsealed and shows this. `by_us`: a round of our shares alone unsealed it.
@@ -104,7 +122,8 @@ impl Memberships {
     pub fn forget(&mut self, cluster: &str, address: &NodeAddress) {
         self.change(cluster, address, |node| {
             let news = !node.looked_at || node.shows.is_some();
-            *node = Node { rank: node.rank, looked_at: true, ..Node::default() };
+            let Node { rank, changes, .. } = *node;
+            *node = Node { rank, looked_at: true, changes, ..Node::default() };
             news
         });
     }
@@ -120,14 +139,16 @@ impl Memberships {
         self.change(cluster, address, |node| std::mem::take(&mut node.proven));
     }
 
-    /// Counts changes: an unchanged record has unchanged verdicts.
-    pub fn revision(&self) -> u64 {
-        self.revision
+    /// Moves when a node's verdict may have become another: when it changed itself, or what a cluster is. That one more
+    /// node shows what its cluster is changes nobody else's, or a thousand that come up would each be judged a thousand times.
+    pub fn revision(&self, cluster: &str, address: &NodeAddress) -> u64 {
+        let node = self.clusters.get(cluster).and_then(|known| known.nodes.get(address));
+        self.revision + node.map_or(0, |node| node.changes)
     }
 
     /// Every node of a cluster was looked at once, so that a verdict is not over half of them.
     pub fn is_complete(&self, cluster: &str) -> bool {
-        self.clusters.get(cluster).is_some_and(|known| known.nodes.values().all(|node| node.looked_at))
+        self.clusters.get(cluster).is_some_and(|known| known.unseen == 0)
     }
 
     /// Why a node is no member of its cluster, if it is none. A node that was not seen unsealed is given the benefit of
@@ -142,9 +163,9 @@ impl Memberships {
         if own.is_none() && proven.is_none() {
             return None;
         }
-        let others = self.clusters.keys().filter(|name| *name != cluster);
-        let of = others.into_iter().find(|name| self.own(name).is_some_and(|own| own.id == shows.id));
-        Some(ForeignNode { shows: shows.clone(), own: own.cloned(), of: of.cloned() })
+        let mut others = self.showing(&shows.id).filter(|name| *name != cluster);
+        let of = others.find(|name| self.own(name).is_some_and(|own| own.id == shows.id));
+        Some(ForeignNode { shows: shows.clone(), own: own.cloned(), of: of.map(str::to_owned) })
     }
 
     /// Pairs of clusters that are one and the same, as far as their nodes show.
@@ -164,31 +185,32 @@ impl Memberships {
     /// What the cluster itself is: what a node shows that our own shares unsealed; else what most of its nodes show, but
     /// for what another cluster is proved to be. Of several, what the first of them in the configuration does.
     fn own(&self, cluster: &str) -> Option<&Membership> {
-        let mut votes: BTreeMap<&ExternalText, Vote<'_>> = BTreeMap::new();
-        for node in self.clusters.get(cluster)?.nodes.values() {
-            let Some(shows) = &node.shows else { continue };
-            let vote = votes.entry(&shows.id).or_insert(Vote { shows, count: 0, rank: node.rank });
-            vote.count += 1;
-            vote.rank = vote.rank.min(node.rank);
-        }
-        let weight = |vote: &Vote<'_>| match self.proven(&vote.shows.id) {
-            Some(name) if name == cluster => Some((true, 0)),
-            Some(_) => None,
-            None => Some((false, vote.count)),
-        };
-        let weighed = votes.values().filter_map(|vote| Some((weight(vote)?, vote)));
-        let heaviest = weighed.max_by_key(|(weight, vote)| (*weight, Reverse(vote.rank)));
-        heaviest.map(|(_, vote)| vote.shows)
+        let known = self.clusters.get(cluster)?;
+        let weighed = known.votes.iter().filter_map(|(id, nodes)| {
+            let weight = match self.proven(id) {
+                Some(name) if name == cluster => (true, 0),
+                Some(_) => return None,
+                None => (false, nodes.len()),
+            };
+            Some((weight, nodes.first()?))
+        });
+        let (_, (_, first)) = weighed.max_by_key(|(weight, (rank, _))| (*weight, Reverse(*rank)))?;
+        known.nodes.get(first)?.shows.as_ref()
     }
 
     /// The cluster that is proved to have this id. Two at once prove nothing: one server may be configured in both, and
     /// who comes second is told that it is unsealed, whatever shares he brings. Nor does one server, which may lie, take
     /// from several of another cluster what they are.
     fn proven(&self, id: &ExternalText) -> Option<&str> {
-        let mut clusters = self.proofs.get(id)?.keys();
-        let first = clusters.next()?;
+        let mut clusters = self.proofs.get(id)?.iter();
+        let (first, proof) = clusters.next()?;
         let alone = clusters.next().is_none();
-        (alone && !self.contested.contains(&(id.clone(), first.clone()))).then_some(first.as_str())
+        (alone && !proof.contested).then_some(first.as_str())
+    }
+
+    /// The clusters of which a node shows this id.
+    fn showing(&self, id: &ExternalText) -> impl Iterator<Item = &str> {
+        self.shown.get(id).into_iter().flatten().map(String::as_str)
     }
 
     /// Changes what is known of a node. A cluster that turns out to be another than it was, set up anew one node after
@@ -196,25 +218,70 @@ impl Memberships {
     fn change(&mut self, cluster: &str, address: &NodeAddress, change: impl FnOnce(&mut Node) -> bool) {
         let Some(known) = self.clusters.get_mut(cluster) else { return };
         let Some(node) = known.nodes.get_mut(address) else { return };
-        let proof = |node: &Node| node.shows.as_ref().filter(|_| node.proven).map(|shows| shows.id.clone());
-        let before = proof(node);
+        let vote = |node: &Node| node.shows.as_ref().map(|shows| (shows.id.clone(), node.rank));
+        let (voted, proven, looked_at) = (vote(node), node.proven, node.looked_at);
         if !change(node) {
             return;
         }
-        self.revision += 1;
-        let after = proof(node);
+        node.changes += 1;
+        let (votes, proves) = (vote(node), node.proven);
+        if !looked_at && node.looked_at {
+            known.unseen -= 1;
+            self.revision += u64::from(known.unseen == 0);
+        }
+        if voted != votes {
+            self.count(cluster, address, voted.as_ref(), votes.as_ref());
+        }
+        let id = |vote: Option<(ExternalText, usize)>, proven: bool| Some(vote?.0).filter(|_| proven);
+        let (before, after) = (id(voted, proven), id(votes, proves));
         if before != after {
             self.book(cluster, before, after);
         }
         let own = self.own(cluster).map(|own| own.id.clone());
         let Some(known) = self.clusters.get_mut(cluster) else { return };
+        if known.own == own {
+            return;
+        }
         let former = std::mem::replace(&mut known.own, own);
-        if let (Some(former), Some(_)) =
-            (&former, known.own.as_ref().filter(|own| Some(*own) != former.as_ref()))
-        {
-            for node in known.nodes.values_mut().filter(|node| !node.proven) {
-                node.shows.take_if(|shows| shows.id == *former);
+        self.revision += 1;
+        if let (Some(former), Some(_)) = (former, &known.own) {
+            let nodes = known.votes.get(&former).cloned().unwrap_or_default();
+            for (rank, address) in nodes {
+                let node = self.clusters.get_mut(cluster).and_then(|known| known.nodes.get_mut(&address));
+                if let Some(node) = node.filter(|node| !node.proven) {
+                    node.shows = None;
+                    self.count(cluster, &address, Some(&(former.clone(), rank)), None);
+                }
             }
+        }
+    }
+
+    /// Counts that a node shows one id and no longer another.
+    fn count(
+        &mut self,
+        cluster: &str,
+        address: &NodeAddress,
+        before: Option<&(ExternalText, usize)>,
+        after: Option<&(ExternalText, usize)>,
+    ) {
+        let Some(known) = self.clusters.get_mut(cluster) else { return };
+        if let Some((id, rank)) = before {
+            if let Some(nodes) = known.votes.get_mut(id) {
+                nodes.remove(&(*rank, address.clone()));
+                if nodes.is_empty() {
+                    known.votes.remove(id);
+                    if let Some(clusters) = self.shown.get_mut(id) {
+                        clusters.remove(cluster);
+                        if clusters.is_empty() {
+                            self.shown.remove(id);
+                        }
+                    }
+                }
+            }
+        }
+        if let Some((id, rank)) = after {
+            known.votes.entry(id.clone()).or_default().insert((*rank, address.clone()));
+            self.shown.entry(id.clone()).or_default().insert(cluster.to_owned());
         }
     }
 
@@ -223,10 +290,10 @@ impl Memberships {
         if let Some(id) = before {
             if let Some(clusters) = self.proofs.get_mut(&id) {
                 match clusters.get_mut(cluster) {
-                    Some(count) if *count > 1 => *count -= 1,
+                    Some(proof) if proof.nodes > 1 => proof.nodes -= 1,
                     _ => {
                         clusters.remove(cluster);
-                        self.contested.remove(&(id.clone(), cluster.to_owned()));
+                        self.revision += 1;
                     }
                 }
                 if clusters.is_empty() {
@@ -235,13 +302,17 @@ impl Memberships {
             }
         }
         if let Some(id) = after {
+            let by_several = |name: &str| {
+                name != cluster && self.clusters.get(name).is_some_and(|known| known.is_held_by_several(&id))
+            };
+            let contested = self.showing(&id).any(by_several);
             if let Some(known) = self.clusters.get_mut(cluster) {
                 known.once.insert(id.clone());
             }
-            if self.clusters.iter().any(|(name, known)| name != cluster && known.is_held_by_several(&id)) {
-                self.contested.insert((id.clone(), cluster.to_owned()));
-            }
-            *self.proofs.entry(id).or_default().entry(cluster.to_owned()).or_default() += 1;
+            let proof = self.proofs.entry(id).or_default().entry(cluster.to_owned()).or_default();
+            self.revision += u64::from(proof.nodes == 0 || contested && !proof.contested);
+            proof.nodes += 1;
+            proof.contested |= contested;
         }
     }
 }
@@ -249,59 +320,6 @@ impl Memberships {
 impl Cluster {
     /// The cluster itself is this, and more than one of its nodes shows it.
     fn is_held_by_several(&self, id: &ExternalText) -> bool {
-        let shows = |node: &&Node| node.shows.as_ref().is_some_and(|shows| shows.id == *id);
-        self.own.as_ref() == Some(id) && self.nodes.values().filter(shows).count() > 1
-    }
-}
-
-/// How many nodes of a cluster show an id, and which of them stands first.
-struct Vote<'a> {
-    shows: &'a Membership,
-    count: usize,
-    rank: usize,
-}
-
-/// A node that showed itself as a member of another cluster. The shares of this one are nothing to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ForeignNode {
-    /// What it showed when it was last unsealed.
-    pub shows: Membership,
-    /// What the cluster is that it is configured in, if that is known and something else.
-    pub own: Option<Membership>,
-    /// The configured cluster that it is a member of, if it is one.
-    pub of: Option<String>,
-}
-
-/// As it follows the node's address: `it is a member of another cluster: …`.
-impl fmt::Display for ForeignNode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.of {
-            Some(of) => write!(f, "it is a member of the cluster \"{of}\"")?,
-            None => f.write_str("it is a member of another cluster")?,
-        }
-        write!(f, ": it showed {}", self.shows)?;
-        match &self.own {
-            Some(own) => write!(f, ", and its cluster here is {own}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for ForeignNode {}
-
-impl Explain for ForeignNode {
-    fn kind(&self) -> &'static str {
-        "another-clusters-member"
-    }
-
-    fn advice(&self) -> Option<String> {
-        let remedy = match &self.of {
-            Some(_) => "Take it out of `nodes` here",
-            None => "Take it out of `nodes`, or give it a [[cluster]] of its own with its own shares",
-        };
-        Some(format!(
-            "While it is sealed it gets no shares. {remedy}. If it was set up anew as a member of this one: \
-             `vault-unseal resume NODE`."
-        ))
+        self.own.as_ref() == Some(id) && self.votes.get(id).is_some_and(|nodes| nodes.len() > 1)
     }
 }

@@ -258,7 +258,9 @@ fn two_clusters_that_are_one_are_named() {
 #[test]
 fn what_is_no_news_changes_nothing() {
     let mut memberships = after(&[Opened("home", 'a', "X"), Silent("home", 'b')]);
-    let before = memberships.revision();
+    let revisions =
+        |memberships: &Memberships| ['a', 'b', 'c'].map(|node| memberships.revision("home", &address(node)));
+    let before = revisions(&memberships);
     for _ in 0..3 {
         memberships.unsealed("home", &address('a'), &shows("X"), false);
         memberships.unsealed("home", &address('a'), &shows("X"), true);
@@ -266,7 +268,70 @@ fn what_is_no_news_changes_nothing() {
         memberships.refuted("home", &address('b'));
         memberships.unsealed("home", &address('z'), &shows("X"), true);
     }
-    assert_eq!(memberships.revision(), before);
+    assert_eq!(revisions(&memberships), before);
     memberships.unsealed("home", &address('b'), &shows("X"), false);
-    assert!(memberships.revision() > before);
+    let after = revisions(&memberships);
+    assert!(after[1] > before[1], "its own verdict may be another");
+    assert_eq!([after[0], after[2]], [before[0], before[2]], "what the cluster is, it was before");
+}
+
+#[test]
+fn verdicts_of_all_move_only_with_what_cluster_is() {
+    let mut memberships = after(&[]);
+    let nodes: Vec<NodeAddress> =
+        (0..1000).map(|node| format!("https://n{node}.example:8200").parse().unwrap()).collect();
+    for (rank, node) in nodes.iter().enumerate() {
+        memberships.enter("home", node, 3 + rank);
+    }
+    let mut revisions = BTreeSet::new();
+    for node in &nodes {
+        memberships.unsealed("home", node, &shows("X"), true);
+        revisions.insert(memberships.revision("home", &address('a')));
+    }
+    assert_eq!(revisions.len(), 1, "the first of them shows what the cluster is");
+    memberships.unsealed("home", &address('a'), &shows("Y"), false);
+    assert_eq!(outsiders(&memberships), ["a Y X -"]);
+}
+
+/// What is counted as nodes change is what a count of all nodes at the end finds.
+#[test]
+fn counts_are_those_of_all_nodes() {
+    let mut rng = fastrand::Rng::with_seed(20_261_128);
+    for _ in 0..300 {
+        let mut memberships = after(&[]);
+        for _ in 0..rng.usize(1..40) {
+            let (cluster, node) =
+                [("home", 'a'), ("home", 'b'), ("home", 'c'), ("cabin", 'n')][rng.usize(..4)];
+            let (address, id) = (address(node), shows(["X", "Y", "Z"][rng.usize(..3)]));
+            match rng.u8(..8) {
+                0..4 => memberships.unsealed(cluster, &address, &id, rng.bool()),
+                4 => memberships.silent(cluster, &address),
+                5 => memberships.refuted(cluster, &address),
+                6 => memberships.forget(cluster, &address),
+                _ => {
+                    memberships.strike(cluster, &address);
+                    memberships.enter(cluster, &address, rng.usize(..4));
+                }
+            }
+            let (mut shown, mut proofs) = (BTreeMap::new(), BTreeMap::new());
+            for (name, known) in &memberships.clusters {
+                let mut votes: BTreeMap<ExternalText, BTreeSet<_>> = BTreeMap::new();
+                for (address, node) in &known.nodes {
+                    let Some(Membership { id, .. }) = &node.shows else { continue };
+                    votes.entry(id.clone()).or_default().insert((node.rank, address.clone()));
+                    shown.entry(id.clone()).or_insert_with(BTreeSet::new).insert(name.clone());
+                    if node.proven {
+                        *proofs.entry((id.clone(), name.clone())).or_insert(0) += 1;
+                    }
+                }
+                assert_eq!(known.votes, votes);
+                assert_eq!(known.unseen, known.nodes.values().filter(|node| !node.looked_at).count());
+            }
+            assert_eq!(memberships.shown, shown);
+            let booked = memberships.proofs.iter().flat_map(|(id, clusters)| {
+                clusters.iter().map(|(name, proof)| ((id.clone(), name.clone()), proof.nodes))
+            });
+            assert_eq!(booked.collect::<BTreeMap<_, _>>(), proofs);
+        }
+    }
 }

@@ -89,6 +89,11 @@ impl Server {
         self.client.ended().await;
     }
 
+    /// Ends the connection that is kept between requests, of our own will.
+    pub async fn part(&self) {
+        self.client.part().await;
+    }
+
     /// Whether something listens where the server was. The connection is then used for the next request.
     pub async fn probe(&self) -> bool {
         self.client.probe().await

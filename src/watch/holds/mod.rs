@@ -33,6 +33,8 @@ struct Held {
     unwritten: bool,
     /// Descriptors that writing takes: those of nodes may use up all others, and an order must be kept then too.
     spare: Vec<OwnedFd>,
+    /// How many.
+    kept: usize,
 }
 
 /// The directories of the way to the file, two at a time, the file, and one to look at it.
@@ -40,7 +42,7 @@ const SPARE: usize = 4;
 
 impl Held {
     fn keep_descriptors(&mut self) {
-        while self.spare.len() < SPARE {
+        while self.spare.len() < self.kept {
             let Ok(any) = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return };
             self.spare.push(any);
         }
@@ -113,7 +115,7 @@ impl HoldStore {
     }
 
     fn keeping(directory: &Path, entries: BTreeMap<NodeKey, Entry>) -> Self {
-        let mut held = Held { entries, ..Held::default() };
+        let mut held = Held { entries, kept: SPARE, ..Held::default() };
         held.keep_descriptors();
         Self { directory: Some(directory.to_owned()), held: Mutex::new(held) }
     }
@@ -122,6 +124,15 @@ impl HoldStore {
     #[must_use]
     pub fn unkept(self) -> Self {
         Self { directory: None, ..self }
+    }
+
+    /// The same, keeping no descriptors: there are too few for that.
+    #[must_use]
+    pub fn without_spare(self) -> Self {
+        let mut held = self.held();
+        (held.spare, held.kept) = (Vec::new(), 0);
+        drop(held);
+        self
     }
 
     /// A node's hold, and how long it still lasts if it ends by itself.

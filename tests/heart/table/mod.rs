@@ -412,22 +412,27 @@ fn only_a_closed_port_is_knocked_at_and_only_while_it_is_new() {
     assert_eq!(machine.observe(at(50), health(true, false)).refused_since, None);
     assert_eq!(machine.observe(at(60), gone(Unreachable::Refused)).refused_since, Some(at(60)));
     let millis = |millis| Some(Duration::from_millis(millis));
-    for (refused, own, nodes, pause) in [
-        (0, true, 1, millis(1)),
-        (4, true, 1, millis(1)),
-        (5, true, 1, millis(10)),
-        (29, true, 1, millis(10)),
-        (0, false, 1, millis(8)),
-        (4, false, 1, millis(8)),
-        (5, false, 1, millis(50)),
-        (10, false, 1, millis(250)),
-        (29, false, 1, millis(250)),
-        (29, false, 4, millis(1000)),
-        (0, true, 1000, millis(1000)),
-        (30, true, 1, None),
-        (30, false, 1, None),
+    for (refused, own, here, all, pause) in [
+        (0, true, 1, 1, millis(1)),
+        (4, true, 1, 1, millis(1)),
+        (5, true, 1, 1, millis(10)),
+        (29, true, 1, 1, millis(10)),
+        (0, false, 1, 1, millis(8)),
+        (4, false, 1, 1, millis(8)),
+        (5, false, 1, 1, millis(50)),
+        (10, false, 1, 1, millis(250)),
+        (29, false, 1, 1, millis(250)),
+        (29, false, 4, 4, millis(1000)),
+        (0, true, 1000, 1000, millis(1000)),
+        // The closed ports of one host are nothing to another's.
+        (0, true, 1, 1000, millis(1)),
+        (0, false, 1, 5, millis(8)),
+        (0, false, 1, 1000, millis(1000)),
+        (0, false, 5, 10, millis(40)),
+        (30, true, 1, 1, None),
+        (30, false, 1, 1, None),
     ] {
-        assert_eq!(knock_pause(at(refused), own, nodes), pause, "{refused} s, {own}, {nodes}");
+        assert_eq!(knock_pause(at(refused), own, here, all), pause, "{refused} s, {own}, {here}, {all}");
     }
 }
 
