@@ -10,7 +10,7 @@ use vault_unseal::shares::tpm::Blob;
 use crate::support::certs::Authority;
 use crate::support::fleet::{Fleet, SHARES};
 use crate::support::home::{Home, cluster, lines, trusting};
-use crate::support::process::{Daemon, run};
+use crate::support::process::{Daemon, run, vault_unseal};
 use crate::support::{PATIENCE, poll};
 
 /// The soft limit that a process of systemd's has is 1,024 descriptors; less shows the same with less.
