@@ -45,8 +45,6 @@ const NO_ACTIVE_TOLD: u32 = 2;
 const SOURCE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest such pause.
 const SOURCE_PAUSE_MAX: Duration = Duration::from_secs(30);
-/// So many looks after an unsealing would have been, with ever longer pauses, when a node that is active is next looked at.
-const SETTLED: u32 = 4;
 /// Pause after an answer that only time can mend (no keyring, overload): doubles to `slow_interval`.
 const SERVER_PAUSE_MIN: Duration = Duration::from_millis(500);
 
@@ -189,12 +187,8 @@ impl Pacing {
         self.jitter(pause)
     }
 
-    /// Pause before a node that was just unsealed is asked again: short at first, to see it turn active, and longer where
-    /// it `is_active` already.
-    pub(super) fn settle(&mut self, is_active: bool) -> Duration {
-        if is_active {
-            self.settling = self.settling.max(SETTLED);
-        }
+    /// Pause before a node that was just unsealed is asked again: short at first, to see it turn active, or seal itself.
+    pub(super) fn settle(&mut self) -> Duration {
         let pause = doubled(Duration::from_millis(50), self.settling, self.pace.poll_interval);
         self.settling = self.settling.saturating_add(1);
         pause

@@ -247,8 +247,8 @@ fn more_nodes_than_descriptors_leave_those_of_control_socket() {
     home.config(&cluster(&urls.iter().map(String::as_str).collect::<Vec<_>>(), ""));
     home.make_run();
     let mut command = limited("ulimit -Sn 80 && ulimit -Hn 80", &home.command(&["run"]));
-    let mut daemon = Daemon::start(command.env("RUNTIME_DIRECTORY", home.path("run")));
-    daemon.wait_for_line("60 unsealed");
+    let _daemon = Daemon::start(command.env("RUNTIME_DIRECTORY", home.path("run")));
+    fleet.wait_until_unsealed(PATIENCE);
     let mut hold = vault_unseal(&["hold", "--all"]);
     let output = run(hold.arg("--socket").arg(home.path("run/control.sock")));
     assert!(output.status.success(), "{}", stderr(&output));

@@ -10,7 +10,7 @@ use vault_unseal::shares::tpm::Blob;
 use crate::support::certs::Authority;
 use crate::support::fleet::{Fleet, SHARES};
 use crate::support::home::{Home, cluster, lines, trusting};
-use crate::support::process::{Daemon, run, vault_unseal};
+use crate::support::process::{Daemon, Notify, run, vault_unseal};
 use crate::support::{PATIENCE, poll};
 
 /// The soft limit that a process of systemd's has is 1,024 descriptors; less shows the same with less.
@@ -159,23 +159,24 @@ fn nodes_take_turns_where_descriptors_are_left_for_one() {
     home.shares(&lines(&SHARES));
     home.config(&named("all", &fleet.urls(), ""));
     home.make_run();
+    let mut systemd = Notify::new();
     let start = |few: &str| {
         let mut command = limited(few, &home.command(&["run"]));
-        Daemon::start(command.env("RUNTIME_DIRECTORY", home.path("run")))
+        command.env("NOTIFY_SOCKET", systemd.path()).env("RUNTIME_DIRECTORY", home.path("run"));
+        Daemon::start(&mut command)
     };
-    let mut daemon = start("ulimit -n 16");
+    let (mut daemon, mut too_few) = (start("ulimit -n 16"), start("ulimit -n 15"));
     daemon.wait_for_line("8 nodes take up to 80 file descriptors, and this process may have 16");
     // Systemd hears of it, and visitors of the control socket are let in.
-    daemon.wait_for_line("STATUS=8 nodes: 8 unsealed");
+    systemd.wait_for("STATUS=8 nodes: 8 unsealed");
     let mut hold = vault_unseal(&["hold", "--all"]);
     let output = run(hold.arg("--socket").arg(home.path("run/control.sock")));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    daemon.wait_for_line("STATUS=8 nodes: 8 held");
+    systemd.wait_for("STATUS=8 nodes: 8 held");
     assert!(!daemon.output().contains("Too many open files"), "{}", daemon.output());
     daemon.terminate();
     assert!(daemon.exit_status(PATIENCE).success());
 
-    let mut daemon = start("ulimit -n 15");
-    daemon.wait_for_line("this process may have 15 file descriptors, and the daemon needs 16 at the least");
-    assert_eq!(daemon.exit_status(PATIENCE).code(), Some(1));
+    too_few.wait_for_line("this process may have 15 file descriptors, and the daemon needs 16 at the least");
+    assert_eq!(too_few.exit_status(PATIENCE).code(), Some(1));
 }

@@ -133,7 +133,7 @@ impl NodeMachine {
             }
             self.phase.abandon();
             // Health tells the role; a pause, because a server that contradicts itself must not spin us.
-            let pause = self.pacing.settle(false);
+            let pause = self.pacing.settle();
             return self.after(pause, Action::AskHealth);
         }
         if seal == Seal::Sealed && self.evidence.called_initialised {
@@ -187,7 +187,7 @@ impl NodeMachine {
             self.pacing.begin_to_settle();
         }
         self.phase = Phase::Unsealed(role);
-        let pause = self.pacing.settle(role == Role::Active);
+        let pause = self.pacing.settle();
         let pause = self.holds.lasts_in(now).map_or(pause, |lasts| pause.min(lasts));
         self.after(pause, Action::AskHealth)
     }
