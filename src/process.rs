@@ -135,8 +135,8 @@ pub struct Shortage {
 impl Explain for Shortage {
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         let advice = format!(
-            "The daemon has its nodes take turns, {1} at a time, and is late where they restart. Set LimitNOFILE={0} with `systemctl edit vault-unseal`; \
-             in a shell of root's, `ulimit -n {0}`.",
+            "Nodes take turns, {1} at a time: the daemon is late where one restarts, and cannot tell an operator's seal from a \
+             restart. Set LimitNOFILE={0} with `systemctl edit vault-unseal`; in a shell of root's, `ulimit -n {0}`.",
             self.needed,
             self.turns()
         );

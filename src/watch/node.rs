@@ -94,6 +94,11 @@ pub(super) async fn watch(task: NodeTask) {
             }
             () = wait => {
                 let turn = turns.next(|| registry.waits(&key)).await;
+                // Whoever ordered a hold while this waited sees no share submitted after it.
+                if orders.has_changed().unwrap_or(true) || spec.has_changed().unwrap_or(true) {
+                    step.wait = Duration::ZERO;
+                    continue;
+                }
                 executor.execute_in(turn, &current, step.action).await
             }
         };
