@@ -5,8 +5,8 @@ use crate::api::{Nonce, Refusal, SealState};
 
 /// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
 const PROOF: u32 = 2;
-/// The same for a later set: the first has shown by then that nobody interferes.
-const PROOF_OF_LATER_SET: u32 = 1;
+/// The same for a later set, or after somebody else has gone: that nobody interferes was seen by then.
+const PROOF_IN_QUIET: u32 = 1;
 /// The same once somebody else was seen at work: he may slip into a round between our last look and our last
 /// share, but hardly every time.
 const PROOF_WHEN_DISTURBED: u32 = 4;
@@ -117,10 +117,15 @@ impl Attempt {
         self.quiet = false;
     }
 
-    /// Nobody else was seen at work for a while. True when that was so before the last round, too, or always: its
-    /// failure is proof.
+    /// Nobody else was seen at work for a while. True when every set failed since then, or nobody ever was: that is proof.
+    /// If not, each has to fail once more: what failed while somebody was at work may have been the right one.
     pub(super) fn calm(&mut self) -> bool {
-        std::mem::replace(&mut self.quiet, true) || !self.disturbed
+        if self.quiet || !self.disturbed {
+            return true;
+        }
+        self.quiet = true;
+        (self.failures, self.wrong) = (0, 0);
+        false
     }
 
     /// A share that completes the round now completes one of the current set and nothing else.
@@ -131,10 +136,10 @@ impl Attempt {
     /// Books a failed round that was ours alone. True when there is something left to try.
     pub(super) fn failed_alone(&mut self) -> bool {
         self.failures += 1;
-        let proof = match (self.disturbed, self.wrong) {
-            (true, _) => PROOF_WHEN_DISTURBED,
-            (false, 0) => PROOF,
-            (false, _) => PROOF_OF_LATER_SET,
+        let proof = match (self.disturbed, self.quiet, self.wrong) {
+            (true, false, _) => PROOF_WHEN_DISTURBED,
+            (false, _, 0) => PROOF,
+            (true, true, _) | (false, _, _) => PROOF_IN_QUIET,
         };
         if self.failures >= proof {
             self.failures = 0;
@@ -144,9 +149,9 @@ impl Attempt {
         self.wrong < self.candidates.len()
     }
 
-    /// The set that is being submitted, if it is one of several.
-    pub(super) fn one_of_several(&self) -> Option<&[usize]> {
-        (self.candidates.len() > 1).then(|| self.set())
+    /// The set that is being submitted, and its number, if it is one of several.
+    pub(super) fn one_of_several(&self) -> Option<(usize, &[usize])> {
+        (self.candidates.len() > 1).then(|| (self.current, self.set()))
     }
 
     fn set(&self) -> &[usize] {

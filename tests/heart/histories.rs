@@ -77,7 +77,7 @@ fn custody() -> impl Strategy<Value = (usize, usize, Vec<Vec<usize>>)> {
 }
 
 /// The sets to try when one of t+1 shares is wrong: those with it come first.
-fn one_corrupt(threshold: usize) -> Vec<Vec<usize>> {
+pub(crate) fn one_corrupt(threshold: usize) -> Vec<Vec<usize>> {
     let right = 0..threshold;
     let with_it =
         right.clone().map(|left_out| right.clone().filter(|&i| i != left_out).chain([500]).collect());
@@ -246,6 +246,24 @@ proptest! {
         let judged = world.run(length, |world| world.all("shares-rejected"));
         prop_assert!(!judged, "at {:?}: {}", world.now, world.story());
         let unsealed = world.run(length + Duration::from_secs(5), |world| world.all("unsealed"));
+        prop_assert!(unsealed, "stays {:?}: {}", world.state(), world.story());
+    }
+
+    /// The same where one share of too many is wrong: that the sets with it fail proves nothing of the right one.
+    #[test]
+    fn no_stranger_proves_the_right_set_wrong(
+        threshold in 1_usize..=5,
+        every in 1_000_u64..200_000,
+        latency in millis(1..200),
+        seed: u64,
+    ) {
+        let every = Duration::from_micros(every);
+        let length = Duration::from_secs(40);
+        let times = usize::try_from(length.as_micros() / every.as_micros()).unwrap().min(4_000);
+        let faults = vec![(Duration::ZERO, Fault::Attack { every, times })];
+        let model = Model::new(threshold, threshold + 1);
+        let mut world = World::new(model, one_corrupt(threshold), seed, faults).slow(latency);
+        let unsealed = world.run(length + Duration::from_secs(120), |world| world.all("unsealed"));
         prop_assert!(unsealed, "stays {:?}: {}", world.state(), world.story());
     }
 

@@ -64,6 +64,8 @@ pub struct NodeMachine {
     holds: HoldTracker,
     /// The life of the server in which a round of our shares alone unsealed it, if it was not seen otherwise since.
     unsealed_by_us: Option<ConnectionEpoch>,
+    /// Which of several sets of shares unsealed the server last: the next attempt begins with it.
+    good_set: usize,
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
     failures: FailureRecord,
@@ -87,6 +89,7 @@ impl NodeMachine {
             product: Product::Unknown,
             holds: HoldTracker::default(),
             unsealed_by_us: None,
+            good_set: 0,
             outsider: None,
             failures: FailureRecord::default(),
         }

@@ -39,7 +39,7 @@ impl NodeMachine {
             Err(step) => return step,
         };
         let round = Round::found(&found);
-        let first = self.tried.fruitless;
+        let first = self.good_set.saturating_add(self.tried.fruitless);
         let attempt = Attempt::new(found.threshold, holding.candidates, first, round, offered);
         if !attempt.possible() {
             return self.reject(now, "there is no share to submit".to_owned(), None);
@@ -272,8 +272,9 @@ impl NodeMachine {
         if let Action::Submit { completes, .. } = self.last {
             let ours = self.phase.attempt().filter(|attempt| completes && attempt.is_ours_alone());
             let whole = ours.is_some();
-            if let Some(shares) = ours.and_then(|attempt| Some(attempt.one_of_several()?.to_vec())) {
-                self.events.push(Event::FoundGoodShares { shares });
+            if let Some((set, shares)) = ours.and_then(|attempt| attempt.one_of_several()) {
+                self.events.push(Event::FoundGoodShares { shares: shares.to_vec() });
+                self.good_set = set;
             }
             self.unsealed_by_us = self.epoch.filter(|_| whole);
             if whole {

@@ -97,6 +97,32 @@ fn a_corrupt_share_among_more_than_enough_is_found() {
 }
 
 #[test]
+fn found_good_set_goes_first_at_the_next_unsealing() {
+    let candidates = vec![vec![0, 500], vec![1, 500], vec![0, 1]];
+    let mut world = World::new(Model::new(2, 3), candidates, 1, vec![]);
+    becomes(&mut world, "unsealed", secs(2));
+    let found = world.submissions();
+    for restart in 1..=10 {
+        world.suffer(Fault::Start);
+        assert!(world.run(world.now + secs(2), |world| !world.all("unsealed")));
+        becomes(&mut world, "unsealed", secs(10));
+        assert_eq!(world.submissions(), found + 2 * restart);
+    }
+}
+
+#[test]
+fn third_party_at_work_does_not_disprove_the_right_set() {
+    // He submits garbage so often that rounds of the right set fail, too, and look like ours alone.
+    let faults = vec![(secs(0), Fault::Attack { every: Duration::from_micros(8_246), times: 4_000 })];
+    for seed in 0..20 {
+        let candidates = vec![vec![1, 500], vec![0, 500], vec![0, 1]];
+        let mut world =
+            World::new(Model::new(2, 3), candidates, seed, faults.clone()).slow(Duration::from_millis(20));
+        becomes(&mut world, "unsealed", secs(60));
+    }
+}
+
+#[test]
 fn disturbances_do_not_undo_what_failed_rounds_proved() {
     // Ten sets are wrong, and somebody resets the round ten times a second.
     let mut candidates: Vec<Vec<usize>> = (0..10).map(|i| vec![0, 500 + i]).collect();

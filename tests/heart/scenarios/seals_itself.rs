@@ -2,7 +2,7 @@
 
 use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
-use crate::histories::{config, is_unsealed, millis};
+use crate::histories::{config, is_unsealed, millis, one_corrupt};
 use crate::model::Model;
 use crate::simulation::World;
 use proptest::prelude::*;
@@ -41,6 +41,23 @@ fn server_that_seals_itself_is_unsealed_ever_more_rarely() {
     assert!(world.all("seals-itself"));
     let lines = world.daemons[0].log.len();
     assert!(lines <= 6, "no flapping: {}", world.story());
+}
+
+#[test]
+fn corrupt_share_does_not_multiply_the_submissions_to_it() {
+    // Found among random histories: each time all sets with the corrupt share were tried before the right one.
+    let faults = vec![
+        (secs(0), Fault::SealsItself(Duration::ZERO)),
+        (Duration::from_millis(1_036), Fault::OperatorSeal),
+        (Duration::from_millis(1_784), Fault::Start),
+        (Duration::from_millis(3_673), Fault::Woken),
+    ];
+    let mut model = Model::new(4, 4);
+    model.names_rounds = false;
+    let mut world = World::new(model, one_corrupt(4), 230_699, faults);
+    pass(&mut world, secs(20));
+    let unsealings = world.events().iter().filter(|event| **event == Event::Unsealed).count();
+    assert_eq!(world.submissions(), (6 + unsealings - 1) * 4, "five sets at the first unsealing, one at each later one");
 }
 
 #[test]
