@@ -87,8 +87,8 @@ const OF_A_NODE: u64 = 2;
 const OTHERS: u64 = 64;
 
 /// Fewest with which the daemon works: standard input and output, the loop and its signals, the journal, the control
-/// socket, one kept for systemd, and four for one thing at a time, a node or a file with its directories.
-const LEAST: u64 = 16;
+/// socket and a visitor, one kept for systemd, and four each for a node and for a file with its directories.
+const LEAST: u64 = 20;
 
 /// This process may not have as many as the daemon takes with a single node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -165,8 +165,8 @@ fn nodes_take_turns_where_descriptors_are_left_for_one() {
         command.env("NOTIFY_SOCKET", systemd.path()).env("RUNTIME_DIRECTORY", home.path("run"));
         Daemon::start(&mut command)
     };
-    let (mut daemon, mut too_few) = (start("ulimit -n 16"), start("ulimit -n 15"));
-    daemon.wait_for_line("8 nodes take up to 80 file descriptors, and this process may have 16");
+    let (mut daemon, mut too_few) = (start("ulimit -n 20"), start("ulimit -n 19"));
+    daemon.wait_for_line("8 nodes take up to 80 file descriptors, and this process may have 20");
     // Systemd hears of it, and visitors of the control socket are let in.
     systemd.wait_for("STATUS=8 nodes: 8 unsealed");
     let mut hold = vault_unseal(&["hold", "--all"]);
@@ -177,6 +177,6 @@ fn nodes_take_turns_where_descriptors_are_left_for_one() {
     daemon.terminate();
     assert!(daemon.exit_status(PATIENCE).success());
 
-    too_few.wait_for_line("this process may have 15 file descriptors, and the daemon needs 16 at the least");
+    too_few.wait_for_line("this process may have 19 file descriptors, and the daemon needs 20 at the least");
     assert_eq!(too_few.exit_status(PATIENCE).code(), Some(1));
 }
