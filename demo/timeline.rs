@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vault_unseal::report::error::Style;
+use vault_unseal::report::Style;
 
 use crate::probe::Times;
 
