@@ -57,7 +57,11 @@ fn corrupt_share_does_not_multiply_the_submissions_to_it() {
     let mut world = World::new(model, one_corrupt(4), 230_699, faults);
     pass(&mut world, secs(20));
     let unsealings = world.events().iter().filter(|event| **event == Event::Unsealed).count();
-    assert_eq!(world.submissions(), (6 + unsealings - 1) * 4, "five sets at the first unsealing, one at each later one");
+    assert_eq!(
+        world.submissions(),
+        (6 + unsealings - 1) * 4,
+        "five sets at the first unsealing, one at each later one"
+    );
 }
 
 #[test]
