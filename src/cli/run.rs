@@ -267,8 +267,9 @@ impl<'a> Daemon<'a> {
     }
 
     fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
-        let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
         self.watch.apply(files.clusters);
+        // With those that were found by names, which may be many more than the configured ones.
+        let shortage = process::allow_descriptors_for(self.watch.nodes()).err();
         self.log.set_level(loaded.settings.log_level);
         notices(&loaded.notices);
         notices(&files.notices);

@@ -99,16 +99,13 @@ pub(super) async fn watch(task: NodeTask) {
                     step.wait = Duration::ZERO;
                     continue;
                 }
+                if turn.is_some() {
+                    registry.publish(&key, machine.state(), identity.sure(), Instant::now() + limit + GRACE);
+                }
                 executor.execute_in(turn, &current, step.action).await
             }
         };
-        match &seen {
-            Observation::Health(..) | Observation::SealStatus(..) | Observation::Answer(_) => {
-                registry.answered(&key);
-            }
-            Observation::Unreachable(_) => current.report_unreachable(),
-            _ => {}
-        }
+        report_answer(&registry, &key, &current, &seen);
         let by_us = matches!(&seen, Observation::Health(_, epoch) if machine.unsealed_by_us(*epoch));
         identity.note(&seen, by_us);
         machine.set_outsider(identity.judge().map(ToString::to_string));
@@ -143,6 +140,17 @@ pub(super) async fn watch(task: NodeTask) {
         }
         announcer.announce(machine.state());
         announcer.outsider(identity.sure());
+    }
+}
+
+/// Has others know that the node answered, or that it did not.
+fn report_answer(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec, seen: &Observation) {
+    match seen {
+        Observation::Health(..) | Observation::SealStatus(..) | Observation::Answer(_) => {
+            registry.answered(key);
+        }
+        Observation::Unreachable(_) => spec.report_unreachable(),
+        _ => {}
     }
 }
 

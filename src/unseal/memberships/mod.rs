@@ -72,7 +72,17 @@ impl Memberships {
             known.nodes.insert(address.clone(), Node::default());
             known.unseen += 1;
         }
-        self.change(cluster, address, |node| std::mem::replace(&mut node.rank, rank) != rank);
+        let Some(node) = known.nodes.get_mut(address) else { return };
+        let earlier = std::mem::replace(&mut node.rank, rank);
+        if earlier == rank {
+            return;
+        }
+        // A reload moves one node after the other. What the cluster is in between is nobody's word: nothing is forgotten for it.
+        let shows = node.shows.as_ref().map(|shows| shows.id.clone());
+        self.revision += 1;
+        if let Some(id) = shows {
+            self.count(cluster, address, Some(&(id.clone(), earlier)), Some(&(id, rank)));
+        }
     }
 
     /// A node is configured no longer.
@@ -230,7 +240,11 @@ impl Memberships {
             self.revision += u64::from(known.unseen == 0);
         }
         if voted != votes {
+            // Where nodes differ, what the cluster is may hang on proofs elsewhere, which move without it.
+            let differ = known.votes.len() > 1;
             self.count(cluster, address, voted.as_ref(), votes.as_ref());
+            let differ = differ || self.clusters.get(cluster).is_some_and(|known| known.votes.len() > 1);
+            self.revision += u64::from(differ);
         }
         let id = |vote: Option<(ExternalText, usize)>, proven: bool| Some(vote?.0).filter(|_| proven);
         let (before, after) = (id(voted, proven), id(votes, proves));

@@ -293,21 +293,62 @@ fn verdicts_of_all_move_only_with_what_cluster_is() {
     assert_eq!(outsiders(&memberships), ["a Y X -"]);
 }
 
+#[test]
+fn reload_that_moves_nodes_one_by_one_makes_no_foreign_node_a_member() {
+    // One shows X, another Y, nothing is proved: who stands first has the word.
+    let mut memberships = after(&[Shows("home", 'c', "X"), Shows("home", 'a', "Y"), Silent("home", 'a')]);
+    assert_eq!(outsiders(&memberships), ["a Y X -"]);
+    // A node is put in front: for a moment both stand in the same place.
+    memberships.enter("home", &address('z'), 0);
+    memberships.enter("home", &address('c'), 1);
+    memberships.enter("home", &address('a'), 2);
+    assert_eq!(outsiders(&memberships), ["a Y X -"]);
+}
+
+#[test]
+fn verdict_that_hangs_on_a_proof_elsewhere_is_given_anew() {
+    let mut memberships = after(&[
+        Opened("cabin", 'n', "X"),
+        Shows("home", 'c', "Y"),
+        Shows("home", 'a', "X"),
+        Shows("home", 'b', "X"),
+        Refuted("cabin", 'n'),
+    ]);
+    let verdict = |memberships: &Memberships| {
+        (memberships.revision("home", &address('a')), memberships.outsider("home", &address('a')).is_some())
+    };
+    let (before, was) = verdict(&memberships);
+    memberships.forget("home", &address('b'));
+    let (now, is) = verdict(&memberships);
+    assert!((was, is) == (false, true) && now > before, "{was} at {before}, {is} at {now}");
+}
+
 /// What is counted as nodes change is what a count of all nodes at the end finds.
 #[test]
 fn counts_are_those_of_all_nodes() {
     let mut rng = fastrand::Rng::with_seed(20_261_128);
-    for _ in 0..300 {
+    for _ in 0..500 {
         let mut memberships = after(&[]);
+        let nodes = [("home", 'a'), ("home", 'b'), ("home", 'c'), ("cabin", 'n')];
+        let verdicts = |memberships: &Memberships| {
+            nodes.map(|(cluster, node)| {
+                let address = address(node);
+                (
+                    memberships.revision(cluster, &address),
+                    memberships.outsider(cluster, &address).map(|outsider| outsider.shows.id.clone()),
+                )
+            })
+        };
         for _ in 0..rng.usize(1..40) {
-            let (cluster, node) =
-                [("home", 'a'), ("home", 'b'), ("home", 'c'), ("cabin", 'n')][rng.usize(..4)];
+            let before = verdicts(&memberships);
+            let (cluster, node) = nodes[rng.usize(..4)];
             let (address, id) = (address(node), shows(["X", "Y", "Z"][rng.usize(..3)]));
             match rng.u8(..8) {
                 0..4 => memberships.unsealed(cluster, &address, &id, rng.bool()),
                 4 => memberships.silent(cluster, &address),
                 5 => memberships.refuted(cluster, &address),
                 6 => memberships.forget(cluster, &address),
+                _ if rng.bool() => memberships.enter(cluster, &address, rng.usize(..4)),
                 _ => {
                     memberships.strike(cluster, &address);
                     memberships.enter(cluster, &address, rng.usize(..4));
@@ -328,6 +369,14 @@ fn counts_are_those_of_all_nodes() {
                 assert_eq!(known.unseen, known.nodes.values().filter(|node| !node.looked_at).count());
             }
             assert_eq!(memberships.shown, shown);
+            // Who is struck and comes back has a new task, which asks at once.
+            let others = nodes.iter().zip(before.iter().zip(verdicts(&memberships)));
+            for (who, (before, now)) in others.filter(|(who, _)| **who != (cluster, node)) {
+                assert!(
+                    before.0 != now.0 || before.1 == now.1,
+                    "nobody asks again for the verdict on {who:?}"
+                );
+            }
             let booked = memberships.proofs.iter().flat_map(|(id, clusters)| {
                 clusters.iter().map(|(name, proof)| ((id.clone(), name.clone()), proof.nodes))
             });
