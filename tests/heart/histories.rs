@@ -6,7 +6,7 @@ use crate::simulation::World;
 use proptest::prelude::*;
 use std::time::Duration;
 use vault_unseal::api::Meaning;
-use vault_unseal::unseal::{Event, State};
+use vault_unseal::unseal::{Event, Moment, State};
 
 pub(crate) fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
     range.prop_map(Duration::from_millis)
@@ -110,6 +110,12 @@ proptest! {
         let unsealed = world.run(END + BOUND, is_unsealed);
         prop_assert!(unsealed, "stays {:?}: {}", world.state(), world.story());
     }
+}
+
+/// Somebody who submits garbage from the beginning on, so often and for so long.
+fn attack(every: Duration, length: Duration) -> (Moment, Fault) {
+    let times = usize::try_from(length.as_micros() / every.as_micros()).unwrap_or(usize::MAX);
+    (Duration::ZERO, Fault::Attack { every, times })
 }
 
 /// How long after the end of all faults a server may stay sealed. One join may be under way then and another be next: each
@@ -237,10 +243,8 @@ proptest! {
         latency in millis(1..20),
         seed: u64,
     ) {
-        let every = Duration::from_micros(every);
         let length = Duration::from_secs(20);
-        let times = usize::try_from(length.as_micros() / every.as_micros()).unwrap();
-        let faults = vec![(Duration::ZERO, Fault::Attack { every, times })];
+        let faults = vec![attack(Duration::from_micros(every), length)];
         let right = vec![(0..threshold).collect()];
         let mut world = World::new(Model::new(threshold, threshold), right, seed, faults).slow(latency);
         let judged = world.run(length, |world| world.all("shares-rejected"));
@@ -249,18 +253,17 @@ proptest! {
         prop_assert!(unsealed, "stays {:?}: {}", world.state(), world.story());
     }
 
-    /// The same where one share of too many is wrong: that the sets with it fail proves nothing of the right one.
+    /// The same where one share of too many is wrong: that the sets with it fail proves nothing of the right one. On a way
+    /// of more than 50 ms too few looks fit into the time without him that counts as quiet.
     #[test]
     fn no_stranger_proves_the_right_set_wrong(
         threshold in 1_usize..=5,
         every in 1_000_u64..200_000,
-        latency in millis(1..200),
+        latency in millis(1..20),
         seed: u64,
     ) {
-        let every = Duration::from_micros(every);
         let length = Duration::from_secs(40);
-        let times = usize::try_from(length.as_micros() / every.as_micros()).unwrap().min(4_000);
-        let faults = vec![(Duration::ZERO, Fault::Attack { every, times })];
+        let faults = vec![attack(Duration::from_micros(every), length)];
         let model = Model::new(threshold, threshold + 1);
         let mut world = World::new(model, one_corrupt(threshold), seed, faults).slow(latency);
         let unsealed = world.run(length + Duration::from_secs(120), |world| world.all("unsealed"));

@@ -100,13 +100,19 @@ fn dead_silent_and_hanging_clusters_delay_no_other() {
     assert!(daemon.exit_status(PATIENCE).success());
 }
 
+/// A configuration of a fleet as one cluster, and its shares.
+fn home_of(fleet: &Fleet) -> Home {
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.config(&named("all", &fleet.urls(), ""));
+    home
+}
+
 #[test]
 fn a_thousand_nodes_need_no_higher_limit_of_descriptors_than_the_hard_one() {
     let mut fleet = Fleet::http(1000);
     fleet.start();
-    let home = Home::new();
-    home.shares(&lines(&SHARES));
-    home.config(&named("all", &fleet.urls(), ""));
+    let home = home_of(&fleet);
     let status = || {
         let output = run(&mut limited(FEW, &home.command(&["status", "--json"])));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -130,9 +136,7 @@ fn a_thousand_nodes_need_no_higher_limit_of_descriptors_than_the_hard_one() {
 fn a_hard_limit_that_is_too_low_is_said_and_used_up() {
     let mut fleet = Fleet::http(60);
     fleet.start();
-    let home = Home::new();
-    home.shares(&lines(&SHARES));
-    home.config(&named("all", &fleet.urls(), ""));
+    let home = home_of(&fleet);
     let few = "ulimit -Sn 50 && ulimit -Hn 100";
     let said = "60 nodes take up to 184 file descriptors, and this process may have 100";
     let mut daemon = Daemon::start(&mut limited(few, &home.command(&["run"])));
@@ -155,9 +159,7 @@ fn a_hard_limit_that_is_too_low_is_said_and_used_up() {
 fn nodes_take_turns_where_descriptors_are_left_for_one() {
     let mut fleet = Fleet::http(8);
     fleet.start();
-    let home = Home::new();
-    home.shares(&lines(&SHARES));
-    home.config(&named("all", &fleet.urls(), ""));
+    let home = home_of(&fleet);
     home.make_run();
     let mut systemd = Notify::new();
     let start = |few: &str| {
