@@ -223,8 +223,27 @@ impl Round {
         status.nonce == self.nonce && status.progress >= self.progress
     }
 
+    /// How it stands, as far as we know.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { nonce: self.nonce, progress: self.progress }
+    }
+
     /// The server does not name its rounds: one could follow another unseen.
     pub(super) fn is_nameless(&self) -> bool {
         self.nonce.is_empty()
+    }
+}
+
+/// A round as it stood once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    nonce: Nonce,
+    progress: usize,
+}
+
+impl Standing {
+    /// No share was added to it since. Of a round without a name that cannot be told.
+    pub(super) fn lasts(&self, status: &SealState) -> bool {
+        !self.nonce.is_empty() && status.nonce == self.nonce && status.progress == self.progress
     }
 }

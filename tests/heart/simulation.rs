@@ -20,6 +20,7 @@ pub(crate) struct World {
     latency: Duration,
     hang_until: Moment,
     lost_answers: usize,
+    lost_shares: usize,
     source_works: bool,
     rng: fastrand::Rng,
 }
@@ -41,6 +42,7 @@ impl World {
             latency: Duration::from_millis(1),
             hang_until: Duration::ZERO,
             lost_answers: 0,
+            lost_shares: 0,
             source_works: true,
             rng: fastrand::Rng::with_seed(seed),
         };
@@ -218,6 +220,10 @@ impl World {
             self.daemons[who].phase = Phase::Answered { at, seen, from_server: false };
             return;
         }
+        if matches!(action, Action::Submit { completes: true, .. }) && self.lost_shares > 0 {
+            self.lost_shares -= 1;
+            return self.answer(who, self.now, Observation::Unreachable(Unreachable::Closed));
+        }
         let free = self.hang_until.max(self.model.held_until(action == Action::AskHealth));
         if free > gives_up {
             // It is served when the server is free again, though nobody listens any more.
@@ -266,6 +272,7 @@ impl World {
         match *fault {
             Fault::Hang(time) => self.hang_until = now + time,
             Fault::LoseAnswers(times) => self.lost_answers = times,
+            Fault::LoseLastShares(times) => self.lost_shares = times,
             Fault::SourceBreaks | Fault::SourceMended => {
                 self.source_works = matches!(fault, Fault::SourceMended);
                 self.daemons.iter_mut().for_each(|daemon| daemon.change_source(now));
