@@ -165,6 +165,9 @@ impl World {
     fn turn(&mut self, who: usize) {
         let now = self.now;
         let daemon = &mut self.daemons[who];
+        if daemon.is_overdue(now) {
+            return;
+        }
         match std::mem::replace(&mut daemon.phase, Phase::Waiting(now)) {
             Phase::Gone => unreachable!("its turn never comes"),
             Phase::Answered { seen, .. } => daemon.learn(now, seen),
@@ -199,6 +202,7 @@ impl World {
                     Action::Submit { completes: true, .. } => pace.unseal_timeout,
                     _ => pace.request_timeout,
                 };
+                daemon.overdue = daemon.step.overdue_after.map(|after| now + after);
                 let arrives = now + self.leg();
                 self.daemons[who].phase = Phase::Asking { arrives, gives_up: now + limit, served: false };
             }
