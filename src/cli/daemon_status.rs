@@ -64,6 +64,11 @@ impl DaemonStatus {
         Some(HoldNote::of(node))
     }
 
+    /// When a server's last answer to the daemon came, if that gets none now (RFC 3339).
+    pub(super) fn last_confirmed(&self, target: &Target) -> Option<String> {
+        self.node(target)?.last_confirmed.as_ref().map(ToString::to_string)
+    }
+
     /// What is to be shown of a server that was `seen` in this state, if the daemon adds to it: that it is held, or why it
     /// stays sealed.
     pub(super) fn of(&self, target: &Target, seen: &State) -> Option<State> {

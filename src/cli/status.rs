@@ -47,9 +47,13 @@ async fn show(
     let mut servers = ShownServers::of(settings).await?;
     let mut last = String::new();
     loop {
-        let daemon = DaemonStatus::at(&options.socket).await;
+        let mut daemon = DaemonStatus::at(&options.socket).await;
         servers.add_known(&daemon).await;
         let mut probes = probe_all(&servers.targets).await;
+        if daemon.answered && probes.iter().any(Probe::is_unreachable) {
+            // That took a while.
+            daemon = DaemonStatus::at(&options.socket).await;
+        }
         let outsiders = outsiders(&servers.targets, &probes, &daemon);
         let service = if of_service { service(&daemon).await } else { None };
         for (target, probe) in servers.targets.iter().zip(&mut probes) {
@@ -155,6 +159,9 @@ struct Row<'a> {
     /// Since when it is held, and who asked for it.
     #[serde(flatten)]
     held: Option<HoldNote>,
+    /// When the last answer came to the daemon of one that is unreachable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_confirmed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Explanation>,
 }
@@ -173,9 +180,7 @@ impl StatusView<'_> {
         let nodes = self.servers.targets.iter().zip(self.probes).zip(self.outsiders);
         Document {
             nodes: nodes
-                .map(|((target, probe), outsider)| {
-                    row(target, probe, outsider.as_ref(), self.daemon.held(target))
-                })
+                .map(|((target, probe), outsider)| row(target, probe, outsider.as_ref(), self.daemon))
                 .collect(),
             names: self.servers.names.iter().map(ResolvedName::document).collect(),
             reload_refused: self.daemon.reload_refused.as_ref(),
@@ -200,7 +205,7 @@ fn row<'a>(
     target: &'a Target,
     probe: &'a Probe,
     outsider: Option<&'a Remark>,
-    held: Option<HoldNote>,
+    daemon: &DaemonStatus,
 ) -> Row<'a> {
     let health = probe.health.as_ref();
     let seal = probe.seal.as_ref();
@@ -223,7 +228,8 @@ fn row<'a>(
         cluster_name: health.and_then(|health| health.membership.as_ref()?.name.as_ref()),
         tls_verified: target.verified,
         outsider,
-        held,
+        held: daemon.held(target),
+        last_confirmed: daemon.last_confirmed(target).filter(|_| probe.is_unreachable()),
         problem: match &probe.state {
             State::Unreachable { cause } => Some(Explanation::of(cause)),
             // Held is what somebody wanted.
@@ -274,6 +280,11 @@ fn table(view: &StatusView<'_>, style: Style) -> String {
             .filter(|text| outsider.as_ref().is_none_or(|outsider| outsider.message != *text));
         let why = why.map(|text| match daemon.held(target) {
             Some(held) => format!("{text}{held}"),
+            None => text,
+        });
+        let confirmed = daemon.last_confirmed(target).filter(|_| probe.is_unreachable());
+        let why = why.map(|text| match confirmed {
+            Some(at) => format!("{text}; last confirmed at {at}"),
             None => text,
         });
         let advice = match probe.state {

@@ -289,7 +289,7 @@ fn words_for(status: u16) -> &'static str {
 }
 
 /// A length of time as a person says it: whole seconds, whole minutes from five of them on.
-fn span(time: Duration) -> String {
+pub fn span(time: Duration) -> String {
     let seconds = time.as_secs().max(1);
     let whole = if seconds >= 300 { seconds - seconds % 60 } else { seconds };
     humantime::format_duration(Duration::from_secs(whole)).to_string()

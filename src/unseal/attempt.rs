@@ -1,7 +1,7 @@
 //! One attempt to unseal: the sets of shares to try, the current round, and what failed rounds have proved.
 
 use super::Moment;
-use crate::api::{Nonce, Refusal, SealState};
+use crate::api::{Meaning, Nonce, Refusal, SealState};
 
 /// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
 const PROOF: u32 = 2;
@@ -21,6 +21,8 @@ pub(super) struct Attempt {
     /// Sets proved wrong.
     wrong: usize,
     failures: u32,
+    /// What the server said to a whole set of ours whose shares decrypt its stored keys.
+    keyring: Option<Refusal>,
     submissions: usize,
     disturbed: bool,
     /// Nobody else was seen at work for a while before the round.
@@ -68,6 +70,7 @@ impl Attempt {
             current,
             wrong: 0,
             failures: 0,
+            keyring: None,
             submissions: 0,
             disturbed: false,
             quiet: false,
@@ -124,7 +127,7 @@ impl Attempt {
             return true;
         }
         self.quiet = true;
-        (self.failures, self.wrong) = (0, 0);
+        (self.failures, self.wrong, self.keyring) = (0, 0, None);
         false
     }
 
@@ -134,8 +137,11 @@ impl Attempt {
     }
 
     /// Books a failed round that was ours alone. True when there is something left to try.
-    pub(super) fn failed_alone(&mut self) -> bool {
+    pub(super) fn failed_alone(&mut self, refusal: Refusal) -> bool {
         self.failures += 1;
+        if refusal.meaning == Meaning::InvalidKey {
+            self.keyring.get_or_insert(refusal);
+        }
         let proof = match (self.disturbed, self.quiet, self.wrong) {
             (true, false, _) => PROOF_WHEN_DISTURBED,
             (false, _, 0) => PROOF,
@@ -147,6 +153,12 @@ impl Attempt {
             self.current = (self.current + 1).checked_rem(self.candidates.len()).unwrap_or(0);
         }
         self.wrong < self.candidates.len()
+    }
+
+    /// What counts of the refusals where each set met one, `last` at the end: that a set with a corrupt share does not decrypt
+    /// the stored keys says less than that another one does, and that those do not decrypt the keyring.
+    pub(super) fn telling(&self, last: Refusal) -> Refusal {
+        self.keyring.unwrap_or(last)
     }
 
     /// The set that is being submitted, and its number, if it is one of several.
@@ -211,8 +223,27 @@ impl Round {
         status.nonce == self.nonce && status.progress >= self.progress
     }
 
+    /// How it stands, as far as we know.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { nonce: self.nonce, progress: self.progress }
+    }
+
     /// The server does not name its rounds: one could follow another unseen.
     pub(super) fn is_nameless(&self) -> bool {
         self.nonce.is_empty()
+    }
+}
+
+/// A round as it stood once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    nonce: Nonce,
+    progress: usize,
+}
+
+impl Standing {
+    /// No share was added to it since. Of a round without a name that cannot be told.
+    pub(super) fn lasts(&self, status: &SealState) -> bool {
+        !self.nonce.is_empty() && status.nonce == self.nonce && status.progress == self.progress
     }
 }

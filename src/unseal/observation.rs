@@ -80,6 +80,9 @@ pub struct Step {
     /// Nothing listens at the node since this moment: meanwhile its port may be tried, as often as
     /// `knock_pause` allows.
     pub refused_since: Option<Moment>,
+    /// The state that is shown is old once the action has had no answer for so long: then
+    /// [`NodeMachine::overdue`](crate::unseal::NodeMachine::overdue) is called, and the answer awaited all the same.
+    pub overdue_after: Option<Duration>,
     /// Loaded shares are still needed; if not, whoever holds them drops them.
     pub keep_shares: bool,
     /// A change of the share source would be good news: it is worth watching.

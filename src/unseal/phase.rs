@@ -1,6 +1,6 @@
 //! Where the work on one node stands: every fact that is true only meanwhile is in its phase, and ends with it.
 
-use super::attempt::{Attempt, Recheck};
+use super::attempt::{Attempt, Recheck, Standing};
 use super::seal::Seal;
 use super::{Damage, Delay, Hold, Moment, State};
 use crate::api::{ConnectionEpoch, Role, SealState, Unreachable};
@@ -86,6 +86,10 @@ pub(super) struct PendingOutcome {
     pub(super) epoch: Option<ConnectionEpoch>,
     /// A peer's share may have completed the round. If the server is still sealed at `until`, the round was lost.
     pub(super) peers: bool,
+    /// The round as it stood before a share whose answer was lost. While it stands so, the share did not arrive.
+    pub(super) before: Option<Standing>,
+    /// Which of several sets of shares was the whole round.
+    pub(super) set: Option<usize>,
 }
 
 /// What keeps a server sealed.

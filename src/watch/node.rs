@@ -99,10 +99,17 @@ pub(super) async fn watch(task: NodeTask) {
                     step.wait = Duration::ZERO;
                     continue;
                 }
+                let ends = Instant::now() + limit + GRACE;
                 if turn.is_some() {
-                    registry.publish(&key, machine.state(), identity.sure(), Instant::now() + limit + GRACE);
+                    registry.publish(&key, machine.state(), identity.sure(), ends);
                 }
-                executor.execute_in(turn, &current, step.action).await
+                let request = executor.execute_in(turn, &current, step.action);
+                answer(request, step.overdue_after, || {
+                    machine.overdue();
+                    announcer.announce(machine.state(), registry.last_confirmed(&key));
+                    registry.publish(&key, machine.state(), identity.sure(), ends);
+                })
+                .await
             }
         };
         report_answer(&registry, &key, &current, &seen);
@@ -111,13 +118,7 @@ pub(super) async fn watch(task: NodeTask) {
         machine.set_outsider(identity.judge().map(ToString::to_string));
         // Only then is it of use, and every node is gone through for it.
         if matches!(&seen, Observation::SealStatus(status, _) if !status.initialized) {
-            machine.set_objection(if registry.peer_is_initialised(&key) {
-                Objection::PeerInitialised
-            } else if current.source().is_some() {
-                Objection::SharesHeld
-            } else {
-                Objection::Nothing
-            });
+            machine.set_objection(objection(&registry, &key, &current));
         }
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
@@ -138,8 +139,19 @@ pub(super) async fn watch(task: NodeTask) {
         if !step.load_pending {
             executor.loader.forget();
         }
-        announcer.announce(machine.state());
+        announcer.announce(machine.state(), registry.last_confirmed(&key));
         announcer.outsider(identity.sure());
+    }
+}
+
+/// What is known of its cluster that speaks against initialising the node.
+fn objection(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec) -> Objection {
+    if registry.peer_is_initialised(key) {
+        Objection::PeerInitialised
+    } else if spec.source().is_some() {
+        Objection::SharesHeld
+    } else {
+        Objection::Nothing
     }
 }
 
@@ -159,6 +171,23 @@ async fn pause(wait: Duration) {
     if !wait.is_zero() {
         sleep(wait).await;
     }
+}
+
+/// Waits for the answer to a request. When it is late, that is said, once, and the answer awaited all the same.
+async fn answer(
+    request: impl Future<Output = Observation>,
+    late_after: Option<Duration>,
+    say: impl FnOnce(),
+) -> Observation {
+    let mut request = pin!(request);
+    if let Some(late_after) = late_after {
+        tokio::select! {
+            biased;
+            seen = &mut request => return seen,
+            () = sleep(late_after) => say(),
+        }
+    }
+    request.await
 }
 
 /// The next order.

@@ -2,14 +2,16 @@
 
 use super::holds::{HoldRecord, HoldStore, Requester};
 use super::key::{NodeKey, SearchKey};
+use crate::api::Unreachable;
 use crate::cluster::Discovery;
 use crate::discovery::NodeInventory;
 use crate::explain::Remark;
 use crate::report;
 use crate::unseal::{ForeignNode, Hold, State};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
 /// What a person may tell a node's task.
@@ -45,6 +47,31 @@ pub struct NodeStatus {
     pub outsider: Option<ForeignNode>,
     /// Since when it is held, and who wanted it, if it is.
     pub held: Option<HoldRecord>,
+    /// When its last answer came, if one did.
+    pub last_confirmed: Option<Confirmation>,
+}
+
+/// When a node's answer came.
+#[derive(Debug, Clone, Copy)]
+pub struct Confirmation {
+    at: Instant,
+    clock: SystemTime,
+}
+
+impl Confirmation {
+    fn now() -> Self {
+        Self { at: Instant::now(), clock: SystemTime::now() }
+    }
+
+    /// How long ago that was.
+    pub fn age(&self) -> Duration {
+        self.at.elapsed()
+    }
+
+    /// The time of day then (RFC 3339).
+    pub fn timestamp(&self) -> String {
+        report::timestamp(self.clock.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+    }
 }
 
 /// What every node's task last published, and the way to tell each something.
@@ -78,6 +105,19 @@ impl Entries {
         }
     }
 
+    /// All states in one line, and of the nodes that are silent the one that has been so for the longest.
+    fn summary(&self) -> String {
+        let mut line = self.tally.to_string();
+        let silent = self.nodes.iter().filter(|(_, entry)| {
+            matches!(entry.state, Some(State::Unreachable { cause: Unreachable::Timeout(_) }))
+        });
+        let confirmed = silent.filter_map(|(key, entry)| Some((entry.confirmed?, key)));
+        if let Some((confirmed, key)) = confirmed.min_by_key(|(confirmed, _)| confirmed.at) {
+            let _ = write!(line, "; {} last confirmed at {}", key.address, confirmed.timestamp());
+        }
+        line
+    }
+
     /// A node is in this state no longer.
     fn discount(&mut self, cluster: &str, state: Option<&State>) {
         self.tally.remove(state);
@@ -95,8 +135,9 @@ struct Entry {
     state: Option<State>,
     outsider: Option<ForeignNode>,
     finding: Option<DiscoveryStatus>,
-    /// When it answered last, or when it was put here.
-    answered: Instant,
+    added: Instant,
+    /// When it answered last.
+    confirmed: Option<Confirmation>,
     /// When the task must have come round again, or it hangs.
     due: Option<Instant>,
     orders: watch::Sender<Option<Order>>,
@@ -115,8 +156,15 @@ impl StatusRegistry {
         finding: Option<DiscoveryStatus>,
     ) -> watch::Receiver<Option<Order>> {
         let orders = watch::Sender::default();
-        let entry =
-            Entry { state: None, outsider: None, finding, answered: Instant::now(), due: None, orders };
+        let entry = Entry {
+            state: None,
+            outsider: None,
+            finding,
+            added: Instant::now(),
+            confirmed: None,
+            due: None,
+            orders,
+        };
         let orders = entry.orders.subscribe();
         let mut entries = self.entries();
         entries.count(&key.cluster, None);
@@ -174,8 +222,13 @@ impl StatusRegistry {
     /// A node answered.
     pub(super) fn answered(&self, key: &NodeKey) {
         if let Some(entry) = self.entries().nodes.get_mut(key) {
-            entry.answered = Instant::now();
+            entry.confirmed = Some(Confirmation::now());
         }
+    }
+
+    /// When a node answered last.
+    pub(super) fn last_confirmed(&self, key: &NodeKey) -> Option<Confirmation> {
+        self.entries().nodes.get(key)?.confirmed
     }
 
     /// Whether another node of its cluster has keys, as far as was seen last.
@@ -188,7 +241,10 @@ impl StatusRegistry {
 
     /// How long a node has not answered. One without a task never did.
     pub(super) fn silence(&self, key: &NodeKey) -> Duration {
-        self.entries().nodes.get(key).map_or(Duration::MAX, |entry| entry.answered.elapsed())
+        let since = |entry: &Entry| {
+            entry.confirmed.map_or_else(|| entry.added.elapsed(), |confirmed| confirmed.age())
+        };
+        self.entries().nodes.get(key).map_or(Duration::MAX, since)
     }
 
     /// What is known of a name; `None` when it is no longer looked up.
@@ -220,6 +276,7 @@ impl StatusRegistry {
             finding: entry.finding.clone(),
             outsider: entry.outsider.clone(),
             held: self.holds.record(key),
+            last_confirmed: entry.confirmed,
         };
         self.entries().nodes.iter().map(seen).collect()
     }
@@ -264,7 +321,7 @@ impl StatusRegistry {
 
     /// All states in one line, which names are in trouble, and what is wrong beside them.
     pub fn summary(&self) -> String {
-        let mut line = self.entries().tally.to_string();
+        let mut line = self.entries().summary();
         for (key, inventory) in self.inventories().iter() {
             if let Some(words) = inventory.brief() {
                 line = format!("{line}; {}: {words}", key.discovery);

@@ -38,6 +38,7 @@ pub(crate) fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Uninitialize),
         1 => millis(0..30_000).prop_map(Fault::Hang),
         1 => (1_usize..4).prop_map(Fault::LoseAnswers),
+        1 => (1_usize..4).prop_map(Fault::LoseLastShares),
         1 => Just(Fault::SourceBreaks),
         1 => Just(Fault::SourceMended),
         1 => Just(Fault::Woken),

@@ -120,6 +120,7 @@ impl NodeMachine {
         self.meet(epoch);
         self.note_round(now, status.nonce);
         self.note_agreement(now, status.sealed);
+        self.note_arrival(status);
         self.failures.status_failures.over();
         if self.failures.status_unread.take().is_some() {
             self.phase.clear(|obstacle| matches!(obstacle, Obstacle::Delay(Delay::StatusUnread(_))));
@@ -171,6 +172,7 @@ impl NodeMachine {
 
     /// Its health says that it is unsealed.
     fn unsealed(&mut self, now: Moment, role: Role, epoch: ConnectionEpoch) -> Step {
+        self.note_joined(epoch);
         if let Some(hold) = self.holds.unsealed(now, epoch) {
             return self.held(hold, true);
         }

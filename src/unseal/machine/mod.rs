@@ -5,6 +5,7 @@ mod failures;
 mod gate;
 mod joining;
 mod looks;
+mod overdue;
 mod rounds;
 mod verdict;
 
@@ -69,6 +70,8 @@ pub struct NodeMachine {
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
     failures: FailureRecord,
+    /// For how long the question under way has had no answer, where that is too long.
+    overdue: Option<Duration>,
 }
 
 impl NodeMachine {
@@ -92,6 +95,7 @@ impl NodeMachine {
             good_set: 0,
             outsider: None,
             failures: FailureRecord::default(),
+            overdue: None,
         }
     }
 
@@ -155,10 +159,12 @@ impl NodeMachine {
 
     /// Takes what the last action showed and says what to do next.
     pub fn observe(&mut self, now: Moment, seen: Observation) -> Step {
+        self.overdue = None;
         let step = self.decide(now, seen);
         self.due = now.saturating_add(step.wait);
         self.state = self.shown();
         Step {
+            overdue_after: self.overdue_after(step.action),
             keep_shares: self.phase.has_use_for_shares(),
             watch_share_source: self.phase.has_use_for_other_shares(),
             load_pending: matches!(step.action, Action::LoadShares(_))
@@ -182,6 +188,7 @@ impl NodeMachine {
                 obstacle.as_ref().map_or_else(|| work.state(), Obstacle::state)
             }
         };
+        let state = self.silent().unwrap_or(state);
         // While a server seals itself, how far the next unsealing has come is no news.
         let passing = matches!(
             state,
@@ -248,6 +255,7 @@ impl NodeMachine {
             wait,
             action,
             refused_since: None,
+            overdue_after: None,
             keep_shares: false,
             watch_share_source: false,
             load_pending: false,

@@ -1,8 +1,8 @@
 //! Rounds that others take part in.
 
-use super::{becomes, failed, secs, world};
+use super::{becomes, failed, pass, secs, world};
 use crate::fault::Fault;
-use crate::model::Model;
+use crate::model::{Join, Model};
 use crate::simulation::World;
 use std::time::Duration;
 use vault_unseal::unseal::Event;
@@ -30,6 +30,46 @@ fn a_poisoned_round_is_reset_and_proves_nothing() {
     assert_eq!((world.submissions(), world.resets()), (5, 1));
     let stranger = Event::StrangerInRound { progress: 3, ours: 2 };
     assert_eq!(world.events(), [stranger, failed(false), Event::Unsealed]);
+}
+
+#[test]
+fn last_share_that_never_arrived_is_offered_again_at_once() {
+    // Its connection ended, and the server counts as many shares as before.
+    for threshold in 2..=5 {
+        let mut world = world(threshold, vec![(secs(0), Fault::LoseLastShares(1))]);
+        becomes(&mut world, "unsealed", Duration::from_millis(200));
+        assert_eq!((world.submissions(), world.resets()), (2 * threshold, 0));
+        assert_eq!(world.events(), [Event::Unsealed]);
+    }
+    // Those who hold too few do so, too: the others' shares are in.
+    let faults = vec![
+        (secs(0), Fault::RightShare(1)),
+        (secs(0), Fault::RightShare(2)),
+        (secs(0), Fault::LoseLastShares(1)),
+    ];
+    let mut world = World::new(Model::new(3, 3), vec![vec![0]], 1, faults);
+    becomes(&mut world, "unsealed", Duration::from_millis(200));
+    assert_eq!(world.submissions(), 2);
+}
+
+#[test]
+fn last_shares_that_never_arrive_are_offered_no_more_often_than_rounds() {
+    let mut world = world(3, vec![(secs(0), Fault::LoseLastShares(usize::MAX))]);
+    pass(&mut world, secs(60));
+    // Two that arrived, and one in each round after them.
+    assert!((25..=45).contains(&world.submissions()), "{}", world.submissions());
+    world.suffer(Fault::LoseLastShares(0));
+    becomes(&mut world, "unsealed", secs(5));
+}
+
+#[test]
+fn last_share_that_arrived_is_awaited_though_its_answer_was_lost() {
+    let join = Join { takes: Duration::from_millis(1500), ..Join::default() };
+    let mut world = world(3, vec![(secs(0), Fault::JoinNext(join))]);
+    world.run(secs(1), |world| world.submissions() == 3);
+    world.suffer(Fault::LoseAnswers(1));
+    becomes(&mut world, "unsealed", secs(3));
+    assert_eq!((world.submissions(), world.model.disturbed_joins), (3, 0), "{}", world.story());
 }
 
 #[test]
@@ -108,6 +148,21 @@ fn found_good_set_goes_first_at_the_next_unsealing() {
         becomes(&mut world, "unsealed", secs(10));
         assert_eq!(world.submissions(), found + 2 * restart);
     }
+}
+
+#[test]
+fn set_that_was_good_after_a_join_goes_first_at_the_next_unsealing() {
+    let candidates = vec![vec![0, 500], vec![1, 500], vec![0, 1]];
+    let join = Join { takes: secs(3), ..Join::default() };
+    let faults = vec![(secs(0), Fault::JoinNext(join))];
+    let mut world = World::new(Model::new(2, 3), candidates, 1, faults);
+    becomes(&mut world, "joining", secs(2));
+    becomes(&mut world, "unsealed", secs(5));
+    let found = world.submissions();
+    world.suffer(Fault::Start);
+    assert!(world.run(world.now + secs(2), |world| !world.all("unsealed")));
+    becomes(&mut world, "unsealed", secs(10));
+    assert_eq!(world.submissions(), found + 2);
 }
 
 #[test]

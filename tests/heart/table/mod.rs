@@ -8,7 +8,7 @@ use answers::{answer, answered, error, gone, health, healthy, looked, page, seal
 use situation::{When, machine, path};
 use std::time::Duration;
 use vault_unseal::api::{AnswerText, ConnectionEpoch, Health, Nonce, Unreachable};
-use vault_unseal::cluster::{Misfit, Scheme};
+use vault_unseal::cluster::{Misfit, Pace, Scheme};
 use vault_unseal::external::ExternalText;
 use vault_unseal::unseal::{
     Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step, knock_pause,
@@ -471,4 +471,33 @@ fn a_reload_in_mid_round_starts_over() {
     assert_eq!((woken.action, woken.keep_shares), (Action::AskHealth, false));
     let outcome = step(&mut machine, health(true, true));
     assert_eq!(outcome, ("sealed".to_owned(), Action::ReadSealStatus, Pause::None));
+}
+
+/// Only where a state was claimed that an answer would confirm, and silence means nothing of its own.
+#[test]
+fn only_polls_are_overdue_and_after_two_of_them() {
+    use When::{First, Joining, Last, Looking, Rejected, Started, Unsealed, Waiting};
+    let of = |when, poll_interval| {
+        let mut machine = NodeMachine::new(Pace { poll_interval, ..Pace::default() }, 7);
+        let mut step = machine.start();
+        for seen in path(when) {
+            step = machine.observe(Moment::ZERO, seen);
+        }
+        step.overdue_after
+    };
+    let secs = Duration::from_secs;
+    for (when, poll_interval, overdue_after) in [
+        (Unsealed, secs(1), Some(secs(2))),
+        (Unsealed, Duration::from_millis(100), Some(secs(2))),
+        (Unsealed, secs(5), Some(secs(10))),
+        (Rejected, secs(1), Some(secs(2))),
+        (Started, secs(1), None),
+        (Looking, secs(1), None),
+        (First, secs(1), None),
+        (Last, secs(1), None),
+        (Joining, secs(1), None),
+        (Waiting, secs(1), None),
+    ] {
+        assert_eq!(of(when, poll_interval), overdue_after, "{when:?}");
+    }
 }
