@@ -8,7 +8,7 @@ use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
 use super::registry::{Order, StatusRegistry};
 use super::source::{Outcome, ShareLoader, SharedSource};
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use crate::api::Unreachable;
 use crate::cluster::Scheme;
 use crate::explain::Explain;
@@ -19,7 +19,7 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// How much later than promised a turn may come before the watchdog is right to doubt the loop.
@@ -55,13 +55,14 @@ pub(super) async fn watch(task: NodeTask) {
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
+        // Who comes back is heard of in its turn, where there are turns.
+        let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
+        step.wait = ReconnectProbes::until_asked(step.wait, began, closed);
         registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
         let due = Instant::now() + step.wait;
         let wait = pin!(pause(step.wait));
         let unsealed = machine.state().is_some_and(State::is_unsealed);
-        // Who comes back is heard of in its turn, where there are turns.
-        let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
         let seen = tokio::select! {
             biased;
             changed = spec.changed() => {
@@ -87,7 +88,7 @@ pub(super) async fn watch(task: NodeTask) {
             () = change_of(source.as_deref(), &executor.loader) => Observation::Woken,
             () = left(&current) => Observation::Left,
             () = probes.returned(&current, began, closed) => Observation::Returned,
-            news = reconnect.news(&current, unsealed) => {
+            news = reconnect.news(&current, unsealed, &turns) => {
                 announcer.reconnect(&news);
                 // Of the connection that is kept it says nothing.
                 continue;
@@ -206,12 +207,7 @@ struct ActionExecutor {
 
 impl ActionExecutor {
     /// Carries out an action in the node's turn, where there are turns: its connection ends with that.
-    async fn execute_in(
-        &mut self,
-        turn: Option<OwnedSemaphorePermit>,
-        spec: &NodeSpec,
-        action: Action,
-    ) -> Observation {
+    async fn execute_in(&mut self, turn: Option<Turn>, spec: &NodeSpec, action: Action) -> Observation {
         let seen = self.execute(spec, action).await;
         if turn.is_some() {
             spec.server.part().await;
