@@ -13,7 +13,7 @@ use crate::api::Unreachable;
 use crate::cluster::Scheme;
 use crate::explain::Explain;
 use crate::shares::ShareSet;
-use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State};
+use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State, Step};
 use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -103,7 +103,7 @@ pub(super) async fn watch(task: NodeTask) {
                 if turn.is_some() {
                     registry.publish(&key, machine.state(), identity.sure(), Instant::now() + limit + GRACE);
                 }
-                executor.execute_in(turn, &current, step.action).await
+                executor.execute_in(turn, &current, step).await
             }
         };
         report_answer(&registry, &key, &current, &seen);
@@ -207,17 +207,20 @@ struct ActionExecutor {
 
 impl ActionExecutor {
     /// Carries out an action in the node's turn, where there are turns: its connection ends with that.
-    async fn execute_in(&mut self, turn: Option<Turn>, spec: &NodeSpec, action: Action) -> Observation {
-        let seen = self.execute(spec, action).await;
+    async fn execute_in(&mut self, turn: Option<Turn>, spec: &NodeSpec, step: Step) -> Observation {
+        let seen = self.execute(spec, step).await;
         if turn.is_some() {
             spec.server.part().await;
         }
         seen
     }
 
-    async fn execute(&mut self, spec: &NodeSpec, action: Action) -> Observation {
-        let limit = longest(spec, action);
-        match action {
+    async fn execute(&mut self, spec: &NodeSpec, step: Step) -> Observation {
+        let limit = longest(spec, step.action);
+        if let Some(source) = spec.source().filter(|_| step.load_ahead) {
+            self.loader.read_ahead(source);
+        }
+        match step.action {
             Action::AskHealth => {
                 seen(spec.server.health(), |health| Observation::Health(health, spec.server.epoch())).await
             }

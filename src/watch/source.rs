@@ -65,12 +65,25 @@ pub(super) struct ShareLoader {
 }
 
 impl ShareLoader {
-    /// What is on `source`; `None` when it does not answer within `limit`: the read goes on and is asked for again later.
-    pub(super) async fn read(&mut self, source: &SharedSource, limit: Duration) -> Option<Arc<Outcome>> {
+    /// Begins to read what will probably be asked for in a moment; not of a TPM, which is asked when it is known that it is
+    /// needed. What comes of it waits for [`read`](Self::read), or is [forgotten](Self::forget).
+    pub(super) fn read_ahead(&mut self, source: &SharedSource) {
+        if !matches!(source.source(), ShareSource::Tpm2 { .. }) {
+            self.begin(source);
+        }
+    }
+
+    /// The read that is under way, or a new one.
+    fn begin(&mut self, source: &SharedSource) -> &mut InFlight<Outcome> {
         // A read of what is no longer the source is of no use, however long it hangs.
         self.running.take_if(|(of, _)| of != source.source());
-        let (_, running) = self.running.get_or_insert_with(|| (source.source().clone(), source.read()));
-        let outcome = timeout(limit, running.outcome()).await.ok()?;
+        let begin = || (source.source().clone(), source.read());
+        &mut self.running.get_or_insert_with(begin).1
+    }
+
+    /// What is on `source`; `None` when it does not answer within `limit`: the read goes on and is asked for again later.
+    pub(super) async fn read(&mut self, source: &SharedSource, limit: Duration) -> Option<Arc<Outcome>> {
+        let outcome = timeout(limit, self.begin(source).outcome()).await.ok()?;
         self.running = None;
         // A read that was cancelled: the runtime ends, and so does this task.
         let outcome = outcome?;
@@ -78,7 +91,7 @@ impl ShareLoader {
         Some(outcome)
     }
 
-    /// Drops what a slow read may still bring: nobody needs it any more.
+    /// Drops what was read ahead, and what a slow read may still bring: nobody needs it any more.
     pub(super) fn forget(&mut self) {
         self.running = None;
     }

@@ -29,7 +29,7 @@ use std::time::Duration;
 /// use vault_unseal::unseal::{Action, NodeMachine, Observation, State};
 ///
 /// let mut machine = NodeMachine::new(Pace::default(), 1);
-/// assert_eq!(machine.start().action, Action::AskHealth);
+/// assert_eq!(machine.start().action, Action::ReadSealStatus);
 ///
 /// let step = machine.observe(Duration::ZERO, Observation::Unreachable(Unreachable::Refused));
 /// assert_eq!(step.action, Action::AskHealth);
@@ -50,6 +50,8 @@ pub struct NodeMachine {
     state: Option<State>,
     events: Vec<Event>,
     last: Action,
+    /// That is the first question over a connection that was just accepted: nothing is known of this life of the server.
+    first_look: bool,
     /// When it is carried out.
     due: Moment,
     /// The life of the server that the last health or seal status came from.
@@ -81,6 +83,7 @@ impl NodeMachine {
             state: None,
             events: Vec::new(),
             last: Action::AskHealth,
+            first_look: false,
             due: Moment::ZERO,
             epoch: None,
             newcomer: false,
@@ -97,7 +100,7 @@ impl NodeMachine {
 
     /// The first thing to do.
     pub fn start(&mut self) -> Step {
-        self.at_once(Action::AskHealth)
+        self.look_first()
     }
 
     /// The node's state; `None` before the first answer.
@@ -208,7 +211,7 @@ impl NodeMachine {
             Observation::Left => self.left(now),
             Observation::Returned => {
                 self.pacing.returned(now);
-                self.at_once(Action::AskHealth)
+                self.look_first()
             }
             Observation::Hold => {
                 self.holds.set(Some(Hold::Request));
@@ -244,12 +247,14 @@ impl NodeMachine {
 
     fn after(&mut self, wait: Duration, action: Action) -> Step {
         self.last = action;
+        self.first_look = false;
         Step {
             wait,
             action,
             refused_since: None,
             keep_shares: false,
             watch_share_source: false,
+            load_ahead: false,
             load_pending: false,
         }
     }
