@@ -212,4 +212,25 @@ mod tests {
         assert!(joint.join(|| panic!("on purpose")).outcome().await.is_none());
         assert_eq!(joint.join(|| 1).outcome().await.as_deref(), Some(&1));
     }
+
+    #[tokio::test]
+    async fn what_is_read_ahead_serves_the_next_read_and_nothing_of_a_tpm_is() {
+        let path = || "/nonexistent/shares".into();
+        let mut loader = ShareLoader::default();
+        let sealed = SharedSource::of(&ShareSource::Tpm2 { path: path(), tcti: None }, &Arc::default());
+        loader.read_ahead(&sealed);
+        assert!(loader.running.is_none(), "the TPM is asked when the server is known to be sealed");
+        let file = SharedSource::of(&ShareSource::File(path()), &Arc::default());
+        loader.read_ahead(&file);
+        let (_, ahead) = loader.running.as_ref().unwrap();
+        let ahead = InFlight(ahead.0.clone()).outcome().await.unwrap();
+        let read = loader.read(&file, Duration::from_secs(60)).await.unwrap();
+        assert!(Arc::ptr_eq(&ahead, &read) && read.loaded.is_err());
+        // What was read ahead and not asked for serves nobody.
+        loader.read_ahead(&file);
+        loader.forget();
+        assert!(loader.running.is_none());
+        let again = loader.read(&file, Duration::from_secs(60)).await.unwrap();
+        assert!(!Arc::ptr_eq(&ahead, &again));
+    }
 }
