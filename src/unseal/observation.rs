@@ -87,6 +87,9 @@ pub struct Step {
     pub keep_shares: bool,
     /// A change of the share source would be good news: it is worth watching.
     pub watch_share_source: bool,
+    /// Shares will probably be wanted after this answer: a source that asks nobody for them may be read meanwhile. What was
+    /// read serves the [`Action::LoadShares`] that follows, and is dropped if something else does.
+    pub load_ahead: bool,
     /// What a slow read of the share source may still bring is of use: it is what is asked for, now or next.
     pub load_pending: bool,
 }

@@ -8,18 +8,18 @@ use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
 use super::registry::{Order, StatusRegistry};
 use super::source::{Outcome, ShareLoader, SharedSource};
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use crate::api::Unreachable;
 use crate::cluster::Scheme;
 use crate::explain::Explain;
 use crate::shares::ShareSet;
-use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State};
+use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State, Step};
 use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// How much later than promised a turn may come before the watchdog is right to doubt the loop.
@@ -55,13 +55,14 @@ pub(super) async fn watch(task: NodeTask) {
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
+        // Who comes back is heard of in its turn, where there are turns.
+        let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
+        step.wait = ReconnectProbes::until_asked(step.wait, began, closed);
         registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
         let due = Instant::now() + step.wait;
         let wait = pin!(pause(step.wait));
         let unsealed = machine.state().is_some_and(State::is_unsealed);
-        // Who comes back is heard of in its turn, where there are turns.
-        let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
         let seen = tokio::select! {
             biased;
             changed = spec.changed() => {
@@ -87,7 +88,7 @@ pub(super) async fn watch(task: NodeTask) {
             () = change_of(source.as_deref(), &executor.loader) => Observation::Woken,
             () = left(&current) => Observation::Left,
             () = probes.returned(&current, began, closed) => Observation::Returned,
-            news = reconnect.news(&current, unsealed) => {
+            news = reconnect.news(&current, unsealed, &turns) => {
                 announcer.reconnect(&news);
                 // Of the connection that is kept it says nothing.
                 continue;
@@ -103,8 +104,9 @@ pub(super) async fn watch(task: NodeTask) {
                 if turn.is_some() {
                     registry.publish(&key, machine.state(), identity.sure(), ends);
                 }
-                let request = executor.execute_in(turn, &current, step.action);
-                answer(request, step.overdue_after, || {
+                let overdue_after = step.overdue_after;
+                let request = executor.execute_in(turn, &current, step);
+                answer(request, overdue_after, || {
                     machine.overdue();
                     announcer.announce(machine.state(), registry.last_confirmed(&key));
                     registry.publish(&key, machine.state(), identity.sure(), ends);
@@ -235,22 +237,20 @@ struct ActionExecutor {
 
 impl ActionExecutor {
     /// Carries out an action in the node's turn, where there are turns: its connection ends with that.
-    async fn execute_in(
-        &mut self,
-        turn: Option<OwnedSemaphorePermit>,
-        spec: &NodeSpec,
-        action: Action,
-    ) -> Observation {
-        let seen = self.execute(spec, action).await;
+    async fn execute_in(&mut self, turn: Option<Turn>, spec: &NodeSpec, step: Step) -> Observation {
+        let seen = self.execute(spec, step).await;
         if turn.is_some() {
             spec.server.part().await;
         }
         seen
     }
 
-    async fn execute(&mut self, spec: &NodeSpec, action: Action) -> Observation {
-        let limit = longest(spec, action);
-        match action {
+    async fn execute(&mut self, spec: &NodeSpec, step: Step) -> Observation {
+        let limit = longest(spec, step.action);
+        if let Some(source) = spec.source().filter(|_| step.load_ahead) {
+            self.loader.read_ahead(source);
+        }
+        match step.action {
             Action::AskHealth => {
                 seen(spec.server.health(), |health| Observation::Health(health, spec.server.epoch())).await
             }

@@ -30,7 +30,7 @@ use std::time::Duration;
 /// use vault_unseal::unseal::{Action, NodeMachine, Observation, State};
 ///
 /// let mut machine = NodeMachine::new(Pace::default(), 1);
-/// assert_eq!(machine.start().action, Action::AskHealth);
+/// assert_eq!(machine.start().action, Action::ReadSealStatus);
 ///
 /// let step = machine.observe(Duration::ZERO, Observation::Unreachable(Unreachable::Refused));
 /// assert_eq!(step.action, Action::AskHealth);
@@ -51,6 +51,8 @@ pub struct NodeMachine {
     state: Option<State>,
     events: Vec<Event>,
     last: Action,
+    /// That is the first question over a connection that was just accepted: nothing is known of this life of the server.
+    first_look: bool,
     /// When it is carried out.
     due: Moment,
     /// The life of the server that the last health or seal status came from.
@@ -84,6 +86,7 @@ impl NodeMachine {
             state: None,
             events: Vec::new(),
             last: Action::AskHealth,
+            first_look: false,
             due: Moment::ZERO,
             epoch: None,
             newcomer: false,
@@ -101,7 +104,7 @@ impl NodeMachine {
 
     /// The first thing to do.
     pub fn start(&mut self) -> Step {
-        self.at_once(Action::AskHealth)
+        self.look_first()
     }
 
     /// The node's state; `None` before the first answer.
@@ -215,7 +218,7 @@ impl NodeMachine {
             Observation::Left => self.left(now),
             Observation::Returned => {
                 self.pacing.returned(now);
-                self.at_once(Action::AskHealth)
+                self.look_first()
             }
             Observation::Hold => {
                 self.holds.set(Some(Hold::Request));
@@ -251,6 +254,7 @@ impl NodeMachine {
 
     fn after(&mut self, wait: Duration, action: Action) -> Step {
         self.last = action;
+        self.first_look = false;
         Step {
             wait,
             action,
@@ -258,6 +262,7 @@ impl NodeMachine {
             overdue_after: None,
             keep_shares: false,
             watch_share_source: false,
+            load_ahead: false,
             load_pending: false,
         }
     }
