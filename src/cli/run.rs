@@ -17,7 +17,7 @@ use crate::report::state::counted;
 use crate::systemd;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::service::{ServiceProblem, shadow};
-use crate::watch::{ClusterContexts, HoldStore, Watch};
+use crate::watch::{ClusterContexts, Grid, HoldStore, Watch};
 use crate::{shares, vault};
 use std::future::pending;
 use std::path::Path;
@@ -48,6 +48,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     };
     let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
     let runtime = runtime()?;
+    let grid = Grid::begin();
     let directory = systemd::runtime_directory();
     let unfit = directory.as_deref().and_then(|path| systemd::open_runtime_directory(path).err());
     let directory = directory.filter(|_| unfit.is_none());
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     if shortage.is_some() {
         holds = holds.without_spare();
     }
-    let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds), log, shortage.clone()).live(
+    let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds, grid), log, shortage.clone()).live(
         &loaded.settings,
         clusters,
         directory.as_deref().filter(|_| taken.is_none()),

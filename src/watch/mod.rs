@@ -4,6 +4,7 @@
 mod announce;
 mod connection;
 mod desired;
+mod grid;
 mod holds;
 mod identity;
 mod key;
@@ -14,6 +15,7 @@ mod source;
 mod turns;
 
 pub use desired::{ClusterContexts, NodeSpec};
+pub use grid::Grid;
 pub use holds::{HoldRecord, HoldStore, Requester};
 pub use key::{NodeKey, SearchKey};
 pub use registry::{DiscoveryStatus, NodeStatus, Order, StatusRegistry};
@@ -48,6 +50,7 @@ pub struct Watch {
     news: (mpsc::Sender<LookupResult>, mpsc::Receiver<LookupResult>),
     memberships: Arc<SharedMemberships>,
     turns: Arc<Turns>,
+    grid: Grid,
 }
 
 #[derive(Debug)]
@@ -57,8 +60,8 @@ struct Task {
 }
 
 impl Watch {
-    /// A watch over no node yet, whose holds outlive it in `holds`.
-    pub fn new(holds: HoldStore) -> Self {
+    /// A watch over no node yet, whose holds outlive it in `holds`, in the loop of this `grid`.
+    pub fn new(holds: HoldStore, grid: Grid) -> Self {
         let holds = Arc::new(holds);
         Self {
             began: Instant::now(),
@@ -72,6 +75,7 @@ impl Watch {
             news: mpsc::channel(1),
             memberships: Arc::default(),
             turns: Arc::default(),
+            grid,
         }
     }
 
@@ -207,6 +211,7 @@ impl Watch {
                 holds: Arc::clone(&self.holds),
                 memberships: Arc::clone(&self.memberships),
                 turns: Arc::clone(&self.turns),
+                grid: self.grid,
             }));
             self.tasks.insert(key, Task { spec: sender, handle });
         }

@@ -3,6 +3,7 @@
 use super::announce::Announcer;
 use super::connection::{ReconnectCheck, ReconnectProbes};
 use super::desired::NodeSpec;
+use super::grid::{Alarm, Grid};
 use super::holds::HoldStore;
 use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
@@ -16,11 +17,9 @@ use crate::shares::ShareSet;
 use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State};
 use std::borrow::Cow;
 use std::future::{Future, pending};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::sleep;
 
 /// How much later than promised a turn may come before the watchdog is right to doubt the loop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -35,11 +34,12 @@ pub(super) struct NodeTask {
     pub(super) holds: Arc<HoldStore>,
     pub(super) memberships: Arc<SharedMemberships>,
     pub(super) turns: Arc<Turns>,
+    pub(super) grid: Grid,
 }
 
 /// Keeps one node unsealed until it is aborted.
 pub(super) async fn watch(task: NodeTask) {
-    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns } = task;
+    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns, grid } = task;
     let began = Instant::now();
     let mut current = Arc::clone(&spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
@@ -52,14 +52,15 @@ pub(super) async fn watch(task: NodeTask) {
     let mut announcer = Announcer::new(key.clone());
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
+    let mut alarm = Alarm::of(grid, &key);
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
         registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
-        let due = Instant::now() + step.wait;
-        let wait = pin!(pause(step.wait));
         let unsealed = machine.state().is_some_and(State::is_unsealed);
+        let at_rest = unsealed.then_some(current.cluster.pace.poll_interval);
+        let due = alarm.set(step.wait, at_rest);
         // Who comes back is heard of in its turn, where there are turns.
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
         let seen = tokio::select! {
@@ -92,7 +93,7 @@ pub(super) async fn watch(task: NodeTask) {
                 // Of the connection that is kept it says nothing.
                 continue;
             }
-            () = wait => {
+            () = alarm.rings() => {
                 let turn = turns.next(|| registry.waits(&key)).await;
                 // Whoever ordered a hold while this waited sees no share submitted after it.
                 if orders.has_changed().unwrap_or(true) || spec.has_changed().unwrap_or(true) {
@@ -101,6 +102,10 @@ pub(super) async fn watch(task: NodeTask) {
                 }
                 if turn.is_some() {
                     registry.publish(&key, machine.state(), identity.sure(), Instant::now() + limit + GRACE);
+                }
+                if let Some(interval) = at_rest {
+                    // Together with the limit of the request, and most likely for good.
+                    alarm.set(interval, at_rest);
                 }
                 executor.execute_in(turn, &current, step.action).await
             }
@@ -151,13 +156,6 @@ fn report_answer(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec, seen
         }
         Observation::Unreachable(_) => spec.report_unreachable(),
         _ => {}
-    }
-}
-
-/// At once means at once: the shortest sleep there is takes a millisecond, and an unsealing has six steps.
-async fn pause(wait: Duration) {
-    if !wait.is_zero() {
-        sleep(wait).await;
     }
 }
 
