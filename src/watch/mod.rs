@@ -12,6 +12,7 @@ mod node;
 mod registry;
 mod search;
 mod source;
+mod ticker;
 mod turns;
 
 pub use desired::{ClusterContexts, NodeSpec};
