@@ -26,10 +26,12 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Interval, interval, timeout_at};
+use tokio::time::{Interval, interval, timeout, timeout_at};
 
 /// How long the end waits for a look at unit files.
 const SHADOW_LIMIT: Duration = Duration::from_secs(1);
+/// How long the end waits for holds that are being written.
+const HOLDS_LIMIT: Duration = Duration::from_secs(1);
 
 /// Watches and unseals until stopped.
 pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
@@ -154,8 +156,9 @@ impl<'a> Daemon<'a> {
             }
         };
         self.take_turns();
-        self.watch.apply(clusters);
+        // Its nodes are asked, and speak, before all of a thousand have their tasks.
         started();
+        self.watch.apply(clusters).await;
         let (ask, mut asked) = mpsc::unbounded_channel();
         if let Some(directory) = directory {
             let registry = Arc::clone(self.watch.registry());
@@ -176,8 +179,11 @@ impl<'a> Daemon<'a> {
                 _ = interrupt.recv() => break,
                 _ = hangup.recv() => self.reload(Vec::new()),
                 Some(asked) = asked.recv() => self.reload(vec![asked]),
-                read = outcome(&mut self.reload) => self.reloaded(read),
-                () = self.watch.discover() => self.suffice(),
+                read = outcome(&mut self.reload) => self.reloaded(read).await,
+                found = self.watch.discover() => {
+                    self.watch.learn(found).await;
+                    self.suffice();
+                }
                 () = line.due(&registry) => systemd::status(&registry.summary()),
                 () = tick(&mut watchdog) => {
                     if registry.is_alive(Instant::now()) {
@@ -188,6 +194,8 @@ impl<'a> Daemon<'a> {
                 }
             }
         }
+        // What was booked just now; a disk that hangs is not waited for.
+        let _ = timeout(HOLDS_LIMIT, self.watch.keep_holds()).await;
         // The last that is said before another program takes over: nothing of ours runs then.
         if let Some(shadow) = shadow_of_this_process() {
             notice(&shadow);
@@ -233,12 +241,12 @@ impl<'a> Daemon<'a> {
     }
 
     /// Uses what was read. A bad configuration changes nothing.
-    fn reloaded(&mut self, read: Result<(LoadedConfig, NamedFiles), Explanation>) {
+    async fn reloaded(&mut self, read: Result<(LoadedConfig, NamedFiles), Explanation>) {
         let asked = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
         let registry = Arc::clone(self.watch.registry());
         let refused = match read {
             Ok((loaded, files)) => {
-                self.replace(&loaded, files);
+                self.replace(&loaded, files).await;
                 tracing::info!(
                     message_id = Message::Reloaded.id(),
                     "configuration reloaded: {}",
@@ -267,8 +275,8 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
-        self.watch.apply(files.clusters);
+    async fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
+        self.watch.apply(files.clusters).await;
         // With those that were found by names, which may be many more than the configured ones.
         let shortage = process::allow_descriptors_for(self.watch.nodes()).err();
         self.log.set_level(loaded.settings.log_level);

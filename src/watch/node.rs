@@ -131,6 +131,7 @@ pub(super) async fn watch(task: NodeTask) {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
             holds.book(&key, hold.0.map(|hold| (hold, left)));
+            holds.keep().await;
         }
         announcer.corrupt(&executor.corrupt);
         let events = machine.take_events();
