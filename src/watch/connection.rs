@@ -3,6 +3,7 @@
 //! noticed only at its next restart: too late, and it stays sealed.
 
 use super::desired::NodeSpec;
+use super::ticker::Ticker;
 use super::turns::Turns;
 use crate::api::Unreachable;
 use crate::explain::Explain;
@@ -124,11 +125,9 @@ impl ReconnectProbes {
         if let Some(refused) = refused {
             let own = spec.server.is_own().await;
             let here = ProbePermit::at(self, (!own).then(|| spec.node.address.host.clone()));
-            let mut next = tokio::time::Instant::now();
+            let mut ticker = Ticker::begin();
             while let Some(pause) = here.pause(began.elapsed().saturating_sub(refused)) {
-                // From try to try, not from end to try: timers count whole milliseconds and would double a short pause.
-                next = (next + pause).max(tokio::time::Instant::now());
-                sleep_until(next).await;
+                ticker.tick(pause).await;
                 if spec.server.probe().await {
                     return;
                 }

@@ -3,6 +3,7 @@
 use super::announce::Announcer;
 use super::connection::{ReconnectCheck, ReconnectProbes};
 use super::desired::NodeSpec;
+use super::grid::{Alarm, Grid};
 use super::holds::HoldStore;
 use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
@@ -20,7 +21,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 /// How much later than promised a turn may come before the watchdog is right to doubt the loop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -35,11 +35,12 @@ pub(super) struct NodeTask {
     pub(super) holds: Arc<HoldStore>,
     pub(super) memberships: Arc<SharedMemberships>,
     pub(super) turns: Arc<Turns>,
+    pub(super) grid: Grid,
 }
 
 /// Keeps one node unsealed until it is aborted.
 pub(super) async fn watch(task: NodeTask) {
-    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns } = task;
+    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns, grid } = task;
     let began = Instant::now();
     let mut current = Arc::clone(&spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
@@ -52,6 +53,7 @@ pub(super) async fn watch(task: NodeTask) {
     let mut announcer = Announcer::new(key.clone());
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
+    let mut alarm = Alarm::of(grid, &key);
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
@@ -60,9 +62,9 @@ pub(super) async fn watch(task: NodeTask) {
         step.wait = ReconnectProbes::until_asked(step.wait, began, closed);
         registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
-        let due = Instant::now() + step.wait;
-        let wait = pin!(pause(step.wait));
         let unsealed = machine.state().is_some_and(State::is_unsealed);
+        let at_rest = unsealed.then_some(current.cluster.pace.poll_interval);
+        let due = alarm.set(step.wait, at_rest);
         let seen = tokio::select! {
             biased;
             changed = spec.changed() => {
@@ -93,7 +95,7 @@ pub(super) async fn watch(task: NodeTask) {
                 // Of the connection that is kept it says nothing.
                 continue;
             }
-            () = wait => {
+            () = alarm.rings() => {
                 let turn = turns.next(|| registry.waits(&key)).await;
                 // Whoever ordered a hold while this waited sees no share submitted after it.
                 if orders.has_changed().unwrap_or(true) || spec.has_changed().unwrap_or(true) {
@@ -104,9 +106,13 @@ pub(super) async fn watch(task: NodeTask) {
                 if turn.is_some() {
                     registry.publish(&key, machine.state(), identity.sure(), ends);
                 }
+                if let Some(interval) = at_rest {
+                    // Together with the limit of the request, and most likely for good.
+                    alarm.set(interval, at_rest);
+                }
                 let overdue_after = step.overdue_after;
                 let request = executor.execute_in(turn, &current, step);
-                answer(request, overdue_after, || {
+                answer(request, overdue_after, &mut alarm, || {
                     machine.overdue();
                     announcer.announce(machine.state(), registry.last_confirmed(&key));
                     registry.publish(&key, machine.state(), identity.sure(), ends);
@@ -129,6 +135,7 @@ pub(super) async fn watch(task: NodeTask) {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
             holds.book(&key, hold.0.map(|hold| (hold, left)));
+            holds.keep().await;
         }
         announcer.corrupt(&executor.corrupt);
         let events = machine.take_events();
@@ -168,27 +175,30 @@ fn report_answer(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec, seen
     }
 }
 
-/// At once means at once: the shortest sleep there is takes a millisecond, and an unsealing has six steps.
-async fn pause(wait: Duration) {
-    if !wait.is_zero() {
-        sleep(wait).await;
-    }
-}
-
-/// Waits for the answer to a request. When it is late, that is said, once, and the answer awaited all the same.
+/// Waits for the answer to a request. When it is late, that is said, once, and the answer awaited all the same. `alarm` is
+/// set for that where it rings too early: a timer beside it would wake the loop once more a request.
 async fn answer(
     request: impl Future<Output = Observation>,
     late_after: Option<Duration>,
+    alarm: &mut Alarm,
     say: impl FnOnce(),
 ) -> Observation {
     let mut request = pin!(request);
-    if let Some(late_after) = late_after {
+    let Some(late_after) = late_after else { return request.await };
+    let asked = Instant::now();
+    loop {
         tokio::select! {
             biased;
             seen = &mut request => return seen,
-            () = sleep(late_after) => say(),
+            () = alarm.rings() => {}
         }
+        let left = late_after.saturating_sub(asked.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        alarm.set(left, None);
     }
+    say();
     request.await
 }
 

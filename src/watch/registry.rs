@@ -281,22 +281,26 @@ impl StatusRegistry {
         self.entries().nodes.iter().map(seen).collect()
     }
 
-    /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. It is booked now: an
-    /// order that was given outlives the daemon, followed or not. Returns false where it could not be booked, and does not
-    /// outlive it.
-    pub fn order<'a>(&self, keys: impl Iterator<Item = &'a NodeKey>, order: Order, by: &Requester) -> bool {
+    /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. When this returns it is
+    /// written down: an order that was given outlives the daemon, followed or not. Returns false where it could not be
+    /// written, and does not outlive it.
+    pub async fn order(&self, keys: &[NodeKey], order: Order, by: &Requester) -> bool {
+        self.tell(keys, order, by);
+        self.holds.keep().await
+    }
+
+    fn tell(&self, keys: &[NodeKey], order: Order, by: &Requester) {
         let entries = self.entries();
         let (keys, known): (Vec<_>, Vec<_>) =
-            keys.filter_map(|key| Some((key, entries.nodes.get(key)?))).unzip();
+            keys.iter().filter_map(|key| Some((key, entries.nodes.get(key)?))).unzip();
         let hold = match order {
             Order::Hold => Some((Hold::Request, None)),
             Order::Resume => None,
         };
-        let kept = self.holds.book_all(keys.into_iter(), hold, Some(by));
+        self.holds.book_all(keys.into_iter(), hold, Some(by));
         for entry in known {
             entry.orders.send_replace(Some(order));
         }
-        kept
     }
 
     /// Replaces what is wrong beside the nodes: it is shown with their states for as long as it lasts.
