@@ -103,10 +103,7 @@ pub(super) async fn watch(task: NodeTask) {
                 if turn.is_some() {
                     registry.publish(&key, machine.state(), identity.sure(), Instant::now() + limit + GRACE);
                 }
-                if let Some(interval) = at_rest {
-                    // Together with the limit of the request, and most likely for good.
-                    alarm.set(interval, at_rest);
-                }
+                alarm.set_ahead();
                 executor.execute_in(turn, &current, step.action).await
             }
         };
