@@ -57,8 +57,8 @@ table! {
     POLL_INTERVAL: Duration = Key {
         name: "poll_interval", scope: Scope::Everywhere, kind: Kind::Duration(milliseconds(100), HOUR),
         default: seconds(1),
-        documentation: "Time between two looks at a healthy server, from 100ms to 1h. A restart is noticed sooner: the \
-                        connection that is kept between the polls ends with the server.",
+        documentation: "Time between two looks at a healthy server, from 100ms to 1h; from 1s on rounded to a multiple of \
+                        64 ms. A restart is noticed sooner: the connection that is kept between the polls ends with the server.",
         example: "\"5s\"",
         variable: Some("VAULT_UNSEAL_POLL_INTERVAL"),
         flag: Some(Flag {

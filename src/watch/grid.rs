@@ -54,6 +54,8 @@ pub(super) struct Alarm {
     sleep: Pin<Box<Sleep>>,
     /// The loop counts whole milliseconds, and at once means at once: an unsealing has six steps.
     at_once: bool,
+    /// That of a node at rest.
+    interval: Option<Duration>,
 }
 
 impl Alarm {
@@ -62,21 +64,27 @@ impl Alarm {
         let mut place = DefaultHasher::new();
         node.hash(&mut place);
         let sleep = Box::pin(sleep_until(Instant::now().into()));
-        Self { grid, place: place.finish(), sleep, at_once: true }
+        Self { grid, place: place.finish(), sleep, at_once: true, interval: None }
     }
 
     /// Rings after `wait`; where that is the `interval` of a healthy node, about then. Returns when.
     pub(super) fn set(&mut self, wait: Duration, interval: Option<Duration>) -> Instant {
         let now = Instant::now();
-        let due = match interval {
-            Some(interval) if wait == interval && wait >= SHORTEST => self.grid.next(now, wait, self.place),
-            _ => now + wait,
-        };
+        self.interval = interval.filter(|interval| wait == *interval && wait >= SHORTEST);
+        let due = if self.interval.is_some() { self.grid.next(now, wait, self.place) } else { now + wait };
         self.at_once = wait.is_zero();
         if !self.at_once && self.sleep.deadline() != due.into() {
             self.sleep.as_mut().reset(due.into());
         }
         due
+    }
+
+    /// Before a node at rest is asked: sets what will be set after its answer, most likely for good, together with the limit of
+    /// the request.
+    pub(super) fn set_ahead(&mut self) {
+        if let Some(interval) = self.interval {
+            self.set(interval, Some(interval));
+        }
     }
 
     /// Returns when it rings, and whenever it is asked again until it is set anew.
@@ -182,6 +190,19 @@ mod tests {
         let often = Duration::from_millis(500);
         assert!(exact(often, Some(often)));
         let grid = alarm.grid;
-        assert_eq!(slots(grid, alarm.set(interval, Some(interval))) % 47, alarm.place % 47);
+        alarm.set(often, Some(often));
+        let due = alarm.sleep.deadline();
+        alarm.set_ahead();
+        assert_eq!(alarm.sleep.deadline(), due, "it is not at rest");
+        let due = alarm.set(interval, Some(interval));
+        assert_eq!(slots(grid, due) % 47, alarm.place % 47);
+        alarm.set(Duration::ZERO, Some(interval));
+        alarm.set_ahead();
+        assert_eq!(alarm.sleep.deadline(), due.into(), "it was set and stays so");
+        alarm.set(interval, Some(interval));
+        alarm.sleep.as_mut().reset(grid.began.into());
+        alarm.set_ahead();
+        let due = alarm.sleep.deadline().into_std();
+        assert_eq!(slots(grid, due) % 47, alarm.place % 47, "of a node at rest, the same");
     }
 }

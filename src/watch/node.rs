@@ -106,10 +106,7 @@ pub(super) async fn watch(task: NodeTask) {
                 if turn.is_some() {
                     registry.publish(&key, machine.state(), identity.sure(), ends);
                 }
-                if let Some(interval) = at_rest {
-                    // Together with the limit of the request, and most likely for good.
-                    alarm.set(interval, at_rest);
-                }
+                alarm.set_ahead();
                 let overdue_after = step.overdue_after;
                 let request = executor.execute_in(turn, &current, step);
                 answer(request, overdue_after, &mut alarm, || {
