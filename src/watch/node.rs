@@ -137,7 +137,7 @@ pub(super) async fn watch(task: NodeTask) {
             executor.held = None;
         }
         if !step.load_pending {
-            executor.loader.forget();
+            executor.loader.forget().await;
         }
         announcer.announce(machine.state());
         announcer.outsider(identity.sure());
