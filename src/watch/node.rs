@@ -143,7 +143,7 @@ pub(super) async fn watch(task: NodeTask) {
             executor.held = None;
         }
         if !step.load_pending {
-            executor.loader.forget();
+            executor.loader.forget().await;
         }
         announcer.announce(machine.state(), registry.last_confirmed(&key));
         announcer.outsider(identity.sure());

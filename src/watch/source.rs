@@ -13,6 +13,9 @@ use tokio::time::{sleep, timeout};
 /// How often a source is looked at for a change while only a change can help.
 const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 
+/// How long a read that nobody needs any more may take to end before its node goes on.
+const WIPED_WITHIN: Duration = Duration::from_millis(50);
+
 /// The share source of a cluster. Its nodes share what is read: a thousand of them that are sealed at once read it
 /// once, and one that hangs keeps one thread from others, and not a thousand.
 #[derive(Debug)]
@@ -91,9 +94,12 @@ impl ShareLoader {
         Some(outcome)
     }
 
-    /// Drops what was read ahead, and what a slow read may still bring: nobody needs it any more.
-    pub(super) fn forget(&mut self) {
-        self.running = None;
+    /// Drops what was read ahead, and what a slow read may still bring: nobody needs it any more. When this returns it is
+    /// wiped, unless the source is slow.
+    pub(super) async fn forget(&mut self) {
+        if let Some((_, mut running)) = self.running.take() {
+            let _ = timeout(WIPED_WITHIN, running.outcome()).await;
+        }
     }
 
     /// Returns when the source is not what it was when it was last read.
@@ -228,7 +234,7 @@ mod tests {
         assert!(Arc::ptr_eq(&ahead, &read) && read.loaded.is_err());
         // What was read ahead and not asked for serves nobody.
         loader.read_ahead(&file);
-        loader.forget();
+        loader.forget().await;
         assert!(loader.running.is_none());
         let again = loader.read(&file, Duration::from_secs(60)).await.unwrap();
         assert!(!Arc::ptr_eq(&ahead, &again));

@@ -2,17 +2,17 @@
 //! action, after this kind of pause.
 
 pub(crate) mod answers;
+mod knocks;
+mod opened;
 mod situation;
 
 use answers::{answer, answered, error, gone, health, healthy, looked, page, seal, timeout};
 use situation::{When, machine, path};
 use std::time::Duration;
 use vault_unseal::api::{AnswerText, ConnectionEpoch, Health, Nonce, Unreachable};
-use vault_unseal::cluster::{Misfit, Pace, Scheme};
+use vault_unseal::cluster::{Misfit, Scheme};
 use vault_unseal::external::ExternalText;
-use vault_unseal::unseal::{
-    Action, Delay, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step, knock_pause,
-};
+use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 /// How long a step waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -444,138 +444,6 @@ fn a_connection_that_ends_whenever_it_is_idle_is_no_reason_to_ask_more_often_tha
         asked += 1;
     }
     assert!((600..620).contains(&asked), "{asked}");
-}
-
-#[test]
-fn only_a_closed_port_is_knocked_at_and_only_while_it_is_new() {
-    let mut machine = machine(When::Unsealed);
-    let at = |seconds| Duration::from_secs(seconds);
-    let mut knocks = |seconds, cause| machine.observe(at(seconds), gone(cause)).refused_since;
-    assert_eq!(knocks(10, Unreachable::Closed), None, "it may accept and close for ever");
-    assert_eq!(knocks(11, Unreachable::Timeout(at(10))), None, "it swallows what it is sent");
-    assert_eq!(knocks(12, Unreachable::Refused), Some(at(12)));
-    assert_eq!(knocks(40, Unreachable::Refused), Some(at(12)), "the same outage");
-    assert_eq!(machine.observe(at(50), health(true, false)).refused_since, None);
-    assert_eq!(machine.observe(at(60), gone(Unreachable::Refused)).refused_since, Some(at(60)));
-    let millis = |millis| Some(Duration::from_millis(millis));
-    for (refused, own, here, all, pause) in [
-        (0, true, 1, 1, millis(1)),
-        (4, true, 1, 1, millis(1)),
-        (5, true, 1, 1, millis(10)),
-        (29, true, 1, 1, millis(10)),
-        (0, false, 1, 1, millis(9)),
-        (1, false, 1, 1, millis(9)),
-        (6, false, 1, 1, millis(50)),
-        (30, false, 1, 1, millis(250)),
-        (30, false, 4, 4, millis(1000)),
-        (119, false, 1, 1, Some(at(119) / 120)),
-        (0, true, 1000, 1000, millis(1000)),
-        // The closed ports of one host are nothing to another's.
-        (0, true, 1, 1000, millis(1)),
-        (0, false, 1, 36, millis(9)),
-        (0, false, 1, 1000, millis(250)),
-        (0, false, 5, 10, millis(45)),
-        (30, true, 1, 1, None),
-        (120, false, 1, 1, None),
-    ] {
-        assert_eq!(knock_pause(at(refused), own, here, all), pause, "{refused} s, {own}, {here}, {all}");
-    }
-}
-
-/// Less than a hundredth of an outage passes between two tries at another machine, at no more than 125 a second and 1,000 in
-/// all, however many of its nodes are down.
-#[test]
-fn another_machine_is_tried_as_often_as_an_outage_deserves() {
-    for nodes in [1_usize, 3] {
-        let mut tries: Vec<Duration> = Vec::new();
-        for node in 0..nodes {
-            let mut now = Duration::from_millis(u64::try_from(node).unwrap());
-            while let Some(pause) = knock_pause(now, false, nodes, nodes) {
-                if nodes == 1 {
-                    assert!(pause <= Duration::from_millis(10).max(now / 100), "{pause:?} at {now:?}");
-                }
-                now += pause;
-                tries.push(now);
-            }
-        }
-        tries.sort();
-        let second = |from: &Duration| {
-            tries.iter().filter(|at| (*from..*from + Duration::from_secs(1)).contains(*at)).count()
-        };
-        let most = tries.iter().map(second).max().unwrap();
-        assert!(most <= 115 && tries.len() <= 900, "{most} in a second, {} in all", tries.len());
-    }
-}
-
-/// Where its seal status is not told, its health is asked for once, and what that shows counts as ever.
-#[test]
-fn a_seal_status_that_fails_at_an_open_port_concludes_nothing() {
-    let text = || AnswerText::Text(ExternalText::new("permission denied"));
-    let denied = || gone(Unreachable::ServerError { status: 403, text: text() });
-    for (then, outcome) in [
-        (denied(), ("unreachable", Action::AskHealth, Pause::Backoff)),
-        (timeout(), ("unreachable", Action::AskHealth, Pause::Backoff)),
-        (health(true, false), ("unsealed", Action::AskHealth, Pause::Backoff)),
-        (health(true, true), ("sealed", Action::ReadSealStatus, Pause::None)),
-    ] {
-        let mut machine = machine(When::Returned);
-        let asked = step(&mut machine, denied());
-        assert_eq!(asked, ("unreachable".to_owned(), Action::AskHealth, Pause::None));
-        assert_eq!(machine.state(), Some(&State::Unreachable { cause: Unreachable::Refused }), "nothing new");
-        let (word, action, pause) = outcome;
-        assert_eq!(step(&mut machine, then.clone()), (word.to_owned(), action, pause), "{then:?}");
-    }
-    // The second time in a row it is no first look: health is well, and only the seal status is not told.
-    let mut machine = machine(When::Returned);
-    for seen in [denied(), health(true, true), denied()] {
-        step(&mut machine, seen);
-    }
-    assert!(matches!(machine.state(), Some(State::Sealed { delay: Some(Delay::StatusUnread(_)) })));
-}
-
-/// What forbids a share does so whichever question is asked first.
-#[test]
-fn a_port_that_opens_is_no_way_around_the_gate() {
-    let mut held = machine(When::Unsealed);
-    let mut outsider = machine(When::Unsealed);
-    step(&mut held, Observation::Hold);
-    outsider.set_outsider(Some("another cluster's".to_owned()));
-    for (mut machine, word) in [(held, "held"), (outsider, "sealed")] {
-        let mut loads = Vec::new();
-        for seen in [gone(Unreachable::Refused), Observation::Returned, looked(0)] {
-            let next = machine.observe(Moment::ZERO, seen);
-            loads.push(next.load_ahead || matches!(next.action, Action::LoadShares(_)));
-        }
-        assert_eq!(machine.state().map(State::word), Some(word));
-        assert_eq!(loads, [false; 3], "{word}");
-    }
-}
-
-#[test]
-fn shares_are_read_ahead_only_where_they_will_probably_be_wanted() {
-    let ahead = |when, seen| machine(when).observe(Moment::ZERO, seen).load_ahead;
-    assert!(NodeMachine::new(Pace::default(), 1).start().load_ahead);
-    assert!(ahead(When::Unsealed, Observation::Returned));
-    assert!(ahead(When::Started, health(true, true)), "its seal status is asked for next");
-    for (when, seen) in [
-        (When::Started, health(false, true)),
-        (When::Started, health(true, false)),
-        (When::Returned, seal(|s| s.sealed = false)),
-        (When::Returned, gone(Unreachable::Closed)),
-        (When::Unsealed, gone(Unreachable::Refused)),
-        (When::RejectedAndReturned, Observation::Returned),
-        (When::Doubting, looked(0)),
-        (When::Waiting, looked(1)),
-        (When::Waiting, Observation::Left),
-    ] {
-        assert!(!ahead(when, seen.clone()), "{when:?}, then {seen:?}");
-    }
-    // A source that failed is read when its turn comes.
-    let mut machine = machine(When::Looking);
-    step(&mut machine, looked(0));
-    let (text, advice) = ("no file".to_owned(), None);
-    step(&mut machine, Observation::SharesUnavailable { kind: "missing", text, advice });
-    assert!(!machine.observe(Moment::ZERO, health(true, true)).load_ahead);
 }
 
 #[test]
