@@ -191,7 +191,8 @@ impl NodeReport {
     pub(super) fn of(seen: NodeStatus) -> Self {
         let NodeStatus { key, state, finding, outsider, held } = seen;
         let hold = state.as_ref().and_then(State::hold);
-        let held = held.filter(|_| hold.is_some()).unwrap_or_default();
+        // A held server that does not answer is unreachable, and held all the same.
+        let held = held.unwrap_or_default();
         Self {
             cluster: key.cluster,
             address: key.address.to_string(),
