@@ -5,10 +5,11 @@ use super::daemon_status::{DaemonStatus, HoldNote};
 use super::probe::{Probe, ResolvedName, Target, probe_all};
 use super::start::say;
 use super::start::with_settings;
-use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status};
+use super::{ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status};
 use crate::config::{Origin, Settings, keys};
 use crate::control;
 use crate::explain::{Explanation, Remark};
+use crate::external::quote::sentence;
 use crate::external::{self, ExternalText};
 use crate::report::Style;
 use crate::report::in_one_line;
@@ -67,6 +68,7 @@ async fn show(
             probes: &probes,
             outsiders: &outsiders,
             daemon: &daemon,
+            asked: asked(&options.socket),
             service,
         };
         let text = if options.json { json(&view.document()) } else { Ok(view.table(style)) };
@@ -90,6 +92,15 @@ async fn show(
         let paces = || settings.clusters.iter().map(|cluster| &cluster.pace);
         tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
         servers.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
+    }
+}
+
+/// The daemon behind this socket, in words.
+fn asked(socket: &Path) -> String {
+    if socket == Path::new(SOCKET) {
+        SERVICE.to_owned()
+    } else {
+        format!("the daemon at {}", sentence(socket))
     }
 }
 
@@ -172,6 +183,8 @@ struct StatusView<'a> {
     probes: &'a [Probe],
     outsiders: &'a [Option<Remark>],
     daemon: &'a DaemonStatus,
+    /// The daemon that was asked, in words.
+    asked: String,
     service: Option<ServiceProblem>,
 }
 
@@ -192,7 +205,7 @@ impl StatusView<'_> {
         let mut text = table(self, style);
         if let Some(Remark { message, advice }) = &self.daemon.reload_refused {
             let message = format!("the new configuration is not used, the old one stays: {message}");
-            remark(&mut text, &SERVICE, &message, advice.as_deref());
+            remark(&mut text, &self.asked, &message, advice.as_deref());
         }
         if let Some(problem) = &self.service {
             let _ = writeln!(text, "\n{}", style.bad(&in_one_line(problem)));

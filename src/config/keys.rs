@@ -180,8 +180,8 @@ table! {
     SHARES_FILE: () = Key {
         name: "file", scope: Scope::Shares, kind: Kind::Path,
         default: (),
-        documentation: "A file with key shares: what `vault operator init` printed, or plain text, one share a line; \
-                        WHAT SHARES LOOK LIKE has every form, WHO MAY WRITE WHAT IS READ its owner and mode.",
+        documentation: "A file with key shares: what `vault operator init` or `bao operator init` printed, or plain text, one \
+                        share a line; WHAT SHARES LOOK LIKE has every form, WHO MAY WRITE WHAT IS READ its owner and mode.",
         example: "\"/etc/vault-unseal/shares.json\"",
         variable: Some("VAULT_UNSEAL_SHARES_FILE"),
         flag: Some(Flag {

@@ -195,7 +195,8 @@ impl NodeReport {
         let NodeStatus { key, state, finding, outsider, held, last_confirmed } = seen;
         let unreachable = matches!(state, Some(State::Unreachable { .. }));
         let hold = state.as_ref().and_then(State::hold);
-        let held = held.filter(|_| hold.is_some()).unwrap_or_default();
+        // A held server that does not answer is unreachable, and held all the same.
+        let held = held.unwrap_or_default();
         Self {
             cluster: key.cluster,
             address: key.address.to_string(),

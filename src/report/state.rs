@@ -131,7 +131,9 @@ pub fn advice(state: &State) -> Option<String> {
             return Some(format!("Finish the seal migration by hand: {command}."));
         }
         State::Removed => {
-            "The node was removed from its cluster: wipe its data and let it join again, or retire it."
+            "The node was removed from its cluster. If that was intended, take it out of `nodes`. If not: stop the server, move \
+             its raft data away, start it and let it join again. Do not delete that data before the cluster is well: it may \
+             be the last copy."
         }
         State::SealsItself { .. } => {
             return Some(format!("{SEALS_ITSELF} {}", keep_sealed("NODE")));

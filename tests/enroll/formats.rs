@@ -217,7 +217,7 @@ const TOOLS: [Tool; 15] = [
     },
     Tool {
         program: "ansible-vault",
-        seals: "(ansible-vault encrypt_string --stdin-name shares < source; echo 'facade: x') > sealed",
+        seals: "(ansible-vault encrypt_string --stdin-name shares < source; echo; echo 'facade: x') > sealed",
         says: "a value in it is encrypted with ansible-vault",
     },
     Tool {
