@@ -116,7 +116,7 @@ pub(super) fn fate(fate: SourceFate, source: &Path, lost: Option<&str>) -> Strin
         SourceFate::NoFile => String::new(),
         SourceFate::Kept => {
             let word = quote::shell(source);
-            let lost = lost.map(|lost| format!(" {lost}\n")).unwrap_or_else(|| " ".to_owned());
+            let lost = lost.map_or_else(|| " ".to_owned(), |lost| format!(" {lost}\n"));
             format!("\n{file} was kept.{lost}To overwrite and delete it: shred -u {word}\n{WORTH}\n")
         }
         SourceFate::Shredded => format!("\n{file} was overwritten and deleted.\n{WORTH}\n"),
