@@ -5,7 +5,7 @@ use crate::api::{Meaning, Nonce, Refusal, SealState};
 
 /// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
 const PROOF: u32 = 2;
-/// The same for a later set, or after somebody else has gone: that nobody interferes was seen by then.
+/// The same for a later set, and for each in the second pass, when nobody else is seen.
 const PROOF_IN_QUIET: u32 = 1;
 /// The same once somebody else was seen at work: he may slip into a round between our last look and our last
 /// share, but hardly every time.
@@ -25,7 +25,7 @@ pub(super) struct Attempt {
     keyring: Option<Refusal>,
     submissions: usize,
     disturbed: bool,
-    /// Nobody else was seen at work for a while before the round.
+    /// Every set failed once, and nobody else was seen at work for a while after that.
     quiet: bool,
     /// Our shares should be in already, where they wait for those of peers.
     offered: bool,
@@ -38,8 +38,8 @@ pub(super) struct Recheck {
     pub(super) refusal: Refusal,
     /// Looks that are left.
     pub(super) looks: u32,
-    /// When it has waited long enough.
-    pub(super) until: Moment,
+    /// When it began.
+    pub(super) since: Moment,
 }
 
 /// What is left to submit.
@@ -120,10 +120,12 @@ impl Attempt {
         self.quiet = false;
     }
 
-    /// Nobody else was seen at work for a while. True when every set failed since then, or nobody ever was: that is proof.
-    /// If not, each has to fail once more: what failed while somebody was at work may have been the right one.
+    /// Nobody else was seen at work for a while. True when that is proof: every set failed since then, or the only one did
+    /// twice and nobody was ever seen, or one share is a whole round, into which nobody slips. If not, each has to fail once
+    /// more: what failed while somebody was at work, or once among others, may have been the right one.
     pub(super) fn calm(&mut self) -> bool {
-        if self.quiet || !self.disturbed {
+        let surely = self.threshold <= 1 || (self.candidates.len() <= 1 && !self.disturbed);
+        if self.quiet || surely {
             return true;
         }
         self.quiet = true;
@@ -144,8 +146,8 @@ impl Attempt {
         }
         let proof = match (self.disturbed, self.quiet, self.wrong) {
             (true, false, _) => PROOF_WHEN_DISTURBED,
-            (false, _, 0) => PROOF,
-            (true, true, _) | (false, _, _) => PROOF_IN_QUIET,
+            (false, false, 0) => PROOF,
+            (_, true, _) | (false, false, _) => PROOF_IN_QUIET,
         };
         if self.failures >= proof {
             self.failures = 0;

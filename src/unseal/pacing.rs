@@ -223,9 +223,16 @@ impl Pacing {
         start.saturating_sub(now)
     }
 
-    /// Pause between two looks before shares are called wrong.
+    /// Pause between two looks before shares are called wrong: from a half to three halves, so that they meet nobody's beat.
     pub(super) fn doubt(&mut self) -> Duration {
-        self.jitter(DOUBT_PAUSE)
+        DOUBT_PAUSE.mul_f64(0.5 + self.rng.f64())
+    }
+
+    /// Somebody else is at work, perhaps a daemon with the same shares: the next round begins at any time up to `most` from now,
+    /// if not later, so that each sees nobody for a while.
+    pub(super) fn keep_apart(&mut self, now: Moment, most: Duration) {
+        let apart = most.mul_f64(self.rng.f64());
+        self.next_round = self.next_round.max(now.saturating_add(apart));
     }
 
     /// Pause before a share source that failed is read again.

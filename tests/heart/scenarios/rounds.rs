@@ -178,6 +178,19 @@ fn third_party_at_work_does_not_disprove_the_right_set() {
 }
 
 #[test]
+fn two_acts_of_a_third_party_do_not_disprove_the_right_set() {
+    // While the right set's last share is on the way, he completes its round and begins one of his own.
+    let candidates = vec![vec![0, 500], vec![1, 500], vec![0, 1]];
+    let mut world = World::new(Model::new(2, 3), candidates, 1, vec![]);
+    assert!(world.run(secs(5), |world| world.submissions() == 2 * 2 + 2 + 2));
+    world.suffer(Fault::Share(900));
+    world.suffer(Fault::Share(901));
+    becomes(&mut world, "unsealed", secs(20));
+    assert!(!world.story().contains("shares-rejected"), "{}", world.story());
+    assert!(world.events().contains(&failed(true)), "and it looked like a round of ours alone");
+}
+
+#[test]
 fn disturbances_do_not_undo_what_failed_rounds_proved() {
     // Ten sets are wrong, and somebody resets the round ten times a second.
     let mut candidates: Vec<Vec<usize>> = (0..10).map(|i| vec![0, 500 + i]).collect();
