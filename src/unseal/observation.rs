@@ -70,6 +70,7 @@ pub enum Action {
     Reset,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is another matter of the edge's")]
 /// The next action and how long to wait before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {

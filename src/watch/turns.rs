@@ -26,20 +26,17 @@ impl Turns {
     pub(super) fn limit(&self, nodes: Option<usize>) {
         let mut limit = locked(&self.0);
         let limit = &mut *limit;
-        match (&limit.turns, limit.nodes, nodes) {
+        if let (Some(turns), Some(before), Some(nodes)) = (&limit.turns, limit.nodes, nodes) {
             // Those who have a turn keep it, and count.
-            (Some(turns), Some(before), Some(nodes)) => {
-                let more = nodes.saturating_sub(before);
-                let reused = more.min(limit.surplus);
-                turns.add_permits(more - reused);
-                let less = before.saturating_sub(nodes);
-                limit.surplus = limit.surplus - reused + less - turns.forget_permits(less);
-                limit.nodes = Some(nodes);
-            }
-            _ => {
-                let turns = nodes.map(|nodes| Arc::new(Semaphore::new(nodes)));
-                *limit = Limit { nodes, turns, surplus: 0 };
-            }
+            let more = nodes.saturating_sub(before);
+            let reused = more.min(limit.surplus);
+            turns.add_permits(more - reused);
+            let less = before.saturating_sub(nodes);
+            limit.surplus = limit.surplus - reused + less - turns.forget_permits(less);
+            limit.nodes = Some(nodes);
+        } else {
+            let turns = nodes.map(|nodes| Arc::new(Semaphore::new(nodes)));
+            *limit = Limit { nodes, turns, surplus: 0 };
         }
     }
 

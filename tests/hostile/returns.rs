@@ -1,7 +1,7 @@
 //! A port that opens again: what is asked there, in which order, and what is read meanwhile.
 
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile, SEAL_STATUS, UNSEAL};
+use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile, Request, SEAL_STATUS, UNSEAL};
 use crate::support::process::Daemon;
 use crate::{health, sealed, unsealed};
 use serde_json::Value;
@@ -40,7 +40,7 @@ fn asked(Gone { daemon, next, gate, .. }: &mut Gone) -> Vec<String> {
     daemon.wait_for_line(": unsealed (active)");
     let requests = next.requests();
     assert!(requests.iter().all(|request| request.connection == requests[0].connection), "{requests:?}");
-    requests.iter().map(|request| request.line()).collect()
+    requests.iter().map(Request::line).collect()
 }
 
 #[test]
