@@ -139,17 +139,15 @@ impl Endpoint {
             return reach.accepted.is_some();
         }
         let Some(address) = reach.addresses.first().copied() else { return false };
-        let closed = match &mut reach.closed {
-            Some(closed) => closed,
-            None => {
-                let own = self.is_own(reach);
-                let listeners = own.then(Listeners::shared).and_then(Result::ok);
-                reach.closed.insert(ClosedPort { listeners, tried: Instant::now() })
-            }
-        };
+        let mut closed = reach.closed.take().unwrap_or_else(|| {
+            let listeners = self.is_own(reach).then(Listeners::shared).and_then(Result::ok);
+            ClosedPort { listeners, tried: Instant::now() }
+        });
         // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
         reach.addresses.rotate_left(1);
-        if !closed.may_be_open(address) {
+        let may_be_open = closed.may_be_open(address);
+        reach.closed = Some(closed);
+        if !may_be_open {
             return false;
         }
         reach.accepted = probe(address).await.map(Accepted::Tcp);

@@ -56,6 +56,8 @@ pub struct Watch {
     memberships: Arc<SharedMemberships>,
     turns: Arc<Turns>,
     grid: Grid,
+    /// How many nodes were ever begun to be watched.
+    started: u64,
 }
 
 #[derive(Debug)]
@@ -81,6 +83,7 @@ impl Watch {
             memberships: Arc::default(),
             turns: Arc::default(),
             grid,
+            started: 0,
         }
     }
 
@@ -228,7 +231,9 @@ impl Watch {
                 memberships: Arc::clone(&self.memberships),
                 turns: Arc::clone(&self.turns),
                 grid: self.grid,
+                earlier: self.started,
             }));
+            self.started += 1;
             self.tasks.insert(key, Task { spec: sender, handle });
         }
     }

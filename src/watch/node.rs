@@ -36,11 +36,14 @@ pub(super) struct NodeTask {
     pub(super) memberships: Arc<SharedMemberships>,
     pub(super) turns: Arc<Turns>,
     pub(super) grid: Grid,
+    /// How many were begun to be watched before.
+    pub(super) earlier: u64,
 }
 
 /// Keeps one node unsealed until it is aborted.
 pub(super) async fn watch(task: NodeTask) {
-    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns, grid } = task;
+    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns, grid, earlier } =
+        task;
     let began = Instant::now();
     let mut current = Arc::clone(&spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
@@ -53,7 +56,7 @@ pub(super) async fn watch(task: NodeTask) {
     let mut announcer = Announcer::new(key.clone());
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
-    let mut alarm = Alarm::of(grid, &key);
+    let mut alarm = Alarm::of(grid, earlier);
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
