@@ -100,7 +100,8 @@ impl Reader<'_> {
     fn number(&mut self) {
         let whole = self.digits();
         let mut millionths = 0;
-        if self.text.get(self.at) == Some(&b'.') && self.text.get(self.at + 1).is_some_and(u8::is_ascii_digit) {
+        if self.text.get(self.at) == Some(&b'.') && self.text.get(self.at + 1).is_some_and(u8::is_ascii_digit)
+        {
             self.at += 1;
             let from = self.at;
             let part = self.digits();

@@ -138,11 +138,17 @@ impl Daemon {
         self.shown = Shown::Nothing;
         match self.phase {
             Phase::Waiting(_) if kept => self.learn(now, Observation::Left, world, books),
-            Phase::Answered(_) | Phase::HeldBack { .. } => {
+            // What was on the way is lost with it. A question is asked again over the next; a share is not sent twice.
+            Phase::Asking if !kept || self.asks() => Ok(()),
+            Phase::Answered(_) | Phase::HeldBack { .. } | Phase::Asking => {
                 self.learn(now, Observation::Unreachable(Unreachable::Closed), world, books)
             }
             _ => Ok(()),
         }
+    }
+
+    fn asks(&self) -> bool {
+        matches!(self.step.action, Action::AskHealth | Action::ReadSealStatus)
     }
 
     /// A person tells it something: heard at once, or when its request is through.
@@ -163,7 +169,8 @@ impl Daemon {
 
     /// A change of the source is noticed where it would be good news.
     fn notice(&mut self, now: Moment, world: &World, books: &mut Books) -> Done {
-        let notices = self.unnoticed && self.step.watch_share_source && matches!(self.phase, Phase::Waiting(_));
+        let notices =
+            self.unnoticed && self.step.watch_share_source && matches!(self.phase, Phase::Waiting(_));
         if notices {
             self.unnoticed = false;
             return self.learn(now, Observation::Woken, world, books);
@@ -199,7 +206,12 @@ impl Daemon {
     }
 
     /// Carries out its step: a request sets out, or the source is read.
-    pub(crate) fn act(&mut self, now: Moment, world: &World, books: &mut Books) -> Result<Option<Observation>, Violation> {
+    pub(crate) fn act(
+        &mut self,
+        now: Moment,
+        world: &World,
+        books: &mut Books,
+    ) -> Result<Option<Observation>, Violation> {
         self.dirty = true;
         if let Action::LoadShares(scheme) = self.step.action {
             self.unnoticed = false;
@@ -246,24 +258,24 @@ impl Daemon {
                 self.shown = of_status(state);
                 self.threshold = state.threshold;
             }
-            Observation::Answer(UnsealAnswer::Refused(refusal)) => {
-                match refusal.meaning {
-                    Meaning::NotInitialized => self.shown = Shown::Bad(Rule::NotUninitialised),
-                    Meaning::AlreadyUnsealed => self.shown = Shown::Bad(Rule::NotUnsealed),
-                    Meaning::Migrating => self.shown = Shown::Bad(Rule::NotMigrating),
-                    Meaning::NoKeyring | Meaning::NoSealConfiguration => self.shown = Shown::Bad(Rule::NotDamaged),
-                    Meaning::InvalidKey if world.ruined => self.shown = Shown::Bad(Rule::NotDamaged),
-                    Meaning::RoundFailed => {
-                        if self.acts > 0 && self.loaded.is_some_and(|loaded| world.is_right(loaded)) {
-                            books.count(Rule::NoFalseVerdict);
-                        }
-                        if self.held(world) < self.threshold {
-                            books.count(Rule::ResetTakesAll);
-                        }
-                    }
-                    _ => {}
+            Observation::Answer(UnsealAnswer::Refused(refusal)) => match refusal.meaning {
+                Meaning::NotInitialized => self.shown = Shown::Bad(Rule::NotUninitialised),
+                Meaning::AlreadyUnsealed => self.shown = Shown::Bad(Rule::NotUnsealed),
+                Meaning::Migrating => self.shown = Shown::Bad(Rule::NotMigrating),
+                Meaning::NoKeyring | Meaning::NoSealConfiguration => {
+                    self.shown = Shown::Bad(Rule::NotDamaged)
                 }
-            }
+                Meaning::InvalidKey if world.ruined => self.shown = Shown::Bad(Rule::NotDamaged),
+                Meaning::RoundFailed => {
+                    if self.acts > 0 && self.loaded.is_some_and(|loaded| world.is_right(loaded)) {
+                        books.count(Rule::NoFalseVerdict);
+                    }
+                    if self.held(world) < self.threshold {
+                        books.count(Rule::ResetTakesAll);
+                    }
+                }
+                _ => {}
+            },
             Observation::Unreachable(_) => {
                 self.seen_unsealed = false;
                 self.connected = false;
@@ -277,7 +289,9 @@ impl Daemon {
         if self.machine.hold().is_some() {
             books.count(Rule::NotHeld);
         }
-        if !world.ruined && matches!(self.shown, Shown::Bad(Rule::NotUninitialised | Rule::NotDamaged)) {
+        if !world.may_be_damaged()
+            && matches!(self.shown, Shown::Bad(Rule::NotUninitialised | Rule::NotDamaged))
+        {
             books.count(Rule::NoFalseDamage);
         }
     }
@@ -301,7 +315,10 @@ impl Daemon {
                     }
                 }
                 if let Some(hold) = self.machine.hold() {
-                    return Err(Violation::of(Rule::NotHeld, format!("it submits share {share} under {hold:?}")));
+                    return Err(Violation::of(
+                        Rule::NotHeld,
+                        format!("it submits share {share} under {hold:?}"),
+                    ));
                 }
                 if !self.loaded.is_some_and(|source| world.sources[source].has(share)) {
                     return Err(Violation::of(Rule::OnlyHeldShares, format!("it submits share {share}")));
@@ -346,7 +363,7 @@ impl Daemon {
                 let text = format!("they are right, and a third party acted {} times meanwhile", self.acts);
                 return Err(Violation::of(Rule::NoFalseVerdict, text));
             }
-            Some(State::Damaged { damage }) if !world.ruined => {
+            Some(State::Damaged { damage }) if !world.may_be_damaged() => {
                 return Err(Violation::of(Rule::NoFalseDamage, damage.to_string()));
             }
             _ => {}

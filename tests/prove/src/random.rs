@@ -36,7 +36,12 @@ pub(crate) fn draw(world: &World, seed: u64, steps: u64) -> Drawn {
     drawn
 }
 
-fn history(world: &World, rng: &mut fastrand::Rng, made: &mut Vec<Move>, drawn: &mut Drawn) -> Result<(), Violation> {
+fn history(
+    world: &World,
+    rng: &mut fastrand::Rng,
+    made: &mut Vec<Move>,
+    drawn: &mut Drawn,
+) -> Result<(), Violation> {
     let mut scene = Scene::begin(world);
     let mut hash = scene.hash();
     let (mut usual, mut unusual, mut all) = (Vec::new(), Vec::new(), Vec::new());
@@ -50,7 +55,8 @@ fn history(world: &World, rng: &mut fastrand::Rng, made: &mut Vec<Move>, drawn: 
             let likely = next.kind.cost() == Cost::Nothing && next.kind != Kind::Mend;
             if likely { usual.push(next) } else { unusual.push(next) }
         }
-        let from = if unusual.is_empty() || (!usual.is_empty() && rng.f64() > faults) { &usual } else { &unusual };
+        let from =
+            if unusual.is_empty() || (!usual.is_empty() && rng.f64() > faults) { &usual } else { &unusual };
         let Some(next) = rng.choice(from).copied() else { break };
         made.push(next);
         scene.make(next, world, &mut drawn.books)?;

@@ -48,7 +48,9 @@ impl Rule {
     /// What is promised.
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::OnlySealed => "a share goes only where this connection showed a sealed server that takes it",
+            Self::OnlySealed => {
+                "a share goes only where this connection showed a sealed server that takes it"
+            }
             Self::NotUnsealed => "no share while the last answer showed it unsealed",
             Self::NotForeign => "no share while the last answer showed another seal",
             Self::NotMigrating => "no share while the last answer showed a seal migration",

@@ -140,7 +140,9 @@ impl Scene {
             Kind::Arrive => return self.arrive(who, world, books),
             Kind::Return => {
                 let daemon = Arc::make_mut(&mut self.daemons[who]);
-                let Phase::Answered(seen) = std::mem::replace(&mut daemon.phase, Phase::Unanswered) else { return Ok(()) };
+                let Phase::Answered(seen) = std::mem::replace(&mut daemon.phase, Phase::Unanswered) else {
+                    return Ok(());
+                };
                 return daemon.learn(now, seen, world, books);
             }
             Kind::Pass | Kind::Slow => {
@@ -255,7 +257,9 @@ impl Scene {
                 Phase::HeldBack { until, served } if until <= daemon.gives_up => {
                     // The answer is written when the lock is free, and says what is true then.
                     daemon.phase = if served {
-                        Phase::Answered(Observation::Answer(UnsealAnswer::Status(self.server.seal_status().state)))
+                        Phase::Answered(Observation::Answer(UnsealAnswer::Status(
+                            self.server.seal_status().state,
+                        )))
                     } else {
                         Phase::Asking
                     };

@@ -35,7 +35,9 @@ pub(crate) fn run(
     let began = scene.now;
     mend(&mut scene, world, &mut own)?;
     for moves in 0..MOST * world.daemons {
-        if !scene.server.sealed && scene.daemons.iter().all(|daemon| matches!(daemon.word(), "unsealed" | "held")) {
+        if !scene.server.sealed
+            && scene.daemons.iter().all(|daemon| matches!(daemon.word(), "unsealed" | "held"))
+        {
             let time = scene.now.saturating_sub(began).as_secs();
             books.longest = (books.longest.0.max(moves), books.longest.1.max(time));
             return Ok(());

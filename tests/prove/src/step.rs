@@ -88,7 +88,9 @@ impl Kind {
 
     pub(crate) fn cost(self) -> Cost {
         match self {
-            Self::Arrive | Self::Return | Self::Pass | Self::Start | Self::Mend | Self::Resume => Cost::Nothing,
+            Self::Arrive | Self::Return | Self::Pass | Self::Start | Self::Mend | Self::Resume => {
+                Cost::Nothing
+            }
             Self::Garbage | Self::Friend | Self::Reset => Cost::Act,
             _ => Cost::Fault,
         }

@@ -60,12 +60,17 @@ pub(crate) fn story(world: &World, found: &Counterexample) -> String {
     }
     if let Some(last) = lines.get(end..).filter(|_| lines.len() > begin) {
         let _ = writeln!(text, "     … {} lines …", end - begin);
-        last.iter().for_each(|line| drop(writeln!(text, "{line}")));
+        for line in last {
+            let _ = writeln!(text, "{line}");
+        }
     }
     let _ = writeln!(text, "     broken: {}", found.violation);
     text
 }
 
 fn short(action: &str) -> String {
-    action.replace(" { share: ", " ").replace(", completes: false }", "").replace(", completes: true }", ", the last one")
+    action
+        .replace(" { share: ", " ")
+        .replace(", completes: false }", "")
+        .replace(", completes: true }", ", the last one")
 }

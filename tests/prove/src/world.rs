@@ -63,7 +63,7 @@ pub(crate) struct World {
     pub(crate) names_rounds: bool,
     /// States at which the search ends.
     pub(crate) limit: usize,
-    /// What is known to be broken here: a name of known.txt.
+    /// What is known to be broken here: its name in known.txt.
     pub(crate) known: Option<&'static str>,
     /// Acts of a third party, well timed, that may make right shares look wrong; known.txt says why there is such a number.
     pub(crate) proof: usize,
@@ -161,6 +161,11 @@ impl World {
         (0..self.sources.len()).find(|source| self.is_right(*source)).unwrap_or(who)
     }
 
+    /// It may lose its keys, or the use of them: then "damaged" can be true.
+    pub(crate) fn may_be_damaged(&self) -> bool {
+        self.ruined || self.kinds.contains(&Uninitialize)
+    }
+
     /// All daemons together hold what is needed.
     pub(crate) fn can_unseal(&self) -> bool {
         let mut right: Vec<usize> = (0..self.daemons)
@@ -176,8 +181,8 @@ impl World {
 }
 
 use Kind::{
-    Change, Crash, DaemonRestart, FailingJoin, Foreign, HeldJoin, Hold, Join, Jump, Lose, Migration, Reload, Remove,
-    Restart, Ruin, Seal, SealsItself, Slow, Swallow, Trouble, Uninitialize,
+    Change, Crash, DaemonRestart, FailingJoin, Foreign, HeldJoin, Hold, Join, Jump, Lose, Migration, Reload,
+    Remove, Restart, Ruin, Seal, SealsItself, Slow, Swallow, Trouble, Uninitialize,
 };
 
 /// What lies between a daemon and its server.
@@ -218,9 +223,13 @@ pub(crate) fn worlds(scale: usize) -> Vec<World> {
             .faults(2, &[Ruin, Trouble, Uninitialize, Restart, Lose])
             .acts(1)
             .at_most(k(60)),
-        World { ruined: true, version: Some("2.7.2"), ..World::split("2 daemons of A, B, damage; t 2", 2, &[&[0], &[1]]) }
-            .faults(1, &[Ruin, Trouble])
-            .at_most(k(40)),
+        World {
+            ruined: true,
+            version: Some("2.7.2"),
+            ..World::split("2 daemons of A, B, damage; t 2", 2, &[&[0], &[1]])
+        }
+        .faults(1, &[Ruin, Trouble])
+        .at_most(k(40)),
         World::full("1 daemon that holds seals; t 2", 2, 1)
             .holding(Some(hour))
             .faults(3, &[Seal, Hold, DaemonRestart, Restart, Lose, Jump, Remove])
@@ -246,10 +255,13 @@ pub(crate) fn worlds(scale: usize) -> Vec<World> {
             .faults(1, &changes)
             .acts(2)
             .at_most(k(80)),
-        World { names_rounds: false, ..World::split("2 daemons of A, B, nameless rounds; t 2", 2, &[&[0], &[1]]) }
-            .faults(1, &[Lose, Restart, Swallow, Slow])
-            .acts(1)
-            .at_most(k(60)),
+        World {
+            names_rounds: false,
+            ..World::split("2 daemons of A, B, nameless rounds; t 2", 2, &[&[0], &[1]])
+        }
+        .faults(1, &[Lose, Restart, Swallow, Slow])
+        .acts(1)
+        .at_most(k(60)),
         World::full("1 daemon that lacks the right shares; t 2", 2, 1)
             .sources(vec![Source::Sets(vec![range(700, 2)]), Source::Sets(vec![range(0, 2)])])
             .faults(2, &[Change, Reload, Restart, Foreign, Migration, Remove, Hold])
@@ -283,24 +295,38 @@ pub(crate) fn worlds(scale: usize) -> Vec<World> {
 
 /// What histories are drawn for: larger than what can be searched.
 pub(crate) fn random_worlds() -> Vec<World> {
-    let all: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| *kind != Remove && *kind != Ruin).collect();
-    let endless = |world: World| World { faults: u8::MAX, acts: u8::MAX, kinds: all.clone(), ..world };
+    let endless = |world: World| {
+        let kept = |kind: &Kind| match kind {
+            Remove => false,
+            Ruin | Uninitialize => world.ruined,
+            _ => true,
+        };
+        World { faults: u8::MAX, acts: u8::MAX, kinds: Kind::ALL.into_iter().filter(kept).collect(), ..world }
+    };
     vec![
         endless(World::full("1 daemon of all; t 3", 3, 1)),
         endless(World::full("3 daemons of all; t 2", 2, 3).holding(Some(Duration::from_secs(20)))),
         endless(World::split("3 daemons of AB, BC, CA; t 3", 3, &[&[0, 1], &[1, 2], &[2, 0]])),
         endless(World::split("3 daemons of A, B, C; t 2, holding", 2, &[&[0], &[1], &[2]]).holding(None)),
-        endless(World { bare: true, ..World::split("2 daemons of A, BC of a new node; t 3", 3, &[&[0], &[1, 2]]) }),
+        endless(World {
+            bare: true,
+            ..World::split("2 daemons of A, BC of a new node; t 3", 3, &[&[0], &[1, 2]])
+        }),
         endless(World { names_rounds: false, ..World::full("2 daemons, nameless rounds; t 3", 3, 2) }),
         endless(
-            World { proof: PROOF_OF_SEVERAL, ..World::full("2 daemons, sources that change; t 2", 2, 2) }.sources(vec![
-                Source::Sets(one_wrong(2)),
-                Source::Sets(vec![range(0, 2)]),
-                Source::Sets(vec![range(700, 2)]),
-                Source::Broken,
-                Source::Misfit,
-            ]),
+            World { proof: PROOF_OF_SEVERAL, ..World::full("2 daemons, sources that change; t 2", 2, 2) }
+                .sources(vec![
+                    Source::Sets(one_wrong(2)),
+                    Source::Sets(vec![range(0, 2)]),
+                    Source::Sets(vec![range(700, 2)]),
+                    Source::Broken,
+                    Source::Misfit,
+                ]),
         ),
-        endless(World { ruined: true, version: Some("2.7.2"), ..World::full("2 daemons, damage; t 2", 2, 2) }),
+        endless(World {
+            ruined: true,
+            version: Some("2.7.2"),
+            ..World::full("2 daemons, damage; t 2", 2, 2)
+        }),
     ]
 }
