@@ -11,8 +11,9 @@ fn pair(text: &str) -> Option<Pair> {
     Some((before.to_owned(), after.to_owned()))
 }
 
-/// True when the lists do not agree with what was seen.
-pub(crate) fn check(seen: &BTreeSet<(&'static str, &'static str)>) -> bool {
+/// True when the lists do not agree with what was seen. A larger search than that of CI (`larger`) may take more than
+/// elsewhere.txt says.
+pub(crate) fn check(seen: &BTreeSet<(&'static str, &'static str)>, larger: bool) -> bool {
     let table: BTreeSet<Pair> =
         kept::lines("../heart/states.txt").iter().filter_map(|line| pair(line)).collect();
     let elsewhere: BTreeMap<Pair, String> = kept::lines("elsewhere.txt")
@@ -46,5 +47,5 @@ pub(crate) fn check(seen: &BTreeSet<(&'static str, &'static str)>) -> bool {
             println!("  {what}: {before} -> {after}");
         }
     }
-    !missing.is_empty() || !taken.is_empty()
+    !missing.is_empty() || !(larger || taken.is_empty())
 }

@@ -198,7 +198,7 @@ pub(crate) fn worlds(scale: usize) -> Vec<World> {
     let changes = [Change, Reload, Restart, Lose, Seal];
     let seals = [Foreign, Migration, Remove, Uninitialize, Restart];
     let hour = Duration::from_secs(20);
-    vec![
+    let mut worlds = vec![
         World::split("3 daemons of AB, BC, CA; t 3", 3, &[&[0, 1], &[1, 2], &[2, 0]])
             .faults(1, &[Lose, Restart, Seal, DaemonRestart])
             .acts(1)
@@ -290,6 +290,35 @@ pub(crate) fn worlds(scale: usize) -> Vec<World> {
         .sources(vec![Source::Sets(one_wrong(2))])
         .acts(2)
         .at_most(k(60)),
+    ];
+    worlds.extend(afterwards(scale));
+    worlds
+}
+
+/// What may follow each state in which nothing is submitted: few faults of many kinds, and so deep that all is seen.
+fn afterwards(scale: usize) -> Vec<World> {
+    let limit = 25_000 * scale;
+    let kinds = [Foreign, Migration, Remove, Hold, Reload, Restart, Lose];
+    let right = || Source::Sets(vec![range(0, 1)]);
+    let wrong = || Source::Sets(vec![range(700, 1)]);
+    let alone = |name: &str, sources: Vec<Source>| {
+        World::full(name, 1, 1).sources(sources).faults(2, &kinds).at_most(limit)
+    };
+    let damage = |name: &str, sources: Vec<Source>| World {
+        ruined: true,
+        version: Some("2.7.2"),
+        ..alone(name, sources).faults(2, &[Ruin, Uninitialize, Foreign, Migration, Remove, Hold, Reload])
+    };
+    let few = World::split("after few shares; t 2", 2, &[&[0]]).faults(2, &kinds).at_most(limit);
+    vec![
+        damage("after damage; shares, then none; t 1", vec![right(), Source::Broken]),
+        damage("after damage; shares, then wrong ones; t 1", vec![right(), wrong()]),
+        alone("after wrong shares, then none; t 1", vec![wrong(), Source::Broken]),
+        alone("after none, then right shares; t 1", vec![Source::Broken, right()]).acts(1),
+        alone("after a join; t 1", vec![right()])
+            .faults(2, &[Join, FailingJoin, Foreign, Migration, Remove, Hold]),
+        World { bare: true, ..alone("after the lack of keys; t 1", vec![right()]) },
+        few,
     ]
 }
 
