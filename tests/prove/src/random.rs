@@ -1,7 +1,6 @@
 //! Histories at random, longer and in larger worlds than can be searched; one that breaks a rule is made shorter.
 
 use crate::rules::{Books, Counterexample, Violation};
-use crate::scene::Scene;
 use crate::schedule;
 use crate::step::{Cost, Kind, Move};
 use crate::trace;
@@ -42,7 +41,7 @@ fn history(
     made: &mut Vec<Move>,
     drawn: &mut Drawn,
 ) -> Result<(), Violation> {
-    let mut scene = Scene::begin(world);
+    let mut scene = schedule::begin(world);
     let mut hash = scene.hash();
     let (mut usual, mut unusual, mut all) = (Vec::new(), Vec::new(), Vec::new());
     // Some histories are calm, some are full of faults.

@@ -42,6 +42,11 @@ impl Scene {
         Self { now: Duration::ZERO, server, daemons, faults: world.faults, acts: world.acts, garbage: 0 }
     }
 
+    /// What a world allows is counted from now on.
+    pub(crate) fn spend_anew(&mut self, world: &World) {
+        (self.faults, self.acts) = (world.faults, world.acts);
+    }
+
     /// Everything that can happen now.
     pub(crate) fn moves(&self, world: &World, into: &mut Vec<Move>) {
         into.clear();

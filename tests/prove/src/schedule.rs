@@ -13,6 +13,26 @@ use vault_unseal::unseal::{Hold, Observation};
 /// three moves each.
 const MOST: usize = 800;
 
+/// The state in which a world begins.
+pub(crate) fn begin(world: &World) -> Scene {
+    let mut scene = Scene::begin(world);
+    let Some((kind, word)) = world.after else { return scene };
+    let books = &mut Books::default();
+    let first = Move::of(kind, 0);
+    if scene.can(first, world) {
+        let _ = scene.make(first, world, books);
+    }
+    for _ in 0..MOST {
+        if scene.daemons[0].word() == word {
+            break;
+        }
+        let next = next(&scene);
+        let _ = scene.make(next, world, books);
+    }
+    scene.spend_anew(world);
+    scene
+}
+
 /// Whether the server is unsealed in the end, and every daemon sees it, once all that was wrong is mended.
 pub(crate) fn unseals(from: &Scene, world: &World, books: &mut Books) -> Result<(), Violation> {
     run(from, world, books, |_, _| {})

@@ -49,7 +49,7 @@ struct Search<'a> {
 pub(crate) fn search(world: &World) -> Found {
     let mut search =
         Search { world, seen: HashSet::default(), ways: Vec::new(), books: Books::default(), moves: 0 };
-    let mut first = Scene::begin(world);
+    let mut first = schedule::begin(world);
     search.seen.insert(first.hash());
     search.ways.push((0, Move { kind: crate::step::Kind::Pass, who: 0 }));
     let mut level = vec![(first, 0)];

@@ -15,7 +15,7 @@ pub(crate) fn replay(
     books: &mut Books,
     mut see: impl FnMut(Move, &Scene, bool),
 ) -> Result<(), Violation> {
-    let mut scene = Scene::begin(world);
+    let mut scene = schedule::begin(world);
     for &step in moves {
         if scene.can(step, world) {
             let made = scene.make(step, world, books);
@@ -28,7 +28,10 @@ pub(crate) fn replay(
 
 /// Each move with the time, what the server is, and what each daemon does next and shows.
 pub(crate) fn story(world: &World, found: &Counterexample) -> String {
-    let mut text = format!("in the world \"{}\":\n", world.name);
+    let begins = world
+        .after
+        .map_or(String::new(), |(_, word)| format!(", which begins with a daemon that shows {word}"));
+    let mut text = format!("in the world \"{}\"{begins}:\n", world.name);
     let mut lines: Vec<String> = Vec::new();
     let mut goes_on = false;
     let _ = replay(world, &found.moves, &mut Books::default(), |step, scene, alone| {

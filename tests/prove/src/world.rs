@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub(crate) limit: usize,
     /// What is known to be broken here: its name in known.txt.
     pub(crate) known: Option<&'static str>,
+    /// It begins when, after this happened, the first daemon shows this.
+    pub(crate) after: Option<(Kind, &'static str)>,
     /// Acts of a third party, well timed, that may make right shares look wrong; known.txt says why there is such a number.
     pub(crate) proof: usize,
 }
@@ -108,6 +110,7 @@ impl World {
             names_rounds: true,
             limit: usize::MAX,
             known: None,
+            after: None,
             proof: PROOF_OF_ONE,
         }
     }
@@ -307,13 +310,17 @@ fn afterwards(scale: usize) -> Vec<World> {
     let damage = |name: &str, sources: Vec<Source>| World {
         ruined: true,
         version: Some("2.7.2"),
+        after: Some((Ruin, "damaged")),
         ..alone(name, sources).faults(2, &[Ruin, Uninitialize, Foreign, Migration, Remove, Hold, Reload])
     };
     let few = World::split("after few shares; t 2", 2, &[&[0]]).faults(2, &kinds).at_most(limit);
     vec![
         damage("after damage; shares, then none; t 1", vec![right(), Source::Broken]),
         damage("after damage; shares, then wrong ones; t 1", vec![right(), wrong()]),
-        alone("after wrong shares, then none; t 1", vec![wrong(), Source::Broken]),
+        World {
+            after: Some((Kind::Pass, "shares-rejected")),
+            ..alone("after wrong shares, then none; t 1", vec![wrong(), Source::Broken])
+        },
         alone("after none, then right shares; t 1", vec![Source::Broken, right()]).acts(1),
         alone("after a join; t 1", vec![right()])
             .faults(2, &[Join, FailingJoin, Foreign, Migration, Remove, Hold]),
