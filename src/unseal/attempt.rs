@@ -12,7 +12,7 @@ const PROOF_IN_QUIET: u32 = 1;
 const PROOF_WHEN_DISTURBED: u32 = 4;
 
 /// The work from the moment shares are loaded until the server is unsealed or the shares are given up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Attempt {
     pub(super) threshold: usize,
     pub(super) round: Round,

@@ -81,7 +81,7 @@ pub fn knock_pause(refused: Duration, own: bool, here: usize, all: usize) -> Opt
 }
 
 /// The pauses of one node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pacing {
     pub(super) pace: Pace,
     rng: fastrand::Rng,

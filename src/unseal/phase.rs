@@ -6,7 +6,7 @@ use super::{Damage, Delay, Hold, Moment, State};
 use crate::api::{ConnectionEpoch, Role, SealState, Unreachable};
 
 /// What was last seen of the node, and what is under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Phase {
     /// It was not seen yet.
     Unseen,
@@ -33,7 +33,7 @@ pub(super) enum Phase {
 }
 
 /// What is under way at a sealed server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Work {
     /// Nothing: the next look decides.
     Looking,
@@ -93,7 +93,7 @@ pub(super) struct PendingOutcome {
 }
 
 /// What keeps a server sealed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Obstacle {
     Delay(Delay),
     /// It joins its raft cluster, or holds its answers as if it did.
@@ -114,7 +114,7 @@ pub(super) struct Verdict {
 }
 
 /// What earlier attempts have shown. Outlives phases; ends when the server is seen in another condition than sealed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tried {
     /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next attempt begins
     /// with the next set.
@@ -123,7 +123,7 @@ pub(super) struct Tried {
 }
 
 /// Proof that our shares are not this server's.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rejection {
     pub(super) verdict: Verdict,
     pub(super) times: u32,

@@ -42,7 +42,7 @@ use std::time::Duration;
 /// assert_eq!(step.action, Action::ReadSealStatus);
 /// assert!(matches!(machine.state(), Some(State::Sealed { .. })));
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NodeMachine {
     pacing: Pacing,
     phase: Phase,

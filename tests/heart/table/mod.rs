@@ -10,7 +10,7 @@ use answers::{answer, answered, error, gone, health, healthy, looked, page, seal
 use situation::{When, machine, path};
 use std::time::Duration;
 use vault_unseal::api::{AnswerText, ConnectionEpoch, Health, Nonce, Unreachable};
-use vault_unseal::cluster::{Misfit, Scheme};
+use vault_unseal::cluster::{Misfit, Pace, Scheme};
 use vault_unseal::external::ExternalText;
 use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
