@@ -165,7 +165,6 @@ impl Reader<'_> {
                 b'0'..=b'9' => {
                     let number = self.digits();
                     name = mix(name, number + 1);
-                    continue;
                 }
                 b')' => break,
                 _ => self.at += 1,
@@ -179,10 +178,9 @@ impl Reader<'_> {
         let mut depth = 0_u32;
         while let Some(&byte) = self.text.get(self.at) {
             match byte {
+                b')' | b']' | b'}' | b',' if depth == 0 => return,
                 b'(' | b'[' | b'{' => depth += 1,
-                b')' | b']' | b'}' if depth == 0 => return,
                 b')' | b']' | b'}' => depth -= 1,
-                b',' if depth == 0 => return,
                 b'"' => {
                     self.string();
                     continue;

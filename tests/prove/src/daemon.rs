@@ -33,6 +33,7 @@ enum Shown {
     Bad(Rule),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what it has seen, each by itself")]
 #[derive(Debug, Clone)]
 pub(crate) struct Daemon {
     pub(crate) machine: NodeMachine,
@@ -263,7 +264,7 @@ impl Daemon {
                 Meaning::AlreadyUnsealed => self.shown = Shown::Bad(Rule::NotUnsealed),
                 Meaning::Migrating => self.shown = Shown::Bad(Rule::NotMigrating),
                 Meaning::NoKeyring | Meaning::NoSealConfiguration => {
-                    self.shown = Shown::Bad(Rule::NotDamaged)
+                    self.shown = Shown::Bad(Rule::NotDamaged);
                 }
                 Meaning::InvalidKey if world.ruined => self.shown = Shown::Bad(Rule::NotDamaged),
                 Meaning::RoundFailed => {

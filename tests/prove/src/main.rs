@@ -115,7 +115,9 @@ fn alone(name: &str) -> ExitCode {
     let found = workers::all(&worlds, search::search);
     let failed = report::searched(&worlds, &found, &kept::known());
     let mut books = Books::default();
-    found.iter().for_each(|found| books.add(&found.books));
+    for found in &found {
+        books.add(&found.books);
+    }
     for (before, after) in books.pairs {
         println!("{before} -> {after}");
     }
