@@ -1,8 +1,8 @@
 //! One daemon: the machine that the real one runs, a connection, a share source, and the rules at each of its steps.
 
 use crate::canon::{self, Token};
-use crate::rules::{Books, Rule, Violation};
-use crate::world::{PACE, Source, World};
+use crate::rules::{Books, Rule, Shown, Violation, bound};
+use crate::world::{PACE, World};
 use std::time::Duration;
 use vault_unseal::api::{ConnectionEpoch, Meaning, SealState, Unreachable, UnsealAnswer};
 use vault_unseal::unseal::{Action, Hold, Moment, NodeMachine, Observation, State, Step};
@@ -20,17 +20,6 @@ pub(crate) enum Phase {
     Answered(Observation),
     /// The request or its answer was swallowed.
     Unanswered,
-}
-
-/// What the last answer over the present connection showed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Nothing,
-    /// Its health says that it is sealed, no more.
-    Sealed,
-    /// It is sealed and takes shares.
-    Takes,
-    Bad(Rule),
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what it has seen, each by itself")]
@@ -60,12 +49,6 @@ pub(crate) struct Daemon {
     pub(crate) acts: usize,
     dirty: bool,
     tokens: Vec<Token>,
-}
-
-/// Most submissions within a second: the rounds that the pauses between them allow (at once, then after 20 ms, 40 ms, …),
-/// each of its shares and two more.
-fn bound(threshold: usize) -> usize {
-    9 * (threshold + 2)
 }
 
 type Done = Result<(), Violation>;
@@ -408,20 +391,5 @@ impl Daemon {
     pub(crate) fn touch(&mut self) -> &mut Self {
         self.dirty = true;
         self
-    }
-}
-
-impl Source {
-    /// Shares of its largest set.
-    fn most(&self) -> usize {
-        self.sets().iter().map(Vec::len).max().unwrap_or(0)
-    }
-
-    fn has(&self, share: usize) -> bool {
-        self.sets().iter().flatten().any(|held| *held == share)
-    }
-
-    pub(crate) fn has_right(&self, threshold: usize) -> bool {
-        self.sets().iter().any(|set| set.len() >= threshold && set.iter().all(|share| *share < 100))
     }
 }

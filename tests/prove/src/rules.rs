@@ -142,3 +142,20 @@ impl Books {
         self.longest.1 = self.longest.1.max(other.longest.1);
     }
 }
+
+/// What the last answer over the present connection showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Shown {
+    Nothing,
+    /// Its health says that it is sealed, no more.
+    Sealed,
+    /// It is sealed and takes shares.
+    Takes,
+    Bad(Rule),
+}
+
+/// Most submissions within a second: the rounds that the pauses between them allow (at once, then after 20 ms, 40 ms, …),
+/// each of its shares and two more.
+pub(crate) fn bound(threshold: usize) -> usize {
+    9 * (threshold + 2)
+}

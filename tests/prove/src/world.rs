@@ -367,3 +367,18 @@ pub(crate) fn random_worlds() -> Vec<World> {
         }),
     ]
 }
+
+impl Source {
+    /// Shares of its largest set.
+    pub(crate) fn most(&self) -> usize {
+        self.sets().iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    pub(crate) fn has(&self, share: usize) -> bool {
+        self.sets().iter().flatten().any(|held| *held == share)
+    }
+
+    pub(crate) fn has_right(&self, threshold: usize) -> bool {
+        self.sets().iter().any(|set| set.len() >= threshold && set.iter().all(|share| *share < 100))
+    }
+}
