@@ -183,7 +183,6 @@ const NETWORK: [Kind; 3] = [Lose, Swallow, Slow];
 /// What a server and its administrators do.
 const SERVER: [Kind; 4] = [Crash, Restart, Seal, SealsItself];
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 /// Every world, the largest first. `scale`: how much larger than in CI.
 pub(crate) fn worlds(scale: usize) -> Vec<World> {
     let k = |thousands: usize| thousands * 1000 * scale;
