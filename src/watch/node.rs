@@ -127,8 +127,8 @@ pub(super) async fn watch(task: NodeTask) {
         }
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
-        // Only what changed: an order that is still to be followed is booked already.
-        if hold != booked {
+        // Only what changed: an order that is still to be followed is booked already, with who gave it.
+        if hold != booked && !orders.has_changed().unwrap_or(false) {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
             holds.book(&key, hold.0.map(|hold| (hold, left)));
