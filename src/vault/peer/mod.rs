@@ -73,8 +73,9 @@ impl Ends {
         let asked = netlink::look_up(&self);
         match asked {
             Ok(Some(socket)) => Lookup::Found(socket),
-            Ok(None) if !self.on_this_machine() => Lookup::NotFound,
-            // The query fails in the same way where the kernel has no module for it.
+            // The query fails in the same way where the kernel has no module for it. Its table takes 4 ms to read, on a machine
+            // with much memory, however short it is.
+            Ok(None) if !self.on_this_machine() || Listeners::shared().is_ok() => Lookup::NotFound,
             asked => match (spawn_blocking(move || look_up_in_tables(&self)).await, asked) {
                 (Ok(Ok(Some(socket))), _) => Lookup::Found(socket),
                 (Ok(Ok(None)), _) | (_, Ok(_)) => Lookup::NotFound,
