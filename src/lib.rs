@@ -21,6 +21,7 @@ pub mod process;
 pub mod report;
 pub mod shares;
 pub mod systemd;
+pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod unseal;

@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     let settings = loaded.settings.clone();
     let read =
         files::within(files::READ_LIMIT, move || NamedFiles::read(&settings, &ClusterContexts::default()));
-    let NamedFiles { notices: of_shares, clusters } = match read {
+    let NamedFiles { notices: of_shares, clusters, held } = match read {
         Some(Ok(read)) => read,
         Some(Err(error)) => return Err(fail(&error, Exit::Config)),
         None => return Err(fail(&Slow, Exit::Failed)),
@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     }
     let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds), log, shortage.clone()).live(
         &loaded.settings,
-        clusters,
+        (clusters, held),
         directory.as_deref().filter(|_| taken.is_none()),
         || {
             started(&loaded, &of_shares, &protection);
@@ -141,7 +141,7 @@ impl<'a> Daemon<'a> {
     async fn live(
         mut self,
         settings: &Settings,
-        clusters: ClusterContexts,
+        (clusters, held): (ClusterContexts, Vec<(String, usize)>),
         directory: Option<&Path>,
         started: impl FnOnce(),
     ) -> Exit {
@@ -154,6 +154,7 @@ impl<'a> Daemon<'a> {
         };
         self.take_turns();
         self.watch.apply(clusters);
+        NamedFiles::tell_held(&held, self.watch.registry());
         started();
         let (ask, mut asked) = mpsc::unbounded_channel();
         if let Some(directory) = directory {
@@ -268,6 +269,7 @@ impl<'a> Daemon<'a> {
 
     fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
         self.watch.apply(files.clusters);
+        NamedFiles::tell_held(&files.held, self.watch.registry());
         // With those that were found by names, which may be many more than the configured ones.
         let shortage = process::allow_descriptors_for(self.watch.nodes()).err();
         self.log.set_level(loaded.settings.log_level);

@@ -2,11 +2,14 @@
 
 use super::connection::Reconnect;
 use super::key::NodeKey;
+use crate::explain::Explain;
 use crate::report::in_one_line;
 use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase};
 use crate::shares::ShareSet;
-use crate::unseal::{Delay, Event, ForeignNode, State};
+use crate::telemetry::{CertificateDates, EventKind, NodeRecorder};
+use crate::unseal::{Action, Delay, Event, ForeignNode, Observation, State};
+use crate::vault::Server;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -14,7 +17,7 @@ use tracing::Level;
 /// How long the same disturbance stays unmentioned after it was reported.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// Announces one node's changes of state and what else happens to it.
+/// Announces one node's changes of state and what else happens to it, in the journal and to whoever observes the daemon.
 pub(super) struct Announcer {
     key: NodeKey,
     previous: Option<State>,
@@ -23,16 +26,32 @@ pub(super) struct Announcer {
     disturbed: Option<Instant>,
     corrupt: Vec<usize>,
     outsider: Option<ForeignNode>,
+    recorder: NodeRecorder,
 }
 
 impl Announcer {
-    pub(super) fn new(key: NodeKey) -> Self {
-        Self { key, previous: None, locked_since: None, disturbed: None, corrupt: Vec::new(), outsider: None }
+    pub(super) fn new(key: NodeKey, recorder: NodeRecorder) -> Self {
+        let (previous, locked_since, disturbed, corrupt, outsider) = (None, None, None, Vec::new(), None);
+        Self { key, previous, locked_since, disturbed, corrupt, outsider, recorder }
+    }
+
+    /// An action was carried out; `shares` is how many its share source has, if that was read.
+    pub(super) fn executed(
+        &mut self,
+        action: Action,
+        seen: &Observation,
+        took: Duration,
+        server: &Server,
+        shares: Option<usize>,
+    ) {
+        let dates = CertificateDates { server: server.certificate(), authority: server.authority_ends() };
+        self.recorder.executed(action, seen, took, dates, shares);
     }
 
     /// Tells what happened on the way to a state; `held` are the shares that took part.
     pub(super) fn tell(&mut self, events: &[Event], held: Option<&ShareSet>) {
         for event in events {
+            self.recorder.happened(event);
             self.event(event, held);
         }
     }
@@ -40,6 +59,8 @@ impl Announcer {
     /// Announces the state if it is news.
     pub(super) fn announce(&mut self, state: Option<&State>) {
         let Some(state) = state else { return };
+        let locked = self.locked_since.filter(|_| matches!(state, State::Unsealed { .. }));
+        self.recorder.state(state, locked.map(|since| since.elapsed()));
         if self.is_news(state) {
             self.state(state);
             self.previous = Some(state.clone());
@@ -48,7 +69,6 @@ impl Announcer {
 
     /// A change of state, or of what a person has to do about it. Progress within a state is no news.
     fn is_news(&self, state: &State) -> bool {
-        use crate::explain::Explain;
         match (self.previous.as_ref(), state) {
             (Some(State::Unreachable { cause: before }), State::Unreachable { cause }) => {
                 before.kind() != cause.kind()
@@ -158,6 +178,7 @@ impl Announcer {
             return;
         }
         self.corrupt = positions.to_vec();
+        self.recorder.note(EventKind::CorruptShare, None);
         let list = positions.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
         let text = format!(
             "{}: share {list} of the source does not fit the others and is not used. Replace it by a good copy \
@@ -174,6 +195,7 @@ impl Announcer {
         }
         self.outsider = outsider.cloned();
         if let Some(outsider) = outsider {
+            self.recorder.note(EventKind::ForeignNode, Some(outsider.kind()));
             let text = format!("{}: {}", self.key.address, in_one_line(outsider));
             self.log(Level::WARN, Message::Outsider, None, &text);
         }
@@ -182,6 +204,10 @@ impl Announcer {
     /// Tells what would become of a new connection to a server that is unsealed.
     pub(super) fn reconnect(&self, news: &Reconnect) {
         let node = &self.key.address;
+        match news {
+            Reconnect::Refused(cause) => self.recorder.note(EventKind::ReconnectFails, Some(cause.kind())),
+            Reconnect::Good => self.recorder.note(EventKind::ReconnectWorks, None),
+        }
         let (level, text) = match news {
             Reconnect::Refused(cause) => (
                 Level::ERROR,

@@ -49,7 +49,7 @@ pub(super) async fn watch(task: NodeTask) {
     let mut booked = (hold, until.flatten());
     machine.restore(booked.0, booked.1);
     let mut identity = Identity::new(memberships, key.clone(), current.rank);
-    let mut announcer = Announcer::new(key.clone());
+    let mut announcer = Announcer::new(key.clone(), registry.recorder(&key));
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
     let mut step = machine.start();
@@ -102,7 +102,11 @@ pub(super) async fn watch(task: NodeTask) {
                 if turn.is_some() {
                     registry.publish(&key, machine.state(), identity.sure(), Instant::now() + limit + GRACE);
                 }
-                executor.execute_in(turn, &current, step.action).await
+                let asked = Instant::now();
+                let seen = executor.execute_in(turn, &current, step.action).await;
+                let shares = executor.shares().map(ShareSet::count);
+                announcer.executed(step.action, &seen, asked.elapsed(), &current.server, shares);
+                seen
             }
         };
         report_answer(&registry, &key, &current, &seen);
