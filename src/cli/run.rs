@@ -10,6 +10,7 @@ use crate::explain::{Explanation, Remark};
 use crate::external::error;
 use crate::external::quote::sentence;
 use crate::files::{self, Slow};
+use crate::observe;
 use crate::process::{self, Shortage};
 use crate::report::in_one_line;
 use crate::report::message::Message;
@@ -163,6 +164,11 @@ impl<'a> Daemon<'a> {
             if let Err(error) = listening {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
+            }
+            let telemetry = Arc::clone(self.watch.registry().telemetry());
+            if let Err((socket, error)) = observe::listen(directory, telemetry, self.shortage.as_ref()) {
+                let (socket, error) = (sentence(&socket), error::io(&error));
+                tracing::warn!("cannot listen at {socket}: {error}; nobody can observe this daemon");
             }
         }
         systemd::ready(&self.watch.registry().summary());
