@@ -7,9 +7,10 @@ use super::quota::{ReaderPlace, ReaderQuota};
 use super::request::Asked;
 use crate::process::Shortage;
 use crate::telemetry::Telemetry;
+use rustix::process::{getegid, geteuid};
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,11 +39,17 @@ pub fn socket(directory: &Path) -> PathBuf {
 }
 
 /// The directory for it beside the runtime directory: that of a service that systemd makes a user up for is below
-/// `/run/private`, which nobody enters but root.
+/// `/run/private`, which nobody enters but root. `None` where there is none, or somebody else could put another socket there,
+/// or a link to what is not to be everybody's.
 fn beside(runtime: &Path) -> Option<PathBuf> {
     let mut name = runtime.file_name()?.to_owned();
     name.push("-observe");
-    Some(runtime.with_file_name(name)).filter(|directory| directory.is_dir())
+    let directory = runtime.with_file_name(name);
+    // Not of what a link leads to.
+    let found = fs::symlink_metadata(&directory).ok()?;
+    let is_ours = found.uid() == 0 || found.uid() == geteuid().as_raw();
+    let others = if found.gid() == getegid().as_raw() { 0o002 } else { 0o022 };
+    (found.is_dir() && is_ours && found.mode() & others == 0).then_some(directory)
 }
 
 /// Listens beside the runtime directory, or in it, until the daemon ends. Where there are too few descriptors for all nodes,

@@ -298,6 +298,30 @@ fn without_a_directory_beside_it_the_socket_is_in_the_runtime_directory() {
     assert_eq!((seen.up, seen.last_confirmed, seen.counters.restarts), (false, None, 0));
 }
 
+/// Others could put a link into it, and have what is behind it made everybody's.
+#[test]
+fn directory_that_others_can_write_to_is_not_used() {
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&["http://127.0.0.1:1"], "");
+    let beside = make_observe(&home);
+    home.chmod("run-observe", 0o777);
+    let mut daemon = start(&home);
+    daemon.wait_for_line("unreachable (connection refused)");
+    node(&home.path("run/observe.sock"), |node| is(node, "unreachable"));
+    assert!(!beside.exists());
+    daemon.terminate();
+    assert!(daemon.exit_status(PATIENCE).success());
+
+    fs::rename(home.path("run-observe"), home.path("elsewhere")).unwrap();
+    home.chmod("elsewhere", 0o755);
+    std::os::unix::fs::symlink("elsewhere", home.path("run-observe")).unwrap();
+    let mut daemon = start(&home);
+    daemon.wait_for_line("unreachable (connection refused)");
+    node(&home.path("run/observe.sock"), |node| is(node, "unreachable"));
+    assert!(!home.path("elsewhere/observe.sock").exists());
+}
+
 #[test]
 fn only_questions_are_answered() {
     let home = Home::new();
@@ -345,10 +369,13 @@ fn readers_that_are_idle_are_bounded_and_hold_nobody_up() {
     poll(PATIENCE, || snapshot(&socket).ok()).unwrap();
     let open = || fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
     let before = open();
+    let (all_there, begin) = std::sync::mpsc::channel();
     std::thread::scope(|scope| {
         let flood = scope.spawn(|| {
             crate::control::become_user(FLOODER);
             let idle: Vec<_> = (0..1000).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+            let all_there = all_there;
+            all_there.send(()).unwrap();
             for mut reader in idle {
                 reader.set_read_timeout(Some(PATIENCE)).unwrap();
                 // Closed at once, or when its time is over.
@@ -357,13 +384,15 @@ fn readers_that_are_idle_are_bounded_and_hold_nobody_up() {
                 });
             }
         });
+        begin.recv().unwrap();
+        // Whoever was accepted has two seconds; nodes that are down have no connection.
+        assert_eq!(snapshot(&socket).unwrap().nodes.len(), 8, "root's");
+        assert!(open() <= before + 8 * 2 + 24, "{} descriptors, and {before} before", open());
         fleet.start();
         fleet.wait_until_unsealed(PATIENCE);
-        assert_eq!(snapshot(&socket).unwrap().nodes.len(), 8, "root's");
         let told = stdout(&verb(&["events", "--json"], &socket));
         let first: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
         assert_eq!((&first["number"], &first["kind"]), (&Value::from(1), &Value::from("started")));
-        assert!(open() <= before + 8 * 2 + 24);
         flood.join().unwrap();
     });
 }
