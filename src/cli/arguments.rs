@@ -44,7 +44,9 @@ impl Arguments {
     ///
     /// Errors: it is wrong, or asks for help or the version.
     pub fn of_process() -> Result<Self, clap::Error> {
-        let mut command = Self::command_line();
+        // Of `run` nothing of that is to be seen, and what it takes stays resident in the daemon for ever: a tenth of its heap.
+        let runs = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
+        let mut command = if runs { Self::command() } else { Self::command_line() };
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Upper bounds of how long answers take.
 const LATENCY: [Duration; 12] = [
-    Duration::from_micros(1_000),
+    Duration::from_millis(1),
     Duration::from_micros(2_500),
     Duration::from_millis(5),
     Duration::from_millis(10),
@@ -14,7 +14,7 @@ const LATENCY: [Duration; 12] = [
     Duration::from_millis(100),
     Duration::from_millis(250),
     Duration::from_millis(500),
-    Duration::from_millis(1_000),
+    Duration::from_secs(1),
     Duration::from_millis(2_500),
     Duration::from_secs(10),
 ];
@@ -26,7 +26,7 @@ const UNSEALING: [Duration; 12] = [
     Duration::from_millis(100),
     Duration::from_millis(250),
     Duration::from_millis(500),
-    Duration::from_millis(1_000),
+    Duration::from_secs(1),
     Duration::from_millis(2_500),
     Duration::from_secs(5),
     Duration::from_secs(10),
