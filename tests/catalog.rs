@@ -74,3 +74,12 @@ fn subjects_differ() {
         entries.values().map(|(headers, _)| headers.lines().next().unwrap_or_default()).collect();
     assert_eq!(subjects.len(), entries.len());
 }
+
+/// The catalog does not know which of the two a server is.
+#[test]
+fn commands_are_those_of_vault_and_of_openbao() {
+    for (id, (_, text)) in entries() {
+        let of = |program: &str| text.matches(&format!("{program} operator ")).count();
+        assert_eq!(of("vault"), of("bao"), "{id}: {text}");
+    }
+}

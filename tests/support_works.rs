@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -48,6 +49,43 @@ fn a_server_is_unsealed_by_three_of_five_shares_and_sealed_by_a_crash_and_by_its
     server.seal(&init.root_token);
     assert!(is_sealed(&server.health()));
     assert!(server.stop().success(), "{}", server.log_tail());
+}
+
+#[test]
+#[ignore = "a test that cannot be run, for the one below"]
+fn nothing_is_tested_here() {
+    support::untested("this needs a program");
+}
+
+#[test]
+fn what_is_not_tested_is_counted_with_its_reason() {
+    let directory = support::directory::directory();
+    let tally = directory.path().join("tally");
+    let this = std::env::current_exe().unwrap();
+    let untested = Command::new(this)
+        .args(["--exact", "--ignored", "nothing_is_tested_here"])
+        .env("SERVER_TALLY", &tally)
+        .output()
+        .unwrap();
+    assert!(untested.status.success(), "{untested:?}");
+    let noted = fs::read_to_string(&tally).unwrap();
+    assert_eq!(noted, "support_works\tnothing_is_tested_here\tuntested\tthis needs a program\n");
+
+    // What `./x test` makes of it, beside a test that ran and one that was skipped.
+    let others = "unseal\tseals\tserver\t\nunseal\tsockets\tskipped\tVault has none\n";
+    fs::write(&tally, noted + others).unwrap();
+    let summary = Command::new("sh")
+        .args(["-c", ". ./x >/dev/null; summarise vault-1.12 \"$TALLY\" 3"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("TALLY", &tally)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(summary.stdout).unwrap(),
+        "vault-1.12: 1 tests with a server passed, 1 skipped, 1 not tested, in 3 s\n  of: unseal\n  \
+         skipped: unseal::sockets: Vault has none\n  \
+         not tested: support_works::nothing_is_tested_here: this needs a program\n"
+    );
 }
 
 #[test]

@@ -60,8 +60,14 @@ impl DaemonStatus {
 
     /// Since when a server is held, and who asked for it, if it is held.
     pub(super) fn held(&self, target: &Target) -> Option<HoldNote> {
-        let node = self.node(target).filter(|node| node.hold.is_some())?;
-        Some(HoldNote::of(node))
+        let node = self.node(target)?;
+        let held = node.hold.is_some() || node.held_since.is_some() || node.held_by.is_some();
+        held.then(|| HoldNote::of(node))
+    }
+
+    /// When a server's last answer to the daemon came, if that gets none now (RFC 3339).
+    pub(super) fn last_confirmed(&self, target: &Target) -> Option<String> {
+        self.node(target)?.last_confirmed.as_ref().map(ToString::to_string)
     }
 
     /// What is to be shown of a server that was `seen` in this state, if the daemon adds to it: that it is held, or why it

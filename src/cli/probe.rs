@@ -44,6 +44,13 @@ pub(super) struct Probe {
     pub(super) at: SystemTime,
 }
 
+impl Probe {
+    /// It got no answer of the server's own.
+    pub(super) fn is_unreachable(&self) -> bool {
+        matches!(self.state, State::Unreachable { .. })
+    }
+}
+
 /// Every server of `settings`, with those that `names` stand for.
 pub(super) async fn targets(
     settings: &Settings,

@@ -18,7 +18,7 @@ use crate::report::state::counted;
 use crate::systemd;
 use crate::systemd::journal::{self, Log};
 use crate::systemd::service::{ServiceProblem, shadow};
-use crate::watch::{ClusterContexts, HoldStore, Watch};
+use crate::watch::{ClusterContexts, Grid, HoldStore, Watch};
 use crate::{shares, vault};
 use std::future::pending;
 use std::path::Path;
@@ -27,10 +27,12 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Interval, interval, timeout_at};
+use tokio::time::{Interval, interval, timeout, timeout_at};
 
 /// How long the end waits for a look at unit files.
 const SHADOW_LIMIT: Duration = Duration::from_secs(1);
+/// How long the end waits for holds that are being written.
+const HOLDS_LIMIT: Duration = Duration::from_secs(1);
 
 /// Watches and unseals until stopped.
 pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
@@ -49,6 +51,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     };
     let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
     let runtime = runtime()?;
+    let grid = Grid::begin();
     let directory = systemd::runtime_directory();
     let unfit = directory.as_deref().and_then(|path| systemd::open_runtime_directory(path).err());
     let directory = directory.filter(|_| unfit.is_none());
@@ -60,7 +63,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     if shortage.is_some() {
         holds = holds.without_spare();
     }
-    let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds), log, shortage.clone()).live(
+    let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds, grid), log, shortage.clone()).live(
         &loaded.settings,
         (clusters, held),
         directory.as_deref().filter(|_| taken.is_none()),
@@ -154,9 +157,10 @@ impl<'a> Daemon<'a> {
             }
         };
         self.take_turns();
-        self.watch.apply(clusters);
-        NamedFiles::tell_held(&held, self.watch.registry());
+        // Its nodes are asked, and speak, before all of a thousand have their tasks.
         started();
+        self.watch.apply(clusters).await;
+        NamedFiles::tell_held(&held, self.watch.registry());
         let (ask, mut asked) = mpsc::unbounded_channel();
         if let Some(directory) = directory {
             let registry = Arc::clone(self.watch.registry());
@@ -182,8 +186,11 @@ impl<'a> Daemon<'a> {
                 _ = interrupt.recv() => break,
                 _ = hangup.recv() => self.reload(Vec::new()),
                 Some(asked) = asked.recv() => self.reload(vec![asked]),
-                read = outcome(&mut self.reload) => self.reloaded(read),
-                () = self.watch.discover() => self.suffice(),
+                read = outcome(&mut self.reload) => self.reloaded(read).await,
+                found = self.watch.discover() => {
+                    self.watch.learn(found).await;
+                    self.suffice();
+                }
                 () = line.due(&registry) => systemd::status(&registry.summary()),
                 () = tick(&mut watchdog) => {
                     if registry.is_alive(Instant::now()) {
@@ -194,6 +201,8 @@ impl<'a> Daemon<'a> {
                 }
             }
         }
+        // What was booked just now; a disk that hangs is not waited for.
+        let _ = timeout(HOLDS_LIMIT, self.watch.keep_holds()).await;
         // The last that is said before another program takes over: nothing of ours runs then.
         if let Some(shadow) = shadow_of_this_process() {
             notice(&shadow);
@@ -239,12 +248,12 @@ impl<'a> Daemon<'a> {
     }
 
     /// Uses what was read. A bad configuration changes nothing.
-    fn reloaded(&mut self, read: Result<(LoadedConfig, NamedFiles), Explanation>) {
+    async fn reloaded(&mut self, read: Result<(LoadedConfig, NamedFiles), Explanation>) {
         let asked = self.reload.take().map(|reload| reload.asked).unwrap_or_default();
         let registry = Arc::clone(self.watch.registry());
         let refused = match read {
             Ok((loaded, files)) => {
-                self.replace(&loaded, files);
+                self.replace(&loaded, files).await;
                 tracing::info!(
                     message_id = Message::Reloaded.id(),
                     "configuration reloaded: {}",
@@ -273,8 +282,8 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
-        self.watch.apply(files.clusters);
+    async fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
+        self.watch.apply(files.clusters).await;
         NamedFiles::tell_held(&files.held, self.watch.registry());
         // With those that were found by names, which may be many more than the configured ones.
         let shortage = process::allow_descriptors_for(self.watch.nodes()).err();

@@ -5,10 +5,11 @@ use super::daemon_status::{DaemonStatus, HoldNote};
 use super::probe::{Probe, ResolvedName, Target, probe_all};
 use super::start::say;
 use super::start::with_settings;
-use super::{ConfigArguments, Exit, arguments::StatusArguments, daemon_status, observed};
+use super::{ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status, observed};
 use crate::config::{Origin, Settings, keys};
 use crate::control;
 use crate::explain::{Explanation, Remark};
+use crate::external::quote::sentence;
 use crate::external::{self, ExternalText};
 use crate::report::Style;
 use crate::report::in_one_line;
@@ -50,9 +51,13 @@ async fn show(
     let mut servers = ShownServers::of(settings).await?;
     let mut last = String::new();
     loop {
-        let daemon = DaemonStatus::at(&options.socket).await;
+        let mut daemon = DaemonStatus::at(&options.socket).await;
         servers.add_known(&daemon).await;
         let mut probes = probe_all(&servers.targets).await;
+        if daemon.answered && probes.iter().any(Probe::is_unreachable) {
+            // That took a while.
+            daemon = DaemonStatus::at(&options.socket).await;
+        }
         let outsiders = outsiders(&servers.targets, &probes, &daemon);
         let service = if of_service { service(&daemon).await } else { None };
         for (target, probe) in servers.targets.iter().zip(&mut probes) {
@@ -66,6 +71,7 @@ async fn show(
             probes: &probes,
             outsiders: &outsiders,
             daemon: &daemon,
+            asked: asked(&options.socket),
             service,
         };
         let text = if options.json { json(&view.document()) } else { Ok(view.table(style)) };
@@ -89,6 +95,15 @@ async fn show(
         let paces = || settings.clusters.iter().map(|cluster| &cluster.pace);
         tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
         servers.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
+    }
+}
+
+/// The daemon behind this socket, in words.
+fn asked(socket: &Path) -> String {
+    if socket == Path::new(SOCKET) {
+        SERVICE.to_owned()
+    } else {
+        format!("the daemon at {}", sentence(socket))
     }
 }
 
@@ -158,6 +173,9 @@ struct Row<'a> {
     /// Since when it is held, and who asked for it.
     #[serde(flatten)]
     held: Option<HoldNote>,
+    /// When the last answer came to the daemon of one that is unreachable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_confirmed: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Explanation>,
 }
@@ -168,6 +186,8 @@ struct StatusView<'a> {
     probes: &'a [Probe],
     outsiders: &'a [Option<Remark>],
     daemon: &'a DaemonStatus,
+    /// The daemon that was asked, in words.
+    asked: String,
     service: Option<ServiceProblem>,
 }
 
@@ -176,9 +196,7 @@ impl StatusView<'_> {
         let nodes = self.servers.targets.iter().zip(self.probes).zip(self.outsiders);
         Document {
             nodes: nodes
-                .map(|((target, probe), outsider)| {
-                    row(target, probe, outsider.as_ref(), self.daemon.held(target))
-                })
+                .map(|((target, probe), outsider)| row(target, probe, outsider.as_ref(), self.daemon))
                 .collect(),
             names: self.servers.names.iter().map(ResolvedName::document).collect(),
             reload_refused: self.daemon.reload_refused.as_ref(),
@@ -190,7 +208,7 @@ impl StatusView<'_> {
         let mut text = table(self, style);
         if let Some(Remark { message, advice }) = &self.daemon.reload_refused {
             let message = format!("the new configuration is not used, the old one stays: {message}");
-            remark(&mut text, &SERVICE, &message, advice.as_deref());
+            remark(&mut text, &self.asked, &message, advice.as_deref());
         }
         if let Some(problem) = &self.service {
             let _ = writeln!(text, "\n{}", style.bad(&in_one_line(problem)));
@@ -203,7 +221,7 @@ fn row<'a>(
     target: &'a Target,
     probe: &'a Probe,
     outsider: Option<&'a Remark>,
-    held: Option<HoldNote>,
+    daemon: &DaemonStatus,
 ) -> Row<'a> {
     let health = probe.health.as_ref();
     let seal = probe.seal.as_ref();
@@ -226,7 +244,8 @@ fn row<'a>(
         cluster_name: health.and_then(|health| health.membership.as_ref()?.name.as_ref()),
         tls_verified: target.verified,
         outsider,
-        held,
+        held: daemon.held(target),
+        last_confirmed: daemon.last_confirmed(target).filter(|_| probe.is_unreachable()),
         problem: match &probe.state {
             State::Unreachable { cause } => Some(Explanation::of(cause)),
             // Held is what somebody wanted.
@@ -277,6 +296,11 @@ fn table(view: &StatusView<'_>, style: Style) -> String {
             .filter(|text| outsider.as_ref().is_none_or(|outsider| outsider.message != *text));
         let why = why.map(|text| match daemon.held(target) {
             Some(held) => format!("{text}{held}"),
+            None => text,
+        });
+        let confirmed = daemon.last_confirmed(target).filter(|_| probe.is_unreachable());
+        let why = why.map(|text| match confirmed {
+            Some(at) => format!("{text}; last confirmed at {at}"),
             None => text,
         });
         let advice = match probe.state {

@@ -92,7 +92,7 @@ impl StoreChoice {
         }
         if !self.plain && !carried {
             return Err(Explanation::usage(
-                "it was not said how the shares are to rest",
+                "choose how to store the shares",
                 "--tpm2              sealed to this machine's TPM\n\
                  --credential KEYS   a systemd credential, with host, tpm2 or host+tpm2\n\
                  --plain             a file that only its owner can read",

@@ -185,7 +185,7 @@ impl Explain for ConfigError {
             ),
             Self::Syntax(_) => (
                 "config-syntax",
-                "Mend the line; strings stand in double quotes, and https://toml.io has the rest.".to_owned(),
+                "Fix the line; strings stand in double quotes, and https://toml.io has the rest.".to_owned(),
             ),
             Self::At(location, fault) => fault.explained(location),
             Self::UnknownVariable(name) => ("config-unknown-variable", unknown_variable(name)),
@@ -322,17 +322,17 @@ fn unknown_key(key: &str, table: Scope, header: bool) -> String {
     match known.scope {
         Scope::Shares | Scope::Tls => {
             let table = known.scope.table();
-            format!("It belongs into the table `{table}` of a [[cluster]]: `{table} = {{ {key} = … }}`.")
+            format!("It belongs in the table `{table}` of a [[cluster]]: `{table} = {{ {key} = … }}`.")
         }
         Scope::Top => "It belongs above the first [[cluster]] line.".to_owned(),
         // All that stands below the line of a table is in it.
         Scope::Cluster | Scope::Everywhere => match table {
             Scope::Shares | Scope::Tls if header => format!(
-                "It belongs into the [[cluster]] itself: move it above the `[cluster.{}]` line.",
+                "It belongs in the [[cluster]] itself: move it above the `[cluster.{}]` line.",
                 table.table()
             ),
             Scope::Shares | Scope::Tls => {
-                format!("It belongs into the [[cluster]] itself: move it out of `{}`.", table.table())
+                format!("It belongs in the [[cluster]] itself: move it out of `{}`.", table.table())
             }
             _ if header && matches!(known.kind, Kind::Table(_)) => {
                 format!("Write `[cluster.{key}]`, below the [[cluster]] line that it belongs to.")

@@ -57,8 +57,8 @@ table! {
     POLL_INTERVAL: Duration = Key {
         name: "poll_interval", scope: Scope::Everywhere, kind: Kind::Duration(milliseconds(100), HOUR),
         default: seconds(1),
-        documentation: "Time between two looks at a healthy server, from 100ms to 1h. A restart is noticed sooner: the \
-                        connection that is kept between the polls ends with the server.",
+        documentation: "Time between two looks at a healthy server, from 100ms to 1h; from 1s on rounded to a multiple of \
+                        64 ms. A restart is noticed sooner: the connection that is kept between the polls ends with the server.",
         example: "\"5s\"",
         variable: Some("VAULT_UNSEAL_POLL_INTERVAL"),
         flag: Some(Flag {
@@ -180,8 +180,8 @@ table! {
     SHARES_FILE: () = Key {
         name: "file", scope: Scope::Shares, kind: Kind::Path,
         default: (),
-        documentation: "A file with key shares: what `vault operator init` printed, or plain text, one share a line; \
-                        WHAT SHARES LOOK LIKE has every form, WHO MAY WRITE WHAT IS READ its owner and mode.",
+        documentation: "A file with key shares: what `vault operator init` or `bao operator init` printed, or plain text, one \
+                        share a line; WHAT SHARES LOOK LIKE has every form, WHO MAY WRITE WHAT IS READ its owner and mode.",
         example: "\"/etc/vault-unseal/shares.json\"",
         variable: Some("VAULT_UNSEAL_SHARES_FILE"),
         flag: Some(Flag {

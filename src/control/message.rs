@@ -4,12 +4,12 @@ use crate::accounts::User;
 use crate::discovery::NodeInventory;
 use crate::explain::{Explain, Explanation, Remark};
 use crate::report::state::{advice, reason};
+use crate::report::timestamp;
 use crate::unseal::{Hold, State};
 use crate::watch::{NodeStatus, Order, Requester, SearchKey};
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::time::{Duration, UNIX_EPOCH};
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +176,9 @@ pub struct NodeReport<T = String> {
     /// Who asked for the hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_by: Option<HeldBy<T>>,
+    /// When the last answer came of a node that is unreachable (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_confirmed: Option<T>,
     /// Why it is in this state, in the words of the server or the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<T>,
@@ -189,9 +192,11 @@ pub struct NodeReport<T = String> {
 
 impl NodeReport {
     pub(super) fn of(seen: NodeStatus) -> Self {
-        let NodeStatus { key, state, finding, outsider, held } = seen;
+        let NodeStatus { key, state, finding, outsider, held, last_confirmed } = seen;
+        let unreachable = matches!(state, Some(State::Unreachable { .. }));
         let hold = state.as_ref().and_then(State::hold);
-        let held = held.filter(|_| hold.is_some()).unwrap_or_default();
+        // A held server that does not answer is unreachable, and held all the same.
+        let held = held.unwrap_or_default();
         Self {
             cluster: key.cluster,
             address: key.address.to_string(),
@@ -202,6 +207,7 @@ impl NodeReport {
             hold,
             held_since: held.since.map(timestamp),
             held_by: held.by.map(HeldBy::of),
+            last_confirmed: last_confirmed.filter(|_| unreachable).map(|confirmed| confirmed.timestamp()),
             reason: state.as_ref().and_then(reason),
             advice: state.as_ref().and_then(advice),
             outsider: outsider.map(|outsider| Remark::of(&outsider)),
@@ -234,14 +240,6 @@ impl<T: fmt::Display> fmt::Display for HeldBy<T> {
     }
 }
 
-/// The last second of the year 9999, the last one that RFC 3339 can say.
-const LAST_SECOND: u64 = 253_402_300_799;
-
-fn timestamp(seconds: u64) -> String {
-    let since_1970 = Duration::from_secs(seconds.min(LAST_SECOND));
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970).to_string()
-}
-
 /// The header with the user whom sudo was called by, in the caller's word.
 pub(super) const SUDO_USER: &str = "sudo-user";
 /// The most of it that is kept, in bytes: Linux names users in 32.
@@ -256,16 +254,4 @@ pub(super) struct ControlRefusal<T = String> {
     pub(super) error: T,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) advice: Option<T>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// From a file that somebody wrote by hand: the daemon goes on.
-    #[test]
-    fn time_beyond_what_can_be_said_is_the_last_that_can() {
-        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
-        assert_eq!(timestamp(u64::MAX), "9999-12-31T23:59:59Z");
-    }
 }

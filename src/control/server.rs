@@ -23,6 +23,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::Serialize;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::{self, Permissions};
 use std::io;
@@ -34,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 /// The socket's name in the directory.
@@ -161,7 +163,8 @@ async fn visit(stream: UnixStream, uid: u32, daemon: &Daemon) {
                     reloading.store(false, Ordering::Relaxed);
                     answer
                 }
-                Ok(request) => follow(&request, &daemon.registry, &visitor),
+                Ok(Request::Nodes) => Ok(nodes(&daemon.registry).await),
+                Ok(Request::Order(order, which)) => follow(order, &which, &daemon.registry, &visitor).await,
                 Err(status) => Err(refused(status, "no such request")),
             },
             Err(_) => Err(refused(413, "the request is too large")),
@@ -188,7 +191,7 @@ impl Daemon {
         let ends = || refused(503, "the daemon ends");
         self.reloads.send(asked).map_err(|_| ends())?;
         match verdict.await.map_err(|_| ends())? {
-            Ok(()) => Ok(nodes(&self.registry)),
+            Ok(()) => Ok(nodes(&self.registry).await),
             Err(Remark { message, advice }) => {
                 let (status, refusal) = refused(NOT_USED, &message);
                 Err((status, ControlRefusal { advice, ..refusal }))
@@ -204,58 +207,91 @@ fn sudo_user(headers: &HeaderMap) -> Option<ExternalText> {
     (!user.is_empty()).then_some(user)
 }
 
+/// So many nodes are dealt with at a time before others of the loop get their turn.
+const AT_A_TIME: usize = 64;
+
+/// What is said of these nodes.
+async fn reports(nodes: Vec<NodeStatus>) -> Vec<NodeReport> {
+    let mut reports = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        if reports.len() % AT_A_TIME == 0 {
+            yield_now().await;
+        }
+        reports.push(NodeReport::of(node));
+    }
+    // Writing them as JSON is another piece of work.
+    yield_now().await;
+    reports
+}
+
 /// Everything that is known.
-fn nodes(registry: &StatusRegistry) -> Nodes {
+async fn nodes(registry: &StatusRegistry) -> Nodes {
     Nodes {
-        nodes: registry.nodes().into_iter().map(NodeReport::of).collect(),
+        nodes: reports(registry.nodes()).await,
         names: registry.searches().iter().map(|(key, inventory)| Name::of(key, inventory)).collect(),
         reload_refused: registry.reload_refused(),
         kept: None,
     }
 }
 
-fn follow(
-    request: &Request,
+async fn follow(
+    order: Order,
+    which: &Which,
     registry: &StatusRegistry,
     visitor: &Requester,
 ) -> Result<Nodes, (StatusCode, ControlRefusal)> {
-    let Request::Order(order, which) = request else { return Ok(nodes(registry)) };
     let mut nodes = registry.nodes();
     if let Which::Nodes(wanted) = which {
-        for text in wanted {
-            if !nodes.iter().any(|node| is_called(text, node)) {
-                let known: Vec<String> = nodes.iter().map(|node| node.key.address.to_string()).collect();
-                let error = format!("no node is called {text:?}; known are {}", known.join(", "));
-                return Err(refused(404, &error));
+        let name = |text: &String| text.trim_end_matches('/').to_owned();
+        let names_wanted: BTreeSet<String> = wanted.iter().map(name).collect();
+        let mut met = BTreeSet::new();
+        let mut known = Vec::with_capacity(nodes.len());
+        let mut meant = Vec::new();
+        for node in nodes {
+            if known.len() % AT_A_TIME == 0 {
+                yield_now().await;
+            }
+            known.push(node.key.address.to_string());
+            let by: Vec<_> = names(&node).into_iter().filter(|name| names_wanted.contains(name)).collect();
+            if !by.is_empty() {
+                met.extend(by);
+                meant.push(node);
             }
         }
-        nodes.retain(|node| wanted.iter().any(|text| is_called(text, node)));
+        if let Some(text) = wanted.iter().find(|text| !met.contains(&name(text))) {
+            let error = format!("no node is called {text:?}; known are {}", known.join(", "));
+            return Err(refused(404, &error));
+        }
+        nodes = meant;
     }
     let wish = match order {
         Order::Hold => "hold",
         Order::Resume => "resume",
     };
     let by = HeldBy::of(visitor.clone());
-    for NodeStatus { key, .. } in &nodes {
+    let keys: Vec<_> = nodes.iter().map(|node| node.key.clone()).collect();
+    for (told, key) in keys.iter().enumerate() {
+        if told % AT_A_TIME == AT_A_TIME - 1 {
+            yield_now().await;
+        }
         tracing::info!(message_id = Message::Ordered.id(), "{}: {wish} requested by {by}", key.address);
     }
-    let kept = Some(registry.order(nodes.iter().map(|node| &node.key), *order, visitor));
-    let nodes = nodes.into_iter().map(NodeReport::of).collect();
-    Ok(Nodes { nodes, names: Vec::new(), reload_refused: None, kept })
+    let kept = Some(registry.order(&keys, order, visitor).await);
+    Ok(Nodes { nodes: reports(nodes).await, names: Vec::new(), reload_refused: None, kept })
 }
 
-/// Whether a person means this node: by its address, its host and port, or its host; or by the name that it was found
-/// by, as configured or without what stands around it.
-fn is_called(text: &str, node: &NodeStatus) -> bool {
-    let text = text.trim_end_matches('/');
-    let address = node.key.address.to_string();
-    let found = node.finding.as_ref().map(|finding| &finding.discovery);
-    let name = found.map(ToString::to_string).unwrap_or_default();
-    let called = |address: &str, host: &str| {
-        let after = address.split_once("://").map_or(address, |(_, rest)| rest);
-        [address, after, host].contains(&text)
+/// What a person may call this node: its address, its host and port, or its host; or the name that it was found by, as
+/// configured or without what stands around it.
+fn names(node: &NodeStatus) -> Vec<String> {
+    let of = |address: String, host: &str| {
+        let after = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest).to_owned();
+        [address, after, host.to_owned()]
     };
-    called(&address, &node.key.address.host) || found.is_some_and(|found| called(&name, found.name()))
+    let mut names = of(node.key.address.to_string(), &node.key.address.host).to_vec();
+    if let Some(finding) = &node.finding {
+        names.extend(of(finding.discovery.to_string(), finding.discovery.name()));
+    }
+    names
 }
 
 fn refused(status: u16, error: &str) -> (StatusCode, ControlRefusal) {

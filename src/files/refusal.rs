@@ -132,8 +132,8 @@ impl FileRefusal {
                          to the service read it (SupplementaryGroups=)."
                     ),
                     Some(directory) => format!(
-                        "Let others into that directory (chmod o+{} {}), use another one, or let systemd read what is in it \
-                         (LoadCredential=).",
+                        "Use another directory, let systemd read what is in it (LoadCredential=), or let others into this one \
+                         (chmod o+{} {}).",
                         if directory == path { "rx" } else { "x" },
                         quote::shell(directory)
                     ),

@@ -7,6 +7,7 @@ pub mod state;
 use crate::explain::Explain;
 use std::env;
 use std::io::IsTerminal;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// `error: what happened`, and on the next line what to do about it.
 pub fn render(error: &dyn Explain) -> String {
@@ -36,6 +37,15 @@ pub fn in_one_line(error: &dyn Explain) -> String {
         None => error.to_string(),
     };
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// The last second of the year 9999, the last one that RFC 3339 can say.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// A time of day for machines and people (RFC 3339), of so many seconds since 1970.
+pub fn timestamp(seconds: u64) -> String {
+    let since_1970 = Duration::from_secs(seconds.min(LAST_SECOND));
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970).to_string()
 }
 
 /// Whether to colour text: only on a terminal, and never against `NO_COLOR` (no-color.org) or `TERM=dumb`.
@@ -77,5 +87,17 @@ impl Style {
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From a file that somebody wrote by hand: the daemon goes on.
+    #[test]
+    fn time_beyond_what_can_be_said_is_the_last_that_can() {
+        assert_eq!(timestamp(0), "1970-01-01T00:00:00Z");
+        assert_eq!(timestamp(u64::MAX), "9999-12-31T23:59:59Z");
     }
 }

@@ -131,7 +131,9 @@ pub fn advice(state: &State) -> Option<String> {
             return Some(format!("Finish the seal migration by hand: {command}."));
         }
         State::Removed => {
-            "The node was removed from its cluster: wipe its data and let it join again, or retire it."
+            "The node was removed from its cluster. If that was intended, take it out of `nodes`. If not: stop the server, move \
+             its raft data away, start it and let it join again. Do not delete that data before the cluster is well: it may \
+             be the last copy."
         }
         State::SealsItself { .. } => {
             return Some(format!("{SEALS_ITSELF} {}", keep_sealed("NODE")));
@@ -289,7 +291,7 @@ fn words_for(status: u16) -> &'static str {
 }
 
 /// A length of time as a person says it: whole seconds, whole minutes from five of them on.
-fn span(time: Duration) -> String {
+pub fn span(time: Duration) -> String {
     let seconds = time.as_secs().max(1);
     let whole = if seconds >= 300 { seconds - seconds % 60 } else { seconds };
     humantime::format_duration(Duration::from_secs(whole)).to_string()

@@ -1,18 +1,18 @@
 //! One attempt to unseal: the sets of shares to try, the current round, and what failed rounds have proved.
 
 use super::Moment;
-use crate::api::{Nonce, Refusal, SealState};
+use crate::api::{Meaning, Nonce, Refusal, SealState};
 
 /// Failed rounds of our shares alone that prove the first set wrong: one, and one clean retry.
 const PROOF: u32 = 2;
-/// The same for a later set, or after somebody else has gone: that nobody interferes was seen by then.
+/// The same for a later set, and for each in the second pass, when nobody else is seen.
 const PROOF_IN_QUIET: u32 = 1;
 /// The same once somebody else was seen at work: he may slip into a round between our last look and our last
 /// share, but hardly every time.
 const PROOF_WHEN_DISTURBED: u32 = 4;
 
 /// The work from the moment shares are loaded until the server is unsealed or the shares are given up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Attempt {
     pub(super) threshold: usize,
     pub(super) round: Round,
@@ -21,9 +21,11 @@ pub(super) struct Attempt {
     /// Sets proved wrong.
     wrong: usize,
     failures: u32,
+    /// What the server said to a whole set of ours whose shares decrypt its stored keys.
+    keyring: Option<Refusal>,
     submissions: usize,
     disturbed: bool,
-    /// Nobody else was seen at work for a while before the round.
+    /// Every set failed once, and nobody else was seen at work for a while after that.
     quiet: bool,
     /// Our shares should be in already, where they wait for those of peers.
     offered: bool,
@@ -36,8 +38,8 @@ pub(super) struct Recheck {
     pub(super) refusal: Refusal,
     /// Looks that are left.
     pub(super) looks: u32,
-    /// When it has waited long enough.
-    pub(super) until: Moment,
+    /// When it began.
+    pub(super) since: Moment,
 }
 
 /// What is left to submit.
@@ -68,6 +70,7 @@ impl Attempt {
             current,
             wrong: 0,
             failures: 0,
+            keyring: None,
             submissions: 0,
             disturbed: false,
             quiet: false,
@@ -117,14 +120,16 @@ impl Attempt {
         self.quiet = false;
     }
 
-    /// Nobody else was seen at work for a while. True when every set failed since then, or nobody ever was: that is proof.
-    /// If not, each has to fail once more: what failed while somebody was at work may have been the right one.
+    /// Nobody else was seen at work for a while. True when that is proof: every set failed since then, or the only one did
+    /// twice and nobody was ever seen, or one share is a whole round, into which nobody slips. If not, each has to fail once
+    /// more: what failed while somebody was at work, or once among others, may have been the right one.
     pub(super) fn calm(&mut self) -> bool {
-        if self.quiet || !self.disturbed {
+        let surely = self.threshold <= 1 || (self.candidates.len() <= 1 && !self.disturbed);
+        if self.quiet || surely {
             return true;
         }
         self.quiet = true;
-        (self.failures, self.wrong) = (0, 0);
+        (self.failures, self.wrong, self.keyring) = (0, 0, None);
         false
     }
 
@@ -134,12 +139,15 @@ impl Attempt {
     }
 
     /// Books a failed round that was ours alone. True when there is something left to try.
-    pub(super) fn failed_alone(&mut self) -> bool {
+    pub(super) fn failed_alone(&mut self, refusal: Refusal) -> bool {
         self.failures += 1;
+        if refusal.meaning == Meaning::InvalidKey {
+            self.keyring.get_or_insert(refusal);
+        }
         let proof = match (self.disturbed, self.quiet, self.wrong) {
             (true, false, _) => PROOF_WHEN_DISTURBED,
-            (false, _, 0) => PROOF,
-            (true, true, _) | (false, _, _) => PROOF_IN_QUIET,
+            (false, false, 0) => PROOF,
+            (_, true, _) | (false, false, _) => PROOF_IN_QUIET,
         };
         if self.failures >= proof {
             self.failures = 0;
@@ -147,6 +155,12 @@ impl Attempt {
             self.current = (self.current + 1).checked_rem(self.candidates.len()).unwrap_or(0);
         }
         self.wrong < self.candidates.len()
+    }
+
+    /// What counts of the refusals where each set met one, `last` at the end: that a set with a corrupt share does not decrypt
+    /// the stored keys says less than that another one does, and that those do not decrypt the keyring.
+    pub(super) fn telling(&self, last: Refusal) -> Refusal {
+        self.keyring.unwrap_or(last)
     }
 
     /// The set that is being submitted, and its number, if it is one of several.
@@ -211,8 +225,27 @@ impl Round {
         status.nonce == self.nonce && status.progress >= self.progress
     }
 
+    /// How it stands, as far as we know.
+    pub(super) fn standing(&self) -> Standing {
+        Standing { nonce: self.nonce, progress: self.progress }
+    }
+
     /// The server does not name its rounds: one could follow another unseen.
     pub(super) fn is_nameless(&self) -> bool {
         self.nonce.is_empty()
+    }
+}
+
+/// A round as it stood once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    nonce: Nonce,
+    progress: usize,
+}
+
+impl Standing {
+    /// No share was added to it since. Of a round without a name that cannot be told.
+    pub(super) fn lasts(&self, status: &SealState) -> bool {
+        !self.nonce.is_empty() && status.nonce == self.nonce && status.progress == self.progress
     }
 }

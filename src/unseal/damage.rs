@@ -88,7 +88,7 @@ impl fmt::Display for Damage {
 }
 
 /// What was seen of a server beside its present answer that says whether it has, or had, keys.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Evidence {
     /// Its last health said that it is initialised.
     pub(super) called_initialised: bool,

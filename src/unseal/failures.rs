@@ -5,7 +5,7 @@ use crate::api::{Nonce, Unreachable};
 use std::time::Duration;
 
 /// What went wrong with one node, again and again.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct FailureRecord {
     /// Answers to shares that were errors of the server's own.
     pub(super) share_failures: Streak,
@@ -33,7 +33,7 @@ pub(super) struct FailureRecord {
 }
 
 /// The same failure, seen again and again.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Streak {
     since: Option<Moment>,
     times: u32,
@@ -69,7 +69,7 @@ impl Streak {
 
 /// The last few names of the rounds that a server has shown: they tell one server from several behind one address.
 /// One server never returns to a round that something else followed: a new round gets a new name.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct RoundNames {
     latest: Nonce,
     earlier: [Nonce; 8],

@@ -26,7 +26,7 @@ struct SeenUnsealed {
 }
 
 /// What is known of an operator's wishes for one node, and of the server's own seals.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct HoldTracker {
     policy: OnOperatorSeal,
     pub(super) hold: Option<Hold>,
@@ -161,7 +161,7 @@ impl HoldTracker {
 }
 
 /// A server that sealed itself and has not stayed unsealed since.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Relapses {
     epoch: ConnectionEpoch,
     /// When it was unsealed before the first.

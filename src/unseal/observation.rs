@@ -70,6 +70,7 @@ pub enum Action {
     Reset,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is another matter of the edge's")]
 /// The next action and how long to wait before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -80,10 +81,16 @@ pub struct Step {
     /// Nothing listens at the node since this moment: meanwhile its port may be tried, as often as
     /// `knock_pause` allows.
     pub refused_since: Option<Moment>,
+    /// The state that is shown is old once the action has had no answer for so long: then
+    /// [`NodeMachine::overdue`](crate::unseal::NodeMachine::overdue) is called, and the answer awaited all the same.
+    pub overdue_after: Option<Duration>,
     /// Loaded shares are still needed; if not, whoever holds them drops them.
     pub keep_shares: bool,
     /// A change of the share source would be good news: it is worth watching.
     pub watch_share_source: bool,
+    /// Shares will probably be wanted after this answer: a source that asks nobody for them may be read meanwhile. What was
+    /// read serves the [`Action::LoadShares`] that follows, and is dropped if something else does.
+    pub load_ahead: bool,
     /// What a slow read of the share source may still bring is of use: it is what is asked for, now or next.
     pub load_pending: bool,
 }

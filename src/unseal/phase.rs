@@ -1,12 +1,12 @@
 //! Where the work on one node stands: every fact that is true only meanwhile is in its phase, and ends with it.
 
-use super::attempt::{Attempt, Recheck};
+use super::attempt::{Attempt, Recheck, Standing};
 use super::seal::Seal;
 use super::{Damage, Delay, Hold, Moment, State};
 use crate::api::{ConnectionEpoch, Role, SealState, Unreachable};
 
 /// What was last seen of the node, and what is under way.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Phase {
     /// It was not seen yet.
     Unseen,
@@ -33,7 +33,7 @@ pub(super) enum Phase {
 }
 
 /// What is under way at a sealed server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Work {
     /// Nothing: the next look decides.
     Looking,
@@ -86,10 +86,14 @@ pub(super) struct PendingOutcome {
     pub(super) epoch: Option<ConnectionEpoch>,
     /// A peer's share may have completed the round. If the server is still sealed at `until`, the round was lost.
     pub(super) peers: bool,
+    /// The round as it stood before a share whose answer was lost. While it stands so, the share did not arrive.
+    pub(super) before: Option<Standing>,
+    /// Which of several sets of shares was the whole round.
+    pub(super) set: Option<usize>,
 }
 
 /// What keeps a server sealed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Obstacle {
     Delay(Delay),
     /// It joins its raft cluster, or holds its answers as if it did.
@@ -110,7 +114,7 @@ pub(super) struct Verdict {
 }
 
 /// What earlier attempts have shown. Outlives phases; ends when the server is seen in another condition than sealed.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tried {
     /// Complete rounds of one whole set that led neither to an unsealed server nor to a refusal. The next attempt begins
     /// with the next set.
@@ -119,7 +123,7 @@ pub(super) struct Tried {
 }
 
 /// Proof that our shares are not this server's.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Rejection {
     pub(super) verdict: Verdict,
     pub(super) times: u32,

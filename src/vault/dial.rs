@@ -3,7 +3,7 @@
 
 use super::connection::Connection;
 use super::failure::{NameError, classify};
-use super::peer::{Ends, PeerRule, connect_unix, is_own};
+use super::peer::{Ends, Listeners, PeerRule, connect_unix, is_own};
 use super::tls::Renewed;
 use crate::api::{TlsFailure, Unreachable};
 use crate::cluster::{Node, NodeAddress};
@@ -14,7 +14,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -28,6 +28,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(4);
 /// How often the kernel asks.
 const PROBE: Duration = Duration::from_secs(1);
+/// How often a port of this machine is tried where nobody listens as far as the kernel knows: it may lead into a container.
+const UNSEEN: Duration = Duration::from_millis(10);
 /// How long an address of several has to itself before the next is tried beside it (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 
@@ -57,6 +59,32 @@ pub(super) struct Reach {
     accepted: Option<Accepted>,
     /// Where the node was reached last, or else where it was looked for.
     addresses: Vec<SocketAddr>,
+    /// While its port is closed.
+    closed: Option<ClosedPort>,
+}
+
+/// A port that is tried again and again.
+#[derive(Debug)]
+struct ClosedPort {
+    /// Of this machine: `None` for a port of another, or where the kernel may not be asked.
+    listeners: Option<Arc<Listeners>>,
+    /// When the last connection to it was tried.
+    tried: Instant,
+}
+
+impl ClosedPort {
+    /// Whether a connection is worth trying now: the kernel knows of a listener, or might not.
+    fn may_be_open(&mut self, address: SocketAddr) -> bool {
+        let known = self.listeners.as_ref().map(|listeners| listeners.include(address));
+        if let Some(Err(_)) = known {
+            self.listeners = None;
+        }
+        if matches!(known, Some(Ok(false))) && self.tried.elapsed() < UNSEEN {
+            return false;
+        }
+        self.tried = Instant::now();
+        true
+    }
 }
 
 impl Endpoint {
@@ -96,6 +124,7 @@ impl Endpoint {
             }
             dial(&addresses).await?
         };
+        reach.closed = None;
         let ends = Ends::of(&stream).map_err(|error| classify(&error))?;
         reach.addresses = vec![ends.peer];
         let unproven = self.rule.admit(ends, tls.is_some())?;
@@ -110,8 +139,17 @@ impl Endpoint {
             return reach.accepted.is_some();
         }
         let Some(address) = reach.addresses.first().copied() else { return false };
+        let mut closed = reach.closed.take().unwrap_or_else(|| {
+            let listeners = self.is_own(reach).then(Listeners::shared).and_then(Result::ok);
+            ClosedPort { listeners, tried: Instant::now() }
+        });
         // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
         reach.addresses.rotate_left(1);
+        let may_be_open = closed.may_be_open(address);
+        reach.closed = Some(closed);
+        if !may_be_open {
+            return false;
+        }
         reach.accepted = probe(address).await.map(Accepted::Tcp);
         reach.accepted.is_some()
     }
@@ -194,8 +232,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 
 /// Tries one address once; `None` when nothing listens there.
 ///
-/// A port of this machine refuses before the call returns: the socket is then gone before the loop has heard of it,
-/// which makes it cheap enough (17 µs) to be tried every other millisecond.
+/// A port of this machine refuses before the call returns: the socket is then gone before the loop has heard of it.
 async fn probe(address: SocketAddr) -> Option<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -225,6 +262,37 @@ async fn probe_unix(path: &Path) -> Option<UnixStream> {
 mod tests {
     use super::*;
     use std::net::TcpListener;
+
+    #[test]
+    fn a_port_of_this_machine_is_tried_when_somebody_listens_and_seldom_else() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let at = |listeners, tried| ClosedPort { listeners, tried };
+        let asked = || Some(Listeners::shared().unwrap());
+        let later = Instant::now() + Duration::from_secs(3600);
+        let mut port = at(asked(), later);
+        assert!(port.may_be_open(address), "somebody listens");
+        assert!(port.tried < later, "which counts as a try");
+        drop(listener);
+        assert!(!at(asked(), later).may_be_open(address));
+        assert!(at(None, later).may_be_open(address), "another machine's");
+        let long_ago = Instant::now().checked_sub(UNSEEN).unwrap();
+        let mut port = at(asked(), long_ago);
+        assert!(port.may_be_open(address), "in a container");
+        assert!(port.tried > long_ago);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_another_machine_asks_no_kernel_here_for_listeners() {
+        let address: NodeAddress = "http://192.0.2.1:1".parse().unwrap();
+        let endpoint = Endpoint::new(&address.into(), None, None, PeerRule::for_tests());
+        for (address, here) in [("127.0.0.1:1", true), ("192.0.2.1:1", false)] {
+            let mut reach = Reach { addresses: vec![address.parse().unwrap()], ..Reach::default() };
+            // Whatever comes of it.
+            let _ = timeout(Duration::ZERO, endpoint.probe(&mut reach)).await;
+            assert_eq!(reach.closed.unwrap().listeners.is_some(), here, "{address}");
+        }
+    }
 
     #[tokio::test]
     async fn the_addresses_of_a_name_are_tried_one_a_probe() {

@@ -2,10 +2,12 @@
 
 use super::connection::Reconnect;
 use super::key::NodeKey;
+use super::registry::Confirmation;
+use crate::api::Unreachable;
 use crate::explain::Explain;
 use crate::report::in_one_line;
 use crate::report::message::Message;
-use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase};
+use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase, span};
 use crate::shares::ShareSet;
 use crate::telemetry::{CertificateDates, EventKind, NodeRecorder};
 use crate::unseal::{Action, Delay, Event, ForeignNode, Observation, State};
@@ -57,12 +59,13 @@ impl Announcer {
     }
 
     /// Announces the state if it is news.
-    pub(super) fn announce(&mut self, state: Option<&State>) {
+    /// `confirmed`: when the node's last answer came.
+    pub(super) fn announce(&mut self, state: Option<&State>, confirmed: Option<Confirmation>) {
         let Some(state) = state else { return };
         let locked = self.locked_since.filter(|_| matches!(state, State::Unsealed { .. }));
         self.recorder.state(state, locked.map(|since| since.elapsed()));
         if self.is_news(state) {
-            self.state(state);
+            self.state(state, confirmed);
             self.previous = Some(state.clone());
         }
     }
@@ -99,7 +102,7 @@ impl Announcer {
         }
     }
 
-    fn state(&mut self, state: &State) {
+    fn state(&mut self, state: &State, confirmed: Option<Confirmation>) {
         let node = self.key.address.to_string();
         let mut text = format!("{node}: {}", phrase(state));
         match state {
@@ -112,9 +115,14 @@ impl Announcer {
             State::Sealed { .. } | State::SealsItself { .. } => {
                 self.locked_since.get_or_insert_with(Instant::now);
             }
-            State::Unreachable { .. } | State::Uninitialized { .. } | State::Held { .. } => {
+            State::Unreachable { cause } => {
                 self.locked_since = None;
+                // Of one that is gone it is clear.
+                if let (Unreachable::Timeout(_), Some(confirmed)) = (cause, confirmed) {
+                    let _ = write!(text, ", last confirmed {} ago", span(confirmed.age()));
+                }
             }
+            State::Uninitialized { .. } | State::Held { .. } => self.locked_since = None,
             _ => {}
         }
         let advice = match state {

@@ -3,12 +3,14 @@
 //! noticed only at its next restart: too late, and it stays sealed.
 
 use super::desired::NodeSpec;
+use super::ticker::Ticker;
+use super::turns::Turns;
 use crate::api::Unreachable;
 use crate::explain::Explain;
 use crate::unseal::{Moment, knock_pause};
 use std::collections::BTreeMap;
 use std::future::pending;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
@@ -39,14 +41,14 @@ pub(super) enum Reconnect {
 impl ReconnectCheck {
     /// Returns what is news, once a check is due: never of a server that has no TLS or is not `unsealed`. Whoever gives up
     /// waiting for it loses nothing.
-    pub(super) async fn news(&mut self, spec: &NodeSpec, unsealed: bool) -> Reconnect {
+    pub(super) async fn news(&mut self, spec: &NodeSpec, unsealed: bool, turns: &Arc<Turns>) -> Reconnect {
         if !unsealed || !spec.server.has_tls() {
             // The next connection that is made tells as much.
             self.begin_anew();
             return pending().await;
         }
         loop {
-            if let Some(news) = self.check(spec).await {
+            if let Some(news) = self.check(spec, turns).await {
                 return news;
             }
         }
@@ -55,17 +57,22 @@ impl ReconnectCheck {
     /// What is under way is of an earlier connection or configuration. What was told of the last failure stays told.
     pub(super) fn begin_anew(&mut self) {
         self.due = None;
-        self.running = None;
+        if let Some(running) = self.running.take() {
+            running.abort();
+        }
     }
 
-    async fn check(&mut self, spec: &NodeSpec) -> Option<Reconnect> {
+    async fn check(&mut self, spec: &NodeSpec, turns: &Arc<Turns>) -> Option<Reconnect> {
         let slow = spec.cluster.pace.slow_interval;
         if self.running.is_none() {
             let due = *self.due.get_or_insert_with(|| Instant::now() + around(slow.saturating_mul(PAUSE)));
             sleep_until(due.into()).await;
             // On its own: polls are not to cut it short.
-            let server = spec.server.clone();
-            self.running = Some(tokio::spawn(async move { server.connects_anew().await }));
+            let (server, turns) = (spec.server.clone(), Arc::clone(turns));
+            self.running = Some(tokio::spawn(async move {
+                let _turn = turns.next(|| ()).await;
+                server.connects_anew().await
+            }));
         }
         let outcome = self.running.as_mut()?.await;
         self.running = None;
@@ -90,23 +97,37 @@ fn around(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + fastrand::f64() / 10.0)
 }
 
+/// How often a node is asked at the most while its port is knocked at: that it refuses is known, and each question is
+/// one more try at its host. It looks its name up anew.
+const ASK_WHILE_KNOCKING: Duration = Duration::from_millis(500);
+
 /// How many nodes of which host are knocked at, this machine's own under no name: together they knock no more often than
 /// one alone.
 #[derive(Debug, Default)]
-pub(super) struct ReconnectProbes(Mutex<BTreeMap<Option<String>, usize>>);
+pub(super) struct ReconnectProbes(Mutex<Knocked>);
+
+#[derive(Debug, Default)]
+struct Knocked {
+    hosts: BTreeMap<Option<String>, usize>,
+    all: usize,
+}
 
 impl ReconnectProbes {
+    /// How long to wait before a node is asked whose port was closed for the first time `refused` after `began`.
+    pub(super) fn until_asked(planned: Duration, began: Instant, refused: Option<Moment>) -> Duration {
+        let knocked = |refused| knock_pause(began.elapsed().saturating_sub(refused), true, 1, 1).is_some();
+        if refused.is_some_and(knocked) { planned.max(ASK_WHILE_KNOCKING) } else { planned }
+    }
+
     /// Returns when something listens again at a server whose port was closed for the first time `refused` after
     /// `began`. Without that, or when it is no longer worth while, never.
     pub(super) async fn returned(&self, spec: &NodeSpec, began: Instant, refused: Option<Moment>) {
         if let Some(refused) = refused {
             let own = spec.server.is_own().await;
             let here = ProbePermit::at(self, (!own).then(|| spec.node.address.host.clone()));
-            let mut next = tokio::time::Instant::now();
+            let mut ticker = Ticker::begin();
             while let Some(pause) = here.pause(began.elapsed().saturating_sub(refused)) {
-                // From try to try, not from end to try: timers count whole milliseconds and would double a short pause.
-                next = (next + pause).max(tokio::time::Instant::now());
-                sleep_until(next).await;
+                ticker.tick(pause).await;
                 if spec.server.probe().await {
                     return;
                 }
@@ -115,7 +136,7 @@ impl ReconnectProbes {
         pending::<()>().await;
     }
 
-    fn hosts(&self) -> MutexGuard<'_, BTreeMap<Option<String>, usize>> {
+    fn knocked(&self) -> MutexGuard<'_, Knocked> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -128,24 +149,27 @@ struct ProbePermit<'a> {
 
 impl<'a> ProbePermit<'a> {
     fn at(probes: &'a ReconnectProbes, host: Option<String>) -> Self {
-        *probes.hosts().entry(host.clone()).or_default() += 1;
+        let mut knocked = probes.knocked();
+        *knocked.hosts.entry(host.clone()).or_default() += 1;
+        knocked.all += 1;
         Self { probes, host }
     }
 
     fn pause(&self, refused: Moment) -> Option<Moment> {
-        let hosts = self.probes.hosts();
-        let here = hosts.get(&self.host).copied().unwrap_or(1);
-        knock_pause(refused, self.host.is_none(), here, hosts.values().sum())
+        let knocked = self.probes.knocked();
+        let here = knocked.hosts.get(&self.host).copied().unwrap_or(1);
+        knock_pause(refused, self.host.is_none(), here, knocked.all)
     }
 }
 
 impl Drop for ProbePermit<'_> {
     fn drop(&mut self) {
-        let mut hosts = self.probes.hosts();
-        if let Some(nodes) = hosts.get_mut(&self.host) {
+        let mut knocked = self.probes.knocked();
+        knocked.all -= 1;
+        if let Some(nodes) = knocked.hosts.get_mut(&self.host) {
             *nodes -= 1;
             if *nodes == 0 {
-                hosts.remove(&self.host);
+                knocked.hosts.remove(&self.host);
             }
         }
     }

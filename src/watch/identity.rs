@@ -52,6 +52,8 @@ impl Identity {
                 None => memberships.silent(cluster, address),
             },
             Observation::SealStatus(status, _) if !status.initialized => memberships.forget(cluster, address),
+            // Its health was not asked yet, and would not tell more.
+            Observation::SealStatus(status, _) if status.sealed => memberships.silent(cluster, address),
             Observation::Unreachable(_) => memberships.silent(cluster, address),
             // Somebody says that it is to be unsealed all the same.
             Observation::Resume if self.outsider.is_some() => memberships.forget(cluster, address),

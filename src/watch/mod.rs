@@ -4,6 +4,7 @@
 mod announce;
 mod connection;
 mod desired;
+mod grid;
 mod holds;
 mod identity;
 mod key;
@@ -11,12 +12,15 @@ mod node;
 mod registry;
 mod search;
 mod source;
+mod ticker;
 mod turns;
 
 pub use desired::{ClusterContexts, NodeSpec};
+pub use grid::Grid;
 pub use holds::{HoldRecord, HoldStore, Requester};
 pub use key::{NodeKey, SearchKey};
 pub use registry::{DiscoveryStatus, NodeStatus, Order, StatusRegistry};
+pub use search::LookupResult;
 
 use crate::cluster::NodeAddress;
 use crate::discovery::{Change, LookupOutcome};
@@ -24,14 +28,17 @@ use connection::ReconnectProbes;
 use desired::DesiredNodes;
 use identity::SharedMemberships;
 use node::NodeTask;
-use search::{DiscoveryTask, LookupOptions, LookupResult};
+use search::{DiscoveryTask, LookupOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use turns::Turns;
+
+/// So many nodes get their tasks at a time before others of the loop get their turn.
+const AT_A_TIME: usize = 64;
 
 /// The tasks of all nodes, and of all names that stand for nodes. Dropping it ends them.
 #[derive(Debug)]
@@ -48,6 +55,9 @@ pub struct Watch {
     news: (mpsc::Sender<LookupResult>, mpsc::Receiver<LookupResult>),
     memberships: Arc<SharedMemberships>,
     turns: Arc<Turns>,
+    grid: Grid,
+    /// How many nodes were ever begun to be watched.
+    started: u64,
 }
 
 #[derive(Debug)]
@@ -57,8 +67,8 @@ struct Task {
 }
 
 impl Watch {
-    /// A watch over no node yet, whose holds outlive it in `holds`.
-    pub fn new(holds: HoldStore) -> Self {
+    /// A watch over no node yet, whose holds outlive it in `holds`, in the loop of this `grid`.
+    pub fn new(holds: HoldStore, grid: Grid) -> Self {
         let holds = Arc::new(holds);
         Self {
             began: Instant::now(),
@@ -72,6 +82,8 @@ impl Watch {
             news: mpsc::channel(1),
             memberships: Arc::default(),
             turns: Arc::default(),
+            grid,
+            started: 0,
         }
     }
 
@@ -90,6 +102,11 @@ impl Watch {
         self.turns.limit(nodes);
     }
 
+    /// Returns when what is held is written down, as far as it can be.
+    pub async fn keep_holds(&self) {
+        self.holds.keep().await;
+    }
+
     /// The clusters as they are now.
     pub fn clusters(&self) -> ClusterContexts {
         self.clusters.clone()
@@ -99,22 +116,25 @@ impl Watch {
     /// spec, and nodes that did not change go on with their connection and what they know. All but those that are
     /// unsealed and as they were are woken, so that shares that were rejected are tried again. Names are looked up at once; nodes that were found by a name
     /// that stays do too.
-    pub fn apply(&mut self, clusters: ClusterContexts) {
+    ///
+    /// Others of the loop get their turn meanwhile.
+    pub async fn apply(&mut self, clusters: ClusterContexts) {
         self.clusters = clusters;
         self.search();
         self.elsewhere.clear();
-        self.assign(true);
+        self.assign(true).await;
     }
 
-    /// Waits for the next lookup, and makes the tasks those of what it brought. Without names, never returns.
-    pub async fn discover(&mut self) {
+    /// Waits for the next lookup. Without names, never returns.
+    pub async fn discover(&mut self) -> LookupResult {
         match self.news.1.recv().await {
-            Some(news) => self.learn(news),
+            Some(news) => news,
             None => pending().await,
         }
     }
 
-    fn learn(&mut self, LookupResult { key, result, learnt }: LookupResult) {
+    /// Makes the tasks those of what a lookup brought.
+    pub async fn learn(&mut self, LookupResult { key, result, learnt }: LookupResult) {
         let (Some(search), Some(context)) = (self.searches.get_mut(&key), self.clusters.0.get(&key.cluster))
         else {
             return;
@@ -139,7 +159,7 @@ impl Watch {
             false => LookupOutcome::Same,
         };
         if outcome == LookupOutcome::Changed {
-            self.assign(false);
+            self.assign(false).await;
         }
         // A task that was ended meanwhile does not listen.
         let _ = learnt.send(outcome);
@@ -170,7 +190,7 @@ impl Watch {
     }
 
     /// Makes the tasks of nodes those that are configured and found. `wake` wakes also those that did not change.
-    fn assign(&mut self, wake: bool) {
+    async fn assign(&mut self, wake: bool) {
         let is_watched = |key: &NodeKey| self.tasks.contains_key(key);
         let DesiredNodes { nodes, elsewhere } =
             DesiredNodes::of(&self.clusters.0, &self.searches, is_watched);
@@ -186,7 +206,10 @@ impl Watch {
             }
             stays
         });
-        for (key, desired) in nodes {
+        for (at, (key, desired)) in nodes.into_iter().enumerate() {
+            if at % AT_A_TIME == AT_A_TIME - 1 {
+                yield_now().await;
+            }
             let Some(context) = self.clusters.0.get(&key.cluster) else { continue };
             if let Some(task) = self.tasks.get(&key) {
                 self.registry.found(&key, desired.finding.clone());
@@ -207,7 +230,10 @@ impl Watch {
                 holds: Arc::clone(&self.holds),
                 memberships: Arc::clone(&self.memberships),
                 turns: Arc::clone(&self.turns),
+                grid: self.grid,
+                earlier: self.started,
             }));
+            self.started += 1;
             self.tasks.insert(key, Task { spec: sender, handle });
         }
     }

@@ -3,24 +3,24 @@
 use super::announce::Announcer;
 use super::connection::{ReconnectCheck, ReconnectProbes};
 use super::desired::NodeSpec;
+use super::grid::{Alarm, Grid};
 use super::holds::HoldStore;
 use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
 use super::registry::{Order, StatusRegistry};
 use super::source::{Outcome, ShareLoader, SharedSource};
-use super::turns::Turns;
+use super::turns::{Turn, Turns};
 use crate::api::Unreachable;
 use crate::cluster::Scheme;
 use crate::explain::Explain;
 use crate::shares::ShareSet;
-use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State};
+use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State, Step};
 use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, watch};
-use tokio::time::sleep;
+use tokio::sync::watch;
 
 /// How much later than promised a turn may come before the watchdog is right to doubt the loop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -35,11 +35,15 @@ pub(super) struct NodeTask {
     pub(super) holds: Arc<HoldStore>,
     pub(super) memberships: Arc<SharedMemberships>,
     pub(super) turns: Arc<Turns>,
+    pub(super) grid: Grid,
+    /// How many were begun to be watched before.
+    pub(super) earlier: u64,
 }
 
 /// Keeps one node unsealed until it is aborted.
 pub(super) async fn watch(task: NodeTask) {
-    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns } = task;
+    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns, grid, earlier } =
+        task;
     let began = Instant::now();
     let mut current = Arc::clone(&spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
@@ -52,16 +56,18 @@ pub(super) async fn watch(task: NodeTask) {
     let mut announcer = Announcer::new(key.clone(), registry.recorder(&key));
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
+    let mut alarm = Alarm::of(grid, earlier);
     let mut step = machine.start();
     loop {
         let limit = longest(&current, step.action);
-        registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
-        let source = current.source().filter(|_| step.watch_share_source).cloned();
-        let due = Instant::now() + step.wait;
-        let wait = pin!(pause(step.wait));
-        let unsealed = machine.state().is_some_and(State::is_unsealed);
         // Who comes back is heard of in its turn, where there are turns.
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
+        step.wait = ReconnectProbes::until_asked(step.wait, began, closed);
+        registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
+        let source = current.source().filter(|_| step.watch_share_source).cloned();
+        let unsealed = machine.state().is_some_and(State::is_unsealed);
+        let at_rest = unsealed.then_some(current.cluster.pace.poll_interval);
+        let due = alarm.set(step.wait, at_rest);
         let seen = tokio::select! {
             biased;
             changed = spec.changed() => {
@@ -87,25 +93,34 @@ pub(super) async fn watch(task: NodeTask) {
             () = change_of(source.as_deref(), &executor.loader) => Observation::Woken,
             () = left(&current) => Observation::Left,
             () = probes.returned(&current, began, closed) => Observation::Returned,
-            news = reconnect.news(&current, unsealed) => {
+            news = reconnect.news(&current, unsealed, &turns) => {
                 announcer.reconnect(&news);
                 // Of the connection that is kept it says nothing.
                 continue;
             }
-            () = wait => {
+            () = alarm.rings() => {
                 let turn = turns.next(|| registry.waits(&key)).await;
                 // Whoever ordered a hold while this waited sees no share submitted after it.
                 if orders.has_changed().unwrap_or(true) || spec.has_changed().unwrap_or(true) {
                     step.wait = Duration::ZERO;
                     continue;
                 }
+                let ends = Instant::now() + limit + GRACE;
                 if turn.is_some() {
-                    registry.publish(&key, machine.state(), identity.sure(), Instant::now() + limit + GRACE);
+                    registry.publish(&key, machine.state(), identity.sure(), ends);
                 }
+                alarm.set_ahead();
                 let asked = Instant::now();
-                let seen = executor.execute_in(turn, &current, step.action).await;
+                let (action, overdue_after) = (step.action, step.overdue_after);
+                let request = executor.execute_in(turn, &current, step);
+                let seen = answer(request, overdue_after, &mut alarm, || {
+                    machine.overdue();
+                    announcer.announce(machine.state(), registry.last_confirmed(&key));
+                    registry.publish(&key, machine.state(), identity.sure(), ends);
+                })
+                .await;
                 let shares = executor.shares().map(ShareSet::count);
-                announcer.executed(step.action, &seen, asked.elapsed(), &current.server, shares);
+                announcer.executed(action, &seen, asked.elapsed(), &current.server, shares);
                 seen
             }
         };
@@ -115,13 +130,7 @@ pub(super) async fn watch(task: NodeTask) {
         machine.set_outsider(identity.judge().map(ToString::to_string));
         // Only then is it of use, and every node is gone through for it.
         if matches!(&seen, Observation::SealStatus(status, _) if !status.initialized) {
-            machine.set_objection(if registry.peer_is_initialised(&key) {
-                Objection::PeerInitialised
-            } else if current.source().is_some() {
-                Objection::SharesHeld
-            } else {
-                Objection::Nothing
-            });
+            machine.set_objection(objection(&registry, &key, &current));
         }
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
@@ -130,6 +139,7 @@ pub(super) async fn watch(task: NodeTask) {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
             holds.book(&key, hold.0.map(|hold| (hold, left)));
+            holds.keep().await;
         }
         announcer.corrupt(&executor.corrupt);
         let events = machine.take_events();
@@ -140,10 +150,21 @@ pub(super) async fn watch(task: NodeTask) {
             executor.held = None;
         }
         if !step.load_pending {
-            executor.loader.forget();
+            executor.loader.forget().await;
         }
-        announcer.announce(machine.state());
+        announcer.announce(machine.state(), registry.last_confirmed(&key));
         announcer.outsider(identity.sure());
+    }
+}
+
+/// What is known of its cluster that speaks against initialising the node.
+fn objection(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec) -> Objection {
+    if registry.peer_is_initialised(key) {
+        Objection::PeerInitialised
+    } else if spec.source().is_some() {
+        Objection::SharesHeld
+    } else {
+        Objection::Nothing
     }
 }
 
@@ -158,11 +179,31 @@ fn report_answer(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec, seen
     }
 }
 
-/// At once means at once: the shortest sleep there is takes a millisecond, and an unsealing has six steps.
-async fn pause(wait: Duration) {
-    if !wait.is_zero() {
-        sleep(wait).await;
+/// Waits for the answer to a request. When it is late, that is said, once, and the answer awaited all the same. `alarm` is
+/// set for that where it rings too early: a timer beside it would wake the loop once more a request.
+async fn answer(
+    request: impl Future<Output = Observation>,
+    late_after: Option<Duration>,
+    alarm: &mut Alarm,
+    say: impl FnOnce(),
+) -> Observation {
+    let mut request = pin!(request);
+    let Some(late_after) = late_after else { return request.await };
+    let asked = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            seen = &mut request => return seen,
+            () = alarm.rings() => {}
+        }
+        let left = late_after.saturating_sub(asked.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        alarm.set(left, None);
     }
+    say();
+    request.await
 }
 
 /// The next order.
@@ -210,22 +251,20 @@ struct ActionExecutor {
 
 impl ActionExecutor {
     /// Carries out an action in the node's turn, where there are turns: its connection ends with that.
-    async fn execute_in(
-        &mut self,
-        turn: Option<OwnedSemaphorePermit>,
-        spec: &NodeSpec,
-        action: Action,
-    ) -> Observation {
-        let seen = self.execute(spec, action).await;
+    async fn execute_in(&mut self, turn: Option<Turn>, spec: &NodeSpec, step: Step) -> Observation {
+        let seen = self.execute(spec, step).await;
         if turn.is_some() {
             spec.server.part().await;
         }
         seen
     }
 
-    async fn execute(&mut self, spec: &NodeSpec, action: Action) -> Observation {
-        let limit = longest(spec, action);
-        match action {
+    async fn execute(&mut self, spec: &NodeSpec, step: Step) -> Observation {
+        let limit = longest(spec, step.action);
+        if let Some(source) = spec.source().filter(|_| step.load_ahead) {
+            self.loader.read_ahead(source);
+        }
+        match step.action {
             Action::AskHealth => {
                 seen(spec.server.health(), |health| Observation::Health(health, spec.server.epoch())).await
             }

@@ -2,6 +2,7 @@
 
 use super::holds::{HoldRecord, HoldStore, Requester};
 use super::key::{NodeKey, SearchKey};
+use crate::api::Unreachable;
 use crate::cluster::Discovery;
 use crate::discovery::NodeInventory;
 use crate::explain::Remark;
@@ -9,8 +10,9 @@ use crate::report;
 use crate::telemetry::{NodeRecorder, Telemetry};
 use crate::unseal::{ForeignNode, Hold, State};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
 
 /// What a person may tell a node's task.
@@ -46,6 +48,31 @@ pub struct NodeStatus {
     pub outsider: Option<ForeignNode>,
     /// Since when it is held, and who wanted it, if it is.
     pub held: Option<HoldRecord>,
+    /// When its last answer came, if one did.
+    pub last_confirmed: Option<Confirmation>,
+}
+
+/// When a node's answer came.
+#[derive(Debug, Clone, Copy)]
+pub struct Confirmation {
+    at: Instant,
+    clock: SystemTime,
+}
+
+impl Confirmation {
+    fn now() -> Self {
+        Self { at: Instant::now(), clock: SystemTime::now() }
+    }
+
+    /// How long ago that was.
+    pub fn age(&self) -> Duration {
+        self.at.elapsed()
+    }
+
+    /// The time of day then (RFC 3339).
+    pub fn timestamp(&self) -> String {
+        report::timestamp(self.clock.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+    }
 }
 
 /// What every node's task last published, and the way to tell each something.
@@ -80,6 +107,19 @@ impl Entries {
         }
     }
 
+    /// All states in one line, and of the nodes that are silent the one that has been so for the longest.
+    fn summary(&self) -> String {
+        let mut line = self.tally.to_string();
+        let silent = self.nodes.iter().filter(|(_, entry)| {
+            matches!(entry.state, Some(State::Unreachable { cause: Unreachable::Timeout(_) }))
+        });
+        let confirmed = silent.filter_map(|(key, entry)| Some((entry.confirmed?, key)));
+        if let Some((confirmed, key)) = confirmed.min_by_key(|(confirmed, _)| confirmed.at) {
+            let _ = write!(line, "; {} last confirmed at {}", key.address, confirmed.timestamp());
+        }
+        line
+    }
+
     /// A node is in this state no longer.
     fn discount(&mut self, cluster: &str, state: Option<&State>) {
         self.tally.remove(state);
@@ -97,8 +137,9 @@ struct Entry {
     state: Option<State>,
     outsider: Option<ForeignNode>,
     finding: Option<DiscoveryStatus>,
-    /// When it answered last, or when it was put here.
-    answered: Instant,
+    added: Instant,
+    /// When it answered last.
+    confirmed: Option<Confirmation>,
     /// When the task must have come round again, or it hangs.
     due: Option<Instant>,
     orders: watch::Sender<Option<Order>>,
@@ -117,8 +158,15 @@ impl StatusRegistry {
         finding: Option<DiscoveryStatus>,
     ) -> watch::Receiver<Option<Order>> {
         let orders = watch::Sender::default();
-        let entry =
-            Entry { state: None, outsider: None, finding, answered: Instant::now(), due: None, orders };
+        let entry = Entry {
+            state: None,
+            outsider: None,
+            finding,
+            added: Instant::now(),
+            confirmed: None,
+            due: None,
+            orders,
+        };
         let orders = entry.orders.subscribe();
         self.telemetry.enter(&key.cluster, &key.address.to_string());
         let mut entries = self.entries();
@@ -188,8 +236,13 @@ impl StatusRegistry {
     /// A node answered.
     pub(super) fn answered(&self, key: &NodeKey) {
         if let Some(entry) = self.entries().nodes.get_mut(key) {
-            entry.answered = Instant::now();
+            entry.confirmed = Some(Confirmation::now());
         }
+    }
+
+    /// When a node answered last.
+    pub(super) fn last_confirmed(&self, key: &NodeKey) -> Option<Confirmation> {
+        self.entries().nodes.get(key)?.confirmed
     }
 
     /// Whether another node of its cluster has keys, as far as was seen last.
@@ -202,7 +255,10 @@ impl StatusRegistry {
 
     /// How long a node has not answered. One without a task never did.
     pub(super) fn silence(&self, key: &NodeKey) -> Duration {
-        self.entries().nodes.get(key).map_or(Duration::MAX, |entry| entry.answered.elapsed())
+        let since = |entry: &Entry| {
+            entry.confirmed.map_or_else(|| entry.added.elapsed(), |confirmed| confirmed.age())
+        };
+        self.entries().nodes.get(key).map_or(Duration::MAX, since)
     }
 
     /// What is known of a name; `None` when it is no longer looked up.
@@ -234,26 +290,31 @@ impl StatusRegistry {
             finding: entry.finding.clone(),
             outsider: entry.outsider.clone(),
             held: self.holds.record(key),
+            last_confirmed: entry.confirmed,
         };
         self.entries().nodes.iter().map(seen).collect()
     }
 
-    /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. It is booked now: an
-    /// order that was given outlives the daemon, followed or not. Returns false where it could not be booked, and does not
-    /// outlive it.
-    pub fn order<'a>(&self, keys: impl Iterator<Item = &'a NodeKey>, order: Order, by: &Requester) -> bool {
+    /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. When this returns it is
+    /// written down: an order that was given outlives the daemon, followed or not. Returns false where it could not be
+    /// written, and does not outlive it.
+    pub async fn order(&self, keys: &[NodeKey], order: Order, by: &Requester) -> bool {
+        self.tell(keys, order, by);
+        self.holds.keep().await
+    }
+
+    fn tell(&self, keys: &[NodeKey], order: Order, by: &Requester) {
         let entries = self.entries();
         let (keys, known): (Vec<_>, Vec<_>) =
-            keys.filter_map(|key| Some((key, entries.nodes.get(key)?))).unzip();
+            keys.iter().filter_map(|key| Some((key, entries.nodes.get(key)?))).unzip();
         let hold = match order {
             Order::Hold => Some((Hold::Request, None)),
             Order::Resume => None,
         };
-        let kept = self.holds.book_all(keys.into_iter(), hold, Some(by));
+        self.holds.book_all(keys.into_iter(), hold, Some(by));
         for entry in known {
             entry.orders.send_replace(Some(order));
         }
-        kept
     }
 
     /// Replaces what is wrong beside the nodes: it is shown with their states for as long as it lasts.
@@ -279,7 +340,7 @@ impl StatusRegistry {
 
     /// All states in one line, which names are in trouble, and what is wrong beside them.
     pub fn summary(&self) -> String {
-        let mut line = self.entries().tally.to_string();
+        let mut line = self.entries().summary();
         for (key, inventory) in self.inventories().iter() {
             if let Some(words) = inventory.brief() {
                 line = format!("{line}; {}: {words}", key.discovery);

@@ -37,7 +37,7 @@ pub(super) struct LookupOptions {
 
 /// What a lookup brought.
 #[derive(Debug)]
-pub(super) struct LookupResult {
+pub struct LookupResult {
     pub(super) key: SearchKey,
     pub(super) result: Result<FoundNodes, LookupError>,
     /// Told what came of it.

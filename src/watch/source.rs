@@ -13,6 +13,9 @@ use tokio::time::{sleep, timeout};
 /// How often a source is looked at for a change while only a change can help.
 const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 
+/// How long a read that nobody needs any more may take to end before its node goes on.
+const WIPED_WITHIN: Duration = Duration::from_millis(50);
+
 /// The share source of a cluster. Its nodes share what is read: a thousand of them that are sealed at once read it
 /// once, and one that hangs keeps one thread from others, and not a thousand.
 #[derive(Debug)]
@@ -65,12 +68,25 @@ pub(super) struct ShareLoader {
 }
 
 impl ShareLoader {
-    /// What is on `source`; `None` when it does not answer within `limit`: the read goes on and is asked for again later.
-    pub(super) async fn read(&mut self, source: &SharedSource, limit: Duration) -> Option<Arc<Outcome>> {
+    /// Begins to read what will probably be asked for in a moment; not of a TPM, which is asked when it is known that it is
+    /// needed. What comes of it waits for [`read`](Self::read), or is [forgotten](Self::forget).
+    pub(super) fn read_ahead(&mut self, source: &SharedSource) {
+        if !matches!(source.source(), ShareSource::Tpm2 { .. }) {
+            self.begin(source);
+        }
+    }
+
+    /// The read that is under way, or a new one.
+    fn begin(&mut self, source: &SharedSource) -> &mut InFlight<Outcome> {
         // A read of what is no longer the source is of no use, however long it hangs.
         self.running.take_if(|(of, _)| of != source.source());
-        let (_, running) = self.running.get_or_insert_with(|| (source.source().clone(), source.read()));
-        let outcome = timeout(limit, running.outcome()).await.ok()?;
+        let begin = || (source.source().clone(), source.read());
+        &mut self.running.get_or_insert_with(begin).1
+    }
+
+    /// What is on `source`; `None` when it does not answer within `limit`: the read goes on and is asked for again later.
+    pub(super) async fn read(&mut self, source: &SharedSource, limit: Duration) -> Option<Arc<Outcome>> {
+        let outcome = timeout(limit, self.begin(source).outcome()).await.ok()?;
         self.running = None;
         // A read that was cancelled: the runtime ends, and so does this task.
         let outcome = outcome?;
@@ -78,9 +94,12 @@ impl ShareLoader {
         Some(outcome)
     }
 
-    /// Drops what a slow read may still bring: nobody needs it any more.
-    pub(super) fn forget(&mut self) {
-        self.running = None;
+    /// Drops what was read ahead, and what a slow read may still bring: nobody needs it any more. When this returns it is
+    /// wiped, unless the source is slow.
+    pub(super) async fn forget(&mut self) {
+        if let Some((_, mut running)) = self.running.take() {
+            let _ = timeout(WIPED_WITHIN, running.outcome()).await;
+        }
     }
 
     /// Returns when the source is not what it was when it was last read.
@@ -198,5 +217,26 @@ mod tests {
         let joint = SingleFlight::default();
         assert!(joint.join(|| panic!("on purpose")).outcome().await.is_none());
         assert_eq!(joint.join(|| 1).outcome().await.as_deref(), Some(&1));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_ahead_serves_the_next_read_and_nothing_of_a_tpm_is() {
+        let path = || "/nonexistent/shares".into();
+        let mut loader = ShareLoader::default();
+        let sealed = SharedSource::of(&ShareSource::Tpm2 { path: path(), tcti: None }, &Arc::default());
+        loader.read_ahead(&sealed);
+        assert!(loader.running.is_none(), "the TPM is asked when the server is known to be sealed");
+        let file = SharedSource::of(&ShareSource::File(path()), &Arc::default());
+        loader.read_ahead(&file);
+        let (_, ahead) = loader.running.as_ref().unwrap();
+        let ahead = InFlight(ahead.0.clone()).outcome().await.unwrap();
+        let read = loader.read(&file, Duration::from_secs(60)).await.unwrap();
+        assert!(Arc::ptr_eq(&ahead, &read) && read.loaded.is_err());
+        // What was read ahead and not asked for serves nobody.
+        loader.read_ahead(&file);
+        loader.forget().await;
+        assert!(loader.running.is_none());
+        let again = loader.read(&file, Duration::from_secs(60)).await.unwrap();
+        assert!(!Arc::ptr_eq(&ahead, &again));
     }
 }

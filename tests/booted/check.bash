@@ -18,8 +18,8 @@ check() {
     fi
 }
 
-# skip WHAT WHY: cannot be shown on this machine.
-skip() { printf 'skip - %s (%s)\n' "$1" "$2"; }
+# skip WHAT WHY: cannot be shown on this machine. The file SKIPS is what `.ci/run` counts at its end.
+skip() { printf 'skip - %s (%s)\n' "$1" "$2" | tee -a "${SKIPS:-/dev/null}"; }
 
 # A title for what follows, with the seconds since the start.
 part() { printf '# %s [%.0f s]\n' "$1" "$(bc_minus "$EPOCHREALTIME" "$began")"; }

@@ -43,7 +43,7 @@ configure
 sed -i 's/^nodes /node /' "$etc/config.toml"
 check 'unknown key: fails once with 78, names file and line' fails_once 'config.toml:2.*node'
 configure
-check 'no share file: fails once with 78 and says so' fails_once 'credential "shares".*empty'
+check 'no share file: fails once with 78 and names it' fails_once 'credential "shares", from /etc/vault-unseal/shares.json: it is empty'
 sed -i 's/credential = "shares"/file = "\/etc\/vault-unseal\/shares.json"/' "$etc/config.toml"
 give_shares "$(wrong_share 9)"
 check 'a share file for root alone: fails once with 78 and names LoadCredential=' fails_once 'LoadCredential='
@@ -81,7 +81,7 @@ inside systemctl restart vault
 check 'a drop-in of one line: unsealed' server_unsealed
 mv "$root/etc/vault/unseal.json" "$shares"
 inside systemctl stop vault-unseal
-check 'nothing there: fails once with 78 and says so' fails_once 'credential "shares".*empty'
+check 'nothing there: fails once with 78 and names it' fails_once 'credential "shares", from /etc/vault/unseal.json: it is empty'
 rm -r "$root/etc/systemd/system/vault-unseal.service.d"
 inside systemctl daemon-reload
 inside systemctl start vault-unseal

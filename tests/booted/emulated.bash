@@ -1,16 +1,11 @@
 # The executable of another architecture in the shipped unit: what a machine of that architecture does with it, as far
-# as qemu-user can show it. Everything of the unit is in force but MemoryDenyWriteExecute=: qemu translates, and that
-# takes memory that is written and executed.
+# as qemu-user can show it. Everything of the unit is in force but what foreign_units says.
 
-mkdir -p "$root/etc/systemd/system/vault-unseal.service.d" "$root/etc/systemd/system/vault-unsealed-wait.service.d"
-printf '[Service]\nMemoryDenyWriteExecute=no\n' | tee "$root/etc/systemd/system/vault-unseal.service.d/qemu.conf" \
-    >"$root/etc/systemd/system/vault-unsealed-wait.service.d/qemu.conf"
-
+foreign_units
 if [ "$server" != OpenBao ]; then
-    # Vault ends where it may not lock its memory, and reserves 100 GB of addresses for its storage, which qemu has not.
-    mkdir -p "$root/etc/systemd/system/vault.service.d"
-    printf '[Service]\nAmbientCapabilities=CAP_IPC_LOCK\nLimitMEMLOCK=infinity\nEnvironment=VAULT_RAFT_INITIAL_MMAP_SIZE=1073741824\n' \
-        >"$root/etc/systemd/system/vault.service.d/qemu.conf"
+    # Vault ends where it may not lock its memory.
+    printf '[Service]\nAmbientCapabilities=CAP_IPC_LOCK\nLimitMEMLOCK=infinity\n' \
+        >"$root/etc/systemd/system/vault.service.d/lock.conf"
 fi
 
 part "$architecture under systemd, with $server"

@@ -20,6 +20,16 @@ foreign_begin() { # qemu's name of the architecture
         { echo "booted: $interpreters/qemu-$1 lacks the flag F: apt-get install qemu-user-static" >&2; return 1; }
 }
 
+# What units cannot have where qemu translates, in the machine that is in $root.
+foreign_units() {
+    # It takes memory that is written and executed.
+    mkdir -p "$root/etc/systemd/system/"{service.d,vault.service.d}
+    printf '[Service]\nMemoryDenyWriteExecute=no\n' >"$root/etc/systemd/system/service.d/qemu.conf"
+    # HashiCorp Vault reserves 100 GB of addresses for its storage, which qemu has not.
+    printf '[Service]\nEnvironment=VAULT_RAFT_INITIAL_MMAP_SIZE=1073741824\n' \
+        >"$root/etc/systemd/system/vault.service.d/qemu.conf"
+}
+
 foreign_end() {
     [ -z "$registered" ] || echo -1 >"$registered"
     [ -z "${mounted:-}" ] || umount "$interpreters"

@@ -30,7 +30,7 @@ fn haproxy() -> Option<&'static str> {
     let places = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy"];
     let found = places.into_iter().find(|path| fs::exists(path).unwrap());
     if found.is_none() {
-        eprintln!("NOT TESTED: this needs haproxy");
+        crate::support::untested("this needs haproxy");
     }
     found
 }

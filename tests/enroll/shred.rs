@@ -63,6 +63,27 @@ fn nothing_is_shredded_when_nothing_was_stored() {
     assert_eq!(fs::read_to_string(home.path("shares")).unwrap(), "the only copy of others");
 }
 
+/// The command is there to be pasted: nobody may lose by it what is in the file and nowhere else.
+#[test]
+fn command_that_shreds_comes_after_what_would_be_lost_by_it() {
+    let home = Home::new();
+    home.put(
+        "source",
+        &format!("Initial Root Token: s.abcdefghijklmnop\n{}", lines(&shares_of_nobody(3, 2))),
+    );
+    let part = run(&mut enroll(&home, &["source", "--plain", "--only", "1", "--output", "new"]));
+    let said = text(&part);
+    let expected = "source was kept. It also holds shares 2 and 3 and the root token, which would be lost.\n\
+                    To overwrite and delete it: shred -u source\n";
+    assert!(said.contains(expected), "{said}");
+    let all = run(&mut enroll(&home, &["new", "--plain", "--output", "again"]));
+    assert!(
+        text(&all).contains("\nnew was kept. To overwrite and delete it: shred -u new\n"),
+        "{}",
+        text(&all)
+    );
+}
+
 #[test]
 fn on_a_terminal_it_is_asked_and_what_would_be_lost_is_said() {
     for (answer, kept) in [("y\n", false), ("n\n", true), ("\n", true)] {

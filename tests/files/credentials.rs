@@ -55,6 +55,38 @@ fn source_that_others_can_read_is_told_in_journal_and_status() {
     assert!(!daemon.output().contains("comes from"), "{}", daemon.output());
 }
 
+#[test]
+fn credential_that_is_empty_is_refused_with_the_file_it_is_made_from() {
+    if !are_root() {
+        return;
+    }
+    let home = Home::new();
+    home.configure(&["http://127.0.0.1:1"], "shares = { credential = \"shares\" }");
+    let credentials = home.path("vault-unseal-test.service");
+    fs::create_dir(&credentials).unwrap();
+    fs::create_dir(home.path("units")).unwrap();
+    // As the unit's SetCredential= has it where there is no file.
+    fs::write(credentials.join("shares"), "\n").unwrap();
+    home.put(
+        "units/vault-unseal-test.service",
+        "[Service]\nLoadCredential=shares:/etc/vault/the keys.json\n",
+    );
+    let run = home.command(&["run"]);
+    let mut command = Command::new("env");
+    command.arg(format!("CREDENTIALS_DIRECTORY={}", credentials.display()));
+    command.arg(run.get_program()).args(run.get_args()).current_dir(home.directory());
+    let setup = format!(
+        "mount -t tmpfs none /run; mkdir -p /run/systemd/system; mount --bind {} /run/systemd/system",
+        home.path("units").display()
+    );
+    let output = crate::support::process::run(&mut mounted(&setup, &command));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    let expected = "credential \"shares\", from /etc/vault/the keys.json: it is empty\n";
+    assert!(said.contains(expected), "{said}");
+    assert!(said.contains("into '/etc/vault/the keys.json'"), "{said}");
+}
+
 /// The account of the daemon, that of a server, and that of anybody.
 const OURS: u32 = 4242;
 const SERVER: u32 = 4243;

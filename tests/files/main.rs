@@ -40,7 +40,7 @@ fn mode(path: &Path, mode: u32) {
 fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("NOT TESTED: this needs root");
+        support::untested("this needs root");
     }
     root
 }

@@ -25,6 +25,8 @@ pub(crate) struct Daemon {
     policy: OnOperatorSeal,
     pub(crate) step: Step,
     pub(crate) phase: Phase,
+    /// When its request is overdue, if that has not been told.
+    pub(crate) overdue: Option<Moment>,
     /// What the share source holds, as the sets to try.
     pub(crate) candidates: Vec<Vec<usize>>,
     /// Counts changes of the source, and which of them was loaded last.
@@ -64,6 +66,7 @@ impl Daemon {
             policy,
             step,
             phase: Phase::Waiting(now + step.wait),
+            overdue: None,
             candidates,
             source: 1,
             loaded: 0,
@@ -101,6 +104,7 @@ impl Daemon {
         self.phase = Phase::Waiting(now);
         (self.may_submit, self.seen_unsealed, self.loaded) = (false, false, 0);
         (self.connected, self.left, self.told) = (false, false, None);
+        self.overdue = None;
     }
 
     /// The server's connections end. A request under way tells it by itself.
@@ -135,7 +139,32 @@ impl Daemon {
             Phase::Waiting(at) if self.step.watch_share_source && self.loaded != self.source => {
                 at.min(self.noticed_at).max(now)
             }
-            Phase::Waiting(at) | Phase::Asking { arrives: at, .. } | Phase::Answered { at, .. } => at,
+            Phase::Waiting(at) => at,
+            Phase::Asking { arrives: at, .. } | Phase::Answered { at, .. } => {
+                self.overdue.map_or(at, |overdue| overdue.min(at))
+            }
+        }
+    }
+
+    /// Its request has no answer yet and should have: that is told, once. False when it is not so.
+    pub(crate) fn is_overdue(&mut self, now: Moment) -> bool {
+        let waits = match self.phase {
+            Phase::Asking { arrives: at, .. } | Phase::Answered { at, .. } => now < at,
+            Phase::Waiting(_) | Phase::Gone => false,
+        };
+        if !waits || self.overdue.take_if(|at| *at <= now).is_none() {
+            return false;
+        }
+        let before = self.word();
+        self.machine.overdue();
+        self.note_change(now, before);
+        true
+    }
+
+    fn note_change(&mut self, now: Moment, before: &'static str) {
+        if before != self.word() {
+            self.pairs.insert((before, self.word()));
+            self.log.push((now, format!("{before} -> {}", self.word())));
         }
     }
 
@@ -154,10 +183,8 @@ impl Daemon {
         self.step = self.machine.observe(now, seen);
         self.events.extend(self.machine.take_events());
         self.phase = Phase::Waiting(now.saturating_add(self.step.wait));
-        if before != self.word() {
-            self.pairs.insert((before, self.word()));
-            self.log.push((now, format!("{before} -> {}", self.word())));
-        }
+        self.overdue = None;
+        self.note_change(now, before);
         self.check_state();
     }
 

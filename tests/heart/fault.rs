@@ -49,6 +49,8 @@ pub(crate) enum Fault {
     Hang(Duration),
     /// This many answers never arrive, though the server did what it was asked.
     LoseAnswers(usize),
+    /// This many shares that would complete a round never arrive: their connections end before.
+    LoseLastShares(usize),
     /// A person reloads the daemons.
     Woken,
     /// A person tells the daemons to keep their hands off.

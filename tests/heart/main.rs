@@ -13,6 +13,7 @@ mod fault;
 mod histories;
 mod holds;
 mod model;
+mod pace;
 mod scenarios;
 mod simulation;
 mod states;

@@ -20,6 +20,7 @@ pub(crate) struct World {
     latency: Duration,
     hang_until: Moment,
     lost_answers: usize,
+    lost_shares: usize,
     source_works: bool,
     rng: fastrand::Rng,
 }
@@ -41,6 +42,7 @@ impl World {
             latency: Duration::from_millis(1),
             hang_until: Duration::ZERO,
             lost_answers: 0,
+            lost_shares: 0,
             source_works: true,
             rng: fastrand::Rng::with_seed(seed),
         };
@@ -163,6 +165,9 @@ impl World {
     fn turn(&mut self, who: usize) {
         let now = self.now;
         let daemon = &mut self.daemons[who];
+        if daemon.is_overdue(now) {
+            return;
+        }
         match std::mem::replace(&mut daemon.phase, Phase::Waiting(now)) {
             Phase::Gone => unreachable!("its turn never comes"),
             Phase::Answered { seen, .. } => daemon.learn(now, seen),
@@ -197,6 +202,7 @@ impl World {
                     Action::Submit { completes: true, .. } => pace.unseal_timeout,
                     _ => pace.request_timeout,
                 };
+                daemon.overdue = daemon.step.overdue_after.map(|after| now + after);
                 let arrives = now + self.leg();
                 self.daemons[who].phase = Phase::Asking { arrives, gives_up: now + limit, served: false };
             }
@@ -217,6 +223,10 @@ impl World {
             let seen = Observation::Unreachable(Unreachable::Refused);
             self.daemons[who].phase = Phase::Answered { at, seen, from_server: false };
             return;
+        }
+        if matches!(action, Action::Submit { completes: true, .. }) && self.lost_shares > 0 {
+            self.lost_shares -= 1;
+            return self.answer(who, self.now, Observation::Unreachable(Unreachable::Closed));
         }
         let free = self.hang_until.max(self.model.held_until(action == Action::AskHealth));
         if free > gives_up {
@@ -266,6 +276,7 @@ impl World {
         match *fault {
             Fault::Hang(time) => self.hang_until = now + time,
             Fault::LoseAnswers(times) => self.lost_answers = times,
+            Fault::LoseLastShares(times) => self.lost_shares = times,
             Fault::SourceBreaks | Fault::SourceMended => {
                 self.source_works = matches!(fault, Fault::SourceMended);
                 self.daemons.iter_mut().for_each(|daemon| daemon.change_source(now));

@@ -16,6 +16,7 @@ mod nonsense;
 mod privacy;
 mod recorded;
 mod results;
+mod returns;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;

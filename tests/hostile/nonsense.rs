@@ -105,9 +105,9 @@ fn none_of_them_is_ever_sent_a_share() {
         .into_iter()
         .map(|(name, behaviour, _)| {
             let server = Hostile::http();
-            server.on(HEALTH, [behaviour]);
-            // Were it asked further, it would take shares.
-            server.on(SEAL_STATUS, [Behaviour::json(200, &sealed(3, 0, ""))]);
+            server.on(HEALTH, [behaviour.clone()]);
+            // Were it asked further, its seal status would be told, and it would take shares.
+            server.on(SEAL_STATUS, [behaviour, Behaviour::json(200, &sealed(3, 0, ""))]);
             server.on(UNSEAL, [Behaviour::json(200, &sealed(3, 1, "n"))]);
             (name, server)
         })

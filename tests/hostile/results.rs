@@ -300,7 +300,7 @@ fn hands_off() -> Vec<Row> {
             )
         },
         Row {
-            health: vec![health(true), json!({"initialized": false, "sealed": true})],
+            health: vec![json!({"initialized": false, "sealed": true})],
             ..Row::sealed(
                 "keys are gone",
                 vec![error(400, "Vault is not initialized")],

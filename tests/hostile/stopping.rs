@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept, SEAL_STATUS, UNSEAL};
-use crate::{health, sealed};
+use crate::{health, sealed, unsealed};
 
 /// Not a measurement: far below every time limit that a request has here.
 const SOON: Duration = Duration::from_secs(5);
@@ -14,7 +14,8 @@ const SOON: Duration = Duration::from_secs(5);
 fn scripted(line: &str, behaviour: Behaviour) -> Hostile {
     let server = Hostile::http();
     server.on(HEALTH, [Behaviour::json(200, &health(true))]);
-    server.on(SEAL_STATUS, [Behaviour::json(200, &sealed(1, 0, ""))]);
+    let status = if line == HEALTH { unsealed(1) } else { sealed(1, 0, "") };
+    server.on(SEAL_STATUS, [Behaviour::json(200, &status)]);
     server.on(UNSEAL, [Behaviour::json(200, &sealed(1, 0, ""))]);
     server.on(line, [behaviour]);
     server
@@ -50,14 +51,12 @@ fn whatever_a_server_is_doing() {
             "request_timeout = \"5m\"\nunseal_timeout = \"5m\"\ntls = { skip_verify = true }",
         );
         let mut daemon = home.run();
-        for line in [HEALTH, SEAL_STATUS, UNSEAL] {
-            for (name, server) in &servers[if line == HEALTH {
-                0..6
-            } else if line == UNSEAL {
-                4..6
-            } else {
-                3..6
-            }] {
+        // The seal status is asked for first; the health is what the first three do not answer.
+        for (name, server) in &servers {
+            assert!(!server.wait_for(SEAL_STATUS, 1).is_empty(), "{name}");
+        }
+        for (line, servers) in [(HEALTH, &servers[..3]), (UNSEAL, &servers[4..])] {
+            for (name, server) in servers {
                 assert!(!server.wait_for(line, 1).is_empty(), "{name}");
             }
         }

@@ -17,7 +17,7 @@ mod support;
 fn are_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("NOT TESTED: this needs root");
+        support::untested("this needs root");
     }
     root
 }

@@ -204,6 +204,28 @@ fn a_file_that_was_proved_at_the_start_or_at_a_reload_is_forgotten() {
     assert_eq!(needles.find_in_process(daemon.pid()), nothing());
 }
 
+/// The file is read while the server is asked whether it is sealed.
+#[test]
+fn shares_that_were_read_ahead_for_an_unsealed_server_are_forgotten() {
+    if !are_root() {
+        return;
+    }
+    let status =
+        json!({"type": "shamir", "initialized": true, "sealed": false, "t": 3, "n": 5, "progress": 0});
+    let health = json!({"initialized": true, "sealed": false, "standby": false});
+    for round in 0..3 {
+        let server = Hostile::http();
+        server.on(SEAL_STATUS, [Behaviour::json(200, &status)]);
+        server.on(HEALTH, [Behaviour::json(200, &health)]);
+        let shares = shares_of_nobody(5, 3);
+        let home = Home::of_hostile(&server, &lines(&shares));
+        let mut daemon: Daemon = home.run();
+        daemon.wait_for_line(": unsealed (active)");
+        assert_eq!(Needles::of_hex(&shares).find_in_process(daemon.pid()), nothing(), "{round}");
+        assert_eq!(server.submissions(), Vec::<String>::new());
+    }
+}
+
 /// Answers that repeat what was sent, wherever there is room.
 fn echoes(share: &str) -> Vec<(&'static str, Behaviour)> {
     let (upper, raw) = (share.to_uppercase(), unhex(share));

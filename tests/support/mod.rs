@@ -38,8 +38,11 @@ pub mod recorded;
 pub mod rustyvault;
 pub mod server;
 pub mod swtpm;
+pub mod tally;
 
 use std::time::{Duration, Instant};
+
+pub use tally::untested;
 
 /// How long a test waits for something that is sure to happen before it gives up: long enough for a busy
 /// machine, never a measurement.

@@ -32,7 +32,7 @@ pub fn encrypts() -> bool {
             .output()
             .is_ok_and(|output| output.status.success());
     if !works {
-        eprintln!("NOT TESTED: this needs root and a systemd-creds that works");
+        super::untested("this needs root and a systemd-creds that works");
     }
     works
 }
@@ -41,7 +41,7 @@ pub fn encrypts() -> bool {
 pub fn are_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("NOT TESTED: this needs root");
+        super::untested("this needs root");
     }
     root
 }

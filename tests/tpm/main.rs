@@ -28,7 +28,7 @@ mod troubles;
 fn are_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("NOT TESTED: this needs root");
+        support::untested("this needs root");
     }
     root
 }

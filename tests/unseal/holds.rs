@@ -441,3 +441,26 @@ fn hold_tells_since_when_and_by_whom_also_after_a_restart_of_the_daemon() {
     daemon.wait_for_line(": unsealed (active)");
     assert_eq!(status(&home)["held_since"], Value::Null);
 }
+
+/// As during the maintenance that it is held for.
+#[test]
+fn hold_of_a_server_that_is_down_is_told_beside_the_reason() {
+    let (mut server, _init, home, mut daemon) = unsealed("");
+    told(&home, &["hold", "--all"]);
+    daemon.wait_for_line("held (on request; it is unsealed)");
+    server.stop();
+    daemon.wait_for_line(": unreachable");
+    let shown = status(&home);
+    assert_eq!(
+        (&shown["state"], &shown["held_by"]["uid"].is_u64()),
+        (&json!("unreachable"), &true),
+        "{shown}"
+    );
+    let text = run(home.command(&["status"]).arg("--socket").arg(home.path("run/control.sock"))).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains(": connection refused; held since 20"), "{text}");
+
+    told(&home, &["resume", "--all"]);
+    daemon.wait_for_line("resume requested by");
+    assert_eq!(status(&home)["held_since"], Value::Null);
+}

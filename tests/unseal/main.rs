@@ -13,6 +13,7 @@ mod certificates;
 mod control;
 mod damage;
 mod formats;
+mod hangs;
 mod holds;
 mod lasting;
 mod misfits;

@@ -167,7 +167,13 @@ fn refused_reload_fails_with_its_reason_and_the_status_line_keeps_it() {
     notify.wait_for("STATUS=1 node: 1 unreachable; reload refused, the old configuration stays: ");
     let status = run(home.command(&["status"]).arg("--socket").arg(home.path("run/control.sock"))).stdout;
     let status = String::from_utf8(status).unwrap();
-    assert!(status.contains("the new configuration is not used, the old one stays: "), "{status}");
+    // No service's: its systemd is not asked about this daemon.
+    let socket = home.path("run/control.sock");
+    let said = format!(
+        "\nthe daemon at {}: the new configuration is not used, the old one stays: ",
+        socket.display()
+    );
+    assert!(status.contains(&said), "{status}");
 
     home.put("config.toml", &good);
     home.shares(&lines(&shares_of_nobody(1, 1)));

@@ -1,7 +1,7 @@
 //! Unseal rounds that others take part in: the endpoint is open to everybody.
 
 use crate::support::home::{Home, lines, shares_of_nobody};
-use crate::support::hostile::Hostile;
+use crate::support::hostile::{Behaviour, Hostile, UNSEAL};
 use crate::support::server::{Server, is_active};
 
 #[test]
@@ -87,4 +87,21 @@ fn a_share_of_a_split_custody_is_submitted_again_when_the_round_was_reset() {
         server.submit(share);
     }
     daemon.wait_for_line(": unsealed (active)");
+}
+
+#[test]
+fn last_share_that_never_reached_the_server_is_no_outcome_to_wait_for() {
+    let server = Server::start_plain();
+    let init = server.init(5, 3);
+    let proxy = Hostile::http();
+    proxy.forward(server.address());
+    let forward = || Behaviour::Forward(server.address());
+    proxy.on(UNSEAL, [forward(), forward(), Behaviour::Close, forward()]);
+    let home = Home::of_hostile(&proxy, &lines(&init.keys_hex[..3]));
+    let mut daemon = home.run();
+    daemon.wait_for_line(": unsealed (active)");
+    let lost = proxy.submissions();
+    assert_eq!(lost[..3], init.keys_hex[..3], "the third was lost");
+    assert!(!lost.contains(&"reset".to_owned()), "{lost:?}");
+    assert!(!daemon.output().contains("its outcome is awaited"), "{}", daemon.output());
 }

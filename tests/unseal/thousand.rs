@@ -1,10 +1,14 @@
 //! A thousand nodes, and what some of them do to the others: nothing.
 
 use std::fs::{self, Permissions};
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
+use rustix::fs::inotify;
 use vault_unseal::shares::tpm::Blob;
 
 use crate::support::certs::Authority;
@@ -181,4 +185,78 @@ fn nodes_take_turns_where_descriptors_are_left_for_one() {
 
     too_few.wait_for_line("this process may have 19 file descriptors, and the daemon needs 20 at the least");
     assert_eq!(too_few.exit_status(PATIENCE).code(), Some(1));
+}
+
+/// Counts how often the file of the holds is replaced.
+struct Replaced(OwnedFd);
+
+impl Replaced {
+    fn in_directory(path: &Path) -> Self {
+        let watch = inotify::init(inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC).unwrap();
+        inotify::add_watch(&watch, path, inotify::WatchFlags::MOVED_TO).unwrap();
+        Self(watch)
+    }
+
+    /// Since it was asked last.
+    fn count(&self) -> usize {
+        let mut room = [MaybeUninit::uninit(); 4096];
+        let mut events = inotify::Reader::new(&self.0, &mut room);
+        let mut count = 0;
+        while let Ok(event) = events.next() {
+            count += usize::from(event.file_name() == Some(c"holds.json"));
+        }
+        count
+    }
+}
+
+#[test]
+fn an_order_for_many_nodes_is_one_write_and_keeps_nobody_from_the_daemon() {
+    let mut fleet = Fleet::http(100);
+    fleet.start();
+    let home = home_of(&fleet);
+    let replaced = Replaced::in_directory(&home.make_run());
+    let mut daemon = Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")));
+    fleet.wait_until_unsealed(PATIENCE);
+    let socket = home.path("run/control.sock");
+    let ask = |arguments: &[&str]| {
+        let output = run(vault_unseal(arguments).arg("--socket").arg(&socket));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let states = |told: &[u8]| {
+        let told: serde_json::Value = serde_json::from_slice(told).unwrap();
+        let nodes = told["nodes"].as_array().unwrap().clone();
+        nodes
+            .into_iter()
+            .map(|node| node["state"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let status = || {
+        let output = run(home.command(&["status", "--json"]).arg("--socket").arg(&socket));
+        states(&output.stdout)
+    };
+    assert_eq!(replaced.count(), 0);
+    for (verb, all) in [("hold", "held"), ("resume", "unsealed")] {
+        std::thread::scope(|scope| {
+            let order = scope.spawn(|| ask(&[verb, "--all", "--json"]));
+            while !order.is_finished() {
+                assert_eq!(status().len(), 100, "it answers");
+            }
+            assert_eq!(states(&order.join().unwrap()).len(), 100);
+        });
+        poll(PATIENCE, || status().iter().all(|state| state == all).then_some(())).expect(all);
+        assert_eq!(replaced.count(), 1, "{verb}");
+    }
+    // The same for those that are named, in any of their ways, and for nobody where one is unknown.
+    let mut named = vec!["hold".to_owned()];
+    named.extend(fleet.urls().iter().map(|url| url.trim_start_matches("http://").to_owned()));
+    ask(&named.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(replaced.count(), 1);
+    let output = run(vault_unseal(&["resume", &fleet.urls()[0], "nobody"]).arg("--socket").arg(&socket));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no node is called \"nobody\""));
+    assert_eq!(replaced.count(), 0);
+    daemon.terminate();
+    assert!(daemon.exit_status(PATIENCE).success());
+    let held = fs::read_to_string(home.path("run/holds.json")).unwrap();
+    assert_eq!(held.matches("\"address\"").count(), 100);
 }

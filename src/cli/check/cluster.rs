@@ -219,7 +219,7 @@ fn fit(held: &ShareSet, scheme: Scheme, nodes: usize, topic: &mut Topic<'_>) {
         topic.warn(
             "inconsistent-shares",
             "the shares do not all belong together, and there are too few to tell which is wrong",
-            "If they are another server's, whose key takes more of them, put this one's in their place. Else the \
+            "If they are the shares of a different server, put this one's in their place. If not, the \
              daemon tries them in turn, and names the wrong one once the server is unsealed.",
         );
     } else if count > threshold {

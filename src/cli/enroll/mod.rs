@@ -161,7 +161,8 @@ fn tell(steps: &str, input: &Input, done: &Enrolled<'_>, options: &EnrollArgumen
             return Exit::Failed;
         }
     }
-    let (fate, exit) = match source::settle(input.given.as_ref(), options, lost(input, done).as_deref()) {
+    let lost = lost(input, done);
+    let (fate, exit) = match source::settle(input.given.as_ref(), options, lost.as_deref()) {
         Ok(fate) => (fate, Exit::Done),
         Err(error) => {
             let path = done.source.unwrap_or(Path::new(""));
@@ -178,7 +179,7 @@ fn tell(steps: &str, input: &Input, done: &Enrolled<'_>, options: &EnrollArgumen
         return super::status::print_json(&outcome::document(done, fate), exit);
     }
     let source = done.source.filter(|_| exit == Exit::Done);
-    let mut text = source.map(|source| outcome::fate(fate, source)).unwrap_or_default();
+    let mut text = source.map(|source| outcome::fate(fate, source, lost.as_deref())).unwrap_or_default();
     text.push_str(steps);
     match write!(io::stdout(), "{text}") {
         Ok(()) => exit,

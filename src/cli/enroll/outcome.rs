@@ -109,14 +109,15 @@ pub(in crate::cli) fn by_tpm(pcrs: Option<&str>) -> String {
     }
 }
 
-/// What became of the source.
-pub(super) fn fate(fate: SourceFate, source: &Path) -> String {
+/// What became of the source. `lost` says what else would go with it.
+pub(super) fn fate(fate: SourceFate, source: &Path, lost: Option<&str>) -> String {
     let file = quote::sentence(source);
     match fate {
         SourceFate::NoFile => String::new(),
         SourceFate::Kept => {
             let word = quote::shell(source);
-            format!("\n{file} was kept. To overwrite and delete it: shred -u {word}\n{WORTH}\n")
+            let lost = lost.map_or_else(|| " ".to_owned(), |lost| format!(" {lost}\n"));
+            format!("\n{file} was kept.{lost}To overwrite and delete it: shred -u {word}\n{WORTH}\n")
         }
         SourceFate::Shredded => format!("\n{file} was overwritten and deleted.\n{WORTH}\n"),
         SourceFate::Overwritten => format!(

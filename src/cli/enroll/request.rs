@@ -62,7 +62,7 @@ pub struct EnrollArguments {
     /// Overwrite and delete FILE afterwards, without asking
     ///
     /// On flash (SD cards, SSDs, eMMC) and copy-on-write file systems the old data may survive; only a rekey makes it
-    /// worthless (vault operator rekey).
+    /// worthless (vault operator rekey, or bao operator rotate-keys).
     #[arg(long, conflicts_with = "keep", requires = "file")]
     pub shred: bool,
     /// Keep FILE, without asking

@@ -281,7 +281,7 @@ impl Initialisation<'_> {
         let node = &self.target.node.address;
         if kept {
             say(format_args!("{node} is initialised. Its answer is kept, encrypted, in {path}"));
-            say("  Mend what failed, and give the same command with --resume: it finishes the work.");
+            say("  Fix what failed, and give the same command with --resume: it finishes the work.");
         } else {
             say(format_args!("{node} is initialised, and what is in {path} cannot be relied on"));
         }

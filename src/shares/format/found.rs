@@ -118,11 +118,12 @@ pub(super) struct FoundShares<'a> {
     pub(super) scheme: Option<Scheme>,
 }
 
-/// The shares in one string: in a file of variables, several stand in one. An empty string is one that is no share.
+/// The shares in one string: in a file of variables or in TOML, several stand in one. An empty string is one that is no share.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     let separator = |c: char| c.is_whitespace() || ",;".contains(c);
     let none = text.trim().is_empty().then_some(text.trim());
-    text.split(separator).filter(|part| !part.is_empty()).chain(none)
+    let parts = text.split(separator).filter(|part| !part.trim_matches(['[', ']']).is_empty());
+    parts.map(|part| part.trim_matches(|c| "[]\"'".contains(c))).chain(none)
 }
 
 /// Words after which a string is something else, whatever the names above it say.

@@ -45,16 +45,25 @@ pub(super) fn read(text: &str) -> Result<FoundShares<'_>, ContentRefusal> {
         blank &= matches!(class, Line::Blank);
         match class {
             Line::Blank => {}
+            // Of a list in TOML.
+            Line::Bare if line == "]" => {}
             Line::RootToken => found.root_token = true,
             Line::RecoveryKey => found.recovery = true,
             Line::Share { text: value, number } => found.list.take(text, value, number),
             // A file of shares and nothing else.
             Line::Bare if !named => {
                 let place = found.list.next(text, line);
-                if line.contains(char::is_whitespace) {
-                    return Err(ContentRefusal::Share(place, ShareFlaw::Malformed));
+                let before = found.strays.len();
+                if !line.chars().all(encoding::is_letter) {
+                    found.strays.extend(strays(text, line, None));
                 }
-                found.list.entries.push(Entry { text: line, place, number: None });
+                if found.strays.len() > before {
+                    // A share with something beside it, which may be another.
+                } else if line.contains(char::is_whitespace) {
+                    return Err(ContentRefusal::Share(place, ShareFlaw::Malformed));
+                } else {
+                    found.list.entries.push(Entry { text: line, place, number: None });
+                }
             }
             Line::Named { name, value } => {
                 found.root_token |= encoding::is_token(value);
@@ -92,8 +101,7 @@ fn unexpected<'a>(
     found: &mut FoundShares<'a>,
 ) -> Result<(), ContentRefusal> {
     let before = found.strays.len();
-    let stray = |word| Stray { text: word, label: name.map(Label::of), spot: Spot::of_part(text, word) };
-    found.strays.extend(encoding::shares_in(line).map(stray));
+    found.strays.extend(strays(text, line, name));
     let mut words = line.split(|c: char| c.is_whitespace() || "\"',;".contains(c));
     match words.find(|word| encoding::may_be_share(word)) {
         Some(word) if before == found.strays.len() => {
@@ -101,6 +109,15 @@ fn unexpected<'a>(
         }
         _ => Ok(()),
     }
+}
+
+/// The strings in a line that look like shares, under this name.
+fn strays<'a>(text: &str, line: &'a str, name: Option<&str>) -> impl Iterator<Item = Stray<'a>> {
+    encoding::shares_in(line).map(move |word| Stray {
+        text: word,
+        label: name.map(Label::of),
+        spot: Spot::of_part(text, word),
+    })
 }
 
 /// The value of a numbered line that says unseal key, as it is printed: it may be cut.
@@ -129,8 +146,15 @@ fn classify(line: &str) -> Line<'_> {
     // `Key Shares: 5` and `UNSEAL_KEY_THRESHOLD=3` count; `Unseal Key (will be hidden):` asks.
     let counts = value.len() < 4 && value.bytes().all(|byte| byte.is_ascii_digit());
     let is_share = (said.is_share() || printed) && (number.is_some() || !counts);
-    let sentence = !variable && number.is_none() && value.contains(' ');
-    if is_share && !sentence { Line::Share { text: value, number } } else { Line::Named { name, value } }
+    let listed = value.contains(' ') && encoding::shares_in(value).next().is_some();
+    let sentence = !variable && number.is_none() && value.contains(' ') && !listed;
+    // The shares of a list in TOML may stand on the lines below, without a name of their own.
+    let opens = value == "[";
+    if is_share && !sentence && !opens {
+        Line::Share { text: value, number }
+    } else {
+        Line::Named { name, value }
+    }
 }
 
 /// The name of a line, its value without quotes, and whether it is a variable.

@@ -61,7 +61,7 @@ impl NodeMachine {
 
     /// An outcome is awaited.
     fn still_patient(&mut self, now: Moment) -> Option<Step> {
-        let patience @ PendingOutcome { until, peers, .. } = *self.phase.patience()?;
+        let patience @ PendingOutcome { until, peers, before, .. } = *self.phase.patience()?;
         if now >= until {
             self.phase.stop();
             if peers {
@@ -70,6 +70,10 @@ impl NodeMachine {
             return None;
         }
         self.phase.begin(Work::Awaiting(patience));
+        if before.is_some() {
+            // Its seal status tells whether there is an outcome to wait for.
+            return Some(self.at_once(Action::ReadSealStatus));
+        }
         if !matches!(self.phase.obstacle(), Some(Obstacle::Joining)) {
             self.phase
                 .hinder(Obstacle::because("the answer to the last share was lost, its outcome is awaited"));

@@ -2,7 +2,7 @@
 //! a word, and may hold its answers meanwhile. Shares sent to it then only disturb.
 
 use super::NodeMachine;
-use crate::api::{ConnectionEpoch, Unreachable};
+use crate::api::{ConnectionEpoch, SealState, Unreachable};
 use crate::unseal::phase::{Obstacle, PendingOutcome, Phase, Work};
 use crate::unseal::{Action, Moment, Step, pacing};
 use std::time::Duration;
@@ -13,6 +13,7 @@ impl NodeMachine {
         let completes = matches!(self.last, Action::Submit { completes: true, .. });
         let Some(attempt) = self.phase.attempt() else { return self.at_once(Action::AskHealth) };
         let (full_custody, ours_alone) = (attempt.full_custody(), attempt.is_ours_alone());
+        let set = attempt.one_of_several().filter(|_| completes && ours_alone).map(|(set, _)| set);
         let patience = match (full_custody, completes) {
             // With fewer shares than needed, others' shares belong to the plan.
             (false, true) if self.newcomer => pacing::JOIN_PATIENCE,
@@ -23,7 +24,19 @@ impl NodeMachine {
         };
         self.note_fruitless();
         self.evidence.suspect_since = None;
-        self.wait_for_outcome(now.saturating_add(patience), false)
+        let step = self.wait_for_outcome(now.saturating_add(patience), false);
+        if let Some(patience) = self.phase.patience() {
+            patience.set = set;
+        }
+        step
+    }
+
+    /// It is unsealed, in this life of it: whatever joined its cluster since the last round, that round was the right one.
+    pub(super) fn note_joined(&mut self, epoch: ConnectionEpoch) {
+        let joined = self.phase.patience().filter(|patience| patience.epoch == Some(epoch));
+        if let Some(set) = joined.and_then(|patience| patience.set) {
+            self.good_set = set;
+        }
     }
 
     /// How long a peer's complete round is given.
@@ -33,7 +46,8 @@ impl NodeMachine {
 
     /// The outcome of a complete round is awaited; `peers`: a peer's share may have completed the round.
     pub(super) fn wait_for_outcome(&mut self, until: Moment, peers: bool) -> Step {
-        let work = Work::Awaiting(PendingOutcome { until, epoch: self.epoch, peers });
+        let outcome = PendingOutcome { until, epoch: self.epoch, peers, before: None, set: None };
+        let work = Work::Awaiting(outcome);
         self.phase = Phase::Sealed { work, obstacle: Some(Obstacle::Joining) };
         self.after(self.pacing.joining(), Action::AskHealth)
     }
@@ -86,11 +100,20 @@ impl NodeMachine {
     }
 
     /// The connection ended: nothing is awaited any more, unless it took the answer to the last share with it.
-    pub(super) fn lost_answer(&self, now: Moment, cause: &Unreachable) -> Option<PendingOutcome> {
+    pub(super) fn lost_answer(&mut self, now: Moment, cause: &Unreachable) -> Option<PendingOutcome> {
         let lost = matches!(self.last, Action::Submit { completes: true, .. })
             && matches!(cause, Unreachable::Closed | Unreachable::Network(_));
         let until = now.saturating_add(pacing::LOST_ANSWER_PATIENCE);
-        lost.then_some(PendingOutcome { until, epoch: None, peers: false })
+        let before = self.phase.attempt().map(|attempt| attempt.round.standing());
+        lost.then_some(PendingOutcome { until, epoch: None, peers: false, before, set: None })
+    }
+
+    /// A seal status shows whether the share arrived whose answer was lost. If not, nothing is awaited.
+    pub(super) fn note_arrival(&mut self, status: &SealState) {
+        let before = self.phase.patience().and_then(|patience| patience.before.take());
+        if before.is_some_and(|before| before.lasts(status)) {
+            self.phase.stop();
+        }
     }
 }
 

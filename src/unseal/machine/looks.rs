@@ -8,8 +8,34 @@ use crate::unseal::seal::Seal;
 use crate::unseal::{Action, Delay, Event, Hold, Moment, Step};
 
 impl NodeMachine {
+    /// Something listens, and nothing is known of it yet: sealed is what a server is that was just started, and then its seal
+    /// status tells all that a share depends on.
+    pub(super) fn look_first(&mut self) -> Step {
+        let step = self.at_once(Action::ReadSealStatus);
+        self.first_look = true;
+        Step { load_ahead: self.may_want_shares(), ..step }
+    }
+
+    /// Nothing that is known speaks against submitting shares to a server that turns out to be sealed.
+    fn may_want_shares(&mut self) -> bool {
+        self.holds.hold.is_none()
+            && self.outsider.is_none()
+            && self.tried.rejection.is_none()
+            && self.failures.status_unread.is_none()
+            && self.phase.attempt().is_none()
+            && !matches!(self.phase.obstacle(), Some(Obstacle::SourceFailed(_)))
+    }
+
     /// No answer of the node's own.
     pub(super) fn unreachable(&mut self, now: Moment, cause: Unreachable) -> Step {
+        if self.first_look {
+            if is_of_the_question(&cause) {
+                // A server that joins its cluster, or whoever stands before it, may answer the other question.
+                return self.at_once(Action::AskHealth);
+            }
+            // The connection failed, whatever would have been asked over it.
+            self.last = Action::AskHealth;
+        }
         self.holds.lost();
         self.unsealed_by_us = None;
         if cause == Unreachable::Refused {
@@ -51,6 +77,10 @@ impl NodeMachine {
 
     /// The connection ended: what was to be asked next is asked sooner.
     pub(super) fn left(&mut self, now: Moment) -> Step {
+        if self.first_look {
+            // Of an earlier connection.
+            return self.look_first();
+        }
         let planned = self.due.saturating_sub(now);
         let pause = match self.last {
             // Whoever asks to be left alone for a while closes his connection, too.
@@ -91,10 +121,11 @@ impl NodeMachine {
             let cause = self.failures.not_through.clone();
             self.phase = Phase::sealed(cause.map(|cause| Obstacle::Delay(Delay::NotThrough(cause))));
         }
-        self.at_once(Action::ReadSealStatus)
+        let load_ahead = self.may_want_shares();
+        Step { load_ahead, ..self.at_once(Action::ReadSealStatus) }
     }
 
-    /// Its health says that it is sealed.
+    /// It is sealed, by the first question that was asked about that: what it was before tells who did it.
     fn sealed(&mut self, now: Moment, epoch: ConnectionEpoch) {
         self.failures.without_active.over();
         if self.are_proven_several() {
@@ -119,13 +150,27 @@ impl NodeMachine {
         self.pacing.answered();
         self.meet(epoch);
         self.note_round(now, status.nonce);
-        self.note_agreement(now, status.sealed);
+        if !self.first_look {
+            self.note_agreement(now, status.sealed);
+        }
+        self.note_arrival(status);
         self.failures.status_failures.over();
         if self.failures.status_unread.take().is_some() {
             self.phase.clear(|obstacle| matches!(obstacle, Obstacle::Delay(Delay::StatusUnread(_))));
         }
         self.note_program(status.version.as_ref(), status.product);
         let seal = Seal::of_status(status);
+        if self.first_look {
+            if matches!(seal, Seal::Unsealed | Seal::WithoutKeys(_)) {
+                // Its role, and whether it can be true that it has no keys, only its health tells.
+                return self.at_once(Action::AskHealth);
+            }
+            // What its health would have said: both come from the same place in the server.
+            self.evidence.called_initialised = status.initialized;
+            if seal != Seal::Removed {
+                self.sealed(now, epoch);
+            }
+        }
         if seal == Seal::Unsealed {
             if self.phase.attempt().is_some() {
                 // Our peers did it, just now.
@@ -171,6 +216,7 @@ impl NodeMachine {
 
     /// Its health says that it is unsealed.
     fn unsealed(&mut self, now: Moment, role: Role, epoch: ConnectionEpoch) -> Step {
+        self.note_joined(epoch);
         if let Some(hold) = self.holds.unsealed(now, epoch) {
             return self.held(hold, true);
         }
@@ -191,4 +237,17 @@ impl NodeMachine {
         let pause = self.holds.lasts_in(now).map_or(pause, |lasts| pause.min(lasts));
         self.after(pause, Action::AskHealth)
     }
+}
+
+/// Another question over the same connection may be answered all the same.
+fn is_of_the_question(cause: &Unreachable) -> bool {
+    !matches!(
+        cause,
+        Unreachable::Refused
+            | Unreachable::Network(_)
+            | Unreachable::Name(_)
+            | Unreachable::Tls(_)
+            | Unreachable::Peer(_)
+            | Unreachable::Files(_)
+    )
 }

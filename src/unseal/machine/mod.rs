@@ -5,6 +5,7 @@ mod failures;
 mod gate;
 mod joining;
 mod looks;
+mod overdue;
 mod rounds;
 mod verdict;
 
@@ -29,7 +30,7 @@ use std::time::Duration;
 /// use vault_unseal::unseal::{Action, NodeMachine, Observation, State};
 ///
 /// let mut machine = NodeMachine::new(Pace::default(), 1);
-/// assert_eq!(machine.start().action, Action::AskHealth);
+/// assert_eq!(machine.start().action, Action::ReadSealStatus);
 ///
 /// let step = machine.observe(Duration::ZERO, Observation::Unreachable(Unreachable::Refused));
 /// assert_eq!(step.action, Action::AskHealth);
@@ -41,7 +42,7 @@ use std::time::Duration;
 /// assert_eq!(step.action, Action::ReadSealStatus);
 /// assert!(matches!(machine.state(), Some(State::Sealed { .. })));
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NodeMachine {
     pacing: Pacing,
     phase: Phase,
@@ -50,6 +51,8 @@ pub struct NodeMachine {
     state: Option<State>,
     events: Vec<Event>,
     last: Action,
+    /// That is the first question over a connection that was just accepted: nothing is known of this life of the server.
+    first_look: bool,
     /// When it is carried out.
     due: Moment,
     /// The life of the server that the last health or seal status came from.
@@ -69,6 +72,8 @@ pub struct NodeMachine {
     /// Why the node is none of its cluster's: then it gets no shares.
     outsider: Option<String>,
     failures: FailureRecord,
+    /// For how long the question under way has had no answer, where that is too long.
+    overdue: Option<Duration>,
 }
 
 impl NodeMachine {
@@ -81,6 +86,7 @@ impl NodeMachine {
             state: None,
             events: Vec::new(),
             last: Action::AskHealth,
+            first_look: false,
             due: Moment::ZERO,
             epoch: None,
             newcomer: false,
@@ -92,12 +98,13 @@ impl NodeMachine {
             good_set: 0,
             outsider: None,
             failures: FailureRecord::default(),
+            overdue: None,
         }
     }
 
     /// The first thing to do.
     pub fn start(&mut self) -> Step {
-        self.at_once(Action::AskHealth)
+        self.look_first()
     }
 
     /// The node's state; `None` before the first answer.
@@ -155,10 +162,12 @@ impl NodeMachine {
 
     /// Takes what the last action showed and says what to do next.
     pub fn observe(&mut self, now: Moment, seen: Observation) -> Step {
+        self.overdue = None;
         let step = self.decide(now, seen);
         self.due = now.saturating_add(step.wait);
         self.state = self.shown();
         Step {
+            overdue_after: self.overdue_after(step.action),
             keep_shares: self.phase.has_use_for_shares(),
             watch_share_source: self.phase.has_use_for_other_shares(),
             load_pending: matches!(step.action, Action::LoadShares(_))
@@ -182,6 +191,7 @@ impl NodeMachine {
                 obstacle.as_ref().map_or_else(|| work.state(), Obstacle::state)
             }
         };
+        let state = self.silent().unwrap_or(state);
         // While a server seals itself, how far the next unsealing has come is no news.
         let passing = matches!(
             state,
@@ -208,7 +218,7 @@ impl NodeMachine {
             Observation::Left => self.left(now),
             Observation::Returned => {
                 self.pacing.returned(now);
-                self.at_once(Action::AskHealth)
+                self.look_first()
             }
             Observation::Hold => {
                 self.holds.set(Some(Hold::Request));
@@ -244,12 +254,15 @@ impl NodeMachine {
 
     fn after(&mut self, wait: Duration, action: Action) -> Step {
         self.last = action;
+        self.first_look = false;
         Step {
             wait,
             action,
             refused_since: None,
+            overdue_after: None,
             keep_shares: false,
             watch_share_source: false,
+            load_ahead: false,
             load_pending: false,
         }
     }

@@ -90,8 +90,9 @@ impl NodeMachine {
             });
         }
         self.events.push(Event::RoundFailed { ours_alone, refusal });
-        if ours_alone && !attempt.failed_alone() {
-            return self.doubt(now, refusal);
+        if ours_alone && !attempt.failed_alone(refusal) {
+            let telling = attempt.telling(refusal);
+            return self.doubt(now, telling);
         }
         let failed = Obstacle::Delay(Delay::RoundFailed(refusal));
         if !full_custody && refusal.meaning == Meaning::InvalidKey && self.release == Release::New {

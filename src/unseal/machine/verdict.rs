@@ -17,19 +17,17 @@ const EITHER: &str = "HashiCorp Vault up to 1.2 says this to wrong shares, newer
                       so may Vault 1.3 to 1.11. If the server is an old one, put the right shares into the share source: a file is \
                       tried as soon as it changes, a credential after a restart of the service. If not, look at its storage \
                       and restore it from a backup. Do not initialise it.";
-/// How often the server is looked at, a moment apart, before shares are called wrong. A stranger who submits several in
-/// the time of one of ours completes our round with his and has ours complete his, which looks like one of ours alone.
-/// But then nearly every look shows a share of his; one in t shows none, when his round was just completed.
-const LOOKS: u32 = 8;
-/// How long that may take where the way to the server is long: it must fit between the rounds of another daemon with
-/// the same wrong shares.
-const DOUBT: Duration = Duration::from_millis(300);
+/// Of so many strangers no more than one may stay unseen when the server is looked at before shares are called wrong.
+const UNSEEN: usize = 4096;
+/// Times the doubt itself: how long another daemon with the same wrong shares is left to see nobody, at the most.
+const APART: u32 = 6;
 
 impl NodeMachine {
     /// Rounds of our shares alone have failed: they are wrong, unless somebody else is at work.
     pub(super) fn doubt(&mut self, now: Moment, refusal: Refusal) -> Step {
-        if let Some((_, stage)) = self.phase.trying() {
-            *stage = Stage::Rechecking(Recheck { refusal, looks: LOOKS, until: now.saturating_add(DOUBT) });
+        if let Some((attempt, stage)) = self.phase.trying() {
+            let looks = looks(attempt.threshold);
+            *stage = Stage::Rechecking(Recheck { refusal, looks, since: now });
         }
         self.again(Obstacle::Delay(Delay::RoundFailed(refusal)))
     }
@@ -37,7 +35,7 @@ impl NodeMachine {
     /// A look at the server before the verdict; `None` where none is due.
     pub(super) fn doubt_again(&mut self, now: Moment, status: &SealState) -> Option<Step> {
         let (attempt, stage) = self.phase.trying()?;
-        let Stage::Rechecking(Recheck { refusal, looks, until }) = *stage else { return None };
+        let Stage::Rechecking(Recheck { refusal, looks: left, since }) = *stage else { return None };
         if status.threshold != attempt.threshold {
             // Rekeyed: nothing is known of the round that is there now, nor that we hold enough for it.
             self.phase.abandon();
@@ -47,12 +45,18 @@ impl NodeMachine {
         let disturbed = status.progress > 0;
         if disturbed {
             attempt.disturb();
-        } else if let Some(looks) = looks.checked_sub(1).filter(|_| now < until) {
-            *stage = Stage::Rechecking(Recheck { refusal, looks, until });
+        } else if let Some(looks) = left.checked_sub(1) {
+            *stage = Stage::Rechecking(Recheck { refusal, looks, since });
             let pause = self.pacing.doubt();
             return Some(self.after(pause, Action::ReadSealStatus));
         }
-        if disturbed || !attempt.calm() {
+        if disturbed {
+            let all = looks(attempt.threshold);
+            let one = now.saturating_sub(since) / all.saturating_sub(left).saturating_add(1);
+            self.pacing.keep_apart(now, one.saturating_mul(all.saturating_mul(APART)));
+            return Some(self.clear_round(now, refusal));
+        }
+        if !attempt.calm() {
             return Some(self.clear_round(now, refusal));
         }
         Some(match refusal.meaning {
@@ -89,4 +93,17 @@ impl NodeMachine {
         self.tried.fruitless = 0;
         self.after(self.pacing.pace.slow_interval, Action::AskHealth)
     }
+}
+
+/// How often the server is looked at, a moment apart, before shares are called wrong. A stranger who submits several in
+/// the time of one exchange of ours completes our round with his and has ours complete his, which looks like one of ours
+/// alone. But then nearly every look shows a share of his; one in t shows none, when his round was just completed. Looks
+/// take an exchange each, so that he goes on between any two of them, however long the way to the server is.
+fn looks(threshold: usize) -> u32 {
+    let (mut looks, mut strangers) = (1, threshold);
+    while threshold > 1 && strangers < UNSEEN {
+        looks += 1;
+        strangers = strangers.saturating_mul(threshold);
+    }
+    looks
 }

@@ -4,6 +4,7 @@
 //! up once a connection, by the exact four addresses and ports, after the first answer: only then has it been accepted.
 //! A Unix socket tells by itself who listens there, and by its directories who could.
 
+mod listener;
 mod netlink;
 mod socket;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use crate::config::Cluster;
 use crate::explain::Remark;
 use crate::external::{error, quote};
 use crate::files::{self, Content, FileRefusal};
+pub(super) use listener::Listeners;
 pub(super) use socket::Ends;
 use socket::{PeerSocket, look_up_in_tables};
 use std::io::ErrorKind;

@@ -1,5 +1,5 @@
-//! Questions to the kernel over `netlink(7)`: for one TCP socket, `sock_diag(7)`, the exact query of `inet_diag_req_v2`; and
-//! whether an address is this machine's own, as the kernel routes it, `rtnetlink(7)`. An address of this machine need not be
+//! Questions to the kernel over `netlink(7)`: for one TCP socket, `sock_diag(7)`, the exact query of `inet_diag_req_v2`, or for
+//! the one that listens; and whether an address is this machine's own, as the kernel routes it, `rtnetlink(7)`. An address of this machine need not be
 //! the one that it sends from: an interface may have several.
 
 use super::socket::{Ends, PeerSocket};
@@ -8,6 +8,7 @@ use rustix::net::netlink::{SOCK_DIAG, SocketAddrNetlink};
 use rustix::net::{self, AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 
 /// A type of message and a flag: `linux/netlink.h`.
 const NLMSG_ERROR: u16 = 2;
@@ -16,6 +17,8 @@ const NLM_F_REQUEST: u16 = 1;
 const HEADER: usize = 16;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
+/// A state, as the kernel's `tcp_states.h` numbers them.
+const LISTEN: u8 = 10;
 
 /// A question of this type, to which what it asks is added.
 fn question(kind: u16) -> Vec<u8> {
@@ -23,28 +26,44 @@ fn question(kind: u16) -> Vec<u8> {
     let mut message = vec![0; 4];
     message.extend_from_slice(&kind.to_ne_bytes());
     message.extend_from_slice(&NLM_F_REQUEST.to_ne_bytes());
-    // Sequence number and sender: one question a socket.
+    // Sequence number and sender: the answer to one question is taken before the next is asked.
     message.extend_from_slice(&[0; 8]);
     message
 }
 
-/// Asks, and returns the kernel's message.
-fn ask(protocol: Option<Protocol>, question: &[u8]) -> io::Result<Vec<u8>> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = net::socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?;
-    let mut question = question.to_vec();
-    let length = u32::try_from(question.len()).unwrap_or_default().to_ne_bytes();
-    question.splice(..length.len(), length);
-    net::sendto(&socket, &question, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-    // The kernel has answered by the time it has taken the question.
-    let mut answer = vec![0; 4096];
-    let (_, length, from) = net::recvfrom(&socket, &mut answer[..], RecvFlags::empty())?;
-    let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
-    if from.is_none_or(|from| from.pid() != 0) {
-        return Err(io::ErrorKind::InvalidData.into());
+/// A socket to ask the kernel over.
+#[derive(Debug)]
+pub(super) struct Netlink(OwnedFd);
+
+impl Netlink {
+    pub(super) fn open(protocol: Option<Protocol>) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        Ok(Self(net::socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?))
     }
-    answer.truncate(length);
-    Ok(answer)
+
+    /// Asks, and returns the kernel's message.
+    fn ask(&self, mut question: Vec<u8>) -> io::Result<Vec<u8>> {
+        let length = u32::try_from(question.len()).unwrap_or_default().to_ne_bytes();
+        question.splice(..length.len(), length);
+        net::sendto(&self.0, &question, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
+        // The kernel has answered by the time it has taken the question.
+        let mut answer = vec![0; 4096];
+        let (_, length, from) = net::recvfrom(&self.0, &mut answer[..], RecvFlags::empty())?;
+        let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
+        if from.is_none_or(|from| from.pid() != 0) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        answer.truncate(length);
+        Ok(answer)
+    }
+
+    /// Whether anybody listens at `address` in this network namespace: the socket is found as for a connection that comes
+    /// from no port, which none can.
+    pub(super) fn finds_listener(&self, address: SocketAddr) -> io::Result<bool> {
+        let nobody = SocketAddr::new(unspecified(address), 0);
+        let answer = self.ask(socket_request(&Ends::between(address, nobody)))?;
+        Ok(socket_in(&answer)?.is_some_and(|(_, socket)| socket.state == LISTEN))
+    }
 }
 
 /// What is in an answer of this type. Errors: the kernel's, by its number; the message is cut or another.
@@ -96,7 +115,7 @@ const IPPROTO_TCP: u8 = 6;
 /// The peer's socket; `None` when there is no such connection in this network namespace, or the kernel has no module
 /// for the question.
 pub(super) fn look_up(ends: &Ends) -> io::Result<Option<PeerSocket>> {
-    answer(&ask(Some(SOCK_DIAG), &socket_request(ends))?, ends)
+    answer(&Netlink::open(Some(SOCK_DIAG))?.ask(socket_request(ends))?, ends)
 }
 
 /// The question: which socket has the peer's end as its own and ours as its peer?
@@ -115,9 +134,16 @@ fn socket_request(ends: &Ends) -> Vec<u8> {
     message
 }
 
-/// Reads the answer, an `inet_diag_msg`. Where no connection matches, the kernel answers with a listener: it counts only
-/// if it has both ends.
+/// Reads the answer. Where no connection matches, the kernel answers with a listener: it counts only if it has both ends.
 fn answer(message: &[u8], ends: &Ends) -> io::Result<Option<PeerSocket>> {
+    let same = |a: SocketAddr, b: SocketAddr| a.ip() == b.ip() && a.port() == b.port();
+    let found =
+        socket_in(message)?.filter(|(found, _)| same(found.peer, ends.peer) && same(found.own, ends.own));
+    Ok(found.map(|(_, socket)| socket))
+}
+
+/// The socket of an answer, an `inet_diag_msg`, and its ends.
+fn socket_in(message: &[u8]) -> io::Result<Option<(Ends, PeerSocket)>> {
     let bad = || io::Error::from(io::ErrorKind::InvalidData);
     let content = match content(message, SOCK_DIAG_BY_FAMILY) {
         Err(error) if Errno::from_io_error(&error) == Some(Errno::NOENT) => return Ok(None),
@@ -131,9 +157,12 @@ fn answer(message: &[u8], ends: &Ends) -> io::Result<Option<PeerSocket>> {
         let found = Ends::between((address(8)?, port(4)?).into(), (address(24)?, port(6)?).into());
         Some((found, PeerSocket { state, uid: number(64)?, inode: number(68)? }))
     };
-    let (found, socket) = parse().ok_or_else(bad)?;
-    let same = |a: SocketAddr, b: SocketAddr| a.ip() == b.ip() && a.port() == b.port();
-    Ok(Some(socket).filter(|_| same(found.peer, ends.peer) && same(found.own, ends.own)))
+    parse().ok_or_else(bad).map(Some)
+}
+
+/// No address, in the family of this one.
+fn unspecified(address: SocketAddr) -> IpAddr {
+    if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() }
 }
 
 fn ip(family: u8, octets: [u8; 16]) -> Option<IpAddr> {
@@ -157,7 +186,7 @@ const TYPE: usize = 7;
 /// What is sent there comes to this machine itself. Errors: there is no way there, or the kernel may not be asked.
 pub(super) fn is_to_ourselves(address: SocketAddr) -> io::Result<bool> {
     // NETLINK_ROUTE is number 0, the one that no protocol stands for.
-    let answer = ask(None, &route_request(address))?;
+    let answer = Netlink::open(None)?.ask(route_request(address))?;
     let content = content(&answer, RTM_NEWROUTE)?;
     let [kind] = take(content, TYPE).ok_or(io::ErrorKind::InvalidData)?;
     Ok(kind == RTN_LOCAL)

@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Mutex as Turn;
+use tokio::task::spawn_blocking;
 
 /// The file, in the directory that systemd empties when the machine restarts, and only then.
 const FILE: &str = "holds.json";
@@ -23,14 +25,19 @@ const FILE: &str = "holds.json";
 pub struct HoldStore {
     directory: Option<PathBuf>,
     held: Mutex<Held>,
+    /// Whoever writes, so that nobody writes what is older than another's. It goes with the work off the loop.
+    writing: Arc<Turn<()>>,
 }
 
 /// What is held, and whether a later run would know.
 #[derive(Debug, Default)]
 struct Held {
     entries: BTreeMap<NodeKey, Entry>,
-    /// The file could not be written since the last change.
-    unwritten: bool,
+    /// How often anything changed.
+    revision: u64,
+    /// Of which of that it was last tried to write the file, and whether it was written.
+    tried: u64,
+    written: bool,
     /// Descriptors that writing takes: those of nodes may use up all others, and an order must be kept then too.
     spare: Vec<OwnedFd>,
     /// How many.
@@ -41,6 +48,11 @@ struct Held {
 const SPARE: usize = 4;
 
 impl Held {
+    /// Whether the file has what was booked at this revision; `None` before that was tried.
+    fn outcome(&self, revision: u64) -> Option<bool> {
+        (self.tried >= revision).then_some(self.written)
+    }
+
     fn keep_descriptors(&mut self) {
         while self.spare.len() < self.kept {
             let Ok(any) = open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) else { return };
@@ -115,9 +127,9 @@ impl HoldStore {
     }
 
     fn keeping(directory: &Path, entries: BTreeMap<NodeKey, Entry>) -> Self {
-        let mut held = Held { entries, kept: SPARE, ..Held::default() };
+        let mut held = Held { entries, written: true, kept: SPARE, ..Held::default() };
         held.keep_descriptors();
-        Self { directory: Some(directory.to_owned()), held: Mutex::new(held) }
+        Self { directory: Some(directory.to_owned()), held: Mutex::new(held), writing: Arc::default() }
     }
 
     /// The same holds, and later ones are kept nowhere: the directory is another daemon's.
@@ -148,22 +160,23 @@ impl HoldStore {
         self.held().entries.get(key).map(|entry| entry.record.clone())
     }
 
-    /// Books what a node's hold is now, and how long it lasts.
+    /// Books what a node's hold is now, and how long it lasts; [`Self::keep`] writes it.
     pub(super) fn book(&self, key: &NodeKey, hold: Option<(Hold, Option<Duration>)>) {
         self.book_all(std::iter::once(key), hold, None);
     }
 
-    /// Books the same hold of several nodes with one write; `by` asked for it. One that goes on keeps its beginning and
-    /// whoever wanted it first. Returns whether a later run will know: a file that cannot be written is said in the log, and
-    /// costs only the memory of it.
+    /// Books the same hold of several nodes; `by` asked for it. One that goes on keeps its beginning and whoever wanted it
+    /// first.
     pub(super) fn book_all<'a>(
         &self,
         keys: impl Iterator<Item = &'a NodeKey>,
         hold: Option<(Hold, Option<Duration>)>,
         by: Option<&Requester>,
-    ) -> bool {
+    ) {
         let end = |left| since_1970().saturating_add(left).as_secs();
         let mut held = self.held();
+        // What could not be written is tried again.
+        let mut changed = !held.written;
         for key in keys {
             let before = held.entries.get(key);
             let entry = hold.map(|(hold, left)| Entry {
@@ -181,25 +194,62 @@ impl HoldStore {
                 Some(entry) => drop(held.entries.insert(key.clone(), entry)),
                 None => drop(held.entries.remove(key)),
             }
-            held.unwritten = true;
+            changed = true;
         }
+        if changed {
+            held.revision += 1;
+        }
+    }
+
+    /// Writes what is booked, off the loop; one write is for all who wait for it. Returns whether a later run will know: a
+    /// file that cannot be written is said in the log, and costs only the memory of it.
+    pub(super) async fn keep(self: &Arc<Self>) -> bool {
         let Some(directory) = &self.directory else { return false };
-        if held.unwritten {
-            let lines = held.entries.iter().map(|(key, entry)| Line::of(key, entry)).collect();
-            held.spare.clear();
-            let written = write(directory, &Document { held: lines });
-            held.keep_descriptors();
-            match written {
-                Ok(()) => held.unwritten = false,
-                Err(cause) => {
-                    let file = sentence(&directory.join(FILE));
-                    tracing::warn!(
-                        "cannot write {file}: {cause}; a restart of this daemon forgets what was held or resumed"
-                    );
-                }
-            }
+        let wanted = self.held().revision;
+        let turn = Arc::clone(&self.writing).lock_owned().await;
+        if let Some(kept) = self.held().outcome(wanted) {
+            return kept;
         }
-        !held.unwritten
+        let (holds, place) = (Arc::clone(self), directory.clone());
+        let _turn = match spawn_blocking(move || (holds.write(&place).is_ok(), turn)).await {
+            Ok((true, _)) => return true,
+            Ok((false, turn)) => turn,
+            Err(_) => Arc::clone(&self.writing).lock_owned().await,
+        };
+        self.write_at_once(directory)
+    }
+
+    /// Writes what is booked, on the loop: nobody else takes the descriptors meanwhile that are kept for it.
+    fn write_at_once(&self, directory: &Path) -> bool {
+        let (revision, spare) = {
+            let mut held = self.held();
+            (held.revision, std::mem::take(&mut held.spare))
+        };
+        drop(spare);
+        let written = self.write(directory);
+        let mut held = self.held();
+        held.keep_descriptors();
+        if let Err(cause) = &written {
+            (held.tried, held.written) = (revision, false);
+            let file = sentence(&directory.join(FILE));
+            tracing::warn!(
+                "cannot write {file}: {cause}; a restart of this daemon forgets what was held or resumed"
+            );
+        }
+        written.is_ok()
+    }
+
+    /// Blocks. Whoever calls it has the turn.
+    fn write(&self, directory: &Path) -> Result<(), HoldStoreError> {
+        let (revision, entries) = {
+            let held = self.held();
+            (held.revision, held.entries.clone())
+        };
+        let lines = entries.iter().map(|(key, entry)| Line::of(key, entry)).collect();
+        write(directory, &Document { held: lines })?;
+        let mut held = self.held();
+        (held.tried, held.written) = (revision, true);
+        Ok(())
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

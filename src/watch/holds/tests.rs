@@ -1,6 +1,7 @@
 use super::*;
 use rustix::fs::{CWD, FileType, mknodat};
 use std::fs::{self, File, Permissions};
+use std::future::Future;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 fn key() -> NodeKey {
@@ -21,6 +22,18 @@ fn names(directory: &Path) -> Vec<String> {
     names
 }
 
+/// Books one hold of the key and writes it.
+fn book(holds: HoldStore, hold: Hold) -> (Arc<HoldStore>, bool) {
+    let holds = Arc::new(holds);
+    holds.book(&key(), Some((hold, None)));
+    let kept = block_on(holds.keep());
+    (holds, kept)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
 /// What a later run finds.
 fn kept(directory: &Path) -> Option<Hold> {
     HoldStore::in_directory(directory).unwrap().of(&key()).map(|(hold, _)| hold)
@@ -37,9 +50,8 @@ fn leftovers_of_crash_neither_stop_later_writes_nor_are_followed() {
     // The one name of earlier releases.
     symlink(elsewhere.path(), path.join(".holds.new")).unwrap();
 
-    let holds = HoldStore::in_directory(path).unwrap();
     for hold in [Hold::Request, Hold::Seal] {
-        holds.book(&key(), Some((hold, None)));
+        assert!(book(HoldStore::in_directory(path).unwrap(), hold).1);
         assert_eq!(kept(path), Some(hold));
     }
     assert_eq!(fs::read_to_string(elsewhere.path()).unwrap(), "untouched");
@@ -69,7 +81,7 @@ fn file_that_is_none_or_too_large_is_refused_and_replaced() {
         make(&directory.path().join(FILE));
         let error = HoldStore::in_directory(directory.path()).unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
-        HoldStore::none_in(directory.path()).book(&key(), Some((Hold::Request, None)));
+        book(HoldStore::none_in(directory.path()), Hold::Request);
         assert_eq!(kept(directory.path()), Some(Hold::Request));
     }
 }
@@ -77,15 +89,15 @@ fn file_that_is_none_or_too_large_is_refused_and_replaced() {
 #[test]
 fn directory_that_others_can_write_is_neither_read_nor_written() {
     let fit = directory();
-    HoldStore::in_directory(fit.path()).unwrap().book(&key(), Some((Hold::Request, None)));
+    book(HoldStore::in_directory(fit.path()).unwrap(), Hold::Request);
     let text = fs::read(fit.path().join(FILE)).unwrap();
     let unfit = |change: &dyn Fn(&Path)| {
         let directory = directory();
         fs::write(directory.path().join(FILE), &text).unwrap();
         change(directory.path());
         let error = HoldStore::in_directory(directory.path()).unwrap_err().to_string();
-        let holds = HoldStore::none_in(directory.path());
-        holds.book(&key(), Some((Hold::Seal, None)));
+        let (holds, kept) = book(HoldStore::none_in(directory.path()), Hold::Seal);
+        assert!(!kept);
         assert_eq!(holds.of(&key()), Some((Hold::Seal, None)), "in memory it holds");
         assert_eq!(fs::read(directory.path().join(FILE)).unwrap(), text);
         assert_eq!(names(directory.path()), [FILE]);
@@ -108,6 +120,85 @@ fn directory_of_dynamic_user_is_found_through_the_link_that_systemd_makes() {
     let (private, links) = (directory(), directory());
     let link = links.path().join("vault-unseal");
     symlink(private.path(), &link).unwrap();
-    HoldStore::in_directory(&link).unwrap().book(&key(), Some((Hold::Request, None)));
+    book(HoldStore::in_directory(&link).unwrap(), Hold::Request);
     assert_eq!(kept(private.path()), Some(Hold::Request));
+}
+
+/// Which file it is: each write makes another.
+fn inode(directory: &Path) -> u64 {
+    fs::metadata(directory.join(FILE)).unwrap().ino()
+}
+
+#[test]
+fn one_write_is_for_all_who_wait_and_none_for_what_did_not_change() {
+    let directory = directory();
+    let path = directory.path();
+    block_on(async {
+        let holds = Arc::new(HoldStore::in_directory(path).unwrap());
+        assert!(holds.keep().await);
+        assert_eq!(names(path), Vec::<String>::new(), "there was nothing to write");
+        let nodes: Vec<_> = (0..100)
+            .map(|node| NodeKey { address: format!("http://v{node}:8200").parse().unwrap(), ..key() })
+            .collect();
+        let mut waiting = tokio::task::JoinSet::new();
+        for node in nodes.clone() {
+            let holds = Arc::clone(&holds);
+            waiting.spawn(async move {
+                holds.book(&node, Some((Hold::Seal, None)));
+                holds.keep().await
+            });
+        }
+        let mut inodes = std::collections::BTreeSet::new();
+        while let Some(kept) = waiting.join_next().await {
+            assert!(kept.unwrap());
+            inodes.insert(inode(path));
+        }
+        assert!(inodes.len() <= 2, "{inodes:?}");
+        let last = inode(path);
+        holds.book_all(nodes.iter(), Some((Hold::Seal, None)), None);
+        assert!(holds.keep().await);
+        assert_eq!(inode(path), last, "nothing changed");
+        let later = HoldStore::in_directory(path).unwrap();
+        assert!(nodes.iter().all(|node| later.of(node).is_some()));
+    });
+}
+
+#[test]
+fn what_could_not_be_written_is_tried_again_with_the_next_order() {
+    let directory = directory();
+    let path = directory.path();
+    block_on(async {
+        let holds = Arc::new(HoldStore::in_directory(path).unwrap());
+        let hold = || holds.book_all([&key()].into_iter(), Some((Hold::Request, None)), None);
+        fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
+        hold();
+        assert!(!holds.keep().await);
+        assert!(!holds.keep().await, "it was tried");
+        fs::set_permissions(path, Permissions::from_mode(0o750)).unwrap();
+        assert_eq!(kept(path), None);
+        hold();
+        assert!(holds.keep().await);
+        assert_eq!(kept(path), Some(Hold::Request));
+    });
+}
+
+#[test]
+fn the_file_is_written_while_the_loop_is_at_something_else() {
+    let directory = directory();
+    let path = directory.path();
+    block_on(async {
+        let holds = Arc::new(HoldStore::in_directory(path).unwrap());
+        holds.book(&key(), Some((Hold::Request, None)));
+        let mut keep = std::pin::pin!(holds.keep());
+        let begun = keep.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        assert!(begun.is_pending());
+        for _ in 0..3000 {
+            if path.join(FILE).exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(kept(path), Some(Hold::Request));
+        assert!(keep.await);
+    });
 }

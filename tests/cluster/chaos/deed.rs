@@ -108,7 +108,7 @@ pub(crate) fn give_clocks(cluster: &mut Cluster) -> bool {
         .into_iter()
         .find(|path| fs::exists(path).is_ok_and(|exists| exists));
     let Some(library) = library else {
-        eprintln!("NOT TESTED: clocks that jump need libfaketime (package faketime)");
+        crate::support::untested("clocks that jump need libfaketime (package faketime)");
         return false;
     };
     for node in 0..cluster.nodes.len() {

@@ -40,7 +40,7 @@ impl Kind {
         };
         let there = fs::exists(program).unwrap();
         if !there {
-            eprintln!("NOT TESTED: this needs {program}");
+            crate::support::untested(&format!("this needs {program}"));
         }
         there.then_some(program)
     }

@@ -2,6 +2,7 @@
 
 use super::{becomes, pass, secs, world};
 use crate::fault::Fault;
+use crate::histories::one_corrupt;
 use crate::model::{Join, Model, Ruin};
 use crate::simulation::World;
 use vault_unseal::api::Meaning;
@@ -131,6 +132,28 @@ fn invalid_key_is_sorted_by_version() {
     let said = phrase(world.state().unwrap()) + &advice(world.state().unwrap()).unwrap();
     assert!(said.contains("do not make this server's key, or its keyring is damaged"), "{said}");
     assert!(said.contains("up to 1.2") && said.contains("Do not initialise it"), "{said}");
+}
+
+#[test]
+fn damaged_keyring_is_no_fault_of_the_shares_where_one_of_too_many_is_corrupt() {
+    // The sets with the corrupt share meet another error than the right ones, whichever of them come last.
+    for right_first in [false, true] {
+        let mut sets = one_corrupt(3);
+        if right_first {
+            sets.reverse();
+        }
+        let mut world = World::new(Model::new(3, 4), sets, 1, vec![]);
+        (world.model.version, world.model.ruin) = (Some("2.7.2"), Some(Ruin::KeyringFlipped));
+        becomes(&mut world, "damaged", secs(10));
+        assert_eq!(damage(&world), Some(&Damage::Keyring));
+        pass(&mut world, secs(300));
+        never_invites(&world);
+        world.model.ruin = None;
+        world.suffer(Fault::Crash);
+        becomes(&mut world, "unreachable", secs(2));
+        world.suffer(Fault::Start);
+        becomes(&mut world, "unsealed", secs(30));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod outsiders;
 mod peers;
 mod rounds;
 mod seals_itself;
+mod silence;
 
 use crate::fault::Fault;
 use crate::model::{Model, refused};

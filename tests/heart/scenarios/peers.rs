@@ -30,6 +30,22 @@ fn split_custody_unseals_every_node_through_restarts() {
     }
 }
 
+/// A server that seals itself is said to wait while it does: only peers can give what it lacks. How far its unsealing has come
+/// is no news otherwise, until it lasts.
+#[test]
+fn server_that_seals_itself_and_lacks_peers_is_said_to_wait_for_them() {
+    let mut world = World::new(Model::new(2, 2), vec![vec![0]], 1, vec![]);
+    world.model.seals_after = Some(Duration::from_millis(1500));
+    becomes(&mut world, "waiting-for-peers", secs(1));
+    world.suffer(Fault::RightShare(1));
+    becomes(&mut world, "seals-itself", secs(3));
+    becomes(&mut world, "waiting-for-peers", secs(3));
+    world.suffer(Fault::RightShare(1));
+    becomes(&mut world, "seals-itself", secs(3));
+    world.suffer(Fault::SealsItselfNoMore);
+    becomes(&mut world, "unsealed", secs(5));
+}
+
 #[test]
 fn a_peer_alone_waits_and_says_so() {
     let mut world = World::new(Model::new(3, 3), vec![vec![0, 1]], 1, vec![]);

@@ -1,8 +1,8 @@
 //! Rounds that others take part in.
 
-use super::{becomes, failed, secs, world};
+use super::{becomes, failed, pass, secs, world};
 use crate::fault::Fault;
-use crate::model::Model;
+use crate::model::{Join, Model};
 use crate::simulation::World;
 use std::time::Duration;
 use vault_unseal::unseal::Event;
@@ -30,6 +30,46 @@ fn a_poisoned_round_is_reset_and_proves_nothing() {
     assert_eq!((world.submissions(), world.resets()), (5, 1));
     let stranger = Event::StrangerInRound { progress: 3, ours: 2 };
     assert_eq!(world.events(), [stranger, failed(false), Event::Unsealed]);
+}
+
+#[test]
+fn last_share_that_never_arrived_is_offered_again_at_once() {
+    // Its connection ended, and the server counts as many shares as before.
+    for threshold in 2..=5 {
+        let mut world = world(threshold, vec![(secs(0), Fault::LoseLastShares(1))]);
+        becomes(&mut world, "unsealed", Duration::from_millis(200));
+        assert_eq!((world.submissions(), world.resets()), (2 * threshold, 0));
+        assert_eq!(world.events(), [Event::Unsealed]);
+    }
+    // Those who hold too few do so, too: the others' shares are in.
+    let faults = vec![
+        (secs(0), Fault::RightShare(1)),
+        (secs(0), Fault::RightShare(2)),
+        (secs(0), Fault::LoseLastShares(1)),
+    ];
+    let mut world = World::new(Model::new(3, 3), vec![vec![0]], 1, faults);
+    becomes(&mut world, "unsealed", Duration::from_millis(200));
+    assert_eq!(world.submissions(), 2);
+}
+
+#[test]
+fn last_shares_that_never_arrive_are_offered_no_more_often_than_rounds() {
+    let mut world = world(3, vec![(secs(0), Fault::LoseLastShares(usize::MAX))]);
+    pass(&mut world, secs(60));
+    // Two that arrived, and one in each round after them.
+    assert!((25..=45).contains(&world.submissions()), "{}", world.submissions());
+    world.suffer(Fault::LoseLastShares(0));
+    becomes(&mut world, "unsealed", secs(5));
+}
+
+#[test]
+fn last_share_that_arrived_is_awaited_though_its_answer_was_lost() {
+    let join = Join { takes: Duration::from_millis(1500), ..Join::default() };
+    let mut world = world(3, vec![(secs(0), Fault::JoinNext(join))]);
+    world.run(secs(1), |world| world.submissions() == 3);
+    world.suffer(Fault::LoseAnswers(1));
+    becomes(&mut world, "unsealed", secs(3));
+    assert_eq!((world.submissions(), world.model.disturbed_joins), (3, 0), "{}", world.story());
 }
 
 #[test]
@@ -111,6 +151,21 @@ fn found_good_set_goes_first_at_the_next_unsealing() {
 }
 
 #[test]
+fn set_that_was_good_after_a_join_goes_first_at_the_next_unsealing() {
+    let candidates = vec![vec![0, 500], vec![1, 500], vec![0, 1]];
+    let join = Join { takes: secs(3), ..Join::default() };
+    let faults = vec![(secs(0), Fault::JoinNext(join))];
+    let mut world = World::new(Model::new(2, 3), candidates, 1, faults);
+    becomes(&mut world, "joining", secs(2));
+    becomes(&mut world, "unsealed", secs(5));
+    let found = world.submissions();
+    world.suffer(Fault::Start);
+    assert!(world.run(world.now + secs(2), |world| !world.all("unsealed")));
+    becomes(&mut world, "unsealed", secs(10));
+    assert_eq!(world.submissions(), found + 2);
+}
+
+#[test]
 fn third_party_at_work_does_not_disprove_the_right_set() {
     // He submits garbage so often that rounds of the right set fail, too, and look like ours alone.
     let faults = vec![(secs(0), Fault::Attack { every: Duration::from_micros(8_246), times: 4_000 })];
@@ -120,6 +175,19 @@ fn third_party_at_work_does_not_disprove_the_right_set() {
             World::new(Model::new(2, 3), candidates, seed, faults.clone()).slow(Duration::from_millis(20));
         becomes(&mut world, "unsealed", secs(60));
     }
+}
+
+#[test]
+fn two_acts_of_a_third_party_do_not_disprove_the_right_set() {
+    // While the right set's last share is on the way, he completes its round and begins one of his own.
+    let candidates = vec![vec![0, 500], vec![1, 500], vec![0, 1]];
+    let mut world = World::new(Model::new(2, 3), candidates, 1, vec![]);
+    assert!(world.run(secs(5), |world| world.submissions() == 2 * 2 + 2 + 2));
+    world.suffer(Fault::Share(900));
+    world.suffer(Fault::Share(901));
+    becomes(&mut world, "unsealed", secs(20));
+    assert!(!world.story().contains("shares-rejected"), "{}", world.story());
+    assert!(world.events().contains(&failed(true)), "and it looked like a round of ours alone");
 }
 
 #[test]

@@ -2,17 +2,17 @@
 //! action, after this kind of pause.
 
 pub(crate) mod answers;
+mod knocks;
+mod opened;
 mod situation;
 
 use answers::{answer, answered, error, gone, health, healthy, looked, page, seal, timeout};
 use situation::{When, machine, path};
 use std::time::Duration;
 use vault_unseal::api::{AnswerText, ConnectionEpoch, Health, Nonce, Unreachable};
-use vault_unseal::cluster::{Misfit, Scheme};
+use vault_unseal::cluster::{Misfit, Pace, Scheme};
 use vault_unseal::external::ExternalText;
-use vault_unseal::unseal::{
-    Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step, knock_pause,
-};
+use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 /// How long a step waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +54,8 @@ fn rows() -> Vec<Row> {
     use Action::{AskHealth, LoadShares, ReadSealStatus, Reset};
     use Pause::{Backoff, Join, None, Poll, Slow};
     use When::{
-        Bare, Doubting, First, Joining, Last, LastAfterStranger, LastOfPeers, Looking, LostSight, Rejected,
-        Resetting, Started, Unsealed, Waiting,
+        AskedHealth, Bare, Doubting, First, Joining, Last, LastAfterStranger, LastOfPeers, Looking,
+        LostSight, Rejected, RejectedAndReturned, Reopened, Resetting, Returned, Started, Unsealed, Waiting,
     };
     let closed = || gone(Unreachable::Closed);
     let proxy = |status| {
@@ -63,6 +63,10 @@ fn rows() -> Vec<Row> {
             status,
             text: AnswerText::Text(ExternalText::new("Service Unavailable")),
         })
+    };
+    let broken = |status| {
+        let text = AnswerText::Text(ExternalText::new("internal error"));
+        gone(Unreachable::ServerError { status, text })
     };
     let mac = "unable to retrieve stored keys: invalid key: failed to decrypt keys from storage: cipher: \
                message authentication failed";
@@ -80,7 +84,8 @@ fn rows() -> Vec<Row> {
         // Seen unsealed only just now: it may have been so for a moment.
         (Unsealed, health(true, true), "seals-itself", AskHealth, Backoff),
         (Unsealed, timeout(), "unreachable", AskHealth, Backoff),
-        (Started, proxy(503), "unreachable", AskHealth, Backoff),
+        (AskedHealth, proxy(503), "unreachable", AskHealth, Backoff),
+        (AskedHealth, timeout(), "unreachable", AskHealth, Backoff),
         (Rejected, health(true, true), "shares-rejected", AskHealth, Slow),
         (Rejected, health(true, false), "unsealed", AskHealth, Backoff),
         (Joining, health(true, true), "joining", AskHealth, Join),
@@ -236,7 +241,48 @@ fn rows() -> Vec<Row> {
         (Joining, Observation::Left, "joining", AskHealth, None),
         (Waiting, Observation::Left, "waiting-for-peers", ReadSealStatus, None),
         (Resetting, Observation::Left, "sealed", Reset, Backoff),
-        (Unsealed, Observation::Returned, "unsealed", AskHealth, None),
+        // A port that opens: the seal status tells all that a share depends on, and health the rest.
+        (Unsealed, Observation::Returned, "unsealed", ReadSealStatus, None),
+        (Reopened, looked(0), "sealed", load, None),
+        (Returned, looked(0), "sealed", load, None),
+        (Returned, looked(2), "sealed", load, None),
+        (Started, looked(0), "sealed", load, None),
+        (Returned, seal(|s| s.sealed = false), "unreachable", AskHealth, None),
+        (Started, seal(|s| s.sealed = false), "none", AskHealth, None),
+        (Returned, seal(|s| s.initialized = false), "unreachable", AskHealth, None),
+        (Returned, seal(|s| (s.threshold, s.total) = (0, 0)), "unreachable", AskHealth, None),
+        (Started, seal(|s| (s.initialized, s.threshold) = (false, 0)), "none", AskHealth, None),
+        (Returned, seal(|s| s.shamir = false), "foreign-seal", AskHealth, Slow),
+        (Returned, seal(|s| s.recovery_seal = true), "foreign-seal", AskHealth, Slow),
+        (Returned, seal(|s| s.migration = true), "migrating", AskHealth, Slow),
+        (Returned, seal(|s| s.removed = true), "removed", AskHealth, Slow),
+        (Returned, seal(|s| s.threshold = 256), "sealed", AskHealth, Slow),
+        (RejectedAndReturned, looked(0), "shares-rejected", AskHealth, Slow),
+        // It is not told: whether the other question is answered says what that means.
+        (Returned, proxy(404), "unreachable", AskHealth, None),
+        (Returned, proxy(403), "unreachable", AskHealth, None),
+        (Returned, broken(500), "unreachable", AskHealth, None),
+        (Returned, proxy(200), "unreachable", AskHealth, None),
+        (Returned, gone(Unreachable::NotHttp("its answer cannot be read")), "unreachable", AskHealth, None),
+        (
+            Returned,
+            gone(Unreachable::TooManyRequests { retry_after: Option::None }),
+            "unreachable",
+            AskHealth,
+            None,
+        ),
+        (Returned, closed(), "unreachable", AskHealth, None),
+        (Returned, timeout(), "unreachable", AskHealth, None),
+        (Started, timeout(), "none", AskHealth, None),
+        (Started, gone(Unreachable::Refused), "unreachable", AskHealth, Backoff),
+        (Returned, gone(Unreachable::Refused), "unreachable", AskHealth, Backoff),
+        (
+            Returned,
+            gone(Unreachable::Network("no route to the host".to_owned())),
+            "unreachable",
+            AskHealth,
+            Backoff,
+        ),
     ]
 }
 
@@ -401,42 +447,6 @@ fn a_connection_that_ends_whenever_it_is_idle_is_no_reason_to_ask_more_often_tha
 }
 
 #[test]
-fn only_a_closed_port_is_knocked_at_and_only_while_it_is_new() {
-    let mut machine = machine(When::Unsealed);
-    let at = |seconds| Duration::from_secs(seconds);
-    let mut knocks = |seconds, cause| machine.observe(at(seconds), gone(cause)).refused_since;
-    assert_eq!(knocks(10, Unreachable::Closed), None, "it may accept and close for ever");
-    assert_eq!(knocks(11, Unreachable::Timeout(at(10))), None, "it swallows what it is sent");
-    assert_eq!(knocks(12, Unreachable::Refused), Some(at(12)));
-    assert_eq!(knocks(40, Unreachable::Refused), Some(at(12)), "the same outage");
-    assert_eq!(machine.observe(at(50), health(true, false)).refused_since, None);
-    assert_eq!(machine.observe(at(60), gone(Unreachable::Refused)).refused_since, Some(at(60)));
-    let millis = |millis| Some(Duration::from_millis(millis));
-    for (refused, own, here, all, pause) in [
-        (0, true, 1, 1, millis(1)),
-        (4, true, 1, 1, millis(1)),
-        (5, true, 1, 1, millis(10)),
-        (29, true, 1, 1, millis(10)),
-        (0, false, 1, 1, millis(8)),
-        (4, false, 1, 1, millis(8)),
-        (5, false, 1, 1, millis(50)),
-        (10, false, 1, 1, millis(250)),
-        (29, false, 1, 1, millis(250)),
-        (29, false, 4, 4, millis(1000)),
-        (0, true, 1000, 1000, millis(1000)),
-        // The closed ports of one host are nothing to another's.
-        (0, true, 1, 1000, millis(1)),
-        (0, false, 1, 5, millis(8)),
-        (0, false, 1, 1000, millis(1000)),
-        (0, false, 5, 10, millis(40)),
-        (30, true, 1, 1, None),
-        (30, false, 1, 1, None),
-    ] {
-        assert_eq!(knock_pause(at(refused), own, here, all), pause, "{refused} s, {own}, {here}, {all}");
-    }
-}
-
-#[test]
 fn a_verdict_is_for_one_server() {
     let removed =
         Observation::Health(Health { removed: true, ..healthy(true, true) }, ConnectionEpoch::of(1));
@@ -471,4 +481,33 @@ fn a_reload_in_mid_round_starts_over() {
     assert_eq!((woken.action, woken.keep_shares), (Action::AskHealth, false));
     let outcome = step(&mut machine, health(true, true));
     assert_eq!(outcome, ("sealed".to_owned(), Action::ReadSealStatus, Pause::None));
+}
+
+/// Only where a state was claimed that an answer would confirm, and silence means nothing of its own.
+#[test]
+fn only_polls_are_overdue_and_after_two_of_them() {
+    use When::{First, Joining, Last, Looking, Rejected, Started, Unsealed, Waiting};
+    let of = |when, poll_interval| {
+        let mut machine = NodeMachine::new(Pace { poll_interval, ..Pace::default() }, 7);
+        let mut step = machine.start();
+        for seen in path(when) {
+            step = machine.observe(Moment::ZERO, seen);
+        }
+        step.overdue_after
+    };
+    let secs = Duration::from_secs;
+    for (when, poll_interval, overdue_after) in [
+        (Unsealed, secs(1), Some(secs(2))),
+        (Unsealed, Duration::from_millis(100), Some(secs(2))),
+        (Unsealed, secs(5), Some(secs(10))),
+        (Rejected, secs(1), Some(secs(2))),
+        (Started, secs(1), None),
+        (Looking, secs(1), None),
+        (First, secs(1), None),
+        (Last, secs(1), None),
+        (Joining, secs(1), None),
+        (Waiting, secs(1), None),
+    ] {
+        assert_eq!(of(when, poll_interval), overdue_after, "{when:?}");
+    }
 }

@@ -1,14 +1,23 @@
 //! Where a machine is when an answer comes.
 
-use super::answers::{answer, error, health, looked};
+use super::answers::{answer, error, gone, health, looked};
+use vault_unseal::api::Unreachable;
 use vault_unseal::cluster::Pace;
 use vault_unseal::unseal::{Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 /// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum When {
-    /// It was just started.
+    /// It was just started, and asked for the seal status.
     Started,
+    /// It could not be told that, and asked for the health.
+    AskedHealth,
+    /// It saw the server unsealed, then its port closed and open again, and asked for the seal status.
+    Returned,
+    /// The same of a server that it never saw before.
+    Reopened,
+    /// The same, and it gave its shares up before.
+    RejectedAndReturned,
     /// It saw the server unsealed.
     Unsealed,
     /// It asked for the seal status of a sealed server.
@@ -55,6 +64,7 @@ fn at(when: When) -> (NodeMachine, Step) {
 /// What leads to that situation.
 pub(super) fn path(when: When) -> Vec<Observation> {
     let three = || Observation::Shares(ShareCandidates { candidates: vec![vec![0, 1, 2]] });
+    let back = || vec![gone(Unreachable::Refused), Observation::Returned];
     let one = || Observation::Shares(ShareCandidates { candidates: vec![vec![0]] });
     let look = || vec![health(true, true), looked(0)];
     let wrong = || error(400, "cipher: message authentication failed");
@@ -62,6 +72,10 @@ pub(super) fn path(when: When) -> Vec<Observation> {
     let doubting = || [last(), vec![wrong(), answer(0), answer(1), answer(2), wrong()]].concat();
     match when {
         When::Started => vec![],
+        When::AskedHealth => vec![gone(Unreachable::Closed)],
+        When::Returned => [vec![health(true, false)], back()].concat(),
+        When::Reopened => back(),
+        When::RejectedAndReturned => [path(When::Rejected), back()].concat(),
         When::Unsealed => vec![health(true, false)],
         When::Looking => vec![health(true, true)],
         When::Bare => vec![health(false, true)],
@@ -84,6 +98,10 @@ pub(super) fn path(when: When) -> Vec<Observation> {
 fn the_situations_are_what_they_claim() {
     for (when, word, keep_shares) in [
         (When::Started, "none", false),
+        (When::AskedHealth, "none", false),
+        (When::Returned, "unreachable", false),
+        (When::Reopened, "unreachable", false),
+        (When::RejectedAndReturned, "unreachable", false),
         (When::Unsealed, "unsealed", false),
         (When::Looking, "sealed", false),
         (When::First, "unsealing", true),

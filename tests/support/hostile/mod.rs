@@ -130,6 +130,12 @@ impl Hostile {
         Self::listen("http", None)
     }
 
+    /// Plain HTTP at this address, where the last server was; what connects waits until the gate is open.
+    pub fn http_again(address: SocketAddr, gate: &Gate) -> Self {
+        let squat = Squat { accept: Some(gate.clone()), ..Squat::default() };
+        Self::listen_at(address, "http", None, squat)
+    }
+
     /// Plain HTTP at this address by another account, as [`Squat`] says. Needs root.
     pub fn squatting(address: SocketAddr, squat: Squat) -> Self {
         Self::listen_at(address, "http", None, squat)

@@ -25,7 +25,7 @@ impl Namespace {
     /// A new one, with nothing in it but a loopback device that is up; `None`, having said so, where there can be none.
     pub fn alone() -> Option<Self> {
         if let Some(missing) = missing() {
-            eprintln!("NOT TESTED: {missing}");
+            crate::support::untested(missing);
             return None;
         }
         Some(Self::new())

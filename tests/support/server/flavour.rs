@@ -1,11 +1,10 @@
 //! Which server, and which version of it, this run of the tests is about: `SERVER=vault-1.12 cargo test`.
 
-use std::collections::HashSet;
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{LazyLock, Mutex, OnceLock};
+use std::sync::OnceLock;
+
+use crate::support::tally::{note, this_test};
 
 /// A server in a version. The names are those of `SERVER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,25 +138,4 @@ pub fn cannot(ability: Ability) -> bool {
 /// Notes that this test speaks with a real server: `./x test` runs these tests alone on every further flavour.
 pub(super) fn note_that_it_has_a_server() {
     note("server", "");
-}
-
-/// The test harness names a test's thread after it.
-fn this_test() -> String {
-    std::thread::current().name().filter(|name| *name != "main").unwrap_or("*").to_owned()
-}
-
-/// A line in the file `SERVER_TALLY`, once a test: the binary, the test (`*` where it is not known), what it did.
-fn note(what: &str, reason: &str) {
-    static NOTED: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
-    let Some(path) = std::env::var_os("SERVER_TALLY") else { return };
-    let program = std::env::current_exe().unwrap();
-    let name = program.file_stem().unwrap().to_string_lossy().into_owned();
-    // cargo puts a hash behind it.
-    let binary = name.rsplit_once('-').map_or(&*name, |(binary, _)| binary);
-    let line = format!("{binary}\t{}\t{what}\t{reason}\n", this_test());
-    if NOTED.lock().unwrap().insert(line.clone()) {
-        let mut tally = File::options().create(true).append(true).open(path).unwrap();
-        // One write: other test binaries append to the same file.
-        tally.write_all(line.as_bytes()).unwrap();
-    }
 }
