@@ -188,6 +188,8 @@ impl<'a> Daemon<'a> {
                 Some(asked) = asked.recv() => self.reload(vec![asked]),
                 read = outcome(&mut self.reload) => self.reloaded(read).await,
                 found = self.watch.discover() => {
+                    // As many as there may be then: each connects as soon as it has its task.
+                    let _ = process::allow_descriptors_for(self.watch.nodes() + found.nodes());
                     self.watch.learn(found).await;
                     self.suffice();
                 }
@@ -283,6 +285,10 @@ impl<'a> Daemon<'a> {
     }
 
     async fn replace(&mut self, loaded: &LoadedConfig, files: NamedFiles) {
+        // New nodes connect while others still get their tasks.
+        let nodes = loaded.settings.nodes().max(self.watch.nodes());
+        self.shortage = process::allow_descriptors_for(nodes).err();
+        self.take_turns();
         self.watch.apply(files.clusters).await;
         NamedFiles::tell_held(&files.held, self.watch.registry());
         // With those that were found by names, which may be many more than the configured ones.

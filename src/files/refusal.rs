@@ -137,9 +137,14 @@ impl FileRefusal {
                         if directory == path { "rx" } else { "x" },
                         quote::shell(directory)
                     ),
+                    None if user.number() == 0 => format!(
+                        "Find what stands in the way: namei -l {file}. Then give the file to root (chown root: {file}), or let \
+                         systemd read it (LoadCredential=)."
+                    ),
                     None => format!(
-                        "Find what stands in the way: namei -l {file}. Then give the file to that user \
-                         (chown {}: {file}), or let systemd read it (LoadCredential=).",
+                        "If the service runs as another user, call this as root, with sudo. If it runs as this one, let \
+                         systemd read the file (LoadCredential=), or give it to that user: chown {} {file}. See what \
+                         stands in the way: namei -l {file}",
                         user.word()
                     ),
                 };

@@ -246,6 +246,11 @@ fn permission_denied_names_the_user() {
             "cannot read shares from /etc/vault-unseal/shares: permission denied to uid 0 (root)"
         );
         assert!(error.advice().unwrap().contains("chown root: /etc/vault-unseal/shares"));
+        // Whoever calls is perhaps not the one who is to have the shares.
+        let cause = open_failed(errno, &Trusted::default().seen_by(4242));
+        let advice = ShareError::File("/etc/vault-unseal/shares".into(), cause).advice().unwrap();
+        assert!(advice.starts_with("If the service runs as another user, call this as root"), "{advice}");
+        assert!(advice.contains("chown 4242 /etc/vault-unseal/shares"), "{advice}");
     }
 }
 

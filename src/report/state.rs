@@ -111,7 +111,7 @@ pub fn advice(state: &State) -> Option<String> {
         State::SharesRejected { advice: None, .. } => {
             "A share is mistyped, or they belong to another server, or were replaced by a rekey or a new initialisation, or by a \
              snapshot that was restored: it needs the shares that were in force when it was taken. Put the right ones into \
-             the share source: a file is tried as soon as it changes, a credential after a restart of the service. With one \
+             the share source: a file is tried as soon as it changes, a credential after a restart of the service. With two \
              more than the server needs, `vault-unseal check` names one that is mistyped. If they \
              unsealed this server before and nothing was rekeyed or restored since, the keys in its storage are damaged: \
              restore a backup, and do not initialise it."

@@ -22,7 +22,8 @@ pub(super) struct Attempt {
     wrong: usize,
     failures: u32,
     /// What the server said to a whole set of ours whose shares decrypt its stored keys.
-    keyring: Option<Refusal>,
+    /// And whether that proves that the current set is the only one that can be right.
+    keyring: Option<(Refusal, bool)>,
     submissions: usize,
     disturbed: bool,
     /// Every set failed once, and nobody else was seen at work for a while after that.
@@ -120,11 +121,12 @@ impl Attempt {
         self.quiet = false;
     }
 
-    /// Nobody else was seen at work for a while. True when that is proof: every set failed since then, or the only one did
-    /// twice and nobody was ever seen, or one share is a whole round, into which nobody slips. If not, each has to fail once
+    /// Nobody else was seen at work for a while. True when that is proof: every set failed since then, or the only one that can be
+    /// right did twice and nobody was ever seen, or one share is a whole round, into which nobody slips. If not, each has to fail once
     /// more: what failed while somebody was at work, or once among others, may have been the right one.
     pub(super) fn calm(&mut self) -> bool {
-        let surely = self.threshold <= 1 || (self.candidates.len() <= 1 && !self.disturbed);
+        let only = self.candidates.len() <= 1 || self.keyring.is_some_and(|(_, right)| right);
+        let surely = self.threshold <= 1 || (only && !self.disturbed);
         if self.quiet || surely {
             return true;
         }
@@ -138,17 +140,22 @@ impl Attempt {
         self.full_custody() && self.round.is_ours_alone(self.threshold)
     }
 
-    /// Books a failed round that was ours alone. True when there is something left to try.
-    pub(super) fn failed_alone(&mut self, refusal: Refusal) -> bool {
+    /// Books a failed round that was ours alone, after which this set is known to be the right one, `right`, and the server to
+    /// be damaged, if nobody else was at work. True when there is something left to try.
+    pub(super) fn failed_alone(&mut self, refusal: Refusal, right: bool) -> bool {
         self.failures += 1;
         if refusal.meaning == Meaning::InvalidKey {
-            self.keyring.get_or_insert(refusal);
+            self.keyring.get_or_insert((refusal, right));
         }
         let proof = match (self.disturbed, self.quiet, self.wrong) {
             (true, false, _) => PROOF_WHEN_DISTURBED,
             (false, false, 0) => PROOF,
             (_, true, _) | (false, false, _) => PROOF_IN_QUIET,
         };
+        if right {
+            // No other set can be.
+            return self.failures < proof.max(PROOF);
+        }
         if self.failures >= proof {
             self.failures = 0;
             self.wrong += 1;
@@ -160,7 +167,7 @@ impl Attempt {
     /// What counts of the refusals where each set met one, `last` at the end: that a set with a corrupt share does not decrypt
     /// the stored keys says less than that another one does, and that those do not decrypt the keyring.
     pub(super) fn telling(&self, last: Refusal) -> Refusal {
-        self.keyring.unwrap_or(last)
+        self.keyring.map_or(last, |(refusal, _)| refusal)
     }
 
     /// The set that is being submitted, and its number, if it is one of several.

@@ -30,6 +30,8 @@ const CALM: Duration = Duration::from_secs(60);
 const ROUND_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Pause between two looks before shares are called wrong.
 const DOUBT_PAUSE: Duration = Duration::from_millis(20);
+/// How long a round is put off at the most because somebody else is at work: nothing is looked at meanwhile.
+const APART_MAX: Duration = Duration::from_secs(10);
 /// How long a server has to stay unsealed for its unsealing to count. One that cannot read its leases or write to its storage
 /// seals itself 50 to 150 ms after each.
 pub(super) const LASTING_UNSEAL: Duration = Duration::from_secs(2);
@@ -228,9 +230,11 @@ impl Pacing {
         DOUBT_PAUSE.mul_f64(0.5 + self.rng.f64())
     }
 
-    /// Somebody else is at work, perhaps a daemon with the same shares: the next round begins at any time up to `most` from now,
-    /// if not later, so that each sees nobody for a while.
-    pub(super) fn keep_apart(&mut self, now: Moment, most: Duration) {
+    /// Somebody else is at work, perhaps a daemon with the same shares: the next round begins at any time within so many looks
+    /// from now, of which `one` took so long, if not later, so that each sees nobody for a while. A server that stalls once
+    /// is not left alone for long.
+    pub(super) fn keep_apart(&mut self, now: Moment, one: Duration, looks: u32) {
+        let most = one.max(DOUBT_PAUSE).saturating_mul(looks).min(APART_MAX);
         let apart = most.mul_f64(self.rng.f64());
         self.next_round = self.next_round.max(now.saturating_add(apart));
     }

@@ -220,7 +220,12 @@ impl Phase {
         match self {
             Self::Sealed { obstacle: Some(Obstacle::Damaged(damage)), .. } => damage.could_be_shares(),
             Self::Sealed { obstacle: Some(obstacle), .. } => {
-                matches!(obstacle, Obstacle::Rejected(_) | Obstacle::SourceFailed(_))
+                matches!(
+                    obstacle,
+                    Obstacle::Rejected(_)
+                        | Obstacle::SourceFailed(_)
+                        | Obstacle::Delay(Delay::RoundFailed(_))
+                )
             }
             Self::Sealed { work, obstacle: None } => work.progress().is_some_and(|progress| progress.waits),
             _ => false,

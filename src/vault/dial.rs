@@ -73,17 +73,23 @@ struct ClosedPort {
 }
 
 impl ClosedPort {
-    /// Whether a connection is worth trying now: the kernel knows of a listener, or might not.
-    fn may_be_open(&mut self, address: SocketAddr) -> bool {
-        let known = self.listeners.as_ref().map(|listeners| listeners.include(address));
-        if let Some(Err(_)) = known {
-            self.listeners = None;
+    /// Which address is worth a connection now, if any: one where the kernel knows of a listener, or else the first, now and
+    /// then, as the kernel may not know of it.
+    fn worth_a_try(&mut self, addresses: &[SocketAddr]) -> Option<usize> {
+        let mut worth = None;
+        for (at, address) in addresses.iter().enumerate() {
+            match self.listeners.as_ref().map(|listeners| listeners.include(*address)) {
+                Some(Ok(false)) => continue,
+                Some(Ok(true)) => worth = Some(at),
+                Some(Err(_)) | None => self.listeners = None,
+            }
+            break;
         }
-        if matches!(known, Some(Ok(false))) && self.tried.elapsed() < UNSEEN {
-            return false;
+        if worth.is_none() && self.listeners.is_some() && self.tried.elapsed() < UNSEEN {
+            return None;
         }
         self.tried = Instant::now();
-        true
+        Some(worth.unwrap_or(0))
     }
 }
 
@@ -138,18 +144,18 @@ impl Endpoint {
             reach.accepted = probe_unix(path).await.map(Accepted::Unix);
             return reach.accepted.is_some();
         }
-        let Some(address) = reach.addresses.first().copied() else { return false };
         let mut closed = reach.closed.take().unwrap_or_else(|| {
             let listeners = self.is_own(reach).then(Listeners::shared).and_then(Result::ok);
             ClosedPort { listeners, tried: Instant::now() }
         });
-        // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
-        reach.addresses.rotate_left(1);
-        let may_be_open = closed.may_be_open(address);
+        let tried = closed.worth_a_try(&reach.addresses);
         reach.closed = Some(closed);
-        if !may_be_open {
+        let Some((at, address)) = tried.and_then(|at| Some((at, *reach.addresses.get(at)?))) else {
             return false;
-        }
+        };
+        // Before it is known what comes of it: an address that swallows what it is sent keeps nobody from the next.
+        let next = (at + 1).min(reach.addresses.len());
+        reach.addresses.rotate_left(next);
         reach.accepted = probe(address).await.map(Accepted::Tcp);
         reach.accepted.is_some()
     }
@@ -271,14 +277,21 @@ mod tests {
         let asked = || Some(Listeners::shared().unwrap());
         let later = Instant::now() + Duration::from_secs(3600);
         let mut port = at(asked(), later);
-        assert!(port.may_be_open(address), "somebody listens");
+        assert_eq!(port.worth_a_try(&[address]), Some(0), "somebody listens");
         assert!(port.tried < later, "which counts as a try");
+        let closed = "127.0.0.1:1".parse().unwrap();
+        assert_eq!(
+            at(asked(), later).worth_a_try(&[closed, address]),
+            Some(1),
+            "of several, the one that listens"
+        );
         drop(listener);
-        assert!(!at(asked(), later).may_be_open(address));
-        assert!(at(None, later).may_be_open(address), "another machine's");
+        assert_eq!(at(asked(), later).worth_a_try(&[address]), None);
+        assert_eq!(at(asked(), later).worth_a_try(&[closed, address]), None);
+        assert_eq!(at(None, later).worth_a_try(&[address]), Some(0), "another machine's");
         let long_ago = Instant::now().checked_sub(UNSEEN).unwrap();
         let mut port = at(asked(), long_ago);
-        assert!(port.may_be_open(address), "in a container");
+        assert_eq!(port.worth_a_try(&[address]), Some(0), "in a container");
         assert!(port.tried > long_ago);
     }
 
@@ -303,6 +316,8 @@ mod tests {
         let mut reach = Reach::default();
         let closed = ["127.0.0.1:1".parse().unwrap(), "127.0.0.1:2".parse().unwrap()];
         reach.addresses = vec![closed[0], open.local_addr().unwrap(), closed[1]];
+        // Where the kernel cannot be asked.
+        reach.closed = Some(ClosedPort { listeners: None, tried: Instant::now() });
         let mut met = Vec::new();
         for _ in 0..6 {
             met.push(endpoint.probe(&mut reach).await);

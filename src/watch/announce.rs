@@ -8,7 +8,7 @@ use crate::explain::Explain;
 use crate::report::in_one_line;
 use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase, span};
-use crate::shares::ShareSet;
+use crate::shares::{ShareSet, positions_in_words};
 use crate::telemetry::{CertificateDates, EventKind, NodeRecorder};
 use crate::unseal::{Action, Delay, Event, ForeignNode, Observation, State};
 use crate::vault::Server;
@@ -187,11 +187,14 @@ impl Announcer {
         }
         self.corrupt = positions.to_vec();
         self.recorder.note(EventKind::CorruptShare, None);
-        let list = positions.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+        let (shares, fit, it) = match positions.len() {
+            1 => ("share", "does not fit the others and is", "it with a good copy"),
+            _ => ("shares", "do not fit the others and are", "them with good copies"),
+        };
         let text = format!(
-            "{}: share {list} of the source does not fit the others and is not used. Replace it by a good copy \
-             while enough good ones are left",
-            self.key.address
+            "{}: {shares} {} of the source {fit} not used. Replace {it} while enough good ones are left.",
+            self.key.address,
+            positions_in_words(positions)
         );
         self.log(Level::WARN, Message::CorruptShare, None, &text);
     }

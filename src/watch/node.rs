@@ -86,10 +86,7 @@ pub(super) async fn watch(task: NodeTask) {
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
                 Observation::Woken
             }
-            order = next(&mut orders) => match order {
-                Order::Hold => Observation::Hold,
-                Order::Resume => Observation::Resume,
-            },
+            order = next(&mut orders) => order,
             () = change_of(source.as_deref(), &executor.loader) => Observation::Woken,
             () = left(&current) => Observation::Left,
             () = probes.returned(&current, began, closed) => Observation::Returned,
@@ -134,8 +131,8 @@ pub(super) async fn watch(task: NodeTask) {
         }
         step = machine.observe(began.elapsed(), seen);
         let hold = (machine.hold(), machine.held_until());
-        // Only what changed: an order that is still to be followed is booked already.
-        if hold != booked {
+        // Only what changed: an order that is still to be followed is booked already, with who gave it.
+        if hold != booked && !orders.has_changed().unwrap_or(false) {
             booked = hold;
             let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
             holds.book(&key, hold.0.map(|hold| (hold, left)));
@@ -206,11 +203,13 @@ async fn answer(
     request.await
 }
 
-/// The next order.
-async fn next(orders: &mut watch::Receiver<Option<Order>>) -> Order {
+/// The next order, as the machine is told it.
+async fn next(orders: &mut watch::Receiver<Option<Order>>) -> Observation {
     while orders.changed().await.is_ok() {
-        if let Some(order) = *orders.borrow_and_update() {
-            return order;
+        match *orders.borrow_and_update() {
+            Some(Order::Hold) => return Observation::Hold,
+            Some(Order::Resume) => return Observation::Resume,
+            None => {}
         }
     }
     pending().await

@@ -14,6 +14,10 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+/// How long whoever gave an order waits until it is written down, within what a connection to the control socket may take.
+const KEPT_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a person may tell a node's task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,10 +301,11 @@ impl StatusRegistry {
 
     /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. When this returns it is
     /// written down: an order that was given outlives the daemon, followed or not. Returns false where it could not be
-    /// written, and does not outlive it.
+    /// written, or not within a second, and may not outlive it.
     pub async fn order(&self, keys: &[NodeKey], order: Order, by: &Requester) -> bool {
         self.tell(keys, order, by);
-        self.holds.keep().await
+        // Whoever asked waits for an answer; the write goes on.
+        timeout(KEPT_WITHIN, self.holds.keep()).await.unwrap_or(false)
     }
 
     fn tell(&self, keys: &[NodeKey], order: Order, by: &Requester) {

@@ -44,6 +44,13 @@ pub struct LookupResult {
     pub(super) learnt: oneshot::Sender<LookupOutcome>,
 }
 
+impl LookupResult {
+    /// How many nodes were found.
+    pub fn nodes(&self) -> usize {
+        self.result.as_ref().map_or(0, |found| found.nodes.len())
+    }
+}
+
 impl DiscoveryTask {
     /// Begins to look `key` up, knowing what `roll` has.
     pub(super) fn begin(

@@ -98,7 +98,7 @@ impl ShareLoader {
     /// wiped, unless the source is slow.
     pub(super) async fn forget(&mut self) {
         if let Some((_, mut running)) = self.running.take() {
-            let _ = timeout(WIPED_WITHIN, running.outcome()).await;
+            let _ = timeout(WIPED_WITHIN, running.end()).await;
         }
     }
 
@@ -156,6 +156,11 @@ impl<T> InFlight<T> {
     /// Returns when it is done; `None` if it died, or the runtime ends.
     pub(super) async fn outcome(&mut self) -> Option<Arc<T>> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    /// Returns when whoever does the work has let go of what came of it.
+    async fn end(&mut self) {
+        while self.0.changed().await.is_ok() {}
     }
 }
 

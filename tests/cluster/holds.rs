@@ -212,7 +212,11 @@ fn a_partition_neither_ends_a_hold_nor_makes_one() {
     let cut = 2;
     let swallow = Swallow::between(0, cut).only_to_port(API_PORT);
     cluster.network.swallow(swallow);
-    waits_for(&mut cluster, cut, "unreachable");
+    // Until the connection is given up: who sealed it over one that lasted is known.
+    let url = cluster.nodes[cut].server.url();
+    let lost =
+        |line: &str| line.contains(&format!("{url}: unreachable (")) && !line.contains("(no answer within");
+    cluster.nodes[0].daemon.as_mut().unwrap().wait_for(PATIENCE, "a lost connection", lost);
     cluster.nodes[cut].server.seal(&cluster.init.root_token);
     cluster.network.deliver(swallow);
     waits_for(&mut cluster, cut, "unsealed");

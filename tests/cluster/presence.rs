@@ -91,10 +91,12 @@ fn a_port_elsewhere_that_opens_again_is_asked_within_ten_milliseconds() {
         if restart > 0 {
             waited.push(since.elapsed());
         }
-        connection.write_all(health.as_bytes()).unwrap();
-        // That it has no keys is believed only after its seal status.
-        assert!(connection.read(&mut [0; 1024]).is_ok_and(|length| length > 0));
         connection.write_all(seal.as_bytes()).unwrap();
+        // That it has no keys is believed only after its health, and its seal status once more.
+        for answer in [&health, &seal] {
+            assert!(connection.read(&mut [0; 1024]).is_ok_and(|length| length > 0));
+            connection.write_all(answer.as_bytes()).unwrap();
+        }
         daemon.wait_for_line(": uninitialized");
         drop((port, connection));
         daemon.wait_for_line("unreachable (connection refused)");

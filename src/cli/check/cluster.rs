@@ -210,7 +210,7 @@ fn fit(held: &ShareSet, scheme: Scheme, nodes: usize, topic: &mut Topic<'_>) {
         topic.warn(
             "corrupt-share",
             format!(
-                "share {} does not fit the others; the server is unsealed without it",
+                "share {} does not fit the others; the server can be unsealed without it",
                 list(&plan.corrupt)
             ),
             "Replace it by a good copy while enough good ones are left.",

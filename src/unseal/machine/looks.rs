@@ -23,6 +23,7 @@ impl NodeMachine {
             && self.tried.rejection.is_none()
             && self.failures.status_unread.is_none()
             && self.phase.attempt().is_none()
+            && !matches!(self.phase, Phase::LeftAlone(_))
             && !matches!(self.phase.obstacle(), Some(Obstacle::SourceFailed(_)))
     }
 
@@ -150,7 +151,8 @@ impl NodeMachine {
         self.pacing.answered();
         self.meet(epoch);
         self.note_round(now, status.nonce);
-        if !self.first_look {
+        // Nothing was said before a first look, which "unsealed" could contradict.
+        if !self.first_look || status.sealed {
             self.note_agreement(now, status.sealed);
         }
         self.note_arrival(status);
@@ -249,5 +251,7 @@ fn is_of_the_question(cause: &Unreachable) -> bool {
             | Unreachable::Tls(_)
             | Unreachable::Peer(_)
             | Unreachable::Files(_)
+            // Whoever asks to be left alone for a while means every question.
+            | Unreachable::TooManyRequests { .. }
     )
 }

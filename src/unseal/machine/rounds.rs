@@ -90,7 +90,12 @@ impl NodeMachine {
             });
         }
         self.events.push(Event::RoundFailed { ours_alone, refusal });
-        if ours_alone && !attempt.failed_alone(refusal) {
+        // The shares decrypted the stored keys, and those not the keyring.
+        let right = refusal.meaning == Meaning::InvalidKey && self.release == Release::New;
+        if ours_alone && right {
+            self.good_set = attempt.one_of_several().map_or(self.good_set, |(set, _)| set);
+        }
+        if ours_alone && !attempt.failed_alone(refusal, right) {
             let telling = attempt.telling(refusal);
             return self.doubt(now, telling);
         }

@@ -53,7 +53,7 @@ impl NodeMachine {
         if disturbed {
             let all = looks(attempt.threshold);
             let one = now.saturating_sub(since) / all.saturating_sub(left).saturating_add(1);
-            self.pacing.keep_apart(now, one.saturating_mul(all.saturating_mul(APART)));
+            self.pacing.keep_apart(now, one, all.saturating_mul(APART));
             return Some(self.clear_round(now, refusal));
         }
         if !attempt.calm() {

@@ -4,7 +4,7 @@
 use super::netlink::Netlink;
 use rustix::net::netlink::SOCK_DIAG;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// One for all nodes that are waited for, while there is any.
@@ -15,19 +15,24 @@ static SHARED: Mutex<Weak<Listeners>> = Mutex::new(Weak::new());
 pub(in crate::vault) struct Listeners(Netlink);
 
 impl Listeners {
-    /// The ones that everybody asks.
+    /// The ones that everybody asks. Errors: the kernel may not be asked, or cannot say.
     pub(in crate::vault) fn shared() -> io::Result<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listeners) = shared.upgrade() {
             return Ok(listeners);
         }
         let listeners = Arc::new(Self(Netlink::open(Some(SOCK_DIAG))?));
+        // A kernel without the module says that nobody listens, and runs modprobe at each question.
+        let own = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        if !listeners.include(own.local_addr()?)? {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         *shared = Arc::downgrade(&listeners);
         Ok(listeners)
     }
 
     /// Whether a connection to `address` would find one here. That it would not is no proof: what the port leads to may be in
-    /// another network namespace, as a container is, and the kernel may have no module for the question.
+    /// another network namespace, as a container is.
     pub(in crate::vault) fn include(&self, address: SocketAddr) -> io::Result<bool> {
         self.0.finds_listener(address)
     }
@@ -36,7 +41,6 @@ impl Listeners {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
 
     #[test]
     fn listeners_are_found_while_they_listen_however_they_are_bound() {

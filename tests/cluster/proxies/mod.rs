@@ -60,7 +60,7 @@ fn serves(kind: Kind, page: &str) {
     behind.daemon.wait_for_line(": unsealed (active)");
 
     behind.server.pause();
-    behind.daemon.wait_for_line(": unreachable (no answer within 3s)");
+    behind.daemon.wait_for_line(": unreachable (no answer within 2s)");
     behind.server.resume();
     behind.daemon.wait_for_line(": unsealed (active)");
 

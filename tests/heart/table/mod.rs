@@ -269,7 +269,7 @@ fn rows() -> Vec<Row> {
             gone(Unreachable::TooManyRequests { retry_after: Option::None }),
             "unreachable",
             AskHealth,
-            None,
+            Poll,
         ),
         (Returned, closed(), "unreachable", AskHealth, None),
         (Returned, timeout(), "unreachable", AskHealth, None),

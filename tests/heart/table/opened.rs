@@ -71,8 +71,12 @@ fn shares_are_read_ahead_only_where_they_will_probably_be_wanted() {
     ] {
         assert!(!ahead(when, seen.clone()), "{when:?}, then {seen:?}");
     }
+    // Of a server whose seal takes none, every look is like the last.
+    let mut machine = machine(When::Returned);
+    step(&mut machine, seal(|s| s.shamir = false));
+    assert!(!machine.observe(Moment::ZERO, health(true, true)).load_ahead);
     // A source that failed is read when its turn comes.
-    let mut machine = machine(When::Looking);
+    let mut machine = self::machine(When::Looking);
     step(&mut machine, looked(0));
     let (text, advice) = ("no file".to_owned(), None);
     step(&mut machine, Observation::SharesUnavailable { kind: "missing", text, advice });

@@ -3,7 +3,7 @@
 use super::answers::{answer, error, gone, health, looked};
 use vault_unseal::api::Unreachable;
 use vault_unseal::cluster::Pace;
-use vault_unseal::unseal::{Moment, NodeMachine, Observation, ShareCandidates, State, Step};
+use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 /// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
 #[derive(Debug, Clone, Copy)]
@@ -119,5 +119,27 @@ fn the_situations_are_what_they_claim() {
         let (machine, step) = at(when);
         assert_eq!(machine.state().map_or("none", State::word), word, "{when:?}");
         assert_eq!(step.keep_shares, keep_shares, "{when:?}");
+    }
+}
+
+/// Other shares may be in the source before all sets of these are proved wrong.
+#[test]
+fn the_source_is_watched_while_rounds_fail() {
+    for (when, watched) in [(When::First, false), (When::Resetting, true), (When::Doubting, true)] {
+        assert_eq!(at(when).1.watch_share_source, watched, "{when:?}");
+    }
+}
+
+/// Another is left time to see nobody, however slow the one look was that showed him; but the server is not left alone for long.
+#[test]
+fn one_slow_look_does_not_put_the_next_round_off_for_long() {
+    for seed in 0..100 {
+        let mut machine = NodeMachine::new(Pace::default(), seed);
+        machine.start();
+        for seen in path(When::Doubting) {
+            machine.observe(Moment::ZERO, seen);
+        }
+        let next = machine.observe(Moment::from_secs(9), looked(1));
+        assert!(next.action == Action::Reset && next.wait <= Moment::from_secs(12), "{next:?}");
     }
 }

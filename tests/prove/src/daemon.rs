@@ -2,7 +2,7 @@
 
 use crate::canon::{self, Token};
 use crate::rules::{Books, Rule, Shown, Violation, bound};
-use crate::world::{PACE, World};
+use crate::world::{PACE, PROOF, World};
 use std::time::Duration;
 use vault_unseal::api::{ConnectionEpoch, Meaning, SealState, Unreachable, UnsealAnswer};
 use vault_unseal::unseal::{Action, Hold, Moment, NodeMachine, Observation, State, Step};
@@ -342,7 +342,7 @@ impl Daemon {
                 }
             }
             Some(State::SharesRejected { kind: "shares-refused", .. })
-                if before != after && right && self.acts < world.acts_that_prove() =>
+                if before != after && right && self.acts < PROOF =>
             {
                 let text = format!("they are right, and a third party acted {} times meanwhile", self.acts);
                 return Err(Violation::of(Rule::NoFalseVerdict, text));

@@ -11,8 +11,10 @@ use std::fs;
 
 const KEPT: &str = "kept.txt";
 
+/// What is in a list. One that cannot be read is no empty one: the search ends.
 fn read(name: &str) -> String {
-    fs::read_to_string(crate::here().join(name)).unwrap_or_default()
+    let path = crate::here().join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()))
 }
 
 /// Lines of a list, without its comments.

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
                     }
                 }
             }
-            prove(if long { LONG } else { 1 }, seed)
+            prove(if long { LONG } else { 2 }, seed)
         }
     }
 }

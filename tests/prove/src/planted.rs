@@ -54,6 +54,11 @@ fn plant(names: &[&str]) -> io::Result<bool> {
     let mut patches = read(&crate::here().join("planted"))?;
     patches.retain(|patch| names.is_empty() || names.contains(&patch.name.as_str()));
     println!("Planting {} faults into copies of the core.", patches.len());
+    // What was taken out of the core since.
+    match fs::remove_dir_all(&copy) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     let mut found = 0;
     for patch in &patches {
         for part in PARTS {

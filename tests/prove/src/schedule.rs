@@ -62,6 +62,8 @@ pub(crate) fn run(
             books.longest = (books.longest.0.max(moves), books.longest.1.max(time));
             return Ok(());
         }
+        // An operator's seal of before may be noticed only now.
+        resume(&mut scene, world, &mut own)?;
         let next = next(&scene);
         let made = scene.make(next, world, &mut own);
         see(next, &scene);
@@ -85,9 +87,17 @@ fn mend(scene: &mut Scene, world: &World, books: &mut Books) -> Result<(), Viola
         if daemon.source != world.home(who) {
             daemon.change(world.home(who), now, world, books)?;
         }
-        let endless = world.policy == OnOperatorSeal::Hold { at_most: None };
+    }
+    resume(scene, world, books)
+}
+
+/// Ends the holds that do not end by themselves.
+fn resume(scene: &mut Scene, world: &World, books: &mut Books) -> Result<(), Violation> {
+    let endless = world.policy == OnOperatorSeal::Hold { at_most: None };
+    let now = scene.now;
+    for daemon in &mut scene.daemons {
         if daemon.held_by().is_some_and(|hold| hold == Hold::Request || endless) {
-            daemon.tell(now, Observation::Resume, world, books)?;
+            Arc::make_mut(daemon).touch().tell(now, Observation::Resume, world, books)?;
         }
     }
     Ok(())

@@ -67,14 +67,10 @@ pub(crate) struct World {
     pub(crate) known: Option<&'static str>,
     /// It begins when, after this happened, the first daemon shows this.
     pub(crate) after: Option<(Kind, &'static str)>,
-    /// Acts of a third party, well timed, that may make right shares look wrong; known.txt says why there is such a number.
-    pub(crate) proof: usize,
 }
 
-/// How often a perfectly timed third party must act to make right shares look wrong, where there is one set of them: two
-/// rounds, of two acts each. And where there are several sets.
-const PROOF_OF_ONE: usize = 4;
-const PROOF_OF_SEVERAL: usize = 2;
+/// How often a perfectly timed third party must act to make right shares look wrong: two rounds, of two acts each.
+pub(crate) const PROOF: usize = 4;
 
 fn range(from: usize, count: usize) -> Vec<usize> {
     (from..from + count).collect()
@@ -111,7 +107,6 @@ impl World {
             limit: usize::MAX,
             known: None,
             after: None,
-            proof: PROOF_OF_ONE,
         }
     }
 
@@ -144,11 +139,6 @@ impl World {
     fn sources(mut self, sources: Vec<Source>) -> Self {
         self.sources = sources;
         self
-    }
-
-    /// So many acts of a third party prove nothing.
-    pub(crate) fn acts_that_prove(&self) -> usize {
-        self.proof
     }
 
     /// A whole right set is in this source.
@@ -193,7 +183,6 @@ const NETWORK: [Kind; 3] = [Lose, Swallow, Slow];
 /// What a server and its administrators do.
 const SERVER: [Kind; 4] = [Crash, Restart, Seal, SealsItself];
 
-#[expect(clippy::too_many_lines, reason = "a table")]
 /// Every world, the largest first. `scale`: how much larger than in CI.
 pub(crate) fn worlds(scale: usize) -> Vec<World> {
     let k = |thousands: usize| thousands * 1000 * scale;
@@ -254,7 +243,7 @@ pub(crate) fn worlds(scale: usize) -> Vec<World> {
             ])
             .faults(4, &changes)
             .at_most(k(80)),
-        World { proof: PROOF_OF_SEVERAL, ..World::full("1 daemon, one share of too many wrong; t 2", 2, 1) }
+        World::full("1 daemon, one share of too many wrong; t 2", 2, 1)
             .sources(vec![Source::Sets(one_wrong(2)), Source::Sets(vec![range(700, 2)])])
             .faults(1, &changes)
             .acts(2)
@@ -279,21 +268,15 @@ pub(crate) fn worlds(scale: usize) -> Vec<World> {
         World {
             ruined: true,
             version: Some("2.7.2"),
-            known: Some("damaged-keyring-among-sets"),
-            proof: PROOF_OF_SEVERAL,
             ..World::full("1 daemon, too many shares and damage; t 2", 2, 1)
         }
         .sources(vec![Source::Sets(one_wrong(2))])
         .faults(1, &[Ruin])
         .at_most(k(20)),
-        World {
-            known: Some("timed-acts-among-sets"),
-            proof: PROOF_OF_SEVERAL + 1,
-            ..World::full("1 daemon, too many shares and timed acts; t 2", 2, 1)
-        }
-        .sources(vec![Source::Sets(one_wrong(2))])
-        .acts(2)
-        .at_most(k(60)),
+        World::full("1 daemon, too many shares and timed acts; t 2", 2, 1)
+            .sources(vec![Source::Sets(one_wrong(2))])
+            .acts(2)
+            .at_most(k(60)),
     ];
     worlds.extend(afterwards(scale));
     worlds
@@ -350,16 +333,13 @@ pub(crate) fn random_worlds() -> Vec<World> {
             ..World::split("2 daemons of A, BC of a new node; t 3", 3, &[&[0], &[1, 2]])
         }),
         endless(World { names_rounds: false, ..World::full("2 daemons, nameless rounds; t 3", 3, 2) }),
-        endless(
-            World { proof: PROOF_OF_SEVERAL, ..World::full("2 daemons, sources that change; t 2", 2, 2) }
-                .sources(vec![
-                    Source::Sets(one_wrong(2)),
-                    Source::Sets(vec![range(0, 2)]),
-                    Source::Sets(vec![range(700, 2)]),
-                    Source::Broken,
-                    Source::Misfit,
-                ]),
-        ),
+        endless(World::full("2 daemons, sources that change; t 2", 2, 2).sources(vec![
+            Source::Sets(one_wrong(2)),
+            Source::Sets(vec![range(0, 2)]),
+            Source::Sets(vec![range(700, 2)]),
+            Source::Broken,
+            Source::Misfit,
+        ])),
         endless(World {
             ruined: true,
             version: Some("2.7.2"),
