@@ -21,8 +21,8 @@ pub(super) struct Attempt {
     /// Sets proved wrong.
     wrong: usize,
     failures: u32,
-    /// What the server said to a whole set of ours whose shares decrypt its stored keys.
-    /// And whether that proves that the current set is the only one that can be right.
+    /// What the server said to a whole set of ours whose shares decrypt its stored keys, and whether that proves that the
+    /// current set is the only one that can be right.
     keyring: Option<(Refusal, bool)>,
     submissions: usize,
     disturbed: bool,
@@ -121,9 +121,9 @@ impl Attempt {
         self.quiet = false;
     }
 
-    /// Nobody else was seen at work for a while. True when that is proof: every set failed since then, or the only one that can be
-    /// right did twice and nobody was ever seen, or one share is a whole round, into which nobody slips. If not, each has to fail once
-    /// more: what failed while somebody was at work, or once among others, may have been the right one.
+    /// Nobody else was seen at work for a while. True when that is proof: every set failed since then, or the only one that
+    /// can be right did twice and nobody was ever seen, or one share is a whole round, into which nobody slips. If not, each
+    /// has to fail once more: what failed while somebody was at work, or once among others, may have been the right one.
     pub(super) fn calm(&mut self) -> bool {
         let only = self.candidates.len() <= 1 || self.keyring.is_some_and(|(_, right)| right);
         let surely = self.threshold <= 1 || (only && !self.disturbed);

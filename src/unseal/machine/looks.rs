@@ -13,7 +13,7 @@ impl NodeMachine {
     pub(super) fn look_first(&mut self) -> Step {
         let step = self.at_once(Action::ReadSealStatus);
         self.first_look = true;
-        Step { load_ahead: self.may_want_shares(), ..step }
+        Step { load_ahead: self.may_want_shares(), overdue_after: self.overdue_after(step.action), ..step }
     }
 
     /// Nothing that is known speaks against submitting shares to a server that turns out to be sealed.

@@ -22,7 +22,8 @@ impl NodeMachine {
 
     /// After how long without an answer to this the last one is shown no longer; `None` where nothing is claimed of the server
     /// that an answer would have to confirm, or where silence is to be expected: a share's answer may wait for a join, and so
-    /// may everything that is asked during one, and first of all the seal status.
+    /// may everything that is asked during one, and first of all the seal status. At a port that has just opened "refused" is
+    /// claimed no longer.
     pub(super) fn overdue_after(&self, action: Action) -> Option<Duration> {
         let claims = match &self.phase {
             Phase::Unseen | Phase::Unreachable { .. } => false,
@@ -34,7 +35,7 @@ impl NodeMachine {
             Phase::Uninitialized | Phase::Unsealed(_) | Phase::Held { .. } | Phase::LeftAlone(_) => true,
         };
         let missed = self.pacing.pace.poll_interval.saturating_mul(MISSED);
-        (claims && action == Action::AskHealth).then_some(missed.max(LEAST))
+        (self.first_look || (claims && action == Action::AskHealth)).then_some(missed.max(LEAST))
     }
 
     /// What is shown meanwhile.

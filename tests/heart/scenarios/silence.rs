@@ -45,6 +45,19 @@ fn server_that_hangs_for_long_is_told_once() {
 }
 
 #[test]
+fn server_that_accepts_again_and_hangs_is_not_told_to_refuse() {
+    let mut world = at_rest();
+    world.suffer(Fault::Crash);
+    becomes(&mut world, "unreachable", secs(2));
+    assert_eq!(phrase(world.state().unwrap()), "unreachable (connection refused)");
+    world.suffer(Fault::Start);
+    world.suffer(Fault::Hang(secs(6)));
+    pass(&mut world, secs(3));
+    assert_eq!(phrase(world.state().unwrap()), "unreachable (no answer within 2s)");
+    becomes(&mut world, "unsealed", secs(6));
+}
+
+#[test]
 fn slow_server_is_no_news() {
     let mut world = at_rest();
     for _ in 0..20 {

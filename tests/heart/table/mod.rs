@@ -483,10 +483,11 @@ fn a_reload_in_mid_round_starts_over() {
     assert_eq!(outcome, ("sealed".to_owned(), Action::ReadSealStatus, Pause::None));
 }
 
-/// Only where a state was claimed that an answer would confirm, and silence means nothing of its own.
+/// Only where a state was claimed that an answer would confirm, and silence means nothing of its own; and at a port that has
+/// just opened, of which the last claim was that it refuses.
 #[test]
-fn only_polls_are_overdue_and_after_two_of_them() {
-    use When::{First, Joining, Last, Looking, Rejected, Started, Unsealed, Waiting};
+fn only_polls_and_first_looks_are_overdue_and_after_two_polls() {
+    use When::{First, Joining, Last, Looking, Rejected, Returned, Started, Unsealed, Waiting};
     let of = |when, poll_interval| {
         let mut machine = NodeMachine::new(Pace { poll_interval, ..Pace::default() }, 7);
         let mut step = machine.start();
@@ -501,7 +502,8 @@ fn only_polls_are_overdue_and_after_two_of_them() {
         (Unsealed, Duration::from_millis(100), Some(secs(2))),
         (Unsealed, secs(5), Some(secs(10))),
         (Rejected, secs(1), Some(secs(2))),
-        (Started, secs(1), None),
+        (Started, secs(1), Some(secs(2))),
+        (Returned, secs(1), Some(secs(2))),
         (Looking, secs(1), None),
         (First, secs(1), None),
         (Last, secs(1), None),

@@ -130,7 +130,7 @@ fn the_source_is_watched_while_rounds_fail() {
     }
 }
 
-/// Another is left time to see nobody, however slow the one look was that showed him; but the server is not left alone for long.
+/// Another is left time to see nobody, however slow the one look was that showed him; but not for long.
 #[test]
 fn one_slow_look_does_not_put_the_next_round_off_for_long() {
     for seed in 0..100 {
