@@ -20,6 +20,13 @@ pub struct Port {
     holder: Option<TcpListener>,
 }
 
+impl Drop for Port {
+    /// Whoever was given its address listens there next, as a fleet does.
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
 impl Port {
     /// Finds a port that is free on `ip` and holds it.
     pub fn reserve(ip: IpAddr) -> Self {
@@ -60,10 +67,14 @@ impl Port {
     /// A process that another test starts this moment has a copy of the listener until its own program begins
     /// (execve(2), `FD_CLOEXEC`): nobody has the port once nobody is connected there.
     pub fn release(&mut self) {
-        if self.holder.take().is_some() {
-            poll(PATIENCE, || TcpStream::connect(self.address).is_err().then_some(()))
-                .unwrap_or_else(|| panic!("{} is free", self.address));
-        }
+        assert!(self.let_go(), "{} is free", self.address);
+    }
+
+    /// Whether nobody has it in the end.
+    fn let_go(&mut self) -> bool {
+        let Some(holder) = self.holder.take() else { return true };
+        drop(holder);
+        poll(PATIENCE, || TcpStream::connect(self.address).is_err().then_some(())).is_some()
     }
 
     /// Hands over the listener that holds it, for a server in this process: it is never free in between.
