@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::certs::Authority;
 use crate::support::home::{Home, lines, shares_of_nobody, trusting};
-use crate::support::hostile::{Behaviour, HEALTH, Hostile};
+use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
 use crate::support::server::{Builder, Init, Server, is_active, is_sealed};
 
@@ -402,6 +402,34 @@ fn orders_that_cannot_be_given_say_why() {
     assert!(said.starts_with("error: no daemon listens at "), "{said}");
     assert!(said.contains("\n  Is the service running? `systemctl status vault-unseal` tells."), "{said}");
     assert!(said.contains("--socket DIRECTORY/control.sock"), "of one that is run by hand: {said}");
+}
+
+/// The answer that comes after it tells of another hold's end.
+#[test]
+fn order_that_waits_for_a_late_answer_is_still_who_gave_its() {
+    let server = Server::start_plain();
+    let init = server.init(1, 1);
+    let proxy = Hostile::http();
+    proxy.forward(server.address());
+    let home = Home::of_hostile(&proxy, &lines(&init.keys_hex));
+    home.configure(&[&proxy.url()], "on_operator_seal = \"hold\"");
+    home.make_run();
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    server.wait_until(is_active);
+    proxy.wait_for_more(HEALTH, 1);
+    server.seal_later(&init.root_token);
+    daemon.wait_for_line(": held (an operator sealed it)");
+
+    let gate = Gate::default();
+    proxy.on(HEALTH, [Behaviour::Held(gate.clone(), Box::new(Behaviour::Forward(server.address())))]);
+    gate.wait_until_reached();
+    server.unseal(&init);
+    told(&home, &["hold", "--all"]);
+    gate.open();
+    daemon.wait_for_line(": held (on request");
+    let held = status(&home);
+    assert_eq!(held["held_by"]["uid"], rustix::process::geteuid().as_raw(), "{held}");
 }
 
 #[test]

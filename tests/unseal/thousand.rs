@@ -137,6 +137,21 @@ fn a_thousand_nodes_need_no_higher_limit_of_descriptors_than_the_hard_one() {
 }
 
 #[test]
+fn nodes_that_a_reload_adds_find_descriptors_as_soon_as_they_connect() {
+    let mut fleet = Fleet::http(500);
+    fleet.start();
+    let home = home_of(&fleet);
+    home.config(&named("all", &fleet.urls()[..1], ""));
+    let mut daemon = Daemon::start(&mut limited("ulimit -Sn 80", &home.command(&["run"])));
+    daemon.wait_for_line(": unsealed");
+    home.config(&named("all", &fleet.urls(), ""));
+    daemon.hangup();
+    fleet.wait_until_unsealed(PATIENCE);
+    let said = daemon.output();
+    assert!(!said.contains("Too many open files") && !said.contains("WARN"), "{said}");
+}
+
+#[test]
 fn a_hard_limit_that_is_too_low_is_said_and_used_up() {
     let mut fleet = Fleet::http(60);
     fleet.start();
