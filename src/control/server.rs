@@ -10,7 +10,7 @@ use crate::external::ExternalText;
 use crate::external::quote::sentence;
 use crate::process::Shortage;
 use crate::report::message::Message;
-use crate::watch::{NodeStatus, Order, Requester, StatusRegistry};
+use crate::watch::{AT_A_TIME, NodeStatus, Order, Requester, StatusRegistry};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
@@ -206,9 +206,6 @@ fn sudo_user(headers: &HeaderMap) -> Option<ExternalText> {
     let user = ExternalText::of_bytes(reported.get(..SUDO_USER_LIMIT).unwrap_or(reported));
     (!user.is_empty()).then_some(user)
 }
-
-/// So many nodes are dealt with at a time before others of the loop get their turn.
-const AT_A_TIME: usize = 64;
 
 /// What is said of these nodes.
 async fn reports(nodes: Vec<NodeStatus>) -> Vec<NodeReport> {

@@ -39,8 +39,7 @@ impl Announcer {
         }
     }
 
-    /// Announces the state if it is news.
-    /// `confirmed`: when the node's last answer came.
+    /// Announces the state if it is news. `confirmed`: when the node's last answer came.
     pub(super) fn announce(&mut self, state: Option<&State>, confirmed: Option<Confirmation>) {
         let Some(state) = state else { return };
         if self.is_news(state) {

@@ -37,8 +37,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, yield_now};
 use turns::Turns;
 
-/// So many nodes get their tasks at a time before others of the loop get their turn.
-const AT_A_TIME: usize = 64;
+/// So many nodes are dealt with at a time before others of the loop get their turn.
+pub const AT_A_TIME: usize = 64;
 
 /// The tasks of all nodes, and of all names that stand for nodes. Dropping it ends them.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! Whether anybody listens at a port of this machine. The kernel says so for a tenth of what a connection costs that is refused,
-//! and a port may be asked for every millisecond.
+//! Whether anybody listens at a port of this machine. The kernel says so for a tenth of what a connection costs that is
+//! refused, and a port may be asked for every millisecond.
 
 use super::netlink::Netlink;
 use rustix::net::netlink::SOCK_DIAG;

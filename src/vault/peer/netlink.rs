@@ -1,6 +1,6 @@
-//! Questions to the kernel over `netlink(7)`: for one TCP socket, `sock_diag(7)`, the exact query of `inet_diag_req_v2`, or for
-//! the one that listens; and whether an address is this machine's own, as the kernel routes it, `rtnetlink(7)`. An address of this machine need not be
-//! the one that it sends from: an interface may have several.
+//! Questions to the kernel over `netlink(7)`: for one TCP socket, `sock_diag(7)`, the exact query of `inet_diag_req_v2`, or
+//! for the one that listens; and whether an address is this machine's own, as the kernel routes it, `rtnetlink(7)`. An
+//! address of this machine need not be the one that it sends from: an interface may have several.
 
 use super::socket::{Ends, PeerSocket};
 use rustix::io::Errno;

@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::Mutex as Turn;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
 
 /// The file, in the directory that systemd empties when the machine restarts, and only then.
@@ -26,7 +26,7 @@ pub struct HoldStore {
     directory: Option<PathBuf>,
     held: Mutex<Held>,
     /// Whoever writes, so that nobody writes what is older than another's. It goes with the work off the loop.
-    writing: Arc<Turn<()>>,
+    writing: Arc<AsyncMutex<()>>,
 }
 
 /// What is held, and whether a later run would know.
