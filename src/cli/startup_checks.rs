@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::explain::{Explain, Explanation};
 use crate::report::in_one_line;
 use crate::report::message::Message;
-use crate::shares::Notice;
+use crate::shares::{LoadedShares, Notice};
 use crate::watch::{ClusterContexts, StatusRegistry};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,9 +63,11 @@ async fn open_with_tpm(sealed: Vec<ShareSource>, trusted: Arc<Trusted>) {
         // Fails only if the runtime ends.
         let Ok(loaded) = tokio::task::spawn_blocking(move || source.load(&trusted)).await else { return };
         match loaded {
-            Ok(loaded) => {
+            Ok(LoadedShares { shares, notices: odd }) => {
+                // Wiped before it is told that they were here.
+                drop(shares);
                 tracing::info!("the TPM opens {name}");
-                notices(&loaded.notices);
+                notices(&odd);
             }
             Err(error) => {
                 // No node is sealed for it so far: that would be another message.
