@@ -71,10 +71,10 @@ impl Cell {
     }
 
     /// The server is one node, the contenders are on another, and the prober on a third.
-    pub(crate) fn elsewhere(network: Network) -> Self {
+    pub(crate) fn elsewhere(name: &'static str, network: Network) -> Self {
         let builder = Builder::new().on(&network, 0);
         let places = (Some(network.node(1).clone()), Some(network.outside().clone()));
-        Self::of("TLS 3-of-5, another machine", builder, true, (5, 3), places, Some(network))
+        Self::of(name, builder, true, (5, 3), places, Some(network))
     }
 
     fn of(

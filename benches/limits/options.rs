@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) write: bool,
     /// Names and commands of further programs.
     pub(crate) peers: Vec<(String, String)>,
+    /// A piece of the names of the kinds of server that are wanted; none: all.
+    pub(crate) cell: String,
     /// The parts that are wanted; none: all.
     pub(crate) parts: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl Options {
                 "--json" => options.json = true,
                 "--write" => options.write = true,
                 "--n" => n = Some(value()?.parse().ok().filter(|n| *n > 0).ok_or("--n takes a number")?),
+                "--cell" => options.cell = value()?,
                 "--peer" => {
                     let peer = value()?;
                     let (name, command) = peer.split_once('=').ok_or("--peer takes NAME=COMMAND")?;

@@ -14,6 +14,14 @@ use super::options::{Extent, Options};
 use super::support::network::{Namespace, Network};
 use super::table::{COMPARED, Table, Unit};
 
+/// Those on this machine: whether with TLS, shares and threshold, and whether a quick run has it, too.
+const KINDS: [(&str, bool, (usize, usize), bool); 4] = [
+    ("TLS 3-of-5", true, (5, 3), true),
+    ("TLS 1-of-1", true, (1, 1), false),
+    ("http 3-of-5", false, (5, 3), false),
+    ("http 1-of-1", false, (1, 1), true),
+];
+const FAR: &str = "TLS 3-of-5, another machine";
 /// Daemon beside bare loop, on this machine and on another.
 const HERE: f64 = 1.10;
 const ELSEWHERE: f64 = 1.25;
@@ -34,16 +42,18 @@ pub(crate) fn measure(options: &Options, table: &mut Table) {
             "needs root, ip and unshare",
         );
     }
-    let mut cells = vec![Cell::here("TLS 3-of-5", true, (5, 3), own.as_ref())];
     let quick = options.extent == Extent::Quick;
-    if !quick {
-        cells.push(Cell::here("TLS 1-of-1", true, (1, 1), own.as_ref()));
-        cells.push(Cell::here("http 3-of-5", false, (5, 3), own.as_ref()));
-    }
-    cells.push(Cell::here("http 1-of-1", false, (1, 1), own.as_ref()));
-    match Network::of(2) {
-        None => table.absent("TLS 3-of-5 on another machine", WITHOUT_NETWORK),
-        Some(network) => cells.push(Cell::elsewhere(network)),
+    let wanted = |name: &str| name.contains(&options.cell);
+    let mut cells: Vec<Cell> = KINDS
+        .into_iter()
+        .filter(|(name, .., always)| (*always || !quick) && wanted(name))
+        .map(|(name, tls, shares, _)| Cell::here(name, tls, shares, own.as_ref()))
+        .collect();
+    if wanted(FAR) {
+        match Network::of(2) {
+            None => table.absent(FAR, WITHOUT_NETWORK),
+            Some(network) => cells.push(Cell::elsewhere(FAR, network)),
+        }
     }
     for cell in &mut cells {
         cell.results = contenders.iter().map(|_| Results::default()).collect();
