@@ -50,7 +50,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) {
     let span = Duration::from_secs(if options.extent == Extent::Quick { 3 } else { 10 });
     let contenders = Contender::all(Bare::Many, options);
     let (mut one, mut ten) = (None, None);
-    for &nodes in sizes {
+    for &nodes in sizes.iter().filter(|nodes| format!("{nodes} nodes").contains(&options.cell)) {
         eprintln!("  {nodes} nodes");
         let measured = catch_unwind(AssertUnwindSafe(|| {
             let mut many = Many::new(&network, nodes, contenders.len());

@@ -23,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) write: bool,
     /// Names and commands of further programs.
     pub(crate) peers: Vec<(String, String)>,
-    /// A piece of the names of the kinds of server that are wanted; none: all.
+    /// A piece of the names of the kinds of server, and numbers of nodes, that are wanted; empty: all.
     pub(crate) cell: String,
     /// The parts that are wanted; none: all.
     pub(crate) parts: Vec<String>,
