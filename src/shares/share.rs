@@ -95,7 +95,7 @@ impl ShareSet {
     pub(crate) fn digest(&self) -> Digest {
         let mut shares: Vec<Digest> =
             self.iter().map(|share| digest::digest(&digest::SHA256, share.bytes())).collect();
-        shares.sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        shares.sort_unstable_by(|one, other| one.as_ref().cmp(other.as_ref()));
         let mut all = digest::Context::new(&digest::SHA256);
         for share in &shares {
             all.update(share.as_ref());
