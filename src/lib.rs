@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod explain;
 pub mod external;
 pub mod files;
+pub mod ordered;
 pub mod process;
 pub mod report;
 pub mod shares;

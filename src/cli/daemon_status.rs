@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::control::{self, HeldBy, Request, tell};
 use crate::explain::Remark;
 use crate::external::ExternalText;
+use crate::ordered;
 use crate::unseal::{Damage, Delay, ForeignNode, Memberships, State};
 use crate::vault::{ClusterClient, TlsFileError};
 use serde::Serialize;
@@ -33,7 +34,7 @@ impl DaemonStatus {
         let Ok(answer) = tell(socket, &Request::Nodes).await else { return Self::default() };
         let nodes = answer.nodes.into_iter();
         Self {
-            nodes: nodes.map(|node| ((node.cluster.clone(), node.address.clone()), node)).collect(),
+            nodes: ordered::map(nodes.map(|node| ((node.cluster.clone(), node.address.clone()), node))),
             answered: true,
             reload_refused: answer.reload_refused.as_ref().map(remark),
         }

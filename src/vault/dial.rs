@@ -117,7 +117,7 @@ impl Endpoint {
                 _ => None,
             };
             let stream = connect_unix(path, accepted, &self.rule).await?;
-            return Ok((Connection::speaking(stream, None).await?, None));
+            return Ok((Connection::speaking(Box::new(stream), None).await?, None));
         }
         let tls = match &self.tls {
             Some(tls) => Some((tls.config().await, self.server_name()?)),

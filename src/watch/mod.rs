@@ -24,6 +24,7 @@ pub use search::LookupResult;
 
 use crate::cluster::NodeAddress;
 use crate::discovery::{Change, LookupOutcome};
+use crate::ordered;
 use connection::ReconnectProbes;
 use desired::DesiredNodes;
 use identity::SharedMemberships;
@@ -196,7 +197,7 @@ impl Watch {
             DesiredNodes::of(&self.clusters.0, &self.searches, is_watched);
         let new = elsewhere.iter().filter(|(key, _)| !self.elsewhere.contains(*key));
         search::announce_elsewhere(new.map(|(key, (search, owner))| (search, &key.address, owner.as_str())));
-        self.elsewhere = elsewhere.into_keys().collect();
+        self.elsewhere = ordered::set(elsewhere.into_keys());
         self.tasks.retain(|key, task| {
             let stays = nodes.contains_key(key);
             if !stays {

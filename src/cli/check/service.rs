@@ -9,6 +9,7 @@ use crate::cluster::ShareSource;
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
+use crate::ordered;
 use crate::shares::ShareSet;
 use crate::systemd::service::ServiceState;
 use crate::systemd::units::{Unit, UnitFile};
@@ -127,7 +128,7 @@ fn own_units(machine: &Machine) -> BTreeSet<String> {
         let unit = name.strip_suffix(".d").unwrap_or(name);
         (unit.ends_with(".service") && unit != SERVICE).then(|| unit.to_owned())
     });
-    names.collect()
+    ordered::set(names)
 }
 
 /// Whether something starts it: a target or a service that wants it, a timer, or that it is not theirs alone (a

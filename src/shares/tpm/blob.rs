@@ -6,6 +6,7 @@
 
 use super::error::{TpmError, TpmErrorKind};
 use super::pcrs::{PcrBank, PcrSelection};
+use crate::ordered;
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -164,7 +165,7 @@ impl Document {
             },
             pcrs: blob.pcrs.as_ref().map(|pcrs| DocumentPcrs {
                 bank: pcrs.bank.word().to_owned(),
-                values: pcrs.values.iter().map(|(number, value)| (*number, hex(value))).collect(),
+                values: ordered::map(pcrs.values.iter().map(|(number, value)| (*number, hex(value)))),
                 policy: hex(&pcrs.policy),
             }),
             public: Base64::encode_string(&blob.public),
