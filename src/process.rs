@@ -85,6 +85,8 @@ fn overwrite(pieces: usize) {
 const OF_A_NODE: u64 = 2;
 /// What else may be open: the loop, the journal, the control socket and its visitors, share files, pipes to a helper.
 const OTHERS: u64 = 64;
+/// What those take who observe the daemon: their socket, as many as may be connected, and one that is not judged yet.
+pub(crate) const OBSERVERS: u64 = 24;
 
 /// Fewest with which the daemon works: standard input and output, the loop and its signals, the journal, the control
 /// socket and a visitor, one kept for systemd, and four each for a node and for a file with its directories.
@@ -147,7 +149,7 @@ impl Explain for Shortage {
 impl Shortage {
     /// How many nodes may have descriptors at a time.
     pub fn turns(&self) -> usize {
-        let nodes = self.allowed.saturating_sub(OTHERS) / OF_A_NODE;
+        let nodes = self.allowed.saturating_sub(OTHERS + OBSERVERS) / OF_A_NODE;
         usize::try_from(nodes).unwrap_or(usize::MAX).max(1)
     }
 
@@ -157,11 +159,19 @@ impl Shortage {
         let lacking = usize::try_from(OTHERS.saturating_sub(self.allowed)).unwrap_or(usize::MAX);
         wanted.saturating_sub(lacking)
     }
+
+    /// How many may be connected who only observe the daemon: they are the first to go.
+    pub fn spare_for_observers(&self) -> usize {
+        // Nodes take turns, so that all others have theirs; the socket and one more beside them.
+        let spare = self.allowed.saturating_sub(OTHERS).min(OBSERVERS).saturating_sub(2);
+        usize::try_from(spare).unwrap_or(0)
+    }
 }
 
 /// Raises the soft limit to what so many nodes take, as far as the hard limit goes.
 pub fn allow_descriptors_for(nodes: usize) -> Result<(), Shortage> {
-    let needed = u64::try_from(nodes).unwrap_or(u64::MAX).saturating_mul(OF_A_NODE).saturating_add(OTHERS);
+    let needed =
+        u64::try_from(nodes).unwrap_or(u64::MAX).saturating_mul(OF_A_NODE).saturating_add(OTHERS + OBSERVERS);
     let limit = getrlimit(Resource::Nofile);
     // None is no limit.
     let is_enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);

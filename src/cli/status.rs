@@ -5,7 +5,7 @@ use super::daemon_status::{DaemonStatus, HoldNote};
 use super::probe::{Probe, ResolvedName, Target, probe_all};
 use super::start::say;
 use super::start::with_settings;
-use super::{ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status};
+use super::{ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status, observed};
 use crate::config::{Origin, Settings, keys};
 use crate::control;
 use crate::explain::{Explanation, Remark};
@@ -30,6 +30,9 @@ const STALLED: &str =
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
     let of_service = is_of_service(arguments);
+    if let Some(exit) = observed::show(options, of_service) {
+        return exit;
+    }
     with_settings(arguments, None, async |settings| show(settings, options, of_service).await)
         .unwrap_or(Exit::Failed)
 }

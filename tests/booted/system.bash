@@ -70,6 +70,9 @@ END
         install -D -m 755 "$binary" "$root/usr/bin/vault-unseal"
         install -D -m 644 -t "$root/usr/lib/systemd/system" \
             "$repository"/systemd/vault-unseal.service "$repository"/systemd/vault-unsealed*
+        install -D -m 644 "$repository/systemd/vault-unseal.sysusers" "$root/usr/lib/sysusers.d/vault-unseal.conf"
+        install -D -m 644 "$repository/systemd/vault-unseal.tmpfiles" "$root/usr/lib/tmpfiles.d/vault-unseal.conf"
+        chroot "$root" systemd-sysusers vault-unseal.conf
         install -D -m 644 -t "$root/usr/lib/systemd/catalog" "$repository/systemd/vault-unseal.catalog"
         chroot "$root" journalctl --update-catalog
         mkdir -p "$etc"

@@ -1,0 +1,258 @@
+//! `vault-unseal status` for other users than root: what the daemon knows of its servers.
+
+use super::Exit;
+use super::arguments::{OBSERVE_SOCKET, StatusArguments};
+use super::start::{fail, say};
+use crate::external::ExternalText;
+use crate::observe::{self, ObserveError, PlainJson, Wanted};
+use crate::report::{Style, render_warning};
+use rustix::process::geteuid;
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What root is shown beside this.
+const MORE: &str = "`sudo vault-unseal status` asks the servers themselves, and tells reasons in words, what to do, and who asked \
+                    for a hold.";
+
+/// Shows what the daemon knows, if that is what is asked for; `None` where it is not, or there is no daemon.
+pub(super) fn show(options: &StatusArguments, of_service: bool) -> Option<Exit> {
+    let named = options.observe_socket.as_deref();
+    let of_others = || (of_service && !geteuid().is_root()).then(|| Path::new(OBSERVE_SOCKET));
+    let path = named.or_else(of_others)?;
+    match observe::document(path, Wanted::Nodes) {
+        Ok(snapshot) => Some(print_all(options, path, snapshot)),
+        Err(error) if named.is_some() => Some(fail(&error, Exit::Failed)),
+        Err(ObserveError::Absent(..)) => None,
+        Err(error) => {
+            say(render_warning(&error));
+            None
+        }
+    }
+}
+
+fn print_all(options: &StatusArguments, path: &Path, mut snapshot: Value) -> Exit {
+    let style = Style::of(&io::stdout());
+    let mut shown = None;
+    loop {
+        // Whatever else changes, as times do, is no news.
+        let news = (text(&snapshot, "instance"), number(&snapshot, "event"));
+        if shown.as_ref() != Some(&news) {
+            let parted = if shown.is_some() && !options.json { "\n" } else { "" };
+            let text =
+                if options.json { format!("{}\n", PlainJson(&snapshot)) } else { table(&snapshot, style) };
+            if write!(io::stdout(), "{parted}{text}").and_then(|()| io::stdout().flush()).is_err() {
+                return Exit::Failed;
+            }
+            shown = Some(news);
+        }
+        if !options.watch {
+            let unsealed =
+                items(&snapshot, "nodes").all(is_unsealed) && items(&snapshot, "nodes").count() > 0;
+            return if options.exit_code && !unsealed { Exit::StillSealed } else { Exit::Done };
+        }
+        sleep(PAUSE);
+        match observe::document(path, Wanted::Nodes) {
+            Ok(later) => snapshot = later,
+            Err(error) => return fail(&error, Exit::Failed),
+        }
+    }
+}
+
+/// A member that is text.
+pub(super) fn text(object: &Value, name: &str) -> Option<ExternalText> {
+    object.get(name).and_then(Value::as_str).map(ExternalText::new)
+}
+
+/// A member that is a whole number; 0 where there is none.
+pub(super) fn number(object: &Value, name: &str) -> u64 {
+    object.get(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// A member that is a time since 1970, or a duration.
+pub(super) fn seconds(object: &Value, name: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(object.get(name)?.as_f64()?).ok()
+}
+
+/// The items of a member that is a list.
+pub(super) fn items<'a>(
+    object: &'a Value,
+    name: &str,
+) -> impl DoubleEndedIterator<Item = &'a Value> + use<'a> {
+    object.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+fn is(node: &Value, state: &str) -> bool {
+    node.get("state").and_then(Value::as_str) == Some(state)
+}
+
+/// Its clients are served.
+fn is_unsealed(node: &Value) -> bool {
+    is(node, "unsealed") || is(node, "held") && node.get("sealed").and_then(Value::as_bool) == Some(false)
+}
+
+const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
+
+fn table(snapshot: &Value, style: Style) -> String {
+    let clusters = items(snapshot, "clusters").count() > 1;
+    let refused = snapshot.get("reload_refused").and_then(Value::as_bool) == Some(true);
+    let now = seconds(snapshot, "at").unwrap_or_default();
+    let rows: Vec<_> = items(snapshot, "nodes").map(|node| row(node, now)).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(HEAD.get(column).map(|cell| cell.len())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let line = |cells: &[String], paint: &dyn Fn(usize, &str) -> String| {
+        let cells = cells.iter().zip(&widths).enumerate();
+        let cells: Vec<String> =
+            cells.map(|(at, (cell, width))| paint(at, &format!("{cell:width$}"))).collect();
+        cells.join("  ").trim_end().to_owned() + "\n"
+    };
+    let mut shown = line(&HEAD.map(str::to_owned), &|_, cell| style.strong(cell));
+    let (mut remarks, mut cluster) = (String::new(), None);
+    for (node, row) in items(snapshot, "nodes").zip(&rows) {
+        let of = text(node, "cluster");
+        if clusters && cluster != of {
+            let _ = writeln!(shown, "{}:", of.clone().unwrap_or_default());
+            cluster = of;
+        }
+        let colour =
+            |at: usize, cell: &str| if at == 1 { coloured(node, cell, style) } else { cell.to_owned() };
+        shown += &line(row, &colour);
+        if let Some(cause) = text(node, "cause") {
+            let _ = writeln!(remarks, "\n{}: {cause}", text(node, "address").unwrap_or_default());
+        }
+    }
+    if refused {
+        remarks.push_str("\nThe last reload was refused: the old configuration stays.\n");
+    }
+    if refused || !items(snapshot, "nodes").all(|node| is(node, "unsealed")) {
+        let _ = writeln!(remarks, "\n{MORE}");
+    }
+    shown + &remarks
+}
+
+fn row(node: &Value, now: Duration) -> [String; 7] {
+    let or_none = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
+    let ago = |name| seconds(node, name).map(|at| short(now.saturating_sub(at)));
+    let certificate = node.get("certificate").and_then(|certificate| seconds(certificate, "not_after"));
+    let unsealed = node.get("last_unseal").and_then(|last| {
+        let (at, took) = (seconds(last, "at")?, seconds(last, "took")?);
+        Some(format!("{}, {}", short(now.saturating_sub(at)), precise(took)))
+    });
+    [
+        text(node, "address").unwrap_or_default().to_string(),
+        state(node),
+        or_none(text(node, "version").map(|version| version.to_string())),
+        or_none(ago("state_since")),
+        or_none(unsealed),
+        or_none(certificate.map(|end| end.checked_sub(now).map_or_else(|| "ended".to_owned(), short))),
+        or_none(ago("last_confirmed")),
+    ]
+}
+
+fn state(node: &Value) -> String {
+    let Some(state) = text(node, "state") else { return "not asked yet".to_owned() };
+    if let Some(role) = text(node, "role") {
+        return format!("{state} ({role})");
+    }
+    if node.get("progress").is_some() {
+        return format!("{state} ({}/{})", number(node, "progress"), number(node, "threshold"));
+    }
+    match node.get("sealed").and_then(Value::as_bool).filter(|_| node.get("hold").is_some()) {
+        Some(true) => format!("{state} (sealed)"),
+        Some(false) => format!("{state} (unsealed)"),
+        None => state.to_string(),
+    }
+}
+
+fn coloured(node: &Value, cell: &str, style: Style) -> String {
+    let passing = ["held", "sealed", "unsealing", "joining", "waiting-for-peers"];
+    if is(node, "unsealed") {
+        style.good(cell)
+    } else if passing.iter().any(|word| is(node, word)) {
+        style.warning(cell)
+    } else {
+        style.bad(cell)
+    }
+}
+
+/// `12s`, `5m`, `3h`, `47d`.
+fn short(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `0.31s`.
+fn precise(time: Duration) -> String {
+    if time.as_secs() < 10 { format!("{:.2}s", time.as_secs_f64()) } else { short(time) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(nodes: &str, clusters: &str) -> Value {
+        let text = format!(
+            r#"{{"schema":1,"instance":"i","version":"1","started_at":1,"at":1000000.5,"event":9,"reload_refused":false,
+            "nodes":[{nodes}],"clusters":[{clusters}]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    const COUNTERS: &str = r#""counters":{"unseal_attempts":{"unsealed":1,"refused":0,"disturbed":0,"error":0},"restarts":0,
+        "operator_seals":0,"self_seals":0,"holds":0}"#;
+
+    #[test]
+    fn table_fits_a_terminal_and_says_what_is_not_known() {
+        let unsealed = format!(
+            r#"{{"cluster":"home","address":"https://vault-1.home:8200","event":3,"up":true,"state":"unsealed",
+            "state_since":740800,"role":"active","sealed":false,"version":"2.7.2","last_confirmed":999999.6,
+            "last_unseal":{{"at":740800,"took":0.3121}},"certificate":{{"not_before":1,"not_after":3340800}},{COUNTERS}}}"#
+        );
+        let held = format!(
+            r#"{{"cluster":"home","address":"https://vault-2.home:8200","event":4,"up":true,"state":"held","hold":"request",
+            "sealed":true,"state_since":999990,"last_confirmed":999999.9,"certificate":{{"not_before":1,"not_after":2}},
+            {COUNTERS}}}"#
+        );
+        let dead = format!(
+            r#"{{"cluster":"home","address":"https://vault-3.home:8200","event":5,"up":false,"state":"unreachable",
+            "cause":"connection-refused","state_since":999000,{COUNTERS}}}"#
+        );
+        let text = table(&snapshot(&[unsealed, held, dead].join(","), ""), Style::PLAIN);
+        assert_eq!(
+            text,
+            "\
+NODE                       STATE              VERSION  SINCE  UNSEALED   CERT   SEEN
+https://vault-1.home:8200  unsealed (active)  2.7.2    3d     3d, 0.31s  27d    0s
+https://vault-2.home:8200  held (sealed)      -        10s    -          ended  0s
+https://vault-3.home:8200  unreachable        -        16m    -          -      -
+
+https://vault-3.home:8200: connection-refused
+
+`sudo vault-unseal status` asks the servers themselves, and tells reasons in words, what to do, and who asked for a hold.
+"
+        );
+    }
+
+    #[test]
+    fn times_are_short() {
+        for (seconds, shown) in [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")] {
+            assert_eq!(short(Duration::from_secs(seconds)), shown);
+        }
+        let precise = |millis| precise(Duration::from_millis(millis));
+        assert_eq!((precise(312), precise(75_000)), ("0.31s".to_owned(), "75s".to_owned()));
+    }
+}
