@@ -2,14 +2,12 @@
 
 use super::Exit;
 use super::arguments::EventArguments;
-use super::observed::{items, number, seconds, text};
 use super::start::{fail, say};
 use crate::external::ExternalText;
-use crate::observe::{self, PlainJson, Wanted};
+use crate::observe::{self, ObservedValue, Seconds, Wanted};
 use crate::report::render_warning;
 use crate::report::state::counted;
 use crate::telemetry::EventKind;
-use serde_json::Value;
 use std::io::{self, Write};
 use std::thread::sleep;
 use std::time::{Duration, UNIX_EPOCH};
@@ -30,12 +28,11 @@ pub(super) fn events(options: &EventArguments) -> Result<Exit, Exit> {
     let mut silent = false;
     loop {
         sleep(PAUSE);
-        let last = items(&list, "events").last();
-        let after = last.map_or_else(|| number(&list, "last"), |event| number(event, "number"));
+        let last = list.items("events").last();
+        let after = last.map_or_else(|| list.number("last"), |event| event.number("number"));
         // In another life of the daemon events have other numbers.
-        let later = ask(after).and_then(|later| {
-            if text(&later, "instance") == text(&list, "instance") { Ok(later) } else { ask(0) }
-        });
+        let later = ask(after)
+            .and_then(|later| if later.get("instance") == list.get("instance") { Ok(later) } else { ask(0) });
         match later {
             Ok(later) => list = later,
             Err(error) => {
@@ -55,43 +52,43 @@ pub(super) fn events(options: &EventArguments) -> Result<Exit, Exit> {
 }
 
 /// Whether somebody reads it. What is no longer kept at the first look is nobody's loss.
-fn print(list: &Value, options: &EventArguments, first: bool) -> bool {
-    let lost = number(list, "lost");
+fn print(list: &ObservedValue, options: &EventArguments, first: bool) -> bool {
+    let lost = list.number("lost");
     if lost > 0 {
         let lost = counted(usize::try_from(lost).unwrap_or(usize::MAX), "event");
         let what = if first { "earlier ones are no longer kept" } else { "are missing here" };
         say(format_args!("{lost}: {what}; `journalctl -u vault-unseal` has them"));
     }
-    let events = items(list, "events");
-    let line = |event| if options.json { format!("{}\n", PlainJson(event)) } else { line(event) + "\n" };
+    let events = list.items("events").iter();
+    let line = |event: &ObservedValue| if options.json { format!("{event}\n") } else { line(event) + "\n" };
     let text: String = events.map(line).collect();
     write!(io::stdout(), "{text}").and_then(|()| io::stdout().flush()).is_ok()
 }
 
 /// `2026-11-28T09:05:12Z https://vault.home:8200: sealed -> unsealed (active), 0.312 s after it was first seen sealed`.
-fn line(event: &Value) -> String {
-    let at = UNIX_EPOCH.checked_add(seconds(event, "at").unwrap_or_default()).unwrap_or(UNIX_EPOCH);
+fn line(event: &ObservedValue) -> String {
+    let at = UNIX_EPOCH.checked_add(event.seconds("at").unwrap_or_default()).unwrap_or(UNIX_EPOCH);
     let at = humantime::format_rfc3339_seconds(at);
-    match text(event, "address") {
+    match event.text("address") {
         Some(address) => format!("{at} {address}: {}", what(event)),
         None => format!("{at} {}", what(event)),
     }
 }
 
-fn what(event: &Value) -> String {
-    let Some(state) = text(event, "state") else {
-        let words = words(&text(event, "kind").unwrap_or_default());
-        return text(event, "cause").map_or_else(|| words.clone(), |cause| format!("{words} ({cause})"));
+fn what(event: &ObservedValue) -> String {
+    let Some(state) = event.text("state") else {
+        let words = words(&event.text("kind").unwrap_or_default());
+        return event.text("cause").map_or_else(|| words.clone(), |cause| format!("{words} ({cause})"));
     };
-    let mut line = match text(event, "previous").filter(|previous| *previous != state) {
+    let mut line = match event.text("previous").filter(|previous| *previous != state) {
         Some(previous) => format!("{previous} -> {state}"),
         None => state.to_string(),
     };
-    if let Some(why) = ["role", "hold", "cause"].into_iter().find_map(|name| text(event, name)) {
+    if let Some(why) = ["role", "hold", "cause"].into_iter().find_map(|name| event.text(name)) {
         line = format!("{line} ({why})");
     }
-    match seconds(event, "took") {
-        Some(took) => format!("{line}, {:.3} s after it was first seen sealed", took.as_secs_f64()),
+    match event.seconds("took") {
+        Some(took) => format!("{line}, {} s after it was first seen sealed", Seconds(took)),
         None => line,
     }
 }

@@ -3,11 +3,9 @@
 use super::Exit;
 use super::arguments::{OBSERVE_SOCKET, StatusArguments};
 use super::start::{fail, say};
-use crate::external::ExternalText;
-use crate::observe::{self, ObserveError, PlainJson, Wanted};
+use crate::observe::{self, ObserveError, ObservedValue, Wanted};
 use crate::report::{Style, render_warning};
 use rustix::process::geteuid;
-use serde_json::Value;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
@@ -37,16 +35,15 @@ pub(super) fn show(options: &StatusArguments, of_service: bool) -> Option<Exit> 
     }
 }
 
-fn print_all(options: &StatusArguments, path: &Path, mut snapshot: Value) -> Exit {
+fn print_all(options: &StatusArguments, path: &Path, mut snapshot: ObservedValue) -> Exit {
     let style = Style::of(&io::stdout());
     let mut shown = None;
     loop {
         // Whatever else changes, as times do, is no news.
-        let news = (text(&snapshot, "instance"), number(&snapshot, "event"));
+        let news = (snapshot.text("instance"), snapshot.number("event"));
         if shown.as_ref() != Some(&news) {
             let parted = if shown.is_some() && !options.json { "\n" } else { "" };
-            let text =
-                if options.json { format!("{}\n", PlainJson(&snapshot)) } else { table(&snapshot, style) };
+            let text = if options.json { format!("{snapshot}\n") } else { table(&snapshot, style) };
             if write!(io::stdout(), "{parted}{text}").and_then(|()| io::stdout().flush()).is_err() {
                 return Exit::Failed;
             }
@@ -54,7 +51,7 @@ fn print_all(options: &StatusArguments, path: &Path, mut snapshot: Value) -> Exi
         }
         if !options.watch {
             let unsealed =
-                items(&snapshot, "nodes").all(is_unsealed) && items(&snapshot, "nodes").count() > 0;
+                !snapshot.items("nodes").is_empty() && snapshot.items("nodes").iter().all(is_unsealed);
             return if options.exit_code && !unsealed { Exit::StillSealed } else { Exit::Done };
         }
         sleep(PAUSE);
@@ -65,45 +62,18 @@ fn print_all(options: &StatusArguments, path: &Path, mut snapshot: Value) -> Exi
     }
 }
 
-/// A member that is text.
-pub(super) fn text(object: &Value, name: &str) -> Option<ExternalText> {
-    object.get(name).and_then(Value::as_str).map(ExternalText::new)
-}
-
-/// A member that is a whole number; 0 where there is none.
-pub(super) fn number(object: &Value, name: &str) -> u64 {
-    object.get(name).and_then(Value::as_u64).unwrap_or(0)
-}
-
-/// A member that is a time since 1970, or a duration.
-pub(super) fn seconds(object: &Value, name: &str) -> Option<Duration> {
-    Duration::try_from_secs_f64(object.get(name)?.as_f64()?).ok()
-}
-
-/// The items of a member that is a list.
-pub(super) fn items<'a>(
-    object: &'a Value,
-    name: &str,
-) -> impl DoubleEndedIterator<Item = &'a Value> + use<'a> {
-    object.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn is(node: &Value, state: &str) -> bool {
-    node.get("state").and_then(Value::as_str) == Some(state)
-}
-
 /// Its clients are served.
-fn is_unsealed(node: &Value) -> bool {
-    is(node, "unsealed") || is(node, "held") && node.get("sealed").and_then(Value::as_bool) == Some(false)
+fn is_unsealed(node: &ObservedValue) -> bool {
+    node.is("state", "unsealed") || node.is("state", "held") && node.flag("sealed") == Some(false)
 }
 
 const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
 
-fn table(snapshot: &Value, style: Style) -> String {
-    let clusters = items(snapshot, "clusters").count() > 1;
-    let refused = snapshot.get("reload_refused").and_then(Value::as_bool) == Some(true);
-    let now = seconds(snapshot, "at").unwrap_or_default();
-    let rows: Vec<_> = items(snapshot, "nodes").map(|node| row(node, now)).collect();
+fn table(snapshot: &ObservedValue, style: Style) -> String {
+    let clusters = snapshot.items("clusters").len() > 1;
+    let refused = snapshot.flag("reload_refused") == Some(true);
+    let now = snapshot.seconds("at").unwrap_or_default();
+    let rows: Vec<_> = snapshot.items("nodes").iter().map(|node| row(node, now)).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(HEAD.get(column).map(|cell| cell.len())).max().unwrap_or(0)
@@ -117,8 +87,8 @@ fn table(snapshot: &Value, style: Style) -> String {
     };
     let mut shown = line(&HEAD.map(str::to_owned), &|_, cell| style.strong(cell));
     let (mut remarks, mut cluster) = (String::new(), None);
-    for (node, row) in items(snapshot, "nodes").zip(&rows) {
-        let of = text(node, "cluster");
+    for (node, row) in snapshot.items("nodes").iter().zip(&rows) {
+        let of = node.text("cluster");
         if clusters && cluster != of {
             let _ = writeln!(shown, "{}:", of.clone().unwrap_or_default());
             cluster = of;
@@ -126,31 +96,31 @@ fn table(snapshot: &Value, style: Style) -> String {
         let colour =
             |at: usize, cell: &str| if at == 1 { coloured(node, cell, style) } else { cell.to_owned() };
         shown += &line(row, &colour);
-        if let Some(cause) = text(node, "cause") {
-            let _ = writeln!(remarks, "\n{}: {cause}", text(node, "address").unwrap_or_default());
+        if let Some(cause) = node.text("cause") {
+            let _ = writeln!(remarks, "\n{}: {cause}", node.text("address").unwrap_or_default());
         }
     }
     if refused {
         remarks.push_str("\nThe last reload was refused: the old configuration stays.\n");
     }
-    if refused || !items(snapshot, "nodes").all(|node| is(node, "unsealed")) {
+    if refused || !snapshot.items("nodes").iter().all(|node| node.is("state", "unsealed")) {
         let _ = writeln!(remarks, "\n{MORE}");
     }
     shown + &remarks
 }
 
-fn row(node: &Value, now: Duration) -> [String; 7] {
+fn row(node: &ObservedValue, now: Duration) -> [String; 7] {
     let or_none = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
-    let ago = |name| seconds(node, name).map(|at| short(now.saturating_sub(at)));
-    let certificate = node.get("certificate").and_then(|certificate| seconds(certificate, "not_after"));
+    let ago = |name| node.seconds(name).map(|at| short(now.saturating_sub(at)));
+    let certificate = node.get("certificate").and_then(|certificate| certificate.seconds("not_after"));
     let unsealed = node.get("last_unseal").and_then(|last| {
-        let (at, took) = (seconds(last, "at")?, seconds(last, "took")?);
+        let (at, took) = (last.seconds("at")?, last.seconds("took")?);
         Some(format!("{}, {}", short(now.saturating_sub(at)), precise(took)))
     });
     [
-        text(node, "address").unwrap_or_default().to_string(),
+        node.text("address").unwrap_or_default().to_string(),
         state(node),
-        or_none(text(node, "version").map(|version| version.to_string())),
+        or_none(node.text("version").map(|version| version.to_string())),
         or_none(ago("state_since")),
         or_none(unsealed),
         or_none(certificate.map(|end| end.checked_sub(now).map_or_else(|| "ended".to_owned(), short))),
@@ -158,26 +128,26 @@ fn row(node: &Value, now: Duration) -> [String; 7] {
     ]
 }
 
-fn state(node: &Value) -> String {
-    let Some(state) = text(node, "state") else { return "not asked yet".to_owned() };
-    if let Some(role) = text(node, "role") {
+fn state(node: &ObservedValue) -> String {
+    let Some(state) = node.text("state") else { return "not asked yet".to_owned() };
+    if let Some(role) = node.text("role") {
         return format!("{state} ({role})");
     }
     if node.get("progress").is_some() {
-        return format!("{state} ({}/{})", number(node, "progress"), number(node, "threshold"));
+        return format!("{state} ({}/{})", node.number("progress"), node.number("threshold"));
     }
-    match node.get("sealed").and_then(Value::as_bool).filter(|_| node.get("hold").is_some()) {
+    match node.flag("sealed").filter(|_| node.get("hold").is_some()) {
         Some(true) => format!("{state} (sealed)"),
         Some(false) => format!("{state} (unsealed)"),
         None => state.to_string(),
     }
 }
 
-fn coloured(node: &Value, cell: &str, style: Style) -> String {
+fn coloured(node: &ObservedValue, cell: &str, style: Style) -> String {
     let passing = ["held", "sealed", "unsealing", "joining", "waiting-for-peers"];
-    if is(node, "unsealed") {
+    if node.is("state", "unsealed") {
         style.good(cell)
-    } else if passing.iter().any(|word| is(node, word)) {
+    } else if passing.iter().any(|word| node.is("state", word)) {
         style.warning(cell)
     } else {
         style.bad(cell)
@@ -197,14 +167,18 @@ fn short(time: Duration) -> String {
 
 /// `0.31s`.
 fn precise(time: Duration) -> String {
-    if time.as_secs() < 10 { format!("{:.2}s", time.as_secs_f64()) } else { short(time) }
+    if time.as_secs() < 10 {
+        format!("{}.{:02}s", time.as_secs(), time.subsec_millis() / 10)
+    } else {
+        short(time)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn snapshot(nodes: &str, clusters: &str) -> Value {
+    fn snapshot(nodes: &str, clusters: &str) -> ObservedValue {
         let text = format!(
             r#"{{"schema":1,"instance":"i","version":"1","started_at":1,"at":1000000.5,"event":9,"reload_refused":false,
             "nodes":[{nodes}],"clusters":[{clusters}]}}"#

@@ -1,6 +1,7 @@
 //! The side of whoever observes the daemon. Blocks: a verb that shows what the daemon says has nothing else to do.
 
 use super::schema::{EventList, SCHEMA, Snapshot};
+use super::value::ObservedValue;
 use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
@@ -8,7 +9,6 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -71,62 +71,42 @@ pub enum Wanted {
 
 /// What the daemon behind the socket at `path` knows of its nodes.
 pub fn snapshot(path: &Path) -> Result<Snapshot<ExternalText>, ObserveError> {
-    read(path, Wanted::Nodes)
+    read(path, Wanted::Nodes, |snapshot: &Snapshot<_>| snapshot.schema.into())
 }
 
 /// What happened after the event with this number.
 pub fn events(path: &Path, after: u64) -> Result<EventList<ExternalText>, ObserveError> {
-    read(path, Wanted::Events(after))
+    read(path, Wanted::Events(after), |list: &EventList<_>| list.schema.into())
 }
 
-/// The document as it is in JSON.
-pub(crate) fn document(path: &Path, wanted: Wanted) -> Result<Value, ObserveError> {
-    read(path, wanted)
+/// The document, with what later versions add to it.
+pub(crate) fn document(path: &Path, wanted: Wanted) -> Result<ObservedValue, ObserveError> {
+    read(path, wanted, |document: &ObservedValue| document.number("schema"))
 }
 
-fn read<T: DeserializeOwned + Schema>(path: &Path, wanted: Wanted) -> Result<T, ObserveError> {
-    let target = match wanted {
-        Wanted::Nodes => "/v1/nodes".to_owned(),
-        Wanted::Events(after) => format!("/v1/events?after={after}"),
-    };
-    let target = target.as_str();
-    let broken = |reason: String| ObserveError::Answer(path.to_owned(), reason);
-    let began = Instant::now();
-    let answer = loop {
-        match exchange(path, target)? {
-            Some(answer) => break answer,
-            None if began.elapsed() > PATIENCE => return Err(ObserveError::Busy(path.to_owned())),
-            None => sleep(PAUSE),
-        }
-    };
-    let body = body(&answer).map_err(|reason| broken(reason.to_owned()))?;
-    let document: T = serde_json::from_slice(&body).map_err(|cause| broken(error::json(&cause)))?;
-    match document.version() {
-        SCHEMA => Ok(document),
+fn read<T: DeserializeOwned>(path: &Path, wanted: Wanted, schema: fn(&T) -> u64) -> Result<T, ObserveError> {
+    let broken = |reason| ObserveError::Answer(path.to_owned(), reason);
+    let body = body(&answer(path, wanted)?).map_err(|reason| broken(reason.to_owned()))?;
+    let document = serde_json::from_slice(&body).map_err(|cause| broken(error::json(&cause)))?;
+    match schema(&document) {
+        known if known == u64::from(SCHEMA) => Ok(document),
         other => Err(broken(format!("its schema is version {other}, and this program knows {SCHEMA}"))),
     }
 }
 
-/// A document that says of which version of the schema it is.
-trait Schema {
-    fn version(&self) -> u32;
-}
-
-impl Schema for Snapshot<ExternalText> {
-    fn version(&self) -> u32 {
-        self.schema
-    }
-}
-
-impl Schema for EventList<ExternalText> {
-    fn version(&self) -> u32 {
-        self.schema
-    }
-}
-
-impl Schema for Value {
-    fn version(&self) -> u32 {
-        self.get("schema").and_then(Value::as_u64).and_then(|version| version.try_into().ok()).unwrap_or(0)
+/// The daemon's answer, as soon as there is a place.
+fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
+    let target = match wanted {
+        Wanted::Nodes => "/v1/nodes".to_owned(),
+        Wanted::Events(after) => format!("/v1/events?after={after}"),
+    };
+    let began = Instant::now();
+    loop {
+        match exchange(path, &target)? {
+            Some(answer) => return Ok(answer),
+            None if began.elapsed() > PATIENCE => return Err(ObserveError::Busy(path.to_owned())),
+            None => sleep(PAUSE),
+        }
     }
 }
 

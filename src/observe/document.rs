@@ -4,11 +4,12 @@ use super::json::Object;
 use super::schema::SCHEMA;
 use crate::api::Role;
 use crate::telemetry::{
-    AttemptResult, ClusterRecord, Histogram, NodeName, NodeRecord, RecordedEvent, StateSummary, Telemetry,
+    AttemptResult, ClusterRecord, Histogram, NodeName, NodeRecord, RecordedEvent, Telemetry,
 };
 use crate::unseal::Hold;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Most nodes, clusters or events in a slice: a tenth of a millisecond.
 const SLICE: usize = 32;
@@ -121,7 +122,12 @@ fn node(mut object: Object<'_>, name: &NodeName, record: &NodeRecord) {
     object.text("address", Some(&name.address));
     object.number("event", Some(record.event));
     object.flag("up", Some(up));
-    shown(&mut object, state);
+    shown(
+        &mut object,
+        state.map(|state| state.word),
+        state.and_then(|state| state.role),
+        state.and_then(|state| state.hold),
+    );
     object.text("cause", state.and_then(|state| state.cause));
     object.seconds("state_since", record.state_since);
     let progress = state.and_then(|state| state.progress);
@@ -160,10 +166,10 @@ fn node(mut object: Object<'_>, name: &NodeName, record: &NodeRecord) {
 }
 
 /// What a node and an event have in common.
-fn shown(object: &mut Object<'_>, state: Option<StateSummary>) {
-    object.text("state", state.map(|state| state.word));
-    object.text("role", state.and_then(|state| state.role).map(Role::word));
-    object.text("hold", state.and_then(|state| state.hold).map(Hold::word));
+fn shown(object: &mut Object<'_>, state: Option<&str>, role: Option<Role>, hold: Option<Hold>) {
+    object.text("state", state);
+    object.text("role", role.map(Role::word));
+    object.text("hold", hold.map(Hold::word));
 }
 
 fn whole(count: usize) -> u64 {
@@ -197,11 +203,11 @@ fn histogram(mut object: Object<'_>, histogram: &Histogram) {
 
 fn event(mut object: Object<'_>, event: &RecordedEvent) {
     object.number("number", Some(event.number));
-    object.seconds("at", Some(event.at));
+    object.seconds("at", Some(Duration::from_millis(event.at)));
     object.text("kind", Some(event.kind.word()));
     object.text("cluster", event.node.as_ref().map(|node| node.cluster.as_str()));
     object.text("address", event.node.as_ref().map(|node| node.address.as_str()));
-    shown(&mut object, event.state);
+    shown(&mut object, event.state, event.role, event.hold);
     object.text("previous", event.previous);
     object.text("cause", event.cause);
     object.seconds("took", event.took);
@@ -216,7 +222,6 @@ mod tests {
     use crate::telemetry::NodeRecorder;
     use crate::unseal::State;
     use serde_json::Value;
-    use std::time::Duration;
 
     fn written(telemetry: &Telemetry, begin: impl Fn(&mut Vec<u8>) -> Remaining) -> (Vec<u8>, usize) {
         let mut text = Vec::new();

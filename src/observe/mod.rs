@@ -12,12 +12,14 @@ mod quota;
 mod request;
 mod schema;
 mod server;
+mod value;
 
 pub(crate) use client::document;
 pub use client::{ObserveError, Wanted, events, snapshot};
-pub(crate) use json::PlainJson;
+pub(crate) use json::Seconds;
 pub use schema::{
     EventList, ObservedAttempts, ObservedCertificate, ObservedCluster, ObservedCounters, ObservedEvent,
     ObservedHistogram, ObservedNode, ObservedUnseal, SCHEMA, Snapshot,
 };
 pub use server::{listen, socket};
+pub(crate) use value::ObservedValue;

@@ -2,7 +2,6 @@
 //! root's out, and people's those of services. A person may have thousands of users (subuid(5)), but no services.
 
 use crate::accounts::User;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most connections of one user.
@@ -44,11 +43,12 @@ impl Class {
     }
 }
 
-/// How many connections each user has.
+/// Who is connected.
 #[derive(Debug)]
 pub(super) struct ReaderQuota {
     most: usize,
-    taken: Mutex<BTreeMap<u32, usize>>,
+    /// The user of each connection: a few.
+    taken: Mutex<Vec<u32>>,
 }
 
 /// A reader's place, free again when dropped. Drop the connection first.
@@ -68,14 +68,12 @@ impl ReaderQuota {
     pub(super) fn take(self: &Arc<Self>, uid: u32) -> Option<ReaderPlace> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let class = Class::of(uid);
-        let of_class: usize =
-            taken.iter().filter(|(other, _)| Class::of(**other) == class).map(|(_, count)| count).sum();
-        let all: usize = taken.values().sum();
-        let own = taken.get(&uid).copied().unwrap_or(0);
-        if own >= OF_A_USER || of_class >= class.most() || all >= self.most {
+        let own = taken.iter().filter(|other| **other == uid).count();
+        let of_class = taken.iter().filter(|other| Class::of(**other) == class).count();
+        if own >= OF_A_USER || of_class >= class.most() || taken.len() >= self.most {
             return None;
         }
-        taken.insert(uid, own + 1);
+        taken.push(uid);
         drop(taken);
         Some(ReaderPlace { quota: Arc::clone(self), uid })
     }
@@ -84,9 +82,8 @@ impl ReaderQuota {
 impl Drop for ReaderPlace {
     fn drop(&mut self) {
         let mut taken = self.quota.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.get_mut(&self.uid) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(taken.remove(&self.uid)),
+        if let Some(place) = taken.iter().position(|uid| *uid == self.uid) {
+            taken.swap_remove(place);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What is remembered of one cluster.
 
-use super::histogram::Histogram;
+use super::histogram::{BUCKETS, Histogram};
 use std::time::Duration;
 
 /// Upper bounds of how long answers take.
-const LATENCY: [Duration; 12] = [
+const LATENCY: [Duration; BUCKETS] = [
     Duration::from_millis(1),
     Duration::from_micros(2_500),
     Duration::from_millis(5),
@@ -19,7 +19,7 @@ const LATENCY: [Duration; 12] = [
     Duration::from_secs(10),
 ];
 /// Upper bounds of how long unsealings take.
-const UNSEALING: [Duration; 12] = [
+const UNSEALING: [Duration; BUCKETS] = [
     Duration::from_millis(10),
     Duration::from_millis(25),
     Duration::from_millis(50),

@@ -1,6 +1,8 @@
 //! What happened, numbered, in a ring that forgets the oldest.
 
-use super::node::{NodeName, StateSummary};
+use super::node::NodeName;
+use crate::api::Role;
+use crate::unseal::Hold;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,14 +79,18 @@ kinds! {
 pub struct RecordedEvent {
     /// The first since the daemon was started is 1; no number is left out.
     pub number: u64,
-    /// When it was, since 1970.
-    pub at: Duration,
+    /// When it was, in milliseconds since 1970.
+    pub at: u64,
     /// What it is.
     pub kind: EventKind,
     /// Of which node; `None` for what concerns the daemon.
     pub node: Option<Arc<NodeName>>,
-    /// The node's state after it, where that changed.
-    pub state: Option<StateSummary>,
+    /// The word of the node's state after it, where that changed.
+    pub state: Option<&'static str>,
+    /// What an unsealed server is in its cluster, where the state changed.
+    pub role: Option<Role>,
+    /// Why it is held, where the state changed.
+    pub hold: Option<Hold>,
     /// The word of the state before it, where that changed and there was one.
     pub previous: Option<&'static str>,
     /// The kind of error that it is about.
@@ -98,10 +104,12 @@ impl RecordedEvent {
     pub(super) fn new(kind: EventKind, node: Option<&Arc<NodeName>>) -> Self {
         Self {
             number: 0,
-            at: Duration::ZERO,
+            at: 0,
             kind,
             node: node.cloned(),
             state: None,
+            role: None,
+            hold: None,
             previous: None,
             cause: None,
             took: None,
@@ -123,6 +131,7 @@ impl EventRing {
         if self.events.len() >= KEPT {
             self.events.pop_front();
         }
+        let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
         self.events.push_back(RecordedEvent { number: self.last, at, ..event });
         self.last
     }
@@ -185,7 +194,7 @@ mod tests {
 
     #[test]
     fn ring_stays_small() {
-        assert!(KEPT * size_of::<RecordedEvent>() <= 400 * 1024, "{}", size_of::<RecordedEvent>());
+        assert!(KEPT * size_of::<RecordedEvent>() < 200_000, "{}", size_of::<RecordedEvent>());
     }
 
     #[test]

@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
+/// How many buckets each has.
+pub(super) const BUCKETS: usize = 12;
+
 /// Observations in buckets, as Prometheus counts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     /// Upper bounds, ascending; what is above the last is in none.
-    bounds: &'static [Duration],
+    bounds: &'static [Duration; BUCKETS],
     /// Of each bucket alone.
-    counts: Vec<u64>,
+    counts: [u64; BUCKETS],
     sum: Duration,
     count: u64,
 }
 
 impl Histogram {
     /// One without observations.
-    pub fn new(bounds: &'static [Duration]) -> Self {
-        Self { bounds, counts: vec![0; bounds.len()], sum: Duration::ZERO, count: 0 }
+    pub fn new(bounds: &'static [Duration; BUCKETS]) -> Self {
+        Self { bounds, counts: [0; BUCKETS], sum: Duration::ZERO, count: 0 }
     }
 
     /// Counts one.
@@ -55,13 +58,16 @@ mod tests {
 
     #[test]
     fn observation_is_counted_in_its_bucket_and_in_those_above() {
-        const BOUNDS: [Duration; 3] =
-            [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(10)];
+        const BOUNDS: [Duration; BUCKETS] = {
+            let mut bounds = [Duration::from_secs(30); BUCKETS];
+            (bounds[0], bounds[1]) = (Duration::from_millis(100), Duration::from_secs(1));
+            bounds
+        };
         let mut histogram = Histogram::new(&BOUNDS);
         for millis in [100, 101, 1_000, 60_000] {
             histogram.observe(Duration::from_millis(millis));
         }
-        let counted: Vec<_> = histogram.cumulative().map(|(_, count)| count).collect();
+        let counted: Vec<_> = histogram.cumulative().map(|(_, count)| count).take(3).collect();
         assert_eq!(counted, [1, 3, 3], "a bound is in its bucket");
         assert_eq!((histogram.count(), histogram.sum()), (4, Duration::from_millis(61_201)));
     }

@@ -9,6 +9,7 @@ mod event;
 mod histogram;
 mod node;
 mod recorder;
+mod sorted;
 mod store;
 
 pub use cluster::ClusterRecord;

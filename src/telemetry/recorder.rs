@@ -144,7 +144,7 @@ impl NodeRecorder {
     /// Something else is to be told of the node, and the kind of error that it is about.
     pub fn note(&self, kind: EventKind, cause: Option<&'static str>) {
         let mut memory = self.telemetry.memory();
-        if memory.nodes.contains_key(&self.node) {
+        if memory.nodes.get_mut(&self.node).is_some() {
             memory.push(RecordedEvent { cause, ..RecordedEvent::new(kind, Some(&self.node)) });
         }
     }
@@ -182,7 +182,9 @@ impl NodeRecorder {
         }
         if before.is_none_or(|before| !before.is_as(&summary)) {
             memory.push(RecordedEvent {
-                state: Some(summary),
+                state: Some(summary.word),
+                role: summary.role,
+                hold: summary.hold,
                 previous: before.map(|before| before.word),
                 cause: summary.cause,
                 took,

@@ -3,8 +3,7 @@
 use super::cluster::ClusterRecord;
 use super::event::{EventKind, EventRing, RecordedEvent};
 use super::node::{NodeName, NodeRecord};
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use super::sorted::SortedList;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,8 +19,8 @@ pub struct Telemetry {
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) events: EventRing,
-    pub(super) nodes: BTreeMap<Arc<NodeName>, NodeRecord>,
-    pub(super) clusters: BTreeMap<String, ClusterRecord>,
+    pub(super) nodes: SortedList<Arc<NodeName>, NodeRecord>,
+    pub(super) clusters: SortedList<String, ClusterRecord>,
     /// The last reload was refused.
     reload_refused: bool,
 }
@@ -79,8 +78,9 @@ impl Telemetry {
     pub fn enter(&self, cluster: &str, address: &str) {
         let node = Arc::new(NodeName { cluster: cluster.to_owned(), address: address.to_owned() });
         let mut memory = self.memory();
-        memory.nodes.insert(Arc::clone(&node), NodeRecord::default());
-        memory.clusters.entry(cluster.to_owned()).or_default();
+        memory.nodes.remove(&node);
+        memory.nodes.enter(Arc::clone(&node));
+        memory.clusters.enter(cluster.to_owned());
         memory.push(RecordedEvent::new(EventKind::Watched, Some(&node)));
     }
 
@@ -88,11 +88,11 @@ impl Telemetry {
     pub fn leave(&self, cluster: &str, address: &str) {
         let node = Arc::new(NodeName { cluster: cluster.to_owned(), address: address.to_owned() });
         let mut memory = self.memory();
-        if memory.nodes.remove(&node).is_none() {
+        if !memory.nodes.remove(&node) {
             return;
         }
         let first = Arc::new(NodeName { cluster: cluster.to_owned(), address: String::new() });
-        if memory.nodes.range(first..).next().is_none_or(|(left, _)| left.cluster != cluster) {
+        if memory.nodes.behind(Some(&first)).first().is_none_or(|(left, _)| left.cluster != cluster) {
             memory.clusters.remove(cluster);
         }
         memory.push(RecordedEvent::new(EventKind::Gone, Some(&node)));
@@ -100,7 +100,8 @@ impl Telemetry {
 
     /// The share source of a cluster was read, and has so many.
     pub fn shares_read(&self, cluster: &str, held: usize) {
-        if let Some(record) = self.memory().clusters.get_mut(cluster) {
+        let mut memory = self.memory();
+        if let Some(record) = memory.clusters.get_mut(cluster) {
             (record.shares_held, record.share_source_up) = (Some(held), Some(true));
         }
     }
@@ -131,9 +132,8 @@ impl Telemetry {
         mut each: impl FnMut(&NodeName, &NodeRecord),
     ) -> Option<Arc<NodeName>> {
         let memory = self.memory();
-        let behind = (cursor.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let mut last = None;
-        for (name, record) in memory.nodes.range::<Arc<NodeName>, _>(behind).take(most) {
+        for (name, record) in memory.nodes.behind(cursor).iter().take(most) {
             each(name, record);
             last = Some(name);
         }
@@ -148,9 +148,8 @@ impl Telemetry {
         mut each: impl FnMut(&str, &ClusterRecord),
     ) -> Option<String> {
         let memory = self.memory();
-        let behind = (cursor.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let mut last = None;
-        for (name, record) in memory.clusters.range::<String, _>(behind).take(most) {
+        for (name, record) in memory.clusters.behind(cursor).iter().take(most) {
             each(name, record);
             last = Some(name);
         }
