@@ -149,7 +149,7 @@ impl Explain for Shortage {
 impl Shortage {
     /// How many nodes may have descriptors at a time.
     pub fn turns(&self) -> usize {
-        let nodes = self.allowed.saturating_sub(OTHERS + OBSERVERS) / OF_A_NODE;
+        let nodes = self.allowed.saturating_sub(OTHERS) / OF_A_NODE;
         usize::try_from(nodes).unwrap_or(usize::MAX).max(1)
     }
 
@@ -159,30 +159,52 @@ impl Shortage {
         let lacking = usize::try_from(OTHERS.saturating_sub(self.allowed)).unwrap_or(usize::MAX);
         wanted.saturating_sub(lacking)
     }
-
-    /// How many may be connected who only observe the daemon: they are the first to go.
-    pub fn spare_for_observers(&self) -> usize {
-        // Nodes take turns, so that all others have theirs; the socket and one more beside them.
-        let spare = self.allowed.saturating_sub(OTHERS).min(OBSERVERS).saturating_sub(2);
-        usize::try_from(spare).unwrap_or(0)
-    }
 }
 
-/// Raises the soft limit to what so many nodes take, as far as the hard limit goes.
+/// How many so many nodes take, and everything else but observers.
+fn needed_for(nodes: usize) -> u64 {
+    u64::try_from(nodes).unwrap_or(u64::MAX).saturating_mul(OF_A_NODE).saturating_add(OTHERS)
+}
+
+/// How many may be connected who only observe the daemon, beside so many nodes: they are the first to go.
+pub fn places_for_observers(nodes: usize) -> usize {
+    places_of(getrlimit(Resource::Nofile).current, nodes)
+}
+
+fn places_of(allowed: Option<u64>, nodes: usize) -> usize {
+    let left = allowed.unwrap_or(u64::MAX).saturating_sub(needed_for(nodes)).min(OBSERVERS);
+    // Their socket, and the one that is not judged yet.
+    usize::try_from(left.saturating_sub(2)).unwrap_or(0)
+}
+
+/// Raises the soft limit to what so many nodes and those who observe them take, as far as the hard limit goes.
 pub fn allow_descriptors_for(nodes: usize) -> Result<(), Shortage> {
-    let needed =
-        u64::try_from(nodes).unwrap_or(u64::MAX).saturating_mul(OF_A_NODE).saturating_add(OTHERS + OBSERVERS);
+    let needed = needed_for(nodes);
+    let wanted = needed.saturating_add(OBSERVERS);
     let limit = getrlimit(Resource::Nofile);
     // None is no limit.
-    let is_enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
+    let is_enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= wanted);
     if is_enough(limit.current) {
         return Ok(());
     }
-    let current = limit.maximum.map_or(needed, |most| most.min(needed));
+    let current = limit.maximum.map_or(wanted, |most| most.min(wanted));
     let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
     let allowed = if raised.is_ok() { Some(current) } else { limit.current };
     match allowed {
         Some(allowed) if allowed < needed => Err(Shortage { nodes, needed, allowed }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn observers_have_what_nodes_leave() {
+        let all = usize::try_from(OBSERVERS).unwrap() - 2;
+        assert_eq!((places_of(None, 3000), places_of(Some(1024), 100)), (all, all));
+        assert_eq!((places_of(Some(64 + 2 * 100 + 5), 100), places_of(Some(64 + 2 * 100 + 2), 100)), (3, 0));
+        assert_eq!((places_of(Some(20), 8), places_of(Some(1024), usize::MAX)), (0, 0));
     }
 }

@@ -216,9 +216,6 @@ pub struct EventArguments {
     /// Print later events too, until interrupted
     #[arg(long, short)]
     pub follow: bool,
-    /// Only events after the one with this number
-    #[arg(long, value_name = "NUMBER", default_value_t = 0, hide_default_value = true)]
-    pub after: u64,
     /// Print each event as a line of JSON
     #[arg(long)]
     pub json: bool,

@@ -31,12 +31,11 @@ impl DaemonStatus {
     /// servers have the word.
     pub(super) async fn at(socket: &Path) -> Self {
         let Ok(answer) = tell(socket, &Request::Nodes).await else { return Self::default() };
-        let nodes = answer.nodes.into_iter();
-        Self {
-            nodes: nodes.map(|node| ((node.cluster.clone(), node.address.clone()), node)).collect(),
-            answered: true,
-            reload_refused: answer.reload_refused.as_ref().map(remark),
+        let mut nodes = BTreeMap::new();
+        for node in answer.nodes {
+            nodes.insert((node.cluster.clone(), node.address.clone()), node);
         }
+        Self { nodes, answered: true, reload_refused: answer.reload_refused.as_ref().map(remark) }
     }
 
     /// Every node that the daemon watches.

@@ -3,11 +3,9 @@
 use super::Exit;
 use super::arguments::EventArguments;
 use super::start::{fail, say};
-use crate::external::ExternalText;
 use crate::observe::{self, ObservedValue, Seconds, Wanted};
 use crate::report::render_warning;
 use crate::report::state::counted;
-use crate::telemetry::EventKind;
 use std::io::{self, Write};
 use std::thread::sleep;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,8 +16,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Prints the events as the options say.
 pub(super) fn events(options: &EventArguments) -> Result<Exit, Exit> {
     let ask = |after| observe::document(&options.observe_socket, Wanted::Events(after));
-    let mut list = ask(options.after).map_err(|error| fail(&error, Exit::Failed))?;
-    if !print(&list, options, options.after == 0) {
+    let mut list = ask(0).map_err(|error| fail(&error, Exit::Failed))?;
+    if !print(&list, options, true) {
         return Err(Exit::Failed);
     }
     if !options.follow {
@@ -71,14 +69,14 @@ fn line(event: &ObservedValue) -> String {
     let at = humantime::format_rfc3339_seconds(at);
     match event.text("address") {
         Some(address) => format!("{at} {address}: {}", what(event)),
-        None => format!("{at} {}", what(event)),
+        None => format!("{at} daemon: {}", what(event)),
     }
 }
 
 fn what(event: &ObservedValue) -> String {
     let Some(state) = event.text("state") else {
-        let words = words(&event.text("kind").unwrap_or_default());
-        return event.text("cause").map_or_else(|| words.clone(), |cause| format!("{words} ({cause})"));
+        let kind = event.text("kind").unwrap_or_default().to_string().replace('-', " ");
+        return event.text("cause").map_or_else(|| kind.clone(), |cause| format!("{kind} ({cause})"));
     };
     let mut line = match event.text("previous").filter(|previous| *previous != state) {
         Some(previous) => format!("{previous} -> {state}"),
@@ -93,44 +91,9 @@ fn what(event: &ObservedValue) -> String {
     }
 }
 
-/// A kind in words; one of a later version stays what it is.
-fn words(kind: &ExternalText) -> String {
-    let known = EventKind::all().find(|known| *kind == *known.word());
-    let words = match known {
-        None | Some(EventKind::State) => return kind.to_string(),
-        Some(EventKind::Started) => "the daemon was started",
-        Some(EventKind::Reloaded) => "the daemon uses a new configuration",
-        Some(EventKind::ReloadRefused) => "the daemon refused a new configuration, the old one stays",
-        Some(EventKind::Watched) => "watched from now on",
-        Some(EventKind::Gone) => "no longer watched",
-        Some(EventKind::Restarted) => "the server was restarted",
-        Some(EventKind::OperatorSeal) => "an operator sealed it",
-        Some(EventKind::SelfSeal) => "it sealed itself soon after it was unsealed",
-        Some(EventKind::RoundRefused) => "it refused a round of shares from here",
-        Some(EventKind::RoundDisturbed) => "a round that others had a part in failed or was lost",
-        Some(EventKind::KeepsFailing) => "it keeps answering with errors",
-        Some(EventKind::SeveralServers) => "several servers answer in turn",
-        Some(EventKind::NoActiveNode) => "its cluster has no active node",
-        Some(EventKind::CorruptShare) => "a share of its source does not fit the others",
-        Some(EventKind::ForeignNode) => "it is a member of another cluster",
-        Some(EventKind::ReconnectFails) => "a new connection to it would fail",
-        Some(EventKind::ReconnectWorks) => "a new connection to it is good again",
-    };
-    words.to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_kind_has_words() {
-        for kind in EventKind::all().filter(|kind| *kind != EventKind::State) {
-            let word = kind.word();
-            assert_ne!(words(&ExternalText::new(word)), word);
-        }
-        assert_eq!(words(&ExternalText::new("of-tomorrow\u{1b}")), "of-tomorrow\u{fffd}");
-    }
 
     #[test]
     fn event_is_one_line() {
@@ -148,10 +111,11 @@ mod tests {
         ));
         assert_eq!(shown, "2025-11-28T09:05:12Z https://vault.home:8200: unreachable (timeout)");
         let shown = event(&format!(r#"{{{node},"kind":"restarted"}}"#));
-        assert_eq!(shown, "2025-11-28T09:05:12Z https://vault.home:8200: the server was restarted");
+        assert_eq!(shown, "2025-11-28T09:05:12Z https://vault.home:8200: restarted");
         assert_eq!(
-            event(r#"{"number":1,"at":-1,"kind":"started"}"#),
-            "1970-01-01T00:00:00Z the daemon was started"
+            event(r#"{"number":1,"at":1,"kind":"of-tomorrow\u001b[31m","cause":"x"}"#),
+            "1970-01-01T00:00:01Z daemon: of tomorrow\u{fffd}[31m (x)"
         );
+        assert_eq!(event(r#"{"number":1,"at":-1,"kind":"started"}"#), "1970-01-01T00:00:00Z daemon: started");
     }
 }

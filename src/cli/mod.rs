@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod columns;
 mod credentials;
 mod daemon_status;
 mod enroll;

@@ -2,6 +2,7 @@
 
 use super::Exit;
 use super::arguments::{OBSERVE_SOCKET, StatusArguments};
+use super::columns::columns;
 use super::start::{fail, say};
 use crate::observe::{self, ObserveError, ObservedValue, Wanted};
 use crate::report::{Style, render_warning};
@@ -70,32 +71,24 @@ fn is_unsealed(node: &ObservedValue) -> bool {
 const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
 
 fn table(snapshot: &ObservedValue, style: Style) -> String {
-    let clusters = snapshot.items("clusters").len() > 1;
+    let nodes = snapshot.items("nodes");
     let refused = snapshot.flag("reload_refused") == Some(true);
     let now = snapshot.seconds("at").unwrap_or_default();
-    let rows: Vec<_> = snapshot.items("nodes").iter().map(|node| row(node, now)).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(HEAD.get(column).map(|cell| cell.len())).max().unwrap_or(0)
+    let mut rows = vec![HEAD.map(str::to_owned).into()];
+    rows.extend(nodes.iter().map(|node| row(node, now)));
+    let paint = |line: usize, text: &str| {
+        nodes.get(line).map_or_else(|| text.to_owned(), |node| coloured(node, text, style))
     };
-    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let line = |cells: &[String], paint: &dyn Fn(usize, &str) -> String| {
-        let cells = cells.iter().zip(&widths).enumerate();
-        let cells: Vec<String> =
-            cells.map(|(at, (cell, width))| paint(at, &format!("{cell:width$}"))).collect();
-        cells.join("  ").trim_end().to_owned() + "\n"
-    };
-    let mut shown = line(&HEAD.map(str::to_owned), &|_, cell| style.strong(cell));
+    let mut lines = columns(&rows, "  ", style, &paint).into_iter();
+    let mut shown = lines.next().unwrap_or_default();
     let (mut remarks, mut cluster) = (String::new(), None);
-    for (node, row) in snapshot.items("nodes").iter().zip(&rows) {
-        let of = node.text("cluster");
-        if clusters && cluster != of {
+    for (node, line) in nodes.iter().zip(lines) {
+        let of = node.text("cluster").filter(|_| snapshot.items("clusters").len() > 1);
+        if cluster != of {
             let _ = writeln!(shown, "{}:", of.clone().unwrap_or_default());
             cluster = of;
         }
-        let colour =
-            |at: usize, cell: &str| if at == 1 { coloured(node, cell, style) } else { cell.to_owned() };
-        shown += &line(row, &colour);
+        shown += &line;
         if let Some(cause) = node.text("cause") {
             let _ = writeln!(remarks, "\n{}: {cause}", node.text("address").unwrap_or_default());
         }
@@ -103,29 +96,28 @@ fn table(snapshot: &ObservedValue, style: Style) -> String {
     if refused {
         remarks.push_str("\nThe last reload was refused: the old configuration stays.\n");
     }
-    if refused || !snapshot.items("nodes").iter().all(|node| node.is("state", "unsealed")) {
+    if refused || !nodes.iter().all(|node| node.is("state", "unsealed")) {
         let _ = writeln!(remarks, "\n{MORE}");
     }
     shown + &remarks
 }
 
-fn row(node: &ObservedValue, now: Duration) -> [String; 7] {
-    let or_none = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
-    let ago = |name| node.seconds(name).map(|at| short(now.saturating_sub(at)));
+fn row(node: &ObservedValue, now: Duration) -> Vec<String> {
+    let ago = |value: &ObservedValue, name| Some(short(now.saturating_sub(value.seconds(name)?)));
     let certificate = node.get("certificate").and_then(|certificate| certificate.seconds("not_after"));
-    let unsealed = node.get("last_unseal").and_then(|last| {
-        let (at, took) = (last.seconds("at")?, last.seconds("took")?);
-        Some(format!("{}, {}", short(now.saturating_sub(at)), precise(took)))
-    });
-    [
-        node.text("address").unwrap_or_default().to_string(),
-        state(node),
-        or_none(node.text("version").map(|version| version.to_string())),
-        or_none(ago("state_since")),
-        or_none(unsealed),
-        or_none(certificate.map(|end| end.checked_sub(now).map_or_else(|| "ended".to_owned(), short))),
-        or_none(ago("last_confirmed")),
-    ]
+    let unsealed = node
+        .get("last_unseal")
+        .and_then(|last| Some(format!("{}, {}", ago(last, "at")?, precise(last.seconds("took")?))));
+    let cells = [
+        node.text("address").map(|address| address.to_string()),
+        Some(state(node)),
+        node.text("version").map(|version| version.to_string()),
+        ago(node, "state_since"),
+        unsealed,
+        certificate.map(|end| end.checked_sub(now).map_or_else(|| "ended".to_owned(), short)),
+        ago(node, "last_confirmed"),
+    ];
+    cells.map(|cell| cell.unwrap_or_else(|| "-".to_owned())).into()
 }
 
 fn state(node: &ObservedValue) -> String {

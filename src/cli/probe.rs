@@ -155,10 +155,9 @@ pub(super) async fn probe_all(targets: &[Target]) -> Vec<Probe> {
 
 /// A server without keys learns of the others of its cluster that have some.
 fn tell_of_peers(targets: &[Target], probes: &mut [Probe]) {
-    let clusters: BTreeSet<&str> = (targets.iter().zip(probes.iter()))
-        .filter(|(_, probe)| probe.state.is_initialised())
-        .map(|(target, _)| target.cluster.as_str())
-        .collect();
+    let mut clusters = BTreeSet::<&str>::new();
+    let initialised = targets.iter().zip(probes.iter()).filter(|(_, probe)| probe.state.is_initialised());
+    clusters.extend(initialised.map(|(target, _)| target.cluster.as_str()));
     for (target, probe) in targets.iter().zip(probes) {
         if let State::Uninitialized { objection, .. } = &mut probe.state {
             if clusters.contains(target.cluster.as_str()) {

@@ -169,8 +169,9 @@ impl<'a> Daemon<'a> {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
             }
+            let places = process::places_for_observers(self.watch.nodes());
             let telemetry = Arc::clone(self.watch.registry().telemetry());
-            if let Err((socket, error)) = observe::listen(directory, telemetry, self.shortage.as_ref()) {
+            if let Err((socket, error)) = observe::listen(directory, telemetry, places) {
                 let (socket, error) = (sentence(&socket), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; nobody can observe this daemon");
             }

@@ -87,7 +87,9 @@ impl Environment {
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        Self(variables.filter(|(name, _): &(OsString, OsString)| is_for_us(name)).collect())
+        let mut ours = BTreeMap::new();
+        ours.extend(variables.filter(|(name, _): &(OsString, OsString)| is_for_us(name)));
+        Self(ours)
     }
 }
 

@@ -147,7 +147,9 @@ impl Durations {
 
 impl Default for Durations {
     fn default() -> Self {
-        Self(KEYS.iter().filter_map(|key| Some((key.name, key.default.duration()?))).collect())
+        let mut all = BTreeMap::new();
+        all.extend(KEYS.iter().filter_map(|key| Some((key.name, key.default.duration()?))));
+        Self(all)
     }
 }
 

@@ -240,8 +240,8 @@ async fn follow(
     let mut nodes = registry.nodes();
     if let Which::Nodes(wanted) = which {
         let name = |text: &String| text.trim_end_matches('/').to_owned();
-        let names_wanted: BTreeSet<String> = wanted.iter().map(name).collect();
-        let mut met = BTreeSet::new();
+        let (mut names_wanted, mut met) = (BTreeSet::new(), BTreeSet::new());
+        names_wanted.extend(wanted.iter().map(name));
         let mut known = Vec::with_capacity(nodes.len());
         let mut meant = Vec::new();
         for node in nodes {

@@ -67,7 +67,8 @@ impl NodeInventory {
         };
         let mut changes = Vec::new();
         self.answered = true;
-        let present: BTreeSet<&NodeAddress> = found.nodes.iter().map(|node| &node.address).collect();
+        let mut present = BTreeSet::<&NodeAddress>::new();
+        present.extend(found.nodes.iter().map(|node| &node.address));
         self.known.retain(|address, entry| {
             if present.contains(address) {
                 return true;

@@ -1,12 +1,12 @@
 //! The daemon's side of the socket. What readers take from the loop is bounded for all of them together: answers are made a
 //! slice at a time, one slice after the other whoever reads it, and with a pause after each.
 
-use super::answer::Answer;
+use super::answer::{begin, chunk, refuse};
 use super::document::{Remaining, begin_events, begin_snapshot, go_on};
 use super::quota::{ReaderPlace, ReaderQuota};
 use super::request::Asked;
-use crate::process::Shortage;
 use crate::telemetry::Telemetry;
+use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 use std::fs::{self, Permissions};
 use std::io;
@@ -14,6 +14,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
@@ -52,20 +53,14 @@ fn beside(runtime: &Path) -> Option<PathBuf> {
     (found.is_dir() && is_ours && found.mode() & others == 0).then_some(directory)
 }
 
-/// Listens beside the runtime directory, or in it, until the daemon ends. Where there are too few descriptors for all nodes,
-/// readers are the first to go.
+/// Listens beside the runtime directory, or in it, until the daemon ends; for so many readers at the most.
 ///
 /// Errors: the socket that it is, and why.
-pub fn listen(
-    runtime: &Path,
-    telemetry: Arc<Telemetry>,
-    shortage: Option<&Shortage>,
-) -> Result<(), (PathBuf, io::Error)> {
-    let most = shortage.map_or(usize::MAX, Shortage::spare_for_observers);
-    if most == 0 {
-        return Ok(());
-    }
+pub fn listen(runtime: &Path, telemetry: Arc<Telemetry>, most: usize) -> Result<(), (PathBuf, io::Error)> {
     let own = socket(runtime);
+    if most == 0 {
+        return Err((own, Errno::MFILE.into()));
+    }
     let first = beside(runtime).map(|directory| socket(&directory));
     let listener = match first.map(|path| bind(&path).map_err(|error| (path, error))) {
         Some(Ok(listener)) => listener,
@@ -119,33 +114,39 @@ async fn visit(mut stream: UnixStream, place: ReaderPlace, telemetry: Arc<Teleme
         let Ok(Ok(Some(asked))) = timeout(REQUEST_LIMIT, Asked::read(&mut stream)).await else {
             return Ok(());
         };
-        answer(&mut stream, asked, &telemetry, &turns).await
+        let (mut answer, mut text) = (Vec::new(), Vec::new());
+        let mut remaining = begin_document(asked, &telemetry, &mut answer, &mut text);
+        while !matches!(remaining, Remaining::Nothing) {
+            let turn = turns.lock().await;
+            remaining = go_on(&telemetry, remaining, &mut text);
+            chunk(&mut answer, &text, matches!(remaining, Remaining::Nothing));
+            sleep(PAUSE).await;
+            drop(turn);
+            stream.write_all(&answer).await?;
+            answer.clear();
+            text.clear();
+        }
+        // Of an answer that was refused, all; of others nothing.
+        stream.write_all(&answer).await
     })
     .await;
     drop(stream);
     drop(place);
 }
 
-async fn answer(
-    stream: &mut UnixStream,
+fn begin_document(
     asked: Asked,
     telemetry: &Telemetry,
-    turns: &Mutex<()>,
-) -> io::Result<()> {
-    let mut text = Vec::new();
-    let mut remaining = match asked {
-        Asked::Unknown(status) => return Answer::refuse(stream, status).await,
-        Asked::Nodes => begin_snapshot(telemetry, env!("CARGO_PKG_VERSION"), &mut text),
-        Asked::Events(after) => begin_events(telemetry, after, &mut text),
-    };
-    let mut answer = Answer::begin(stream).await?;
-    while !matches!(remaining, Remaining::Nothing) {
-        let turn = turns.lock().await;
-        remaining = go_on(telemetry, remaining, &mut text);
-        sleep(PAUSE).await;
-        drop(turn);
-        answer.go_on(&text).await?;
-        text.clear();
+    answer: &mut Vec<u8>,
+    text: &mut Vec<u8>,
+) -> Remaining {
+    if let Asked::Unknown(status) = asked {
+        refuse(answer, status);
+        return Remaining::Nothing;
     }
-    answer.end().await
+    begin(answer);
+    match asked {
+        Asked::Events(after) => begin_events(telemetry, after, text),
+        _ => begin_snapshot(telemetry, env!("CARGO_PKG_VERSION"), text),
+    }
 }

@@ -180,7 +180,7 @@ mod tests {
     fn document_is_written_as_it_was_read_and_in_ascii() {
         for text in [
             r#"{"a":[],"b":{},"c":[1,18446744073709551615,true,false,null,"x"],"d":{"e":"f"}}"#,
-            r#"[1764320712.251,0.0025,10.0001]"#,
+            "[1764320712.251,0.0025,10.0001]",
             "\"\u{7f} \\u001b[31m \\\" \\\\ \u{202e} é 😀\"",
         ] {
             let written = value(text).to_string();

@@ -43,7 +43,9 @@ impl ServiceState {
     fn parse(unit: &str, text: &str) -> Self {
         let properties = text.lines().filter_map(|line| line.split_once('='));
         let shown = |(name, value): (&str, &str)| (name.to_owned(), ExternalText::new(value).to_string());
-        Self { name: unit.to_owned(), properties: properties.map(shown).collect() }
+        let mut known = BTreeMap::new();
+        known.extend(properties.map(shown));
+        Self { name: unit.to_owned(), properties: known }
     }
 
     fn property(&self, name: &str) -> &str {

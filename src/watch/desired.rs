@@ -29,21 +29,24 @@ impl ClusterContexts {
     /// Those of new settings: clusters that did not change stay what they are. The TLS files of all are read: what would
     /// keep the daemon from starting again is said now. Blocks on the file system: call it off the loop.
     pub fn changed_to(&self, settings: &Settings) -> Result<Self, TlsFileError> {
-        let mut readable = Vec::new();
-        let contexts = settings.clusters.iter().map(|cluster| {
+        let (mut readable, mut all) = (Vec::new(), BTreeMap::new());
+        for cluster in &settings.clusters {
             let unchanged = self.0.get(&cluster.name).filter(|context| *context.cluster == *cluster);
-            let Some(context) = unchanged else {
-                return Ok((cluster.name.clone(), ClusterContext::of(cluster)?));
-            };
             // Many clusters may share their files.
             let files = (&cluster.tls, &cluster.trusted);
-            if !readable.contains(&files) {
-                ClusterClient::to(cluster)?;
-                readable.push(files);
-            }
-            Ok((cluster.name.clone(), context.clone()))
-        });
-        contexts.collect::<Result<_, _>>().map(Self)
+            let context = match unchanged {
+                None => ClusterContext::of(cluster)?,
+                Some(context) => {
+                    if !readable.contains(&files) {
+                        ClusterClient::to(cluster)?;
+                        readable.push(files);
+                    }
+                    context.clone()
+                }
+            };
+            all.insert(cluster.name.clone(), context);
+        }
+        Ok(Self(all))
     }
 }
 

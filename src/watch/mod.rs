@@ -197,7 +197,8 @@ impl Watch {
             DesiredNodes::of(&self.clusters.0, &self.searches, is_watched);
         let new = elsewhere.iter().filter(|(key, _)| !self.elsewhere.contains(*key));
         search::announce_elsewhere(new.map(|(key, (search, owner))| (search, &key.address, owner.as_str())));
-        self.elsewhere = elsewhere.into_keys().collect();
+        self.elsewhere.clear();
+        self.elsewhere.extend(elsewhere.into_keys());
         self.tasks.retain(|key, task| {
             let stays = nodes.contains_key(key);
             if !stays {

@@ -21,7 +21,7 @@ check 'the credential: not read' refused cat "$credential/shares"
 check 'the credential: not found' refused ls "$credential"
 check 'the credential is there: the test can fail' inside ls "$credential/shares"
 check 'the program, run by him: gets no shares' says 'was given no credentials' somebody vault-unseal run
-check 'the observation socket: read' says 'the daemon was started' somebody vault-unseal events
+check 'the observation socket: read' says 'daemon: started' somebody vault-unseal events
 check 'the observation socket: states without the configuration' says 'unsealed \(active\)' somebody vault-unseal status
 check 'the observation socket: not replaced' refused rm -f /run/vault-unseal-observe/observe.sock
 check 'its directory: not written' refused touch /run/vault-unseal-observe/other

@@ -147,9 +147,7 @@ fn states_of_a_real_server_are_told_to_everybody() {
     assert!(shown.lines().all(|line| line.starts_with('`') || line.chars().count() <= 80), "{shown}");
     assert!(verb(&["status", "--exit-code"], &socket).status.success(), "its clients are served");
     let told = stdout(&verb(&["events"], &socket));
-    for words in
-        ["the daemon was started", "watched from now on", "the server was restarted", "-> held (request)"]
-    {
+    for words in ["daemon: started", ": watched", ": restarted", "-> held (request)"] {
         assert!(told.contains(words), "{words}: {told}");
     }
     for text in [raw(&socket, "/v1/nodes"), raw(&socket, "/v1/events"), shown, told] {

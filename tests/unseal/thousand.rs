@@ -157,11 +157,11 @@ fn a_hard_limit_that_is_too_low_is_said_and_used_up() {
     fleet.start();
     let home = home_of(&fleet);
     let few = "ulimit -Sn 50 && ulimit -Hn 100";
-    let said = "60 nodes take up to 208 file descriptors, and this process may have 100";
+    let said = "60 nodes take up to 184 file descriptors, and this process may have 100";
     let mut daemon = Daemon::start(&mut limited(few, &home.command(&["run"])));
     let line = daemon.wait_for_line(said).text;
-    assert!(line.contains("take turns, 6 at a time"), "{line}");
-    assert!(line.contains("Set LimitNOFILE=208 with `systemctl edit vault-unseal`"), "{line}");
+    assert!(line.contains("take turns, 18 at a time"), "{line}");
+    assert!(line.contains("Set LimitNOFILE=184 with `systemctl edit vault-unseal`"), "{line}");
     fleet.wait_until_unsealed(PATIENCE);
     daemon.hangup();
     daemon.wait_for_line(said);
@@ -187,7 +187,7 @@ fn nodes_take_turns_where_descriptors_are_left_for_one() {
         Daemon::start(&mut command)
     };
     let (mut daemon, mut too_few) = (start("ulimit -n 20"), start("ulimit -n 19"));
-    daemon.wait_for_line("8 nodes take up to 104 file descriptors, and this process may have 20");
+    daemon.wait_for_line("8 nodes take up to 80 file descriptors, and this process may have 20");
     // Systemd hears of it, and visitors of the control socket are let in.
     systemd.wait_for("STATUS=8 nodes: 8 unsealed");
     let mut hold = vault_unseal(&["hold", "--all"]);

@@ -167,8 +167,8 @@ pub(super) fn plain_beside_sealed(
             },
         }
     }
-    let directories: BTreeSet<&Path> =
-        sealed.iter().filter(|path| path.is_absolute()).filter_map(|path| path.parent()).collect();
+    let mut directories = BTreeSet::<&Path>::new();
+    directories.extend(sealed.iter().filter(|path| path.is_absolute()).filter_map(|path| path.parent()));
     for directory in directories {
         for path in regular_files(machine, directory).into_iter().filter(|path| !used.contains(path)) {
             leftover(machine, &path, topic);

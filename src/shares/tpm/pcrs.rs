@@ -64,7 +64,9 @@ pub enum PcrSelectionError {
 impl PcrSelection {
     /// These PCRs; `None` when there are none, or none of that number.
     pub fn of(bank: PcrBank, numbers: impl IntoIterator<Item = u8>) -> Option<Self> {
-        let numbers: BTreeSet<u8> = numbers.into_iter().collect();
+        let mut all = BTreeSet::new();
+        all.extend(numbers);
+        let numbers: BTreeSet<u8> = all;
         let fits = !numbers.is_empty() && numbers.iter().all(|number| *number <= HIGHEST);
         fits.then_some(Self { bank, numbers })
     }

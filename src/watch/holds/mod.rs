@@ -117,7 +117,8 @@ impl HoldStore {
             Err(FileRefusal::Missing) => Document { held: Vec::new() },
             Err(refusal) => return Err(refusal.into()),
         };
-        let entries = document.held.into_iter().filter_map(Line::read).collect();
+        let mut entries = BTreeMap::new();
+        entries.extend(document.held.into_iter().filter_map(Line::read));
         Ok(Self::keeping(directory, entries))
     }
 

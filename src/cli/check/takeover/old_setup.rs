@@ -199,8 +199,8 @@ impl OldUnit {
 /// All that start our service, in the order of their names. Our packages bring none.
 pub(crate) fn triggers(machine: &Machine) -> Vec<OldUnit> {
     let files = OWN_UNITS.iter().flat_map(|units| machine.entries(Path::new(units)));
-    let names: BTreeSet<String> =
-        files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+    let mut names = BTreeSet::new();
+    names.extend(files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())));
     names.into_iter().filter_map(|name| trigger(machine, name)).collect()
 }
 

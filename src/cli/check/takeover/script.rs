@@ -134,15 +134,17 @@ fn assignments(text: &str) -> BTreeMap<&str, &str> {
     let is_name = |name: &str| {
         !name.is_empty() && name.chars().all(is_of_name) && !name.starts_with(|c: char| c.is_ascii_digit())
     };
-    pairs
+    let pairs = pairs
         .map(|(name, value)| (name.trim_start_matches(['"', '\'']), value.trim_matches(['"', '\''])))
         .filter(|(name, value)| {
             is_name(name)
                 && !value.is_empty()
                 && value.len() <= LONGEST_VALUE
                 && !value.starts_with(['$', '`'])
-        })
-        .collect()
+        });
+    let mut assigned = BTreeMap::new();
+    assigned.extend(pairs);
+    assigned
 }
 
 /// Puts values in for `$NAME`, `${NAME}` and `${NAME:-default}`; what is not known stays.
