@@ -157,3 +157,13 @@ bao() {
     inside env {BAO,VAULT}_ADDR=https://vault.home:8200 {BAO,VAULT}_CACERT=/etc/vault/tls/vault-ca.crt \
         ${token:+BAO_TOKEN="$token" VAULT_TOKEN="$token"} bao "$@"
 }
+
+# As somebody with an account and no rights.
+somebody() { inside_as_somebody "$@"; }
+# refused COMMAND…: fails for want of rights, and not because it is mistyped.
+refused() {
+    local got
+    if got=$(somebody "$@" 2>&1 </dev/null); then printf 'done:\n%s\n' "$got"; return 1; fi
+    grep -Eiq 'permission denied|access denied|not permitted|authentication (is )?required|not authorized' <<<"$got" ||
+        { printf 'another failure:\n%s\n' "$got"; return 1; }
+}
