@@ -171,7 +171,9 @@ impl<'a> Daemon<'a> {
             }
             let places = process::places_for_observers(self.watch.nodes());
             let telemetry = Arc::clone(self.watch.registry().telemetry());
-            if let Err((socket, error)) = observe::listen(directory, telemetry, places) {
+            if places == 0 {
+                tracing::warn!("no file descriptors are left for observers: nobody can observe this daemon");
+            } else if let Err((socket, error)) = observe::listen(directory, telemetry, places) {
                 let (socket, error) = (sentence(&socket), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; nobody can observe this daemon");
             }

@@ -6,7 +6,6 @@ use super::document::{Remaining, begin_events, begin_snapshot, go_on};
 use super::quota::{ReaderPlace, ReaderQuota};
 use super::request::Asked;
 use crate::telemetry::Telemetry;
-use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 use std::fs::{self, Permissions};
 use std::io;
@@ -58,9 +57,6 @@ fn beside(runtime: &Path) -> Option<PathBuf> {
 /// Errors: the socket that it is, and why.
 pub fn listen(runtime: &Path, telemetry: Arc<Telemetry>, most: usize) -> Result<(), (PathBuf, io::Error)> {
     let own = socket(runtime);
-    if most == 0 {
-        return Err((own, Errno::MFILE.into()));
-    }
     let first = beside(runtime).map(|directory| socket(&directory));
     let listener = match first.map(|path| bind(&path).map_err(|error| (path, error))) {
         Some(Ok(listener)) => listener,
