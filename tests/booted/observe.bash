@@ -7,7 +7,7 @@ snapshot=(curl --silent --fail --unix-socket "$socket" http://vault-unseal/v1/no
 
 # observer COMMAND…: as a service with a user and a sandbox of its own; prints what it prints.
 observer() {
-    inside systemd-run --quiet --wait --pipe --property=DynamicUser=yes --property=ProtectSystem=strict \
+    inside systemd-run --quiet --wait --pipe --collect --property=DynamicUser=yes --property=ProtectSystem=strict \
         --property=PrivateTmp=yes --property=CapabilityBoundingSet= "$@"
 }
 
