@@ -25,8 +25,8 @@ pub struct Arguments {
 impl Arguments {
     /// The whole command line, for parsing, help, the man page and completions.
     ///
-    /// `hold`, `resume`, `reload` and `events` speak to the daemon alone. They take the flags of the configuration as all verbs do, but
-    /// their help does not show them: they would change nothing.
+    /// `hold`, `resume`, `reload` and `events` speak to the daemon alone. They take the flags of the configuration as all
+    /// verbs do, but their help does not show them: they would change nothing.
     pub fn command_line() -> clap::Command {
         let command = Self::command();
         let global: Vec<_> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
@@ -44,7 +44,8 @@ impl Arguments {
     ///
     /// Errors: it is wrong, or asks for help or the version.
     pub fn of_process() -> Result<Self, clap::Error> {
-        // Of `run` nothing of that is to be seen, and what it takes stays resident in the daemon for ever: a tenth of its heap.
+        // Of `run` nothing of that is to be seen, and what it takes stays resident in the daemon for ever: a tenth of its
+        // heap.
         let runs = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
         let mut command = if runs { Self::command() } else { Self::command_line() };
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
