@@ -21,7 +21,9 @@ use std::fmt;
 ///
 /// Whoever implements it says kind and advice of each of its variants in one match, [`Explain::kind_and_advice`]; or, where
 /// that is shorter or where advice costs something, each by itself.
-pub trait Explain: std::error::Error {
+///
+/// Above `Display` and not above `Error`, so that the executable has no `Debug` of errors, which nobody prints: 14 kB.
+pub trait Explain: fmt::Display {
     /// Both.
     fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
         (self.kind(), self.advice().map(Cow::Owned))

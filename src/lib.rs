@@ -18,6 +18,7 @@ pub mod explain;
 pub mod external;
 pub mod files;
 pub mod observe;
+pub mod ordered;
 pub mod process;
 pub mod report;
 pub mod shares;

@@ -9,7 +9,7 @@ use std::path::Path;
 type Names = BTreeSet<String>;
 
 /// The folders that every other may import.
-const WORDS: [&str; 4] = ["explain", "external", "cluster", "api"];
+const WORDS: [&str; 5] = ["explain", "external", "cluster", "api", "ordered"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

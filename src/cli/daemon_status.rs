@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::control::{self, HeldBy, Request, tell};
 use crate::explain::Remark;
 use crate::external::ExternalText;
+use crate::ordered;
 use crate::unseal::{Damage, Delay, ForeignNode, Memberships, State};
 use crate::vault::{ClusterClient, TlsFileError};
 use serde::Serialize;
@@ -31,11 +32,12 @@ impl DaemonStatus {
     /// servers have the word.
     pub(super) async fn at(socket: &Path) -> Self {
         let Ok(answer) = tell(socket, &Request::Nodes).await else { return Self::default() };
-        let mut nodes = BTreeMap::new();
-        for node in answer.nodes {
-            nodes.insert((node.cluster.clone(), node.address.clone()), node);
+        let nodes = answer.nodes.into_iter();
+        Self {
+            nodes: ordered::map(nodes.map(|node| ((node.cluster.clone(), node.address.clone()), node))),
+            answered: true,
+            reload_refused: answer.reload_refused.as_ref().map(remark),
         }
-        Self { nodes, answered: true, reload_refused: answer.reload_refused.as_ref().map(remark) }
     }
 
     /// Every node that the daemon watches.

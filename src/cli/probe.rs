@@ -10,9 +10,9 @@ use crate::control;
 use crate::discovery::{FirstFew, FoundNodes, LookupError, Owners, look_up};
 use crate::explain::{Explain, Explanation};
 use crate::external::{ExternalText, error};
+use crate::ordered;
 use crate::unseal::{Objection, State};
 use crate::vault::{ClusterClient, Server, TlsFileError};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -155,9 +155,8 @@ pub(super) async fn probe_all(targets: &[Target]) -> Vec<Probe> {
 
 /// A server without keys learns of the others of its cluster that have some.
 fn tell_of_peers(targets: &[Target], probes: &mut [Probe]) {
-    let mut clusters = BTreeSet::<&str>::new();
     let initialised = targets.iter().zip(probes.iter()).filter(|(_, probe)| probe.state.is_initialised());
-    clusters.extend(initialised.map(|(target, _)| target.cluster.as_str()));
+    let clusters = ordered::set(initialised.map(|(target, _)| target.cluster.as_str()));
     for (target, probe) in targets.iter().zip(probes) {
         if let State::Uninitialized { objection, .. } = &mut probe.state {
             if clusters.contains(target.cluster.as_str()) {
@@ -279,7 +278,7 @@ pub(super) fn mark_foreign_nodes(settings: &Settings, names: &mut [ResolvedName]
         owners.configured(&cluster.name, &cluster.nodes);
     }
     let mut order: Vec<&mut ResolvedName> = names.iter_mut().collect();
-    order.sort_by(|a, b| (&a.cluster, &a.discovery).cmp(&(&b.cluster, &b.discovery)));
+    order.sort_unstable_by(|a, b| (&a.cluster, &a.discovery).cmp(&(&b.cluster, &b.discovery)));
     for name in order {
         let Ok(found) = &name.result else { continue };
         name.elsewhere.clear();

@@ -7,6 +7,7 @@ use super::keys::{self, Flag, KEYS, Key, Scope};
 use super::layers::Values;
 use super::redact::redact;
 use super::value::ValueError;
+use crate::ordered;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -87,9 +88,7 @@ impl Environment {
 impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let mut ours = BTreeMap::new();
-        ours.extend(variables.filter(|(name, _): &(OsString, OsString)| is_for_us(name)));
-        Self(ours)
+        Self(ordered::map(variables.filter(|(name, _): &(OsString, OsString)| is_for_us(name))))
     }
 }
 

@@ -380,6 +380,6 @@ pub fn names(table: Scope) -> impl Iterator<Item = &'static str> + Clone {
 /// The keys that have a flag, in the order of the help.
 pub fn flags() -> Vec<(&'static Key, Flag)> {
     let mut flags: Vec<_> = KEYS.iter().filter_map(|key| Some((*key, key.flag?))).collect();
-    flags.sort_by_key(|(_, flag)| flag.order);
+    flags.sort_unstable_by_key(|(_, flag)| flag.order);
     flags
 }

@@ -8,6 +8,7 @@ use super::keys::{self, KEYS, Key, Kind, Scope};
 use super::settings::Durations;
 use super::value;
 use crate::external::error;
+use crate::ordered;
 use figment::Figment;
 use figment::providers::Serialized;
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ impl Layers {
         self.merge(if key.scope == Scope::Top {
             Layer { top: slots, ..Layer::default() }
         } else {
-            let cluster = self.names().map(|name| (name.clone(), slots.clone())).collect();
+            let cluster = ordered::map(self.names().map(|name| (name.clone(), slots.clone())));
             Layer { top: Slots::new(), cluster }
         });
         Ok(())

@@ -6,6 +6,7 @@ use crate::accounts::Trusted;
 use crate::cluster::{Discovery, NodeAddress, OnOperatorSeal, Pace, Pin, ShareSource};
 use crate::explain::Explain;
 use crate::external::quote::sentence;
+use crate::ordered;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -147,9 +148,7 @@ impl Durations {
 
 impl Default for Durations {
     fn default() -> Self {
-        let mut all = BTreeMap::new();
-        all.extend(KEYS.iter().filter_map(|key| Some((key.name, key.default.duration()?))));
-        Self(all)
+        Self(ordered::map(KEYS.iter().filter_map(|key| Some((key.name, key.default.duration()?)))))
     }
 }
 

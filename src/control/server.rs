@@ -8,6 +8,7 @@ use crate::accounts::User;
 use crate::explain::{Explain, Remark};
 use crate::external::ExternalText;
 use crate::external::quote::sentence;
+use crate::ordered;
 use crate::process::Shortage;
 use crate::report::message::Message;
 use crate::watch::{AT_A_TIME, NodeStatus, Order, Requester, StatusRegistry};
@@ -240,8 +241,8 @@ async fn follow(
     let mut nodes = registry.nodes();
     if let Which::Nodes(wanted) = which {
         let name = |text: &String| text.trim_end_matches('/').to_owned();
-        let (mut names_wanted, mut met) = (BTreeSet::new(), BTreeSet::new());
-        names_wanted.extend(wanted.iter().map(name));
+        let names_wanted = ordered::set(wanted.iter().map(name));
+        let mut met = BTreeSet::new();
         let mut known = Vec::with_capacity(nodes.len());
         let mut meant = Vec::new();
         for node in nodes {

@@ -4,6 +4,7 @@
 use crate::cluster::Discovery;
 use crate::explain::Explain;
 use crate::external::ExternalText;
+use crate::ordered;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::{self, Display};
@@ -106,7 +107,7 @@ pub struct RefusedTargets {
 impl RefusedTargets {
     /// Counts each target once.
     pub fn of(all: BTreeSet<RefusedTarget>) -> Self {
-        Self { count: all.len(), first: all.into_iter().take(FEW).collect() }
+        Self { count: all.len(), first: ordered::set(all.into_iter().take(FEW)) }
     }
 
     /// How many there are.

@@ -3,8 +3,9 @@
 use super::error::{LookupError, RefusedTargets};
 use super::lookup::FoundNodes;
 use crate::cluster::{Node, NodeAddress};
+use crate::ordered;
 use crate::unseal::Moment;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Most nodes of one name, those included that are no longer in DNS: what DNS makes up must not take the memory that other
@@ -67,8 +68,7 @@ impl NodeInventory {
         };
         let mut changes = Vec::new();
         self.answered = true;
-        let mut present = BTreeSet::<&NodeAddress>::new();
-        present.extend(found.nodes.iter().map(|node| &node.address));
+        let present = ordered::set(found.nodes.iter().map(|node| &node.address));
         self.known.retain(|address, entry| {
             if present.contains(address) {
                 return true;

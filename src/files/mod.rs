@@ -27,6 +27,7 @@ use path::{FoundPath, absolute, find};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -121,15 +122,14 @@ pub(crate) fn entries(path: &Path, content: Content, trusted: &Trusted) -> Resul
         Judge::new(content, trusted).directory(&stat, &opened, path, true)?;
     }
     let _turn = turn(&absolute)?;
-    let mut names = Vec::new();
+    let mut names = BTreeSet::new();
     for entry in std::fs::read_dir(path)? {
         let name = entry?.file_name();
         if !name.as_encoded_bytes().starts_with(b".") {
-            names.push(path.join(name));
+            names.insert(path.join(name));
         }
     }
-    names.sort();
-    Ok(names)
+    Ok(names.into_iter().collect())
 }
 
 /// Whether a path lies in the directory in which systemd hands its credentials to this process alone (systemd.exec(5)).

@@ -10,6 +10,7 @@
 use super::share::LIMIT;
 use crate::external::quote;
 use crate::files::{self, FileRefusal};
+use crate::ordered;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
 use std::fmt;
@@ -119,10 +120,8 @@ fn is_plain(name: &str) -> bool {
 
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    ordered::set(names).into_iter().collect()
 }
 
 fn there(present: &[String]) -> String {

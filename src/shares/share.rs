@@ -1,6 +1,7 @@
 //! One share, and the set of all that a source gave.
 
 use crate::cluster::Scheme;
+use crate::ordered;
 use ring::digest::{self, Digest};
 use secrecy::{ExposeSecret, ExposeSecretMut, SecretBox};
 use zeroize::Zeroizing;
@@ -93,12 +94,11 @@ pub struct ShareSet {
 impl ShareSet {
     /// The same for two sets that have the same shares, in whatever order (SHA-256).
     pub(crate) fn digest(&self) -> Digest {
-        let mut shares: Vec<Digest> =
-            self.iter().map(|share| digest::digest(&digest::SHA256, share.bytes())).collect();
-        shares.sort_by(|one, other| one.as_ref().cmp(other.as_ref()));
+        let shares =
+            self.iter().map(|share| digest::digest(&digest::SHA256, share.bytes()).as_ref().to_vec());
         let mut all = digest::Context::new(&digest::SHA256);
-        for share in &shares {
-            all.update(share.as_ref());
+        for share in ordered::set(shares) {
+            all.update(&share);
         }
         all.finish()
     }

@@ -5,6 +5,7 @@ use crate::explain::Explain;
 use crate::external::ExternalText;
 use crate::external::quote::sentence;
 use crate::files;
+use crate::ordered;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -43,9 +44,7 @@ impl ServiceState {
     fn parse(unit: &str, text: &str) -> Self {
         let properties = text.lines().filter_map(|line| line.split_once('='));
         let shown = |(name, value): (&str, &str)| (name.to_owned(), ExternalText::new(value).to_string());
-        let mut known = BTreeMap::new();
-        known.extend(properties.map(shown));
-        Self { name: unit.to_owned(), properties: known }
+        Self { name: unit.to_owned(), properties: ordered::map(properties.map(shown)) }
     }
 
     fn property(&self, name: &str) -> &str {

@@ -287,8 +287,7 @@ impl NodeClient {
 
     /// The node was on this very machine.
     pub(super) async fn is_own(&self) -> bool {
-        let state = self.state.lock().await;
-        self.endpoint.is_own(&state.reach)
+        self.endpoint.is_own(&mut self.state.lock().await.reach)
     }
 
     fn http_request(&self, asked: &ApiRequest) -> Result<Request<Full<Bytes>>, Unreachable> {

@@ -64,6 +64,11 @@ impl ApiResponse {
 /// Largest body that is read. The API's answers are below 2 KiB.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
 
+/// What HTTP is spoken over. Boxed, as hyper's code would otherwise be there once for each kind of stream.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// A connection that requests go through one by one. Dropping it ends it, whatever is under way.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -104,19 +109,16 @@ impl Connection {
                 let stream = handshake.await.map_err(|error| classify(&error))?;
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let shown = shown.and_then(|shown| validity(shown)).map(Validity::seconds);
-                let mut connection = Self::speaking(stream, port).await?;
+                let mut connection = Self::speaking(Box::new(stream), port).await?;
                 connection.certificate = shown;
                 Ok(connection)
             }
-            None => Self::speaking(stream, port).await,
+            None => Self::speaking(Box::new(stream), port).await,
         }
     }
 
     /// HTTP over a stream as it is.
-    pub(super) async fn speaking(
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        port: Option<u16>,
-    ) -> Result<Self, Unreachable> {
+    pub(super) async fn speaking(stream: Box<dyn Stream>, port: Option<u16>) -> Result<Self, Unreachable> {
         // A wrapper that does not pass vectored writes on would make copies of the shares.
         let budget = Budget::full();
         let stream = Limited::new(stream, budget.clone());
@@ -251,19 +253,19 @@ impl Budget {
 }
 
 /// A stream that fails with [`EXCEEDED`] once more is read from it than its budget allows.
-struct Limited<S> {
-    stream: S,
+struct Limited {
+    stream: Box<dyn Stream>,
     budget: Budget,
 }
 
-impl<S> Limited<S> {
+impl Limited {
     /// Both have the same budget.
-    fn new(stream: S, budget: Budget) -> Self {
+    fn new(stream: Box<dyn Stream>, budget: Budget) -> Self {
         Self { stream, budget }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
+impl AsyncRead for Limited {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -277,7 +279,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Limited<S> {
 }
 
 /// Passed on as it is: without the vectored writes the library would copy what is written.
-impl<S: AsyncWrite + Unpin> AsyncWrite for Limited<S> {
+impl AsyncWrite for Limited {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -59,6 +59,8 @@ pub(super) struct Reach {
     accepted: Option<Accepted>,
     /// Where the node was reached last, or else where it was looked for.
     addresses: Vec<SocketAddr>,
+    /// Whether they are this machine's: asked once an outage.
+    own: Option<bool>,
     /// While its port is closed.
     closed: Option<ClosedPort>,
 }
@@ -115,7 +117,7 @@ impl Endpoint {
                 _ => None,
             };
             let stream = connect_unix(path, accepted, &self.rule).await?;
-            return Ok((Connection::speaking(stream, None).await?, None));
+            return Ok((Connection::speaking(Box::new(stream), None).await?, None));
         }
         let tls = match &self.tls {
             Some(tls) => Some((tls.config().await, self.server_name()?)),
@@ -130,7 +132,7 @@ impl Endpoint {
             }
             dial(&addresses).await?
         };
-        reach.closed = None;
+        (reach.closed, reach.own) = (None, None);
         let ends = Ends::of(&stream).map_err(|error| classify(&error))?;
         reach.addresses = vec![ends.peer];
         let unproven = self.rule.admit(ends, tls.is_some())?;
@@ -161,9 +163,11 @@ impl Endpoint {
     }
 
     /// The node was on this very machine.
-    pub(super) fn is_own(&self, reach: &Reach) -> bool {
-        self.address.socket().is_some()
-            || !reach.addresses.is_empty() && reach.addresses.iter().all(|address| is_own(*address))
+    pub(super) fn is_own(&self, reach: &mut Reach) -> bool {
+        if self.address.socket().is_some() || reach.addresses.is_empty() {
+            return self.address.socket().is_some();
+        }
+        *reach.own.get_or_insert_with(|| reach.addresses.iter().all(|address| is_own(*address)))
     }
 
     fn server_name(&self) -> Result<ServerName<'static>, Unreachable> {

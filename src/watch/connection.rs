@@ -100,6 +100,8 @@ fn around(pause: Duration) -> Duration {
 /// How often a node is asked at the most while its port is knocked at: that it refuses is known, and each question is
 /// one more try at its host. It looks its name up anew.
 const ASK_WHILE_KNOCKING: Duration = Duration::from_millis(500);
+/// The same of all such nodes together: of a thousand, the questions would be a third of all tries.
+const ASK_ANY_WHILE_KNOCKING: Duration = Duration::from_millis(2);
 
 /// How many nodes of which host are knocked at, this machine's own under no name: together they knock no more often than
 /// one alone.
@@ -114,9 +116,13 @@ struct Knocked {
 
 impl ReconnectProbes {
     /// How long to wait before a node is asked whose port was closed for the first time `refused` after `began`.
-    pub(super) fn until_asked(planned: Duration, began: Instant, refused: Option<Moment>) -> Duration {
+    pub(super) fn until_asked(&self, planned: Duration, began: Instant, refused: Option<Moment>) -> Duration {
         let knocked = |refused| knock_pause(began.elapsed().saturating_sub(refused), true, 1, 1).is_some();
-        if refused.is_some_and(knocked) { planned.max(ASK_WHILE_KNOCKING) } else { planned }
+        if !refused.is_some_and(knocked) {
+            return planned;
+        }
+        let all = u32::try_from(self.knocked().all).unwrap_or(u32::MAX);
+        planned.max(ASK_WHILE_KNOCKING).max(ASK_ANY_WHILE_KNOCKING.saturating_mul(all))
     }
 
     /// Returns when something listens again at a server whose port was closed for the first time `refused` after

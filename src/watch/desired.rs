@@ -29,24 +29,22 @@ impl ClusterContexts {
     /// Those of new settings: clusters that did not change stay what they are. The TLS files of all are read: what would
     /// keep the daemon from starting again is said now. Blocks on the file system: call it off the loop.
     pub fn changed_to(&self, settings: &Settings) -> Result<Self, TlsFileError> {
-        let (mut readable, mut all) = (Vec::new(), BTreeMap::new());
+        let (mut contexts, mut readable) = (BTreeMap::new(), Vec::new());
         for cluster in &settings.clusters {
             let unchanged = self.0.get(&cluster.name).filter(|context| *context.cluster == *cluster);
+            let Some(context) = unchanged else {
+                contexts.insert(cluster.name.clone(), ClusterContext::of(cluster)?);
+                continue;
+            };
             // Many clusters may share their files.
             let files = (&cluster.tls, &cluster.trusted);
-            let context = match unchanged {
-                None => ClusterContext::of(cluster)?,
-                Some(context) => {
-                    if !readable.contains(&files) {
-                        ClusterClient::to(cluster)?;
-                        readable.push(files);
-                    }
-                    context.clone()
-                }
-            };
-            all.insert(cluster.name.clone(), context);
+            if !readable.contains(&files) {
+                ClusterClient::to(cluster)?;
+                readable.push(files);
+            }
+            contexts.insert(cluster.name.clone(), context.clone());
         }
-        Ok(Self(all))
+        Ok(Self(contexts))
     }
 }
 
@@ -153,7 +151,8 @@ impl DesiredNodes {
                 wanted.nodes.entry(key).or_insert(place);
             }
         }
-        let mut found = Vec::new();
+        // What is of the same precedence stays in the order of clusters and names.
+        let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (search_key, search) in searches {
             for (node, in_dns) in search.inventory.nodes() {
                 let key = NodeKey { cluster: search_key.cluster.clone(), address: node.address.clone() };
@@ -161,17 +160,11 @@ impl DesiredNodes {
                 let (discovery, tls_name) = (search_key.discovery.clone(), node.name.clone());
                 let finding = Some(DiscoveryStatus { discovery, tls_name, in_dns });
                 let trouble = Some(Arc::clone(&search.trouble));
-                found.push((
-                    precedence,
-                    key,
-                    search_key,
-                    DesiredNode { node, rank: usize::MAX, finding, trouble },
-                ));
+                let place = DesiredNode { node, rank: usize::MAX, finding, trouble };
+                found.entry(precedence).or_default().push((key, search_key, place));
             }
         }
-        // Stable: what is of the same precedence stays in the order of clusters and names.
-        found.sort_by_key(|(precedence, ..)| *precedence);
-        for (_, key, search_key, place) in found {
+        for (key, search_key, place) in found.into_values().flatten() {
             match owners.elsewhere(&key.address, &key.cluster).map(str::to_owned) {
                 None => drop(wanted.nodes.entry(key).or_insert(place)),
                 Some(owner) => drop(wanted.elsewhere.insert(key, (search_key.clone(), owner))),

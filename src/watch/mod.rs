@@ -25,6 +25,7 @@ pub use search::LookupResult;
 
 use crate::cluster::NodeAddress;
 use crate::discovery::{Change, LookupOutcome};
+use crate::ordered;
 use connection::ReconnectProbes;
 use desired::DesiredNodes;
 use identity::SharedMemberships;
@@ -197,8 +198,7 @@ impl Watch {
             DesiredNodes::of(&self.clusters.0, &self.searches, is_watched);
         let new = elsewhere.iter().filter(|(key, _)| !self.elsewhere.contains(*key));
         search::announce_elsewhere(new.map(|(key, (search, owner))| (search, &key.address, owner.as_str())));
-        self.elsewhere.clear();
-        self.elsewhere.extend(elsewhere.into_keys());
+        self.elsewhere = ordered::set(elsewhere.into_keys());
         self.tasks.retain(|key, task| {
             let stays = nodes.contains_key(key);
             if !stays {

@@ -60,7 +60,7 @@ pub(super) async fn watch(task: NodeTask) {
         let limit = longest(&current, step.action);
         // Who comes back is heard of in its turn, where there are turns.
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
-        step.wait = ReconnectProbes::until_asked(step.wait, began, closed);
+        step.wait = probes.until_asked(step.wait, began, closed);
         registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
         let unsealed = machine.state().is_some_and(State::is_unsealed);

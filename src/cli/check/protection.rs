@@ -8,6 +8,7 @@ use crate::config::LoadedConfig;
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
+use crate::ordered;
 use crate::report::state::counted;
 use crate::shares::Notice;
 use crate::shares::store::{self, CredentialKind, StoreProtection};
@@ -167,9 +168,8 @@ pub(super) fn plain_beside_sealed(
             },
         }
     }
-    let mut directories = BTreeSet::<&Path>::new();
-    directories.extend(sealed.iter().filter(|path| path.is_absolute()).filter_map(|path| path.parent()));
-    for directory in directories {
+    let directories = sealed.iter().filter(|path| path.is_absolute()).filter_map(|path| path.parent());
+    for directory in ordered::set(directories) {
         for path in regular_files(machine, directory).into_iter().filter(|path| !used.contains(path)) {
             leftover(machine, &path, topic);
         }
@@ -177,12 +177,10 @@ pub(super) fn plain_beside_sealed(
 }
 
 /// The regular files in a directory of the machine, in order.
-fn regular_files(machine: &Machine, directory: &Path) -> Vec<PathBuf> {
+fn regular_files(machine: &Machine, directory: &Path) -> BTreeSet<PathBuf> {
     let entries = fs::read_dir(machine.at(directory)).into_iter().flatten().flatten();
     let regular = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
-    let mut paths: Vec<_> = regular.take(MOST).map(|entry| directory.join(entry.file_name())).collect();
-    paths.sort();
-    paths
+    ordered::set(regular.take(MOST).map(|entry| directory.join(entry.file_name())))
 }
 
 fn leftover(machine: &Machine, path: &Path, topic: &mut Topic<'_>) {

@@ -9,6 +9,7 @@ use crate::cluster::ShareSource;
 use crate::explain::Explanation;
 use crate::external::quote;
 use crate::files;
+use crate::ordered;
 use crate::shares::ShareSet;
 use crate::systemd::service::ServiceState;
 use crate::systemd::units::{Unit, UnitFile};
@@ -122,13 +123,12 @@ fn rivals(machine: &Machine, topic: &mut Topic<'_>) {
 /// The services that administrators wrote or changed, without our own.
 fn own_units(machine: &Machine) -> BTreeSet<String> {
     let files = OWN_UNITS.iter().flat_map(|units| machine.entries(Path::new(units)));
-    let mut names = BTreeSet::new();
-    names.extend(files.filter_map(|path| {
+    let names = files.filter_map(|path| {
         let name = path.file_name()?.to_str()?;
         let unit = name.strip_suffix(".d").unwrap_or(name);
         (unit.ends_with(".service") && unit != SERVICE).then(|| unit.to_owned())
-    }));
-    names
+    });
+    ordered::set(names)
 }
 
 /// Whether something starts it: a target or a service that wants it, a timer, or that it is not theirs alone (a

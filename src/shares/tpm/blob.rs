@@ -6,6 +6,7 @@
 
 use super::error::{TpmError, TpmErrorKind};
 use super::pcrs::{PcrBank, PcrSelection};
+use crate::ordered;
 use base64ct::{Base64, Encoding};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -162,10 +163,10 @@ impl Document {
                 template: TEMPLATE.to_owned(),
                 name: hex(&blob.primary),
             },
-            pcrs: blob.pcrs.as_ref().map(|pcrs| {
-                let mut values = BTreeMap::new();
-                values.extend(pcrs.values.iter().map(|(number, value)| (*number, hex(value))));
-                DocumentPcrs { bank: pcrs.bank.word().to_owned(), values, policy: hex(&pcrs.policy) }
+            pcrs: blob.pcrs.as_ref().map(|pcrs| DocumentPcrs {
+                bank: pcrs.bank.word().to_owned(),
+                values: ordered::map(pcrs.values.iter().map(|(number, value)| (*number, hex(value)))),
+                policy: hex(&pcrs.policy),
             }),
             public: Base64::encode_string(&blob.public),
             private: Base64::encode_string(&blob.private),

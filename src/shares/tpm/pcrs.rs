@@ -1,5 +1,6 @@
 //! Which PCRs shares are bound to.
 
+use crate::ordered;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -64,9 +65,7 @@ pub enum PcrSelectionError {
 impl PcrSelection {
     /// These PCRs; `None` when there are none, or none of that number.
     pub fn of(bank: PcrBank, numbers: impl IntoIterator<Item = u8>) -> Option<Self> {
-        let mut all = BTreeSet::new();
-        all.extend(numbers);
-        let numbers: BTreeSet<u8> = all;
+        let numbers = ordered::set(numbers);
         let fits = !numbers.is_empty() && numbers.iter().all(|number| *number <= HIGHEST);
         fits.then_some(Self { bank, numbers })
     }

@@ -4,6 +4,7 @@ use super::key::NodeKey;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
 use crate::files::{self, FileRefusal};
+use crate::ordered;
 use crate::systemd::{self, RuntimeDirectoryError};
 use crate::unseal::Hold;
 use rustix::fs::{Mode, OFlags, open};
@@ -117,8 +118,7 @@ impl HoldStore {
             Err(FileRefusal::Missing) => Document { held: Vec::new() },
             Err(refusal) => return Err(refusal.into()),
         };
-        let mut entries = BTreeMap::new();
-        entries.extend(document.held.into_iter().filter_map(Line::read));
+        let entries = ordered::map(document.held.into_iter().filter_map(Line::read));
         Ok(Self::keeping(directory, entries))
     }
 

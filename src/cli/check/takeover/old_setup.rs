@@ -6,10 +6,10 @@ use crate::cli::machine::{CONFIG, InstalledService, Machine, OWN_UNITS, PLAIN_SH
 use crate::cluster::NodeAddress;
 use crate::cluster::ShareSource;
 use crate::files;
+use crate::ordered;
 use crate::shares::ShareError;
 use crate::systemd::units::{CredentialOrigin, Unit, UnitFile, resolve};
 use crate::vault::is_self_issued;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -199,8 +199,7 @@ impl OldUnit {
 /// All that start our service, in the order of their names. Our packages bring none.
 pub(crate) fn triggers(machine: &Machine) -> Vec<OldUnit> {
     let files = OWN_UNITS.iter().flat_map(|units| machine.entries(Path::new(units)));
-    let mut names = BTreeSet::new();
-    names.extend(files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())));
+    let names = ordered::set(files.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())));
     names.into_iter().filter_map(|name| trigger(machine, name)).collect()
 }
 

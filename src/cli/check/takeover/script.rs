@@ -8,6 +8,7 @@ use crate::cli::machine::Machine;
 use crate::cluster::NodeAddress;
 use crate::external::{ExternalText, could_be_secret};
 use crate::files;
+use crate::ordered;
 use crate::systemd::units::{CommandLine, Unit};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -134,7 +135,7 @@ fn assignments(text: &str) -> BTreeMap<&str, &str> {
     let is_name = |name: &str| {
         !name.is_empty() && name.chars().all(is_of_name) && !name.starts_with(|c: char| c.is_ascii_digit())
     };
-    let pairs = pairs
+    let said = pairs
         .map(|(name, value)| (name.trim_start_matches(['"', '\'']), value.trim_matches(['"', '\''])))
         .filter(|(name, value)| {
             is_name(name)
@@ -142,9 +143,7 @@ fn assignments(text: &str) -> BTreeMap<&str, &str> {
                 && value.len() <= LONGEST_VALUE
                 && !value.starts_with(['$', '`'])
         });
-    let mut assigned = BTreeMap::new();
-    assigned.extend(pairs);
-    assigned
+    ordered::map(said)
 }
 
 /// Puts values in for `$NAME`, `${NAME}` and `${NAME:-default}`; what is not known stays.
