@@ -8,18 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The entries; of several with one key, the last.
 pub fn map<K: Ord, V>(entries: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
     let mut map = BTreeMap::new();
-    for (key, value) in entries {
-        map.insert(key, value);
-    }
+    map.extend(entries);
     map
 }
 
 /// The items, each once.
 pub fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
     let mut set = BTreeSet::new();
-    for item in items {
-        set.insert(item);
-    }
+    set.extend(items);
     set
 }
 

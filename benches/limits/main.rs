@@ -112,6 +112,10 @@ fn main() -> ExitCode {
     };
     let mut circumstances = Circumstances::begin(&options);
     let table = measure(&options);
+    if table.rows.is_empty() {
+        eprintln!("limits: nothing that is measured there has '{}' in its name", options.cell);
+        return ExitCode::from(2);
+    }
     circumstances.end();
     if options.write {
         page::write(&circumstances, &table);

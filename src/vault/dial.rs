@@ -164,8 +164,11 @@ impl Endpoint {
 
     /// The node was on this very machine.
     pub(super) fn is_own(&self, reach: &mut Reach) -> bool {
-        if self.address.socket().is_some() || reach.addresses.is_empty() {
-            return self.address.socket().is_some();
+        if self.address.socket().is_some() {
+            return true;
+        }
+        if reach.addresses.is_empty() {
+            return false;
         }
         *reach.own.get_or_insert_with(|| reach.addresses.iter().all(|address| is_own(*address)))
     }
@@ -309,6 +312,24 @@ mod tests {
             let _ = timeout(Duration::ZERO, endpoint.probe(&mut reach)).await;
             assert_eq!(reach.closed.unwrap().listeners.is_some(), here, "{address}");
         }
+    }
+
+    #[tokio::test]
+    async fn whose_address_it_is_is_asked_once_until_somebody_answers_there() {
+        let open = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address: NodeAddress = format!("http://{}", open.local_addr().unwrap()).parse().unwrap();
+        let endpoint = Endpoint::new(&address.into(), None, None, PeerRule::for_tests());
+        let mut reach = Reach::default();
+        assert!(!endpoint.is_own(&mut reach), "nobody knows where it is");
+        let elsewhere = vec!["192.0.2.1:1".parse().unwrap()];
+        reach.addresses.clone_from(&elsewhere);
+        assert!(!endpoint.is_own(&mut reach));
+        reach.addresses = vec![open.local_addr().unwrap()];
+        assert!(!endpoint.is_own(&mut reach), "not asked again");
+        endpoint.connect(&mut reach).await.unwrap();
+        assert!(endpoint.is_own(&mut reach));
+        reach.addresses = elsewhere;
+        assert!(endpoint.is_own(&mut reach), "not asked again");
     }
 
     #[tokio::test]

@@ -180,3 +180,25 @@ impl Drop for ProbePermit<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_are_knocked_at_are_asked_the_more_seldom_the_more_they_are() {
+        let probes = ReconnectProbes::default();
+        let (planned, long) = (Duration::from_millis(20), Duration::from_secs(60));
+        let began = Instant::now().checked_sub(Duration::from_secs(40)).unwrap();
+        let of = |ago: u64, planned| {
+            probes.until_asked(planned, began, began.elapsed().checked_sub(Duration::from_secs(ago)))
+        };
+        assert_eq!(probes.until_asked(planned, began, None), planned, "nobody knocks");
+        assert_eq!((of(1, planned), of(1, long)), (ASK_WHILE_KNOCKING, long));
+        assert_eq!(of(31, planned), planned, "nobody knocks any more");
+        let many: Vec<_> = (0..1000).map(|node| ProbePermit::at(&probes, Some(node.to_string()))).collect();
+        assert_eq!((of(1, planned), of(1, long)), (Duration::from_secs(2), long));
+        drop(many);
+        assert_eq!(of(1, planned), ASK_WHILE_KNOCKING);
+    }
+}
