@@ -1,12 +1,12 @@
 //! Servers on other machines that go away and come back, and networks that do.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::support::certs::Authority;
 use crate::support::home::{Home, cluster, lines, shares_of_nobody, trusting};
+use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile, SEAL_STATUS};
 use crate::support::network::{Network, address};
 use crate::support::process::Daemon;
 use crate::support::recorded;
@@ -62,47 +62,44 @@ fn a_restart_elsewhere_and_a_dead_network_are_noticed_without_polls() {
 fn a_port_elsewhere_that_opens_again_is_asked_within_ten_milliseconds() {
     let Some(network) = Network::of(2) else { return };
     let at = SocketAddr::new(address(1), 8200);
-    let open = || network.node(1).inside(|| TcpListener::bind(at)).unwrap();
     let recorded = recorded::openbao();
-    let health = |row: &&recorded::Recorded| row.path.starts_with("/v1/sys/health") && row.status == 501;
-    let seal = |row: &&recorded::Recorded| {
-        row.path == "/v1/sys/seal-status" && row.response.contains("\"initialized\":false")
+    let answer = |line: &str, path: &str, said: &dyn Fn(&recorded::Recorded) -> bool| {
+        let row = recorded.iter().find(|row| row.path.starts_with(path) && said(row));
+        let row = row.unwrap_or_else(|| panic!("no answer to {line} was recorded"));
+        (line.to_owned(), Behaviour::text(row.status, "application/json", row.response))
     };
-    let answer = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    let health = answer(recorded.iter().find(health).expect("a server without keys was recorded").response);
-    let seal = answer(recorded.iter().find(seal).expect("its seal status, too").response);
+    let answers = [
+        answer(HEALTH, "/v1/sys/health", &|row| row.status == 501),
+        answer(SEAL_STATUS, "/v1/sys/seal-status", &|row| row.response.contains("\"initialized\":false")),
+    ];
+    let open = || {
+        let gate = Gate::default();
+        let server = network.node(1).inside(|| Hostile::http_again(at, &gate));
+        for (line, answer) in &answers {
+            server.on(line, [answer.clone()]);
+        }
+        gate.open();
+        server
+    };
 
     let home = Home::new();
     home.shares(&lines(&shares_of_nobody(1, 1)));
     let url = format!("http://{at}");
     home.put("config.toml", &cluster(&[&url], "allow_plaintext = true\npoll_interval = \"1h\""));
-    let mut port = open();
+    let mut server = open();
     let mut daemon = network.node(0).inside(|| Daemon::start(&mut home.command(&["run"])));
+    daemon.wait_for_line(": uninitialized");
     let mut waited = Vec::new();
-    for restart in 0..9 {
-        let since = Instant::now();
-        // A try that a look overtakes ends without a question.
-        let mut connection = loop {
-            let (mut connection, _) = port.accept().unwrap();
-            if connection.read(&mut [0; 1024]).is_ok_and(|length| length > 0) {
-                break connection;
-            }
-        };
-        if restart > 0 {
-            waited.push(since.elapsed());
-        }
-        connection.write_all(seal.as_bytes()).unwrap();
-        // That it has no keys is believed only after its health, and its seal status once more.
-        for answer in [&health, &seal] {
-            assert!(connection.read(&mut [0; 1024]).is_ok_and(|length| length > 0));
-            connection.write_all(answer.as_bytes()).unwrap();
-        }
-        daemon.wait_for_line(": uninitialized");
-        drop((port, connection));
+    for _ in 0..8 {
+        drop(server);
         daemon.wait_for_line("unreachable (connection refused)");
         // As long as a server takes to start, more or less.
         sleep(Duration::from_millis(300 + fastrand::u64(0..700)));
-        port = open();
+        server = open();
+        let opened = Instant::now();
+        daemon.wait_for_line(": uninitialized");
+        let asked = server.requests().first().map(|request| request.at);
+        waited.push(asked.expect("it was asked").saturating_duration_since(opened));
     }
     waited.sort_unstable();
     println!("asked after {waited:?}");

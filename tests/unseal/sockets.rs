@@ -7,9 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use rustix::net::sockopt::Timeout;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::process::Uid;
 
+use crate::support::PATIENCE;
 use crate::support::home::{Home, lines, shares_of_nobody};
 use crate::support::private::are_root;
 use crate::support::process::run;
@@ -106,6 +108,8 @@ fn listener_of_another_account_is_sent_nothing() {
     });
     let listener = listener.recv().unwrap();
     thief.join().unwrap();
+    // Of accept(2), too.
+    rustix::net::sockopt::set_socket_timeout(&listener, Timeout::Recv, Some(PATIENCE)).unwrap();
     let mut daemon = home.run();
     daemon.wait_for_line("runs as uid 4242, who is not trusted");
     let mut sent = Vec::new();
