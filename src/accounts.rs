@@ -156,7 +156,12 @@ impl User {
     /// Whether systemd made the user up for a running service (`DynamicUser=`, systemd.exec(5)): the next start may be
     /// another number, and another service may get this one.
     pub(crate) fn is_dynamic(&self) -> bool {
-        (61_184..=65_519).contains(&self.uid)
+        Self::is_dynamic_uid(self.uid)
+    }
+
+    /// The same of a number.
+    pub(crate) fn is_dynamic_uid(uid: u32) -> bool {
+        (61_184..=65_519).contains(&uid)
     }
 
     /// The word for `chown`. Never a dynamic user: root instead, from whom systemd hands files over.

@@ -17,11 +17,13 @@ pub mod discovery;
 pub mod explain;
 pub mod external;
 pub mod files;
+pub mod observe;
 pub mod ordered;
 pub mod process;
 pub mod report;
 pub mod shares;
 pub mod systemd;
+pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod unseal;

@@ -85,6 +85,8 @@ fn overwrite(pieces: usize) {
 const OF_A_NODE: u64 = 2;
 /// What else may be open: the loop, the journal, the control socket and its visitors, share files, pipes to a helper.
 const OTHERS: u64 = 64;
+/// What those take who observe the daemon: their socket, as many as may be connected, and one that is not judged yet.
+pub(crate) const OBSERVERS: u64 = 24;
 
 /// Fewest with which the daemon works: standard input and output, the loop and its signals, the journal, the control
 /// socket and a visitor, one kept for systemd, and four each for a node and for a file with its directories.
@@ -159,20 +161,50 @@ impl Shortage {
     }
 }
 
-/// Raises the soft limit to what so many nodes take, as far as the hard limit goes.
+/// How many so many nodes take, and everything else but observers.
+fn needed_for(nodes: usize) -> u64 {
+    u64::try_from(nodes).unwrap_or(u64::MAX).saturating_mul(OF_A_NODE).saturating_add(OTHERS)
+}
+
+/// How many may be connected who only observe the daemon, beside so many nodes: they are the first to go.
+pub fn places_for_observers(nodes: usize) -> usize {
+    places_of(getrlimit(Resource::Nofile).current, nodes)
+}
+
+fn places_of(allowed: Option<u64>, nodes: usize) -> usize {
+    let left = allowed.unwrap_or(u64::MAX).saturating_sub(needed_for(nodes)).min(OBSERVERS);
+    // Their socket, and the one that is not judged yet.
+    usize::try_from(left.saturating_sub(2)).unwrap_or(0)
+}
+
+/// Raises the soft limit to what so many nodes and those who observe them take, as far as the hard limit goes.
 pub fn allow_descriptors_for(nodes: usize) -> Result<(), Shortage> {
-    let needed = u64::try_from(nodes).unwrap_or(u64::MAX).saturating_mul(OF_A_NODE).saturating_add(OTHERS);
+    let needed = needed_for(nodes);
+    let wanted = needed.saturating_add(OBSERVERS);
     let limit = getrlimit(Resource::Nofile);
     // None is no limit.
-    let is_enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= needed);
+    let is_enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= wanted);
     if is_enough(limit.current) {
         return Ok(());
     }
-    let current = limit.maximum.map_or(needed, |most| most.min(needed));
+    let current = limit.maximum.map_or(wanted, |most| most.min(wanted));
     let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(current), maximum: limit.maximum });
     let allowed = if raised.is_ok() { Some(current) } else { limit.current };
     match allowed {
         Some(allowed) if allowed < needed => Err(Shortage { nodes, needed, allowed }),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn observers_have_what_nodes_leave() {
+        let all = usize::try_from(OBSERVERS).unwrap() - 2;
+        assert_eq!((places_of(None, 3000), places_of(Some(1024), 100)), (all, all));
+        assert_eq!((places_of(Some(64 + 2 * 100 + 5), 100), places_of(Some(64 + 2 * 100 + 2), 100)), (3, 0));
+        assert_eq!((places_of(Some(20), 8), places_of(Some(1024), usize::MAX)), (0, 0));
     }
 }

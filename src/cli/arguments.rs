@@ -25,8 +25,8 @@ pub struct Arguments {
 impl Arguments {
     /// The whole command line, for parsing, help, the man page and completions.
     ///
-    /// `hold`, `resume` and `reload` speak to the daemon alone. They take the flags of the configuration as all verbs do, but
-    /// their help does not show them: they would change nothing.
+    /// `hold`, `resume`, `reload` and `events` speak to the daemon alone. They take the flags of the configuration as all
+    /// verbs do, but their help does not show them: they would change nothing.
     pub fn command_line() -> clap::Command {
         let command = Self::command();
         let global: Vec<_> = command.get_arguments().filter(|flag| flag.is_global_set()).cloned().collect();
@@ -35,7 +35,7 @@ impl Arguments {
             let others = global.iter().filter(|flag| !own.contains(flag.get_id()));
             verb.args(others.map(|flag| flag.clone().hide(true)))
         };
-        ["hold", "resume", "reload"]
+        ["hold", "resume", "reload", "events"]
             .into_iter()
             .fold(command, |command, verb| command.mut_subcommand(verb, quiet))
     }
@@ -44,11 +44,17 @@ impl Arguments {
     ///
     /// Errors: it is wrong, or asks for help or the version.
     pub fn of_process() -> Result<Self, clap::Error> {
-        let mut command = Self::command_line();
+        // Of `run` nothing of that is to be seen, and what it takes stays resident in the daemon for ever: a tenth of its
+        // heap.
+        let runs = std::env::args_os().nth(1).is_some_and(|verb| verb == "run");
+        let mut command = if runs { Self::command() } else { Self::command_line() };
         let matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }
+
+/// Where the daemon can be observed as a service.
+pub(super) const OBSERVE_SOCKET: &str = "/run/vault-unseal-observe/observe.sock";
 
 /// Where the daemon listens as a service.
 pub(super) const SOCKET: &str = "/run/vault-unseal/control.sock";
@@ -91,7 +97,16 @@ pub enum Verb {
     /// Asks the servers itself and needs neither shares nor a running daemon. A daemon adds, for root, which servers are
     /// held and why others stay sealed. The last line says if the service of this machine failed, is disabled or does not
     /// run.
+    ///
+    /// Other users than root are shown what the service knows of its servers, if it runs: their state and since when,
+    /// when they were unsealed last and how long that took, how long their certificates are good, and when they answered
+    /// last.
     Status(StatusArguments),
+    /// Show what happened to the servers
+    ///
+    /// Prints the last events that the daemon keeps: at most 2,048, and none from before it was started. The journal has
+    /// them in words and for longer. Takes no root.
+    Events(EventArguments),
     /// Look for problems: configuration, shares, TLS, servers
     ///
     /// Submits nothing and changes nothing. Every finding comes with its remedy. Without --config it checks this machine
@@ -190,6 +205,24 @@ pub struct StatusArguments {
     /// sealed
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
+    /// Show what the daemon knows that listens at this observation socket; default for other users than root: the
+    /// service's
+    #[arg(long, value_name = "PATH", conflicts_with = "socket")]
+    pub observe_socket: Option<PathBuf>,
+}
+
+/// Options of `events`.
+#[derive(Debug, Args)]
+pub struct EventArguments {
+    /// Print later events too, until interrupted
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Print each event as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The daemon's observation socket
+    #[arg(long, value_name = "PATH", default_value = OBSERVE_SOCKET)]
+    pub observe_socket: PathBuf,
 }
 
 /// Options of `check`.

@@ -2,12 +2,15 @@
 
 mod arguments;
 mod check;
+mod columns;
 mod credentials;
 mod daemon_status;
 mod enroll;
+mod events;
 mod init;
 mod machine;
 mod next_steps;
+mod observed;
 mod orders;
 mod probe;
 mod run;
@@ -44,6 +47,7 @@ pub fn main() -> Exit {
         Verb::Run => run::run(&config),
         Verb::Wait(options) => Ok(wait::wait(&config, &options)),
         Verb::Status(options) => Ok(status::status(&config, &options)),
+        Verb::Events(options) => events::events(&options),
         Verb::Hold(options) => orders::order(Order::Hold, &options),
         Verb::Resume(options) => orders::order(Order::Resume, &options),
         Verb::Reload(options) => orders::reload(&config, &options),

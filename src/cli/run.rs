@@ -10,6 +10,7 @@ use crate::explain::{Explanation, Remark};
 use crate::external::error;
 use crate::external::quote::sentence;
 use crate::files::{self, Slow};
+use crate::observe;
 use crate::process::{self, Shortage};
 use crate::report::in_one_line;
 use crate::report::message::Message;
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     let settings = loaded.settings.clone();
     let read =
         files::within(files::READ_LIMIT, move || NamedFiles::read(&settings, &ClusterContexts::default()));
-    let NamedFiles { notices: of_shares, clusters } = match read {
+    let NamedFiles { notices: of_shares, clusters, held } = match read {
         Some(Ok(read)) => read,
         Some(Err(error)) => return Err(fail(&error, Exit::Config)),
         None => return Err(fail(&Slow, Exit::Failed)),
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     }
     let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds, grid), log, shortage.clone()).live(
         &loaded.settings,
-        clusters,
+        (clusters, held),
         directory.as_deref().filter(|_| taken.is_none()),
         || {
             started(&loaded, &of_shares, &protection);
@@ -144,7 +145,7 @@ impl<'a> Daemon<'a> {
     async fn live(
         mut self,
         settings: &Settings,
-        clusters: ClusterContexts,
+        (clusters, held): (ClusterContexts, Vec<(String, usize)>),
         directory: Option<&Path>,
         started: impl FnOnce(),
     ) -> Exit {
@@ -159,6 +160,7 @@ impl<'a> Daemon<'a> {
         // Its nodes are asked, and speak, before all of a thousand have their tasks.
         started();
         self.watch.apply(clusters).await;
+        NamedFiles::tell_held(&held, self.watch.registry());
         let (ask, mut asked) = mpsc::unbounded_channel();
         if let Some(directory) = directory {
             let registry = Arc::clone(self.watch.registry());
@@ -166,6 +168,14 @@ impl<'a> Daemon<'a> {
             if let Err(error) = listening {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
+            }
+            let places = process::places_for_observers(self.watch.nodes());
+            let telemetry = Arc::clone(self.watch.registry().telemetry());
+            if places == 0 {
+                tracing::warn!("no file descriptors are left for observers: nobody can observe this daemon");
+            } else if let Err((socket, error)) = observe::listen(directory, telemetry, places) {
+                let (socket, error) = (sentence(&socket), error::io(&error));
+                tracing::warn!("cannot listen at {socket}: {error}; nobody can observe this daemon");
             }
         }
         systemd::ready(&self.watch.registry().summary());
@@ -283,6 +293,7 @@ impl<'a> Daemon<'a> {
         self.shortage = process::allow_descriptors_for(nodes).err();
         self.take_turns();
         self.watch.apply(files.clusters).await;
+        NamedFiles::tell_held(&files.held, self.watch.registry());
         // With those that were found by names, which may be many more than the configured ones.
         let shortage = process::allow_descriptors_for(self.watch.nodes()).err();
         self.log.set_level(loaded.settings.log_level);

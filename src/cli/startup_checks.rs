@@ -24,18 +24,30 @@ pub(super) struct NamedFiles {
     pub(super) notices: Vec<Notice>,
     /// The clusters, with what is read for their connections.
     pub(super) clusters: ClusterContexts,
+    /// How many shares the source of each cluster has that could be read.
+    pub(super) held: Vec<(String, usize)>,
 }
 
 impl NamedFiles {
     /// Proves the share sources as far as that takes no TPM, and reads the TLS files of clusters that changed. Blocks on the
     /// file system.
     pub(super) fn read(settings: &Settings, earlier: &ClusterContexts) -> Result<Self, Explanation> {
-        let mut notices = Vec::new();
-        for source in sources(settings) {
-            notices.extend(source.prove(&settings.trusted).map_err(Explanation::of)?);
+        let (mut notices, mut held) = (Vec::new(), Vec::new());
+        for cluster in &settings.clusters {
+            let Some(source) = &cluster.shares else { continue };
+            let (count, odd) = source.prove(&settings.trusted).map_err(Explanation::of)?;
+            notices.extend(odd);
+            held.extend(count.map(|count| (cluster.name.clone(), count)));
         }
         let clusters = earlier.changed_to(settings).map_err(Explanation::of)?;
-        Ok(Self { notices, clusters })
+        Ok(Self { notices, clusters, held })
+    }
+
+    /// Has observers know how many shares are held.
+    pub(super) fn tell_held(held: &[(String, usize)], registry: &StatusRegistry) {
+        for (cluster, held) in held {
+            registry.telemetry().shares_read(cluster, *held);
+        }
     }
 }
 

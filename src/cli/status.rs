@@ -1,11 +1,12 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
+use super::columns::columns;
 use super::daemon_status::ShownServers;
 use super::daemon_status::{DaemonStatus, HoldNote};
 use super::probe::{Probe, ResolvedName, Target, probe_all};
 use super::start::say;
 use super::start::with_settings;
-use super::{ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status};
+use super::{ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status, observed};
 use crate::config::{Origin, Settings, keys};
 use crate::control;
 use crate::explain::{Explanation, Remark};
@@ -30,6 +31,9 @@ const STALLED: &str =
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
     let of_service = is_of_service(arguments);
+    if let Some(exit) = observed::show(options, of_service) {
+        return exit;
+    }
     with_settings(arguments, None, async |settings| show(settings, options, of_service).await)
         .unwrap_or(Exit::Failed)
 }
@@ -271,7 +275,7 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
 
 fn table(view: &StatusView<'_>, style: Style) -> String {
     let StatusView { servers, probes, outsiders, daemon, .. } = view;
-    let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned)];
+    let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned).into()];
     let mut remarks = String::new();
     for ((target, probe), outsider) in servers.targets.iter().zip(*probes).zip(*outsiders) {
         let mut state = brief(&probe.state);
@@ -283,7 +287,7 @@ fn table(view: &StatusView<'_>, style: Style) -> String {
         }
         let version = probe.health.as_ref().and_then(|health| health.version.as_ref());
         let version = version.map_or_else(|| "-".to_owned(), ToString::to_string);
-        rows.push([target.address.to_string(), state, version, target.cluster.clone()]);
+        rows.push(vec![target.address.to_string(), state, version, target.cluster.clone()]);
         if let Some(Remark { message, advice }) = outsider {
             remark(&mut remarks, &target.address, message, advice.as_deref());
         }
@@ -316,7 +320,10 @@ fn table(view: &StatusView<'_>, style: Style) -> String {
             remark(&mut remarks, &name.discovery, &problem.message, problem.advice.as_deref());
         }
     }
-    columns(&rows, probes, style) + &remarks
+    let paint = |line: usize, text: &str| {
+        probes.get(line).map_or_else(|| text.to_owned(), |probe| colour(&probe.state, text, style))
+    };
+    columns(&rows, "   ", style, &paint).concat() + &remarks
 }
 
 /// What is to be said of a server or a name, and below it what to do about it.
@@ -325,29 +332,6 @@ fn remark(remarks: &mut String, whom: &dyn Display, text: &str, advice: Option<&
     for line in advice.into_iter().flat_map(str::lines) {
         let _ = writeln!(remarks, "  {line}");
     }
-}
-
-fn columns<const N: usize>(rows: &[[String; N]], probes: &[Probe], style: Style) -> String {
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let mut text = String::new();
-    for (line, row) in rows.iter().enumerate() {
-        let probe = line.checked_sub(1).and_then(|index| probes.get(index));
-        let mut columns = String::new();
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let padded = if column + 1 == N { cell.clone() } else { format!("{cell:width$}   ") };
-            columns.push_str(&match (probe, column) {
-                (None, _) => style.strong(&padded),
-                (Some(probe), 1) => colour(&probe.state, &padded, style),
-                _ => padded,
-            });
-        }
-        text.push_str(columns.trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 fn colour(state: &State, text: &str, style: Style) -> String {

@@ -162,13 +162,15 @@ impl ShareSource {
     }
 
     /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. The TPM
-    /// is not asked: it may be slow, or come later than we do.
-    pub fn prove(&self, trusted: &Trusted) -> Result<Vec<Notice>, ShareError> {
+    /// is not asked: it may be slow, or come later than we do. Tells how many shares were read.
+    pub fn prove(&self, trusted: &Trusted) -> Result<(Option<usize>, Vec<Notice>), ShareError> {
         match self {
             Self::Tpm2 { path, .. } => {
-                tpm::look(&tpm::SealedFile::configured(path), trusted).map(|_| Vec::new())
+                tpm::look(&tpm::SealedFile::configured(path), trusted).map(|_| (None, Vec::new()))
             }
-            Self::File(_) | Self::Credential(_) => self.load(trusted).map(|loaded| loaded.notices),
+            Self::File(_) | Self::Credential(_) => {
+                self.load(trusted).map(|loaded| (Some(loaded.shares.count()), loaded.notices))
+            }
         }
     }
 

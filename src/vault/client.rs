@@ -11,6 +11,7 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{HeaderMap, Method, Request};
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -21,6 +22,8 @@ pub(super) struct NodeClient {
     endpoint: Endpoint,
     state: Mutex<State>,
     epoch: AtomicU64,
+    /// From when until when the certificate is valid that was shown last.
+    certificate: StdMutex<Option<(u64, u64)>>,
 }
 
 #[derive(Debug, Default)]
@@ -65,7 +68,7 @@ impl ApiRequest {
 impl NodeClient {
     /// Nothing is connected yet.
     pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, state: Mutex::default(), epoch: AtomicU64::new(0) }
+        Self { endpoint, state: Mutex::default(), epoch: AtomicU64::new(0), certificate: StdMutex::default() }
     }
 
     /// Asks over the kept connection, or over a new one. `read` makes of the answer what is wanted, and says whether the
@@ -130,6 +133,7 @@ impl NodeClient {
                 connection.ask(self.http_request(request)?).await.map_err(|failure| failure.cause)?;
             (connection, answer)
         };
+        *self.certificate.lock().unwrap_or_else(PoisonError::into_inner) = connection.certificate;
         if !closed_by_server {
             self.epoch.store(next_epoch(), Ordering::Relaxed);
         }
@@ -240,6 +244,16 @@ impl NodeClient {
     /// The epoch of the connection that the last answer came over.
     pub(super) fn epoch(&self) -> ConnectionEpoch {
         ConnectionEpoch::of(self.epoch.load(Ordering::Relaxed))
+    }
+
+    /// From when until when the certificate is valid that the server showed last, in seconds since 1970.
+    pub(super) fn certificate(&self) -> Option<(u64, u64)> {
+        *self.certificate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the first of the authorities ends that the configuration names, in seconds since 1970.
+    pub(super) fn authority_ends(&self) -> Option<u64> {
+        self.endpoint.tls.as_ref()?.authority_ends()
     }
 
     /// Returns when the kept connection ends; without one, never.

@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection, over TLS or not, and how many bytes may come over it for one answer.
 
 use super::failure::{BUDGET, EXCEEDED, classify};
+use super::tls::{Validity, validity};
 use crate::api::{LogHint, Unreachable};
 use crate::external::ExternalText;
 use bytes::Bytes;
@@ -78,6 +79,8 @@ pub(super) struct Connection {
     task: JoinHandle<()>,
     /// Our end's port.
     port: Option<u16>,
+    /// From when until when the server's certificate is valid, in seconds since 1970.
+    pub(super) certificate: Option<(u64, u64)>,
 }
 
 /// Why a request over a connection got no answer.
@@ -103,7 +106,12 @@ impl Connection {
         match tls {
             Some((config, name)) => {
                 let handshake = TlsConnector::from(config).connect(name, stream);
-                Self::speaking(Box::new(handshake.await.map_err(|error| classify(&error))?), port).await
+                let stream = handshake.await.map_err(|error| classify(&error))?;
+                let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+                let shown = shown.and_then(|shown| validity(shown)).map(Validity::seconds);
+                let mut connection = Self::speaking(Box::new(stream), port).await?;
+                connection.certificate = shown;
+                Ok(connection)
             }
             None => Self::speaking(Box::new(stream), port).await,
         }
@@ -121,7 +129,7 @@ impl Connection {
             .map_err(|error| classify(&error))?;
         // What went wrong is told to the request under way; without one, the end is all there is to know.
         let task = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, budget, task, port })
+        Ok(Self { sender, budget, task, port, certificate: None })
     }
 
     /// It has ended: no request can go through.

@@ -4,11 +4,14 @@ use super::connection::Reconnect;
 use super::key::NodeKey;
 use super::registry::Confirmation;
 use crate::api::Unreachable;
+use crate::explain::Explain;
 use crate::report::in_one_line;
 use crate::report::message::Message;
 use crate::report::state::{SEALS_ITSELF, advice, describe, keep_sealed, phrase, span};
 use crate::shares::{ShareSet, positions_in_words};
-use crate::unseal::{Delay, Event, ForeignNode, State};
+use crate::telemetry::{CertificateDates, EventKind, NodeRecorder};
+use crate::unseal::{Action, Delay, Event, ForeignNode, Observation, State};
+use crate::vault::Server;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -16,7 +19,7 @@ use tracing::Level;
 /// How long the same disturbance stays unmentioned after it was reported.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// Announces one node's changes of state and what else happens to it.
+/// Announces one node's changes of state and what else happens to it, in the journal and to whoever observes the daemon.
 pub(super) struct Announcer {
     key: NodeKey,
     previous: Option<State>,
@@ -25,16 +28,32 @@ pub(super) struct Announcer {
     disturbed: Option<Instant>,
     corrupt: Vec<usize>,
     outsider: Option<ForeignNode>,
+    recorder: NodeRecorder,
 }
 
 impl Announcer {
-    pub(super) fn new(key: NodeKey) -> Self {
-        Self { key, previous: None, locked_since: None, disturbed: None, corrupt: Vec::new(), outsider: None }
+    pub(super) fn new(key: NodeKey, recorder: NodeRecorder) -> Self {
+        let (previous, locked_since, disturbed, corrupt, outsider) = (None, None, None, Vec::new(), None);
+        Self { key, previous, locked_since, disturbed, corrupt, outsider, recorder }
+    }
+
+    /// An action was carried out; `shares` is how many its share source has, if that was read.
+    pub(super) fn executed(
+        &mut self,
+        action: Action,
+        seen: &Observation,
+        took: Duration,
+        server: &Server,
+        shares: Option<usize>,
+    ) {
+        let dates = CertificateDates { server: server.certificate(), authority: server.authority_ends() };
+        self.recorder.executed(action, seen, took, dates, shares);
     }
 
     /// Tells what happened on the way to a state; `held` are the shares that took part.
     pub(super) fn tell(&mut self, events: &[Event], held: Option<&ShareSet>) {
         for event in events {
+            self.recorder.happened(event);
             self.event(event, held);
         }
     }
@@ -42,6 +61,8 @@ impl Announcer {
     /// Announces the state if it is news. `confirmed`: when the node's last answer came.
     pub(super) fn announce(&mut self, state: Option<&State>, confirmed: Option<Confirmation>) {
         let Some(state) = state else { return };
+        let locked = self.locked_since.filter(|_| matches!(state, State::Unsealed { .. }));
+        self.recorder.state(state, locked.map(|since| since.elapsed()));
         if self.is_news(state) {
             self.state(state, confirmed);
             self.previous = Some(state.clone());
@@ -50,7 +71,6 @@ impl Announcer {
 
     /// A change of state, or of what a person has to do about it. Progress within a state is no news.
     fn is_news(&self, state: &State) -> bool {
-        use crate::explain::Explain;
         match (self.previous.as_ref(), state) {
             (Some(State::Unreachable { cause: before }), State::Unreachable { cause }) => {
                 before.kind() != cause.kind()
@@ -165,6 +185,7 @@ impl Announcer {
             return;
         }
         self.corrupt = positions.to_vec();
+        self.recorder.note(EventKind::CorruptShare, None);
         let (shares, fit, it) = match positions.len() {
             1 => ("share", "does not fit the others and is", "it with a good copy"),
             _ => ("shares", "do not fit the others and are", "them with good copies"),
@@ -184,6 +205,7 @@ impl Announcer {
         }
         self.outsider = outsider.cloned();
         if let Some(outsider) = outsider {
+            self.recorder.note(EventKind::ForeignNode, Some(outsider.kind()));
             let text = format!("{}: {}", self.key.address, in_one_line(outsider));
             self.log(Level::WARN, Message::Outsider, None, &text);
         }
@@ -192,6 +214,10 @@ impl Announcer {
     /// Tells what would become of a new connection to a server that is unsealed.
     pub(super) fn reconnect(&self, news: &Reconnect) {
         let node = &self.key.address;
+        match news {
+            Reconnect::Refused(cause) => self.recorder.note(EventKind::ReconnectFails, Some(cause.kind())),
+            Reconnect::Good => self.recorder.note(EventKind::ReconnectWorks, None),
+        }
         let (level, text) = match news {
             Reconnect::Refused(cause) => (
                 Level::ERROR,

@@ -2,6 +2,7 @@
 //! looks it up.
 
 mod announce;
+mod booked;
 mod connection;
 mod desired;
 mod grid;

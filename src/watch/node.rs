@@ -1,6 +1,7 @@
 //! The task of one node.
 
 use super::announce::Announcer;
+use super::booked::BookedHold;
 use super::connection::{ReconnectCheck, ReconnectProbes};
 use super::desired::NodeSpec;
 use super::grid::{Alarm, Grid};
@@ -48,12 +49,9 @@ pub(super) async fn watch(task: NodeTask) {
     let mut current = Arc::clone(&spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
     machine.set_on_operator_seal(current.cluster.on_operator_seal);
-    // What is left of a hold is when it ends: the machine's time has just begun.
-    let (hold, until) = holds.of(&key).unzip();
-    let mut booked = (hold, until.flatten());
-    machine.restore(booked.0, booked.1);
+    let mut booked = BookedHold::restore(key.clone(), holds, &mut machine);
     let mut identity = Identity::new(memberships, key.clone(), current.rank);
-    let mut announcer = Announcer::new(key.clone());
+    let mut announcer = Announcer::new(key.clone(), registry.recorder(&key));
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
     let mut alarm = Alarm::of(grid, earlier);
@@ -107,14 +105,18 @@ pub(super) async fn watch(task: NodeTask) {
                     registry.publish(&key, machine.state(), identity.sure(), ends);
                 }
                 alarm.set_ahead();
-                let overdue_after = step.overdue_after;
+                let asked = Instant::now();
+                let (action, overdue_after) = (step.action, step.overdue_after);
                 let request = executor.execute_in(turn, &current, step);
-                answer(request, overdue_after, &mut alarm, || {
+                let seen = answer(request, overdue_after, &mut alarm, || {
                     machine.overdue();
                     announcer.announce(machine.state(), registry.last_confirmed(&key));
                     registry.publish(&key, machine.state(), identity.sure(), ends);
                 })
-                .await
+                .await;
+                let shares = executor.shares().map(ShareSet::count);
+                announcer.executed(action, &seen, asked.elapsed(), &current.server, shares);
+                seen
             }
         };
         report_answer(&registry, &key, &current, &seen);
@@ -126,13 +128,9 @@ pub(super) async fn watch(task: NodeTask) {
             machine.set_objection(objection(&registry, &key, &current));
         }
         step = machine.observe(began.elapsed(), seen);
-        let hold = (machine.hold(), machine.held_until());
-        // Only what changed: an order that is still to be followed is booked already, with who gave it.
-        if hold != booked && !orders.has_changed().unwrap_or(false) {
-            booked = hold;
-            let left = hold.1.map(|until| until.saturating_sub(began.elapsed()));
-            holds.book(&key, hold.0.map(|hold| (hold, left)));
-            holds.keep().await;
+        // An order that is still to be followed is booked already, with who gave it.
+        if !orders.has_changed().unwrap_or(false) {
+            booked.follow(&machine, || began.elapsed()).await;
         }
         announcer.corrupt(&executor.corrupt);
         let events = machine.take_events();

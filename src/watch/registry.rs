@@ -7,6 +7,7 @@ use crate::cluster::Discovery;
 use crate::discovery::NodeInventory;
 use crate::explain::Remark;
 use crate::report;
+use crate::telemetry::{NodeRecorder, Telemetry};
 use crate::unseal::{ForeignNode, Hold, State};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -89,6 +90,7 @@ pub struct StatusRegistry {
     reload_refused: Mutex<Option<Remark>>,
     changed: Notify,
     holds: Arc<HoldStore>,
+    telemetry: Arc<Telemetry>,
 }
 
 /// Every node, and what is counted of them as they change.
@@ -170,6 +172,7 @@ impl StatusRegistry {
             orders,
         };
         let orders = entry.orders.subscribe();
+        self.telemetry.enter(&key.cluster, &key.address.to_string());
         let mut entries = self.entries();
         entries.count(&key.cluster, None);
         entries.nodes.insert(key.clone(), entry);
@@ -179,12 +182,23 @@ impl StatusRegistry {
     }
 
     pub(super) fn remove(&self, key: &NodeKey) {
+        self.telemetry.leave(&key.cluster, &key.address.to_string());
         let mut entries = self.entries();
         if let Some(entry) = entries.nodes.remove(key) {
             entries.discount(&key.cluster, entry.state.as_ref());
         }
         drop(entries);
         self.changed.notify_one();
+    }
+
+    /// What is remembered of all nodes for whoever observes them.
+    pub fn telemetry(&self) -> &Arc<Telemetry> {
+        &self.telemetry
+    }
+
+    /// What the task of a node reports to beside this.
+    pub(super) fn recorder(&self, key: &NodeKey) -> NodeRecorder {
+        NodeRecorder::new(Arc::clone(&self.telemetry), &key.cluster, &key.address.to_string())
     }
 
     pub(super) fn publish(
@@ -319,6 +333,7 @@ impl StatusRegistry {
 
     /// Notes why a reload changed nothing, or that one did: shown with the states until then.
     pub fn set_reload_refused(&self, why: Option<Remark>) {
+        self.telemetry.reloaded(why.is_some());
         *self.reload_refused.lock().unwrap_or_else(PoisonError::into_inner) = why;
         self.changed.notify_one();
     }

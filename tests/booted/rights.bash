@@ -1,13 +1,5 @@
 # Somebody with an account and no rights tries what he can: the shares, the service, the process.
 
-somebody() { inside_as_somebody "$@"; }
-# refused COMMAND…: fails for want of rights, and not because it is mistyped.
-refused() {
-    local got
-    if got=$(somebody "$@" 2>&1 </dev/null); then printf 'done:\n%s\n' "$got"; return 1; fi
-    grep -Eiq 'permission denied|access denied|not permitted|authentication (is )?required|not authorized' <<<"$got" ||
-        { printf 'another failure:\n%s\n' "$got"; return 1; }
-}
 # systemd's own interface, without what systemctl adds.
 call() { echo busctl --allow-interactive-authorization=no call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager "$@"; }
 
@@ -21,6 +13,7 @@ check 'the credential: not read' refused cat "$credential/shares"
 check 'the credential: not found' refused ls "$credential"
 check 'the credential is there: the test can fail' inside ls "$credential/shares"
 check 'the program, run by him: gets no shares' says 'was given no credentials' somebody vault-unseal run
+check 'the control socket: not found' refused ls /run/vault-unseal/
 for verb in stop restart reload kill disable mask revert; do
     check "systemctl $verb: refused" refused systemctl --no-ask-password "$verb" vault-unseal
 done

@@ -70,6 +70,9 @@ END
         install -D -m 755 "$binary" "$root/usr/bin/vault-unseal"
         install -D -m 644 -t "$root/usr/lib/systemd/system" \
             "$repository"/systemd/vault-unseal.service "$repository"/systemd/vault-unsealed*
+        install -D -m 644 "$repository/systemd/vault-unseal.sysusers" "$root/usr/lib/sysusers.d/vault-unseal.conf"
+        install -D -m 644 "$repository/systemd/vault-unseal.tmpfiles" "$root/usr/lib/tmpfiles.d/vault-unseal.conf"
+        chroot "$root" systemd-sysusers vault-unseal.conf
         install -D -m 644 -t "$root/usr/lib/systemd/catalog" "$repository/systemd/vault-unseal.catalog"
         chroot "$root" journalctl --update-catalog
         mkdir -p "$etc"
@@ -153,4 +156,14 @@ server_unsealed() { within "${1:-30}" quietly is 200 server_health || is 200 ser
 bao() {
     inside env {BAO,VAULT}_ADDR=https://vault.home:8200 {BAO,VAULT}_CACERT=/etc/vault/tls/vault-ca.crt \
         ${token:+BAO_TOKEN="$token" VAULT_TOKEN="$token"} bao "$@"
+}
+
+# As somebody with an account and no rights.
+somebody() { inside_as_somebody "$@"; }
+# refused COMMAND…: fails for want of rights, and not because it is mistyped.
+refused() {
+    local got
+    if got=$(somebody "$@" 2>&1 </dev/null); then printf 'done:\n%s\n' "$got"; return 1; fi
+    grep -Eiq 'permission denied|access denied|not permitted|authentication (is )?required|not authorized' <<<"$got" ||
+        { printf 'another failure:\n%s\n' "$got"; return 1; }
 }

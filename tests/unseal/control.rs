@@ -96,7 +96,7 @@ fn as_user(uid: u32, command: &Command) -> Command {
 }
 
 /// Becomes another user, of the daemon's group: this thread alone.
-fn become_user(uid: u32) {
+pub(crate) fn become_user(uid: u32) {
     if uid != 0 {
         let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(GROUP));
         set_thread_groups(&[]).unwrap();

@@ -18,6 +18,7 @@ mod holds;
 mod lasting;
 mod misfits;
 mod notify;
+mod observe;
 mod outsiders;
 mod pins;
 mod presence;

@@ -188,6 +188,7 @@ fn nodes_take_turns_where_descriptors_are_left_for_one() {
     };
     let (mut daemon, mut too_few) = (start("ulimit -n 20"), start("ulimit -n 19"));
     daemon.wait_for_line("8 nodes take up to 80 file descriptors, and this process may have 20");
+    daemon.wait_for_line("no file descriptors are left for observers");
     // Systemd hears of it, and visitors of the control socket are let in.
     systemd.wait_for("STATUS=8 nodes: 8 unsealed");
     let mut hold = vault_unseal(&["hold", "--all"]);

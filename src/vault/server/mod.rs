@@ -83,6 +83,17 @@ impl Server {
         self.client.epoch()
     }
 
+    /// From when until when the certificate is valid that it showed last, in seconds since 1970.
+    pub fn certificate(&self) -> Option<(u64, u64)> {
+        self.client.certificate()
+    }
+
+    /// When the first of the authorities ends that the configuration names for it, in seconds since 1970; `None` where it names
+    /// none, or a whole bundle.
+    pub fn authority_ends(&self) -> Option<u64> {
+        self.client.authority_ends()
+    }
+
     /// Returns when the connection that is kept between requests ends: most likely with the server. Without one, or
     /// when its end was announced, never.
     pub async fn left(&self) {

@@ -160,6 +160,12 @@ impl Anchors {
         (1..=FEW).contains(&self.named.len())
     }
 
+    /// When the first of one's own CAs ends, in seconds since 1970.
+    pub(super) fn first_own_end(&self) -> Option<u64> {
+        let ends = self.facts.iter().map(|facts| facts.validity.ends.as_secs());
+        ends.min().filter(|_| self.are_own())
+    }
+
     /// The issuer that ends within `ahead`, if there is no path that lasts longer. Of a server that is verified now.
     pub(super) fn ending(
         &self,

@@ -14,3 +14,4 @@ pub(super) use failure::handshake;
 pub(super) use renewed::Renewed;
 pub(crate) use verifier::{Inspection, Lifetimes};
 pub(crate) use x509::is_self_issued;
+pub(super) use x509::{Validity, validity};

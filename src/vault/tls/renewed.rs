@@ -36,6 +36,8 @@ pub(in crate::vault) struct Renewed {
 #[derive(Debug)]
 struct Current {
     config: Arc<ClientConfig>,
+    /// When the first of the named authorities ends.
+    authority_ends: Option<u64>,
     versions: Versions,
     /// Files that could not be used: said once, not at every look.
     refused: Option<Versions>,
@@ -54,9 +56,11 @@ impl Renewed {
         inspection: Option<Arc<Inspection>>,
     ) -> Result<Self, TlsFileError> {
         let versions = Versions::take(settings, trusted);
-        let config = Arc::new(client_config(settings, trusted, inspection.as_ref())?);
+        let (config, authority_ends) = client_config(settings, trusted, inspection.as_ref())?;
+        let config = Arc::new(config);
         let looked = Instant::now();
-        let current = Current { config, versions, refused: None, looked, looking: false, failing: false };
+        let (refused, looking, failing) = (None, false, false);
+        let current = Current { config, authority_ends, versions, refused, looked, looking, failing };
         let (settings, trusted) = (settings.clone(), Arc::clone(trusted));
         Ok(Self { settings, trusted, inspection, current: Mutex::new(current) })
     }
@@ -95,8 +99,9 @@ impl Renewed {
         match renewed {
             // Back to the files that are in use.
             None => current.refused = None,
-            Some(Ok(config)) => {
+            Some(Ok((config, authority_ends))) => {
                 current.config = Arc::new(config);
+                current.authority_ends = authority_ends;
                 current.versions = versions;
                 current.refused = None;
                 tracing::info!("certificates changed on disk: new connections use them");
@@ -118,23 +123,31 @@ impl Renewed {
         self.current().failing = failing;
     }
 
+    /// When the first of the authorities ends that the configuration names, in seconds since 1970.
+    pub(in crate::vault) fn authority_ends(&self) -> Option<u64> {
+        self.current().authority_ends
+    }
+
     fn current(&self) -> MutexGuard<'_, Current> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Builds the client's side of TLS from the files that `settings` name, as they are now.
+/// Builds the client's side of TLS from the files that `settings` name, as they are now; and tells when the first of the
+/// authorities ends.
 fn client_config(
     settings: &TlsSettings,
     trusted: &Trusted,
     inspection: Option<&Arc<Inspection>>,
-) -> Result<ClientConfig, TlsFileError> {
+) -> Result<(ClientConfig, Option<u64>), TlsFileError> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    let (verifier, authority_ends) =
+        verifier::from_settings(settings, trusted, inspection, Arc::clone(&provider))?;
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| TlsFileError::Library("no TLS version is left"))?
         .dangerous()
-        .with_custom_certificate_verifier(verifier::from_settings(settings, trusted, inspection, provider)?);
+        .with_custom_certificate_verifier(verifier);
     let mut config = match (&settings.client_cert, &settings.client_key) {
         (Some(cert), Some(key)) => builder
             .with_client_auth_cert(
@@ -150,7 +163,7 @@ fn client_config(
     };
     // A resumed session skips the certificate check: a revoked CA would live on in the session cache.
     config.resumption = Resumption::disabled();
-    Ok(config)
+    Ok((config, authority_ends))
 }
 
 /// What every file that a configuration names looks like.

@@ -57,6 +57,11 @@ impl Validity {
         date(self.ends)
     }
 
+    /// Its first and its last moment, in seconds since 1970.
+    pub(in crate::vault) fn seconds(self) -> (u64, u64) {
+        (self.begins.as_secs(), self.ends.as_secs())
+    }
+
     /// Less than a quarter of it is left, and less than 60 days.
     pub(crate) fn ends_soon(self, now: SystemTime) -> bool {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -219,6 +224,11 @@ impl<'a> Tbs<'a> {
         }
         Ok(Self { version, signature, issuer, validity, subject, key, signs })
     }
+}
+
+/// When a certificate in DER is valid; `None` if it is malformed.
+pub(in crate::vault) fn validity(certificate: &[u8]) -> Option<Validity> {
+    Tbs::of(certificate).map(|tbs| tbs.validity)
 }
 
 /// Whether these extensions let the key sign certificates.

@@ -1,0 +1,36 @@
+//! Tables for people.
+
+use crate::report::Style;
+
+/// The lines of a table, its heads first. `paint` gives the state of a row its colour, which is its second cell.
+pub(super) fn columns(
+    rows: &[Vec<String>],
+    gap: &str,
+    style: Style,
+    paint: &dyn Fn(usize, &str) -> String,
+) -> Vec<String> {
+    let mut widths = Vec::new();
+    for row in rows {
+        widths.resize(row.len().max(widths.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let mut lines = Vec::new();
+    for (line, row) in rows.iter().enumerate() {
+        let mut text = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let last = column + 1 == row.len();
+            let padded = if last { cell.clone() } else { format!("{cell:width$}{gap}") };
+            text.push_str(&match (line.checked_sub(1), column) {
+                (None, _) => style.strong(&padded),
+                (Some(line), 1) => paint(line, &padded),
+                _ => padded,
+            });
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        lines.push(text);
+    }
+    lines
+}

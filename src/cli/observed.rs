@@ -1,0 +1,224 @@
+//! `vault-unseal status` for other users than root: what the daemon knows of its servers.
+
+use super::Exit;
+use super::arguments::{OBSERVE_SOCKET, StatusArguments};
+use super::columns::columns;
+use super::start::{fail, say};
+use crate::observe::{self, ObserveError, ObservedValue, Wanted};
+use crate::report::{Style, render_warning};
+use rustix::process::geteuid;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What root is shown beside this.
+const MORE: &str = "`sudo vault-unseal status` asks the servers themselves, and tells reasons in words, what to do, and who asked \
+                    for a hold.";
+
+/// Shows what the daemon knows, if that is what is asked for; `None` where it is not, or there is no daemon.
+pub(super) fn show(options: &StatusArguments, of_service: bool) -> Option<Exit> {
+    let named = options.observe_socket.as_deref();
+    let of_others = || (of_service && !geteuid().is_root()).then(|| Path::new(OBSERVE_SOCKET));
+    let path = named.or_else(of_others)?;
+    match observe::document(path, Wanted::Nodes) {
+        Ok(snapshot) => Some(print_all(options, path, snapshot)),
+        Err(error) if named.is_some() => Some(fail(&error, Exit::Failed)),
+        Err(ObserveError::Absent(..)) => None,
+        Err(error) => {
+            say(render_warning(&error));
+            None
+        }
+    }
+}
+
+fn print_all(options: &StatusArguments, path: &Path, mut snapshot: ObservedValue) -> Exit {
+    let style = Style::of(&io::stdout());
+    let mut shown = None;
+    loop {
+        // Whatever else changes, as times do, is no news.
+        let news = (snapshot.text("instance"), snapshot.number("event"));
+        if shown.as_ref() != Some(&news) {
+            let parted = if shown.is_some() && !options.json { "\n" } else { "" };
+            let text = if options.json { format!("{snapshot}\n") } else { table(&snapshot, style) };
+            if write!(io::stdout(), "{parted}{text}").and_then(|()| io::stdout().flush()).is_err() {
+                return Exit::Failed;
+            }
+            shown = Some(news);
+        }
+        if !options.watch {
+            let unsealed =
+                !snapshot.items("nodes").is_empty() && snapshot.items("nodes").iter().all(is_unsealed);
+            return if options.exit_code && !unsealed { Exit::StillSealed } else { Exit::Done };
+        }
+        sleep(PAUSE);
+        match observe::document(path, Wanted::Nodes) {
+            Ok(later) => snapshot = later,
+            Err(error) => return fail(&error, Exit::Failed),
+        }
+    }
+}
+
+/// Its clients are served.
+fn is_unsealed(node: &ObservedValue) -> bool {
+    node.is("state", "unsealed") || node.is("state", "held") && node.flag("sealed") == Some(false)
+}
+
+const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
+
+fn table(snapshot: &ObservedValue, style: Style) -> String {
+    let nodes = snapshot.items("nodes");
+    let refused = snapshot.flag("reload_refused") == Some(true);
+    let now = snapshot.seconds("at").unwrap_or_default();
+    let mut rows = vec![HEAD.map(str::to_owned).into()];
+    rows.extend(nodes.iter().map(|node| row(node, now)));
+    let paint = |line: usize, text: &str| {
+        nodes.get(line).map_or_else(|| text.to_owned(), |node| coloured(node, text, style))
+    };
+    let mut lines = columns(&rows, "  ", style, &paint).into_iter();
+    let mut shown = lines.next().unwrap_or_default();
+    let (mut remarks, mut cluster) = (String::new(), None);
+    for (node, line) in nodes.iter().zip(lines) {
+        let of = node.text("cluster").filter(|_| snapshot.items("clusters").len() > 1);
+        if cluster != of {
+            let _ = writeln!(shown, "{}:", of.clone().unwrap_or_default());
+            cluster = of;
+        }
+        shown += &line;
+        if let Some(cause) = node.text("cause") {
+            let _ = writeln!(remarks, "\n{}: {cause}", node.text("address").unwrap_or_default());
+        }
+    }
+    if refused {
+        remarks.push_str("\nThe last reload was refused: the old configuration stays.\n");
+    }
+    if refused || !nodes.iter().all(|node| node.is("state", "unsealed")) {
+        let _ = writeln!(remarks, "\n{MORE}");
+    }
+    shown + &remarks
+}
+
+fn row(node: &ObservedValue, now: Duration) -> Vec<String> {
+    let ago = |value: &ObservedValue, name| Some(short(now.saturating_sub(value.seconds(name)?)));
+    let certificate = node.get("certificate").and_then(|certificate| certificate.seconds("not_after"));
+    let unsealed = node
+        .get("last_unseal")
+        .and_then(|last| Some(format!("{}, {}", ago(last, "at")?, precise(last.seconds("took")?))));
+    let cells = [
+        node.text("address").map(|address| address.to_string()),
+        Some(state(node)),
+        node.text("version").map(|version| version.to_string()),
+        ago(node, "state_since"),
+        unsealed,
+        certificate.map(|end| end.checked_sub(now).map_or_else(|| "ended".to_owned(), short)),
+        ago(node, "last_confirmed"),
+    ];
+    cells.map(|cell| cell.unwrap_or_else(|| "-".to_owned())).into()
+}
+
+fn state(node: &ObservedValue) -> String {
+    let Some(state) = node.text("state") else { return "not asked yet".to_owned() };
+    if let Some(role) = node.text("role") {
+        return format!("{state} ({role})");
+    }
+    if node.get("progress").is_some() {
+        return format!("{state} ({}/{})", node.number("progress"), node.number("threshold"));
+    }
+    match node.flag("sealed").filter(|_| node.get("hold").is_some()) {
+        Some(true) => format!("{state} (sealed)"),
+        Some(false) => format!("{state} (unsealed)"),
+        None => state.to_string(),
+    }
+}
+
+fn coloured(node: &ObservedValue, cell: &str, style: Style) -> String {
+    let passing = ["held", "sealed", "unsealing", "joining", "waiting-for-peers"];
+    if node.is("state", "unsealed") {
+        style.good(cell)
+    } else if passing.iter().any(|word| node.is("state", word)) {
+        style.warning(cell)
+    } else {
+        style.bad(cell)
+    }
+}
+
+/// `12s`, `5m`, `3h`, `47d`.
+fn short(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `0.31s`.
+fn precise(time: Duration) -> String {
+    if time.as_secs() < 10 {
+        format!("{}.{:02}s", time.as_secs(), time.subsec_millis() / 10)
+    } else {
+        short(time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(nodes: &str, clusters: &str) -> ObservedValue {
+        let text = format!(
+            r#"{{"schema":1,"instance":"i","version":"1","started_at":1,"at":1000000.5,"event":9,"reload_refused":false,
+            "nodes":[{nodes}],"clusters":[{clusters}]}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    const COUNTERS: &str = r#""counters":{"unseal_attempts":{"unsealed":1,"refused":0,"disturbed":0,"error":0},"restarts":0,
+        "operator_seals":0,"self_seals":0,"holds":0}"#;
+
+    #[test]
+    fn table_fits_a_terminal_and_says_what_is_not_known() {
+        let unsealed = format!(
+            r#"{{"cluster":"home","address":"https://vault-1.home:8200","event":3,"up":true,"state":"unsealed",
+            "state_since":740800,"role":"active","sealed":false,"version":"2.7.2","last_confirmed":999999.6,
+            "last_unseal":{{"at":740800,"took":0.3121}},"certificate":{{"not_before":1,"not_after":3340800}},{COUNTERS}}}"#
+        );
+        let held = format!(
+            r#"{{"cluster":"home","address":"https://vault-2.home:8200","event":4,"up":true,"state":"held","hold":"request",
+            "sealed":true,"state_since":999990,"last_confirmed":999999.9,"certificate":{{"not_before":1,"not_after":2}},
+            {COUNTERS}}}"#
+        );
+        let dead = format!(
+            r#"{{"cluster":"home","address":"https://vault-3.home:8200","event":5,"up":false,"state":"unreachable",
+            "cause":"connection-refused","state_since":999000,{COUNTERS}}}"#
+        );
+        let text = table(&snapshot(&[unsealed, held, dead].join(","), ""), Style::PLAIN);
+        assert_eq!(
+            text,
+            "\
+NODE                       STATE              VERSION  SINCE  UNSEALED   CERT   SEEN
+https://vault-1.home:8200  unsealed (active)  2.7.2    3d     3d, 0.31s  27d    0s
+https://vault-2.home:8200  held (sealed)      -        10s    -          ended  0s
+https://vault-3.home:8200  unreachable        -        16m    -          -      -
+
+https://vault-3.home:8200: connection-refused
+
+`sudo vault-unseal status` asks the servers themselves, and tells reasons in words, what to do, and who asked for a hold.
+"
+        );
+    }
+
+    #[test]
+    fn times_are_short() {
+        for (seconds, shown) in [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")] {
+            assert_eq!(short(Duration::from_secs(seconds)), shown);
+        }
+        let precise = |millis| precise(Duration::from_millis(millis));
+        assert_eq!((precise(312), precise(75_000)), ("0.31s".to_owned(), "75s".to_owned()));
+    }
+}

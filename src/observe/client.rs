@@ -1,0 +1,184 @@
+//! The side of whoever observes the daemon. Blocks: a verb that shows what the daemon says has nothing else to do.
+
+use super::schema::{EventList, SCHEMA, Snapshot};
+use super::value::ObservedValue;
+use crate::explain::Explain;
+use crate::external::quote::sentence;
+use crate::external::{ExternalText, error};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long one read or write may take.
+const LIMIT: Duration = Duration::from_secs(10);
+/// How long a connection that has no place is tried again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Largest answer that is read: a kilobyte for each of several thousand nodes.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Why the daemon's view is not to be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserveError {
+    /// There is no socket at this path, or nobody behind it.
+    #[error("no daemon can be observed at {}: {}", sentence(.0), error::io(.1))]
+    Absent(PathBuf, io::Error),
+    /// It did not answer, or not in a way that can be understood, for this reason.
+    #[error("the daemon at {} gave no proper answer: {}", sentence(.0), .1)]
+    Answer(PathBuf, String),
+    /// It closes every connection without an answer.
+    #[error("the daemon at {} closes every connection: too many observe it", sentence(.0))]
+    Busy(PathBuf),
+}
+
+impl Explain for ObserveError {
+    fn kind_and_advice(&self) -> (&'static str, Option<Cow<'static, str>>) {
+        let (kind, advice) = match self {
+            Self::Absent(..) => (
+                "no-daemon",
+                "Is the service running? `systemctl status vault-unseal` tells. A daemon that is run by hand listens where \
+                 RUNTIME_DIRECTORY was set for it: name that here with --observe-socket DIRECTORY/observe.sock",
+            ),
+            Self::Answer(..) => {
+                ("observe-answer", "Look at `journalctl -u vault-unseal`; both must be of the same version.")
+            }
+            Self::Busy(_) => (
+                "observe-busy",
+                "Close the connections of this user that do nothing: as root, `ss -xp` lists those of observe.sock.",
+            ),
+        };
+        (kind, Some(advice.into()))
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// What the daemon knows of its nodes: a [`Snapshot`].
+    Nodes,
+    /// What happened after the event with this number: an [`EventList`](super::EventList).
+    Events(u64),
+}
+
+/// What the daemon behind the socket at `path` knows of its nodes.
+pub fn snapshot(path: &Path) -> Result<Snapshot<ExternalText>, ObserveError> {
+    read(path, Wanted::Nodes, |snapshot: &Snapshot<_>| snapshot.schema.into())
+}
+
+/// What happened after the event with this number.
+pub fn events(path: &Path, after: u64) -> Result<EventList<ExternalText>, ObserveError> {
+    read(path, Wanted::Events(after), |list: &EventList<_>| list.schema.into())
+}
+
+/// The document, with what later versions add to it.
+pub(crate) fn document(path: &Path, wanted: Wanted) -> Result<ObservedValue, ObserveError> {
+    read(path, wanted, |document: &ObservedValue| document.number("schema"))
+}
+
+fn read<T: DeserializeOwned>(path: &Path, wanted: Wanted, schema: fn(&T) -> u64) -> Result<T, ObserveError> {
+    let broken = |reason| ObserveError::Answer(path.to_owned(), reason);
+    let body = body(&answer(path, wanted)?).map_err(|reason| broken(reason.to_owned()))?;
+    let document = serde_json::from_slice(&body).map_err(|cause| broken(error::json(&cause)))?;
+    match schema(&document) {
+        known if known == u64::from(SCHEMA) => Ok(document),
+        other => Err(broken(format!("its schema is version {other}, and this program knows {SCHEMA}"))),
+    }
+}
+
+/// The daemon's answer, as soon as there is a place.
+fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
+    let target = match wanted {
+        Wanted::Nodes => "/v1/nodes".to_owned(),
+        Wanted::Events(after) => format!("/v1/events?after={after}"),
+    };
+    let began = Instant::now();
+    loop {
+        match exchange(path, &target)? {
+            Some(answer) => return Ok(answer),
+            None if began.elapsed() > PATIENCE => return Err(ObserveError::Busy(path.to_owned())),
+            None => sleep(PAUSE),
+        }
+    }
+}
+
+/// Asks once; `None` when the connection is closed without an answer.
+fn exchange(path: &Path, target: &str) -> Result<Option<Vec<u8>>, ObserveError> {
+    let absent = |cause| ObserveError::Absent(path.to_owned(), cause);
+    let broken = |cause: io::Error| ObserveError::Answer(path.to_owned(), error::io(&cause));
+    let mut stream = match connected(path) {
+        Ok(stream) => stream,
+        Err(Errno::AGAIN) => return Ok(None),
+        Err(cause) => return Err(absent(cause.into())),
+    };
+    let mut answer = Vec::new();
+    let sent = stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: vault-unseal\r\n\r\n").as_bytes());
+    let asked = sent.and_then(|()| stream.take(LARGEST).read_to_end(&mut answer).map(drop));
+    match asked {
+        Err(cause) if is_closed(&cause) && answer.is_empty() => Ok(None),
+        Err(cause) => Err(broken(cause)),
+        Ok(()) => Ok(Some(answer).filter(|answer| !answer.is_empty())),
+    }
+}
+
+/// Connected within the limit, which a daemon that hangs does not keep: then its queue is full.
+fn connected(path: &Path) -> Result<UnixStream, Errno> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(LIMIT))?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(LIMIT))?;
+    connect(&socket, &address)?;
+    Ok(socket.into())
+}
+
+fn is_closed(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
+
+/// The body of a whole answer in chunks.
+fn body(answer: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let end = answer.windows(4).position(|part| part == b"\r\n\r\n").ok_or("it is cut short")?;
+    let (head, mut rest) = (answer.get(..end).unwrap_or_default(), answer.get(end + 4..).unwrap_or_default());
+    if !head.starts_with(b"HTTP/1.1 200 ") {
+        return Err("it is an error");
+    }
+    let mut body = Vec::new();
+    loop {
+        let line = rest.windows(2).position(|part| part == b"\r\n").ok_or("it is cut short")?;
+        let size = rest.get(..line).and_then(|size| std::str::from_utf8(size).ok());
+        let size = size.and_then(|size| usize::from_str_radix(size, 16).ok()).ok_or("it is no HTTP")?;
+        let begin = line + 2;
+        if size == 0 {
+            return Ok(body);
+        }
+        let chunk = begin.checked_add(size).and_then(|end| rest.get(begin..end)).ok_or("it is cut short")?;
+        body.extend_from_slice(chunk);
+        rest = rest.get(begin + size + 2..).ok_or("it is cut short")?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_put_together_and_a_missing_end_is_seen() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let whole = format!("{head}3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n");
+        assert_eq!(body(whole.as_bytes()), Ok(b"abc0123456789".to_vec()));
+        for length in head.len()..whole.len() - 4 {
+            assert!(body(&whole.as_bytes()[..length]).is_err(), "{length}");
+        }
+        assert_eq!(body(b"HTTP/1.1 404 Not Found\r\n\r\n{}"), Err("it is an error"));
+        assert_eq!(body(format!("{head}zz\r\n").as_bytes()), Err("it is no HTTP"));
+        assert!(body(format!("{head}ffffffffffffffff\r\nabc").as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,427 @@
+//! What everybody on the machine is told over the observation socket: of real servers in the states that they are in, and
+//! while readers do their worst.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll as wait_for_events};
+use rustix::process::geteuid;
+use serde_json::Value;
+use vault_unseal::external::ExternalText;
+use vault_unseal::observe::{EventList, ObservedNode, Snapshot, events, snapshot};
+
+use crate::support::PATIENCE;
+use crate::support::certs::Authority;
+use crate::support::fleet::{Fleet, SHARES};
+use crate::support::home::{Home, cluster, lines};
+use crate::support::poll;
+use crate::support::process::{Daemon, run, vault_unseal};
+use crate::support::server::{Builder, Server, is_active};
+
+/// A person, whom systemd would make no user up of.
+const PERSON: u32 = 70_001;
+/// Another.
+const FLOODER: u32 = 70_002;
+
+type Node = ObservedNode<ExternalText>;
+
+/// Makes what tmpfiles.d makes beside the runtime directory, and returns the socket that is to be there.
+fn make_observe(home: &Home) -> PathBuf {
+    home.make_run();
+    fs::create_dir(home.path("run-observe")).unwrap();
+    home.chmod("", 0o755);
+    home.chmod("run-observe", 0o755);
+    home.path("run-observe/observe.sock")
+}
+
+fn start(home: &Home) -> Daemon {
+    Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")))
+}
+
+/// The same command as a person, who is in no group; as it is where nobody else can be.
+fn as_person(command: &Command) -> Command {
+    if !geteuid().is_root() {
+        let mut same = Command::new(command.get_program());
+        same.args(command.get_args());
+        return same;
+    }
+    let mut other = Command::new("setpriv");
+    other.arg(format!("--reuid={PERSON}")).arg(format!("--regid={PERSON}")).arg("--clear-groups");
+    other.arg(command.get_program()).args(command.get_args()).env_clear().current_dir("/");
+    other
+}
+
+fn verb(arguments: &[&str], socket: &Path) -> Output {
+    let mut verb = vault_unseal(arguments);
+    run(&mut as_person(verb.arg("--observe-socket").arg(socket)))
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The only node, once it is as it is wanted.
+fn node(socket: &Path, wanted: impl Fn(&Node) -> bool) -> (Node, Snapshot<ExternalText>) {
+    let mut last = None;
+    let found = poll(PATIENCE, || {
+        let mut seen = snapshot(socket).ok()?;
+        last = Some(seen.clone());
+        let node = seen.nodes.pop().filter(|node| wanted(node))?;
+        Some((node, seen))
+    });
+    found.unwrap_or_else(|| panic!("{last:?}"))
+}
+
+fn is(node: &Node, word: &str) -> bool {
+    node.state.as_ref().is_some_and(|state| *state == *word)
+}
+
+/// The answer to a request, as it comes.
+fn raw(socket: &Path, target: &str) -> String {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn kinds(list: &EventList<ExternalText>) -> Vec<String> {
+    list.events.iter().map(|event| event.kind.to_string()).collect()
+}
+
+#[test]
+fn states_of_a_real_server_are_told_to_everybody() {
+    let mut server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let init = server.init(5, 3);
+    let home = Home::of(&server, &init.json);
+    let socket = make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+
+    let (unsealed, seen) = node(&socket, |node| is(node, "unsealed") && node.last_confirmed.is_some());
+    assert!(unsealed.up && unsealed.sealed == Some(false) && unsealed.initialized == Some(true));
+    assert_eq!(unsealed.role.as_ref().map(ToString::to_string).as_deref(), Some("active"));
+    assert!(unsealed.version.is_some() && unsealed.standby == Some(false));
+    let last = unsealed.last_unseal.unwrap();
+    assert!(last.at >= seen.started_at && last.took > 0.0 && unsealed.state_since.unwrap() >= last.at - 1.0);
+    let since = Duration::from_secs_f64(unsealed.state_since.unwrap()).as_secs();
+    let certificate = unsealed.certificate.unwrap();
+    assert!((certificate.not_before..certificate.not_after).contains(&since));
+    let attempts = unsealed.counters.unseal_attempts;
+    assert_eq!((attempts.unsealed, attempts.refused, attempts.disturbed, attempts.error), (1, 0, 0, 0));
+    let of_cluster = &seen.clusters[0];
+    assert_eq!(
+        (of_cluster.shares_held, of_cluster.shares_threshold, of_cluster.share_source_up),
+        (Some(5), Some(3), Some(true))
+    );
+    assert!(of_cluster.ca_not_after.unwrap() > certificate.not_before);
+    assert_eq!(of_cluster.unseal_duration.count, 1);
+    assert!(of_cluster.request_latency.count >= 6 && of_cluster.request_latency.sum > 0.0);
+
+    // What holds no longer is absent, and what was stays.
+    server.kill();
+    let refused = |node: &Node| node.cause.as_ref().is_some_and(|cause| *cause == *"connection-refused");
+    let (gone, _) = node(&socket, |node| is(node, "unreachable") && refused(node));
+    assert!(!gone.up);
+    assert_eq!((gone.sealed, gone.initialized, gone.version, gone.certificate), (None, None, None, None));
+    assert_eq!(gone.last_unseal, Some(last));
+    server.start();
+    let (back, _) = node(&socket, |node| is(node, "unsealed") && node.last_unseal != Some(last));
+    assert_eq!((back.counters.restarts, back.counters.unseal_attempts.unsealed), (1, 2));
+
+    let mut hold = vault_unseal(&["hold", "--all"]);
+    let by_alice = hold.arg("--socket").arg(home.path("run/control.sock")).env("SUDO_USER", "alice-in-sudo");
+    assert!(run(by_alice).status.success());
+    let (held, _) = node(&socket, |node| is(node, "held"));
+    assert_eq!((held.counters.holds, held.sealed), (1, Some(false)));
+    assert!(held.hold.is_some_and(|hold| hold == *"request"));
+
+    let shown = stdout(&verb(&["status"], &socket));
+    assert!(shown.contains("held (unsealed)") && shown.contains("sudo vault-unseal status"), "{shown}");
+    assert!(shown.lines().all(|line| line.starts_with('`') || line.chars().count() <= 80), "{shown}");
+    assert!(verb(&["status", "--exit-code"], &socket).status.success(), "its clients are served");
+    let told = stdout(&verb(&["events"], &socket));
+    for words in ["daemon: started", ": watched", ": restarted", "-> held (request)"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    for text in [raw(&socket, "/v1/nodes"), raw(&socket, "/v1/events"), shown, told] {
+        let private = [home.directory().to_str().unwrap(), "alice", "config.toml", "/shares"];
+        assert!(!private.iter().any(|private| text.contains(private)), "{text}");
+        assert!(!init.keys_hex.iter().any(|share| text.contains(share.as_str())));
+    }
+}
+
+#[test]
+fn seal_of_an_operator_and_a_source_that_fails_are_counted_and_no_path_is_told() {
+    let mut server = Server::start_plain();
+    let init = server.init(1, 1);
+    let home = Home::of(&server, &init.json);
+    let socket = make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    server.seal_later(&init.root_token);
+    let (undone, _) = node(&socket, |node| node.counters.operator_seals == 1 && is(node, "unsealed"));
+    assert_eq!((undone.counters.self_seals, undone.counters.restarts, undone.counters.holds), (0, 0, 0));
+    assert_eq!(undone.counters.unseal_attempts.unsealed, 2);
+    assert!(kinds(&events(&socket, 0).unwrap()).contains(&"operator-seal".to_owned()));
+
+    home.shares("");
+    server.kill();
+    server.start();
+    let (broken, seen) = node(&socket, |node| is(node, "shares-unavailable"));
+    assert!(broken.up && broken.sealed == Some(true) && broken.cause.is_some() && broken.standby.is_none());
+    assert_eq!((seen.clusters[0].share_source_up, seen.clusters[0].shares_held), (Some(false), None));
+    assert_eq!((seen.clusters[0].ca_not_after, broken.certificate), (None, None), "it has no TLS");
+    for text in [raw(&socket, "/v1/nodes"), raw(&socket, "/v1/events"), stdout(&verb(&["status"], &socket))] {
+        assert!(!text.contains(home.directory().to_str().unwrap()), "{text}");
+    }
+    let output = verb(&["status", "--exit-code"], &socket);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stdout));
+    home.shares(&init.json);
+    node(&socket, |node| is(node, "unsealed"));
+    server.wait_until(is_active);
+}
+
+/// The page for those who write observers has every member, and no other.
+#[test]
+fn schema_is_that_of_the_page() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/usage/observe.md")).unwrap();
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let described: BTreeSet<_> = rows.filter_map(|row| row.split_once('`')).map(|(name, _)| name).collect();
+    let mut fleet = Fleet::http(1);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&[&fleet.urls()[0]], "");
+    let socket = make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    let mut found = BTreeSet::new();
+    for document in [raw(&socket, "/v1/nodes"), raw(&socket, "/v1/events")] {
+        members(&body(&document), &mut found);
+    }
+    let missing: Vec<_> = found.iter().filter(|name| !described.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "docs/usage/observe.md does not describe {missing:?}");
+}
+
+fn members(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                found.insert(name.clone());
+                members(value, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| members(item, found)),
+        _ => {}
+    }
+}
+
+/// Chunks put together.
+fn body(answer: &str) -> Value {
+    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/json"), "{head}");
+    let mut body = String::new();
+    loop {
+        let (size, more) = rest.split_once("\r\n").unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            return serde_json::from_str(&body).unwrap();
+        }
+        body.push_str(&more[..size]);
+        rest = &more[size + 2..];
+    }
+}
+
+#[test]
+fn events_outlive_a_reload_and_not_the_daemon() {
+    let mut fleet = Fleet::http(1);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&[&fleet.urls()[0]], "");
+    let socket = make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    let before =
+        poll(PATIENCE, || snapshot(&socket).ok().filter(|seen| is(&seen.nodes[0], "unsealed"))).unwrap();
+    daemon.hangup();
+    daemon.wait_for_line("configuration reloaded");
+    let after =
+        poll(PATIENCE, || events(&socket, before.event).ok().filter(|list| !list.events.is_empty())).unwrap();
+    assert_eq!((kinds(&after), after.lost), (vec!["reloaded".to_owned()], 0));
+    assert_eq!(after.events[0].number, before.event + 1);
+    assert_eq!(kinds(&events(&socket, 0).unwrap())[..2], ["started", "watched"]);
+    home.put("config.toml", "nodes = 1");
+    daemon.hangup();
+    daemon.wait_for_line("the new configuration is not used");
+    assert!(poll(PATIENCE, || snapshot(&socket).ok().filter(|seen| seen.reload_refused)).is_some());
+    assert_eq!(kinds(&events(&socket, after.last).unwrap()), ["reload-refused"]);
+    daemon.terminate();
+    assert!(daemon.exit_status(PATIENCE).success());
+
+    let output = verb(&["events"], &socket);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: no daemon can be observed at "));
+    home.configure(&[&fleet.urls()[0]], "");
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    let anew = poll(PATIENCE, || events(&socket, 0).ok()).unwrap();
+    assert_ne!(anew.instance, before.instance);
+    assert_eq!((anew.events[0].number, kinds(&anew)[0].as_str()), (1, "started"));
+}
+
+#[test]
+fn without_a_directory_beside_it_the_socket_is_in_the_runtime_directory() {
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&["http://127.0.0.1:1"], "");
+    home.make_run();
+    let mut daemon = start(&home);
+    daemon.wait_for_line("unreachable (connection refused)");
+    let (seen, all) = node(&home.path("run/observe.sock"), |node| is(node, "unreachable"));
+    let of_cluster = &all.clusters[0];
+    assert_eq!(
+        (of_cluster.shares_held, of_cluster.share_source_up),
+        (Some(SHARES.len()), Some(true)),
+        "read at the start"
+    );
+    assert_eq!(of_cluster.shares_threshold, None, "no server said so");
+    assert_eq!((seen.up, seen.last_confirmed, seen.counters.restarts), (false, None, 0));
+}
+
+/// Others could put a link into it, and have what is behind it made everybody's.
+#[test]
+fn directory_that_others_can_write_to_is_not_used() {
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&["http://127.0.0.1:1"], "");
+    let beside = make_observe(&home);
+    home.chmod("run-observe", 0o777);
+    let mut daemon = start(&home);
+    daemon.wait_for_line("unreachable (connection refused)");
+    node(&home.path("run/observe.sock"), |node| is(node, "unreachable"));
+    assert!(!beside.exists());
+    daemon.terminate();
+    assert!(daemon.exit_status(PATIENCE).success());
+
+    fs::rename(home.path("run-observe"), home.path("elsewhere")).unwrap();
+    home.chmod("elsewhere", 0o755);
+    std::os::unix::fs::symlink("elsewhere", home.path("run-observe")).unwrap();
+    let mut daemon = start(&home);
+    daemon.wait_for_line("unreachable (connection refused)");
+    node(&home.path("run/observe.sock"), |node| is(node, "unreachable"));
+    assert!(!home.path("elsewhere/observe.sock").exists());
+}
+
+#[test]
+fn only_questions_are_answered() {
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&["http://127.0.0.1:1"], "");
+    let socket = make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line("unreachable (connection refused)");
+    for (head, status) in [
+        ("POST /v1/hold HTTP/1.1\r\n\r\n{\"all\":true}", "405"),
+        ("GET /v1/hold HTTP/1.1\r\n\r\n", "404"),
+        ("GET /v1/events?after=x HTTP/1.1\r\n\r\n", "400"),
+        ("hello\r\n\r\n", "400"),
+    ] {
+        let mut stream = UnixStream::connect(&socket).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        // What it did not read is no reason to keep it.
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {answer}");
+    }
+    let mut long = UnixStream::connect(&socket).unwrap();
+    let _ = long.write_all(&[b'x'; 5000]);
+    let mut answer = String::new();
+    let _ = long.read_to_string(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    assert!(!daemon.output().contains("held"));
+}
+
+#[test]
+fn readers_that_are_idle_are_bounded_and_hold_nobody_up() {
+    if !geteuid().is_root() {
+        eprintln!(
+            "readers_that_are_idle_are_bounded_and_hold_nobody_up is skipped: only root can be other users"
+        );
+        return;
+    }
+    let mut fleet = Fleet::http(8);
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.config(&cluster(&fleet.urls().iter().map(String::as_str).collect::<Vec<_>>(), ""));
+    let socket = make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line("unreachable (connection refused)");
+    poll(PATIENCE, || snapshot(&socket).ok()).unwrap();
+    let open = || fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
+    let before = open();
+    let (all_there, begin) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let flood = scope.spawn(|| {
+            crate::control::become_user(FLOODER);
+            let idle: Vec<_> = (0..1000).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+            let all_there = all_there;
+            all_there.send(()).unwrap();
+            for mut reader in idle {
+                reader.set_read_timeout(Some(PATIENCE)).unwrap();
+                // Closed at once, or when its time is over.
+                let _ = reader.read_to_end(&mut Vec::new()).map_err(|error| {
+                    assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "an idle reader is kept");
+                });
+            }
+        });
+        begin.recv().unwrap();
+        // Whoever was accepted has two seconds; nodes that are down have no connection.
+        assert_eq!(snapshot(&socket).unwrap().nodes.len(), 8, "root's");
+        assert!(open() <= before + 8 * 2 + 24, "{} descriptors, and {before} before", open());
+        fleet.start();
+        fleet.wait_until_unsealed(PATIENCE);
+        let told = stdout(&verb(&["events", "--json"], &socket));
+        let first: Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+        assert_eq!((&first["number"], &first["kind"]), (&Value::from(1), &Value::from("started")));
+        flood.join().unwrap();
+    });
+}
+
+#[test]
+fn slow_reader_is_given_up_and_sees_that_its_answer_is_cut_short() {
+    let mut fleet = Fleet::http(700);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    // At the quick pace this many have no time for anything else.
+    let slow = "poll_interval = \"5s\"";
+    home.config(&cluster(&fleet.urls().iter().map(String::as_str).collect::<Vec<_>>(), slow));
+    let socket = make_observe(&home);
+    let _daemon = start(&home);
+    fleet.wait_until_unsealed(PATIENCE);
+    let mut slow = UnixStream::connect(&socket).unwrap();
+    slow.write_all(b"GET /v1/nodes HTTP/1.1\r\n\r\n").unwrap();
+    // Others do not wait for it.
+    let seen = poll(PATIENCE, || {
+        snapshot(&socket).ok().filter(|seen| seen.nodes.iter().all(|node| is(node, "unsealed")))
+    });
+    assert_eq!(seen.unwrap().nodes.len(), 700);
+    let list = events(&socket, 0).unwrap();
+    assert!(list.lost > 0 && list.events[0].number == list.lost + 1, "more happened than is kept");
+    let told = verb(&["events"], &socket);
+    assert!(String::from_utf8_lossy(&told.stderr).contains("earlier ones are no longer kept"));
+    // Until the daemon has closed it.
+    let mut closed = [PollFd::new(&slow, PollFlags::empty())];
+    assert_eq!(wait_for_events(&mut closed, None).unwrap(), 1);
+    let mut answer = Vec::new();
+    let _ = slow.read_to_end(&mut answer);
+    assert!(answer.len() > 1000 && !answer.ends_with(b"0\r\n\r\n"), "{} bytes", answer.len());
+}
