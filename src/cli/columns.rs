@@ -2,13 +2,13 @@
 
 use crate::report::Style;
 
-/// The lines of a table, its heads first. `paint` gives the state of a row its colour, which is its second cell.
-pub(super) fn columns(
-    rows: &[Vec<String>],
-    gap: &str,
-    style: Style,
-    paint: &dyn Fn(usize, &str) -> String,
-) -> Vec<String> {
+/// How wide a table is, in characters.
+pub(super) fn width(rows: &[Vec<String>], gap: &str) -> usize {
+    let widths = widths(rows);
+    widths.iter().sum::<usize>() + gap.len() * widths.len().saturating_sub(1)
+}
+
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths = Vec::new();
     for row in rows {
         widths.resize(row.len().max(widths.len()), 0);
@@ -16,6 +16,17 @@ pub(super) fn columns(
             *width = cell.chars().count().max(*width);
         }
     }
+    widths
+}
+
+/// The lines of a table, its heads first. `paint` gives the state of a row its colour, which is its second cell.
+pub(super) fn columns(
+    rows: &[Vec<String>],
+    gap: &str,
+    style: Style,
+    paint: &dyn Fn(usize, &str) -> String,
+) -> Vec<String> {
+    let widths = widths(rows);
     let mut lines = Vec::new();
     for (line, row) in rows.iter().enumerate() {
         let mut text = String::new();

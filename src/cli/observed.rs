@@ -2,7 +2,7 @@
 
 use super::Exit;
 use super::arguments::{OBSERVE_SOCKET, StatusArguments};
-use super::columns::columns;
+use super::columns::{columns, width};
 use super::start::{fail, say};
 use crate::observe::{self, ObserveError, ObservedValue, Wanted};
 use crate::report::{Style, render_warning};
@@ -68,6 +68,10 @@ fn is_unsealed(node: &ObservedValue) -> bool {
     node.is("state", "unsealed") || node.is("state", "held") && node.flag("sealed") == Some(false)
 }
 
+/// Between two columns.
+const GAP: &str = "  ";
+/// How wide a terminal is that nobody has made wider.
+const WIDTH: usize = 80;
 const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
 
 fn table(snapshot: &ObservedValue, style: Style) -> String {
@@ -76,11 +80,18 @@ fn table(snapshot: &ObservedValue, style: Style) -> String {
     let now = snapshot.seconds("at").unwrap_or_default();
     let mut rows = vec![HEAD.map(str::to_owned).into()];
     rows.extend(nodes.iter().map(|node| row(node, now)));
+    // Too wide for one line: each node above what is known of it.
+    let mut above = Vec::new();
+    if width(&rows, GAP) > WIDTH {
+        above.extend(rows.iter_mut().filter_map(|row| Some(std::mem::take(row.first_mut()?) + "\n")));
+    }
+    let mut above = above.into_iter();
+    let mut next = || above.next().unwrap_or_default();
     let paint = |line: usize, text: &str| {
         nodes.get(line).map_or_else(|| text.to_owned(), |node| coloured(node, text, style))
     };
-    let mut lines = columns(&rows, "  ", style, &paint).into_iter();
-    let mut shown = lines.next().unwrap_or_default();
+    let mut lines = columns(&rows, GAP, style, &paint).into_iter();
+    let mut shown = next() + &lines.next().unwrap_or_default();
     let (mut remarks, mut cluster) = (String::new(), None);
     for (node, line) in nodes.iter().zip(lines) {
         let of = node.text("cluster").filter(|_| snapshot.items("clusters").len() > 1);
@@ -88,7 +99,7 @@ fn table(snapshot: &ObservedValue, style: Style) -> String {
             let _ = writeln!(shown, "{}:", of.clone().unwrap_or_default());
             cluster = of;
         }
-        shown += &line;
+        shown = shown + &next() + &line;
         if let Some(cause) = node.text("cause") {
             let _ = writeln!(remarks, "\n{}: {cause}", node.text("address").unwrap_or_default());
         }
@@ -109,7 +120,8 @@ fn row(node: &ObservedValue, now: Duration) -> Vec<String> {
         .get("last_unseal")
         .and_then(|last| Some(format!("{}, {}", ago(last, "at")?, precise(last.seconds("took")?))));
     let cells = [
-        node.text("address").map(|address| address.to_string()),
+        // What most of them begin with, in a table of so many columns.
+        node.text("address").map(|address| address.to_string().trim_start_matches("https://").to_owned()),
         Some(state(node)),
         node.text("version").map(|version| version.to_string()),
         ago(node, "state_since"),
@@ -194,22 +206,46 @@ mod tests {
             {COUNTERS}}}"#
         );
         let dead = format!(
-            r#"{{"cluster":"home","address":"https://vault-3.home:8200","event":5,"up":false,"state":"unreachable",
+            r#"{{"cluster":"home","address":"https://vault-33.home:8200","event":5,"up":false,"state":"unreachable",
             "cause":"connection-refused","state_since":999000,{COUNTERS}}}"#
         );
         let text = table(&snapshot(&[unsealed, held, dead].join(","), ""), Style::PLAIN);
         assert_eq!(
             text,
             "\
-NODE                       STATE              VERSION  SINCE  UNSEALED   CERT   SEEN
-https://vault-1.home:8200  unsealed (active)  2.7.2    3d     3d, 0.31s  27d    0s
-https://vault-2.home:8200  held (sealed)      -        10s    -          ended  0s
-https://vault-3.home:8200  unreachable        -        16m    -          -      -
+NODE                STATE              VERSION  SINCE  UNSEALED   CERT   SEEN
+vault-1.home:8200   unsealed (active)  2.7.2    3d     3d, 0.31s  27d    0s
+vault-2.home:8200   held (sealed)      -        10s    -          ended  0s
+vault-33.home:8200  unreachable        -        16m    -          -      -
 
-https://vault-3.home:8200: connection-refused
+https://vault-33.home:8200: connection-refused
 
 `sudo vault-unseal status` asks the servers themselves, and tells reasons in words, what to do, and who asked for a hold.
 "
+        );
+    }
+
+    #[test]
+    fn node_with_a_long_name_is_above_its_line() {
+        let node = |name: &str, state: &str| {
+            format!(
+                r#"{{"cluster":"home","address":"https://{name}.lab.example.com:8200","event":3,"up":true,
+                "state":"{state}","state_since":740800,{COUNTERS}}}"#
+            )
+        };
+        let nodes = [node("vault-region-north-1", "sealed"), node("vault-region-north-2", "not-active-yet")];
+        let text = table(&snapshot(&nodes.join(","), ""), Style::PLAIN);
+        let lines: Vec<_> = text.lines().take(6).collect();
+        assert_eq!(
+            lines,
+            [
+                "NODE",
+                "  STATE           VERSION  SINCE  UNSEALED  CERT  SEEN",
+                "vault-region-north-1.lab.example.com:8200",
+                "  sealed          -        3d     -         -     -",
+                "vault-region-north-2.lab.example.com:8200",
+                "  not-active-yet  -        3d     -         -     -",
+            ]
         );
     }
 

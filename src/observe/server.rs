@@ -146,3 +146,69 @@ fn begin_document(
         _ => begin_snapshot(telemetry, env!("CARGO_PKG_VERSION"), text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+    use tokio::io::AsyncReadExt;
+
+    const ASK: &[u8] = b"GET /v1/nodes HTTP/1.1\r\n\r\n";
+    const END: &[u8] = b"\r\n0\r\n\r\n";
+
+    fn fleet(nodes: usize) -> Arc<Telemetry> {
+        let telemetry = Arc::new(Telemetry::default());
+        for node in 0..nodes {
+            telemetry.enter("home", &format!("https://node-{node}.home:8200"));
+        }
+        telemetry
+    }
+
+    async fn visitor(telemetry: &Arc<Telemetry>, turns: &Arc<Mutex<()>>, asks: &[u8]) -> UnixStream {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let place = Arc::new(ReaderQuota::new(8)).take(0).unwrap();
+        tokio::spawn(visit(theirs, place, Arc::clone(telemetry), Arc::clone(turns)));
+        ours.write_all(asks).await.unwrap();
+        ours
+    }
+
+    async fn rest(reader: &mut UnixStream) -> Vec<u8> {
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).await.unwrap();
+        rest
+    }
+
+    /// One that reads slowly has more time: that one's answer is whole when the other is gone.
+    #[tokio::test]
+    async fn who_asks_nothing_is_given_up_before_who_reads_slowly() {
+        let (telemetry, turns) = (fleet(3000), Arc::default());
+        let mut slow = visitor(&telemetry, &turns, ASK).await;
+        let mut silent = visitor(&telemetry, &turns, ASK.trim_ascii_end()).await;
+        assert!(rest(&mut silent).await.is_empty());
+        let answer = rest(&mut slow).await;
+        assert!(answer.ends_with(END) && answer.len() > 500_000, "{}", answer.len());
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_given_up_with_an_answer_that_is_cut_short() {
+        let (telemetry, turns) = (fleet(3000), Arc::default());
+        let mut reader = visitor(&telemetry, &turns, ASK).await;
+        sleep(CONNECTION_LIMIT + REQUEST_LIMIT).await;
+        assert!(!rest(&mut reader).await.ends_with(END));
+    }
+
+    /// Other tasks have their turn between any two slices, whoever reads them.
+    #[tokio::test]
+    async fn a_pause_follows_each_slice() {
+        let (telemetry, turns) = (fleet(10 * 32), Arc::default());
+        let began = Instant::now();
+        let mut readers = Vec::new();
+        for _ in 0..4 {
+            readers.push(visitor(&telemetry, &turns, ASK).await);
+        }
+        for reader in &mut readers {
+            assert!(rest(reader).await.ends_with(END));
+        }
+        assert!(began.elapsed() >= PAUSE * 4 * 10, "{:?}", began.elapsed());
+    }
+}
