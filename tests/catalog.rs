@@ -47,6 +47,27 @@ fn every_message_and_nothing_else_is_explained() {
     assert_eq!(explained, said);
 }
 
+/// The page for people has every kind of message, as the catalog words it, and no other.
+#[test]
+fn the_page_lists_what_the_catalog_explains() {
+    let page = include_str!("../docs/usage/journal.md");
+    let listed =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "));
+    let listed: BTreeMap<_, _> = listed.filter(|(id, _)| id.len() == 32).collect();
+    let subject = |headers: &str| {
+        let line = headers.lines().next().and_then(|line| line.strip_prefix("Subject: "));
+        let words = line.expect("a subject").replace("@VAULT_NODE@", "a server");
+        words.chars().take(1).flat_map(char::to_uppercase).chain(words.chars().skip(1)).collect::<String>()
+    };
+    let entries = entries();
+    let explained: BTreeMap<_, _> =
+        entries.iter().map(|(id, (headers, _))| (*id, subject(headers))).collect();
+    assert_eq!(listed, explained.iter().map(|(id, subject)| (*id, subject.as_str())).collect());
+    for field in NODE_FIELDS {
+        assert!(page.contains(&format!("| `{field}` |")), "{field}");
+    }
+}
+
 #[test]
 fn every_entry_has_a_subject_and_a_text_with_the_fields_that_its_message_has() {
     let entries = entries();
