@@ -100,7 +100,7 @@ pub enum Verb {
     ///
     /// Other users than root are shown what the service knows of its servers, if it runs: their state and since when,
     /// when they were unsealed last and how long that took, how long their certificates are good, and when they answered
-    /// last.
+    /// last. --plugin prints that as one line for monitoring, and has the exit codes of that: 0, 1, 2 and 3.
     Status(StatusArguments),
     /// Show what happened to the servers
     ///
@@ -191,6 +191,7 @@ pub struct WaitArguments {
 
 /// Options of `status`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct StatusArguments {
     /// Print JSON: an object with `nodes`
     #[arg(long)]
@@ -201,6 +202,10 @@ pub struct StatusArguments {
     /// Exit with 3 unless every server is unsealed
     #[arg(long, conflicts_with = "watch")]
     pub exit_code: bool,
+    /// Print what the daemon knows as one line for Icinga, Nagios or Checkmk, and exit with 0 (OK), 1 (warning), 2
+    /// (critical) or 3 (unknown)
+    #[arg(long, conflicts_with_all = ["json", "watch", "exit_code", "socket"])]
+    pub plugin: bool,
     /// The daemon's control socket; root learns from it which servers are held or not in DNS, and why others stay
     /// sealed
     #[arg(long, value_name = "PATH", default_value = SOCKET)]

@@ -12,6 +12,7 @@ mod machine;
 mod next_steps;
 mod observed;
 mod orders;
+mod plugin;
 mod probe;
 mod run;
 mod start;

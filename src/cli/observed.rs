@@ -64,7 +64,7 @@ fn print_all(options: &StatusArguments, path: &Path, mut snapshot: ObservedValue
 }
 
 /// Its clients are served.
-fn is_unsealed(node: &ObservedValue) -> bool {
+pub(super) fn is_unsealed(node: &ObservedValue) -> bool {
     node.is("state", "unsealed") || node.is("state", "held") && node.flag("sealed") == Some(false)
 }
 
@@ -159,7 +159,7 @@ fn coloured(node: &ObservedValue, cell: &str, style: Style) -> String {
 }
 
 /// `12s`, `5m`, `3h`, `47d`.
-fn short(time: Duration) -> String {
+pub(super) fn short(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..120 => format!("{seconds}s"),

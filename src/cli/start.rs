@@ -110,7 +110,7 @@ pub(super) fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// How a verb ends.
+/// How a verb ends. The exit codes of `status --plugin` mean what they mean to monitoring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {

@@ -6,7 +6,9 @@ use super::daemon_status::{DaemonStatus, HoldNote};
 use super::probe::{Probe, ResolvedName, Target, probe_all};
 use super::start::say;
 use super::start::with_settings;
-use super::{ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status, observed};
+use super::{
+    ConfigArguments, Exit, arguments::SOCKET, arguments::StatusArguments, daemon_status, observed, plugin,
+};
 use crate::config::{Origin, Settings, keys};
 use crate::control;
 use crate::explain::{Explanation, Remark};
@@ -30,6 +32,9 @@ const STALLED: &str =
 
 /// Shows the states as the options say.
 pub(super) fn status(arguments: &ConfigArguments, options: &StatusArguments) -> Exit {
+    if options.plugin {
+        return plugin::show(options.observe_socket.as_deref());
+    }
     let of_service = is_of_service(arguments);
     if let Some(exit) = observed::show(options, of_service) {
         return exit;

@@ -146,6 +146,14 @@ fn states_of_a_real_server_are_told_to_everybody() {
     assert!(shown.contains("held (unsealed)") && shown.contains("sudo vault-unseal status"), "{shown}");
     assert!(shown.lines().all(|line| line.starts_with('`') || line.chars().count() <= 80), "{shown}");
     assert!(verb(&["status", "--exit-code"], &socket).status.success(), "its clients are served");
+    let plugin = verb(&["status", "--plugin"], &socket);
+    let line = String::from_utf8(plugin.stdout).unwrap();
+    assert_eq!(plugin.status.code(), Some(1), "{line}");
+    assert!(
+        line.starts_with("VAULT-UNSEAL WARNING - 1 of 1 unsealed, ")
+            && line.contains(" held | unsealed=1;;;0;1 "),
+        "{line}"
+    );
     let told = stdout(&verb(&["events"], &socket));
     for words in ["daemon: started", ": watched", ": restarted", "-> held (request)"] {
         assert!(told.contains(words), "{words}: {told}");
@@ -183,6 +191,10 @@ fn seal_of_an_operator_and_a_source_that_fails_are_counted_and_no_path_is_told()
     }
     let output = verb(&["status", "--exit-code"], &socket);
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stdout));
+    let plugin = verb(&["status", "--plugin"], &socket);
+    let line = String::from_utf8(plugin.stdout).unwrap();
+    assert_eq!(plugin.status.code(), Some(2), "{line}");
+    assert!(line.contains(" shares-unavailable, shares of default cannot be read | "), "{line}");
     home.shares(&init.json);
     node(&socket, |node| is(node, "unsealed"));
     server.wait_until(is_active);
