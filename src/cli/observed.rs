@@ -8,7 +8,7 @@ use crate::observe::{self, ObserveError, ObservedValue, Wanted};
 use crate::report::{Style, render_warning};
 use rustix::process::geteuid;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -38,14 +38,20 @@ pub(super) fn show(options: &StatusArguments, of_service: bool) -> Option<Exit> 
 
 fn print_all(options: &StatusArguments, path: &Path, mut snapshot: ObservedValue) -> Exit {
     let style = Style::of(&io::stdout());
+    // Shown anew in the same place: how long each thing is ago is part of it.
+    let in_place = options.watch && !options.json && moves_cursor();
     let mut shown = None;
     loop {
-        // Whatever else changes, as times do, is no news.
+        // Elsewhere, whatever else changes, as times do, is no news.
         let news = (snapshot.text("instance"), snapshot.number("event"));
-        if shown.as_ref() != Some(&news) {
-            let parted = if shown.is_some() && !options.json { "\n" } else { "" };
+        if in_place || shown.as_ref() != Some(&news) {
+            let before = match shown {
+                _ if in_place => TOP,
+                Some(_) if !options.json => "\n",
+                _ => "",
+            };
             let text = if options.json { format!("{snapshot}\n") } else { table(&snapshot, style) };
-            if write!(io::stdout(), "{parted}{text}").and_then(|()| io::stdout().flush()).is_err() {
+            if write!(io::stdout(), "{before}{text}").and_then(|()| io::stdout().flush()).is_err() {
                 return Exit::Failed;
             }
             shown = Some(news);
@@ -55,12 +61,33 @@ fn print_all(options: &StatusArguments, path: &Path, mut snapshot: ObservedValue
                 !snapshot.items("nodes").is_empty() && snapshot.items("nodes").iter().all(is_unsealed);
             return if options.exit_code && !unsealed { Exit::StillSealed } else { Exit::Done };
         }
+        snapshot = later(path);
+    }
+}
+
+/// What the daemon knows a moment later, or once it is there again.
+fn later(path: &Path) -> ObservedValue {
+    let mut told = false;
+    loop {
         sleep(PAUSE);
         match observe::document(path, Wanted::Nodes) {
-            Ok(later) => snapshot = later,
-            Err(error) => return fail(&error, Exit::Failed),
+            Ok(snapshot) => return snapshot,
+            Err(error) if !told => {
+                say(render_warning(&error));
+                say("  Waiting for it.");
+                told = true;
+            }
+            Err(_) => {}
         }
     }
+}
+
+/// The cursor goes to the first line, and all below it is cleared (ECMA-48: CUP, ED).
+const TOP: &str = "\x1b[H\x1b[J";
+
+/// Standard output is a terminal that knows more than lines.
+fn moves_cursor() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Its clients are served.

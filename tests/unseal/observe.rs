@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll as wait_for_events};
@@ -287,6 +287,48 @@ fn events_outlive_a_reload_and_not_the_daemon() {
     let anew = poll(PATIENCE, || events(&socket, 0).ok()).unwrap();
     assert_ne!(anew.instance, before.instance);
     assert_eq!((anew.events[0].number, kinds(&anew)[0].as_str()), (1, "started"));
+}
+
+/// On a terminal, which `script` is; elsewhere each change is printed below the last.
+#[test]
+fn watch_shows_the_table_in_its_place_and_waits_for_the_daemon() {
+    const TOP: &str = "\x1b[H\x1b[J";
+    let mut fleet = Fleet::http(1);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&[&fleet.urls()[0]], "");
+    let socket = make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    let watch = ["status", "--watch", "--observe-socket", socket.to_str().unwrap()];
+    let (program, shown) = (vault_unseal(&[]), home.path("shown"));
+    let line = format!("exec {} {}", program.get_program().to_str().unwrap(), watch.join(" "));
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--flush", "--command", &line]).arg(&shown);
+    terminal.env("TERM", "xterm").env("SHELL", "/bin/sh");
+    let mut terminal = terminal.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    let seen = |words: &str, times: usize| {
+        let text = || fs::read_to_string(&shown).unwrap_or_default();
+        let found = || (text().contains(words) && text().matches(TOP).count() >= times).then(text);
+        poll(PATIENCE, found).unwrap_or_else(|| panic!("no {words:?}, or not {times} times: {:?}", text()))
+    };
+    seen("unsealed (active)", 2);
+    daemon.terminate();
+    assert!(daemon.exit_status(PATIENCE).success());
+    let times = seen("Waiting for it.", 2).matches(TOP).count();
+    let _daemon = start(&home);
+    seen("unsealed (active)", times + 2);
+    terminal.kill().unwrap();
+    terminal.wait().unwrap();
+
+    let mut lines = vault_unseal(&watch);
+    let mut lines = lines.stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 4];
+    lines.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"NODE");
+    lines.kill().unwrap();
+    lines.wait().unwrap();
 }
 
 #[test]
