@@ -1,6 +1,7 @@
 //! Makes documents of what is remembered, a slice at a time.
 
 use super::json::Object;
+use super::metrics::{self, MetricsCursor};
 use super::schema::SCHEMA;
 use crate::api::Role;
 use crate::telemetry::{
@@ -29,6 +30,8 @@ pub(super) enum Remaining {
         /// None was written yet.
         first: bool,
     },
+    /// Metrics.
+    Metrics(MetricsCursor),
     /// Nothing.
     Nothing,
 }
@@ -98,6 +101,9 @@ pub(super) fn go_on(telemetry: &Telemetry, remaining: Remaining, text: &mut Vec<
             }
             put(text, "]}");
             Remaining::Nothing
+        }
+        Remaining::Metrics(cursor) => {
+            metrics::go_on(telemetry, cursor, text).map_or(Remaining::Nothing, Remaining::Metrics)
         }
         Remaining::Nothing => Remaining::Nothing,
     }

@@ -7,7 +7,10 @@
 mod answer;
 mod client;
 mod document;
+
 mod json;
+mod metrics;
+mod process;
 mod quota;
 mod request;
 mod schema;

@@ -14,6 +14,10 @@ pub(super) enum Asked {
     Nodes,
     /// The events after this number.
     Events(u64),
+    /// What Prometheus scrapes.
+    Metrics,
+    /// The same under the names of `vault_exporter`.
+    VaultExporter,
     /// Nothing that there is: the status code that says so.
     Unknown(u16),
 }
@@ -56,6 +60,11 @@ impl Asked {
                 None => Self::Events(0),
                 Some(after) => after.parse().map_or(Self::Unknown(400), Self::Events),
             },
+            "/metrics" => match query.split('&').find_map(|pair| pair.strip_prefix("names=")) {
+                None => Self::Metrics,
+                Some("vault_exporter") => Self::VaultExporter,
+                Some(_) => Self::Unknown(400),
+            },
             _ => Self::Unknown(404),
         };
         if method == "GET" { asked } else { Self::Unknown(405) }
@@ -80,6 +89,12 @@ mod tests {
             ("GET /v1/events?after=17 HTTP/1.1", Asked::Events(17)),
             ("GET /v1/events?x=1&after=18446744073709551615 HTTP/1.1", Asked::Events(u64::MAX)),
             ("GET /v1/events?after=-1 HTTP/1.1", Asked::Unknown(400)),
+            ("GET /metrics HTTP/1.1", Asked::Metrics),
+            ("GET /metrics?x=1 HTTP/1.1", Asked::Metrics),
+            ("GET /metrics?names=vault_exporter HTTP/1.1", Asked::VaultExporter),
+            ("GET /metrics?names=others HTTP/1.1", Asked::Unknown(400)),
+            ("GET /metrics/ HTTP/1.1", Asked::Unknown(404)),
+            ("POST /metrics HTTP/1.1", Asked::Unknown(405)),
             ("POST /v1/nodes HTTP/1.1", Asked::Unknown(405)),
             ("POST /v1/hold HTTP/1.1", Asked::Unknown(405)),
             ("GET /v1/hold HTTP/1.1", Asked::Unknown(404)),

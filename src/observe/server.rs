@@ -1,11 +1,12 @@
 //! The daemon's side of the socket. What readers take from the loop is bounded for all of them together: answers are made a
 //! slice at a time, one slice after the other whoever reads it, and with a pause after each.
 
-use super::answer::{begin, chunk, refuse};
+use super::answer::{JSON, METRICS_TEXT, begin, chunk, refuse};
 use super::document::{Remaining, begin_events, begin_snapshot, go_on};
+use super::metrics::MetricsCursor;
 use super::quota::{ReaderPlace, ReaderQuota};
 use super::request::Asked;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{METRICS, Telemetry, VAULT_EXPORTER};
 use rustix::process::{getegid, geteuid};
 use std::fs::{self, Permissions};
 use std::io;
@@ -140,10 +141,16 @@ fn begin_document(
         refuse(answer, status);
         return Remaining::Nothing;
     }
-    begin(answer);
+    let table = match asked {
+        Asked::Metrics => METRICS,
+        Asked::VaultExporter => VAULT_EXPORTER,
+        _ => &[],
+    };
+    begin(answer, if table.is_empty() { JSON } else { METRICS_TEXT });
     match asked {
         Asked::Events(after) => begin_events(telemetry, after, text),
-        _ => begin_snapshot(telemetry, env!("CARGO_PKG_VERSION"), text),
+        Asked::Nodes => begin_snapshot(telemetry, env!("CARGO_PKG_VERSION"), text),
+        _ => Remaining::Metrics(MetricsCursor::of(table)),
     }
 }
 

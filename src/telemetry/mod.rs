@@ -6,7 +6,9 @@
 
 mod cluster;
 mod event;
+mod figures;
 mod histogram;
+mod metrics;
 mod node;
 mod recorder;
 mod sorted;
@@ -14,7 +16,9 @@ mod store;
 
 pub use cluster::ClusterRecord;
 pub use event::{EventKind, RecordedEvent};
+pub use figures::{MetricValue, ProcessFigure};
 pub use histogram::Histogram;
+pub use metrics::{METRICS, Metric, MetricKind, MetricLabels, MetricSource, VAULT_EXPORTER};
 pub use node::{AttemptResult, LastUnseal, NodeCounters, NodeName, NodeRecord, ServerFlags, StateSummary};
 pub use recorder::{CertificateDates, NodeRecorder};
 pub use store::{EventPage, Telemetry};

@@ -4,6 +4,7 @@
 
 mod commands;
 mod links;
+mod metrics;
 mod pages;
 mod pictures;
 mod words;

@@ -27,6 +27,7 @@ pub mod guarded;
 pub mod home;
 pub mod hostile;
 pub mod http;
+pub(crate) mod metrics_text;
 pub mod network;
 
 pub mod openssl;
