@@ -16,6 +16,7 @@ mod formats;
 mod hangs;
 mod holds;
 mod lasting;
+mod metrics;
 mod misfits;
 mod notify;
 mod observe;

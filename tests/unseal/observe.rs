@@ -31,7 +31,7 @@ const FLOODER: u32 = 70_002;
 type Node = ObservedNode<ExternalText>;
 
 /// Makes what tmpfiles.d makes beside the runtime directory, and returns the socket that is to be there.
-fn make_observe(home: &Home) -> PathBuf {
+pub(crate) fn make_observe(home: &Home) -> PathBuf {
     home.make_run();
     fs::create_dir(home.path("run-observe")).unwrap();
     home.chmod("", 0o755);
@@ -39,7 +39,7 @@ fn make_observe(home: &Home) -> PathBuf {
     home.path("run-observe/observe.sock")
 }
 
-fn start(home: &Home) -> Daemon {
+pub(crate) fn start(home: &Home) -> Daemon {
     Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")))
 }
 
@@ -83,7 +83,7 @@ fn is(node: &Node, word: &str) -> bool {
 }
 
 /// The answer to a request, as it comes.
-fn raw(socket: &Path, target: &str) -> String {
+pub(crate) fn raw(socket: &Path, target: &str) -> String {
     let mut stream = UnixStream::connect(socket).unwrap();
     write!(stream, "GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let mut answer = String::new();
