@@ -13,6 +13,9 @@ use std::time::{Duration, UNIX_EPOCH};
 /// Between two looks for later events.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// The last time that is written in this form: the end of the year 9999.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
+
 /// Prints the events as the options say.
 pub(super) fn events(options: &EventArguments) -> Result<Exit, Exit> {
     let ask = |after| observe::document(&options.observe_socket, Wanted::Events(after));
@@ -23,11 +26,10 @@ pub(super) fn events(options: &EventArguments) -> Result<Exit, Exit> {
     if !options.follow {
         return Ok(Exit::Done);
     }
-    let mut silent = false;
+    let (mut silent, mut after) = (false, 0);
     loop {
         sleep(PAUSE);
-        let last = list.items("events").last();
-        let after = last.map_or_else(|| list.number("last"), |event| event.number("number"));
+        after = list.items("events").last().map_or(after, |event| event.number("number"));
         // In another life of the daemon events have other numbers.
         let later = ask(after)
             .and_then(|later| if later.get("instance") == list.get("instance") { Ok(later) } else { ask(0) });
@@ -65,7 +67,7 @@ fn print(list: &ObservedValue, options: &EventArguments, first: bool) -> bool {
 
 /// `2026-11-28T09:05:12Z https://vault.home:8200: sealed -> unsealed (active), 0.312 s after it was first seen sealed`.
 fn line(event: &ObservedValue) -> String {
-    let at = UNIX_EPOCH.checked_add(event.seconds("at").unwrap_or_default()).unwrap_or(UNIX_EPOCH);
+    let at = UNIX_EPOCH.checked_add(event.seconds("at").unwrap_or_default().min(LAST)).unwrap_or(UNIX_EPOCH);
     let at = humantime::format_rfc3339_seconds(at);
     match event.text("address") {
         Some(address) => format!("{at} {address}: {}", what(event)),
@@ -115,6 +117,10 @@ mod tests {
         assert_eq!(
             event(r#"{"number":1,"at":1,"kind":"of-tomorrow\u001b[31m","cause":"x"}"#),
             "1970-01-01T00:00:01Z daemon: of tomorrow\u{fffd}[31m (x)"
+        );
+        assert_eq!(
+            event(r#"{"number":1,"at":4e11,"kind":"started"}"#),
+            "9999-12-31T23:59:59Z daemon: started"
         );
         assert_eq!(event(r#"{"number":1,"at":-1,"kind":"started"}"#), "1970-01-01T00:00:00Z daemon: started");
     }

@@ -55,6 +55,9 @@ pub(super) fn show(path: Option<&Path>) -> Exit {
 
 fn said(seen: Result<ObservedValue, ObserveError>) -> (Verdict, String) {
     let (verdict, text, figures) = match seen {
+        Ok(snapshot) if snapshot.items("nodes").is_empty() => {
+            (Verdict::Unknown, "no server is watched: none was found yet".to_owned(), String::new())
+        }
         Ok(snapshot) => judge(&snapshot),
         Err(error) => (Verdict::Unknown, in_one_line(&error), String::new()),
     };
@@ -206,6 +209,15 @@ mod tests {
                 nodes.into_iter().map(|node| if node.is_empty() { r#""up":false"# } else { node }).collect();
             assert_eq!(line(&nodes, more), (code, format!("VAULT-UNSEAL {said}")));
         }
+    }
+
+    /// Names that stand for servers can be looked up later.
+    #[test]
+    fn without_servers_nothing_is_well() {
+        assert_eq!(
+            line(&[], ""),
+            (3, "VAULT-UNSEAL UNKNOWN - no server is watched: none was found yet".to_owned())
+        );
     }
 
     #[test]

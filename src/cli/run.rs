@@ -142,6 +142,27 @@ impl<'a> Daemon<'a> {
         Self { arguments, watch, log, shortage, reload, reload_again, checks }
     }
 
+    /// Opens the observation socket. That nobody can observe keeps no server sealed.
+    fn let_observe(&self, directory: &Path) {
+        let places = process::places_for_observers(self.watch.nodes());
+        if places == 0 {
+            tracing::warn!("no file descriptors are left for observers: nobody can observe this daemon");
+            return;
+        }
+        match observe::listen(directory, Arc::clone(self.watch.registry().telemetry()), places) {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(
+                "only root can observe this daemon: there is no directory {}-observe that it may write to; \
+                 `systemd-sysusers` and `systemd-tmpfiles --create` make it, then restart the daemon",
+                sentence(directory)
+            ),
+            Err((socket, error)) => {
+                let (socket, error) = (sentence(&socket), error::io(&error));
+                tracing::warn!("cannot listen at {socket}: {error}; nobody can observe this daemon");
+            }
+        }
+    }
+
     async fn live(
         mut self,
         settings: &Settings,
@@ -169,14 +190,7 @@ impl<'a> Daemon<'a> {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
                 tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
             }
-            let places = process::places_for_observers(self.watch.nodes());
-            let telemetry = Arc::clone(self.watch.registry().telemetry());
-            if places == 0 {
-                tracing::warn!("no file descriptors are left for observers: nobody can observe this daemon");
-            } else if let Err((socket, error)) = observe::listen(directory, telemetry, places) {
-                let (socket, error) = (sentence(&socket), error::io(&error));
-                tracing::warn!("cannot listen at {socket}: {error}; nobody can observe this daemon");
-            }
+            self.let_observe(directory);
         }
         systemd::ready(&self.watch.registry().summary());
         self.checks = startup_checks::begin(settings, self.watch.registry());

@@ -17,7 +17,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long one read or write may take.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
 /// How long a connection that has no place is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts.

@@ -6,10 +6,13 @@ use super::document::{Remaining, begin_events, begin_snapshot, go_on};
 use super::metrics::MetricsCursor;
 use super::quota::{ReaderPlace, ReaderQuota};
 use super::request::Asked;
+use crate::external::error::OwnWords;
 use crate::telemetry::{METRICS, Telemetry, VAULT_EXPORTER};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::process::{getegid, geteuid};
 use std::fs::{self, Permissions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,16 +24,18 @@ use tokio::time::{sleep, timeout};
 
 /// The socket's name in its directory.
 const SOCKET: &str = "observe.sock";
+/// Where the runtime directories of users are that systemd makes up (systemd.exec(5), `DynamicUser=`).
+const PRIVATE: &str = "/run/private";
 /// Who may connect: everybody.
 const MODE: u32 = 0o666;
 /// How long a reader may take to send its request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 /// How long it may be connected.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
-/// Between two slices, and after so many connections that are closed at once.
+/// After each slice, and after so many connections.
 const PAUSE: Duration = Duration::from_millis(1);
-/// How many connections are closed at once without a pause.
-const SURPLUS: usize = 32;
+/// How many connections are accepted without a pause: more than anybody begins in one, who would keep others out.
+const ACCEPTED: usize = 256;
 /// Pause after a failure to accept.
 const PAUSE_IN_TROUBLE: Duration = Duration::from_millis(200);
 
@@ -49,26 +54,27 @@ fn beside(runtime: &Path) -> Option<PathBuf> {
     // Not of what a link leads to.
     let found = fs::symlink_metadata(&directory).ok()?;
     let is_ours = found.uid() == 0 || found.uid() == geteuid().as_raw();
-    let others = if found.gid() == getegid().as_raw() { 0o002 } else { 0o022 };
+    let of_group = found.uid() == 0 && found.gid() == getegid().as_raw();
+    let others = if of_group { 0o002 } else { 0o022 };
     (found.is_dir() && is_ours && found.mode() & others == 0).then_some(directory)
 }
 
-/// Listens beside the runtime directory, or in it, until the daemon ends; for so many readers at the most.
+/// Listens beside the runtime directory, or in it, until the daemon ends; for so many readers at the most. Returns whether
+/// everybody reaches it: nobody but root enters the runtime directory of a user that systemd makes up.
 ///
 /// Errors: the socket that it is, and why.
-pub fn listen(runtime: &Path, telemetry: Arc<Telemetry>, most: usize) -> Result<(), (PathBuf, io::Error)> {
+pub fn listen(runtime: &Path, telemetry: Arc<Telemetry>, most: usize) -> Result<bool, (PathBuf, io::Error)> {
     let own = socket(runtime);
     let first = beside(runtime).map(|directory| socket(&directory));
-    let listener = match first.map(|path| bind(&path).map_err(|error| (path, error))) {
-        Some(Ok(listener)) => listener,
-        Some(Err((path, error))) => {
-            // Root reaches the other one.
-            bind(&own).map_err(|_| (path, error))?
-        }
-        None => bind(&own).map_err(|error| (own, error))?,
+    let private = fs::canonicalize(runtime).is_ok_and(|directory| directory.starts_with(PRIVATE));
+    let (listener, reached) = match first.map(|path| bind(&path).map_err(|error| (path, error))) {
+        Some(Ok(listener)) => (listener, true),
+        // Root reaches the other one.
+        Some(Err((path, error))) => (bind(&own).map_err(|_| (path, error))?, !private),
+        None => (bind(&own).map_err(|error| (own, error))?, !private),
     };
     tokio::spawn(serve(listener, telemetry, Arc::new(ReaderQuota::new(most))));
-    Ok(())
+    Ok(reached)
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
@@ -78,15 +84,25 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    // Not by its name: whoever else may write to the directory could have put a link there meanwhile.
+    let file = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let found = fstat(&file)?;
+    if FileType::from_raw_mode(found.st_mode) != FileType::Socket || found.st_uid != geteuid().as_raw() {
+        return Err(io::Error::other(OwnWords("somebody else has put another file there")));
+    }
+    fs::set_permissions(format!("/proc/self/fd/{}", file.as_raw_fd()), Permissions::from_mode(MODE))?;
     Ok(listener)
 }
 
 /// Accepts whoever connects, and closes what has no place.
 async fn serve(listener: UnixListener, telemetry: Arc<Telemetry>, quota: Arc<ReaderQuota>) {
     let turns = Arc::new(Mutex::new(()));
-    let mut surplus = 0;
+    let mut accepted: usize = 0;
     loop {
+        accepted = accepted.wrapping_add(1);
+        if accepted % ACCEPTED == 0 {
+            sleep(PAUSE).await;
+        }
         let Ok((stream, _)) = listener.accept().await else {
             sleep(PAUSE_IN_TROUBLE).await;
             continue;
@@ -95,12 +111,6 @@ async fn serve(listener: UnixListener, telemetry: Arc<Telemetry>, quota: Arc<Rea
         let place = stream.peer_cred().ok().and_then(|reader| quota.take(reader.uid()));
         if let Some(place) = place {
             tokio::spawn(visit(stream, place, Arc::clone(&telemetry), Arc::clone(&turns)));
-            continue;
-        }
-        drop(stream);
-        surplus += 1;
-        if surplus % SURPLUS == 0 {
-            sleep(PAUSE).await;
         }
     }
 }
@@ -111,20 +121,29 @@ async fn visit(mut stream: UnixStream, place: ReaderPlace, telemetry: Arc<Teleme
         let Ok(Ok(Some(asked))) = timeout(REQUEST_LIMIT, Asked::read(&mut stream)).await else {
             return Ok(());
         };
-        let (mut answer, mut text) = (Vec::new(), Vec::new());
-        let mut remaining = begin_document(asked, &telemetry, &mut answer, &mut text);
-        while !matches!(remaining, Remaining::Nothing) {
+        let (mut answer, mut text, mut begun) = (Vec::new(), Vec::new(), None);
+        loop {
             let turn = turns.lock().await;
-            remaining = go_on(&telemetry, remaining, &mut text);
-            chunk(&mut answer, &text, matches!(remaining, Remaining::Nothing));
+            // What is there is looked up in the turn of the first slice: nothing comes between.
+            let remaining =
+                begun.unwrap_or_else(|| begin_document(asked, &telemetry, &mut answer, &mut text));
+            // An answer that is refused is whole.
+            let refused = text.is_empty() && matches!(remaining, Remaining::Nothing);
+            let remaining = go_on(&telemetry, remaining, &mut text);
+            let over = matches!(remaining, Remaining::Nothing);
+            if !refused {
+                chunk(&mut answer, &text, over);
+            }
             sleep(PAUSE).await;
             drop(turn);
             stream.write_all(&answer).await?;
+            if over {
+                return Ok::<_, io::Error>(());
+            }
             answer.clear();
             text.clear();
+            begun = Some(remaining);
         }
-        // Of an answer that was refused, all; of others nothing.
-        stream.write_all(&answer).await
     })
     .await;
     drop(stream);
@@ -202,6 +221,25 @@ mod tests {
         let mut reader = visitor(&telemetry, &turns, ASK).await;
         sleep(CONNECTION_LIMIT + REQUEST_LIMIT).await;
         assert!(!rest(&mut reader).await.ends_with(END));
+    }
+
+    /// The oldest events go while a reader waits for its turn: it gets those that are left, and is told of the others.
+    #[tokio::test]
+    async fn what_happens_while_a_reader_waits_costs_it_no_event() {
+        let (telemetry, turns) = (fleet(4000), Arc::default());
+        let turn = Mutex::lock(&turns).await;
+        let mut reader = visitor(&telemetry, &turns, b"GET /v1/events?after=0 HTTP/1.1\r\n\r\n").await;
+        while telemetry.last_event() < 5000 {
+            telemetry.reloaded(false);
+            tokio::task::yield_now().await;
+        }
+        drop(turn);
+        let answer = String::from_utf8(rest(&mut reader).await).unwrap();
+        assert!(
+            answer.contains("\"lost\":2952,\"last\":5000,") && answer.contains("\"number\":2953,"),
+            "{answer:.300}"
+        );
+        assert!(answer.contains("\"number\":5000,"), "to the last one");
     }
 
     /// Other tasks have their turn between any two slices, whoever reads them.

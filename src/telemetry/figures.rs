@@ -2,7 +2,7 @@
 
 use super::cluster::ClusterRecord;
 use super::histogram::Histogram;
-use super::node::NodeRecord;
+use super::node::{NodeRecord, StateSummary};
 use std::time::Duration;
 
 /// A number: seconds and their fractions, or so many of something as whole seconds.
@@ -55,7 +55,7 @@ impl NodeFigure {
             Self::Sealed => flags?.sealed.into(),
             Self::Initialized => flags?.initialized.into(),
             Self::Standby => flags?.standby?.into(),
-            Self::Held => held(node.state?.word)?.into(),
+            Self::Held => node.state.filter(StateSummary::shows_hold)?.hold.is_some().into(),
             Self::NotBefore => certificate?.0,
             Self::NotAfter => certificate?.1,
             Self::Restarts => node.counters.restarts,
@@ -63,14 +63,6 @@ impl NodeFigure {
             Self::SelfSeals => node.counters.self_seals,
         };
         Some(Duration::from_secs(number))
-    }
-}
-
-/// Some states say more of a server than that it is held, which it may be all the same.
-fn held(word: &str) -> Option<bool> {
-    match word {
-        "unreachable" | "uninitialized" | "foreign-seal" | "migrating" | "removed" | "damaged" => None,
-        _ => Some(word == "held"),
     }
 }
 

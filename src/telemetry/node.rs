@@ -56,6 +56,14 @@ impl StateSummary {
         Self { word: state.word(), role, hold: state.hold(), cause, progress }
     }
 
+    /// Whether a server in this state that is held would be shown as held: others say more of it.
+    pub(super) fn shows_hold(&self) -> bool {
+        !matches!(
+            self.word,
+            "unreachable" | "uninitialized" | "foreign-seal" | "migrating" | "removed" | "damaged"
+        )
+    }
+
     /// It says the same as another, or nothing but that more shares are in.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         Self { progress: None, ..*self } == Self { progress: None, ..*other }

@@ -31,13 +31,15 @@ pub struct NodeRecorder {
     closed: bool,
     /// How often it has sealed itself, as counted since it last stayed unsealed.
     relapses: u32,
+    /// The last state that showed whether it was held.
+    shown: Option<StateSummary>,
 }
 
 impl NodeRecorder {
     /// For a node that was entered.
     pub fn new(telemetry: Arc<Telemetry>, cluster: &str, address: &str) -> Self {
         let node = Arc::new(NodeName { cluster: cluster.to_owned(), address: address.to_owned() });
-        Self { telemetry, node, unsealed_in: None, answered: false, closed: false, relapses: 0 }
+        Self { telemetry, node, unsealed_in: None, answered: false, closed: false, relapses: 0, shown: None }
     }
 
     /// An action was carried out, and this came of it after so long.
@@ -153,6 +155,8 @@ impl NodeRecorder {
     pub fn state(&mut self, state: &State, took: Option<Duration>) {
         let new_relapses = self.count_relapses(state);
         let (summary, now) = (StateSummary::of(state), now());
+        // Silence ends no hold. The first one may be a hold too: then it is of an earlier run.
+        let shown = if summary.shows_hold() { self.shown.replace(summary) } else { None };
         let mut memory = self.telemetry.memory();
         let Memory { nodes, clusters, .. } = &mut *memory;
         let Some(node) = nodes.get_mut(&self.node) else { return };
@@ -165,9 +169,8 @@ impl NodeRecorder {
             }
         }
         let mut sealed_by_operator = false;
-        if let Some(before) = before.filter(|before| before.hold != summary.hold) {
-            // The first state may be held too: then it was so in an earlier run.
-            sealed_by_operator = before.hold.is_none() && summary.hold == Some(Hold::Seal);
+        if let Some(shown) = shown.filter(|shown| shown.hold != summary.hold) {
+            sealed_by_operator = shown.hold.is_none() && summary.hold == Some(Hold::Seal);
             node.counters.operator_seals += u64::from(sealed_by_operator);
             node.counters.holds += u64::from(summary.hold == Some(Hold::Request));
         }
@@ -201,7 +204,7 @@ impl NodeRecorder {
                 self.relapses = *times;
                 new
             }
-            State::Unsealed { .. } | State::Unreachable { .. } => {
+            State::Unsealed { .. } => {
                 self.relapses = 0;
                 0
             }
@@ -315,6 +318,7 @@ mod tests {
         let sealed = State::Sealed { delay: None };
         let itself = |times| State::SealsItself { times, text: String::new() };
         let held = |hold| State::Held { hold, unsealed: false };
+        let away = || State::Unreachable { cause: Unreachable::Refused };
         let none = NodeCounters::default();
         for (states, counters, events) in [
             (vec![sealed.clone(), unsealed.clone(), unsealed.clone()], none, 2),
@@ -331,6 +335,44 @@ mod tests {
             (vec![unsealed.clone(), held(Hold::Seal)], NodeCounters { operator_seals: 1, ..none }, 2 + 1),
             (vec![held(Hold::Seal), held(Hold::Request)], NodeCounters { holds: 1, ..none }, 2),
             (vec![held(Hold::Request)], none, 1),
+            // Answers that are late, and nothing else.
+            (
+                vec![
+                    unsealed.clone(),
+                    held(Hold::Request),
+                    away(),
+                    held(Hold::Request),
+                    away(),
+                    held(Hold::Request),
+                ],
+                NodeCounters { holds: 1, ..none },
+                6,
+            ),
+            (
+                vec![unsealed.clone(), held(Hold::Seal), away(), held(Hold::Seal)],
+                NodeCounters { operator_seals: 1, ..none },
+                4 + 1,
+            ),
+            (vec![away(), held(Hold::Seal), away(), held(Hold::Seal)], none, 4),
+            (
+                vec![
+                    unsealed.clone(),
+                    itself(1),
+                    away(),
+                    itself(1),
+                    itself(2),
+                    away(),
+                    itself(2),
+                    unsealed.clone(),
+                ],
+                NodeCounters { self_seals: 2, ..none },
+                7 + 2,
+            ),
+            (
+                vec![held(Hold::Request), away(), unsealed.clone(), held(Hold::Request)],
+                NodeCounters { holds: 1, ..none },
+                4,
+            ),
             (
                 vec![
                     State::Unsealing { progress: 1, threshold: 3 },
