@@ -2,6 +2,7 @@
 //! the words in the pictures are those that the program prints. Links to other sites are listed, with `--nocapture`, and not opened.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
+mod alerts;
 mod commands;
 mod links;
 mod metrics;
