@@ -85,11 +85,13 @@ fn each_alert_has_what_an_administrator_needs() {
         assert!(alert.value("summary").len() > 20, "{name}");
         assert_eq!(alert.value("description"), ">-", "{name}");
         let text = alert.lines.join(" ");
-        let labels: &[&str] = if alert.value("summary").contains("$labels.cluster") {
-            let of_a_node = alert.value("summary").contains("$labels.node");
-            if of_a_node { &["cluster", "node"] } else { &["cluster"] }
-        } else {
-            &["instance"]
+        let expression = alert.expression();
+        let labels: &[&str] = match name.strip_prefix("VaultUnseal").unwrap() {
+            name if ["Daemon", "Metrics", "Textfile"].iter().any(|of| name.starts_with(of)) => &["instance"],
+            _ if expression.contains("without (node") || expression.contains("on (instance, cluster) ") => {
+                &["cluster"]
+            }
+            _ => &["cluster", "node"],
         };
         for label in labels {
             let number = text.matches(&format!("$labels.{label}")).count();
