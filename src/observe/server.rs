@@ -35,7 +35,7 @@ const CONNECTION_LIMIT: Duration = Duration::from_secs(10);
 /// After each slice, and after so many connections.
 const PAUSE: Duration = Duration::from_millis(1);
 /// How many connections are accepted without a pause: more than anybody begins in one, who would keep others out.
-const ACCEPTED: usize = 256;
+const ACCEPTED: usize = 1024;
 /// Pause after a failure to accept.
 const PAUSE_IN_TROUBLE: Duration = Duration::from_millis(200);
 
