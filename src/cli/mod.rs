@@ -40,7 +40,13 @@ pub fn main() -> Exit {
             let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // To a closed pipe there is nothing left to say.
             let _ = error.print();
-            return if asked_for { Exit::Done } else { Exit::Usage };
+            // To monitoring, 2 is that a server is sealed.
+            let of_plugin = std::env::args_os().any(|word| word == "--plugin");
+            return match asked_for {
+                true => Exit::Done,
+                false if of_plugin => Exit::StillSealed,
+                false => Exit::Usage,
+            };
         }
     };
     let config = arguments.config;

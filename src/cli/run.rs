@@ -166,7 +166,7 @@ impl<'a> Daemon<'a> {
     async fn live(
         mut self,
         settings: &Settings,
-        (clusters, held): (ClusterContexts, Vec<(String, usize)>),
+        (clusters, held): (ClusterContexts, Vec<(String, Option<usize>)>),
         directory: Option<&Path>,
         started: impl FnOnce(),
     ) -> Exit {

@@ -110,7 +110,8 @@ pub(super) fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// How a verb ends. The exit codes of `status --plugin` mean what they mean to monitoring.
+/// How a verb ends. The exit codes of `status --plugin` mean what they mean to monitoring, where 3 is also a command line
+/// that makes no sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {

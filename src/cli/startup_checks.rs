@@ -24,8 +24,8 @@ pub(super) struct NamedFiles {
     pub(super) notices: Vec<Notice>,
     /// The clusters, with what is read for their connections.
     pub(super) clusters: ClusterContexts,
-    /// How many shares the source of each cluster has that could be read.
-    pub(super) held: Vec<(String, usize)>,
+    /// How many shares the source of each cluster has, as far as that can be known at once.
+    pub(super) held: Vec<(String, Option<usize>)>,
 }
 
 impl NamedFiles {
@@ -37,14 +37,14 @@ impl NamedFiles {
             let Some(source) = &cluster.shares else { continue };
             let (count, odd) = source.prove(&settings.trusted).map_err(Explanation::of)?;
             notices.extend(odd);
-            held.extend(count.map(|count| (cluster.name.clone(), count)));
+            held.push((cluster.name.clone(), count));
         }
         let clusters = earlier.changed_to(settings).map_err(Explanation::of)?;
         Ok(Self { notices, clusters, held })
     }
 
     /// Has observers know how many shares are held.
-    pub(super) fn tell_held(held: &[(String, usize)], registry: &StatusRegistry) {
+    pub(super) fn tell_held(held: &[(String, Option<usize>)], registry: &StatusRegistry) {
         for (cluster, held) in held {
             registry.telemetry().shares_read(cluster, *held);
         }

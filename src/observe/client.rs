@@ -65,7 +65,7 @@ impl Explain for ObserveError {
 pub enum Wanted {
     /// What the daemon knows of its nodes: a [`Snapshot`].
     Nodes,
-    /// What happened after the event with this number: an [`EventList`](super::EventList).
+    /// What happened after the event with this number: an [`EventList`].
     Events(u64),
 }
 

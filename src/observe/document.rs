@@ -258,7 +258,7 @@ mod tests {
         let telemetry = fleet(3);
         let mut recorder = NodeRecorder::new(Arc::clone(&telemetry), "cluster-1", "https://node-1.home:8200");
         recorder.state(&State::Unsealed { role: Role::Active }, Some(Duration::from_millis(1250)));
-        telemetry.shares_read("cluster-1", 5);
+        telemetry.shares_read("cluster-1", Some(5));
         let (text, _) = written(&telemetry, |text| begin_snapshot(&telemetry, "1.2.3", text));
         let read: Snapshot = serde_json::from_slice(&text).unwrap();
         assert_eq!(serde_json::to_value(read).unwrap(), serde_json::from_slice::<Value>(&text).unwrap());

@@ -2,7 +2,7 @@
 //! socket; nothing can be ordered through it.
 //!
 //! One request a connection, and its answer in chunks: whoever reads an answer that was cut short is told so by its
-//! missing end. Readers are bounded in number ([`quota`]), in time, and in what they take from the loop ([`server`]).
+//! missing end. Readers are bounded in number (`quota`), in time, and in what they take from the loop (`server`).
 
 mod answer;
 mod client;

@@ -393,6 +393,30 @@ mod tests {
         }
     }
 
+    /// One that only a TPM opens, after a reload: it may be another than the one that could not be read.
+    #[test]
+    fn source_that_is_opened_later_is_no_longer_one_that_cannot_be_read() {
+        let (telemetry, mut recorder) = recorder();
+        let known = || {
+            let mut known = None;
+            telemetry
+                .clusters(None, 1, |_, record| known = Some((record.share_source_up, record.shares_held)));
+            known.unwrap()
+        };
+        telemetry.shares_read("home", None);
+        assert_eq!(known(), (None, None));
+        telemetry.shares_read("home", Some(5));
+        telemetry.shares_read("home", None);
+        assert_eq!(known(), (Some(true), Some(5)), "what was read stays");
+        see(
+            &mut recorder,
+            &Observation::SharesUnavailable { kind: "permission", text: String::new(), advice: None },
+        );
+        assert_eq!(known(), (Some(false), None));
+        telemetry.shares_read("home", None);
+        assert_eq!(known(), (None, None));
+    }
+
     #[test]
     fn node_that_is_gone_is_remembered_no_more() {
         let (telemetry, mut recorder) = recorder();

@@ -98,11 +98,14 @@ impl Telemetry {
         memory.push(RecordedEvent::new(EventKind::Gone, Some(&node)));
     }
 
-    /// The share source of a cluster was read, and has so many.
-    pub fn shares_read(&self, cluster: &str, held: usize) {
+    /// The share source of a cluster was read, and has so many; or it is there, and is opened only when shares are needed:
+    /// then what was read of it before stays, unless it could not be read.
+    pub fn shares_read(&self, cluster: &str, held: Option<usize>) {
         let mut memory = self.memory();
         if let Some(record) = memory.clusters.get_mut(cluster) {
-            (record.shares_held, record.share_source_up) = (Some(held), Some(true));
+            if held.is_some() || record.share_source_up == Some(false) {
+                (record.shares_held, record.share_source_up) = (held, held.map(|_| true));
+            }
         }
     }
 

@@ -154,6 +154,8 @@ fn states_of_a_real_server_are_told_to_everybody() {
             && line.contains(" held | unsealed=1;;;0;1 "),
         "{line}"
     );
+    let wrong = verb(&["status", "--plugin", "--json"], &socket);
+    assert_eq!(wrong.status.code(), Some(3), "{}", String::from_utf8_lossy(&wrong.stderr));
     let told = stdout(&verb(&["events"], &socket));
     for words in ["daemon: started", ": watched", ": restarted", "-> held (request)"] {
         assert!(told.contains(words), "{words}: {told}");

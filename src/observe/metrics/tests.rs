@@ -53,7 +53,7 @@ fn fleet(nodes: usize, clusters: usize) -> Arc<Telemetry> {
         let (cluster, address) =
             (format!("cluster-{}", node % clusters), format!("https://vault-{node}.home:8200"));
         learn(&mut enter(&telemetry, &cluster, &address));
-        telemetry.shares_read(&cluster, 5);
+        telemetry.shares_read(&cluster, Some(5));
     }
     telemetry
 }
@@ -89,7 +89,7 @@ fn values_are_those_that_are_known() {
     let telemetry = Arc::new(Telemetry::default());
     let mut recorder = enter(&telemetry, "home", "https://vault.home:8200");
     learn(&mut recorder);
-    telemetry.shares_read("home", 4);
+    telemetry.shares_read("home", Some(4));
     let mut record = NodeRecord::default();
     telemetry.nodes(None, 1, |_, seen| record = seen.clone());
     let scrape = Scrape::read(&written(&telemetry));
