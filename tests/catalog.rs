@@ -24,6 +24,8 @@ const OF_THE_DAEMON: [Message; 7] = [
 fn entries() -> BTreeMap<&'static str, (&'static str, &'static str)> {
     let mut entries = BTreeMap::new();
     for entry in CATALOG.split("\n-- ").skip(1) {
+        // Without it journald takes the entry for a part of the one before.
+        assert!(entry.ends_with('\n'), "an empty line is missing behind: {entry}");
         let (id, rest) = entry.split_once('\n').expect("an id in a line of its own");
         let (headers, text) = rest.split_once("\n\n").expect("an empty line after the headers");
         assert!(entries.insert(id, (headers, text)).is_none(), "{id} twice");

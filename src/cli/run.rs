@@ -109,7 +109,10 @@ fn holds(directory: Option<&Path>) -> HoldStore {
     let Some(directory) = directory else { return HoldStore::default() };
     HoldStore::in_directory(directory).unwrap_or_else(|cause| {
         let place = sentence(&directory.join("holds.json"));
-        tracing::warn!("cannot read the holds in {place}: {cause}; nothing is held");
+        tracing::warn!(
+            message_id = Message::Notice.id(),
+            "cannot read the holds in {place}: {cause}; nothing is held"
+        );
         HoldStore::none_in(directory)
     })
 }
@@ -146,19 +149,26 @@ impl<'a> Daemon<'a> {
     fn let_observe(&self, directory: &Path) {
         let places = process::places_for_observers(self.watch.nodes());
         if places == 0 {
-            tracing::warn!("no file descriptors are left for observers: nobody can observe this daemon");
+            tracing::warn!(
+                message_id = Message::Notice.id(),
+                "no file descriptors are left for observers: nobody can observe this daemon"
+            );
             return;
         }
         match observe::listen(directory, Arc::clone(self.watch.registry().telemetry()), places) {
             Ok(true) => {}
             Ok(false) => tracing::warn!(
+                message_id = Message::Notice.id(),
                 "only root can observe this daemon: there is no directory {}-observe that it may write to; \
                  `systemd-sysusers` and `systemd-tmpfiles --create` make it, then restart the daemon",
                 sentence(directory)
             ),
             Err((socket, error)) => {
                 let (socket, error) = (sentence(&socket), error::io(&error));
-                tracing::warn!("cannot listen at {socket}: {error}; nobody can observe this daemon");
+                tracing::warn!(
+                    message_id = Message::Notice.id(),
+                    "cannot listen at {socket}: {error}; nobody can observe this daemon"
+                );
             }
         }
     }
@@ -188,7 +198,10 @@ impl<'a> Daemon<'a> {
             let listening = control::listen(directory, registry, ask.clone(), self.shortage.as_ref());
             if let Err(error) = listening {
                 let (socket, error) = (sentence(&control::socket(directory)), error::io(&error));
-                tracing::warn!("cannot listen at {socket}: {error}; `hold` and `resume` do not work");
+                tracing::warn!(
+                    message_id = Message::Notice.id(),
+                    "cannot listen at {socket}: {error}; `hold` and `resume` do not work"
+                );
             }
             self.let_observe(directory);
         }
