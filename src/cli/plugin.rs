@@ -69,7 +69,7 @@ fn said(seen: Result<ObservedValue, ObserveError>) -> (Verdict, String) {
 fn judge(snapshot: &ObservedValue) -> (Verdict, String, String) {
     let nodes = snapshot.items("nodes");
     let now = snapshot.seconds("at").unwrap_or_default();
-    let (mut verdict, mut remarks) = (Verdict::Ok, Vec::new());
+    let mut remarks = Vec::new();
     let (mut unsealed, mut held, mut unreachable, mut lifetime) = (0, 0, 0, None);
     for node in nodes {
         let address = node.text("address").unwrap_or_default();
@@ -105,7 +105,7 @@ fn judge(snapshot: &ObservedValue) -> (Verdict, String, String) {
     }
     // The worst first; of the same kind, in their order.
     remarks.sort_by_key(|(of_remark, _)| std::cmp::Reverse(*of_remark));
-    verdict = remarks.first().map_or(verdict, |(worst, _)| *worst);
+    let verdict = remarks.first().map_or(Verdict::Ok, |(worst, _)| *worst);
     let mut text = format!("{unsealed} of {} unsealed", nodes.len());
     for (_, remark) in remarks.iter().take(NAMED) {
         let _ = write!(text, ", {remark}");
