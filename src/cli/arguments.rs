@@ -4,6 +4,7 @@ use super::enroll::EnrollArguments;
 use super::init::InitArguments;
 use crate::config::keys::{self, CONFIG_VARIABLE, Kind};
 use crate::config::{Origin, Overrides};
+use crate::observe::SERVICE_SOCKET;
 use clap::{Arg, ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -52,9 +53,6 @@ impl Arguments {
         Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }
-
-/// Where the daemon can be observed as a service.
-pub(super) const OBSERVE_SOCKET: &str = "/run/vault-unseal-observe/observe.sock";
 
 /// Where the daemon listens as a service.
 pub(super) const SOCKET: &str = "/run/vault-unseal/control.sock";
@@ -226,7 +224,7 @@ pub struct EventArguments {
     #[arg(long)]
     pub json: bool,
     /// The daemon's observation socket
-    #[arg(long, value_name = "PATH", default_value = OBSERVE_SOCKET)]
+    #[arg(long, value_name = "PATH", default_value = SERVICE_SOCKET)]
     pub observe_socket: PathBuf,
 }
 

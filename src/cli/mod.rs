@@ -26,7 +26,7 @@ pub use arguments::{Arguments, ConfigArguments, Verb};
 pub use check::Checked;
 pub use enroll::EnrollArguments;
 pub use init::{InitArguments, RootToken};
-pub use start::Exit;
+pub use start::{Exit, fail, say};
 pub use store_choice::StoreChoice;
 
 use crate::watch::Order;

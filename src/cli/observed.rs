@@ -1,10 +1,10 @@
 //! `vault-unseal status` for other users than root: what the daemon knows of its servers.
 
 use super::Exit;
-use super::arguments::{OBSERVE_SOCKET, StatusArguments};
+use super::arguments::StatusArguments;
 use super::columns::{columns, width};
 use super::start::{fail, say};
-use crate::observe::{self, ObserveError, ObservedValue, Wanted};
+use crate::observe::{self, ObserveError, ObservedValue, SERVICE_SOCKET, Wanted};
 use crate::report::{Style, render_warning};
 use rustix::process::geteuid;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ const MORE: &str = "`sudo vault-unseal status` asks the servers themselves, and 
 /// Shows what the daemon knows, if that is what is asked for; `None` where it is not, or there is no daemon.
 pub(super) fn show(options: &StatusArguments, of_service: bool) -> Option<Exit> {
     let named = options.observe_socket.as_deref();
-    let of_others = || (of_service && !geteuid().is_root()).then(|| Path::new(OBSERVE_SOCKET));
+    let of_others = || (of_service && !geteuid().is_root()).then(|| Path::new(SERVICE_SOCKET));
     let path = named.or_else(of_others)?;
     match observe::document(path, Wanted::Nodes) {
         Ok(snapshot) => Some(print_all(options, path, snapshot)),

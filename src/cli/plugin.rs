@@ -1,9 +1,8 @@
 //! `vault-unseal status --plugin`: one line for Icinga, Nagios and Checkmk, as the Monitoring Plugins guidelines want it.
 
 use super::Exit;
-use super::arguments::OBSERVE_SOCKET;
 use super::observed::{is_unsealed, short};
-use crate::observe::{self, ObserveError, ObservedValue, Wanted};
+use crate::observe::{self, ObserveError, ObservedValue, SERVICE_SOCKET, Wanted};
 use crate::report::in_one_line;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -45,7 +44,7 @@ impl Verdict {
 
 /// Asks the daemon that can be observed at `path`, or else the service's, and prints the line.
 pub(super) fn show(path: Option<&Path>) -> Exit {
-    let path = path.unwrap_or(Path::new(OBSERVE_SOCKET));
+    let path = path.unwrap_or(Path::new(SERVICE_SOCKET));
     let (verdict, line) = said(observe::document(path, Wanted::Nodes));
     match writeln!(io::stdout(), "{line}") {
         Ok(()) => verdict.exit(),

@@ -23,7 +23,7 @@ const MOST_THREADS: usize = 256;
 
 /// Says why on standard error, or under systemd as an error in the journal: once, and where journald may not know any more
 /// whose message it is, on standard error as well, which it files under the unit in any case.
-pub(super) fn fail(error: &dyn Explain, exit: Exit) -> Exit {
+pub fn fail(error: &dyn Explain, exit: Exit) -> Exit {
     if journal::reads_our_stderr() {
         let line = report::in_one_line(error);
         journal::start(LevelFilter::INFO);
@@ -106,7 +106,7 @@ pub(super) fn with_settings(
 
 /// Writes a line to standard error, which may have been closed: then nobody reads it, and what
 /// the verb does and how it exits is the same. `eprintln!` would panic.
-pub(super) fn say(line: impl Display) {
+pub fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -119,7 +119,7 @@ impl FileError {
 }
 
 /// The text of a file; `None` when there is no such file.
-pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> {
+pub fn read(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> {
     let bytes = match files::read(path, Content::Configuration, &Trusted::without_servers(), LARGEST) {
         Ok(bytes) => bytes,
         Err(FileRefusal::Missing) => return Ok(None),

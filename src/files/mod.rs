@@ -41,8 +41,8 @@ pub(crate) use refusal::open_failed;
 
 /// Reads a file if only those who are trusted can have written it, and if it is secret, can read it.
 ///
-/// `limit` is in bytes, at most [`LARGEST`]. What systemd put into `$CREDENTIALS_DIRECTORY` is read as it is.
-pub(crate) fn read(
+/// `limit` is in bytes, at most 1 MiB. What systemd put into `$CREDENTIALS_DIRECTORY` is read as it is.
+pub fn read(
     path: &Path,
     content: Content,
     trusted: &Trusted,

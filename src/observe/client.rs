@@ -67,6 +67,10 @@ pub enum Wanted {
     Nodes,
     /// What happened after the event with this number: an [`EventList`].
     Events(u64),
+    /// Its metrics in Prometheus' text format, 0.0.4.
+    Metrics,
+    /// The same under the names of `vault_exporter`.
+    MetricsOfVaultExporter,
 }
 
 /// What the daemon behind the socket at `path` knows of its nodes.
@@ -77,6 +81,11 @@ pub fn snapshot(path: &Path) -> Result<Snapshot<ExternalText>, ObserveError> {
 /// What happened after the event with this number.
 pub fn events(path: &Path, after: u64) -> Result<EventList<ExternalText>, ObserveError> {
     read(path, Wanted::Events(after), |list: &EventList<_>| list.schema.into())
+}
+
+/// The daemon's metrics: `wanted` is one of the two kinds.
+pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
+    body(&answer(path, wanted)?).map_err(|reason| ObserveError::Answer(path.to_owned(), reason.to_owned()))
 }
 
 /// The document, with what later versions add to it.
@@ -99,6 +108,8 @@ fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
     let target = match wanted {
         Wanted::Nodes => "/v1/nodes".to_owned(),
         Wanted::Events(after) => format!("/v1/events?after={after}"),
+        Wanted::Metrics => "/metrics".to_owned(),
+        Wanted::MetricsOfVaultExporter => "/metrics?names=vault_exporter".to_owned(),
     };
     let began = Instant::now();
     loop {

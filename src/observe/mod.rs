@@ -4,6 +4,9 @@
 //! One request a connection, and its answer in chunks: whoever reads an answer that was cut short is told so by its
 //! missing end. Readers are bounded in number (`quota`), in time, and in what they take from the loop (`server`).
 
+/// Where the daemon can be observed as a service.
+pub const SERVICE_SOCKET: &str = "/run/vault-unseal-observe/observe.sock";
+
 mod answer;
 mod client;
 mod document;
@@ -18,7 +21,7 @@ mod server;
 mod value;
 
 pub(crate) use client::document;
-pub use client::{ObserveError, Wanted, events, snapshot};
+pub use client::{ObserveError, Wanted, events, metrics, snapshot};
 pub(crate) use json::Seconds;
 pub use schema::{
     EventList, ObservedAttempts, ObservedCertificate, ObservedCluster, ObservedCounters, ObservedEvent,

@@ -48,6 +48,11 @@ fn filter(level: LevelFilter) -> Targets {
 
 /// Starts logging at `level`, to the journal if it reads our standard error, else to standard error itself.
 pub fn start(level: LevelFilter) -> Log {
+    start_as(IDENTIFIER, level)
+}
+
+/// The same for another program: `SYSLOG_IDENTIFIER=` of its messages.
+pub fn start_as(identifier: &str, level: LevelFilter) -> Log {
     let (filter, handle) = reload::Layer::new(filter(level));
     let log = Log { filter: handle };
     let registry = tracing_subscriber::registry().with(filter);
@@ -55,7 +60,7 @@ pub fn start(level: LevelFilter) -> Log {
         if let Ok(journal) = tracing_journald::layer() {
             let journal = journal
                 .with_field_prefix(None)
-                .with_syslog_identifier(IDENTIFIER.to_owned())
+                .with_syslog_identifier(identifier.to_owned())
                 .with_priority_mappings(PriorityMappings {
                     info: Priority::Informational,
                     debug: Priority::Debug,
