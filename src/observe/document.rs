@@ -188,6 +188,7 @@ fn cluster(mut object: Object<'_>, name: &str, record: &ClusterRecord) {
     object.number("shares_threshold", record.shares_threshold.map(whole));
     object.flag("share_source_up", record.share_source_up);
     object.number("ca_not_after", record.ca_not_after);
+    object.seconds("poll_interval", record.poll_interval);
     histogram(object.object("request_latency"), &record.request_latency);
     histogram(object.object("unseal_duration"), &record.unseal_duration);
     object.end();

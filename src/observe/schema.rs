@@ -152,6 +152,9 @@ pub struct ObservedCluster<T = String> {
     /// When the first of the authorities ends that the configuration names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_not_after: Option<u64>,
+    /// Between two polls of a server that is unsealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll_interval: Option<f64>,
     /// From a request to its answer.
     pub request_latency: ObservedHistogram,
     /// From when a server is first seen sealed to when it is seen unsealed.

@@ -45,6 +45,8 @@ pub struct ClusterRecord {
     pub share_source_up: Option<bool>,
     /// When the first of the authorities ends that the configuration names, in seconds since 1970.
     pub ca_not_after: Option<u64>,
+    /// Between two polls of a server that is unsealed.
+    pub poll_interval: Option<Duration>,
     /// From a request to its answer.
     pub request_latency: Histogram,
     /// From when a server is first seen sealed to when it is seen unsealed.
@@ -58,6 +60,7 @@ impl Default for ClusterRecord {
             shares_threshold: None,
             share_source_up: None,
             ca_not_after: None,
+            poll_interval: None,
             request_latency: Histogram::new(&LATENCY),
             unseal_duration: Histogram::new(&UNSEALING),
         }

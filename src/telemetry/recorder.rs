@@ -50,6 +50,7 @@ impl NodeRecorder {
         took: Duration,
         dates: CertificateDates,
         shares: Option<usize>,
+        poll_interval: Duration,
     ) {
         let restarted = self.restarted(seen);
         let telemetry = Arc::clone(&self.telemetry);
@@ -60,7 +61,7 @@ impl NodeRecorder {
             return;
         };
         node.certificate = dates.server;
-        cluster.ca_not_after = dates.authority;
+        (cluster.ca_not_after, cluster.poll_interval) = (dates.authority, Some(poll_interval));
         if is_answer(seen) {
             node.last_confirmed = Some(now());
             cluster.request_latency.observe(took);
@@ -271,7 +272,7 @@ mod tests {
 
     fn see(recorder: &mut NodeRecorder, seen: &Observation) {
         let dates = CertificateDates::default();
-        recorder.executed(Action::AskHealth, seen, Duration::from_millis(2), dates, None);
+        recorder.executed(Action::AskHealth, seen, Duration::from_millis(2), dates, None, Duration::from_secs(1));
     }
 
     #[test]

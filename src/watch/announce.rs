@@ -45,9 +45,10 @@ impl Announcer {
         took: Duration,
         server: &Server,
         shares: Option<usize>,
+        poll: Duration,
     ) {
         let dates = CertificateDates { server: server.certificate(), authority: server.authority_ends() };
-        self.recorder.executed(action, seen, took, dates, shares);
+        self.recorder.executed(action, seen, took, dates, shares, poll);
     }
 
     /// Tells what happened on the way to a state; `held` are the shares that took part.

@@ -115,7 +115,8 @@ pub(super) async fn watch(task: NodeTask) {
                 })
                 .await;
                 let shares = executor.shares().map(ShareSet::count);
-                announcer.executed(action, &seen, asked.elapsed(), &current.server, shares);
+                let poll = current.cluster.pace.poll_interval;
+                announcer.executed(action, &seen, asked.elapsed(), &current.server, shares, poll);
                 seen
             }
         };

@@ -121,6 +121,7 @@ fn states_of_a_real_server_are_told_to_everybody() {
         (Some(5), Some(3), Some(true))
     );
     assert!(of_cluster.ca_not_after.unwrap() > certificate.not_before);
+    assert!(of_cluster.poll_interval.is_some_and(|between| between > 0.0));
     assert_eq!(of_cluster.unseal_duration.count, 1);
     assert!(of_cluster.request_latency.count >= 6 && of_cluster.request_latency.sum > 0.0);
 

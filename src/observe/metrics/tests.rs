@@ -40,7 +40,7 @@ fn learn(recorder: &mut NodeRecorder) {
     let dates =
         CertificateDates { server: Some((1_700_000_001, 1_800_000_002)), authority: Some(1_900_000_003) };
     for (action, seen) in [(Action::ReadSealStatus, status), (Action::AskHealth, health)] {
-        recorder.executed(action, &seen, Duration::from_micros(2500), dates, None);
+        recorder.executed(action, &seen, Duration::from_micros(2500), dates, None, Duration::from_secs(1));
     }
     let unsealed = State::Unsealed { role: crate::api::Role::Standby };
     recorder.state(&State::Sealed { delay: None }, None);
@@ -164,7 +164,7 @@ fn each_counter_is_told_by_its_name() {
         Observation::Unreachable(crate::api::Unreachable::Refused),
         Observation::Health(Health::parse(health).unwrap(), ConnectionEpoch::of(2)),
     ] {
-        recorder.executed(Action::AskHealth, &seen, Duration::ZERO, CertificateDates::default(), None);
+        recorder.executed(Action::AskHealth, &seen, Duration::ZERO, CertificateDates::default(), None, Duration::ZERO);
     }
     assert_eq!(counted().1, [Some(1.0), Some(1.0), Some(3.0)]);
 }
