@@ -114,7 +114,7 @@ impl Drop for ReplacementFile {
 }
 
 /// Writes a file of mode 0600 atomically, over whatever has that name in `directory`.
-pub(crate) fn replace(directory: OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(directory: OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut new = ReplacementFile::beside(directory, name.as_ref(), WithoutModes::Refused)?;
     new.write(bytes)?;
     new.replace()?;

@@ -35,7 +35,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-pub(crate) use atomic::{ReplacementFile, WithoutModes, keep_room, replace};
+pub use atomic::replace;
+pub(crate) use atomic::{ReplacementFile, WithoutModes, keep_room};
 pub(crate) use bounded::{LARGEST, text};
 pub(crate) use refusal::open_failed;
 

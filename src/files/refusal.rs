@@ -112,7 +112,7 @@ impl From<io::Error> for FileRefusal {
 
 impl FileRefusal {
     /// A stable word for each refusal, and what to do about it; `path` is the file.
-    pub(crate) fn explained(&self, path: &Path) -> (&'static str, String) {
+    pub fn explained(&self, path: &Path) -> (&'static str, String) {
         let file = quote::shell(path);
         match self {
             Self::Missing => {

@@ -272,7 +272,14 @@ mod tests {
 
     fn see(recorder: &mut NodeRecorder, seen: &Observation) {
         let dates = CertificateDates::default();
-        recorder.executed(Action::AskHealth, seen, Duration::from_millis(2), dates, None, Duration::from_secs(1));
+        recorder.executed(
+            Action::AskHealth,
+            seen,
+            Duration::from_millis(2),
+            dates,
+            None,
+            Duration::from_secs(1),
+        );
     }
 
     #[test]

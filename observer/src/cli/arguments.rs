@@ -56,7 +56,7 @@ pub struct ExporterArguments {
     /// The configuration; without the file the exporter listens on this machine alone
     #[arg(long, value_name = "FILE", default_value = EXPORTER_CONFIG)]
     pub config: PathBuf,
-    /// Write the metrics to this file for node_exporter's textfile collector, and end
+    /// Write the metrics to this file for `node_exporter`'s textfile collector, and end
     #[arg(long, value_name = "FILE")]
     pub textfile: Option<PathBuf>,
     /// The daemon's observation socket

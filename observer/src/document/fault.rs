@@ -101,7 +101,7 @@ impl Fault {
 }
 
 /// The nearest of the known words, or all of them.
-pub(super) fn near(word: &str, known: &[&'static str]) -> String {
+pub fn near(word: &str, known: &[&'static str]) -> String {
     let distance = |known: &&&str| strsim::damerau_levenshtein(word, known);
     match known.iter().min_by_key(distance) {
         Some(nearest) if distance(&nearest) <= 2 => format!("Did you mean `{nearest}`?"),

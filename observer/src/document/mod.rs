@@ -3,7 +3,7 @@
 mod fault;
 mod table;
 
-pub use fault::{DocumentError, Fault};
+pub use fault::{DocumentError, Fault, near};
 pub use table::{Place, Table, Written};
 
 use std::path::Path;

@@ -66,7 +66,7 @@ pub struct Table<'a> {
     /// Its name with a dot behind it; empty for the file's own.
     prefix: String,
     place: Place,
-    table: &'a dyn TableLike,
+    items: &'a dyn TableLike,
     /// The keys that were asked for.
     known: RefCell<Vec<&'static str>>,
 }
@@ -78,7 +78,7 @@ impl<'a> Table<'a> {
 
     fn at(lines: &'a Lines<'a>, name: String, span: Option<Range<usize>>, table: &'a dyn TableLike) -> Self {
         let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
-        Self { lines, prefix, place: lines.place(span, name), table, known: RefCell::default() }
+        Self { lines, prefix, place: lines.place(span, name), items: table, known: RefCell::default() }
     }
 
     /// Where it begins.
@@ -98,7 +98,7 @@ impl<'a> Table<'a> {
 
     /// Where a key is written.
     fn place_of(&self, key: &str) -> Place {
-        let span = self.table.key(key).and_then(toml_edit::Key::span);
+        let span = self.items.key(key).and_then(toml_edit::Key::span);
         // A key may be anything, so also what was pasted by mistake.
         let shown =
             if could_be_secret(key) { "…".to_owned() } else { format!("{:.60}", ExternalText::new(key)) };
@@ -110,7 +110,7 @@ impl<'a> Table<'a> {
         if !known.contains(&key) {
             known.push(key);
         }
-        self.table.get(key)
+        self.items.get(key)
     }
 
     fn read<T>(
@@ -211,7 +211,7 @@ impl<'a> Table<'a> {
     /// Everything that may stand here was asked for: what else is written is an error.
     pub fn finish(&self) -> Result<(), DocumentError> {
         let known = self.known.borrow();
-        match self.table.iter().find(|(key, _)| !known.contains(key)) {
+        match self.items.iter().find(|(key, _)| !known.contains(key)) {
             None => Ok(()),
             Some((key, _)) => {
                 Err(self.place_of(key).refuses(Fault::UnknownKey(key.to_owned(), known.clone())))

@@ -164,7 +164,14 @@ fn each_counter_is_told_by_its_name() {
         Observation::Unreachable(crate::api::Unreachable::Refused),
         Observation::Health(Health::parse(health).unwrap(), ConnectionEpoch::of(2)),
     ] {
-        recorder.executed(Action::AskHealth, &seen, Duration::ZERO, CertificateDates::default(), None, Duration::ZERO);
+        recorder.executed(
+            Action::AskHealth,
+            &seen,
+            Duration::ZERO,
+            CertificateDates::default(),
+            None,
+            Duration::ZERO,
+        );
     }
     assert_eq!(counted().1, [Some(1.0), Some(1.0), Some(3.0)]);
 }

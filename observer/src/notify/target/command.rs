@@ -1,0 +1,159 @@
+//! A program that takes a message on its standard input. No shell is between.
+
+use super::Undelivered;
+use crate::document::{DocumentError, Table};
+use crate::notify::message::Message;
+use crate::notify::settings::refused;
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+use vault_unseal::explain::Explanation;
+use vault_unseal::external::quote::sentence;
+use vault_unseal::files::credentials_directory;
+
+/// Stands at the beginning of an argument for the directory of the service's credentials.
+const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY/";
+
+/// A program.
+#[derive(Debug)]
+pub struct Command {
+    run: Vec<String>,
+    /// Text for people, rather than JSON.
+    text: bool,
+}
+
+impl Command {
+    pub(super) fn read(table: &Table<'_>) -> Result<Self, DocumentError> {
+        let run = table.texts("run")?.filter(|run| !run.is_empty());
+        let run =
+            run.ok_or_else(|| table.lacks("run", "Write run = [\"/usr/bin/program\", \"argument\"]."))?;
+        if let Some(program) = run.first().filter(|program| !program.value.starts_with('/')) {
+            let advice = "Write the whole path: no shell looks for it.";
+            return Err(refused(&program.place, "config-path", "this program does not begin at /", advice));
+        }
+        if let Some(argument) = run.iter().find(|argument| argument.value.contains("://")) {
+            let advice = "Everybody on the machine sees the arguments of programs. Put it into a file that the program reads, as \
+                          Apprise does with --config=$CREDENTIALS_DIRECTORY/apprise, and give that to the service as credential.";
+            return Err(refused(
+                &argument.place,
+                "config-secret",
+                "this is a URL, which may have a secret in it",
+                advice,
+            ));
+        }
+        let text = match table.text("stdin")? {
+            None => false,
+            Some(written) => match written.value {
+                "json" => false,
+                "text" => true,
+                _ => {
+                    let advice = "There are json and text.";
+                    return Err(refused(&written.place, "config-format", "there is no such format", advice));
+                }
+            },
+        };
+        Ok(Self { run: run.into_iter().map(|argument| argument.value.to_owned()).collect(), text })
+    }
+
+    fn program(&self) -> &str {
+        self.run.first().map_or("", String::as_str)
+    }
+
+    pub(super) fn check(&self) -> Result<(), Explanation> {
+        let path = Path::new(self.program());
+        if path.is_file() {
+            return Ok(());
+        }
+        Err(Explanation::new(
+            "target-program",
+            format!("there is no program {}", sentence(path)),
+            "Install it, or write its whole path. The service sees /usr alone of where programs are.",
+        ))
+    }
+
+    pub(super) async fn tell(&self, message: &Message, host: &str) -> Result<(), Undelivered> {
+        let broken = || Undelivered::new("target-json", "the message cannot be written as JSON", "");
+        let input = if self.text {
+            format!("{}\n\n{}", message.title(host), message.text()).into_bytes()
+        } else {
+            message.json(host).map_err(|_| broken())?
+        };
+        let mut command = tokio::process::Command::new(self.program());
+        command.args(self.run.iter().skip(1).map(|argument| argument_of(argument)));
+        // What systemd gave this service is not the program's: its notification socket, its watchdog.
+        command.env_clear();
+        for name in [
+            "PATH",
+            "LANG",
+            "LC_ALL",
+            "HOME",
+            "CREDENTIALS_DIRECTORY",
+            "http_proxy",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "no_proxy",
+        ] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command.env("VAULT_UNSEAL_TITLE", message.title(host));
+        // What it prints nobody knows: it may be the secret that it was given.
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        // With whatever it starts itself, if it takes too long.
+        command.process_group(0).kill_on_drop(true);
+        let failed = |what: String, advice: &str| Undelivered::new("target-program", what, advice);
+        let mut child = command.spawn().map_err(|error| {
+            let why = vault_unseal::external::error::io(&error);
+            failed(
+                format!("{} cannot be run: {why}", sentence(Path::new(self.program()))),
+                "Look whether it is there, and may be executed.",
+            )
+        })?;
+        let mut group = Group(child.id());
+        if let Some(mut stdin) = child.stdin.take() {
+            // It need not read it.
+            let _ = stdin.write_all(&input).await;
+        }
+        let status = child.wait().await;
+        // What it left behind on purpose may go on, as a mail program's delivery does.
+        group.0 = None;
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => {
+                let how =
+                    status.code().map_or_else(|| "by a signal".to_owned(), |code| format!("with {code}"));
+                Err(failed(
+                    format!("{} ended {how}", sentence(Path::new(self.program()))),
+                    "Run it by hand with a message: vault-unseal-observer notify --test. What it prints is not shown, as secrets may \
+                     be in it.",
+                ))
+            }
+            Err(_) => Err(failed("it was lost".to_owned(), "It is tried again.")),
+        }
+    }
+}
+
+fn argument_of(argument: &str) -> OsString {
+    let (before, rest) = match argument.split_once(CREDENTIALS) {
+        Some((before, rest)) if before.is_empty() || before.ends_with('=') => (before, rest),
+        _ => return argument.into(),
+    };
+    let directory = credentials_directory().unwrap_or_default();
+    let mut whole = OsString::from(before);
+    whole.push(directory.join(rest));
+    whole
+}
+
+/// A program with its children: nobody is left when its time is over.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let group = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}

@@ -1,0 +1,539 @@
+//! What is told when: snapshots of a daemon, a second at a time, and the messages that come of them.
+
+use super::desk::Desk;
+use super::event::Event;
+use super::looks::Looker;
+use super::settings::{NotifySettings, Rules};
+use super::well::{Pings, Wellness};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use vault_unseal::explain::Explain;
+use vault_unseal::external::ExternalText;
+use vault_unseal::observe::{ObserveError, Snapshot};
+use vault_unseal::report::in_one_line;
+
+const START: u64 = 1_800_000_000;
+
+/// A daemon with servers of cluster `home`, each as JSON members of a node.
+#[derive(Clone)]
+struct Daemon {
+    instance: &'static str,
+    nodes: Vec<String>,
+    clusters: &'static str,
+    more: &'static str,
+}
+
+const UNSEALED: &str = r#""state":"unsealed","role":"active","sealed":false,"standby":false"#;
+const STANDBY: &str = r#""state":"unsealed","role":"standby","sealed":false,"standby":true"#;
+const SEALED: &str = r#""state":"sealed","sealed":true"#;
+const UNSEALING: &str = r#""state":"unsealing","sealed":true,"progress":1,"threshold":3"#;
+const AWAY: &str = r#""state":"unreachable","cause":"connection-refused""#;
+const HELD: &str = r#""state":"held","hold":"request","sealed":true"#;
+
+impl Daemon {
+    fn with(nodes: &[&str]) -> Self {
+        Self {
+            instance: "a",
+            nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
+            clusters: r#""poll_interval":1.0"#,
+            more: "",
+        }
+    }
+
+    fn counted(mut self, node: usize, operator_seals: u64, self_seals: u64, restarts: u64) -> Self {
+        self.nodes[node] += &format!(
+            r#","counters":{{"unseal_attempts":{{"unsealed":0,"refused":0,"disturbed":0,"error":0}},"restarts":{restarts},"operator_seals":{operator_seals},"self_seals":{self_seals},"holds":0}}"#
+        );
+        self
+    }
+
+    fn snapshot(&self, at: u64) -> Snapshot<ExternalText> {
+        const NONE: &str = r#","counters":{"unseal_attempts":{"unsealed":0,"refused":0,"disturbed":0,"error":0},"restarts":0,"operator_seals":0,"self_seals":0,"holds":0}"#;
+        let node = |(number, node): (usize, &String)| {
+            let counters = if node.contains("counters") { "" } else { NONE };
+            format!(
+                r#"{{"cluster":"home","address":"https://vault-{}:8200","event":1,"up":true,"last_confirmed":{at}.0,{node}{counters}}}"#,
+                number + 1
+            )
+        };
+        let nodes: Vec<_> = self.nodes.iter().enumerate().map(node).collect();
+        let histogram = r#"{"buckets":[],"sum":0.0,"count":0}"#;
+        let text = format!(
+            r#"{{"schema":1,"instance":"{}","version":"1","started_at":1.0,"at":{at}.0,"event":1,"reload_refused":false,
+            "nodes":[{}],"clusters":[{{"name":"home",{},"request_latency":{histogram},"unseal_duration":{histogram}}}]{}}}"#,
+            self.instance,
+            nodes.join(","),
+            self.clusters,
+            self.more
+        );
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+}
+
+/// One target, told as long as `takes` says so.
+struct Scene {
+    looker: Looker,
+    desk: Desk,
+    rules: Rules,
+    time: u64,
+    /// What the monotonic clock is ahead of the time.
+    takes: bool,
+    told: Vec<String>,
+}
+
+impl Scene {
+    fn new(rules: Rules) -> Self {
+        let (looker, desk) = (Looker::default(), Desk::default());
+        Self { looker, desk, rules, time: 0, takes: true, told: Vec::new() }
+    }
+
+    /// So many seconds of this.
+    fn lasts(&mut self, seconds: u64, daemon: Option<&Daemon>) -> &mut Self {
+        for _ in 0..seconds {
+            let now = Duration::from_secs(self.time);
+            let at = START + self.time;
+            let gone = ObserveError::Busy("/run/observe.sock".into());
+            let answer = daemon.map(|daemon| daemon.snapshot(at)).ok_or(&gone);
+            let look = self.looker.look(now, Duration::from_secs(at), answer);
+            if let Some(message) = self.desk.compose(now, &look.seen, &look.tracker, &self.rules) {
+                if self.takes {
+                    self.desk.sent(&message, &look.seen);
+                    for line in message.text().lines().filter(|line| !line.starts_with("On that machine")) {
+                        self.told.push(format!("{}: {line}", self.time));
+                    }
+                } else {
+                    self.desk.failed(now, &message, None, 0.5);
+                }
+            }
+            self.time += 1;
+        }
+        self
+    }
+
+    /// The service starts again, with what it had kept.
+    fn restart(&mut self) -> &mut Self {
+        let kept = serde_json::to_string(&self.desk.ledger).unwrap();
+        self.desk = Desk::with(serde_json::from_str(&kept).unwrap());
+        self.looker = Looker::default();
+        self
+    }
+
+    fn told(&mut self, expected: &[&str]) -> &mut Self {
+        assert_eq!(self.told, expected);
+        self.told.clear();
+        self
+    }
+}
+
+fn after(seconds: u64) -> Rules {
+    Rules { after: Some(Duration::from_secs(seconds)), ..Rules::default() }
+}
+
+#[test]
+fn a_restart_of_a_server_tells_nothing_and_what_lasts_is_told_once_with_its_end() {
+    let (well, sealed) = (Daemon::with(&[UNSEALED]), Daemon::with(&[SEALED]));
+    let mut scene = Scene::new(Rules::default());
+    scene.lasts(100, Some(&well)).lasts(30, Some(&Daemon::with(&[AWAY]))).lasts(20, Some(&sealed));
+    scene.lasts(100, Some(&well)).told(&[]);
+    scene.lasts(300, Some(&sealed)).told(&["310: https://vault-1:8200: sealed (cluster home), for 1m"]);
+    scene.lasts(59, Some(&well)).told(&[]);
+    scene
+        .lasts(600, Some(&well))
+        .told(&["610: https://vault-1:8200: no longer sealed (cluster home), after 5m"]);
+}
+
+#[test]
+fn a_server_that_is_down_in_turns_in_different_ways_is_down() {
+    let (away, sealed) = (Daemon::with(&[AWAY]), Daemon::with(&[SEALED]));
+    let mut scene = Scene::new(after(60));
+    for _ in 0..20 {
+        scene.lasts(5, Some(&away)).lasts(5, Some(&sealed));
+    }
+    scene.told(&["60: https://vault-1:8200: unreachable (cluster home), connection-refused, for 1m"]);
+    // Once it stays in the other way, that is told.
+    scene.lasts(100, Some(&sealed)).told(&["255: https://vault-1:8200: sealed (cluster home), for 4m 15s"]);
+    scene.lasts(100, Some(&Daemon::with(&[UNSEALED])));
+    scene.told(&["360: https://vault-1:8200: no longer sealed (cluster home), after 5m"]);
+}
+
+#[test]
+fn shares_that_go_in_again_and_again_are_one_problem() {
+    let (sealed, unsealing) = (Daemon::with(&[SEALED]), Daemon::with(&[UNSEALING]));
+    let mut scene = Scene::new(after(10));
+    for _ in 0..10 {
+        scene.lasts(3, Some(&sealed)).lasts(3, Some(&unsealing));
+    }
+    scene.told(&["10: https://vault-1:8200: sealed (cluster home), unsealing, 1 of 3 shares, for 10s"]);
+}
+
+#[test]
+fn three_at_once_are_one_message() {
+    let mut scene = Scene::new(Rules { batch: Duration::from_secs(10), ..after(30) });
+    let well = Daemon::with(&[UNSEALED, STANDBY, STANDBY]);
+    scene.lasts(10, Some(&well)).lasts(4, Some(&Daemon::with(&[SEALED, STANDBY, STANDBY])));
+    scene.lasts(4, Some(&Daemon::with(&[SEALED, SEALED, STANDBY])));
+    scene.lasts(42, Some(&Daemon::with(&[SEALED, SEALED, SEALED])));
+    scene.told(&[
+        "50: home: no-active-node, 0 of 3 servers are unsealed, for 40s",
+        "50: https://vault-1:8200: sealed (cluster home), for 40s",
+        "50: https://vault-2:8200: sealed (cluster home), for 36s",
+        "50: https://vault-3:8200: sealed (cluster home), for 32s",
+    ]);
+}
+
+#[test]
+fn no_restart_and_no_outage_loses_a_problem_or_its_end() {
+    let (well, sealed) = (Daemon::with(&[UNSEALED]), Daemon::with(&[SEALED]));
+    let mut scene = Scene::new(after(10));
+    scene
+        .lasts(100, Some(&well))
+        .lasts(30, Some(&sealed))
+        .told(&["110: https://vault-1:8200: sealed (cluster home), for 10s"]);
+    // Known already.
+    scene.restart().lasts(100, Some(&sealed)).told(&[]);
+    // It ended meanwhile.
+    scene
+        .restart()
+        .lasts(20, Some(&well))
+        .told(&["240: https://vault-1:8200: no longer sealed (cluster home), after 2m 20s"]);
+    // Nobody takes it for a while, and the service restarts.
+    scene.takes = false;
+    scene.lasts(60, Some(&sealed)).restart().lasts(60, Some(&sealed)).told(&[]);
+    scene.takes = true;
+    scene.lasts(200, Some(&sealed));
+    assert_eq!(scene.told.len(), 1, "{:?}", scene.told);
+}
+
+#[test]
+fn what_began_and_ended_while_nobody_listened_is_counted() {
+    let (well, sealed) = (Daemon::with(&[UNSEALED]), Daemon::with(&[SEALED]));
+    let mut scene = Scene::new(after(10));
+    scene.takes = false;
+    scene.lasts(10, Some(&well)).lasts(30, Some(&sealed)).lasts(30, Some(&well));
+    scene.takes = true;
+    scene.lasts(600, Some(&well)).told(&[]);
+    scene.lasts(30, Some(&sealed)).told(&[
+        "680: https://vault-1:8200: sealed (cluster home), for 10s",
+        "680: While nothing could be told here, 1 more began and ended.",
+    ]);
+}
+
+#[test]
+fn tries_become_rarer_and_the_first_that_is_taken_tells_what_is_so_then() {
+    let mut scene = Scene::new(after(0));
+    scene.takes = false;
+    scene.lasts(3600, Some(&Daemon::with(&[SEALED])));
+    scene.takes = true;
+    scene.lasts(400, Some(&Daemon::with(&[AWAY])));
+    assert_eq!(scene.told.len(), 2, "{:?}", scene.told);
+    assert!(
+        scene.told[0].ends_with("unreachable (cluster home), connection-refused, for 1h 15s"),
+        "{:?}",
+        scene.told
+    );
+    assert!(scene.told[1].ends_with("1 more began and ended."), "{:?}", scene.told);
+}
+
+#[test]
+fn what_lasts_is_repeated_where_that_is_asked_for() {
+    let mut scene = Scene::new(Rules { repeat: Some(Duration::from_secs(3600)), ..after(10) });
+    scene.lasts(8000, Some(&Daemon::with(&[SEALED])));
+    scene.told(&[
+        "10: https://vault-1:8200: sealed (cluster home), for 10s",
+        "3610: https://vault-1:8200: still sealed (cluster home), for 1h 10s",
+        "7210: https://vault-1:8200: still sealed (cluster home), for 2h 10s",
+    ]);
+}
+
+#[test]
+fn a_daemon_that_is_gone_is_told_and_ends_nothing() {
+    let (well, sealed) = (Daemon::with(&[UNSEALED]), Daemon::with(&[SEALED]));
+    let mut scene = Scene::new(after(10));
+    scene.lasts(20, Some(&sealed)).told(&["10: https://vault-1:8200: sealed (cluster home), for 10s"]);
+    scene.lasts(60, None).told(&["30: vault-unseal: daemon-gone, too many observe it, for 10s"]);
+    // Started, it has not asked yet.
+    scene.lasts(60, Some(&Daemon::with(&[r#""up2":false"#])));
+    scene.told(&["90: vault-unseal: no longer daemon-gone, after 1m"]);
+    scene
+        .lasts(60, Some(&well))
+        .told(&["150: https://vault-1:8200: no longer sealed (cluster home), after 2m 20s"]);
+}
+
+#[test]
+fn a_server_that_is_no_longer_watched_is_told_as_that() {
+    let mut scene = Scene::new(after(10));
+    scene.lasts(20, Some(&Daemon::with(&[STANDBY, UNSEALED, SEALED])));
+    scene.told(&["10: https://vault-3:8200: sealed (cluster home), for 10s"]);
+    scene.lasts(60, Some(&Daemon::with(&[STANDBY, UNSEALED])));
+    scene.told(&["30: https://vault-3:8200: no longer watched, was sealed (cluster home)"]);
+}
+
+#[test]
+fn what_happened_once_is_told_once_also_over_a_restart_of_the_daemon() {
+    let seals = |operator, own, restarts| Daemon::with(&[UNSEALED]).counted(0, operator, own, restarts);
+    let mut scene = Scene::new(Rules::default());
+    // What was before is not news.
+    scene.lasts(10, Some(&seals(7, 7, 7))).told(&[]);
+    scene
+        .lasts(10, Some(&seals(8, 7, 9)))
+        .told(&["10: https://vault-1:8200: operator-seal (cluster home), an operator sealed it"]);
+    scene.restart().lasts(10, Some(&seals(8, 9, 9)));
+    scene.told(&["20: https://vault-1:8200: self-seal (cluster home), it sealed itself soon after it was unsealed, 2 times"]);
+    let mut anew = seals(1, 0, 0);
+    anew.instance = "b";
+    scene
+        .lasts(10, Some(&anew))
+        .told(&["30: https://vault-1:8200: operator-seal (cluster home), an operator sealed it"]);
+    scene.lasts(60, None).told(&[]);
+    scene.lasts(10, Some(&anew)).told(&[]);
+}
+
+#[test]
+fn only_what_is_wanted_of_whom_is_wanted_is_told() {
+    let rules = |events: &[Event], clusters: &[&str]| Rules {
+        events: (!events.is_empty()).then(|| events.iter().copied().collect()),
+        clusters: (!clusters.is_empty()).then(|| clusters.iter().map(|name| (*name).to_owned()).collect()),
+        ..after(0)
+    };
+    let mut scene = Scene::new(rules(&[Event::Held, Event::Unreachable], &[]));
+    scene.lasts(9, Some(&Daemon::with(&[SEALED]))).told(&[]);
+    scene
+        .lasts(9, Some(&Daemon::with(&[HELD])))
+        .told(&["9: https://vault-1:8200: held (cluster home), and sealed"]);
+    // What it has now is nobody's business here.
+    scene
+        .lasts(9, Some(&Daemon::with(&[SEALED])))
+        .told(&["18: https://vault-1:8200: no longer held (cluster home), after 9s"]);
+    let mut scene = Scene::new(rules(&[], &["elsewhere"]));
+    scene.lasts(9, Some(&Daemon::with(&[SEALED]))).told(&[]);
+    scene.lasts(9, None).told(&["9: vault-unseal: daemon-gone, too many observe it"]);
+    let mut scene = Scene::new(rules(&[Event::Restarted], &[]));
+    scene.lasts(9, Some(&Daemon::with(&[SEALED]).counted(0, 0, 0, 1)));
+    scene.lasts(9, Some(&Daemon::with(&[SEALED]).counted(0, 5, 5, 2)));
+    scene.told(&["9: https://vault-1:8200: restarted (cluster home), it was restarted"]);
+}
+
+#[test]
+fn each_problem_of_a_snapshot_is_seen() {
+    let mut daemon = Daemon::with(&[UNSEALED, SEALED]);
+    daemon.clusters = r#""share_source_up":false,"ca_not_after":1800086400"#;
+    daemon.nodes[0] += r#","certificate":{"not_before":1792224000,"not_after":1802592000}"#;
+    daemon.nodes[1] =
+        r#""state":"shares-rejected","cause":"not-through","certificate":{"not_before":1,"not_after":2}"#
+            .to_owned();
+    let mut scene = Scene::new(after(0));
+    scene.lasts(1, Some(&daemon)).told(&[
+        "0: home: ca, the CA that is configured ends in 1day",
+        "0: home: redundancy-lost, one of 2 servers is unsealed",
+        "0: home: share-source, it could not be read when it was tried last",
+        "0: https://vault-2:8200: certificate (cluster home), its certificate has ended",
+        "0: https://vault-2:8200: shares-rejected (cluster home), not-through",
+    ]);
+    // Less than a quarter of four months.
+    daemon.nodes[0] =
+        format!(r#"{UNSEALED},"certificate":{{"not_before":1792224000,"not_after":1802591000}}"#);
+    scene
+        .lasts(1, Some(&daemon))
+        .told(&["1: https://vault-1:8200: certificate (cluster home), its certificate ends in 29days 23h"]);
+}
+
+#[test]
+fn a_clock_that_is_set_makes_no_problem_old() {
+    let mut scene = Scene::new(after(60));
+    let sealed = Daemon { nodes: vec![format!(r#"{SEALED},"state_since":10.0"#)], ..Daemon::with(&[]) };
+    scene.lasts(50, Some(&sealed)).told(&[]);
+    scene.lasts(11, Some(&sealed)).told(&["60: https://vault-1:8200: sealed (cluster home)"]);
+}
+
+#[test]
+fn a_long_message_says_how_much_it_leaves_out() {
+    let mut scene = Scene::new(after(0));
+    let nodes = [AWAY; 60];
+    scene.lasts(1, Some(&Daemon::with(&nodes)));
+    assert_eq!(scene.told.len(), 51);
+    assert_eq!(scene.told[50], "0: and 11 more");
+    scene.lasts(100, Some(&Daemon::with(&nodes)));
+    assert_eq!(scene.told.len(), 51, "the others count as told");
+}
+
+#[test]
+fn all_is_well_only_when_every_server_said_so_lately() {
+    let well = |daemon: &Daemon, late: u64| {
+        let mut snapshot = daemon.snapshot(START);
+        snapshot.at += 0.5;
+        for node in &mut snapshot.nodes {
+            node.last_confirmed = node.last_confirmed.map(|at| at - late as f64);
+        }
+        Wellness::of(&snapshot).for_all(&Rules::default())
+    };
+    let both = Daemon::with(&[UNSEALED, STANDBY]);
+    assert_eq!(well(&both, 0), Ok(()));
+    assert_eq!(well(&both, 2), Ok(()));
+    assert_eq!(
+        well(&both, 3).unwrap_err(),
+        "https://vault-1:8200: unsealed, but it has not answered lately; https://vault-2:8200: unsealed, but it has not answered lately"
+    );
+    assert_eq!(well(&Daemon { clusters: r#""poll_interval":10.0"#, ..both }, 29), Ok(()));
+    assert_eq!(
+        well(&Daemon::with(&[UNSEALED, AWAY]), 0).unwrap_err(),
+        "https://vault-2:8200: unreachable, connection-refused"
+    );
+    assert_eq!(well(&Daemon::with(&[]), 0).unwrap_err(), "no server is watched");
+    let elsewhere = Rules { clusters: Some(["elsewhere".to_owned()].into()), ..Rules::default() };
+    let of_others = Wellness::of(&Daemon::with(&[UNSEALED]).snapshot(START)).for_all(&elsewhere);
+    assert_eq!(of_others.unwrap_err(), "no server is watched");
+    assert_eq!(Wellness::Unknown("it is away".to_owned()).for_all(&elsewhere).unwrap_err(), "it is away");
+}
+
+#[test]
+fn pings_come_regularly_and_a_failure_once_it_lasts() {
+    let mut pings = Pings::default();
+    let mut told = Vec::new();
+    for second in 0..400 {
+        let well = !(120..300).contains(&second) || second == 130;
+        let now = Duration::from_secs(second);
+        if let Some(says) = pings.due(now, well, Duration::from_secs(60), Duration::from_secs(30)) {
+            pings.told(now, says);
+            told.push((second, says));
+        }
+    }
+    assert_eq!(
+        told,
+        [
+            (0, true),
+            (60, true),
+            (130, true),
+            (161, false),
+            (221, false),
+            (281, false),
+            (300, true),
+            (360, true)
+        ]
+    );
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_told_with_its_place_and_a_remedy() {
+    let refused = |text: &str| match NotifySettings::parse(Path::new("/etc/n.toml"), text) {
+        Ok(settings) => settings.to_string(),
+        Err(error) => format!("[{}] {}", error.kind(), in_one_line(&error)),
+    };
+    let all = r#"
+        [[notify]]
+        name = "ops"
+        events = ["sealed", "restarted"]
+        clusters = ["home"]
+        after = "2m"
+        repeat = "4h"
+        batch = "30s"
+        webhook = { url = { credential = "ops" }, format = "slack", sign = { file = "/k" }, tls = { ca_file = "/ca" } }
+        [[notify]]
+        name = "mail"
+        smtp = { server = "mail.home", from = "v@x.org", to = ["A B <a@x.org>"], user = "u", password = { file = "/p" } }
+        [[notify]]
+        name = "watch"
+        after = "5m"
+        ping = { url = { file = "/u" }, every = "30s", format = "uptime-kuma" }
+        [[notify]]
+        name = "pager"
+        command = { run = ["/usr/bin/apprise", "--config=$CREDENTIALS_DIRECTORY/apprise"], stdin = "text" }"#;
+    assert_eq!(refused(all), "ops (webhook), mail (smtp), watch (ping), pager (command)");
+    let mut shown = String::new();
+    for text in [
+        "",
+        "[[notify]]\nwebhook = { url = { file = '/x' } }",
+        "[[notify]]\nname = 'a b'\n",
+        "[[notify]]\nname = 'a'\n",
+        "[[notify]]\nname = 'a'\nweb_hook = { url = { file = '/x' } }",
+        "[[notify]]\nname = 'a'\nshoutrrr = 'x'",
+        "[[notify]]\nname = 'a'\nwebhook = { url = 'https://hooks.example.org/T000/B000/XXXX' }",
+        "[[notify]]\nname = 'a'\nwebhook = { }",
+        "[[notify]]\nname = 'a'\nwebhook = { url = { } }",
+        "[[notify]]\nname = 'a'\nwebhook = { url = { credential = '../x' } }",
+        "[[notify]]\nname = 'a'\nwebhook = { url = { file = 'x' } }",
+        "[[notify]]\nname = 'a'\nwebhook = { url = { file = '/x' }, format = 'teams' }",
+        "[[notify]]\nname = 'a'\nevents = ['seald']\nping = { url = { file = '/x' } }",
+        "[[notify]]\nname = 'a'\nevents = ['sealed']\nping = { url = { file = '/x' } }",
+        "[[notify]]\nname = 'a'\nping = { url = { file = '/x' } }\n[[notify]]\nname = 'a'\nping = { url = { file = '/x' } }",
+        "[[notify]]\nname = 'a'\nping = { url = { file = '/x' } }\nsmtp = { server = 'localhost', from = 'a@b.c', to = ['a@b.c'] }",
+        "[[notify]]\nname = 'a'\nsmtp = { server = 'mail.home', tls_mode = 'none', from = 'a@b.c', to = ['a@b.c'] }",
+        "[[notify]]\nname = 'a'\nsmtp = { server = 'localhost', from = 'a@b.c', to = ['a@b.c'], user = 'u', password = { file = '/x' } }",
+        "[[notify]]\nname = 'a'\nsmtp = { server = 'mail.home', from = 'a@b.c', to = ['a@b.c'], user = 'u', password = 'hunter2' }",
+        "[[notify]]\nname = 'a'\nsmtp = { server = 'mail.home', from = 'a@b.c', to = ['nobody'] }",
+        "[[notify]]\nname = 'a'\nsmtp = { server = 'smtp://mail.home', from = 'a@b.c', to = ['a@b.c'] }",
+        "[[notify]]\nname = 'a'\ncommand = { run = ['apprise'] }",
+        "[[notify]]\nname = 'a'\ncommand = { run = ['/usr/bin/apprise', 'discord://1/2'] }",
+    ] {
+        shown += &format!("{}\n  {}\n", text.replace('\n', "\n "), refused(text));
+    }
+    snapbox::assert_data_eq!(shown, snapbox::file!["tests/refusals.txt"]);
+}
+
+#[test]
+fn messages_for_people_and_programs() {
+    let mut scene = Scene::new(after(30));
+    let since = |state: &str| format!(r#"{state},"state_since":{}.0"#, START - 7000);
+    let daemon = Daemon { nodes: vec![since(UNSEALED), since(SEALED), since(AWAY)], ..Daemon::with(&[]) };
+    scene.lasts(30, Some(&daemon));
+    let at = START + 30;
+    let look = scene.looker.look(Duration::from_secs(30), Duration::from_secs(at), Ok(daemon.snapshot(at)));
+    let mut shown = String::new();
+    let message = scene.desk.compose(look.now, &look.seen, &look.tracker, &scene.rules).unwrap();
+    shown += &format!("{}\n\n{}\n", message.title("pi1"), message.text());
+    let json: serde_json::Value = serde_json::from_slice(&message.json("pi1").unwrap()).unwrap();
+    shown += &serde_json::to_string_pretty(&json).unwrap();
+    scene.desk.sent(&message, &look.seen);
+    let well = Daemon::with(&[UNSEALED, STANDBY, STANDBY]).counted(1, 1, 0, 0);
+    for second in 31..120 {
+        let at = START + second;
+        let look =
+            scene.looker.look(Duration::from_secs(second), Duration::from_secs(at), Ok(well.snapshot(at)));
+        if let Some(message) = scene.desk.compose(look.now, &look.seen, &look.tracker, &scene.rules) {
+            shown += &format!("\n\n{}\n\n{}", message.title("pi1"), message.text());
+            scene.desk.sent(&message, &look.seen);
+        }
+    }
+    let test = super::message::Message::test(Duration::from_secs(START));
+    shown += &format!("\n\n{}\n\n{}", test.title("pi1"), test.text());
+    snapbox::assert_data_eq!(shown, snapbox::file!["tests/messages.txt"]);
+}
+
+#[test]
+fn every_event_has_a_word_of_its_own_and_is_found_by_it() {
+    let words: BTreeMap<_, _> = Event::ALL.iter().map(|event| (event.word(), *event)).collect();
+    assert_eq!(words.len(), Event::ALL.len());
+    assert!(words.iter().all(|(word, event)| Event::of(word) == Some(*event) && !event.meaning().is_empty()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever happens, to the daemon, to the target and to the service: once all is quiet, a target knows what is so.
+    #[test]
+    fn a_target_knows_in_the_end_what_is_so(steps in prop::collection::vec((0..7_usize, 1..90_u64, any::<bool>(), any::<bool>()), 1..20), last in 0..4_usize) {
+        let states = [UNSEALED, SEALED, AWAY, HELD];
+        let mut scene = Scene::new(after(20));
+        let mut known = BTreeMap::new();
+        for (what, seconds, takes, restart) in steps {
+            scene.takes = takes;
+            if restart { scene.restart(); }
+            let daemon = states.get(what).map(|state| Daemon::with(&[state, STANDBY]));
+            scene.lasts(seconds, daemon.as_ref());
+        }
+        scene.takes = true;
+        // The longest pause, and what must last.
+        scene.lasts(700, Some(&Daemon::with(&[states[last], STANDBY])));
+        for line in &scene.told {
+            let line = line.split_once(": ").unwrap().1;
+            for name in ["https://vault-1:8200", "vault-unseal"] {
+                if let Some(rest) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")) {
+                    known.insert(name, !rest.starts_with("no longer"));
+                }
+            }
+        }
+        prop_assert_eq!(known.get("https://vault-1:8200").copied().unwrap_or(false), last != 0, "{:?}", scene.told);
+        prop_assert!(!known.get("vault-unseal").copied().unwrap_or(false), "{:?}", scene.told);
+    }
+}
