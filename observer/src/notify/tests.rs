@@ -197,7 +197,7 @@ fn no_restart_and_no_outage_loses_a_problem_or_its_end() {
     scene
         .restart()
         .lasts(20, Some(&well))
-        .told(&["240: https://vault-1:8200: no longer sealed (cluster home), after 2m 20s"]);
+        .told(&["240: https://vault-1:8200: no longer sealed (cluster home), after 2m 10s"]);
     // Nobody takes it for a while, and the service restarts.
     scene.takes = false;
     scene.lasts(60, Some(&sealed)).restart().lasts(60, Some(&sealed)).told(&[]);

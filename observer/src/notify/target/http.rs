@@ -183,14 +183,10 @@ fn make_client(ca_file: Option<&Path>) -> Result<Client, Explanation> {
 
 /// In words of ours: the library's repeat the address, and the resolver's the name in it.
 fn unsent(error: &reqwest::Error) -> Undelivered {
-    let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    let io = causes.find_map(|cause| {
-        let io = cause.downcast_ref::<io::Error>()?;
-        // What wraps an error of TLS is no error of the system.
-        io.raw_os_error().is_some().then(|| error::io(io))
+    let tls = find(error, &|cause| cause.is::<rustls::Error>().then_some(())).is_some();
+    let io = find(error, &|cause| {
+        cause.downcast_ref::<io::Error>().filter(|io| io.raw_os_error().is_some()).map(error::io)
     });
-    let tls = std::iter::successors(error.source(), |cause| (*cause).source())
-        .any(|cause| cause.is::<rustls::Error>() || cause.downcast_ref::<io::Error>().is_some_and(wraps_tls));
     let (kind, what, advice) = if error.is_timeout() {
         (
             "target-timeout",
@@ -221,8 +217,11 @@ fn unsent(error: &reqwest::Error) -> Undelivered {
     Undelivered::new(kind, what, advice)
 }
 
-fn wraps_tls(cause: &io::Error) -> bool {
-    cause.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+/// What is wanted of an error, its causes, and what errors of the system wrap, which is not among their causes.
+fn find<T>(cause: &(dyn Error + 'static), wanted: &dyn Fn(&(dyn Error + 'static)) -> Option<T>) -> Option<T> {
+    wanted(cause)
+        .or_else(|| find(cause.downcast_ref::<io::Error>()?.get_ref()?, wanted))
+        .or_else(|| find(cause.source()?, wanted))
 }
 
 fn refusal(status: StatusCode) -> Undelivered {
