@@ -1,4 +1,4 @@
-//! What the daemon's process takes of the machine. What cannot be read is absent.
+//! What is told of the daemon, and what its process takes of the machine. What cannot be read is absent.
 
 use crate::telemetry::{MetricValue, ProcessFigure, Telemetry};
 use rustix::process::{Resource, getrlimit};
@@ -18,6 +18,7 @@ pub(super) fn read(figure: ProcessFigure, telemetry: &Telemetry) -> Option<Metri
         ProcessFigure::Resident => told("/proc/self/status", resident)?,
         ProcessFigure::OpenDescriptors => open_descriptors()?,
         ProcessFigure::MostDescriptors => getrlimit(Resource::Nofile).current?,
+        ProcessFigure::ReloadRefused => telemetry.reload_refused().into(),
     };
     Some(Duration::from_secs(number))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// A number: seconds and their fractions, or so many of something as whole seconds.
 pub type MetricValue = Duration;
 
-/// What is told of the daemon's process.
+/// What is told of the daemon itself and of its process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessFigure {
     /// When it was started.
@@ -21,6 +21,8 @@ pub enum ProcessFigure {
     OpenDescriptors,
     /// How many it may have.
     MostDescriptors,
+    /// Whether it goes on with an old configuration.
+    ReloadRefused,
 }
 
 /// What is told of a node in one number.

@@ -91,7 +91,7 @@ impl MetricLabels {
 pub enum MetricSource {
     /// Always 1, with the daemon's version as label.
     Version,
-    /// One of the daemon's process.
+    /// One of the daemon, or of its process.
     Process(ProcessFigure),
     /// One of each node.
     Node(NodeFigure),
@@ -119,6 +119,13 @@ pub const METRICS: &[Metric] = &[
         Gauge,
         MetricLabels::Version,
         MetricSource::Version,
+    ),
+    metric(
+        "vault_unseal_reload_refused \
+         Whether the last reload was refused.",
+        Gauge,
+        MetricLabels::None,
+        MetricSource::Process(ProcessFigure::ReloadRefused),
     ),
     metric(
         "vault_unseal_node_up \

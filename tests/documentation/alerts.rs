@@ -87,7 +87,9 @@ fn each_alert_has_what_an_administrator_needs() {
         let text = alert.lines.join(" ");
         let expression = alert.expression();
         let labels: &[&str] = match name.strip_prefix("VaultUnseal").unwrap() {
-            name if ["Daemon", "Metrics", "Textfile"].iter().any(|of| name.starts_with(of)) => &["instance"],
+            name if ["Daemon", "Metrics", "Reload", "Textfile"].iter().any(|of| name.starts_with(of)) => {
+                &["instance"]
+            }
             _ if expression.contains("without (node") || expression.contains("on (instance, cluster) ") => {
                 &["cluster"]
             }

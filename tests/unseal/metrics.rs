@@ -196,6 +196,12 @@ fn real_server_is_scraped_in_every_state_that_it_is_in() {
     let undone = scrape_of(&socket, &url, |node| node.attempts()[0] >= Some(4.0));
     assert_eq!(OfNode(&undone, &url).value("operator_seals_total"), Some(1.0));
 
+    let refused = |scrape: &Scrape| scrape.value("vault_unseal_reload_refused", &[]);
+    assert_eq!(refused(&undone), Some(0.0));
+    home.config("nodes = 1");
+    daemon.hangup();
+    daemon.wait_for_line("the new configuration is not used");
+    scrape_of(&socket, &url, |node| refused(node.0) == Some(1.0) && node.value("up") == Some(1.0));
     home.config(&second);
     daemon.hangup();
     daemon.wait_for_line("configuration reloaded");
@@ -205,6 +211,7 @@ fn real_server_is_scraped_in_every_state_that_it_is_in() {
     assert!(!left.iter().any(|sample| sample.labels.iter().any(is_first)), "{left:?}");
     assert_eq!(removed.value("vault_unseal_node_up", &nobody), Some(0.0));
     assert_eq!(removed.value("process_start_time_seconds", &[]), Some(started));
+    assert_eq!(refused(&removed), Some(0.0));
 
     for private in [home.directory().join("config.toml").to_str().unwrap(), "/shares", "/others"] {
         assert!(!scrape(&socket).1.contains(private));

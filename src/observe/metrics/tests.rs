@@ -135,6 +135,17 @@ fn values_are_those_that_are_known() {
 }
 
 #[test]
+fn refused_reload_is_told_until_one_is_not() {
+    let telemetry = Telemetry::default();
+    let told = || Scrape::read(&written(&telemetry)).value("vault_unseal_reload_refused", &[]);
+    assert_eq!(told(), Some(0.0), "from the start");
+    for refused in [true, false] {
+        telemetry.reloaded(refused);
+        assert_eq!(told(), Some(refused.into()));
+    }
+}
+
+#[test]
 fn each_counter_is_told_by_its_name() {
     let telemetry = Arc::new(Telemetry::default());
     let mut recorder = enter(&telemetry, "home", "a");
