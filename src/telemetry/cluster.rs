@@ -3,35 +3,24 @@
 use super::histogram::{BUCKETS, Histogram};
 use std::time::Duration;
 
-/// Upper bounds of how long answers take.
-const LATENCY: [Duration; BUCKETS] = [
-    Duration::from_millis(1),
-    Duration::from_micros(2_500),
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2_500),
-    Duration::from_secs(10),
+/// Upper bounds of how long answers take, in microseconds.
+const LATENCY: [u32; BUCKETS] = [
+    1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
 ];
-/// Upper bounds of how long unsealings take.
-const UNSEALING: [Duration; BUCKETS] = [
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2_500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(60),
-    Duration::from_secs(300),
+/// Upper bounds of how long unsealings take, in microseconds.
+const UNSEALING: [u32; BUCKETS] = [
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    60_000_000,
+    300_000_000,
 ];
 
 /// What is known of one cluster, and what was counted of all its nodes.
@@ -43,8 +32,8 @@ pub struct ClusterRecord {
     pub shares_threshold: Option<usize>,
     /// Whether its source could be read last.
     pub share_source_up: Option<bool>,
-    /// When the first of the authorities ends that the configuration names, in seconds since 1970.
-    pub ca_not_after: Option<u64>,
+    /// Of the authorities that the configuration names, from when until when the first to end is valid, in seconds since 1970.
+    pub authority: Option<(u64, u64)>,
     /// Between two polls of a server that is unsealed.
     pub poll_interval: Option<Duration>,
     /// From a request to its answer.
@@ -59,7 +48,7 @@ impl Default for ClusterRecord {
             shares_held: None,
             shares_threshold: None,
             share_source_up: None,
-            ca_not_after: None,
+            authority: None,
             poll_interval: None,
             request_latency: Histogram::new(&LATENCY),
             unseal_duration: Histogram::new(&UNSEALING),

@@ -75,6 +75,7 @@ pub enum ClusterFigure {
     SharesThreshold,
     ShareSourceUp,
     CaNotAfter,
+    CaNotBefore,
 }
 
 impl ClusterFigure {
@@ -85,7 +86,8 @@ impl ClusterFigure {
             Self::SharesHeld => count(cluster.shares_held),
             Self::SharesThreshold => count(cluster.shares_threshold),
             Self::ShareSourceUp => cluster.share_source_up.map(u64::from),
-            Self::CaNotAfter => cluster.ca_not_after,
+            Self::CaNotAfter => cluster.authority.map(|(_, ends)| ends),
+            Self::CaNotBefore => cluster.authority.map(|(begins, _)| begins),
         };
         number.map(Duration::from_secs)
     }

@@ -8,8 +8,8 @@ pub(super) const BUCKETS: usize = 12;
 /// Observations in buckets, as Prometheus counts them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
-    /// Upper bounds, ascending; what is above the last is in none.
-    bounds: &'static [Duration; BUCKETS],
+    /// Upper bounds in microseconds, ascending; what is above the last is in none.
+    bounds: &'static [u32; BUCKETS],
     /// Of each bucket alone.
     counts: [u64; BUCKETS],
     sum: Duration,
@@ -18,13 +18,13 @@ pub struct Histogram {
 
 impl Histogram {
     /// One without observations.
-    pub fn new(bounds: &'static [Duration; BUCKETS]) -> Self {
+    pub fn new(bounds: &'static [u32; BUCKETS]) -> Self {
         Self { bounds, counts: [0; BUCKETS], sum: Duration::ZERO, count: 0 }
     }
 
     /// Counts one.
     pub fn observe(&mut self, took: Duration) {
-        let bucket = self.bounds.iter().position(|bound| took <= *bound);
+        let bucket = self.bounds.iter().position(|bound| took <= micros(*bound));
         if let Some(count) = bucket.and_then(|bucket| self.counts.get_mut(bucket)) {
             *count += 1;
         }
@@ -34,9 +34,9 @@ impl Histogram {
 
     /// Each upper bound, and how many observations are not above it.
     pub fn cumulative(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
-        let add = |sum: &mut u64, (bound, count): (&Duration, &u64)| {
+        let add = |sum: &mut u64, (bound, count): (&u32, &u64)| {
             *sum += count;
-            Some((*bound, *sum))
+            Some((micros(*bound), *sum))
         };
         self.bounds.iter().zip(&self.counts).scan(0, add)
     }
@@ -52,15 +52,19 @@ impl Histogram {
     }
 }
 
+fn micros(bound: u32) -> Duration {
+    Duration::from_micros(bound.into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn observation_is_counted_in_its_bucket_and_in_those_above() {
-        const BOUNDS: [Duration; BUCKETS] = {
-            let mut bounds = [Duration::from_secs(30); BUCKETS];
-            (bounds[0], bounds[1]) = (Duration::from_millis(100), Duration::from_secs(1));
+        const BOUNDS: [u32; BUCKETS] = {
+            let mut bounds = [30_000_000; BUCKETS];
+            (bounds[0], bounds[1]) = (100_000, 1_000_000);
             bounds
         };
         let mut histogram = Histogram::new(&BOUNDS);

@@ -261,6 +261,13 @@ pub const METRICS: &[Metric] = &[
         MetricSource::Cluster(ClusterFigure::CaNotAfter),
     ),
     metric(
+        "vault_unseal_cluster_ca_not_before_timestamp_seconds \
+         The first second of the same CA.",
+        Gauge,
+        MetricLabels::Cluster,
+        MetricSource::Cluster(ClusterFigure::CaNotBefore),
+    ),
+    metric(
         "vault_unseal_cluster_request_latency_seconds \
          From a request to its answer.",
         Buckets,

@@ -9,13 +9,13 @@ use crate::unseal::{Action, Event, Hold, Observation, State};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// When certificates end, in seconds since 1970.
+/// When certificates begin and end, in seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CertificateDates {
     /// From when until when the one is valid that the server showed last.
     pub server: Option<(u64, u64)>,
-    /// When the first of the authorities ends that the configuration names.
-    pub authority: Option<u64>,
+    /// The same of the first to end of the authorities that the configuration names.
+    pub authority: Option<(u64, u64)>,
 }
 
 /// What the task of one node reports to.
@@ -61,7 +61,7 @@ impl NodeRecorder {
             return;
         };
         node.certificate = dates.server;
-        (cluster.ca_not_after, cluster.poll_interval) = (dates.authority, Some(poll_interval));
+        (cluster.authority, cluster.poll_interval) = (dates.authority, Some(poll_interval));
         if is_answer(seen) {
             node.last_confirmed = Some(now());
             cluster.request_latency.observe(took);

@@ -251,9 +251,9 @@ impl NodeClient {
         *self.certificate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// When the first of the authorities ends that the configuration names, in seconds since 1970.
-    pub(super) fn authority_ends(&self) -> Option<u64> {
-        self.endpoint.tls.as_ref()?.authority_ends()
+    /// Of the authorities that the configuration names, from when until when the first to end is valid, in seconds since 1970.
+    pub(super) fn authority(&self) -> Option<(u64, u64)> {
+        self.endpoint.tls.as_ref()?.authority()
     }
 
     /// Returns when the kept connection ends; without one, never.

@@ -47,7 +47,7 @@ impl Announcer {
         shares: Option<usize>,
         poll: Duration,
     ) {
-        let dates = CertificateDates { server: server.certificate(), authority: server.authority_ends() };
+        let dates = CertificateDates { server: server.certificate(), authority: server.authority() };
         self.recorder.executed(action, seen, took, dates, shares, poll);
     }
 

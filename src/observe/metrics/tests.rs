@@ -37,8 +37,10 @@ fn learn(recorder: &mut NodeRecorder) {
     let health = Observation::Health(Health::parse(health).unwrap(), ConnectionEpoch::of(1));
     let status = SealStatus::parse(br#"{"sealed":false,"initialized":true,"t":3,"n":5}"#).unwrap();
     let status = Observation::SealStatus(status, ConnectionEpoch::of(1));
-    let dates =
-        CertificateDates { server: Some((1_700_000_001, 1_800_000_002)), authority: Some(1_900_000_003) };
+    let dates = CertificateDates {
+        server: Some((1_700_000_001, 1_800_000_002)),
+        authority: Some((1_600_000_004, 1_900_000_003)),
+    };
     for (action, seen) in [(Action::ReadSealStatus, status), (Action::AskHealth, health)] {
         recorder.executed(action, &seen, Duration::from_micros(2500), dates, None, Duration::from_secs(1));
     }
@@ -115,6 +117,7 @@ fn values_are_those_that_are_known() {
         ("shares_threshold", 3.0),
         ("share_source_up", 1.0),
         ("ca_not_after_timestamp_seconds", 1_900_000_003.0),
+        ("ca_not_before_timestamp_seconds", 1_600_000_004.0),
         ("request_latency_seconds_count", 2.0),
         ("request_latency_seconds_sum", 0.005),
         ("unseal_duration_seconds_count", 1.0),
@@ -206,7 +209,13 @@ fn what_is_not_known_now_is_absent() {
     let mut recorder = enter(&telemetry, "home", "a");
     assert_eq!(of_the_node(&telemetry), (vec!["up".to_owned(), "state".to_owned()], Some(0.0), vec![]));
     let scrape = Scrape::read(&written(&telemetry));
-    for name in ["shares_held", "shares_threshold", "share_source_up", "ca_not_after_timestamp_seconds"] {
+    for name in [
+        "shares_held",
+        "shares_threshold",
+        "share_source_up",
+        "ca_not_after_timestamp_seconds",
+        "ca_not_before_timestamp_seconds",
+    ] {
         assert!(scrape.family(&format!("vault_unseal_cluster_{name}")).is_none(), "{name}");
     }
 

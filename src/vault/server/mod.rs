@@ -88,10 +88,10 @@ impl Server {
         self.client.certificate()
     }
 
-    /// When the first of the authorities ends that the configuration names for it, in seconds since 1970; `None` where it names
-    /// none, or a whole bundle.
-    pub fn authority_ends(&self) -> Option<u64> {
-        self.client.authority_ends()
+    /// Of the authorities that the configuration names for it, from when until when the first to end is valid, in seconds since
+    /// 1970; `None` where it names none, or a whole bundle.
+    pub fn authority(&self) -> Option<(u64, u64)> {
+        self.client.authority()
     }
 
     /// Returns when the connection that is kept between requests ends: most likely with the server. Without one, or

@@ -36,8 +36,8 @@ pub(in crate::vault) struct Renewed {
 #[derive(Debug)]
 struct Current {
     config: Arc<ClientConfig>,
-    /// When the first of the named authorities ends.
-    authority_ends: Option<u64>,
+    /// From when until when the first of the named authorities to end is valid.
+    authority: Option<(u64, u64)>,
     versions: Versions,
     /// Files that could not be used: said once, not at every look.
     refused: Option<Versions>,
@@ -56,11 +56,11 @@ impl Renewed {
         inspection: Option<Arc<Inspection>>,
     ) -> Result<Self, TlsFileError> {
         let versions = Versions::take(settings, trusted);
-        let (config, authority_ends) = client_config(settings, trusted, inspection.as_ref())?;
+        let (config, authority) = client_config(settings, trusted, inspection.as_ref())?;
         let config = Arc::new(config);
         let looked = Instant::now();
         let (refused, looking, failing) = (None, false, false);
-        let current = Current { config, authority_ends, versions, refused, looked, looking, failing };
+        let current = Current { config, authority, versions, refused, looked, looking, failing };
         let (settings, trusted) = (settings.clone(), Arc::clone(trusted));
         Ok(Self { settings, trusted, inspection, current: Mutex::new(current) })
     }
@@ -99,9 +99,9 @@ impl Renewed {
         match renewed {
             // Back to the files that are in use.
             None => current.refused = None,
-            Some(Ok((config, authority_ends))) => {
+            Some(Ok((config, authority))) => {
                 current.config = Arc::new(config);
-                current.authority_ends = authority_ends;
+                current.authority = authority;
                 current.versions = versions;
                 current.refused = None;
                 tracing::info!("certificates changed on disk: new connections use them");
@@ -123,9 +123,9 @@ impl Renewed {
         self.current().failing = failing;
     }
 
-    /// When the first of the authorities ends that the configuration names, in seconds since 1970.
-    pub(in crate::vault) fn authority_ends(&self) -> Option<u64> {
-        self.current().authority_ends
+    /// Of the authorities that the configuration names, from when until when the first to end is valid, in seconds since 1970.
+    pub(in crate::vault) fn authority(&self) -> Option<(u64, u64)> {
+        self.current().authority
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -133,15 +133,15 @@ impl Renewed {
     }
 }
 
-/// Builds the client's side of TLS from the files that `settings` name, as they are now; and tells when the first of the
-/// authorities ends.
+/// Builds the client's side of TLS from the files that `settings` name, as they are now; and tells from when until
+/// when the first of the authorities to end is valid.
 fn client_config(
     settings: &TlsSettings,
     trusted: &Trusted,
     inspection: Option<&Arc<Inspection>>,
-) -> Result<(ClientConfig, Option<u64>), TlsFileError> {
+) -> Result<(ClientConfig, Option<(u64, u64)>), TlsFileError> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
-    let (verifier, authority_ends) =
+    let (verifier, authority) =
         verifier::from_settings(settings, trusted, inspection, Arc::clone(&provider))?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -163,7 +163,7 @@ fn client_config(
     };
     // A resumed session skips the certificate check: a revoked CA would live on in the session cache.
     config.resumption = Resumption::disabled();
-    Ok((config, authority_ends))
+    Ok((config, authority))
 }
 
 /// What every file that a configuration names looks like.

@@ -19,16 +19,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use webpki::{EndEntityCert, RawPublicKeyEntity};
 
-/// The verifier that `settings` ask for, and when the first of the authorities ends that they name, in seconds since 1970.
+/// The verifier that `settings` ask for; and of the authorities that they name, from when until when the first to end is
+/// valid, in seconds since 1970.
 pub(super) fn from_settings(
     settings: &TlsSettings,
     trusted: &Trusted,
     inspection: Option<&Arc<Inspection>>,
     provider: Arc<CryptoProvider>,
-) -> Result<(Arc<dyn ServerCertVerifier>, Option<u64>), TlsFileError> {
+) -> Result<(Arc<dyn ServerCertVerifier>, Option<(u64, u64)>), TlsFileError> {
     let trust = if settings.skip_verify { None } else { Some(Trust::new(settings, trusted, inspection)?) };
-    let authority_ends = trust.as_ref().and_then(|trust| trust.anchors.first_own_end());
-    Ok((Arc::new(Verifier { provider, trust, pins: settings.pin_sha256.clone() }), authority_ends))
+    let authority = trust.as_ref().and_then(|trust| trust.anchors.first_own_to_end());
+    Ok((Arc::new(Verifier { provider, trust, pins: settings.pin_sha256.clone() }), authority))
 }
 
 /// Checks that the certificate is to be trusted unless `skip_verify` is set, that the key is one of the pins if there are
