@@ -273,11 +273,14 @@ fn events_outlive_a_reload_and_not_the_daemon() {
     assert_eq!((kinds(&after), after.lost), (vec!["reloaded".to_owned()], 0));
     assert_eq!(after.events[0].number, before.event + 1);
     assert_eq!(kinds(&events(&socket, 0).unwrap())[..2], ["started", "watched"]);
+    let refused = || raw(&socket, "/metrics").contains("\nvault_unseal_reload_refused 1\n");
+    assert!(!refused());
     home.put("config.toml", "nodes = 1");
     daemon.hangup();
     daemon.wait_for_line("the new configuration is not used");
     assert!(poll(PATIENCE, || snapshot(&socket).ok().filter(|seen| seen.reload_refused)).is_some());
     assert_eq!(kinds(&events(&socket, after.last).unwrap()), ["reload-refused"]);
+    assert!(refused());
     daemon.terminate();
     assert!(daemon.exit_status(PATIENCE).success());
 

@@ -160,10 +160,10 @@ impl Anchors {
         (1..=FEW).contains(&self.named.len())
     }
 
-    /// From when until when the first of one's own CAs to end is valid, in seconds since 1970.
-    pub(super) fn first_own_to_end(&self) -> Option<(u64, u64)> {
-        let own = self.facts.iter().filter(|_| self.are_own()).map(|facts| facts.validity.seconds());
-        own.min_by_key(|(_, ends)| *ends)
+    /// From when until when the first of one's own CAs to end is valid.
+    pub(super) fn first_own_to_end(&self) -> Option<Validity> {
+        let own = self.facts.iter().filter(|_| self.are_own()).map(|facts| facts.validity);
+        own.min_by_key(|validity| validity.ends)
     }
 
     /// The issuer that ends within `ahead`, if there is no path that lasts longer. Of a server that is verified now.

@@ -2,6 +2,7 @@
 
 use super::error::TlsFileError;
 use super::verifier::{self, Inspection};
+use super::x509::Validity;
 use super::{failure, files};
 use crate::accounts::Trusted;
 use crate::config::TlsSettings;
@@ -37,7 +38,7 @@ pub(in crate::vault) struct Renewed {
 struct Current {
     config: Arc<ClientConfig>,
     /// From when until when the first of the named authorities to end is valid.
-    authority: Option<(u64, u64)>,
+    authority: Option<Validity>,
     versions: Versions,
     /// Files that could not be used: said once, not at every look.
     refused: Option<Versions>,
@@ -125,7 +126,7 @@ impl Renewed {
 
     /// Of the authorities that the configuration names, from when until when the first to end is valid, in seconds since 1970.
     pub(in crate::vault) fn authority(&self) -> Option<(u64, u64)> {
-        self.current().authority
+        self.current().authority.map(Validity::seconds)
     }
 
     fn current(&self) -> MutexGuard<'_, Current> {
@@ -139,7 +140,7 @@ fn client_config(
     settings: &TlsSettings,
     trusted: &Trusted,
     inspection: Option<&Arc<Inspection>>,
-) -> Result<(ClientConfig, Option<(u64, u64)>), TlsFileError> {
+) -> Result<(ClientConfig, Option<Validity>), TlsFileError> {
     let provider: Arc<CryptoProvider> = Arc::new(ring::default_provider());
     let (verifier, authority) =
         verifier::from_settings(settings, trusted, inspection, Arc::clone(&provider))?;

@@ -20,13 +20,13 @@ use std::time::Duration;
 use webpki::{EndEntityCert, RawPublicKeyEntity};
 
 /// The verifier that `settings` ask for; and of the authorities that they name, from when until when the first to end is
-/// valid, in seconds since 1970.
+/// valid.
 pub(super) fn from_settings(
     settings: &TlsSettings,
     trusted: &Trusted,
     inspection: Option<&Arc<Inspection>>,
     provider: Arc<CryptoProvider>,
-) -> Result<(Arc<dyn ServerCertVerifier>, Option<(u64, u64)>), TlsFileError> {
+) -> Result<(Arc<dyn ServerCertVerifier>, Option<Validity>), TlsFileError> {
     let trust = if settings.skip_verify { None } else { Some(Trust::new(settings, trusted, inspection)?) };
     let authority = trust.as_ref().and_then(|trust| trust.anchors.first_own_to_end());
     Ok((Arc::new(Verifier { provider, trust, pins: settings.pin_sha256.clone() }), authority))

@@ -1,0 +1,27 @@
+//! What the page of alerts gives to be copied.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A file of this repository.
+pub(crate) fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The first block of code behind where the page names this path.
+pub(crate) fn block(path: &str) -> String {
+    let page = fs::read_to_string(in_repository("docs/usage/alerts.md")).unwrap();
+    let behind = page.split_once(&format!("`{path}`")).unwrap().1;
+    let block = behind.split("```").nth(1).unwrap();
+    block.split_once('\n').unwrap().1.to_owned()
+}
+
+/// The rules, but every alert fires after a second.
+pub(crate) fn quick_rules() -> String {
+    let rules = fs::read_to_string(in_repository("config/prometheus/vault-unseal.rules.yml")).unwrap();
+    let quick = rules.lines().map(|line| match line.split_once("for: ") {
+        Some((before, _)) if before.trim().is_empty() => format!("{before}for: 1s\n"),
+        _ => format!("{line}\n"),
+    });
+    quick.collect()
+}
