@@ -10,6 +10,7 @@
     clippy::string_slice
 )]
 
+mod dashboard;
 mod page;
 mod servers;
 #[path = "../support/mod.rs"]
@@ -61,6 +62,10 @@ fn alerts_fire_of_real_servers_and_are_resolved() {
     assert_eq!(told, [url.as_str(), "warning"]);
     let summary = held["annotations"]["summary"].as_str().unwrap();
     assert_eq!(summary, format!("{url} of cluster default has been held for an hour"));
+    // While a server is held and sealed.
+    for expression in dashboard::expressions() {
+        monitoring.until_returns(&expression);
+    }
     order("resume", &socket);
     monitoring.until_resolved("VaultUnsealNodeHeld");
     assert!(!is_sealed(&server.health()), "it was unsealed");

@@ -16,6 +16,13 @@ pub(crate) fn block(path: &str) -> String {
     block.split_once('\n').unwrap().1.to_owned()
 }
 
+/// The jobs of the scrape configuration, of which one reads targets from a file of this name.
+pub(crate) fn scrape_configuration() -> (String, &'static str) {
+    let text = fs::read_to_string(in_repository("config/prometheus/vault-unseal.scrape.yml")).unwrap();
+    assert!(text.contains("          - vault-unseal.targets.yml\n"));
+    (text, "vault-unseal.targets.yml")
+}
+
 /// The rules, but every alert fires after a second.
 pub(crate) fn quick_rules() -> String {
     let rules = fs::read_to_string(in_repository("config/prometheus/vault-unseal.rules.yml")).unwrap();

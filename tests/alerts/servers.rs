@@ -42,17 +42,16 @@ impl Monitoring {
         fs::write(home.join("vault-unseal.rules.yml"), page::quick_rules()).unwrap();
         let mut ports = [(); 3].map(|()| Port::reserve(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         let [node, prometheus, alertmanager] = ports.each_ref().map(Port::address);
-        fs::write(
-            home.join("prometheus.yml"),
-            format!(
-                "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\n\
-                 rule_files: [ vault-unseal.rules.yml ]\n\
-                 alerting: {{ alertmanagers: [ static_configs: [ targets: [ '{alertmanager}' ] ] ] }}\n\
-                 scrape_configs:\n\
-                 - {{ job_name: node, static_configs: [ targets: [ '{node}' ] ] }}\n"
-            ),
-        )
-        .unwrap();
+        let (scrapes, targets) = page::scrape_configuration();
+        let scrapes = scrapes.replace("scrape_interval: 15s", "scrape_interval: 1s");
+        fs::write(home.join(targets), format!("- targets: [ '{node}' ]\n")).unwrap();
+        let configuration = format!(
+            "global: {{ evaluation_interval: 1s }}\n\
+             rule_files: [ vault-unseal.rules.yml ]\n\
+             alerting: {{ alertmanagers: [ static_configs: [ targets: [ '{alertmanager}' ] ] ] }}\n\
+             {scrapes}"
+        );
+        fs::write(home.join("prometheus.yml"), configuration).unwrap();
         fs::write(
             home.join("alertmanager.yml"),
             "route: { receiver: nobody }\nreceivers: [ name: nobody ]\n",
@@ -98,6 +97,12 @@ impl Monitoring {
             let nodes = self.query("vault_unseal:node_unsealed:known")?;
             (!nodes.is_empty() && alerts.is_empty()).then_some(())
         });
+    }
+
+    /// Waits for an expression to return something: rates take two scrapes.
+    pub(crate) fn until_returns(&self, expression: &str) {
+        let found = poll(PATIENCE, || self.query(expression).filter(|series| !series.is_empty()));
+        assert!(found.is_some(), "nothing is returned of: {expression}\n{}", self.logs());
     }
 
     /// What an expression returns now: `None` while Prometheus does not answer.

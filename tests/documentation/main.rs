@@ -4,6 +4,7 @@
 
 mod alerts;
 mod commands;
+mod dashboard;
 mod links;
 mod metrics;
 mod pages;
