@@ -19,10 +19,12 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     widths
 }
 
-/// The lines of a table, its heads first. `paint` gives the state of a row its colour, which is its second cell.
+/// The lines of a table, its heads first; `folded`, the first cell of each is above the others. `paint` gives the state of a
+/// row its colour, which is its second cell.
 pub(super) fn columns(
     rows: &[Vec<String>],
     gap: &str,
+    folded: bool,
     style: Style,
     paint: &dyn Fn(usize, &str) -> String,
 ) -> Vec<String> {
@@ -31,13 +33,20 @@ pub(super) fn columns(
     for (line, row) in rows.iter().enumerate() {
         let mut text = String::new();
         for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let last = column + 1 == row.len();
-            let padded = if last { cell.clone() } else { format!("{cell:width$}{gap}") };
+            let (last, above) = (column + 1 == row.len(), folded && column == 0);
+            let width = if last || above { 0 } else { *width };
+            let padded = format!("{cell:width$}");
             text.push_str(&match (line.checked_sub(1), column) {
                 (None, _) => style.strong(&padded),
                 (Some(line), 1) => paint(line, &padded),
                 _ => padded,
             });
+            if above {
+                text.push('\n');
+            }
+            if !last {
+                text.push_str(gap);
+            }
         }
         text.truncate(text.trim_end().len());
         text.push('\n');

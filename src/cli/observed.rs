@@ -7,6 +7,7 @@ use super::start::{fail, say};
 use crate::observe::{self, ObserveError, ObservedValue, SERVICE_SOCKET, Wanted};
 use crate::report::{Style, render_warning};
 use rustix::process::geteuid;
+use rustix::termios::tcgetwinsize;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -28,7 +29,10 @@ pub(super) fn show(options: &StatusArguments, of_service: bool) -> Option<Exit> 
     match observe::document(path, Wanted::Nodes) {
         Ok(snapshot) => Some(print_all(options, path, snapshot)),
         Err(error) if named.is_some() => Some(fail(&error, Exit::Failed)),
-        Err(ObserveError::Absent(..)) => None,
+        Err(ObserveError::Absent(..)) => {
+            say("No daemon can be observed here: the servers themselves are asked.");
+            None
+        }
         Err(error) => {
             say(render_warning(&error));
             None
@@ -50,7 +54,11 @@ fn print_all(options: &StatusArguments, path: &Path, mut snapshot: ObservedValue
                 Some(_) if !options.json => "\n",
                 _ => "",
             };
-            let text = if options.json { format!("{snapshot}\n") } else { table(&snapshot, style) };
+            let text = if options.json {
+                format!("{snapshot}\n")
+            } else {
+                table(&snapshot, columns_of_terminal(), style)
+            };
             if write!(io::stdout(), "{before}{text}").and_then(|()| io::stdout().flush()).is_err() {
                 return Exit::Failed;
             }
@@ -90,6 +98,12 @@ fn moves_cursor() -> bool {
     io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
+/// How wide standard output is: a terminal that does not know it is as most are, and what is no terminal has no end.
+fn columns_of_terminal() -> usize {
+    tcgetwinsize(io::stdout())
+        .map_or(usize::MAX, |size| if size.ws_col == 0 { 80 } else { size.ws_col.into() })
+}
+
 /// Its clients are served.
 pub(super) fn is_unsealed(node: &ObservedValue) -> bool {
     node.is("state", "unsealed") || node.is("state", "held") && node.flag("sealed") == Some(false)
@@ -97,28 +111,21 @@ pub(super) fn is_unsealed(node: &ObservedValue) -> bool {
 
 /// Between two columns.
 const GAP: &str = "  ";
-/// How wide a terminal is that nobody has made wider.
-const WIDTH: usize = 80;
 const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
 
-fn table(snapshot: &ObservedValue, style: Style) -> String {
+fn table(snapshot: &ObservedValue, most: usize, style: Style) -> String {
     let nodes = snapshot.items("nodes");
     let refused = snapshot.flag("reload_refused") == Some(true);
     let now = snapshot.seconds("at").unwrap_or_default();
     let mut rows = vec![HEAD.map(str::to_owned).into()];
     rows.extend(nodes.iter().map(|node| row(node, now)));
-    // Too wide for one line: each node above what is known of it.
-    let mut above = Vec::new();
-    if width(&rows, GAP) > WIDTH {
-        above.extend(rows.iter_mut().filter_map(|row| Some(std::mem::take(row.first_mut()?) + "\n")));
-    }
-    let mut above = above.into_iter();
-    let mut next = || above.next().unwrap_or_default();
     let paint = |line: usize, text: &str| {
         nodes.get(line).map_or_else(|| text.to_owned(), |node| coloured(node, text, style))
     };
-    let mut lines = columns(&rows, GAP, style, &paint).into_iter();
-    let mut shown = next() + &lines.next().unwrap_or_default();
+    // Too wide for one line: each node above what is known of it.
+    let folded = width(&rows, GAP) > most;
+    let mut lines = columns(&rows, GAP, folded, style, &paint).into_iter();
+    let mut shown = lines.next().unwrap_or_default();
     let (mut remarks, mut cluster) = (String::new(), None);
     for (node, line) in nodes.iter().zip(lines) {
         let of = node.text("cluster").filter(|_| snapshot.items("clusters").len() > 1);
@@ -126,7 +133,7 @@ fn table(snapshot: &ObservedValue, style: Style) -> String {
             let _ = writeln!(shown, "{}:", of.clone().unwrap_or_default());
             cluster = of;
         }
-        shown = shown + &next() + &line;
+        shown += &line;
         if let Some(cause) = node.text("cause") {
             let _ = writeln!(remarks, "\n{}: {cause}", node.text("address").unwrap_or_default());
         }
@@ -145,7 +152,7 @@ fn row(node: &ObservedValue, now: Duration) -> Vec<String> {
     let certificate = node.get("certificate").and_then(|certificate| certificate.seconds("not_after"));
     let unsealed = node
         .get("last_unseal")
-        .and_then(|last| Some(format!("{}, {}", ago(last, "at")?, precise(last.seconds("took")?))));
+        .and_then(|last| Some(format!("{} ago ({})", ago(last, "at")?, precise(last.seconds("took")?))));
     let cells = [
         // What most of them begin with, in a table of so many columns.
         node.text("address").map(|address| address.to_string().trim_start_matches("https://").to_owned()),
@@ -196,12 +203,12 @@ pub(super) fn short(time: Duration) -> String {
     }
 }
 
-/// `0.31s`.
+/// `312ms`, `2.5s`.
 fn precise(time: Duration) -> String {
-    if time.as_secs() < 10 {
-        format!("{}.{:02}s", time.as_secs(), time.subsec_millis() / 10)
-    } else {
-        short(time)
+    match time.as_secs() {
+        0 => format!("{}ms", time.subsec_millis()),
+        seconds @ 1..10 => format!("{seconds}.{}s", time.subsec_millis() / 100),
+        _ => short(time),
     }
 }
 
@@ -223,29 +230,29 @@ mod tests {
     #[test]
     fn table_fits_a_terminal_and_says_what_is_not_known() {
         let unsealed = format!(
-            r#"{{"cluster":"home","address":"https://vault-1.home:8200","event":3,"up":true,"state":"unsealed",
+            r#"{{"cluster":"home","address":"https://vault-1.lan:8200","event":3,"up":true,"state":"unsealed",
             "state_since":740800,"role":"active","sealed":false,"version":"2.7.2","last_confirmed":999999.6,
             "last_unseal":{{"at":740800,"took":0.3121}},"certificate":{{"not_before":1,"not_after":3340800}},{COUNTERS}}}"#
         );
         let held = format!(
-            r#"{{"cluster":"home","address":"https://vault-2.home:8200","event":4,"up":true,"state":"held","hold":"request",
+            r#"{{"cluster":"home","address":"https://vault-2.lan:8200","event":4,"up":true,"state":"held","hold":"request",
             "sealed":true,"state_since":999990,"last_confirmed":999999.9,"certificate":{{"not_before":1,"not_after":2}},
             {COUNTERS}}}"#
         );
         let dead = format!(
-            r#"{{"cluster":"home","address":"https://vault-33.home:8200","event":5,"up":false,"state":"unreachable",
+            r#"{{"cluster":"home","address":"https://vault-3.lan:8200","event":5,"up":false,"state":"unreachable",
             "cause":"connection-refused","state_since":999000,{COUNTERS}}}"#
         );
-        let text = table(&snapshot(&[unsealed, held, dead].join(","), ""), Style::PLAIN);
+        let text = table(&snapshot(&[unsealed, held, dead].join(","), ""), 80, Style::PLAIN);
         assert_eq!(
             text,
             "\
-NODE                STATE              VERSION  SINCE  UNSEALED   CERT   SEEN
-vault-1.home:8200   unsealed (active)  2.7.2    3d     3d, 0.31s  27d    0s
-vault-2.home:8200   held (sealed)      -        10s    -          ended  0s
-vault-33.home:8200  unreachable        -        16m    -          -      -
+NODE              STATE              VERSION  SINCE  UNSEALED        CERT   SEEN
+vault-1.lan:8200  unsealed (active)  2.7.2    3d     3d ago (312ms)  27d    0s
+vault-2.lan:8200  held (sealed)      -        10s    -               ended  0s
+vault-3.lan:8200  unreachable        -        16m    -               -      -
 
-https://vault-33.home:8200: connection-refused
+https://vault-3.lan:8200: connection-refused
 
 `sudo vault-unseal status` asks the servers themselves, and tells reasons in words, what to do, and who asked for a hold.
 "
@@ -253,7 +260,7 @@ https://vault-33.home:8200: connection-refused
     }
 
     #[test]
-    fn node_with_a_long_name_is_above_its_line() {
+    fn line_that_is_too_long_is_folded_behind_the_node() {
         let node = |name: &str, state: &str| {
             format!(
                 r#"{{"cluster":"home","address":"https://{name}.lab.example.com:8200","event":3,"up":true,
@@ -261,10 +268,17 @@ https://vault-33.home:8200: connection-refused
             )
         };
         let nodes = [node("vault-region-north-1", "sealed"), node("vault-region-north-2", "not-active-yet")];
-        let text = table(&snapshot(&nodes.join(","), ""), Style::PLAIN);
-        let lines: Vec<_> = text.lines().take(6).collect();
+        let snapshot = snapshot(&nodes.join(","), "");
+        let first = |most| -> Vec<_> {
+            table(&snapshot, most, Style::PLAIN).lines().take(6).map(str::to_owned).collect()
+        };
+        let whole = first(usize::MAX);
+        assert!(whole[1].starts_with("vault-region-north-1.lab.example.com:8200  sealed "), "{whole:?}");
+        let width = whole[0].len();
+        assert_eq!(whole, first(width));
+        let folded = first(width - 1);
         assert_eq!(
-            lines,
+            folded,
             [
                 "NODE",
                 "  STATE           VERSION  SINCE  UNSEALED  CERT  SEEN",
@@ -282,6 +296,6 @@ https://vault-33.home:8200: connection-refused
             assert_eq!(short(Duration::from_secs(seconds)), shown);
         }
         let precise = |millis| precise(Duration::from_millis(millis));
-        assert_eq!((precise(312), precise(75_000)), ("0.31s".to_owned(), "75s".to_owned()));
+        assert_eq!([7, 312, 2_599, 75_000].map(precise), ["7ms", "312ms", "2.5s", "75s"]);
     }
 }

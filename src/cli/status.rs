@@ -328,7 +328,7 @@ fn table(view: &StatusView<'_>, style: Style) -> String {
     let paint = |line: usize, text: &str| {
         probes.get(line).map_or_else(|| text.to_owned(), |probe| colour(&probe.state, text, style))
     };
-    columns(&rows, "   ", style, &paint).concat() + &remarks
+    columns(&rows, "   ", false, style, &paint).concat() + &remarks
 }
 
 /// What is to be said of a server or a name, and below it what to do about it.

@@ -337,6 +337,57 @@ fn watch_shows_the_table_in_its_place_and_waits_for_the_daemon() {
     lines.wait().unwrap();
 }
 
+/// What `status` prints on a terminal of so many columns; 0 where it does not know them.
+fn on_terminal(socket: &Path, columns: u16) -> String {
+    let program = vault_unseal(&[]);
+    let (program, socket) = (program.get_program().to_str().unwrap(), socket.to_str().unwrap());
+    let line = format!("stty cols {columns}; exec {program} status --observe-socket {socket}");
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]).stdin(Stdio::null());
+    stdout(&run(terminal.env("TERM", "xterm").env("SHELL", "/bin/sh").env_remove("NO_COLOR")))
+}
+
+#[test]
+fn table_is_folded_where_the_terminal_is_too_narrow_and_nowhere_else() {
+    let mut fleet = Fleet::http(1);
+    fleet.start();
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    home.configure(&[&fleet.urls()[0]], "");
+    let socket = make_observe(&home);
+    let _daemon = start(&home);
+    node(&socket, |node| is(node, "unsealed") && node.role.is_some());
+    let url = &fleet.urls()[0];
+    let (head, row) = ("\x1b[1mNODE", "\x1b[32munsealed (active)");
+    for narrow in [60, 0] {
+        let shown = on_terminal(&socket, narrow);
+        let folded = [format!("{head}\x1b[0m\r\n  \x1b[1mSTATE"), format!("{url}\r\n  {row}")];
+        assert!(folded.iter().all(|line| shown.contains(line)), "{narrow}: {shown:?}");
+    }
+    let shown = on_terminal(&socket, 200);
+    assert!(shown.contains(head) && shown.contains(&format!("{url}  {row}")), "{shown:?}");
+    let piped = stdout(&verb(&["status"], &socket));
+    assert!(
+        piped.starts_with("NODE  ") && piped.contains(&format!("\n{url}  unsealed (active)  ")),
+        "{piped}"
+    );
+}
+
+#[test]
+fn person_is_told_that_no_daemon_was_asked() {
+    const NOTE: &str = "No daemon can be observed here: the servers themselves are asked.\n";
+    if Path::new("/run/vault-unseal-observe/observe.sock").exists() {
+        eprintln!("person_is_told_that_no_daemon_was_asked is skipped: this machine has a daemon");
+        return;
+    }
+    let asked = |command: &mut Command| String::from_utf8(run(command).stderr).unwrap();
+    let told = asked(&mut as_person(&vault_unseal(&["status"])));
+    assert!(told.starts_with(NOTE) && told.matches(NOTE).count() == 1, "{told}");
+    // A configuration that is named is not the machine's, and no daemon's view of it is looked for.
+    let told = asked(&mut as_person(&vault_unseal(&["status", "--config", "/nonexistent"])));
+    assert!(!told.contains(NOTE), "{told}");
+}
+
 #[test]
 fn without_a_directory_beside_it_the_socket_is_in_the_runtime_directory() {
     let home = Home::new();
