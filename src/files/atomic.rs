@@ -2,8 +2,8 @@
 //! process or the machine stops.
 
 use rustix::fs::{
-    AtFlags, Dir, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, fchmod, flock, fsync,
-    openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, fchmod, flock,
+    fsync, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -12,6 +12,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// What the names of files end in that are not in their place yet.
 const UNFINISHED: &str = ".new";
@@ -117,6 +118,23 @@ impl Drop for ReplacementFile {
 pub fn replace(directory: OwnedFd, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut new = ReplacementFile::beside(directory, name.as_ref(), WithoutModes::Refused)?;
     new.write(bytes)?;
+    new.replace()?;
+    new.sync_directory()
+}
+
+/// The same for a file that everybody may read, of mode 0644 whatever the umask.
+pub fn replace_readable(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (parent, name) = (path.parent().filter(|parent| !parent.as_os_str().is_empty()), path.file_name());
+    let name = name.ok_or(Errno::ISDIR)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = openat(CWD, parent.unwrap_or(Path::new(".")), flags, Mode::empty())?;
+    let mut new = ReplacementFile::beside(directory, name, WithoutModes::Allowed)?;
+    new.write(bytes)?;
+    match fchmod(&new.file, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH) {
+        // A file system without modes.
+        Ok(()) | Err(Errno::PERM) => {}
+        Err(errno) => return Err(errno.into()),
+    }
     new.replace()?;
     new.sync_directory()
 }

@@ -16,6 +16,7 @@ mod judgement;
 mod path;
 mod refusal;
 
+pub use atomic::replace_readable;
 pub use bounded::{FileVersion, READ_LIMIT, Slow, read_bounded, within};
 pub use judgement::Content;
 pub use refusal::FileRefusal;

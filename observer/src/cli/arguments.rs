@@ -1,11 +1,16 @@
 //! What can be typed. The man page and the completions are made from these definitions too.
 
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vault_unseal::observe::SERVICE_SOCKET;
 
 /// Where the exporter's configuration is.
 pub(super) const EXPORTER_CONFIG: &str = "/etc/vault-unseal/exporter.toml";
+/// Whether nobody named another one: then it need not exist.
+pub(crate) fn exporter_config_is_default(path: &Path) -> bool {
+    path == Path::new(EXPORTER_CONFIG)
+}
+
 /// Where the notifier's configuration is.
 pub(super) const NOTIFY_CONFIG: &str = "/etc/vault-unseal/notify.toml";
 

@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 
+pub(crate) use arguments::exporter_config_is_default;
 pub use arguments::{Arguments, CheckArguments, ExporterArguments, NotifyArguments, Verb};
 
 use crate::{exporter, notify};

@@ -135,11 +135,27 @@ impl<'a> Table<'a> {
 
     /// A list of texts.
     pub fn texts(&self, key: &'static str) -> Result<Option<Vec<Written<&'a str>>>, DocumentError> {
-        let texts = |item: &'a Item| {
-            let list = item.as_array()?.iter();
-            list.map(|value| Some((value.as_str()?, value.span()))).collect::<Option<Vec<_>>>()
-        };
-        let read = self.read(key, "a list of strings", || format!("Write it as {key} = [\"…\"]."), texts)?;
+        let advice = || format!("Write it as {key} = [\"…\"].");
+        self.read_texts(key, "a list of strings", advice, texts_of)
+    }
+
+    /// A text, or a list of them.
+    pub fn text_or_texts(&self, key: &'static str) -> Result<Option<Vec<Written<&'a str>>>, DocumentError> {
+        let advice = || format!("Write it as {key} = \"…\" or {key} = [\"…\", \"…\"].");
+        self.read_texts(key, "a string or a list of strings", advice, |item| match item.as_str() {
+            Some(text) => Some(vec![(text, item.span())]),
+            None => texts_of(item),
+        })
+    }
+
+    fn read_texts(
+        &self,
+        key: &'static str,
+        wanted: &'static str,
+        advice: impl FnOnce() -> String,
+        texts: impl FnOnce(&'a Item) -> Option<FoundTexts<'a>>,
+    ) -> Result<Option<Vec<Written<&'a str>>>, DocumentError> {
+        let read = self.read(key, wanted, advice, texts)?;
         Ok(read.map(|list| {
             let name = list.place.key;
             let items = list.value.into_iter();
@@ -218,6 +234,12 @@ impl<'a> Table<'a> {
             }
         }
     }
+}
+
+type FoundTexts<'a> = Vec<(&'a str, Option<Range<usize>>)>;
+
+fn texts_of(item: &Item) -> Option<FoundTexts<'_>> {
+    item.as_array()?.iter().map(|value| Some((value.as_str()?, value.span()))).collect()
 }
 
 fn found(item: &Item) -> &'static str {

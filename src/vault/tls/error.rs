@@ -299,8 +299,8 @@ impl PemFlaw {
             }
             Self::NoKey(PemLabel::Certificate)
             | Self::NoCertificate(PemLabel::Pkcs8 | PemLabel::Pkcs1 | PemLabel::Sec1) => {
-                let advice = "Check which file `ca_file`, `client_cert` and `client_key` name: a certificate and its key are \
-                              in the place of each other. Others may read a certificate, and nobody the key.";
+                let advice = "Check what the keys of `tls` name: a certificate and its key are in the place of each other. \
+                              Others may read a certificate, and nobody the key.";
                 return (EMPTY, advice.into());
             }
             Self::Empty | Self::NoBlock | Self::NoKey(_) | Self::NoCertificate(_) => {

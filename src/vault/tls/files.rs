@@ -55,8 +55,16 @@ pub(super) fn directory(path: &Path, trusted: &Trusted) -> Result<Vec<Certificat
     if found.is_empty() { Err(TlsFileError::EmptyDirectory(path.to_owned())) } else { Ok(found) }
 }
 
+/// The certificates of a PEM file in its order: what a server shows.
+pub fn certificate_chain(
+    path: &Path,
+    trusted: &Trusted,
+) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
+    Ok(certificates(path, trusted)?.chain())
+}
+
 /// The first private key of a PEM file: PKCS#8, PKCS#1 or SEC 1.
-pub(super) fn private_key(path: &Path, trusted: &Trusted) -> Result<PrivateKeyDer<'static>, TlsFileError> {
+pub fn private_key(path: &Path, trusted: &Trusted) -> Result<PrivateKeyDer<'static>, TlsFileError> {
     let text = read(PRIVATE_KEY, path, Content::PrivateKey, trusted)?;
     pem::private_key(&text).map_err(|fault| TlsFileError::malformed(PRIVATE_KEY, path.to_owned(), fault))
 }

@@ -11,6 +11,7 @@ mod x509;
 
 pub use error::TlsFileError;
 pub(super) use failure::handshake;
+pub use files::{certificate_chain, private_key};
 pub(super) use renewed::Renewed;
 pub(crate) use verifier::{Inspection, Lifetimes};
 pub(crate) use x509::is_self_issued;

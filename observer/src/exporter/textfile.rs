@@ -1,0 +1,39 @@
+//! The metrics in a file for `node_exporter`'s textfile collector: written once, and replaced as a whole.
+
+use super::exposition;
+use std::io;
+use std::path::Path;
+use vault_unseal::cli::{Exit, fail};
+use vault_unseal::explain::Explanation;
+use vault_unseal::external::error;
+use vault_unseal::external::quote::{sentence, shell};
+use vault_unseal::files;
+use vault_unseal::observe::Wanted;
+
+/// Writes what there is to export now. A daemon that does not answer is what the file then tells, and no failure.
+pub(super) fn run(file: &Path, socket: &Path) -> Exit {
+    let (metrics, _) = exposition::read(socket, Wanted::Metrics);
+    match files::replace_readable(file, &exposition::without_process(&metrics)) {
+        Ok(()) => Exit::Done,
+        Err(cause) => fail(&unwritten(file, &cause), Exit::Failed),
+    }
+}
+
+fn unwritten(file: &Path, cause: &io::Error) -> Explanation {
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let advice = match cause.kind() {
+        io::ErrorKind::NotFound => format!(
+            "{} is made by prometheus-node-exporter. Install that, or name a directory that there is.",
+            sentence(directory)
+        ),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => format!(
+            "See who may write there: ls -ld {}. A service needs ReadWritePaths= for it as well.",
+            shell(directory)
+        ),
+        io::ErrorKind::IsADirectory => "Name a file in that directory that ends in .prom.".to_owned(),
+        io::ErrorKind::StorageFull => format!("See how full it is: df {}", shell(directory)),
+        _ => format!("Look at that directory: ls -ld {}", shell(directory)),
+    };
+    let message = format!("cannot write {}: {}", sentence(file), error::io(cause));
+    Explanation::new("textfile", message, advice)
+}
