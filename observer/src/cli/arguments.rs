@@ -1,6 +1,6 @@
 //! What can be typed. The man page and the completions are made from these definitions too.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use vault_unseal::observe::SERVICE_SOCKET;
 
@@ -26,6 +26,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// The definition of the command line, for whatever is made from it.
+    pub fn command_line() -> Command {
+        Self::command()
+    }
+
     /// Parses the command line of this process.
     ///
     /// Errors: it is wrong, or asks for help or the version.

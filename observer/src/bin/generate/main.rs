@@ -1,0 +1,26 @@
+//! Writes the manual page and the shell completions of the observer into a directory, as the daemon's generator does: the
+//! daemon's package has nothing of the observer's in it.
+
+#![forbid(unsafe_code)]
+
+#[path = "../../../../src/bin/generate/page.rs"]
+mod page;
+
+use page::Problem;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use vault_unseal_observer::cli::Arguments;
+
+const PAGE: &str = include_str!("../../../../man/vault-unseal-observer.8");
+
+fn main() -> ExitCode {
+    page::main(generate)
+}
+
+fn generate(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let mut command = Arguments::command_line();
+    let mut files = page::completions(&command, directory)?;
+    command.build();
+    files.push(page::write(directory, "vault-unseal-observer.8", page::command_page(PAGE, &command)?)?);
+    Ok(files)
+}
