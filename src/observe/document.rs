@@ -187,6 +187,7 @@ fn cluster(mut object: Object<'_>, name: &str, record: &ClusterRecord) {
     object.number("shares_held", record.shares_held.map(whole));
     object.number("shares_threshold", record.shares_threshold.map(whole));
     object.flag("share_source_up", record.share_source_up);
+    object.number("ca_not_before", record.authority.map(|(begins, _)| begins));
     object.number("ca_not_after", record.authority.map(|(_, ends)| ends));
     object.seconds("poll_interval", record.poll_interval);
     histogram(object.object("request_latency"), &record.request_latency);

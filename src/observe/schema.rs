@@ -149,6 +149,9 @@ pub struct ObservedCluster<T = String> {
     /// Whether its share source could be read last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share_source_up: Option<bool>,
+    /// From when that one is valid whose end is next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_not_before: Option<u64>,
     /// When the first of the authorities ends that the configuration names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_not_after: Option<u64>,

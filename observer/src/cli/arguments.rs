@@ -1,5 +1,6 @@
 //! What can be typed. The man page and the completions are made from these definitions too.
 
+use crate::notify::SERVICE_METRICS;
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use vault_unseal::observe::SERVICE_SOCKET;
@@ -72,6 +73,9 @@ pub struct ExporterArguments {
     /// The daemon's observation socket
     #[arg(long, value_name = "PATH", default_value = SERVICE_SOCKET)]
     pub observe_socket: PathBuf,
+    /// What the notifier says of itself
+    #[arg(long, value_name = "FILE", default_value = SERVICE_METRICS)]
+    pub notifier_metrics: PathBuf,
 }
 
 /// Options of `notify`.

@@ -20,7 +20,7 @@ struct Findings {
 }
 
 impl Findings {
-    fn good(&self, path: &Path, what: impl Display) {
+    fn good(path: &Path, what: impl Display) {
         // Who no longer reads is told by the exit code.
         let _ = writeln!(io::stdout(), "ok    {}: {what}", sentence(path));
     }
@@ -34,10 +34,10 @@ impl Findings {
     fn judge<T: Display>(&mut self, path: &Path, unit: &str, read: Result<T, DocumentError>) -> Option<T> {
         match read {
             Ok(settings) => {
-                self.good(path, &settings);
+                Self::good(path, &settings);
                 return Some(settings);
             }
-            Err(DocumentError::Missing(_)) => self.good(path, format_args!("there is none, {unit}")),
+            Err(DocumentError::Missing(_)) => Self::good(path, format_args!("there is none, {unit}")),
             Err(error) => self.bad(&error),
         }
         None
@@ -59,7 +59,7 @@ pub(super) fn check(options: &CheckArguments) -> Exit {
         Ok(snapshot) => {
             let many = snapshot.nodes.len();
             let servers = if many == 1 { "server is" } else { "servers are" };
-            findings.good(&options.observe_socket, format_args!("{many} {servers} watched"));
+            Findings::good(&options.observe_socket, format_args!("{many} {servers} watched"));
         }
         Err(error) => findings.bad(&error),
     }

@@ -1,8 +1,12 @@
 //! The daemon's metrics as they are exported, and whether there was an answer at all.
 
+use std::fs::File;
 use std::path::Path;
+use vault_unseal::files;
 use vault_unseal::observe::{self, ObserveError, Wanted};
 
+/// The most that the notifier may have to say, in bytes: some hundred targets.
+const LONGEST: usize = 64 * 1024;
 /// What tells that the daemon answered, or did not, in Prometheus' text format.
 const UP: &str = "\
 # HELP vault_unseal_daemon_up Whether the daemon answers whoever collects its metrics
@@ -16,6 +20,14 @@ pub(super) fn read(socket: &Path, wanted: Wanted) -> (Vec<u8>, Option<ObserveErr
         Ok(metrics) => (up(metrics), None),
         Err(error) => (down(), Some(error)),
     }
+}
+
+/// The same, with what the notifier wrote of itself, if it runs.
+pub(super) fn read_all(socket: &Path, notifier: &Path) -> (Vec<u8>, Option<ObserveError>) {
+    let (mut metrics, error) = read(socket, Wanted::Metrics);
+    let own = File::open(notifier).ok().and_then(|file| files::read_bounded(&file, LONGEST).ok().flatten());
+    metrics.extend(own.into_iter().flat_map(|own| own.to_vec()));
+    (metrics, error)
 }
 
 /// What is exported of a daemon that does not answer.

@@ -38,7 +38,7 @@ const MOST_THREADS: usize = 4;
 /// `vault-unseal-observer exporter`.
 pub fn run(options: &ExporterArguments) -> Exit {
     if let Some(file) = &options.textfile {
-        return textfile::run(file, &options.observe_socket);
+        return textfile::run(file, options);
     }
     journal::start_as(IDENTIFIER, LevelFilter::INFO);
     let (settings, certificates) = match read(&options.config) {
@@ -53,7 +53,7 @@ pub fn run(options: &ExporterArguments) -> Exit {
             return fail(&Explanation::without_advice("loop", message), Exit::Failed);
         }
     };
-    let source = Source::of(options.observe_socket.clone());
+    let source = Source::of(options.observe_socket.clone(), options.notifier_metrics.clone());
     let shared = Shared { source, certificates, places: Arc::default() };
     let ended = runtime.block_on(live(&settings, Arc::new(shared)));
     // A thread that waits for the daemon must not hold up the end.

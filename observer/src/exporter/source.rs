@@ -49,11 +49,11 @@ impl Kind {
 }
 
 impl Source {
-    /// Of the daemon behind the socket.
-    pub(super) fn of(socket: PathBuf) -> Self {
+    /// Of the daemon behind the socket, and of the notifier that writes that file.
+    pub(super) fn of(socket: PathBuf, notifier: PathBuf) -> Self {
         let other = socket.clone();
         Self::new(
-            move || exposition::read(&socket, Wanted::Metrics),
+            move || exposition::read_all(&socket, &notifier),
             move || exposition::read(&other, Wanted::MetricsOfVaultExporter),
         )
     }
@@ -176,8 +176,9 @@ mod tests {
         assert_eq!(source.metrics(false).await, exposition::down());
         assert_eq!(source.metrics(false).await, exposition::down());
         let patient = Arc::into_inner(source).map(|source| Source { limit: LONG, ..source }).unwrap();
-        go.send(()).unwrap();
-        assert_eq!(patient.metrics(false).await, "1");
+        // Not before it waits: of one that ended unseen it wants to know nothing.
+        let (metrics, ()) = tokio::join!(patient.metrics(false), async { go.send(()).unwrap() });
+        assert_eq!(metrics, "1");
         assert_eq!(count.load(Ordering::SeqCst), 1);
     }
 }

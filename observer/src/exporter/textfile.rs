@@ -1,6 +1,7 @@
 //! The metrics in a file for `node_exporter`'s textfile collector: written once, and replaced as a whole.
 
 use super::exposition;
+use crate::cli::ExporterArguments;
 use std::io;
 use std::path::Path;
 use vault_unseal::cli::{Exit, fail};
@@ -8,11 +9,10 @@ use vault_unseal::explain::Explanation;
 use vault_unseal::external::error;
 use vault_unseal::external::quote::{sentence, shell};
 use vault_unseal::files;
-use vault_unseal::observe::Wanted;
 
 /// Writes what there is to export now. A daemon that does not answer is what the file then tells, and no failure.
-pub(super) fn run(file: &Path, socket: &Path) -> Exit {
-    let (metrics, _) = exposition::read(socket, Wanted::Metrics);
+pub(super) fn run(file: &Path, options: &ExporterArguments) -> Exit {
+    let (metrics, _) = exposition::read_all(&options.observe_socket, &options.notifier_metrics);
     match files::replace_readable(file, &exposition::without_process(&metrics)) {
         Ok(()) => Exit::Done,
         Err(cause) => fail(&unwritten(file, &cause), Exit::Failed),

@@ -94,7 +94,7 @@ events! {
     ShareSource = "share-source", Lasting, MINUTE;
     /// Less than a quarter is left of the life of a server's certificate, or it has ended.
     Certificate = "certificate", Lasting, MINUTE;
-    /// The CA that a cluster is configured with ends within 30 days, or has ended.
+    /// Less than a quarter, or 60 days, is left of the life of the CA that a cluster is configured with, or it has ended.
     CaEnds = "ca", Lasting, MINUTE;
     /// The daemon refused its configuration, and goes on with the old one.
     ReloadRefused = "reload-refused", Lasting, MINUTE;

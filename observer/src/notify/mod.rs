@@ -10,6 +10,7 @@ mod ledger;
 mod looks;
 mod memory;
 mod message;
+mod metrics;
 mod seen;
 mod settings;
 mod target;
@@ -19,6 +20,7 @@ mod tests;
 mod tracker;
 mod well;
 
+pub use metrics::SERVICE_METRICS;
 pub use settings::{Notify, NotifySettings, Rules};
 pub use target::Target;
 

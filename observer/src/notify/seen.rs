@@ -102,8 +102,8 @@ impl Counted {
     }
 }
 
-/// A CA that ends within this time is a problem: how long it lives in all is not told.
-const CA_NOTICE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// A CA that lives for ten years is no problem for the last two and a half: as `vault-unseal check` has it.
+const CA_NOTICE: Duration = Duration::from_secs(60 * 24 * 3600);
 
 impl Seen {
     /// The daemon does not answer, for this reason, since then.
@@ -164,7 +164,9 @@ impl Seen {
             None => self.unknown(&name, "", Event::ShareSource),
         }
         let ends_at = cluster.ca_not_after.map(Duration::from_secs);
-        let ends_soon = ends_at.filter(|end| end.saturating_sub(at) < CA_NOTICE);
+        let life = ends_at.map(|end| end.saturating_sub(seconds_of(cluster.ca_not_before)));
+        let notice = life.map_or(CA_NOTICE, |life| (life / 4).min(CA_NOTICE));
+        let ends_soon = ends_at.filter(|end| end.saturating_sub(at) < notice);
         match ends_at {
             Some(_) => {
                 let problem = ends_soon.map(|end| ends("the CA that is configured", end, at));
@@ -254,6 +256,10 @@ fn ends(what: &str, end: Duration, at: Duration) -> String {
         Some(left) if !left.is_zero() => format!("{what} ends in {}", super::message::roughly(left)),
         _ => format!("{what} has ended"),
     }
+}
+
+fn seconds_of(time: Option<u64>) -> Duration {
+    Duration::from_secs(time.unwrap_or_default())
 }
 
 /// Seconds since 1970.

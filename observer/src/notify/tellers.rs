@@ -4,6 +4,7 @@ use super::desk::{BackOff, Desk};
 use super::ledger::Ledger;
 use super::looks::{self, Look};
 use super::memory::Memory;
+use super::metrics::NotifyMetrics;
 use super::settings::{Notify, NotifySettings};
 use super::target::Undelivered;
 use super::well::Pings;
@@ -28,6 +29,9 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What is wrong lasts for so long before a ping says so, unless the configuration does.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two writes of metrics: as often as they are collected.
+const ACCOUNTS: Duration = Duration::from_secs(10);
+
 type Looks = watch::Receiver<Option<Arc<Look>>>;
 
 /// What each target was told, and where it is kept.
@@ -36,6 +40,7 @@ struct Keeper {
     told: Mutex<BTreeMap<String, Ledger>>,
     /// It could not be kept last, which was said.
     failing: Mutex<bool>,
+    metrics: NotifyMetrics,
 }
 
 impl Keeper {
@@ -91,14 +96,21 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
     if let Some(why) = forgotten {
         tracing::warn!("{}", in_one_line(&why));
     }
-    let keeper = Arc::new(Keeper { memory, told: Mutex::new(told), failing: Mutex::default() });
+    let keeper = Arc::new(Keeper {
+        memory,
+        told: Mutex::new(told),
+        failing: Mutex::default(),
+        metrics: NotifyMetrics::default(),
+    });
     let looks = looks::begin(options.observe_socket.clone())?;
     let pause = systemd::watchdog_interval().map_or(Duration::from_secs(3600), |interval| interval / 2);
     let mut watchdog = tokio::time::interval(pause);
+    let mut accounts = tokio::time::interval(ACCOUNTS);
     systemd::ready(&status(&settings));
     tracing::info!("tells {settings}");
     loop {
         let (stop, stopped) = watch::channel(false);
+        keeper.metrics.begin(settings.targets.iter().map(|notify| notify.name.as_str()));
         let mut tasks = begin(&settings, &looks, &keeper, &stopped);
         let renewed = loop {
             tokio::select! {
@@ -113,6 +125,10 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
                     }
                 }
                 // Of a thread that no longer looks nothing good can be told: then systemd starts all anew.
+                _ = accounts.tick() => {
+                    let (keeper, looked) = (Arc::clone(&keeper), looks.borrow().as_ref().map(|look| look.seen.at));
+                    tokio::task::spawn_blocking(move || keeper.metrics.write(looked));
+                }
                 _ = watchdog.tick() => if looks.has_changed().is_ok() { systemd::watchdog() },
             }
         };
@@ -158,11 +174,10 @@ fn begin(
     let mut tasks = JoinSet::new();
     for notify in &settings.targets {
         let (notify, looks) = (Arc::clone(notify), looks.clone());
-        let mut stopped = stopped.clone();
+        let (mut stopped, keeper) = (stopped.clone(), Arc::clone(keeper));
         if notify.target.ping().is_some() {
-            tasks.spawn(async move { pinger(&notify, looks, &mut stopped).await });
+            tasks.spawn(async move { pinger(&notify, looks, &mut stopped, &keeper).await });
         } else {
-            let keeper = Arc::clone(keeper);
             tasks.spawn(async move { teller(&notify, looks, &mut stopped, &keeper).await });
         }
     }
@@ -197,11 +212,13 @@ async fn teller(
             match notify.target.tell(&message, &host).await {
                 Ok(()) => {
                     desk.sent(&message, &look.seen);
+                    keeper.metrics.tried(&notify.name, true);
                     complaint.over(notify);
                     tracing::info!("told {}: {}", notify.name, message.title(&host));
                 }
                 Err(undelivered) => {
                     desk.failed(time(&looks, &look), &message, undelivered.retry_after, fastrand::f64());
+                    keeper.metrics.tried(&notify.name, false);
                     complaint.of(notify, &undelivered);
                 }
             }
@@ -210,7 +227,7 @@ async fn teller(
     }
 }
 
-async fn pinger(notify: &Notify, mut looks: Looks, stopped: &mut watch::Receiver<bool>) {
+async fn pinger(notify: &Notify, mut looks: Looks, stopped: &mut watch::Receiver<bool>, keeper: &Keeper) {
     let Some(ping) = notify.target.ping() else { return };
     let (mut pings, mut back_off, mut complaint) =
         (Pings::default(), BackOff::default(), Complaint::default());
@@ -225,10 +242,12 @@ async fn pinger(notify: &Notify, mut looks: Looks, stopped: &mut watch::Receiver
             Ok(()) => {
                 pings.told(look.now, says_well);
                 back_off.succeeded();
+                keeper.metrics.tried(&notify.name, true);
                 complaint.over(notify);
             }
             Err(undelivered) => {
                 back_off.failed(time(&looks, &look), undelivered.retry_after, fastrand::f64());
+                keeper.metrics.tried(&notify.name, false);
                 complaint.of(notify, &undelivered);
             }
         }

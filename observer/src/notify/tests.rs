@@ -7,6 +7,7 @@ use super::settings::{NotifySettings, Rules};
 use super::well::{Pings, Wellness};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 use vault_unseal::explain::Explain;
@@ -43,7 +44,8 @@ impl Daemon {
     }
 
     fn counted(mut self, node: usize, operator_seals: u64, self_seals: u64, restarts: u64) -> Self {
-        self.nodes[node] += &format!(
+        let _ = write!(
+            self.nodes[node],
             r#","counters":{{"unseal_attempts":{{"unsealed":0,"refused":0,"disturbed":0,"error":0}},"restarts":{restarts},"operator_seals":{operator_seals},"self_seals":{self_seals},"holds":0}}"#
         );
         self
@@ -318,7 +320,7 @@ fn only_what_is_wanted_of_whom_is_wanted_is_told() {
 #[test]
 fn each_problem_of_a_snapshot_is_seen() {
     let mut daemon = Daemon::with(&[UNSEALED, SEALED]);
-    daemon.clusters = r#""share_source_up":false,"ca_not_after":1800086400"#;
+    daemon.clusters = r#""share_source_up":false,"ca_not_before":1799640800,"ca_not_after":1800086400"#;
     daemon.nodes[0] += r#","certificate":{"not_before":1792224000,"not_after":1802592000}"#;
     daemon.nodes[1] =
         r#""state":"shares-rejected","cause":"not-through","certificate":{"not_before":1,"not_after":2}"#
@@ -360,11 +362,11 @@ fn a_long_message_says_how_much_it_leaves_out() {
 
 #[test]
 fn all_is_well_only_when_every_server_said_so_lately() {
-    let well = |daemon: &Daemon, late: u64| {
+    let well = |daemon: &Daemon, late: u32| {
         let mut snapshot = daemon.snapshot(START);
         snapshot.at += 0.5;
         for node in &mut snapshot.nodes {
-            node.last_confirmed = node.last_confirmed.map(|at| at - late as f64);
+            node.last_confirmed = node.last_confirmed.map(|at| at - f64::from(late));
         }
         Wellness::of(&snapshot).for_all(&Rules::default())
     };
@@ -466,7 +468,7 @@ fn what_is_wrong_in_the_file_is_told_with_its_place_and_a_remedy() {
         "[[notify]]\nname = 'a'\ncommand = { run = ['apprise'] }",
         "[[notify]]\nname = 'a'\ncommand = { run = ['/usr/bin/apprise', 'discord://1/2'] }",
     ] {
-        shown += &format!("{}\n  {}\n", text.replace('\n', "\n "), refused(text));
+        let _ = write!(shown, "{}\n  {}\n", text.replace('\n', "\n "), refused(text));
     }
     snapbox::assert_data_eq!(shown, snapbox::file!["tests/refusals.txt"]);
 }
@@ -481,7 +483,7 @@ fn messages_for_people_and_programs() {
     let look = scene.looker.look(Duration::from_secs(30), Duration::from_secs(at), Ok(daemon.snapshot(at)));
     let mut shown = String::new();
     let message = scene.desk.compose(look.now, &look.seen, &look.tracker, &scene.rules).unwrap();
-    shown += &format!("{}\n\n{}\n", message.title("pi1"), message.text());
+    let _ = write!(shown, "{}\n\n{}\n", message.title("pi1"), message.text());
     let json: serde_json::Value = serde_json::from_slice(&message.json("pi1").unwrap()).unwrap();
     shown += &serde_json::to_string_pretty(&json).unwrap();
     scene.desk.sent(&message, &look.seen);
@@ -491,12 +493,12 @@ fn messages_for_people_and_programs() {
         let look =
             scene.looker.look(Duration::from_secs(second), Duration::from_secs(at), Ok(well.snapshot(at)));
         if let Some(message) = scene.desk.compose(look.now, &look.seen, &look.tracker, &scene.rules) {
-            shown += &format!("\n\n{}\n\n{}", message.title("pi1"), message.text());
+            let _ = write!(shown, "\n\n{}\n\n{}", message.title("pi1"), message.text());
             scene.desk.sent(&message, &look.seen);
         }
     }
     let test = super::message::Message::test(Duration::from_secs(START));
-    shown += &format!("\n\n{}\n\n{}", test.title("pi1"), test.text());
+    let _ = write!(shown, "\n\n{}\n\n{}", test.title("pi1"), test.text());
     snapbox::assert_data_eq!(shown, snapbox::file!["tests/messages.txt"]);
 }
 
