@@ -3,6 +3,13 @@
 const SERVICE: &str = include_str!("../systemd/vault-unseal.service");
 const WAIT: &str = include_str!("../systemd/vault-unsealed-wait.service");
 
+/// Those of the observer's package.
+const OBSERVER: [&str; 3] = [
+    include_str!("../systemd/vault-unseal-exporter.service"),
+    include_str!("../systemd/vault-unseal-notify.service"),
+    include_str!("../systemd/vault-unseal-textfile.service"),
+];
+
 /// The assignments from `DynamicUser=` to `[Install]`: who the process is and what it may do.
 fn sandbox(unit: &str) -> Vec<&str> {
     unit.lines()
@@ -39,4 +46,27 @@ fn both_services_may_open_what_thousands_of_servers_take() {
     // Lower than the default of systemd's own would be one more limit, and not one less.
     assert!(soft == "1024" && hard.parse::<u32>().unwrap() >= 2 * 10_000, "{soft}:{hard}");
     assert_eq!(limit(SERVICE), limit(WAIT));
+}
+
+/// But for what each of them is for: whom it speaks with, what it executes, whom it knows.
+#[test]
+fn the_observer_s_services_have_the_daemon_s_sandbox() {
+    let own =
+        ["PrivateUsers", "NoExecPaths", "ExecPaths", "RestrictAddressFamilies", "IPAddress", "LimitMEMLOCK"];
+    for unit in OBSERVER {
+        let name = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+        for line in sandbox(SERVICE) {
+            let textfile =
+                name.contains("--textfile") && (line == "DynamicUser=yes" || line == "RemoveIPC=yes");
+            let programs = name.ends_with(" notify") && line == "MemoryDenyWriteExecute=yes";
+            if !textfile && !programs && !own.iter().any(|own| line.starts_with(own)) {
+                assert!(unit.lines().any(|other| other == line), "{name}: {line}");
+            }
+        }
+        assert!(unit.contains("\nPrivateUsers=yes\n") && unit.contains("\nIPAddressDeny=any\n"), "{name}");
+        assert!(
+            !unit.lines().any(|line| line.starts_with("LoadCredential")),
+            "{name}: gets nothing of the daemon's"
+        );
+    }
 }

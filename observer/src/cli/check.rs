@@ -48,7 +48,11 @@ impl Findings {
 pub(super) fn check(options: &CheckArguments) -> Exit {
     let mut findings = Findings::default();
     let exporter = ExporterSettings::read(&options.exporter_config);
-    findings.judge(&options.exporter_config, "the exporter listens on this machine alone", exporter);
+    let exporter =
+        findings.judge(&options.exporter_config, "the exporter listens on this machine alone", exporter);
+    if let Some(Err(error)) = exporter.map(|settings| settings.judge_files()) {
+        findings.bad(&error);
+    }
     let notify = NotifySettings::read(&options.notify_config);
     if let Some(settings) = findings.judge(&options.notify_config, "the notifier is not started", notify) {
         if let Err(error) = notify::check(&settings, true) {

@@ -166,6 +166,19 @@ mod tests {
         }
     }
 
+    /// As it is, and with each of its comments that is a key.
+    #[test]
+    fn example_has_every_key() {
+        let example = include_str!("../../../config/exporter.toml");
+        assert_eq!(said(example), "http://127.0.0.1:9412/metrics, http://[::1]:9412/metrics");
+        let keys: Vec<_> = example.lines().filter_map(|line| line.strip_prefix('#')).collect();
+        let keys: Vec<_> = keys.into_iter().filter(|line| !line.starts_with(' ')).collect();
+        assert_eq!(keys.len(), 2);
+        for key in keys {
+            assert!(said(&format!("{example}\n{key}")).contains("://127.0.0.1:9412/metrics"), "{key}");
+        }
+    }
+
     #[test]
     fn what_is_off_loopback_without_protection_is_refused() {
         for (address, plain) in [
