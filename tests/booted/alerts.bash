@@ -44,3 +44,6 @@ inside systemctl start vault-unseal
 check 'it answers again' within 40 has 'vault_unseal_daemon_up 1'
 
 inside systemctl disable --quiet --now vault-unseal-textfile.timer
+# The package of the observer has units of these names.
+rm "$root"/etc/systemd/system/vault-unseal-textfile.{service,timer} "$metrics"
+inside systemctl daemon-reload

@@ -16,8 +16,8 @@ use vault_unseal::systemd;
 /// For how long an answer is given to others, too. It bounds how many of them there are in memory, as well: whoever takes
 /// one slowly is given up.
 const FRESH: Duration = Duration::from_secs(1);
-/// How long a read may take. The daemon itself gives up after 10 s.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a read may take. Prometheus itself waits for 10 s, unless it is told otherwise.
+const LIMIT: Duration = Duration::from_secs(8);
 
 type Read = (Vec<u8>, Option<ObserveError>);
 
