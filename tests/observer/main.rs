@@ -9,6 +9,7 @@
 )]
 
 mod faults;
+mod mail;
 mod notified;
 mod receiver;
 mod stage;

@@ -1,15 +1,13 @@
 //! Requests to addresses that are secret as a whole. No error and no message repeats one.
 
-use super::Undelivered;
 use super::secret::Secret;
+use super::{Undelivered, cause};
 use crate::document::{DocumentError, Table};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
-use std::error::Error;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -183,10 +181,7 @@ fn make_client(ca_file: Option<&Path>) -> Result<Client, Explanation> {
 
 /// In words of ours: the library's repeat the address, and the resolver's the name in it.
 fn unsent(error: &reqwest::Error) -> Undelivered {
-    let tls = find(error, &|cause| cause.is::<rustls::Error>().then_some(())).is_some();
-    let io = find(error, &|cause| {
-        cause.downcast_ref::<io::Error>().filter(|io| io.raw_os_error().is_some()).map(error::io)
-    });
+    let (tls, io) = (cause::is_tls(error), cause::of_system(error));
     let (kind, what, advice) = if error.is_timeout() {
         (
             "target-timeout",
@@ -194,11 +189,7 @@ fn unsent(error: &reqwest::Error) -> Undelivered {
             "Look whether it can be reached from this machine.",
         )
     } else if tls {
-        (
-            "target-tls",
-            "its certificate is not accepted, or it speaks no TLS".to_owned(),
-            "If its authority is your own, name that: tls = { ca_file = \"/…\" }.",
-        )
+        ("target-tls", cause::NO_TLS.to_owned(), cause::TLS_ADVICE)
     } else if let Some(io) = io {
         (
             "target-unreachable",
@@ -215,13 +206,6 @@ fn unsent(error: &reqwest::Error) -> Undelivered {
         ("target-answer", "it gave no proper answer".to_owned(), "Look what is behind the URL.")
     };
     Undelivered::new(kind, what, advice)
-}
-
-/// What is wanted of an error, its causes, and what errors of the system wrap, which is not among their causes.
-fn find<T>(cause: &(dyn Error + 'static), wanted: &dyn Fn(&(dyn Error + 'static)) -> Option<T>) -> Option<T> {
-    wanted(cause)
-        .or_else(|| find(cause.downcast_ref::<io::Error>()?.get_ref()?, wanted))
-        .or_else(|| find(cause.source()?, wanted))
 }
 
 fn refusal(status: StatusCode) -> Undelivered {

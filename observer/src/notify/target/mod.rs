@@ -1,5 +1,6 @@
 //! Who is told, and how: one file a kind.
 
+mod cause;
 mod command;
 mod http;
 mod ping;

@@ -2,7 +2,7 @@
 
 use super::http::{authorities, ca_file};
 use super::secret::Secret;
-use super::{LIMIT, Undelivered};
+use super::{LIMIT, Undelivered, cause};
 use crate::document::{DocumentError, Table, Written};
 use crate::notify::message::Message;
 use crate::notify::settings::refused;
@@ -125,7 +125,8 @@ impl Smtp {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
             ));
-        mail = mail.message_id(None);
+        let id = format!("<{:016x}{:016x}@{host}>", fastrand::u64(..), fastrand::u64(..));
+        mail = mail.message_id(Some(id));
         for to in &self.to {
             mail = mail.to(to.clone());
         }
@@ -231,30 +232,22 @@ fn unsent(error: &lettre::transport::smtp::Error) -> Undelivered {
         };
         return Undelivered::new("target-status", format!("the mail server answers with {code}"), advice);
     }
-    let (kind, what, advice) = if error.is_tls() {
-        (
-            "target-tls",
-            "its certificate is not accepted, or it speaks no TLS",
-            "Does the certificate have the name that `server` says? If its authority is your own, name that: tls = { ca_file = \"/…\" }.",
-        )
+    let unreached = "Look whether its name and port are right and it can be reached from this machine.";
+    let (kind, what, advice) = if error.is_tls() || cause::is_tls(error) {
+        ("target-tls", cause::NO_TLS.to_owned(), cause::TLS_ADVICE)
     } else if error.is_timeout() {
-        (
-            "target-timeout",
-            "the mail server did not answer in time",
-            "Look whether it can be reached from this machine.",
-        )
+        ("target-timeout", "the mail server did not answer in time".to_owned(), unreached)
     } else if error.is_client() {
         (
             "target-mail-server",
-            "the mail server does not offer what is needed: STARTTLS, or a way to log in",
+            "the mail server does not offer what is needed: STARTTLS, or a way to log in".to_owned(),
             "Look at `tls_mode`, `user` and the port.",
         )
+    } else if let Some(words) = cause::of_system(error) {
+        ("target-unreachable", words, unreached)
     } else {
-        (
-            "target-unreachable",
-            "the mail server cannot be reached, or ended the conversation",
-            "Look whether its name and port are right and it can be reached from this machine.",
-        )
+        let what = "the name of the mail server cannot be looked up, or it ended the conversation";
+        ("target-unreachable", what.to_owned(), unreached)
     };
     Undelivered::new(kind, what, advice)
 }
