@@ -87,7 +87,10 @@ fn each_alert_has_what_an_administrator_needs() {
         let text = alert.lines.join(" ");
         let expression = alert.expression();
         let labels: &[&str] = match name.strip_prefix("VaultUnseal").unwrap() {
-            name if ["Daemon", "Metrics", "Reload", "Textfile"].iter().any(|of| name.starts_with(of)) => {
+            name if ["Daemon", "Metrics", "Notifier", "Reload", "Textfile"]
+                .iter()
+                .any(|of| name.starts_with(of)) =>
+            {
                 &["instance"]
             }
             _ if expression.contains("without (node") || expression.contains("on (instance, cluster) ") => {
@@ -133,7 +136,8 @@ fn each_alert_is_tested_in_every_way() {
         assert_eq!(asked, BTreeSet::from([alert]), "{case}");
         let way = case.split(' ').next().unwrap();
         // An alert that is named again is an alias.
-        let fires = test.lines().any(|line| line.trim().starts_with("- &") || line.trim().starts_with("- *"));
+        let begins = ["- &", "- *", "- exp_labels:"];
+        let fires = test.lines().any(|line| begins.iter().any(|begin| line.trim().starts_with(begin)));
         let ends = test.contains("exp_alerts: []");
         match way {
             "firing" | "vanished" => assert!(fires, "{alert}: {case}"),
@@ -153,8 +157,9 @@ fn each_alert_is_tested_in_every_way() {
 #[test]
 fn rules_use_metrics_that_exist_and_name_no_job() {
     let mut known: BTreeSet<String> = OF_OTHERS.into_iter().map(str::to_owned).collect();
-    // The page has those of the program: see metrics.rs.
-    for row in read("docs/usage/metrics.md").lines() {
+    // The pages have those of the programs: see metrics.rs.
+    let pages = read("docs/usage/metrics.md") + &read("docs/usage/notifications.md");
+    for row in pages.lines() {
         let Some((name, behind)) = row.strip_prefix("| `").and_then(|row| row.split_once("` | ")) else {
             continue;
         };

@@ -503,6 +503,22 @@ fn messages_for_people_and_programs() {
 }
 
 #[test]
+fn the_example_is_good() {
+    let text = include_str!("../../../config/notify.toml");
+    let settings = NotifySettings::parse(Path::new("/etc/n.toml"), text).map_err(|error| in_one_line(&error));
+    assert_eq!(settings.unwrap().to_string(), "ops (webhook), mail (smtp), checks (ping), any (command)");
+}
+
+#[test]
+fn the_page_has_every_event_in_their_order() {
+    let page = include_str!("../../../docs/usage/notifications.md");
+    let rows =
+        page.lines().filter_map(|line| line.strip_prefix("| `")).filter_map(|row| row.split_once("` |"));
+    let words: Vec<_> = rows.map(|(word, _)| word).filter(|word| Event::of(word).is_some()).collect();
+    assert_eq!(words, Event::WORDS);
+}
+
+#[test]
 fn every_event_has_a_word_of_its_own_and_is_found_by_it() {
     let words: BTreeMap<_, _> = Event::ALL.iter().map(|event| (event.word(), *event)).collect();
     assert_eq!(words.len(), Event::ALL.len());

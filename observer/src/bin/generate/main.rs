@@ -10,6 +10,7 @@ use page::Problem;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use vault_unseal_observer::cli::Arguments;
+use vault_unseal_observer::notify::event::Event;
 
 const PAGE: &str = include_str!("../../../../man/vault-unseal-observer.8");
 
@@ -21,6 +22,14 @@ fn generate(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut command = Arguments::command_line();
     let mut files = page::completions(&command, directory)?;
     command.build();
-    files.push(page::write(directory, "vault-unseal-observer.8", page::command_page(PAGE, &command)?)?);
+    let page = PAGE.replace("@events@\n", &events());
+    files.push(page::write(directory, "vault-unseal-observer.8", page::command_page(&page, &command)?)?);
     Ok(files)
+}
+
+/// What can be told, each with its meaning.
+fn events() -> String {
+    let event =
+        |event: &Event| format!(".TP\n.B {}\n{}\n", event.word().replace('-', "\\-"), event.meaning());
+    Event::ALL.iter().map(event).collect()
 }
