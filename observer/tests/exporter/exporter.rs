@@ -171,6 +171,21 @@ fn who_asks_nothing_keeps_nobody_out() {
     assert!(matches!(idle[0].read(&mut [0; 1]), Ok(0) | Err(_)));
 }
 
+/// Of one that others need no place of.
+#[test]
+fn who_sends_half_a_request_is_given_up() {
+    let directory = directory();
+    let exporter = Exporter::start(directory.path(), "", None);
+    let mut silent = TcpStream::connect(exporter.address).unwrap();
+    let mut half = TcpStream::connect(exporter.address).unwrap();
+    half.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n").unwrap();
+    for stream in [&mut silent, &mut half] {
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said);
+        assert!(!said.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&said));
+    }
+}
+
 #[test]
 fn systemd_is_told_when_it_serves_and_it_ends_when_told_to() {
     let directory = directory();

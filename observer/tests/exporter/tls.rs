@@ -47,4 +47,7 @@ fn certificate_of_the_configuration_is_shown() {
     let mut said = Vec::new();
     let _ = plain.read_to_end(&mut said);
     assert!(!said.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&said));
+    // Whoever says nothing is given up.
+    let mut silent = TcpStream::connect(exporter.address).unwrap();
+    assert!(matches!(silent.read(&mut [0; 1]), Ok(0) | Err(_)));
 }
