@@ -115,7 +115,7 @@ check 'it is written again' within 40 newer
 check 'nothing else is left' is $'other.prom\nvault-unseal.prom' ls --almost-all "$root$directory"
 # A container may not set up a network of its own, which systemd says at each start.
 of_the_timer() {
-    inside journalctl --quiet --no-pager --output=cat --unit=$textfile.service \
+    inside journalctl --quiet --no-pager --output=cat --unit="$textfile.service" \
         --since="@$(($(stat -c %Y "$work/before") + 1))" | grep --invert-match -e 'loopback network device' -e PrivateNetwork=
 }
 check 'not a line in the journal of what went well' is '' of_the_timer
