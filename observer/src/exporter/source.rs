@@ -155,6 +155,8 @@ mod tests {
         }
         assert_eq!(source.metrics(true).await, "other", "the other names do not wait");
         go.send(()).unwrap();
+        // A second read would fail.
+        drop(go);
         while let Some(answer) = asking.join_next().await {
             assert_eq!(answer.unwrap(), "1");
         }
