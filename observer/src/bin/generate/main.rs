@@ -29,7 +29,20 @@ fn generate(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
 
 /// What can be told, each with its meaning.
 fn events() -> String {
-    let event =
-        |event: &Event| format!(".TP\n.B {}\n{}\n", event.word().replace('-', "\\-"), event.meaning());
+    let event = |event: &Event| {
+        let mut text = format!(".TP\n.B {}\n", event.word().replace('-', "\\-"));
+        // A line of the page's source is at most 80 bytes long.
+        let mut length = 0;
+        for word in event.meaning().split(' ') {
+            let gap = match length {
+                0 => "",
+                _ if length + word.len() < 78 => " ",
+                _ => "\n",
+            };
+            length = if gap == "\n" { word.len() } else { length + gap.len() + word.len() };
+            text = text + gap + word;
+        }
+        text + "\n"
+    };
     Event::ALL.iter().map(event).collect()
 }
