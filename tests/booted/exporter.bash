@@ -148,6 +148,32 @@ check 'it is not root' test "$(inside stat --format=%u "/proc/$(show $notifier M
 check 'it keeps its memory' inside test -d /var/lib/private/vault-unseal-notify
 check 'it reloads' inside systemctl reload $notifier
 check 'it runs' active $notifier
+printf '%s\n' '[[notify]]' 'name = "file"' 'after = "0s"' 'batch = "0s"' '[notify.command]' \
+    'run = ["/usr/bin/dd", "status=none", "of=/var/lib/vault-unseal-notify/message"]' \
+    '[[notify]]' 'name = "chat"' 'after = "0s"' 'batch = "0s"' '[notify.webhook]' 'url = { credential = "chat" }' >"$etc/notify.toml"
+check 'a credential that it was not given: refused for good' refuses_with_78 $notifier
+check 'a credential that it was not given: what to do' \
+    says 'chat: the credential "chat" is not there.*LoadCredential=chat:' journal --unit=$notifier
+check 'check does not miss what is the service'"'"'s alone' says 'ok .*notify.toml: file [(]command[)], chat [(]webhook[)]' \
+    inside vault-unseal-observer check
+echo http://127.0.0.1:9/secret-token >"$etc/chat"
+mkdir -p "$root/etc/systemd/system/$notifier.d"
+printf '[Service]\nLoadCredential=chat:/etc/vault-unseal/chat\n' >"$root/etc/systemd/system/$notifier.d/chat.conf"
+inside systemctl daemon-reload
+check 'with its credential it starts' inside systemctl restart $notifier
+message=$root/var/lib/private/vault-unseal-notify/message
+check 'a held server' inside vault-unseal hold --all
+check 'a held server is told' within 20 grep --quiet '"event":"held"' "$message"
+inside systemctl kill --signal=KILL $notifier
+check 'no longer held, while the notifier is dead' inside vault-unseal resume --all
+check 'its end is told by the next one' within 30 grep --quiet '"kind":"over"' "$message"
+check 'a target that cannot be told is told of' says 'cannot tell chat: Connection refused' journal --unit=$notifier
+check 'its URL is told nowhere' not quietly says secret-token journal
+check 'its metrics' within 30 quietly exports 'vault_unseal_notify_target_failing[{]target="chat"[}] 1'
+check 'its sandbox keeps other programs of the machine away' \
+    test "$(inside stat --format=%a /var/lib/private/vault-unseal-notify)" = 700
+rm -r "$etc/chat" "$root/etc/systemd/system/$notifier.d"
+inside systemctl daemon-reload
 check 'it takes at most 12 MiB' test "$(memory $notifier)" -le 12288
 inside systemctl stop $notifier
 check 'stopped: cleanly' is success show $notifier Result
