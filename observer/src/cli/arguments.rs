@@ -59,6 +59,11 @@ pub enum Verb {
     Notify(NotifyArguments),
     /// Judge the configuration of both, and whether the daemon can be observed
     Check(CheckArguments),
+    /// Turn URLs of shoutrrr into targets of notify.toml
+    ///
+    /// Reads them from standard input, one a line, as lrstanley/vault-unseal has them in its configuration. What they name
+    /// becomes a webhook, mail, or a URL for Apprise.
+    Translate,
 }
 
 /// Options of `exporter`.

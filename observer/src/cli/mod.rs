@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod translate;
 
 pub(crate) use arguments::exporter_config_is_default;
 pub use arguments::{Arguments, CheckArguments, ExporterArguments, NotifyArguments, Verb};
@@ -27,5 +28,6 @@ pub fn main() -> Exit {
         Verb::Exporter(options) => exporter::run(&options),
         Verb::Notify(options) => notify::run(&options),
         Verb::Check(options) => check::check(&options),
+        Verb::Translate => translate::translate(),
     }
 }
