@@ -106,6 +106,7 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
     let pause = systemd::watchdog_interval().map_or(Duration::from_secs(3600), |interval| interval / 2);
     let mut watchdog = tokio::time::interval(pause);
     let mut accounts = tokio::time::interval(ACCOUNTS);
+    let mut shown = None;
     systemd::ready(&status(&settings));
     tracing::info!("tells {settings}");
     loop {
@@ -124,12 +125,14 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
                         break Some(renewed);
                     }
                 }
-                // Of a thread that no longer looks nothing good can be told: then systemd starts all anew.
-                _ = accounts.tick() => {
-                    let (keeper, looked) = (Arc::clone(&keeper), looks.borrow().as_ref().map(|look| look.seen.at));
-                    tokio::task::spawn_blocking(move || keeper.metrics.write(looked));
+                // A thread that no longer looks has nothing more told: then systemd starts all anew.
+                _ = watchdog.tick() => {
+                    let last = looks.borrow().as_ref().map(|look| look.now);
+                    if last != shown {
+                        systemd::watchdog();
+                        shown = last;
+                    }
                 }
-                _ = watchdog.tick() => if looks.has_changed().is_ok() { systemd::watchdog() },
             }
         };
         // A message that is under way is told to its end: it would be told twice.
