@@ -125,6 +125,10 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
                         break Some(renewed);
                     }
                 }
+                _ = accounts.tick() => {
+                    let (keeper, looked) = (Arc::clone(&keeper), looks.borrow().as_ref().map(|look| look.seen.at));
+                    tokio::task::spawn_blocking(move || keeper.metrics.write(looked));
+                }
                 // A thread that no longer looks has nothing more told: then systemd starts all anew.
                 _ = watchdog.tick() => {
                     let last = looks.borrow().as_ref().map(|look| look.now);
