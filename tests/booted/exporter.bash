@@ -11,7 +11,12 @@ metrics=$root$directory/vault-unseal.prom
 
 scrape() { inside curl --silent --show-error --max-time 15 "$@"; }
 exported() { scrape http://127.0.0.1:9412/metrics; }
-exports() { exported 2>&1 | grep --quiet --extended-regexp --line-regexp "$1" || { exported; return 1; }; } # PATTERN
+exports() { # PATTERN of a whole line
+    # Not through a pipe, which grep closes when it has found it.
+    local got
+    got=$(exported 2>&1)
+    grep --quiet --extended-regexp --line-regexp "$1" <<<"$got" || { printf '%s\n' "$got"; return 1; }
+}
 values() { exported | grep --invert-match '^#'; }
 written() { grep --quiet --extended-regexp --line-regexp "$1" "$metrics"; } # PATTERN
 newer() { [ "$metrics" -nt "$work/before" ]; }
