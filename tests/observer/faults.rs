@@ -1,5 +1,7 @@
 //! What targets do wrong stays between them and the notifier.
 
+use std::fmt::Write;
+
 use crate::receiver::{Manner, Receiver};
 use crate::stage::{notify, notify_command, observer, start};
 use crate::support::PATIENCE;
@@ -35,7 +37,8 @@ fn targets_that_misbehave_keep_neither_the_others_nor_the_daemon_waiting() {
     let mut targets = String::new();
     for (name, receiver) in bad.iter().map(|(name, receiver)| (*name, receiver)).chain([("good", &good)]) {
         let url = home.put(&format!("{name}.url"), receiver.url());
-        targets += &format!(
+        let _ = write!(
+            targets,
             "[[notify]]\nname = \"{name}\"\nafter = \"0s\"\nbatch = \"0s\"\nwebhook = {{ url = {{ file = {url:?} }} }}\n"
         );
     }

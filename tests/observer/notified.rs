@@ -17,8 +17,9 @@ use crate::support::server::Builder;
 /// A target at once, over a URL in a file.
 fn webhook(home: &Home, name: &str, receiver: &Receiver, more: &str) -> String {
     let url = home.put(&format!("{name}.url"), receiver.url());
+    let url = url.display();
     format!(
-        "[[notify]]\nname = \"{name}\"\nafter = \"0s\"\nbatch = \"0s\"\nwebhook = {{ url = {{ file = {url:?} }} {more} }}\n"
+        "[[notify]]\nname = \"{name}\"\nafter = \"0s\"\nbatch = \"0s\"\nwebhook = {{ url = {{ file = \"{url}\" }} {more} }}\n"
     )
 }
 
