@@ -174,8 +174,12 @@ check 'no longer held, while the notifier is dead' inside vault-unseal resume --
 check 'its end is told by the next one' within 30 grep --quiet '"kind":"over"' "$message"
 check 'a target that cannot be told is told of' says 'cannot tell chat: Connection refused' journal --unit=$notifier
 check 'its URL is told nowhere' not quietly says secret-token journal
-check 'its metrics' within 30 quietly exports 'vault_unseal_notify_target_failing[{]target="chat"[}] 1'
-check 'its sandbox keeps other programs of the machine away' \
+notifier_is_shown() {
+    inside vault-unseal-observer exporter --textfile /run/of-notifier.prom &&
+        inside grep --quiet --line-regexp 'vault_unseal_notify_target_failing{target="chat"} 1' /run/of-notifier.prom
+}
+check 'its metrics are shown beside the daemon'"'"'s' within 30 quietly notifier_is_shown
+check 'what it remembers is its own' \
     test "$(inside stat --format=%a /var/lib/private/vault-unseal-notify)" = 700
 rm -r "$etc/chat" "$root/etc/systemd/system/$notifier.d"
 inside systemctl daemon-reload
