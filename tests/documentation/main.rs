@@ -9,4 +9,8 @@ mod links;
 mod metrics;
 mod pages;
 mod pictures;
+mod schema;
 mod words;
+
+#[path = "../support/json_schema.rs"]
+mod json_schema;

@@ -11,6 +11,8 @@ mod looks;
 mod memory;
 mod message;
 mod metrics;
+#[cfg(test)]
+mod schema_tests;
 mod seen;
 mod settings;
 mod target;
