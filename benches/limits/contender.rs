@@ -1,6 +1,8 @@
 //! Who is measured: the daemon, the bare loop, and whatever else is named. Each is a process of its own that gets the same
 //! nodes, shares and authority, so that time, memory, CPU and connections of all are counted alike.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -31,10 +33,7 @@ impl Contender {
     /// The daemon first, then the bare loop, then the peers.
     pub(crate) fn all(bare: Bare, options: &Options) -> Vec<Self> {
         let bare_name = if matches!(bare, Bare::Poller) { "bare poller" } else { "bare loop" };
-        let mut all = vec![
-            Self { name: DAEMON.to_owned(), program: Program::Daemon },
-            Self { name: bare_name.to_owned(), program: Program::Bare(bare) },
-        ];
+        let mut all = vec![Self::daemon(), Self { name: bare_name.to_owned(), program: Program::Bare(bare) }];
         for (name, command) in &options.peers {
             all.push(Self { name: name.clone(), program: Program::Peer(command.clone()) });
         }
@@ -55,8 +54,27 @@ impl Contender {
         (self.name == DAEMON).then_some(limit)
     }
 
+    /// The daemon alone.
+    pub(crate) fn daemon() -> Self {
+        Self { name: DAEMON.to_owned(), program: Program::Daemon }
+    }
+
     /// Starts it.
     pub(crate) fn start(&self, home: &Home) -> Running {
+        self.start_with(home, |_| ())
+    }
+
+    /// Starts it with a runtime directory, and says where it can be observed.
+    pub(crate) fn start_observed(&self, home: &Home) -> (Running, PathBuf) {
+        let directory = home.files.path().join("run");
+        fs::create_dir_all(&directory).unwrap();
+        let running = self.start_with(home, |command| {
+            command.env("RUNTIME_DIRECTORY", &directory);
+        });
+        (running, directory.join("observe.sock"))
+    }
+
+    fn start_with(&self, home: &Home, more: impl FnOnce(&mut Command)) -> Running {
         let config = home.files.path().join("config.toml");
         let mut command = match &self.program {
             Program::Daemon => vault_unseal(&["run", "--config", config.to_str().unwrap()]),
@@ -73,6 +91,7 @@ impl Contender {
             }
         };
         command.env_clear().stdin(Stdio::null());
+        more(&mut command);
         let mut start = || {
             let began = Instant::now();
             Running { began, process: Daemon::start(&mut command) }

@@ -233,7 +233,7 @@ impl Many {
 }
 
 /// How much of one core it takes for a while, in per cent.
-fn busy(running: &Running, span: Duration) -> f64 {
+pub(crate) fn busy(running: &Running, span: Duration) -> f64 {
     let (began, before) = (Instant::now(), cpu_time(running.pid()));
     sleep(span);
     let spent = cpu_time(running.pid()).saturating_sub(before);

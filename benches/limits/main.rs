@@ -24,6 +24,7 @@ mod fleet;
 mod frozen;
 mod ground;
 mod memory;
+mod observed;
 mod options;
 mod page;
 mod peak;
@@ -61,7 +62,7 @@ struct Part {
     measure: fn(&Options, &mut Table),
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part { name: "size", title: "Size", from: Extent::Quick, measure: |_, table| size::measure(table) },
     Part { name: "start", title: "Start", from: Extent::Quick, measure: start::measure },
     Part {
@@ -84,6 +85,7 @@ const PARTS: [Part; 8] = [
         from: Extent::Usual,
         measure: |_, table| sealed::measure(table),
     },
+    Part { name: "observed", title: "Being observed", from: Extent::Usual, measure: observed::measure },
     Part { name: "rest", title: "One node at rest", from: Extent::Full, measure: rest::measure },
 ];
 
