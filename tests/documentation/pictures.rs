@@ -138,3 +138,18 @@ fn the_picture_of_status_has_its_words() {
         assert!(sources.contains(&sentence), "the program does not say {sentence:?}");
     }
 }
+
+#[test]
+fn the_picture_of_what_is_observed_has_its_words() {
+    let lines = lines("observed.svg");
+    assert!(lines[0].concat().ends_with("vault-unseal status"));
+    let heading = lines[1].join(" ");
+    let heading: Vec<&str> = heading.split_whitespace().collect();
+    assert_eq!(heading, ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"]);
+    let rows: Vec<_> = lines[2..].iter().filter(|line| line.len() > 1).collect();
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    for row in rows {
+        let word = row[1].split_whitespace().next().unwrap();
+        assert!(words::states().contains(word), "there is no state {word:?}");
+    }
+}
