@@ -1,6 +1,7 @@
 //! What it costs to be observed: how long a server stays sealed and what the daemon takes of a processor, with readers of the
 //! observation socket and without, in turn. And the size and memory of the observer.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -198,9 +199,10 @@ fn observer(server: &mut Server, home: &Home, table: &mut Table) {
     let mut targets = String::new();
     for target in 0..TARGETS {
         write(path(&format!("url-{target}")), &format!("{url}/{target}"));
-        targets += &format!(
-            "[[notify]]\nname = \"target-{target}\"\nafter = \"0s\"\nbatch = \"0s\"\nwebhook = {{ url = {{ file = {:?} }} }}\n",
-            path(&format!("url-{target}"))
+        let _ = write!(
+            targets,
+            "[[notify]]\nname = \"target-{target}\"\nafter = \"0s\"\nbatch = \"0s\"\nwebhook = {{ url = {{ file = \"{}\" }} }}\n",
+            path(&format!("url-{target}")).display()
         );
     }
     write(path("notify.toml"), &targets);

@@ -169,16 +169,16 @@ check 'with its credential it starts' inside systemctl restart $notifier
 message=$root/var/lib/private/vault-unseal-notify/message
 check 'a held server' inside vault-unseal hold --all
 check 'a held server is told' within 20 grep --quiet '"event":"held"' "$message"
-inside systemctl kill --signal=KILL $notifier
-check 'no longer held, while the notifier is dead' inside vault-unseal resume --all
-check 'its end is told by the next one' within 30 grep --quiet '"kind":"over"' "$message"
-check 'a target that cannot be told is told of' says 'cannot tell chat: Connection refused' journal --unit=$notifier
-check 'its URL is told nowhere' not quietly says secret-token journal
 notifier_is_shown() {
     inside vault-unseal-observer exporter --textfile /run/of-notifier.prom &&
         inside grep --quiet --line-regexp 'vault_unseal_notify_target_failing{target="chat"} 1' /run/of-notifier.prom
 }
 check 'its metrics are shown beside the daemon'"'"'s' within 30 quietly notifier_is_shown
+inside systemctl kill --signal=KILL $notifier
+check 'no longer held, while the notifier is dead' inside vault-unseal resume --all
+check 'its end is told by the next one' within 30 grep --quiet '"kind":"over"' "$message"
+check 'a target that cannot be told is told of' says 'cannot tell chat: Connection refused' journal --unit=$notifier
+check 'its URL is told nowhere' not quietly says secret-token journal
 check 'what it remembers is its own' \
     test "$(inside stat --format=%a /var/lib/private/vault-unseal-notify)" = 700
 rm -r "$etc/chat" "$root/etc/systemd/system/$notifier.d"

@@ -23,11 +23,11 @@ pub(crate) fn check(schema: &Value, definition: Option<&str>, document: &Value) 
 fn look(schema: &Value, rule: &Value, value: &Value, at: &str, findings: &mut Findings) {
     let nothing = Map::new();
     let mut members = &nothing;
-    for (keyword, wanted) in rule.as_object().expect("a schema is an object") {
+    for (keyword, wanted) in rule.as_object().unwrap() {
         let good = match keyword.as_str() {
             "$schema" | "$defs" | "title" | "description" => true,
             "$ref" => {
-                let name = wanted.as_str().unwrap().strip_prefix("#/$defs/").expect("a definition");
+                let name = wanted.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
                 let rule = schema["$defs"].get(name).unwrap_or_else(|| panic!("there is no {name}"));
                 look(schema, rule, value, at, findings);
                 true
