@@ -159,12 +159,12 @@ printf '%s\n' '[[notify]]' 'name = "file"' 'after = "0s"' 'batch = "0s"' '[notif
 check 'a credential that it was not given: refused for good' refuses_with_78 $notifier
 check 'a credential that it was not given: what to do' \
     says 'chat: the credential "chat" is not there.*LoadCredential=chat:' journal --unit=$notifier
-check 'check does not miss what is the service'"'"'s alone' says 'ok .*notify.toml: file [(]command[)], chat [(]webhook[)]' \
-    inside vault-unseal-observer check
+check 'check knows that it is not given' says 'notify.service is not given the credential "chat"' inside vault-unseal-observer check
 echo http://127.0.0.1:9/secret-token >"$etc/chat"
 mkdir -p "$root/etc/systemd/system/$notifier.d"
 printf '[Service]\nLoadCredential=chat:/etc/vault-unseal/chat\n' >"$root/etc/systemd/system/$notifier.d/chat.conf"
 inside systemctl daemon-reload
+check 'check knows that it is given' inside vault-unseal-observer check
 check 'with its credential it starts' inside systemctl restart $notifier
 message=$root/var/lib/private/vault-unseal-notify/message
 check 'a held server' inside vault-unseal hold --all

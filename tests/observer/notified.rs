@@ -63,6 +63,10 @@ fn a_server_that_is_away_is_told_with_its_end_also_when_the_notifier_is_killed_i
         format!("sha256={}", expected.split(' ').next().unwrap())
     );
 
+    // Once it is noted that it was told.
+    let noted =
+        || fs::read_to_string(home.path("state/told.json")).ok().filter(|told| told.contains("unreachable"));
+    poll(PATIENCE, noted).expect("a note");
     notifier.signal(Signal::KILL);
     notifier.exit_status(PATIENCE);
     server.start();
@@ -225,8 +229,21 @@ fn test_messages_arrive_or_say_what_is_wrong_without_the_address() {
     );
     assert!(!stderr.contains("secret-token"), "{stderr}");
     assert_eq!(receiver.next().json()["severity"], "test");
-    let output = run(&mut notify_command(&home, &["--test", "plain"]));
-    assert!(output.status.success());
+    // What is not encrypted is given to no proxy, which has another loopback.
+    let output = run(notify_command(&home, &["--test", "plain"]).env("http_proxy", "http://127.0.0.1:1"));
+    assert!(output.status.success(), "{output:?}");
+    // A service is told what is so, and not that all is well for a test.
+    let checks = Receiver::start(Manner::Answers(200));
+    let url = home.put("checks.url", checks.url());
+    home.put(
+        "ping.toml",
+        &format!("[[notify]]\nname = \"checks\"\nping = {{ url = {{ file = {url:?} }} }}\n"),
+    );
+    let output =
+        run(crate::stage::observer(&["notify", "--test", "--observe-socket", "/nonexistent", "--config"])
+            .arg(home.path("ping.toml")));
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(checks.next().line, "POST /secret-token/fail HTTP/1.1");
     let output = run(&mut notify_command(&home, &["--test", "nobody"]));
     assert_eq!(output.status.code(), Some(2));
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod check;
+mod given;
 mod translate;
 
 pub(crate) use arguments::exporter_config_is_default;

@@ -1,5 +1,6 @@
 //! The daemon's metrics as they are exported, and whether there was an answer at all.
 
+use rustix::fs::{Mode, OFlags};
 use std::fs::File;
 use std::path::Path;
 use vault_unseal::files;
@@ -25,9 +26,29 @@ pub(super) fn read(socket: &Path, wanted: Wanted) -> (Vec<u8>, Option<ObserveErr
 /// The same, with what the notifier wrote of itself, if it runs.
 pub(super) fn read_all(socket: &Path, notifier: &Path) -> (Vec<u8>, Option<ObserveError>) {
     let (mut metrics, error) = read(socket, Wanted::Metrics);
-    let own = File::open(notifier).ok().and_then(|file| files::read_bounded(&file, LONGEST).ok().flatten());
-    metrics.extend(own.into_iter().flat_map(|own| own.to_vec()));
+    metrics.extend(of_notifier(notifier).unwrap_or_default());
     (metrics, error)
+}
+
+/// What the notifier wrote. It speaks with others and may have been taken over: nothing but metrics of its own names is taken
+/// from a file that is one.
+fn of_notifier(path: &Path) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let bytes = files::read_bounded(&file, LONGEST).ok().flatten()?;
+    let text = std::str::from_utf8(&bytes).ok()?;
+    let mut own = Vec::new();
+    for line in text.lines() {
+        let named = ["# HELP ", "# TYPE "].iter().find_map(|head| line.strip_prefix(head)).unwrap_or(line);
+        if named.starts_with("vault_unseal_notify_") {
+            own.extend_from_slice(line.as_bytes());
+            own.push(b'\n');
+        }
+    }
+    Some(own)
 }
 
 /// What is exported of a daemon that does not answer.

@@ -4,7 +4,7 @@
 use super::exposition;
 use bytes::Bytes;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -18,6 +18,18 @@ use vault_unseal::systemd;
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a read may take. Prometheus itself waits for 10 s, unless it is told otherwise.
 const LIMIT: Duration = Duration::from_secs(8);
+
+/// Most answers of different times that are in memory.
+const MOST_TAKEN: usize = 3;
+
+/// An answer whose end is noticed.
+struct Answer(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Answer {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 type Read = (Vec<u8>, Option<ObserveError>);
 
@@ -38,13 +50,15 @@ pub(super) struct Source {
 struct Kind {
     reader: Arc<Reader>,
     latest: Option<(Instant, Bytes)>,
+    /// The answers that somebody still takes.
+    taken: Vec<Weak<Vec<u8>>>,
     /// A read that took too long. There is no second one meanwhile.
     late: Option<JoinHandle<Read>>,
 }
 
 impl Kind {
     fn of(reader: impl Fn() -> Read + Send + Sync + 'static) -> Mutex<Self> {
-        Mutex::new(Self { reader: Arc::new(Box::new(reader)), latest: None, late: None })
+        Mutex::new(Self { reader: Arc::new(Box::new(reader)), latest: None, taken: Vec::new(), late: None })
     }
 }
 
@@ -72,8 +86,10 @@ impl Source {
         let kind = if names_of_vault_exporter { &self.of_vault_exporter } else { &self.own };
         // Whoever comes while another reads waits here, and finds what that one read.
         let mut kind = kind.lock().await;
+        kind.taken.retain(|taken| taken.strong_count() > 0);
         if let Some((read, metrics)) = &kind.latest {
-            if read.elapsed() < self.fresh {
+            // Of thousands of servers an answer is megabytes: whoever takes one slowly does not make them many.
+            if read.elapsed() < self.fresh || kind.taken.len() > MOST_TAKEN {
                 return metrics.clone();
             }
         }
@@ -94,7 +110,9 @@ impl Source {
                 exposition::down()
             }
         };
-        let metrics = Bytes::from(metrics);
+        let metrics = Arc::new(metrics);
+        kind.taken.push(Arc::downgrade(&metrics));
+        let metrics = Bytes::from_owner(Answer(metrics));
         kind.latest = Some((Instant::now(), metrics.clone()));
         metrics
     }

@@ -35,6 +35,11 @@ impl BackOff {
         self.until = Some(now.saturating_add(spread.max(asked.unwrap_or_default())));
     }
 
+    /// Waits no longer than this.
+    pub(super) fn within(&mut self, now: Duration, most: Duration) {
+        self.until = self.until.map(|until| until.min(now.saturating_add(most)));
+    }
+
     /// A try succeeded.
     pub(super) fn succeeded(&mut self) {
         *self = Self::default();

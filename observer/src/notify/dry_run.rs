@@ -3,6 +3,8 @@
 use super::desk::Desk;
 use super::looks::{Looker, PAUSE};
 use super::settings::NotifySettings;
+use super::tellers::PATIENCE;
+use super::well::Pings;
 use super::{host, seen};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
@@ -15,6 +17,9 @@ use vault_unseal::external::{ExternalText, error};
 use vault_unseal::observe::Snapshot;
 use vault_unseal::report::timestamp;
 
+/// Longest time between two lines of a recording that is gone through.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// Prints it. Each line of the file is a document of the observation socket.
 pub(super) fn print(path: &Path, settings: &NotifySettings) -> Exit {
     let snapshots = match recorded(path) {
@@ -22,13 +27,18 @@ pub(super) fn print(path: &Path, settings: &NotifySettings) -> Exit {
         Err(error) => return fail(&error, Exit::Failed),
     };
     let mut out = io::stdout().lock();
+    let mut silent = true;
     let mut say = |at: Duration, name: &str, title: &str, text: &str| {
+        silent = false;
         let _ = writeln!(out, "{} {name}: {title}", timestamp(at.as_secs()));
         for line in text.lines() {
             let _ = writeln!(out, "    {line}");
         }
     };
     replay(&snapshots, settings, &mut say);
+    if silent {
+        let _ = writeln!(out, "nothing would have been told");
+    }
     Exit::Done
 }
 
@@ -60,12 +70,15 @@ fn replay(
 ) {
     let host = host();
     let mut looker = Looker::default();
-    let mut desks: Vec<_> = settings.targets.iter().map(|notify| (notify, Desk::default(), true)).collect();
+    let of_target = |notify| (notify, Desk::default(), Pings::default(), None);
+    let mut desks: Vec<_> = settings.targets.iter().map(of_target).collect();
     for (index, snapshot) in snapshots.iter().enumerate() {
         let mut now = seen::seconds(snapshot.at);
         let next = snapshots.get(index + 1).map(|next| seen::seconds(next.at));
         // After the last one it goes on, so that what was due then is told.
         let end = next.unwrap_or_else(|| now.saturating_add(Duration::from_secs(3600)));
+        // Not where the clock was set in between.
+        let end = end.min(now.saturating_add(LONGEST));
         while now < end {
             let mut shown = snapshot.clone();
             shown.at = now.as_secs_f64();
@@ -76,17 +89,16 @@ fn replay(
                 }
             }
             let look = looker.look(now, now, Ok(shown));
-            for (notify, desk, well) in &mut desks {
-                if notify.target.ping().is_some() {
+            for (notify, desk, pings, last) in &mut desks {
+                if let Some(ping) = notify.target.ping() {
                     let shown = look.well.for_all(&notify.rules);
-                    if shown.is_ok() != *well {
-                        *well = shown.is_ok();
-                        say(
-                            now,
-                            &notify.name,
-                            shown.as_ref().err().map_or("all is well again", String::as_str),
-                            "",
-                        );
+                    let after = notify.rules.after.unwrap_or(PATIENCE);
+                    let Some(well) = pings.due(now, shown.is_ok(), ping.every(), after) else { continue };
+                    pings.told(now, well);
+                    // Of pings that say the same again there would be thousands.
+                    if last.replace(well) != Some(well) {
+                        let what = shown.as_ref().err().map_or("all is well", String::as_str);
+                        say(now, &notify.name, what, "");
                     }
                     continue;
                 }

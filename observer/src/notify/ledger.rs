@@ -18,27 +18,34 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// What a target was told. Kept over restarts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ledger {
-    /// The problems that it knows of.
-    told: Vec<Told>,
-    /// What had been counted of each server when it was told last.
-    counted: Vec<KnownCount>,
+    /// The problems that it knows of, and when it was told last.
+    #[serde(with = "pairs")]
+    told: BTreeMap<Subject, (Problem, Duration)>,
+    /// What had been counted of each server (cluster, address) when it was told last.
+    #[serde(with = "pairs")]
+    counted: BTreeMap<(String, String), Counted>,
 }
 
-/// A problem that was told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Told {
-    subject: Subject,
-    problem: Problem,
-    /// When last.
-    at: Duration,
-}
+/// Maps as lists of pairs: JSON has none with other keys than texts.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
 
-/// What was counted of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct KnownCount {
-    cluster: String,
-    node: String,
-    counted: Counted,
+    pub(super) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
 }
 
 /// Since when subjects have been well whose problem was told, and what could not be told in time.
@@ -46,7 +53,7 @@ struct KnownCount {
 pub(super) struct Patience {
     over: BTreeMap<Subject, Duration>,
     /// What was tried to be told, and was not.
-    pending: BTreeSet<(Subject, String)>,
+    pending: BTreeSet<Subject>,
     /// How many of those ended before.
     missed: u64,
 }
@@ -93,20 +100,25 @@ impl Ledger {
         rules: &Rules,
     ) -> Option<Entry> {
         let (after, wanted) = (rules.after(event), rules.wants(event));
+        // Down in another way before, it has been down for longer than in this one.
         let began = at.saturating_sub(lasting.in_all);
+        let since = problem.since.map_or(began, |since| since.min(began));
+        let problem = &Problem { since: Some(since), ..problem.clone() };
         let entry = |kind| Some(Entry::of(kind, subject, problem, began));
-        let Some(told) = self.told.iter().find(|told| told.subject == *subject) else {
+        let Some((told, when)) = self.told.get(subject) else {
             return if wanted && lasting.in_all >= after { entry(EntryKind::Problem) } else { None };
         };
-        if told.problem.event == problem.event {
-            let again = rules.repeat.is_some_and(|repeat| at.saturating_sub(told.at) >= repeat);
-            return if again { entry(EntryKind::Still) } else { None };
+        if told.event == problem.event {
+            // Of a time that is yet to come, a clock was wrong.
+            let since = at.checked_sub(*when);
+            let again = rules.repeat.is_some_and(|repeat| since.is_none_or(|since| since >= repeat));
+            return if again && wanted { entry(EntryKind::Still) } else { None };
         }
         // It has another one, and for long enough.
         match lasting.as_it_is >= after {
             true if wanted => entry(EntryKind::Problem),
             // What it has now is nobody's business here: what was told is over.
-            true => Some(Entry::of(EntryKind::Over, subject, &told.problem, at)),
+            true => Some(Entry::of(EntryKind::Over, subject, told, at)),
             false => None,
         }
     }
@@ -115,20 +127,19 @@ impl Ledger {
     fn ends(&self, now: Duration, seen: &Seen, rules: &Rules, patience: &mut Patience) -> Vec<Entry> {
         let mut entries = Vec::new();
         let mut over = BTreeMap::new();
-        for told in &self.told {
-            let why = match seen.standing(&told.subject) {
+        for (subject, (problem, _)) in &self.told {
+            let why = match seen.standing(subject) {
                 Some(Standing::Bad(..) | Standing::Unknown) => continue,
                 Some(Standing::Good) => EntryKind::Over,
                 None => EntryKind::Unwatched,
             };
-            let since = patience.over.get(&told.subject).copied().unwrap_or(now);
-            over.insert(told.subject.clone(), since);
-            let settled =
-                Event::of(&told.problem.event).map_or(SETTLED, |event| rules.after(event).min(SETTLED));
+            let since = patience.over.get(subject).copied().unwrap_or(now);
+            over.insert(subject.clone(), since);
+            let settled = Event::of(&problem.event).map_or(SETTLED, |event| rules.after(event).min(SETTLED));
             let over_for = now.saturating_sub(since);
             if over_for >= settled {
                 let until = Some(seen.at.saturating_sub(over_for));
-                entries.push(Entry { until, ..Entry::of(why, &told.subject, &told.problem, seen.at) });
+                entries.push(Entry { until, ..Entry::of(why, subject, problem, seen.at) });
             }
         }
         patience.over = over;
@@ -138,18 +149,13 @@ impl Ledger {
     /// What was counted since it was told last. What is seen for the first time was before.
     fn happened(&mut self, seen: &Seen, rules: &Rules) -> Vec<Entry> {
         let mut entries = Vec::new();
-        for ((cluster, node), counted) in &seen.counters {
-            let known =
-                self.counted.iter_mut().find(|known| known.cluster == *cluster && known.node == *node);
-            let Some(known) = known else {
-                self.counted.push(KnownCount {
-                    cluster: cluster.clone(),
-                    node: node.clone(),
-                    counted: counted.clone(),
-                });
+        for (of, counted) in &seen.counters {
+            let Some(known) = self.counted.get(of) else {
+                self.counted.insert(of.clone(), counted.clone());
                 continue;
             };
-            for (event, times) in counted.since(&known.counted) {
+            let (cluster, node) = of;
+            for (event, times) in counted.since(known) {
                 let subject = Subject {
                     cluster: cluster.clone(),
                     node: node.clone(),
@@ -171,16 +177,12 @@ impl Ledger {
         for entry in &message.entries {
             match entry.kind {
                 EntryKind::Problem | EntryKind::Still => {
-                    self.told.retain(|told| told.subject != entry.subject);
-                    let problem = Problem {
-                        event: entry.event.clone(),
-                        detail: entry.detail.clone(),
-                        since: Some(entry.since),
-                    };
-                    self.told.push(Told { subject: entry.subject.clone(), problem, at: message.at });
+                    let (event, detail) = (entry.event.clone(), entry.detail.clone());
+                    let problem = Problem { event, detail, since: Some(entry.since) };
+                    self.told.insert(entry.subject.clone(), (problem, message.at));
                 }
                 EntryKind::Over | EntryKind::Unwatched => {
-                    self.told.retain(|told| told.subject != entry.subject);
+                    self.told.remove(&entry.subject);
                 }
                 EntryKind::Happened => {}
             }
@@ -192,9 +194,9 @@ impl Ledger {
 
     /// What was counted so far is known.
     pub(super) fn quiet(&mut self, seen: &Seen) {
-        if seen.answered {
-            self.counted = seen.counters.iter().map(KnownCount::of).collect();
-        }
+        // A daemon that was just started may not know all of them yet.
+        self.counted.retain(|of, _| !seen.settled || seen.counters.contains_key(of));
+        self.counted.extend(seen.counters.iter().map(|(of, counted)| (of.clone(), counted.clone())));
     }
 }
 
@@ -206,26 +208,18 @@ fn what_happened(event: Event) -> &'static str {
     }
 }
 
-impl KnownCount {
-    fn of(((cluster, node), counted): (&(String, String), &Counted)) -> Self {
-        Self { cluster: cluster.clone(), node: node.clone(), counted: counted.clone() }
-    }
-}
-
 impl Patience {
     /// A message with these entries could not be delivered.
     pub(super) fn failed(&mut self, message: &Message) {
         for entry in message.entries.iter().filter(|entry| entry.kind <= EntryKind::Happened) {
-            self.pending.insert((entry.subject.clone(), entry.event.clone()));
+            self.pending.insert(entry.subject.clone());
         }
     }
 
     /// What could not be told and is no longer so was missed.
     fn compare(&mut self, entries: &[Entry]) {
         let before = self.pending.len();
-        self.pending.retain(|(subject, event)| {
-            entries.iter().any(|entry| entry.subject == *subject && entry.event == *event)
-        });
+        self.pending.retain(|subject| entries.iter().any(|entry| entry.subject == *subject));
         let missed = before.saturating_sub(self.pending.len());
         self.missed = self.missed.saturating_add(u64::try_from(missed).unwrap_or(u64::MAX));
     }

@@ -15,10 +15,16 @@ const NAME: &str = "told.json";
 /// Longest file that is read, in bytes.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// The file.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Document {
+/// The file, as it is written.
+#[derive(Serialize)]
+struct Kept<'a> {
     schema: u32,
+    targets: &'a BTreeMap<String, Ledger>,
+}
+
+/// The file, as it is read.
+#[derive(Debug, Default, Deserialize)]
+struct Document {
     targets: BTreeMap<String, Ledger>,
 }
 
@@ -50,7 +56,7 @@ impl Memory {
     }
 
     /// Keeps what was told, or says why not. Blocks on the file.
-    pub(super) fn write(&self, targets: BTreeMap<String, Ledger>) -> Result<(), Explanation> {
+    pub(super) fn write(&self, targets: &BTreeMap<String, Ledger>) -> Result<(), Explanation> {
         let Some(directory) = &self.directory else { return Ok(()) };
         let refused = |why: String| {
             Explanation::new(
@@ -62,8 +68,8 @@ impl Memory {
                 "Look at the room that is left: df, df -i.",
             )
         };
-        let text = serde_json::to_vec(&Document { schema: 1, targets })
-            .map_err(|cause| refused(error::json(&cause)))?;
+        let text =
+            serde_json::to_vec(&Kept { schema: 1, targets }).map_err(|cause| refused(error::json(&cause)))?;
         let opened =
             rustix::fs::open(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
         let written = opened.map_err(Into::into).and_then(|opened| files::replace(opened, NAME, &text));

@@ -151,24 +151,39 @@ impl Message {
     }
 
     /// All of it, a line an entry.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
+        self.text_within(usize::MAX)
+    }
+
+    /// As much of it as fits into so many bytes, which some services bound.
+    pub(super) fn text_within(&self, most: usize) -> String {
+        let mut end = String::new();
+        if self.missed > 0 {
+            let _ = writeln!(end, "While nothing could be told here, {} more began and ended.", self.missed);
+        }
+        if self.severity() == Severity::Problem {
+            end.push_str("On that machine, `sudo vault-unseal status` tells why, and what to do.\n");
+        }
         let mut text = String::new();
         if self.entries.is_empty() {
             text.push_str("This is a test. Messages of vault-unseal arrive here.\n");
         }
+        let mut shown = 0;
         for entry in self.shown() {
-            let _ = writeln!(text, "{}", entry.line(self.at));
+            let line = entry.line(self.at);
+            // With what may follow: "and N more".
+            if text.len() + line.len() + end.len() + 40 > most {
+                break;
+            }
+            text.push_str(&line);
+            text.push('\n');
+            shown += 1;
         }
-        if self.more > 0 {
-            let _ = writeln!(text, "and {} more", self.more);
+        let more = self.entries.len().saturating_sub(shown);
+        if more > 0 {
+            let _ = writeln!(text, "and {more} more");
         }
-        if self.missed > 0 {
-            let _ = writeln!(text, "While nothing could be told here, {} more began and ended.", self.missed);
-        }
-        if self.severity() == Severity::Problem {
-            text.push_str("On that machine, `sudo vault-unseal status` tells why, and what to do.\n");
-        }
-        text
+        text + &end
     }
 
     /// All of it for programs: docs/usage/notifications.md describes it.

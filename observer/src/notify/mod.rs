@@ -6,6 +6,7 @@
 mod desk;
 mod dry_run;
 pub mod event;
+mod keeper;
 mod ledger;
 mod looks;
 mod memory;
@@ -27,12 +28,15 @@ pub use settings::{Notify, NotifySettings, Rules};
 pub use target::Target;
 
 use crate::cli::NotifyArguments;
+use looks::Looker;
 use message::Message;
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 use vault_unseal::cli::{Exit, fail, say};
 use vault_unseal::explain::Explanation;
+use vault_unseal::observe;
 use vault_unseal::report::render;
 use vault_unseal::systemd::journal;
 
@@ -67,7 +71,7 @@ pub fn run(options: &NotifyArguments) -> Exit {
         }
     };
     let ended = match &options.test {
-        Some(name) => test(&runtime, name, &settings),
+        Some(name) => test(&runtime, name, &settings, &options.observe_socket),
         None => tellers::run(&runtime, options, settings),
     };
     // A thread that waits for a dead name server must not hold up the end.
@@ -75,12 +79,13 @@ pub fn run(options: &NotifyArguments) -> Exit {
     ended
 }
 
-/// What each target needs besides the file: the first that is not there.
-pub(crate) fn check(settings: &NotifySettings, by_hand: bool) -> Result<(), Explanation> {
-    settings
-        .targets
-        .iter()
-        .try_for_each(|notify| notify.target.check(by_hand).map_err(|error| named(&notify.name, &error)))
+/// What a target needs besides the file: what is not there.
+pub(crate) fn check_target(notify: &Notify, by_hand: bool) -> Result<(), Explanation> {
+    notify.target.check(by_hand).map_err(|error| named(&notify.name, &error))
+}
+
+fn check(settings: &NotifySettings) -> Result<(), Explanation> {
+    settings.targets.iter().try_for_each(|notify| check_target(notify, false))
 }
 
 /// Of which target it is told.
@@ -93,7 +98,7 @@ fn named(name: &str, error: &Explanation) -> Explanation {
 }
 
 /// Sends a test to all targets, or to that of this name.
-fn test(runtime: &Runtime, name: &str, settings: &NotifySettings) -> Exit {
+fn test(runtime: &Runtime, name: &str, settings: &NotifySettings, socket: &Path) -> Exit {
     let targets: Vec<_> =
         settings.targets.iter().filter(|notify| name.is_empty() || notify.name == name).collect();
     if targets.is_empty() {
@@ -107,8 +112,17 @@ fn test(runtime: &Runtime, name: &str, settings: &NotifySettings) -> Exit {
     let host = host();
     let mut exit = Exit::Done;
     for notify in targets {
-        let message = Message::test(now());
-        match runtime.block_on(notify.target.tell(&message, &host)) {
+        let told = match notify.target.ping() {
+            None => runtime.block_on(notify.target.tell(&Message::test(now()), &host)),
+            // A service is not told that all is well for a test.
+            Some(ping) => {
+                let answer = observe::snapshot(socket);
+                let look = Looker::default().look(Duration::ZERO, now(), answer.as_ref().map(Clone::clone));
+                let well = look.well.for_all(&notify.rules);
+                runtime.block_on(ping.tell(well.as_ref().copied().map_err(String::as_str)))
+            }
+        };
+        match told {
             Ok(()) => drop(writeln!(io::stdout(), "ok    {} ({})", notify.name, notify.target.kind())),
             Err(undelivered) => {
                 say(render(&named(&notify.name, &undelivered.why)));

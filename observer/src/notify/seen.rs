@@ -28,7 +28,7 @@ impl Subject {
         [&self.node, &self.cluster]
             .into_iter()
             .find(|name| !name.is_empty())
-            .map_or("vault-unseal", String::as_str)
+            .map_or("the daemon", String::as_str)
     }
 }
 
@@ -61,6 +61,8 @@ pub(super) struct Seen {
     pub at: Duration,
     /// The daemon answered: what is not in `standings` is no longer watched. If it did not, nothing is known of that.
     pub answered: bool,
+    /// The daemon has run for a while: what it does not name is no longer watched. Before, it may not have been found yet.
+    pub(super) settled: bool,
     /// What has a standing.
     pub standings: BTreeMap<Subject, Standing>,
     /// What was counted of each server (cluster, address), and in which life of the daemon.
@@ -102,6 +104,8 @@ impl Counted {
     }
 }
 
+/// After this time a daemon has found the servers that its names stand for.
+const SETTLED: Duration = Duration::from_secs(300);
 /// A CA that lives for ten years is no problem for the last two and a half: as `vault-unseal check` has it.
 const CA_NOTICE: Duration = Duration::from_secs(60 * 24 * 3600);
 
@@ -116,13 +120,15 @@ impl Seen {
         let standing = Standing::Bad(Event::DaemonGone, problem);
         let subject = Subject::new("", "", Event::DaemonGone.word());
         let standings = BTreeMap::from([(subject, standing)]);
-        Self { at, answered: false, standings, counters: BTreeMap::new() }
+        Self { at, answered: false, settled: false, standings, counters: BTreeMap::new() }
     }
 
     /// What the daemon says.
     pub(super) fn of(snapshot: &Snapshot<ExternalText>) -> Self {
         let at = seconds(snapshot.at);
-        let mut seen = Self { at, answered: true, standings: BTreeMap::new(), counters: BTreeMap::new() };
+        let settled = at.saturating_sub(seconds(snapshot.started_at)) >= SETTLED;
+        let (standings, counters) = (BTreeMap::new(), BTreeMap::new());
+        let mut seen = Self { at, answered: true, settled, standings, counters };
         seen.put("", "", Event::DaemonGone, None);
         let refused = snapshot.reload_refused.then(|| "the old configuration stays".to_owned());
         seen.put("", "", Event::ReloadRefused, refused);
@@ -130,8 +136,9 @@ impl Seen {
             let (cluster, address) = (node.cluster.to_string(), node.address.to_string());
             seen.counters
                 .insert((cluster.clone(), address.clone()), Counted::of(&snapshot.instance, &node.counters));
-            let standing = standing(node);
-            seen.standings.insert(Subject::new(&cluster, &address, "state"), standing);
+            let (state, held) = standings_of(node);
+            seen.standings.insert(Subject::new(&cluster, &address, "state"), state);
+            seen.standings.insert(Subject::new(&cluster, &address, Event::Held.word()), held);
             let certificate = node.certificate.map(|dates| {
                 let (first, last) =
                     (Duration::from_secs(dates.not_before), Duration::from_secs(dates.not_after));
@@ -140,6 +147,8 @@ impl Seen {
             });
             match certificate {
                 Some(problem) => seen.put(&cluster, &address, Event::Certificate, problem),
+                // Without TLS.
+                None if serves(node) => seen.put(&cluster, &address, Event::Certificate, None),
                 None => seen.unknown(&cluster, &address, Event::Certificate),
             }
         }
@@ -171,6 +180,14 @@ impl Seen {
             Some(_) => {
                 let problem = ends_soon.map(|end| ends("the CA that is configured", end, at));
                 self.put(&name, "", Event::CaEnds, problem);
+            }
+            // None is configured any more.
+            None if snapshot
+                .nodes
+                .iter()
+                .any(|node| node.cluster == *name.as_str() && node.state.is_some()) =>
+            {
+                self.put(&name, "", Event::CaEnds, None);
             }
             None => self.unknown(&name, "", Event::CaEnds),
         }
@@ -212,7 +229,7 @@ impl Seen {
 
     /// How a subject is. One that the daemon does not name is no longer watched, and `None`.
     pub(super) fn standing(&self, subject: &Subject) -> Option<&Standing> {
-        self.standings.get(subject).or((!self.answered).then_some(&Standing::Unknown))
+        self.standings.get(subject).or((!self.settled).then_some(&Standing::Unknown))
     }
 }
 
@@ -222,15 +239,34 @@ pub(super) fn serves(node: &ObservedNode<ExternalText>) -> bool {
     is("unsealed") || is("held") && node.sealed == Some(false)
 }
 
-fn standing(node: &ObservedNode<ExternalText>) -> Standing {
-    let Some(state) = node.state.as_ref().map(ToString::to_string) else { return Standing::Unknown };
+/// How a server is, and whether it is held: one that is held and serves is not down, of one that is held and sealed that is not
+/// known.
+fn standings_of(node: &ObservedNode<ExternalText>) -> (Standing, Standing) {
+    let Some(state) = node.state.as_ref().map(ToString::to_string) else {
+        return (Standing::Unknown, Standing::Unknown);
+    };
+    let since = node.state_since.map(seconds);
+    let bad = |event: Event, details: &[String]| {
+        let detail = details.join(", ");
+        Standing::Bad(event, Problem { event: event.word().to_owned(), detail, since })
+    };
     let event = match state.as_str() {
-        "unsealed" => return Standing::Good,
+        "unsealed" => return (Standing::Good, Standing::Good),
         "unsealing" | "joining" => Some(Event::Sealed),
         word => Event::of(word),
     };
     // Of a later version.
-    let Some(event) = event else { return Standing::Unknown };
+    let Some(event) = event else { return (Standing::Unknown, Standing::Unknown) };
+    if event == Event::Held {
+        let hold = node.hold.as_ref().map(ToString::to_string);
+        let detail = match (hold.as_deref(), node.sealed) {
+            (Some("operator-seal"), _) => "an operator sealed it",
+            (_, Some(true)) => "and sealed",
+            _ => "on request",
+        };
+        let state = if serves(node) { Standing::Good } else { Standing::Unknown };
+        return (state, bad(event, &[detail.to_owned()]));
+    }
     let mut details = Vec::new();
     if state != event.word() {
         details.push(state);
@@ -239,16 +275,9 @@ fn standing(node: &ObservedNode<ExternalText>) -> Standing {
         details.push(format!("{progress} of {threshold} shares"));
     }
     details.extend(node.cause.as_ref().map(ToString::to_string));
-    if event == Event::Held {
-        let hold = node.hold.as_ref().map(ToString::to_string);
-        details.push(match (hold.as_deref(), node.sealed) {
-            (Some("operator-seal"), _) => "an operator sealed it".to_owned(),
-            (_, Some(true)) => "and sealed".to_owned(),
-            _ => "on request".to_owned(),
-        });
-    }
-    let since = node.state_since.map(seconds);
-    Standing::Bad(event, Problem { event: event.word().to_owned(), detail: details.join(", "), since })
+    // Whether one is held that does not answer is not told.
+    let held = if event == Event::Unreachable { Standing::Unknown } else { Standing::Good };
+    (bad(event, &details), held)
 }
 
 fn ends(what: &str, end: Duration, at: Duration) -> String {

@@ -1,23 +1,23 @@
 //! The service: a task for each target, which compares each look with what the target was told.
 
 use super::desk::{BackOff, Desk};
-use super::ledger::Ledger;
+use super::keeper::Keeper;
 use super::looks::{self, Look};
 use super::memory::Memory;
 use super::metrics::NotifyMetrics;
 use super::settings::{Notify, NotifySettings};
 use super::target::Undelivered;
 use super::well::Pings;
-use super::{check, host, named};
+use super::{check, check_target, host, named};
 use crate::cli::NotifyArguments;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use vault_unseal::cli::{Exit, fail};
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::error;
@@ -27,54 +27,22 @@ use vault_unseal::systemd;
 /// How long a message under way may take when the service is to end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// What is wrong lasts for so long before a ping says so, unless the configuration does.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two writes of metrics: as often as they are collected.
 const ACCOUNTS: Duration = Duration::from_secs(10);
 
 type Looks = watch::Receiver<Option<Arc<Look>>>;
 
-/// What each target was told, and where it is kept.
-struct Keeper {
-    memory: Memory,
-    told: Mutex<BTreeMap<String, Ledger>>,
-    /// It could not be kept last, which was said.
-    failing: Mutex<bool>,
+/// What all tasks share.
+struct Shared {
+    keeper: Arc<Keeper>,
     metrics: NotifyMetrics,
-}
-
-impl Keeper {
-    fn of(&self, name: &str) -> Ledger {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned().unwrap_or_default()
-    }
-
-    /// Keeps what a target was told, if that is news.
-    async fn keep(self: &Arc<Self>, name: &str, ledger: &Ledger) {
-        let all = {
-            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            if told.get(name) == Some(ledger) {
-                return;
-            }
-            told.insert(name.to_owned(), ledger.clone());
-            told.clone()
-        };
-        let memory = self.memory.clone();
-        let written = tokio::task::spawn_blocking(move || memory.write(all)).await;
-        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        match written {
-            Ok(Err(error)) if !*failing => {
-                tracing::warn!("{}", in_one_line(&error));
-                *failing = true;
-            }
-            Ok(Ok(())) => *failing = false,
-            _ => {}
-        }
-    }
 }
 
 /// Tells until it is stopped.
 pub(super) fn run(runtime: &Runtime, options: &NotifyArguments, settings: NotifySettings) -> Exit {
-    if let Err(error) = check(&settings, false) {
+    if let Err(error) = check(&settings) {
         return fail(&error, Exit::Config);
     }
     runtime.block_on(async {
@@ -91,17 +59,8 @@ pub(super) fn run(runtime: &Runtime, options: &NotifyArguments, settings: Notify
 async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::io::Result<()> {
     let (mut terminate, mut interrupt, mut hang_up) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    let memory = Memory::of_service();
-    let (told, forgotten) = memory.read();
-    if let Some(why) = forgotten {
-        tracing::warn!("{}", in_one_line(&why));
-    }
-    let keeper = Arc::new(Keeper {
-        memory,
-        told: Mutex::new(told),
-        failing: Mutex::default(),
-        metrics: NotifyMetrics::default(),
-    });
+    let shared =
+        Arc::new(Shared { keeper: Keeper::begin(Memory::of_service())?, metrics: NotifyMetrics::default() });
     let looks = looks::begin(options.observe_socket.clone())?;
     let pause = systemd::watchdog_interval().map_or(Duration::from_secs(3600), |interval| interval / 2);
     let mut watchdog = tokio::time::interval(pause);
@@ -111,23 +70,28 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
     tracing::info!("tells {settings}");
     loop {
         let (stop, stopped) = watch::channel(false);
-        keeper.metrics.begin(settings.targets.iter().map(|notify| notify.name.as_str()));
-        let mut tasks = begin(&settings, &looks, &keeper, &stopped);
-        let renewed = loop {
+        let names = || settings.targets.iter().map(|notify| notify.name.as_str());
+        shared.keeper.retain(names());
+        shared.metrics.begin(names());
+        let mut tasks = begin(&settings, &looks, &shared, &stopped);
+        // The configuration that follows, once there is one, or that it is to end; and until when tasks may take their time.
+        let mut next = None;
+        let mut limit = None;
+        loop {
             tokio::select! {
-                _ = terminate.recv() => break None,
-                _ = interrupt.recv() => break None,
-                _ = hang_up.recv() => {
+                _ = terminate.recv() => { next = None; limit = Some(Instant::now() + LAST_WORDS); }
+                _ = interrupt.recv() => { next = None; limit = Some(Instant::now() + LAST_WORDS); }
+                _ = hang_up.recv(), if limit.is_none() => {
                     systemd::reloading();
-                    let read = reread(options.config.clone()).await;
-                    systemd::ready(&status(read.as_ref().unwrap_or(&settings)));
-                    if let Some(renewed) = read {
-                        break Some(renewed);
+                    next = reread(options.config.clone()).await;
+                    limit = next.as_ref().map(|_| Instant::now() + super::target::LIMIT);
+                    if limit.is_none() {
+                        systemd::ready(&status(&settings));
                     }
                 }
                 _ = accounts.tick() => {
-                    let (keeper, looked) = (Arc::clone(&keeper), looks.borrow().as_ref().map(|look| look.seen.at));
-                    tokio::task::spawn_blocking(move || keeper.metrics.write(looked));
+                    let (shared, looked) = (Arc::clone(&shared), looks.borrow().as_ref().map(|look| look.seen.at));
+                    tokio::task::spawn_blocking(move || shared.metrics.write(looked));
                 }
                 // A thread that no longer looks has nothing more told: then systemd starts all anew.
                 _ = watchdog.tick() => {
@@ -137,19 +101,32 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
                         shown = last;
                     }
                 }
+                // A message that is under way is told to its end: it would be told twice.
+                ended = tasks.join_next(), if limit.is_some() => if ended.is_none() { break },
+                () = late(limit) => break,
             }
-        };
-        // A message that is under way is told to its end: it would be told twice.
-        let _ = stop.send(true);
-        let ended = async { while tasks.join_next().await.is_some() {} };
-        let limit = if renewed.is_some() { super::target::LIMIT } else { LAST_WORDS };
-        let _ = tokio::time::timeout(limit, ended).await;
-        let Some(renewed) = renewed else {
+            if limit.is_some() {
+                let _ = stop.send(true);
+            }
+        }
+        drop(tasks);
+        let Some(renewed) = next else {
             systemd::stopping("stopping");
+            let keeper = Arc::clone(&shared.keeper);
+            let _ = tokio::task::spawn_blocking(move || keeper.finish(LAST_WORDS)).await;
             return Ok(());
         };
+        systemd::ready(&status(&renewed));
         tracing::info!("tells {renewed} from now on");
         settings = renewed;
+    }
+}
+
+/// Waits until then, if there is a then.
+async fn late(limit: Option<Instant>) {
+    match limit {
+        Some(limit) => tokio::time::sleep_until(limit).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -168,24 +145,27 @@ async fn reread(path: PathBuf) -> Option<NotifySettings> {
 
 fn read(path: &Path) -> Result<NotifySettings, Explanation> {
     let settings = NotifySettings::read(path).map_err(Explanation::of)?;
-    check(&settings, false)?;
+    check(&settings)?;
     Ok(settings)
 }
 
 fn begin(
     settings: &NotifySettings,
     looks: &Looks,
-    keeper: &Arc<Keeper>,
+    shared: &Arc<Shared>,
     stopped: &watch::Receiver<bool>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for notify in &settings.targets {
+        if let Err(missing) = check_target(notify, true) {
+            tracing::warn!("{}", in_one_line(&missing));
+        }
         let (notify, looks) = (Arc::clone(notify), looks.clone());
-        let (mut stopped, keeper) = (stopped.clone(), Arc::clone(keeper));
+        let (mut stopped, shared) = (stopped.clone(), Arc::clone(shared));
         if notify.target.ping().is_some() {
-            tasks.spawn(async move { pinger(&notify, looks, &mut stopped, &keeper).await });
+            tasks.spawn(async move { pinger(&notify, looks, &mut stopped, &shared).await });
         } else {
-            tasks.spawn(async move { teller(&notify, looks, &mut stopped, &keeper).await });
+            tasks.spawn(async move { teller(&notify, looks, &mut stopped, &shared).await });
         }
     }
     tasks
@@ -205,56 +185,54 @@ async fn next(looks: &mut Looks, stopped: &mut watch::Receiver<bool>) -> Option<
     }
 }
 
-async fn teller(
-    notify: &Notify,
-    mut looks: Looks,
-    stopped: &mut watch::Receiver<bool>,
-    keeper: &Arc<Keeper>,
-) {
+async fn teller(notify: &Notify, mut looks: Looks, stopped: &mut watch::Receiver<bool>, shared: &Shared) {
     let host = host();
-    let mut desk = Desk::with(keeper.of(&notify.name));
+    let mut desk = Desk::with(shared.keeper.of(&notify.name));
     let mut complaint = Complaint::default();
     while let Some(look) = next(&mut looks, stopped).await {
         if let Some(message) = desk.compose(look.now, &look.seen, &look.tracker, &notify.rules) {
             match notify.target.tell(&message, &host).await {
                 Ok(()) => {
                     desk.sent(&message, &look.seen);
-                    keeper.metrics.tried(&notify.name, true);
+                    shared.metrics.tried(&notify.name, true);
                     complaint.over(notify);
                     tracing::info!("told {}: {}", notify.name, message.title(&host));
                 }
                 Err(undelivered) => {
                     desk.failed(time(&looks, &look), &message, undelivered.retry_after, fastrand::f64());
-                    keeper.metrics.tried(&notify.name, false);
+                    shared.metrics.tried(&notify.name, false);
                     complaint.of(notify, &undelivered);
                 }
             }
         }
-        keeper.keep(&notify.name, &desk.ledger).await;
+        shared.keeper.keep(&notify.name, &desk.ledger);
     }
 }
 
-async fn pinger(notify: &Notify, mut looks: Looks, stopped: &mut watch::Receiver<bool>, keeper: &Keeper) {
+async fn pinger(notify: &Notify, mut looks: Looks, stopped: &mut watch::Receiver<bool>, shared: &Shared) {
     let Some(ping) = notify.target.ping() else { return };
     let (mut pings, mut back_off, mut complaint) =
         (Pings::default(), BackOff::default(), Complaint::default());
-    let after = notify.rules.after.unwrap_or(PATIENCE);
+    let (after, mut tried) = (notify.rules.after.unwrap_or(PATIENCE), None);
     while let Some(look) = next(&mut looks, stopped).await {
         let well = look.well.for_all(&notify.rules);
         let Some(says_well) = pings.due(look.now, well.is_ok(), ping.every(), after) else { continue };
-        if !back_off.is_over(look.now) {
+        // What is so now is not kept waiting by what could not be told before.
+        if tried == Some(says_well) && !back_off.is_over(look.now) {
             continue;
         }
+        tried = Some(says_well);
         match ping.tell(well.as_ref().copied().map_err(String::as_str)).await {
             Ok(()) => {
                 pings.told(look.now, says_well);
                 back_off.succeeded();
-                keeper.metrics.tried(&notify.name, true);
+                shared.metrics.tried(&notify.name, true);
                 complaint.over(notify);
             }
             Err(undelivered) => {
                 back_off.failed(time(&looks, &look), undelivered.retry_after, fastrand::f64());
-                keeper.metrics.tried(&notify.name, false);
+                back_off.within(time(&looks, &look), ping.every());
+                shared.metrics.tried(&notify.name, false);
                 complaint.of(notify, &undelivered);
             }
         }

@@ -20,7 +20,12 @@ struct Tracked {
     event: Event,
     began: Duration,
     changed: Duration,
+    /// Since when it has been well.
+    well: Option<Duration>,
 }
+
+/// Who is well for less than this in between has been down all the time.
+pub(super) const STEADY: Duration = Duration::from_secs(20);
 
 /// How long a problem has lasted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +39,21 @@ pub(super) struct Lasting {
 impl Tracker {
     /// Takes in what was seen at a time of a clock that goes on evenly.
     pub(super) fn follow(&mut self, now: Duration, seen: &Seen) {
-        // What is unknown is not over.
-        let lasts =
-            |standing: Option<&Standing>| matches!(standing, Some(Standing::Bad(..) | Standing::Unknown));
-        self.problems.retain(|subject, _| lasts(seen.standing(subject)));
+        self.problems.retain(|subject, tracked| match seen.standing(subject) {
+            // What is unknown is not over.
+            Some(Standing::Bad(..) | Standing::Unknown) => true,
+            Some(Standing::Good) => now.saturating_sub(*tracked.well.get_or_insert(now)) < STEADY,
+            None => false,
+        });
         for (subject, standing) in &seen.standings {
             let Standing::Bad(event, _) = standing else { continue };
-            let fresh = Tracked { event: *event, began: now, changed: now };
+            let fresh = Tracked { event: *event, began: now, changed: now, well: None };
             let tracked = self.problems.entry(subject.clone()).or_insert(fresh);
+            tracked.well = None;
             if tracked.event != *event {
                 let down = |event: Event| event.nature() == Nature::Down;
                 let began = if down(tracked.event) && down(*event) { tracked.began } else { now };
-                *tracked = Tracked { event: *event, began, changed: now };
+                *tracked = Tracked { event: *event, began, changed: now, well: None };
             }
         }
     }

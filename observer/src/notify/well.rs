@@ -2,6 +2,7 @@
 
 use super::seen::{seconds, serves};
 use super::settings::Rules;
+use super::tracker::STEADY;
 use std::time::Duration;
 use vault_unseal::external::ExternalText;
 use vault_unseal::observe::{ObservedNode, Snapshot};
@@ -75,10 +76,13 @@ pub(super) struct Pings {
     told: Option<(Duration, bool)>,
     /// Since when something is wrong.
     wrong: Option<Duration>,
+    /// Since when nothing is wrong any more.
+    well: Option<Duration>,
 }
 
 impl Pings {
-    /// What to tell now, if anything: what is wrong is told when it has lasted for so long, and until then nothing is.
+    /// What to tell now, if anything: what is wrong is told when it has lasted for so long, and until then nothing is. It is
+    /// over when all has been well for a while.
     pub(super) fn due(
         &mut self,
         now: Duration,
@@ -87,8 +91,13 @@ impl Pings {
         after: Duration,
     ) -> Option<bool> {
         if well {
+            let since = *self.well.get_or_insert(now);
+            if self.wrong.is_some() && now.saturating_sub(since) < STEADY.min(after) {
+                return None;
+            }
             self.wrong = None;
         } else {
+            self.well = None;
             let since = *self.wrong.get_or_insert(now);
             if now.saturating_sub(since) < after {
                 return None;

@@ -5,6 +5,7 @@ use crate::document::{DocumentError, Table};
 use crate::notify::message::Message;
 use crate::notify::settings::refused;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
@@ -60,14 +61,25 @@ impl Command {
         self.run.first().map_or("", String::as_str)
     }
 
-    pub(super) fn check(&self) -> Result<(), Explanation> {
+    pub(super) fn credentials(&self) -> Vec<&str> {
+        self.run.iter().filter_map(|argument| Some(argument.split_once(CREDENTIALS)?.1)).collect()
+    }
+
+    pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
+        if !by_hand {
+            let lost = self.run.iter().map(|argument| argument_of(argument)).find_map(Result::err);
+            // What is missing beside that is told when it is run: other targets need not wait for it.
+            return lost.map_or(Ok(()), Err);
+        }
         let path = Path::new(self.program());
-        if path.is_file() {
+        if std::fs::metadata(path)
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+        {
             return Ok(());
         }
         Err(Explanation::new(
             "target-program",
-            format!("there is no program {}", sentence(path)),
+            format!("{} is no program", sentence(path)),
             "Install it, or write its whole path. The service sees /usr alone of where programs are.",
         ))
     }
@@ -80,7 +92,9 @@ impl Command {
             message.json(host).map_err(|_| broken())?
         };
         let mut command = tokio::process::Command::new(self.program());
-        command.args(self.run.iter().skip(1).map(|argument| argument_of(argument)));
+        let arguments: Result<Vec<_>, _> =
+            self.run.iter().skip(1).map(|argument| argument_of(argument)).collect();
+        command.args(arguments?);
         // What systemd gave this service is not the program's: its notification socket, its watchdog.
         command.env_clear();
         for name in [
@@ -93,6 +107,9 @@ impl Command {
             "https_proxy",
             "HTTPS_PROXY",
             "no_proxy",
+            "NO_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
         ] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
@@ -135,15 +152,25 @@ impl Command {
     }
 }
 
-fn argument_of(argument: &str) -> OsString {
-    let (before, rest) = match argument.split_once(CREDENTIALS) {
-        Some((before, rest)) if before.is_empty() || before.ends_with('=') => (before, rest),
-        _ => return argument.into(),
+fn argument_of(argument: &str) -> Result<OsString, Explanation> {
+    let (before, name) = match argument.split_once(CREDENTIALS) {
+        Some((before, name)) if before.is_empty() || before.ends_with('=') => (before, name),
+        _ => return Ok(argument.into()),
     };
-    let directory = credentials_directory().unwrap_or_default();
+    let path = credentials_directory().map(|directory| directory.join(name)).filter(|path| path.exists());
+    let path = path.ok_or_else(|| {
+        Explanation::new(
+            "target-secret",
+            format!("the credential \"{name}\" of an argument is not there"),
+            format!(
+                "Give it to the service: systemctl edit vault-unseal-notify, [Service], \
+                 LoadCredential={name}:/etc/vault-unseal/{name}"
+            ),
+        )
+    })?;
     let mut whole = OsString::from(before);
-    whole.push(directory.join(rest));
-    whole
+    whole.push(path);
+    Ok(whole)
 }
 
 /// A program with its children: nobody is left when its time is over.

@@ -30,7 +30,7 @@ pub(super) struct HttpTarget {
     ca_file: Option<PathBuf>,
     plain_http: bool,
     /// Made once: reading the machine's authorities takes longer than a request.
-    client: Mutex<Option<Client>>,
+    client: Mutex<Option<(bool, Client)>>,
 }
 
 impl HttpTarget {
@@ -46,13 +46,18 @@ impl HttpTarget {
         })
     }
 
+    /// The credential that has the address, if one has.
+    pub(super) fn credential(&self) -> Option<&str> {
+        self.url.credential()
+    }
+
     /// Whether the address and the authorities are there and make sense. Blocks on files.
     pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
         self.url.check(by_hand)?;
         if let Ok(text) = self.url.open() {
             self.url(&text)?;
         }
-        make_client(self.ca_file.as_deref()).map(drop)
+        make_client(self.ca_file.as_deref(), false).map(drop)
     }
 
     fn url(&self, text: &str) -> Result<Url, Explanation> {
@@ -88,7 +93,7 @@ impl HttpTarget {
     ) -> Result<(), Undelivered> {
         let mut url = self.url(&self.url.open_aside().await?)?;
         which(&mut url);
-        let client = self.client().await?;
+        let client = self.client(url.scheme() == "http").await?;
         let answer = request(client, url).send().await;
         let answer = answer.map_err(|error| {
             // The authorities may have been replaced.
@@ -107,17 +112,18 @@ impl HttpTarget {
         Err(Undelivered { retry_after, ..refusal(status) })
     }
 
-    async fn client(&self) -> Result<Client, Explanation> {
+    /// What is not encrypted goes straight to where it is meant for: a proxy would read it, and has another loopback.
+    async fn client(&self, straight: bool) -> Result<Client, Explanation> {
         let made = self.client.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(client) = made {
+        if let Some((_, client)) = made.filter(|(other, _)| *other == straight) {
             return Ok(client);
         }
         let ca_file = self.ca_file.clone();
-        let client = tokio::task::spawn_blocking(move || make_client(ca_file.as_deref())).await;
+        let client = tokio::task::spawn_blocking(move || make_client(ca_file.as_deref(), straight)).await;
         let client = client.unwrap_or_else(|_| {
             Err(Explanation::without_advice("target-tls", "the authorities were not read"))
         })?;
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client.clone());
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some((straight, client.clone()));
         Ok(client)
     }
 }
@@ -157,17 +163,26 @@ pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, E
     }
 }
 
-fn make_client(ca_file: Option<&Path>) -> Result<Client, Explanation> {
+fn make_client(ca_file: Option<&Path>, straight: bool) -> Result<Client, Explanation> {
     let mut roots = RootCertStore::empty();
     match ca_file {
         Some(path) => drop(roots.add_parsable_certificates(authorities(path)?)),
         None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
     }
+    if roots.is_empty() {
+        return Err(Explanation::new(
+            "target-ca",
+            "this machine knows no authorities",
+            "Install the package ca-certificates, or name yours: tls = { ca_file = \"/…\" }.",
+        ));
+    }
     let broken = || Explanation::without_advice("target-tls", "TLS cannot be set up");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let config = config.map_err(|_| broken())?.with_root_certificates(roots).with_no_client_auth();
-    Client::builder()
+    let builder = Client::builder();
+    let builder = if straight { builder.no_proxy() } else { builder };
+    builder
         .use_preconfigured_tls(config)
         // A body that is meant for one address is sent to no other.
         .redirect(Policy::none())

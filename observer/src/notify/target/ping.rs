@@ -3,7 +3,6 @@
 use super::Undelivered;
 use super::http::HttpTarget;
 use crate::document::{DocumentError, Table};
-use crate::notify::message::Message;
 use crate::notify::settings::refused;
 use std::time::Duration;
 use vault_unseal::explain::Explanation;
@@ -48,13 +47,13 @@ impl Ping {
         self.http.check(by_hand)
     }
 
+    pub(super) fn credentials(&self) -> Vec<&str> {
+        self.http.credential().into_iter().collect()
+    }
+
     /// Between two pings.
     pub fn every(&self) -> Duration {
         self.every
-    }
-
-    pub(super) async fn test(&self, _: &Message) -> Result<(), Undelivered> {
-        self.send(Ok(())).await
     }
 
     /// All is well, or what is not.

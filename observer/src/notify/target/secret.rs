@@ -101,6 +101,14 @@ impl Secret {
         }
     }
 
+    /// The name of the credential, if it is one.
+    pub(super) fn credential(&self) -> Option<&str> {
+        match self {
+            Self::Credential(name) => Some(name),
+            Self::File(_) => None,
+        }
+    }
+
     /// Whether it is there. Credentials are the service's alone: looked at by hand, they are taken as given.
     pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
         match self {
@@ -119,6 +127,6 @@ impl Secret {
 
 fn give(name: &str) -> String {
     format!(
-        "Give it to the service: systemctl edit vault-unseal-notify, [Service], LoadCredential={name}:/etc/vault-unseal/{name}"
+        "Give it to the service: systemctl edit vault-unseal-notify, [Service], LoadCredential={name}:FILE with the file that has it"
     )
 }

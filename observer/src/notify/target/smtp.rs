@@ -8,11 +8,11 @@ use crate::notify::message::Message;
 use crate::notify::settings::refused;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MaybeString, SinglePart};
-use lettre::transport::smtp::SmtpTransportBuilder;
+use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{SmtpTransport, Transport};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use vault_unseal::explain::Explanation;
@@ -114,6 +114,10 @@ impl Smtp {
         self.connection("localhost").map(drop)
     }
 
+    pub(super) fn credentials(&self) -> Vec<&str> {
+        self.login.iter().filter_map(|(_, password)| password.credential()).collect()
+    }
+
     pub(super) async fn tell(&self, message: &Message, host: &str) -> Result<(), Undelivered> {
         let broken =
             || Undelivered::new("target-mail", "the mail cannot be written", "Look at `from` and `to`.");
@@ -134,16 +138,13 @@ impl Smtp {
             SinglePart::builder().header(ContentType::TEXT_PLAIN).body(MaybeString::String(message.text()));
         let mail = mail.singlepart(text).map_err(|_| broken())?;
         let (smtp, host) = (self.clone(), host.to_owned());
-        // Ends by the limits of its own, also when nobody waits any more.
-        let sent = tokio::task::spawn_blocking(move || {
-            let transport = smtp.transport(&host)?;
-            transport.send(&mail).map(drop).map_err(|error| unsent(&error))
-        });
-        sent.await.unwrap_or_else(|_| Err(broken()))
+        let transport = tokio::task::spawn_blocking(move || smtp.transport(&host)).await;
+        let transport = transport.map_err(|_| broken())??;
+        transport.send(mail).await.map(drop).map_err(|error| unsent(&error))
     }
 
     /// Blocks on files.
-    fn transport(&self, host: &str) -> Result<SmtpTransport, Explanation> {
+    fn transport(&self, host: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, Explanation> {
         let mut builder = self.connection(host)?;
         if let Some((user, password)) = &self.login {
             builder =
@@ -153,8 +154,8 @@ impl Smtp {
     }
 
     /// All but logging in. Blocks on files.
-    fn connection(&self, host: &str) -> Result<SmtpTransportBuilder, Explanation> {
-        let mut builder = SmtpTransport::builder_dangerous(&self.server)
+    fn connection(&self, host: &str) -> Result<AsyncSmtpTransportBuilder, Explanation> {
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.server)
             .port(self.port)
             .hello_name(ClientId::Domain(host.to_owned()))
             .timeout(Some(LIMIT / 2));

@@ -21,6 +21,11 @@ enum Format {
     Ntfy,
 }
 
+/// Discord takes 2,000 characters, and Mattermost 4,000 of its own accord; the title comes before.
+const SLACK: usize = 1700;
+/// ntfy makes a file of more than 4,096 bytes, which not every server takes.
+const NTFY: usize = 4000;
+
 /// A webhook.
 #[derive(Debug)]
 pub struct Webhook {
@@ -57,15 +62,20 @@ impl Webhook {
         self.http.check(by_hand)
     }
 
+    pub(super) fn credentials(&self) -> Vec<&str> {
+        let others = self.sign.iter().chain(&self.token).filter_map(Secret::credential);
+        self.http.credential().into_iter().chain(others).collect()
+    }
+
     pub(super) async fn tell(&self, message: &Message, host: &str) -> Result<(), Undelivered> {
         let broken = |_| Undelivered::new("target-json", "the message cannot be written as JSON", "");
         let body = match self.format {
             Format::Json => message.json(host).map_err(broken)?,
             Format::Slack => {
-                let text = format!("*{}*\n{}", message.title(host), message.text());
+                let text = format!("*{}*\n{}", message.title(host), message.text_within(SLACK));
                 serde_json::to_vec(&json!({ "text": text })).map_err(broken)?
             }
-            Format::Ntfy => message.text().into_bytes(),
+            Format::Ntfy => message.text_within(NTFY).into_bytes(),
         };
         let mut headers = Vec::new();
         match self.format {
