@@ -87,7 +87,9 @@ impl Findings {
         let key = settings.tls.as_ref().map(|tls| tls.key.to_string_lossy().into_owned());
         let credential = key.as_deref().and_then(|key| key.strip_prefix(&service));
         let problem = match credential {
-            Some(name) => GivenCredentials::of(EXPORTER).and_then(|given| given.problem(name)),
+            Some(name) => {
+                GivenCredentials::of(Path::new("/"), EXPORTER).and_then(|given| given.problem(name))
+            }
             None => settings.judge_files().err(),
         };
         if let Some(problem) = problem {
@@ -96,7 +98,7 @@ impl Findings {
     }
 
     fn of_notifier(&mut self, settings: &NotifySettings) {
-        let given = GivenCredentials::of(NOTIFIER);
+        let given = GivenCredentials::of(Path::new("/"), NOTIFIER);
         for target in &settings.targets {
             if let Err(error) = notify::check_target(target, true) {
                 self.bad(&error);

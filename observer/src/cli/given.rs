@@ -1,94 +1,77 @@
-//! Which credentials a service is given, as systemd knows it.
+//! Which credentials a service is given, as its unit files say.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::Duration;
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::quote::sentence;
-use vault_unseal::files;
+use vault_unseal::systemd::units::{CredentialOrigin, Unit};
 
-/// How long `systemctl` may take.
-const LIMIT: Duration = Duration::from_secs(5);
-/// What gives credentials with names and places (systemd.exec(5)).
-const PROPERTIES: &str =
-    "--property=LoadState,LoadCredential,LoadCredentialEncrypted,SetCredential,SetCredentialEncrypted";
-
-/// The credentials of a service, each with the file that it is loaded from, if it is from one.
+/// The unit of a service.
 pub(super) struct GivenCredentials {
-    unit: &'static str,
-    files: BTreeMap<String, Option<String>>,
+    name: &'static str,
+    unit: Unit,
 }
 
 impl GivenCredentials {
-    /// `None` without systemd, or where the service is not installed.
-    pub(super) fn of(unit: &'static str) -> Option<Self> {
-        let output = files::within(LIMIT, move || {
-            let mut command = Command::new("systemctl");
-            command.args(["show", "--no-pager", PROPERTIES, "--", unit]).env("LC_ALL", "C.UTF-8");
-            command.stdin(Stdio::null()).stderr(Stdio::null()).output()
-        })?;
-        let output = output.ok().filter(|output| output.status.success())?;
-        Self::parse(unit, &String::from_utf8_lossy(&output.stdout))
-    }
-
-    fn parse(unit: &'static str, text: &str) -> Option<Self> {
-        let mut files = BTreeMap::new();
-        let mut loaded = false;
-        for (property, value) in text.lines().filter_map(|line| line.split_once('=')) {
-            loaded |= property == "LoadState" && value == "loaded";
-            let from_file = property.starts_with("LoadCredential");
-            // Several are in one line, or in one each.
-            let values = value.split_whitespace().filter(|_| property.contains("Credential"));
-            for (name, rest) in values.filter_map(|value| value.split_once(':')) {
-                files.insert(name.to_owned(), from_file.then(|| rest.to_owned()));
-            }
-        }
-        loaded.then_some(Self { unit, files })
+    /// `None` where the service is not installed.
+    pub(super) fn of(root: &Path, name: &'static str) -> Option<Self> {
+        Some(Self { name, unit: Unit::load(root, name)? })
     }
 
     /// What is wrong with a credential that the service takes.
-    pub(super) fn problem(&self, name: &str) -> Option<Explanation> {
-        let service = self.unit;
+    pub(super) fn problem(&self, credential: &str) -> Option<Explanation> {
+        let service = self.name;
         let edit = format!(
-            "systemctl edit {service}, [Service], LoadCredential={name}:FILE with the file that has it"
+            "systemctl edit {service}, [Service], LoadCredential={credential}:FILE with the file that has it"
         );
-        match self.files.get(name) {
-            None => Some(Explanation::new(
+        let Some(origin) = self.unit.credential(credential) else {
+            return Some(Explanation::new(
                 "credential-not-given",
-                format!("{service} is not given the credential \"{name}\""),
+                format!("{service} is not given the credential \"{credential}\""),
                 format!("Give it: {edit}"),
-            )),
-            Some(Some(file)) if file.starts_with('/') && !Path::new(file).exists() => Some(Explanation::new(
-                "credential-missing",
-                format!(
-                    "{service}: the file of the credential \"{name}\" is not there: {}",
-                    sentence(Path::new(file))
-                ),
-                format!("Write it, or name another: {edit}"),
-            )),
-            Some(_) => None,
-        }
+            ));
+        };
+        let missing = match &origin {
+            CredentialOrigin::File { stand_in: false, .. } => origin.places(),
+            _ => return None,
+        };
+        // Of several, systemd takes the first that is there.
+        let first = missing.first().filter(|_| missing.iter().all(|place| !place.exists()))?;
+        Some(Explanation::new(
+            "credential-missing",
+            format!(
+                "{service}: the file of the credential \"{credential}\" is not there: {}",
+                sentence(first)
+            ),
+            format!("Write it, or name another: {edit}"),
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn credentials_are_known_by_name_and_file() {
-        let text = "LoadState=loaded\nLoadCredential=phone:/nonexistent/phone here:/etc/passwd\n\
-                    SetCredential=set:abc\n";
-        let given = GivenCredentials::parse("a.service", text).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let units = root.path().join("etc/systemd/system");
+        fs::create_dir_all(units.join("a.service.d")).unwrap();
+        fs::write(
+            units.join("a.service"),
+            "[Service]\nLoadCredential=here:/etc/passwd\nSetCredential=set:abc\n",
+        )
+        .unwrap();
+        let drop_in = "[Service]\nLoadCredential=phone:/nonexistent/phone\n";
+        fs::write(units.join("a.service.d/phone.conf"), drop_in).unwrap();
+        let given = GivenCredentials::of(root.path(), "a.service").unwrap();
         let said = |name| given.problem(name).map(|problem| problem.message);
-        assert_eq!(said("here"), None);
-        assert_eq!(said("set"), None);
+        assert_eq!((said("here"), said("set")), (None, None));
         assert_eq!(said("mail").unwrap(), "a.service is not given the credential \"mail\"");
         assert_eq!(
             said("phone").unwrap(),
             "a.service: the file of the credential \"phone\" is not there: /nonexistent/phone"
         );
-        assert!(GivenCredentials::parse("a.service", "LoadState=not-found\n").is_none());
+        assert!(GivenCredentials::of(root.path(), "b.service").is_none());
     }
 }
