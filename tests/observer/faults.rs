@@ -3,11 +3,9 @@
 use std::fmt::Write;
 
 use crate::receiver::{Manner, Receiver};
-use crate::stage::{notify, notify_command, observer, start};
+use crate::stage::{notify, notify_command, observer, unsealed};
 use crate::support::PATIENCE;
-use crate::support::home::{Home, lines};
 use crate::support::process::run;
-use crate::support::server::Builder;
 
 /// Resident memory of a process, in kB (proc(5)).
 fn resident(pid: u32) -> usize {
@@ -18,11 +16,7 @@ fn resident(pid: u32) -> usize {
 
 #[test]
 fn targets_that_misbehave_keep_neither_the_others_nor_the_daemon_waiting() {
-    let mut server = Builder::new().start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &lines(init.enough()));
-    let (mut daemon, _) = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
+    let (mut server, _init, home, _daemon) = unsealed();
     let good = Receiver::start(Manner::Answers(200));
     let elsewhere = Receiver::start(Manner::Answers(200));
     let bad = [
@@ -77,11 +71,7 @@ fn targets_that_misbehave_keep_neither_the_others_nor_the_daemon_waiting() {
 
 #[test]
 fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_daemon_goes_on() {
-    let mut server = Builder::new().start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &lines(init.enough()));
-    let (mut daemon, _) = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
+    let (mut server, _init, home, _daemon) = unsealed();
     let receiver = Receiver::start(Manner::Answers(200));
     let url = home.put("url", receiver.url());
     let good = format!(
@@ -124,11 +114,8 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
 
 #[test]
 fn a_day_is_told_again_from_its_record() {
-    let mut server = Builder::new().start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &lines(init.enough()));
-    let (mut daemon, socket) = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
+    let (mut server, _init, home, _daemon) = unsealed();
+    let socket = home.path("run/observe.sock");
     let mut recording = home.command(&["status", "--json", "--watch"]);
     recording.arg("--observe-socket").arg(&socket);
     let mut recorder = crate::support::process::Daemon::start(&mut recording);

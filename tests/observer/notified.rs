@@ -6,13 +6,12 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::receiver::{Manner, Receiver};
-use crate::stage::{notify, notify_command, start};
+use crate::stage::{notify, notify_command, unsealed};
 use crate::support::PATIENCE;
 use crate::support::certs::{Authority, Validity};
-use crate::support::home::{Home, lines};
+use crate::support::home::Home;
 use crate::support::poll;
 use crate::support::process::{Daemon, run};
-use crate::support::server::Builder;
 
 /// A target at once, over a URL in a file.
 fn webhook(home: &Home, name: &str, receiver: &Receiver, more: &str) -> String {
@@ -33,11 +32,7 @@ fn entries(request: &crate::receiver::Request) -> Vec<String> {
 
 #[test]
 fn a_server_that_is_away_is_told_with_its_end_also_when_the_notifier_is_killed_in_between() {
-    let mut server = Builder::new().start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &lines(init.enough()));
-    let (mut daemon, _) = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
+    let (mut server, _init, home, _daemon) = unsealed();
     let receiver = Receiver::start(Manner::Answers(204));
     let key = home.put("key", "the key\n");
     let target = webhook(&home, "ops", &receiver, &format!(", sign = {{ file = {key:?} }}"));
@@ -83,11 +78,7 @@ fn a_server_that_is_away_is_told_with_its_end_also_when_the_notifier_is_killed_i
 
 #[test]
 fn a_held_server_that_is_sealed_is_told_in_the_words_of_each_service() {
-    let server = Builder::new().start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &lines(init.enough()));
-    let (mut daemon, _) = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
+    let (server, init, home, _daemon) = unsealed();
     let (slack, ntfy) = (Receiver::start(Manner::Answers(200)), Receiver::start(Manner::Answers(200)));
     let token = home.put("token", "tk_1");
     let targets = webhook(&home, "slack", &slack, ", format = \"slack\"")
@@ -115,11 +106,7 @@ fn a_held_server_that_is_sealed_is_told_in_the_words_of_each_service() {
 
 #[test]
 fn a_service_hears_that_all_is_well_until_the_daemon_stops() {
-    let server = Builder::new().start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &lines(init.enough()));
-    let (mut daemon, _) = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
+    let (_server, _init, home, mut daemon) = unsealed();
     let (checks, kuma) = (Receiver::start(Manner::Answers(200)), Receiver::start(Manner::Answers(200)));
     let (of_checks, of_kuma) = (
         home.put("checks", checks.url()),
@@ -150,11 +137,7 @@ fn a_service_hears_that_all_is_well_until_the_daemon_stops() {
 
 #[test]
 fn a_program_is_given_the_message_and_does_not_outlive_its_time() {
-    let mut server = Builder::new().start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &lines(init.enough()));
-    let (mut daemon, _) = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
+    let (mut server, _init, home, daemon) = unsealed();
     let takes = |name: &str, script: &str| {
         let path = home.put(name, &format!("#!/bin/sh\n{script}\n"));
         home.chmod(name, 0o700);

@@ -5,8 +5,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use crate::support::home::Home;
+use crate::support::home::{Home, lines};
 use crate::support::process::Daemon;
+use crate::support::server::{Builder, Init, Server};
 
 /// The observer, built beside the daemon: another package, of which cargo says nothing here.
 pub(crate) fn observer(arguments: &[&str]) -> Command {
@@ -38,6 +39,16 @@ pub(crate) fn start(home: &Home) -> (Daemon, PathBuf) {
     home.make_run();
     let daemon = Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")));
     (daemon, home.path("run/observe.sock"))
+}
+
+/// A server that the daemon has unsealed, and what belongs to it.
+pub(crate) fn unsealed() -> (Server, Init, Home, Daemon) {
+    let server = Builder::new().start();
+    let init = server.init(5, 3);
+    let home = Home::of(&server, &lines(init.enough()));
+    let (mut daemon, _) = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    (server, init, home, daemon)
 }
 
 /// The notifier with what is in `notify.toml`, over the socket of the daemon.

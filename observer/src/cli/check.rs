@@ -1,7 +1,7 @@
 //! `vault-unseal-observer check`.
 
 use super::CheckArguments;
-use super::given::GivenCredentials;
+use crate::credentials::{GivenCredentials, NOTIFIER};
 use crate::document::DocumentError;
 use crate::exporter::ExporterSettings;
 use crate::notify::{self, Notify, NotifySettings};
@@ -16,9 +16,8 @@ use vault_unseal::observe;
 use vault_unseal::report::render;
 use vault_unseal::systemd::RUNNING_CREDENTIALS;
 
-/// The units whose credentials are looked at.
+/// The exporter's unit.
 const EXPORTER: &str = "vault-unseal-exporter.service";
-const NOTIFIER: &str = "vault-unseal-notify.service";
 
 /// What was found.
 #[derive(Default)]

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod check;
-mod given;
 mod translate;
 
 pub(crate) use arguments::exporter_config_is_default;
@@ -10,7 +9,11 @@ pub use arguments::{Arguments, CheckArguments, ExporterArguments, NotifyArgument
 
 use crate::{exporter, notify};
 use clap::error::ErrorKind;
-use vault_unseal::cli::Exit;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use vault_unseal::cli::{Exit, fail};
+use vault_unseal::explain::Explanation;
+use vault_unseal::external::error;
 
 /// Parses the command line and does what it says.
 pub fn main() -> Exit {
@@ -31,4 +34,18 @@ pub fn main() -> Exit {
         Verb::Check(options) => check::check(&options),
         Verb::Translate => translate::translate(),
     }
+}
+
+/// The loop that a service runs on: one thread, and so many short-lived ones for what blocks; or the exit code, after having
+/// said why there is none.
+pub(crate) fn runtime(most_threads: usize) -> Result<Runtime, Exit> {
+    let built = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(most_threads)
+        .thread_keep_alive(Duration::from_millis(100))
+        .build();
+    built.map_err(|cause| {
+        let what = format!("cannot start the event loop: {}", error::io(&cause));
+        fail(&Explanation::without_advice("loop", what), Exit::Failed)
+    })
 }

@@ -11,7 +11,7 @@ mod textfile;
 
 pub use settings::{ExporterSettings, TlsFiles};
 
-use crate::cli::{ExporterArguments, exporter_config_is_default};
+use crate::cli::{self, ExporterArguments, exporter_config_is_default};
 use crate::document::DocumentError;
 use certificates::Certificates;
 use server::Shared;
@@ -20,7 +20,6 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{Interval, interval};
@@ -45,13 +44,9 @@ pub fn run(options: &ExporterArguments) -> Exit {
         Ok(read) => read,
         Err(error) => return fail(&error, Exit::Config),
     };
-    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(MOST_THREADS).build();
-    let runtime = match runtime {
+    let runtime = match cli::runtime(MOST_THREADS) {
         Ok(runtime) => runtime,
-        Err(cause) => {
-            let message = format!("cannot start the event loop: {}", error::io(&cause));
-            return fail(&Explanation::without_advice("loop", message), Exit::Failed);
-        }
+        Err(exit) => return exit,
     };
     let source = Source::of(options.observe_socket.clone(), options.notifier_metrics.clone());
     let shared = Shared { source, certificates, places: Arc::default() };

@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// Most entries of a message; how many more there are is told.
-pub(super) const MOST: usize = 50;
 /// A problem must be over for as long as it had to last, but no longer than this, before its end is told.
 const SETTLED: Duration = Duration::from_secs(60);
 
@@ -85,8 +83,7 @@ impl Ledger {
         }
         // What is bad stands before what is over.
         entries.sort_by_key(|entry| entry.kind);
-        let more = entries.len().saturating_sub(MOST);
-        Some(Message { at: seen.at, entries, more, missed: patience.missed })
+        Some(Message { at: seen.at, entries, missed: patience.missed })
     }
 
     /// What there is to tell of a problem.

@@ -6,6 +6,9 @@ use std::fmt::Write;
 use std::time::Duration;
 use vault_unseal::report::timestamp;
 
+/// Most entries that are shown of a message; how many more there are is told.
+const MOST: usize = 50;
+
 /// What is told of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -58,8 +61,6 @@ pub struct Message {
     pub at: Duration,
     /// What is bad first.
     pub entries: Vec<Entry>,
-    /// How many of the last entries are left out.
-    pub more: usize,
     /// How many problems began and ended while nothing could be told.
     pub missed: u64,
 }
@@ -109,11 +110,11 @@ struct JsonMessage<'a> {
 impl Message {
     /// A message that says that messages arrive.
     pub fn test(at: Duration) -> Self {
-        Self { at, entries: Vec::new(), more: 0, missed: 0 }
+        Self { at, entries: Vec::new(), missed: 0 }
     }
 
     fn shown(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().take(self.entries.len().saturating_sub(self.more))
+        self.entries.iter().take(MOST)
     }
 
     /// How bad it is.
@@ -203,7 +204,7 @@ impl Message {
             title: self.title(host),
             text: self.text(),
             entries: self.shown().map(|entry| entry.json(self.at)).collect(),
-            more: self.more,
+            more: self.entries.len().saturating_sub(MOST),
             missed: self.missed,
         })
     }

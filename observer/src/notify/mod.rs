@@ -27,13 +27,13 @@ pub use metrics::SERVICE_METRICS;
 pub use settings::{Notify, NotifySettings, Rules};
 pub use target::Target;
 
-use crate::cli::NotifyArguments;
+use crate::cli::{self, NotifyArguments};
 use looks::Looker;
 use message::Message;
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use vault_unseal::cli::{Exit, fail, say};
 use vault_unseal::explain::Explanation;
 use vault_unseal::observe;
@@ -55,20 +55,9 @@ pub fn run(options: &NotifyArguments) -> Exit {
     if let Some(path) = &options.dry_run {
         return dry_run::print(path, &settings);
     }
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(MOST_THREADS)
-        .thread_keep_alive(Duration::from_millis(100))
-        .build();
-    let runtime = match runtime {
+    let runtime = match cli::runtime(MOST_THREADS) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            let why = vault_unseal::external::error::io(&error);
-            return fail(
-                &Explanation::without_advice("runtime", format!("cannot start the event loop: {why}")),
-                Exit::Failed,
-            );
-        }
+        Err(exit) => return exit,
     };
     let ended = match &options.test {
         Some(name) => test(&runtime, name, &settings, &options.observe_socket),

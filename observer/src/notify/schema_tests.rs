@@ -38,11 +38,11 @@ fn messages() -> Vec<Message> {
     let mut messages = vec![Message::test(at)];
     for kind in kinds {
         for whole in [true, false] {
-            messages.push(Message { at, entries: vec![entry(kind, whole)], more: 0, missed: 2 });
+            messages.push(Message { at, entries: vec![entry(kind, whole)], missed: 2 });
         }
     }
     let entries = kinds.map(|kind| entry(kind, true)).into();
-    messages.push(Message { at, entries, more: 2, missed: 0 });
+    messages.push(Message { at, entries, missed: 0 });
     messages
 }
 

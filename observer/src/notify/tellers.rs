@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use vault_unseal::cli::{Exit, fail};
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::error;
+use vault_unseal::files::{READ_LIMIT, Slow};
 use vault_unseal::report::in_one_line;
 use vault_unseal::systemd;
 
@@ -136,7 +137,12 @@ fn status(settings: &NotifySettings) -> String {
 
 /// The configuration anew, if it is good; else it says what is wrong.
 async fn reread(path: PathBuf) -> Option<NotifySettings> {
-    let read = tokio::task::spawn_blocking(move || read(&path)).await.ok()?;
+    let reading = tokio::task::spawn_blocking(move || read(&path));
+    let read = tokio::time::timeout(READ_LIMIT, reading).await;
+    let read = read.map_or_else(
+        |_| Err(Explanation::of(Slow)),
+        |read| read.unwrap_or_else(|_| Err(Explanation::of(Slow))),
+    );
     read.map_err(|refusal| {
         tracing::error!("the old configuration stays: {}", in_one_line(&refusal));
     })

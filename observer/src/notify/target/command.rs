@@ -1,6 +1,7 @@
 //! A program that takes a message on its standard input. No shell is between.
 
 use super::Undelivered;
+use crate::credentials::{NOTIFIER, how_to_give};
 use crate::document::{DocumentError, Table};
 use crate::notify::message::Message;
 use crate::notify::settings::refused;
@@ -162,10 +163,7 @@ fn argument_of(argument: &str) -> Result<OsString, Explanation> {
         Explanation::new(
             "target-secret",
             format!("the credential \"{name}\" of an argument is not there"),
-            format!(
-                "Give it to the service: systemctl edit vault-unseal-notify, [Service], \
-                 LoadCredential={name}:/etc/vault-unseal/{name}"
-            ),
+            how_to_give(NOTIFIER, name),
         )
     })?;
     let mut whole = OsString::from(before);

@@ -1,5 +1,6 @@
 //! URLs, passwords and keys: from a credential of the service, or a file that nobody else can read.
 
+use crate::credentials::{NOTIFIER, how_to_give};
 use crate::document::{DocumentError, Table, Written};
 use crate::notify::settings::refused;
 use std::path::PathBuf;
@@ -73,7 +74,7 @@ impl Secret {
                     return Err(Explanation::new(
                         "target-secret",
                         format!("the credential \"{name}\" is not there: this process was given none"),
-                        format!("{}. By hand, name a file instead.", give(name)),
+                        format!("{}. By hand, name a file instead.", how_to_give(NOTIFIER, name)),
                     ));
                 }
             },
@@ -81,7 +82,7 @@ impl Secret {
         let bytes = files::read(&path, Content::PrivateKey, &Trusted::without_servers(), LONGEST).map_err(
             |refusal| {
                 let advice = match self {
-                    Self::Credential(name) => give(name),
+                    Self::Credential(name) => how_to_give(NOTIFIER, name),
                     Self::File(_) => refusal.explained(&path).1,
                 };
                 Explanation::new("target-secret", format!("{}: {refusal}", sentence(&path)), advice)
@@ -123,10 +124,4 @@ impl Secret {
         let opened = tokio::task::spawn_blocking(move || secret.open()).await;
         opened.unwrap_or_else(|_| Err(Explanation::without_advice("target-secret", "a secret was not read")))
     }
-}
-
-fn give(name: &str) -> String {
-    format!(
-        "Give it to the service: systemctl edit vault-unseal-notify, [Service], LoadCredential={name}:FILE with the file that has it"
-    )
 }

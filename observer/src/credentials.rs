@@ -1,33 +1,41 @@
-//! Which credentials a service is given, as its unit files say.
+//! Which credentials a service is given, as its unit files say, and how it is given one.
 
 use std::path::Path;
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::quote::sentence;
 use vault_unseal::systemd::units::{CredentialOrigin, Unit};
 
+/// The notifier's unit.
+pub(crate) const NOTIFIER: &str = "vault-unseal-notify.service";
+
+/// What to do so that a service is given a credential.
+pub(crate) fn how_to_give(service: &str, credential: &str) -> String {
+    format!(
+        "Give it to the service: systemctl edit {service}, [Service], LoadCredential={credential}:FILE with the file that has it"
+    )
+}
+
 /// The unit of a service.
-pub(super) struct GivenCredentials {
+pub(crate) struct GivenCredentials {
     name: &'static str,
     unit: Unit,
 }
 
 impl GivenCredentials {
     /// `None` where the service is not installed.
-    pub(super) fn of(root: &Path, name: &'static str) -> Option<Self> {
+    pub(crate) fn of(root: &Path, name: &'static str) -> Option<Self> {
         Some(Self { name, unit: Unit::load(root, name)? })
     }
 
     /// What is wrong with a credential that the service takes.
-    pub(super) fn problem(&self, credential: &str) -> Option<Explanation> {
+    pub(crate) fn problem(&self, credential: &str) -> Option<Explanation> {
         let service = self.name;
-        let edit = format!(
-            "systemctl edit {service}, [Service], LoadCredential={credential}:FILE with the file that has it"
-        );
+        let give = how_to_give(service, credential);
         let Some(origin) = self.unit.credential(credential) else {
             return Some(Explanation::new(
                 "credential-not-given",
                 format!("{service} is not given the credential \"{credential}\""),
-                format!("Give it: {edit}"),
+                give,
             ));
         };
         let missing = match &origin {
@@ -42,7 +50,7 @@ impl GivenCredentials {
                 "{service}: the file of the credential \"{credential}\" is not there: {}",
                 sentence(first)
             ),
-            format!("Write it, or name another: {edit}"),
+            format!("Write it, or name another. {give}"),
         ))
     }
 }
