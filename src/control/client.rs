@@ -24,6 +24,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 const LIMIT: Duration = Duration::from_secs(5);
 /// How long a reload may take: one that is under way when it is asked for, and then its own.
 const RELOAD_LIMIT: Duration = Duration::from_secs(2 * READ_LIMIT.as_secs() + LIMIT.as_secs());
+/// The least that an attempt has: one that is begun later would be given up, and pass for a daemon that does not answer.
+const LEAST: Duration = Duration::from_secs(1);
 /// Between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Largest answer that is read: a kilobyte for each of several thousand nodes.
@@ -80,7 +82,7 @@ impl Explain for ControlError {
 }
 
 /// Asks the daemon behind the socket at `path`. A connection that is closed without an answer, or that the socket's queue
-/// has no room for, is tried again until the limit: then too many others are connected, and each only for a moment.
+/// has no room for, is tried again as long as there is time: then too many others are connected, and each only for a moment.
 /// What is asked may be done twice.
 pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>, ControlError> {
     let broken = |reason: String| ControlError::Answer(path.to_owned(), reason);
@@ -93,7 +95,7 @@ pub async fn tell(path: &Path, request: &Request) -> Result<Nodes<ExternalText>,
             Ok(Err(Attempt::Closed)) => Instant::now() + PAUSE,
             Err(_) => return Err(broken(format!("none within {}", humantime::format_duration(limit)))),
         };
-        if again > deadline {
+        if again + LEAST > deadline {
             return Err(ControlError::Busy(path.to_owned()));
         }
         sleep_until(again).await;
