@@ -2,10 +2,13 @@
 
 use crate::report::Style;
 
+/// Between two columns.
+const GAP: &str = "  ";
+
 /// How wide a table is, in characters.
-pub(super) fn width(rows: &[Vec<String>], gap: &str) -> usize {
+pub(super) fn width(rows: &[Vec<String>]) -> usize {
     let widths = widths(rows);
-    widths.iter().sum::<usize>() + gap.len() * widths.len().saturating_sub(1)
+    widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
 }
 
 fn widths(rows: &[Vec<String>]) -> Vec<usize> {
@@ -23,7 +26,6 @@ fn widths(rows: &[Vec<String>]) -> Vec<usize> {
 /// row its colour, which is its second cell.
 pub(super) fn columns(
     rows: &[Vec<String>],
-    gap: &str,
     folded: bool,
     style: Style,
     paint: &dyn Fn(usize, &str) -> String,
@@ -45,7 +47,7 @@ pub(super) fn columns(
                 text.push('\n');
             }
             if !last {
-                text.push_str(gap);
+                text.push_str(GAP);
             }
         }
         text.truncate(text.trim_end().len());

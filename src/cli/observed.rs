@@ -2,14 +2,14 @@
 
 use super::Exit;
 use super::arguments::StatusArguments;
-use super::columns::{columns, width};
+use super::node_table::{NodeRow, columns_of_terminal, node_table};
+use super::screen::Screen;
 use super::start::{fail, say};
 use crate::observe::{self, ObserveError, ObservedValue, SERVICE_SOCKET, Wanted};
 use crate::report::{Style, render_warning};
 use rustix::process::geteuid;
-use rustix::termios::tcgetwinsize;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
@@ -42,27 +42,18 @@ pub(super) fn show(options: &StatusArguments, of_service: bool) -> Option<Exit> 
 
 fn print_all(options: &StatusArguments, path: &Path, mut snapshot: ObservedValue) -> Exit {
     let style = Style::of(&io::stdout());
-    // Shown anew in the same place: how long each thing is ago is part of it.
-    let in_place = options.watch && !options.json && moves_cursor();
-    let mut shown = None;
+    let mut screen = Screen::new(options);
     loop {
-        // Elsewhere, whatever else changes, as times do, is no news.
-        let news = (snapshot.text("instance"), snapshot.number("event"));
-        if in_place || shown.as_ref() != Some(&news) {
-            let before = match shown {
-                _ if in_place => TOP,
-                Some(_) if !options.json => "\n",
-                _ => "",
-            };
-            let text = if options.json {
+        let news = format!("{:?} {}", snapshot.text("instance"), snapshot.number("event"));
+        let text = || {
+            if options.json {
                 format!("{snapshot}\n")
             } else {
                 table(&snapshot, columns_of_terminal(), style)
-            };
-            if write!(io::stdout(), "{before}{text}").and_then(|()| io::stdout().flush()).is_err() {
-                return Exit::Failed;
             }
-            shown = Some(news);
+        };
+        if screen.show(news, &text).is_err() {
+            return Exit::Failed;
         }
         if !options.watch {
             let unsealed =
@@ -90,80 +81,38 @@ fn later(path: &Path) -> ObservedValue {
     }
 }
 
-/// The cursor goes to the first line, and all below it is cleared (ECMA-48: CUP, ED).
-const TOP: &str = "\x1b[H\x1b[J";
-
-/// Standard output is a terminal that knows more than lines.
-fn moves_cursor() -> bool {
-    io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// How wide standard output is: a terminal that does not know it is as most are, and what is no terminal has no end.
-fn columns_of_terminal() -> usize {
-    tcgetwinsize(io::stdout())
-        .map_or(usize::MAX, |size| if size.ws_col == 0 { 80 } else { size.ws_col.into() })
-}
-
 /// Its clients are served.
 pub(super) fn is_unsealed(node: &ObservedValue) -> bool {
     node.is("state", "unsealed") || node.is("state", "held") && node.flag("sealed") == Some(false)
 }
 
-/// Between two columns.
-const GAP: &str = "  ";
-const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
-
 fn table(snapshot: &ObservedValue, most: usize, style: Style) -> String {
     let nodes = snapshot.items("nodes");
     let refused = snapshot.flag("reload_refused") == Some(true);
     let now = snapshot.seconds("at").unwrap_or_default();
-    let mut rows = vec![HEAD.map(str::to_owned).into()];
-    rows.extend(nodes.iter().map(|node| row(node, now)));
-    let paint = |line: usize, text: &str| {
-        nodes.get(line).map_or_else(|| text.to_owned(), |node| coloured(node, text, style))
-    };
-    // Too wide for one line: each node above what is known of it.
-    let folded = width(&rows, GAP) > most;
-    let mut lines = columns(&rows, GAP, folded, style, &paint).into_iter();
-    let mut shown = lines.next().unwrap_or_default();
-    let (mut remarks, mut cluster) = (String::new(), None);
-    for (node, line) in nodes.iter().zip(lines) {
-        let of = node.text("cluster").filter(|_| snapshot.items("clusters").len() > 1);
-        if cluster != of {
-            let _ = writeln!(shown, "{}:", of.clone().unwrap_or_default());
-            cluster = of;
-        }
-        shown += &line;
+    let rows: Vec<_> = nodes.iter().map(|node| row(node).observed(Some(node), now)).collect();
+    let mut shown = node_table(&rows, most, style);
+    for node in nodes {
         if let Some(cause) = node.text("cause") {
-            let _ = writeln!(remarks, "\n{}: {cause}", node.text("address").unwrap_or_default());
+            let _ = writeln!(shown, "\n{}: {cause}", text(node, "address"));
         }
     }
     if refused {
-        remarks.push_str("\nThe last reload was refused: the old configuration stays.\n");
+        shown.push_str("\nThe last reload was refused: the old configuration stays.\n");
     }
     if refused || !nodes.iter().all(|node| node.is("state", "unsealed")) {
-        let _ = writeln!(remarks, "\n{MORE}");
+        let _ = writeln!(shown, "\n{MORE}");
     }
-    shown + &remarks
+    shown
 }
 
-fn row(node: &ObservedValue, now: Duration) -> Vec<String> {
-    let ago = |value: &ObservedValue, name| Some(short(now.saturating_sub(value.seconds(name)?)));
-    let certificate = node.get("certificate").and_then(|certificate| certificate.seconds("not_after"));
-    let unsealed = node
-        .get("last_unseal")
-        .and_then(|last| Some(format!("{} ago ({})", ago(last, "at")?, precise(last.seconds("took")?))));
-    let cells = [
-        // What most of them begin with, in a table of so many columns.
-        node.text("address").map(|address| address.to_string().trim_start_matches("https://").to_owned()),
-        Some(state(node)),
-        node.text("version").map(|version| version.to_string()),
-        ago(node, "state_since"),
-        unsealed,
-        certificate.map(|end| end.checked_sub(now).map_or_else(|| "ended".to_owned(), short)),
-        ago(node, "last_confirmed"),
-    ];
-    cells.map(|cell| cell.unwrap_or_else(|| "-".to_owned())).into()
+fn text(node: &ObservedValue, name: &str) -> String {
+    node.text(name).map(|text| text.to_string()).unwrap_or_default()
+}
+
+fn row(node: &ObservedValue) -> NodeRow {
+    let version = node.text("version").map(|version| version.to_string());
+    NodeRow::new(text(node, "cluster"), &text(node, "address"), text(node, "state"), state(node), version)
 }
 
 fn state(node: &ObservedValue) -> String {
@@ -178,37 +127,6 @@ fn state(node: &ObservedValue) -> String {
         Some(true) => format!("{state} (sealed)"),
         Some(false) => format!("{state} (unsealed)"),
         None => state.to_string(),
-    }
-}
-
-fn coloured(node: &ObservedValue, cell: &str, style: Style) -> String {
-    let passing = ["held", "sealed", "unsealing", "joining", "waiting-for-peers"];
-    if node.is("state", "unsealed") {
-        style.good(cell)
-    } else if passing.iter().any(|word| node.is("state", word)) {
-        style.warning(cell)
-    } else {
-        style.bad(cell)
-    }
-}
-
-/// `12s`, `5m`, `3h`, `47d`.
-pub(super) fn short(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7_200 => format!("{}m", seconds / 60),
-        7_200..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-/// `312ms`, `2.5s`.
-fn precise(time: Duration) -> String {
-    match time.as_secs() {
-        0 => format!("{}ms", time.subsec_millis()),
-        seconds @ 1..10 => format!("{seconds}.{}s", time.subsec_millis() / 100),
-        _ => short(time),
     }
 }
 
@@ -288,14 +206,5 @@ https://vault-3.lan:8200: connection-refused
                 "  not-active-yet  -        3d     -         -     -",
             ]
         );
-    }
-
-    #[test]
-    fn times_are_short() {
-        for (seconds, shown) in [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_800, "2d")] {
-            assert_eq!(short(Duration::from_secs(seconds)), shown);
-        }
-        let precise = |millis| precise(Duration::from_millis(millis));
-        assert_eq!([7, 312, 2_599, 75_000].map(precise), ["7ms", "312ms", "2.5s", "75s"]);
     }
 }

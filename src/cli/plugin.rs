@@ -1,7 +1,8 @@
 //! `vault-unseal status --plugin`: one line for Icinga, Nagios and Checkmk, as the Monitoring Plugins guidelines want it.
 
 use super::Exit;
-use super::observed::{is_unsealed, short};
+use super::node_table::short;
+use super::observed::is_unsealed;
 use crate::observe::{self, ObserveError, ObservedValue, SERVICE_SOCKET, Wanted};
 use crate::report::in_one_line;
 use std::fmt::Write as _;

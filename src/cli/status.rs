@@ -1,9 +1,10 @@
 //! `vault-unseal status`: the state of every server, as the servers tell it.
 
-use super::columns::columns;
 use super::daemon_status::ShownServers;
 use super::daemon_status::{DaemonStatus, HoldNote};
+use super::node_table::{NodeRow, columns_of_terminal, node_table};
 use super::probe::{Probe, ResolvedName, Target, probe_all};
+use super::screen::Screen;
 use super::start::say;
 use super::start::with_settings;
 use super::{
@@ -14,6 +15,7 @@ use crate::control;
 use crate::explain::{Explanation, Remark};
 use crate::external::quote::sentence;
 use crate::external::{self, ExternalText};
+use crate::observe::{self, ObservedValue, Wanted};
 use crate::report::Style;
 use crate::report::in_one_line;
 use crate::report::state::{advice, brief, reason};
@@ -55,7 +57,7 @@ async fn show(
 ) -> Result<Exit, TlsFileError> {
     let style = Style::of(&io::stdout());
     let mut servers = ShownServers::of(settings).await?;
-    let mut last = String::new();
+    let mut screen = Screen::new(options);
     loop {
         let mut daemon = DaemonStatus::at(&options.socket).await;
         servers.add_known(&daemon).await;
@@ -72,6 +74,7 @@ async fn show(
             }
         }
         let unsealed = !probes.is_empty() && probes.iter().all(|probe| probe.state.is_unsealed());
+        let observed = daemon.answered.then(|| observed(&options.socket)).flatten();
         let view = StatusView {
             servers: &servers,
             probes: &probes,
@@ -80,20 +83,18 @@ async fn show(
             asked: asked(&options.socket),
             service,
         };
-        let text = if options.json { json(&view.document()) } else { Ok(view.table(style)) };
-        let text = match text {
-            Ok(text) => text,
+        let document = match json(&view.document()) {
+            Ok(document) => document,
             Err(error) => {
                 say(format_args!("error: cannot write JSON: {}", external::error::json(&error)));
                 return Ok(Exit::Failed);
             }
         };
-        if text != last {
-            let parted = if options.watch && !options.json && !last.is_empty() { "\n" } else { "" };
-            if write!(io::stdout(), "{parted}{text}").and_then(|()| io::stdout().flush()).is_err() {
-                return Ok(Exit::Failed);
-            }
-            last = text;
+        let text = || {
+            if options.json { document.clone() } else { view.table(observed.as_ref(), style) }
+        };
+        if screen.show(document.clone(), &text).is_err() {
+            return Ok(Exit::Failed);
         }
         if !options.watch {
             return Ok(if options.exit_code && !unsealed { Exit::StillSealed } else { Exit::Done });
@@ -102,6 +103,11 @@ async fn show(
         tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
         servers.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
     }
+}
+
+/// What the daemon with this control socket remembers of its nodes.
+fn observed(control: &Path) -> Option<ObservedValue> {
+    observe::document(&observe::beside_control(control)?, Wanted::Nodes).ok()
 }
 
 /// The daemon behind this socket, in words.
@@ -210,8 +216,8 @@ impl StatusView<'_> {
         }
     }
 
-    fn table(&self, style: Style) -> String {
-        let mut text = table(self, style);
+    fn table(&self, observed: Option<&ObservedValue>, style: Style) -> String {
+        let mut text = table(self, observed, style);
         if let Some(Remark { message, advice }) = &self.daemon.reload_refused {
             let message = format!("the new configuration is not used, the old one stays: {message}");
             remark(&mut text, &self.asked, &message, advice.as_deref());
@@ -278,9 +284,9 @@ pub(super) fn print_json(document: &impl Serialize, exit: Exit) -> Exit {
     }
 }
 
-fn table(view: &StatusView<'_>, style: Style) -> String {
+fn table(view: &StatusView<'_>, observed: Option<&ObservedValue>, style: Style) -> String {
     let StatusView { servers, probes, outsiders, daemon, .. } = view;
-    let mut rows = vec![["NODE", "STATE", "VERSION", "CLUSTER"].map(str::to_owned).into()];
+    let mut rows = Vec::new();
     let mut remarks = String::new();
     for ((target, probe), outsider) in servers.targets.iter().zip(*probes).zip(*outsiders) {
         let mut state = brief(&probe.state);
@@ -291,8 +297,9 @@ fn table(view: &StatusView<'_>, style: Style) -> String {
             state.push_str(", certificate not verified");
         }
         let version = probe.health.as_ref().and_then(|health| health.version.as_ref());
-        let version = version.map_or_else(|| "-".to_owned(), ToString::to_string);
-        rows.push(vec![target.address.to_string(), state, version, target.cluster.clone()]);
+        let (version, word) = (version.map(ToString::to_string), probe.state.word().to_owned());
+        let address = target.address.to_string();
+        rows.push(NodeRow::new(target.cluster.clone(), &address, word, state, version));
         if let Some(Remark { message, advice }) = outsider {
             remark(&mut remarks, &target.address, message, advice.as_deref());
         }
@@ -325,10 +332,25 @@ fn table(view: &StatusView<'_>, style: Style) -> String {
             remark(&mut remarks, &name.discovery, &problem.message, problem.advice.as_deref());
         }
     }
-    let paint = |line: usize, text: &str| {
-        probes.get(line).map_or_else(|| text.to_owned(), |probe| colour(&probe.state, text, style))
+    if let Some(observed) = observed {
+        rows = with_times(rows, &servers.targets, observed);
+    }
+    node_table(&rows, columns_of_terminal(), style) + &remarks
+}
+
+/// Adds what the daemon remembers, if it watches any of them.
+fn with_times(rows: Vec<NodeRow>, targets: &[Target], observed: &ObservedValue) -> Vec<NodeRow> {
+    let now = observed.seconds("at").unwrap_or_default();
+    let known = observed.items("nodes");
+    let of = |target: &Target| {
+        let address = target.address.to_string();
+        known.iter().find(|node| node.is("cluster", &target.cluster) && node.is("address", &address))
     };
-    columns(&rows, "   ", false, style, &paint).concat() + &remarks
+    let nodes: Vec<_> = targets.iter().map(of).collect();
+    if nodes.iter().all(Option::is_none) {
+        return rows;
+    }
+    rows.into_iter().zip(nodes).map(|(row, node)| row.observed(node, now)).collect()
 }
 
 /// What is to be said of a server or a name, and below it what to do about it.
@@ -336,17 +358,5 @@ fn remark(remarks: &mut String, whom: &dyn Display, text: &str, advice: Option<&
     let _ = writeln!(remarks, "\n{whom}: {text}");
     for line in advice.into_iter().flat_map(str::lines) {
         let _ = writeln!(remarks, "  {line}");
-    }
-}
-
-fn colour(state: &State, text: &str, style: Style) -> String {
-    match state {
-        State::Unsealed { .. } => style.good(text),
-        State::Held { .. }
-        | State::Unsealing { .. }
-        | State::Joining
-        | State::WaitingForPeers { .. }
-        | State::Sealed { .. } => style.warning(text),
-        _ => style.bad(text),
     }
 }

@@ -27,5 +27,6 @@ pub use schema::{
     EventList, ObservedAttempts, ObservedCertificate, ObservedCluster, ObservedCounters, ObservedEvent,
     ObservedHistogram, ObservedNode, ObservedUnseal, SCHEMA, Snapshot,
 };
+pub(crate) use server::beside_control;
 pub use server::{listen, socket};
 pub(crate) use value::ObservedValue;

@@ -44,6 +44,12 @@ pub fn socket(directory: &Path) -> PathBuf {
     directory.join(SOCKET)
 }
 
+/// Where the daemon with this control socket can be observed.
+pub(crate) fn beside_control(control: &Path) -> Option<PathBuf> {
+    let runtime = control.parent()?;
+    Some(socket(beside(runtime).as_deref().unwrap_or(runtime)))
+}
+
 /// The directory for it beside the runtime directory: that of a service that systemd makes a user up for is below
 /// `/run/private`, which nobody enters but root. `None` where there is none, or somebody else could put another socket there,
 /// or a link to what is not to be everybody's.

@@ -124,6 +124,7 @@ fn states_of_a_real_server_are_told_to_everybody() {
     assert!(of_cluster.poll_interval.is_some_and(|between| between > 0.0));
     assert_eq!(of_cluster.unseal_duration.count, 1);
     assert!(of_cluster.request_latency.count >= 6 && of_cluster.request_latency.sum > 0.0);
+    asked_with_what_the_daemon_remembers(&home);
 
     // What holds no longer is absent, and what was stays.
     server.kill();
@@ -308,17 +309,31 @@ fn watch_shows_the_table_in_its_place_and_waits_for_the_daemon() {
     let mut daemon = start(&home);
     daemon.wait_for_line(": unsealed (active)");
     let watch = ["status", "--watch", "--observe-socket", socket.to_str().unwrap()];
-    let (program, shown) = (vault_unseal(&[]), home.path("shown"));
-    let line = format!("exec {} {}", program.get_program().to_str().unwrap(), watch.join(" "));
-    let mut terminal = Command::new("script");
-    terminal.args(["--quiet", "--flush", "--command", &line]).arg(&shown);
-    terminal.env("TERM", "xterm").env("SHELL", "/bin/sh");
-    let mut terminal = terminal.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-    let seen = |words: &str, times: usize| {
-        let text = || fs::read_to_string(&shown).unwrap_or_default();
+    let terminal = |arguments: &[&str], shown: &Path| {
+        let program = vault_unseal(&[]);
+        let line = format!("exec {} {}", program.get_program().to_str().unwrap(), arguments.join(" "));
+        let mut terminal = Command::new("script");
+        terminal.args(["--quiet", "--flush", "--command", &line]).arg(shown);
+        terminal.env("TERM", "xterm").env("SHELL", "/bin/sh");
+        terminal.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let seen_in = |shown: &Path, words: &str, times: usize| {
+        let text = || fs::read_to_string(shown).unwrap_or_default();
         let found = || (text().contains(words) && text().matches(TOP).count() >= times).then(text);
         poll(PATIENCE, found).unwrap_or_else(|| panic!("no {words:?}, or not {times} times: {:?}", text()))
     };
+    let (config, control, shown) =
+        (home.path("config.toml"), home.path("run/control.sock"), home.path("asked"));
+    let ask =
+        ["status", "--watch", "--config", config.to_str().unwrap(), "--socket", control.to_str().unwrap()];
+    let mut asking = terminal(&ask, &shown);
+    seen_in(&shown, "ago (", 3);
+    asking.kill().unwrap();
+    asking.wait().unwrap();
+
+    let shown = home.path("shown");
+    let mut terminal = terminal(&watch, &shown);
+    let seen = |words: &str, times: usize| seen_in(&shown, words, times);
     seen("unsealed (active)", 2);
     daemon.terminate();
     assert!(daemon.exit_status(PATIENCE).success());
@@ -335,6 +350,25 @@ fn watch_shows_the_table_in_its_place_and_waits_for_the_daemon() {
     assert_eq!(&first, b"NODE");
     lines.kill().unwrap();
     lines.wait().unwrap();
+}
+
+/// Who asks the servers is shown what the daemon remembers of them as well; of others, there is nothing.
+fn asked_with_what_the_daemon_remembers(home: &Home) {
+    let status = |more: &[&str]| {
+        let mut command = home.command(&["status"]);
+        stdout(&run(command.arg("--socket").arg(home.path("run/control.sock")).args(more)))
+    };
+    let shown = status(&[]);
+    let (head, row) = shown.split_once('\n').unwrap();
+    let columns: Vec<_> = head.split_whitespace().collect();
+    assert_eq!(columns, ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"]);
+    let row: Vec<_> = row.split_whitespace().collect();
+    let [_, "unsealed", "(active)", _, _, _, "ago", took, certificate, seen] = row[..] else {
+        panic!("{shown}")
+    };
+    assert!(took.ends_with("s)") && certificate.ends_with('d') && seen.ends_with('s'), "{shown}");
+    let other = status(&["--nodes", "http://127.0.0.1:1"]);
+    assert!(other.starts_with("NODE                STATE        VERSION\n"), "{other}");
 }
 
 /// What `status` prints on a terminal of so many columns; 0 where it does not know them.
