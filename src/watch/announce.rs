@@ -2,6 +2,7 @@
 
 use super::connection::Reconnect;
 use super::key::NodeKey;
+use super::lasting::LastingState;
 use super::registry::Confirmation;
 use crate::api::Unreachable;
 use crate::explain::Explain;
@@ -28,13 +29,15 @@ pub(super) struct Announcer {
     disturbed: Option<Instant>,
     corrupt: Vec<usize>,
     outsider: Option<ForeignNode>,
+    lasting: LastingState,
     recorder: NodeRecorder,
 }
 
 impl Announcer {
     pub(super) fn new(key: NodeKey, recorder: NodeRecorder) -> Self {
         let (previous, locked_since, disturbed, corrupt, outsider) = (None, None, None, Vec::new(), None);
-        Self { key, previous, locked_since, disturbed, corrupt, outsider, recorder }
+        let lasting = LastingState::new(Instant::now());
+        Self { key, previous, locked_since, disturbed, corrupt, outsider, lasting, recorder }
     }
 
     /// An action was carried out; `shares` is how many its share source has, if that was read.
@@ -47,6 +50,7 @@ impl Announcer {
         shares: Option<usize>,
         poll: Duration,
     ) {
+        self.lasting.attempts = self.lasting.attempts.saturating_add(1);
         let dates = CertificateDates { server: server.certificate(), authority: server.authority() };
         self.recorder.executed(action, seen, took, dates, shares, poll);
     }
@@ -64,10 +68,26 @@ impl Announcer {
         let Some(state) = state else { return };
         let locked = self.locked_since.filter(|_| matches!(state, State::Unsealed { .. }));
         self.recorder.state(state, locked.map(|since| since.elapsed()));
+        if self.previous.as_ref().map(State::word) != Some(state.word()) {
+            self.lasting = LastingState::new(Instant::now());
+        }
         if self.is_news(state) {
             self.state(state, confirmed);
             self.previous = Some(state.clone());
+        } else if !matches!(state, State::Unsealed { .. } | State::Held { .. }) {
+            self.lasts(state);
         }
+    }
+
+    /// Says now and then that it is still so.
+    fn lasts(&mut self, state: &State) {
+        let Some(lasted) = self.lasting.due(Instant::now()) else { return };
+        let often = match state {
+            State::Unreachable { .. } => format!(", {} attempts in", self.lasting.attempts),
+            _ => " for".to_owned(),
+        };
+        let text = format!("{}: still {}{often} {}", self.key.address, phrase(state), span(lasted));
+        self.log(level(state), Message::of(state), None, &text);
     }
 
     /// A change of state, or of what a person has to do about it. Progress within a state is no news.
@@ -276,5 +296,42 @@ fn level(state: &State) -> Level {
         | State::WaitingForPeers { .. }
         | State::Joining
         | State::Unsealed { .. } => Level::INFO,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::logged;
+    use crate::unseal::Hold;
+    use crate::watch::StatusRegistry;
+
+    #[test]
+    fn state_that_lasts_is_said_again_with_how_often_it_was_tried() {
+        let refused = || State::Unreachable { cause: Unreachable::Refused };
+        let held = || State::Held { hold: Hold::Request, unsealed: false };
+        for (state, said) in [
+            (
+                refused(),
+                Some("https://vault.home:8200: still unreachable (connection refused), 340 attempts in 1h"),
+            ),
+            (State::Joining, Some("https://vault.home:8200: still joining for 1h")),
+            (held(), None),
+        ] {
+            let key =
+                NodeKey { cluster: "home".to_owned(), address: "https://vault.home:8200".parse().unwrap() };
+            let mut announcer = Announcer::new(key.clone(), StatusRegistry::default().recorder(&key));
+            let first = logged(|| announcer.announce(Some(&state), None));
+            assert_eq!(first.len(), 1, "{first:?}");
+            announcer.lasting.attempts += 339;
+            assert_eq!(logged(|| announcer.announce(Some(&state), None)), [""; 0], "at once is no news");
+            announcer.lasting.since -= Duration::from_secs(3600);
+            let again = logged(|| {
+                announcer.announce(Some(&state), None);
+                announcer.announce(Some(&state), None);
+            });
+            assert_eq!(again.len(), usize::from(said.is_some()), "{again:?}");
+            assert!(again.iter().all(|line| line.contains(said.unwrap_or_default())), "{again:?}");
+        }
     }
 }

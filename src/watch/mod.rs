@@ -9,6 +9,7 @@ mod grid;
 mod holds;
 mod identity;
 mod key;
+mod lasting;
 mod node;
 mod registry;
 mod search;
