@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 /// Our own service.
@@ -29,15 +29,18 @@ pub struct ServiceState {
     properties: BTreeMap<String, String>,
 }
 
+/// What a program of the system's prints that asks nothing; `None` when it cannot be run, or is not done within `limit`.
+pub fn output(program: &str, arguments: &[&str], limit: Duration) -> Option<Output> {
+    let mut command = Command::new(program);
+    command.args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).stderr(Stdio::null());
+    files::within(limit, move || command.output())?.ok()
+}
+
 impl ServiceState {
     /// Asks for the state of a unit. `None` without systemd, or where it does not answer. Blocks for up to 5 s.
-    pub fn of(unit: &'static str) -> Option<Self> {
-        let output = files::within(LIMIT, move || {
-            let mut command = Command::new("systemctl");
-            command.args(["show", "--no-pager", PROPERTIES, "--", unit]).env("LC_ALL", "C.UTF-8");
-            command.stdin(Stdio::null()).stderr(Stdio::null()).output()
-        })?;
-        let output = output.ok().filter(|output| output.status.success())?;
+    pub fn of(unit: &str) -> Option<Self> {
+        let output = output("systemctl", &["show", "--no-pager", PROPERTIES, "--", unit], LIMIT)?;
+        let output = Some(output).filter(|output| output.status.success())?;
         Some(Self::parse(unit, &String::from_utf8_lossy(&output.stdout)))
     }
 

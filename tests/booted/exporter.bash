@@ -84,7 +84,11 @@ printf '\nlisten = "10.77.0.1:9412"\n' >"$etc/exporter.toml"
 check 'without protection: refused for good' refuses_with_78 $exporter
 check 'without protection: why, and what to do' \
     says 'exporter.toml:2: listen: 10.77.0.1:9412 is not of this machine alone.*plain_http = true' journal --unit=$exporter
-check 'check says so too' says 'exporter.toml:2: listen' eval 'inside vault-unseal-observer check || true'
+check 'check says so too' says '^problem  exporter .*exporter.toml:2: listen' eval 'inside vault-unseal-observer check || true'
+check "the daemon's check says so as well, and it is no problem of the servers" \
+    says '^warning  exporter .*exporter.toml:2: listen' inside vault-unseal check
+check "the daemon's check: an ordinary user is told nothing of it" \
+    not quietly says 'exporter.toml' eval 'inside_as_somebody vault-unseal check || true'
 check 'the daemon does not mind' active vault-unseal
 printf 'listen = "10.77.0.1:9412"\nplain_http = true\n' >"$etc/exporter.toml"
 check 'by the word: it starts' inside systemctl restart $exporter
@@ -159,7 +163,10 @@ printf '%s\n' '[[notify]]' 'name = "file"' 'after = "0s"' 'batch = "0s"' '[notif
 check 'a credential that it was not given: refused for good' refuses_with_78 $notifier
 check 'a credential that it was not given: what to do' \
     says 'chat: the credential "chat" is not there.*LoadCredential=chat:' journal --unit=$notifier
-check 'check knows that it is not given' says 'notify.service is not given the credential "chat"' inside vault-unseal-observer check
+check 'check knows that it is not given' \
+    says 'notify.service is not given the credential "chat"' eval 'inside vault-unseal-observer check || true'
+check "the daemon's check, too, in JSON" \
+    says '"severity":"warning","subject":"notify","kind":"credential-not-given"' inside vault-unseal check --json
 echo http://127.0.0.1:9/secret-token >"$etc/chat"
 mkdir -p "$root/etc/systemd/system/$notifier.d"
 printf '[Service]\nLoadCredential=chat:/etc/vault-unseal/chat\n' >"$root/etc/systemd/system/$notifier.d/chat.conf"

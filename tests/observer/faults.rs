@@ -92,9 +92,12 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
             .arg(home.path("notify.toml"))
             .arg("--observe-socket")
             .arg(home.path("run/observe.sock")));
-        let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(4), "{stderr}");
-        assert!(stderr.contains(said), "{said}: {stderr}");
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{stdout}");
+        assert!(
+            stdout.contains("problem  notify ") && stdout.contains(said.trim_start_matches("error: ")),
+            "{said}: {stdout}"
+        );
     }
     let mut notifier = notify(&home, &good);
     notifier.wait_for_line("tells a (webhook)");

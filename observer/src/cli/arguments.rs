@@ -114,4 +114,7 @@ pub struct CheckArguments {
     /// The daemon's observation socket
     #[arg(long, value_name = "PATH", default_value = SERVICE_SOCKET)]
     pub observe_socket: PathBuf,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
 }

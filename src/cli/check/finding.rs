@@ -4,12 +4,13 @@ use crate::explain::{Explain, Explanation};
 use crate::report::Style;
 use crate::report::state::counted;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Severity {
+pub enum Severity {
     /// As it should be.
     Ok,
     /// Works, but not as well or as safely as it could.
@@ -20,98 +21,97 @@ pub(super) enum Severity {
 
 /// One finding.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding {
-    pub(super) severity: Severity,
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
     /// What was checked.
-    pub(super) subject: String,
+    pub subject: String,
     /// A stable word for machines.
-    pub(super) kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// What was found.
-    pub(super) message: String,
+    pub message: String,
     /// What to do about it.
-    pub(super) remedy: Option<String>,
+    pub remedy: Option<String>,
     /// Commands to paste one after the other, where a line or two will not do.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) steps: Option<String>,
+    pub steps: Option<String>,
 }
 
 /// All findings, in the order in which they were made.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Findings {
-    pub(super) findings: Vec<Finding>,
+pub struct Findings {
+    /// A line of the table each.
+    pub findings: Vec<Finding>,
 }
 
 impl Findings {
     /// Those about one thing.
-    pub(super) fn about(&mut self, subject: &(impl ToString + ?Sized)) -> Topic<'_> {
+    pub fn about(&mut self, subject: &(impl ToString + ?Sized)) -> Topic<'_> {
         Topic { subject: subject.to_string(), findings: &mut self.findings }
     }
 
-    pub(super) fn extend(&mut self, other: Self) {
+    /// Adds those of another.
+    pub fn extend(&mut self, other: Self) {
         self.findings.extend(other.findings);
     }
 
     /// The worst of all findings.
-    pub(super) fn worst(&self) -> Severity {
+    pub fn worst(&self) -> Severity {
         self.findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Ok)
     }
 
     /// How many findings there are of one severity.
-    pub(super) fn count(&self, severity: Severity) -> usize {
+    pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 }
 
 /// What is checked, and where the findings about it go.
-pub(super) struct Topic<'a> {
+pub struct Topic<'a> {
     subject: String,
     findings: &'a mut Vec<Finding>,
 }
 
 impl Topic<'_> {
     /// It is as it should be.
-    pub(super) fn good(&mut self, message: impl Into<String>) {
+    pub fn good(&mut self, message: impl Into<String>) {
         self.note("ok", message);
     }
 
     /// It is so, and works.
-    pub(super) fn note(&mut self, kind: &'static str, message: impl Into<String>) {
+    pub fn note(&mut self, kind: &'static str, message: impl Into<String>) {
         self.add(Severity::Ok, Explanation::without_advice(kind, message));
     }
 
     /// It works, but not as well or as safely as it could.
-    pub(super) fn warn(&mut self, kind: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
+    pub fn warn(&mut self, kind: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
         self.add(Severity::Warning, Explanation::new(kind, message, remedy));
     }
 
     /// It keeps a server from being unsealed.
-    pub(super) fn problem(
-        &mut self,
-        kind: &'static str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
+    pub fn problem(&mut self, kind: &'static str, message: impl Into<String>, remedy: impl Into<String>) {
         self.add(Severity::Problem, Explanation::new(kind, message, remedy));
     }
 
     /// It explains itself.
-    pub(super) fn explain(&mut self, severity: Severity, what: &dyn Explain) {
+    pub fn explain(&mut self, severity: Severity, what: &dyn Explain) {
         self.add(severity, Explanation::of(what));
     }
 
     /// What came of it, unless it failed: that is a problem.
-    pub(super) fn succeeded<T>(&mut self, result: Result<T, impl Explain>) -> Option<T> {
+    pub fn succeeded<T>(&mut self, result: Result<T, impl Explain>) -> Option<T> {
         result.map_err(|error| self.explain(Severity::Problem, &error)).ok()
     }
 
     /// Anything else.
-    pub(super) fn add(&mut self, severity: Severity, what: Explanation) {
+    pub fn add(&mut self, severity: Severity, what: Explanation) {
         let (subject, Explanation { kind, message, advice: remedy }) = (self.subject.clone(), what);
+        let kind = Cow::Borrowed(kind);
         self.findings.push(Finding { severity, subject, kind, message, remedy, steps: None });
     }
 
     /// Gives steps to the last finding.
-    pub(super) fn steps(&mut self, steps: String) {
+    pub fn steps(&mut self, steps: String) {
         if let Some(last) = self.findings.last_mut() {
             last.steps = Some(steps);
         }
@@ -120,7 +120,7 @@ impl Topic<'_> {
 
 /// One line a finding, its remedy indented below it, and a line that counts; below that, steps at the margin, so that
 /// they can be pasted.
-pub(super) fn table(findings: &Findings, style: Style) -> String {
+pub fn table(findings: &Findings, style: Style) -> String {
     let width = findings.findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for finding in &findings.findings {

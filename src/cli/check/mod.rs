@@ -4,6 +4,7 @@ mod cluster;
 mod credential;
 mod finding;
 mod nodes;
+mod observer;
 mod protection;
 mod readable;
 mod sealed;
@@ -23,7 +24,7 @@ use crate::external::{error, quote};
 use crate::process;
 use crate::report::Style;
 use crate::systemd::units::Unit;
-use finding::{Findings, Severity, Topic};
+pub use finding::{Finding, Findings, Severity, Topic, table};
 use nodes::CheckedServers;
 use rustix::process::geteuid;
 use std::io::{self, Write};
@@ -122,6 +123,7 @@ impl Checked {
                 }
                 sources(&machine, loaded, &service.unit, &mut findings.about("credentials"));
             }
+            observer::check(&machine, &mut findings);
             service::check(&machine, service.as_ref(), &mut findings.about("service"));
         }
         if let Ok(loaded) = &loaded {
@@ -144,7 +146,7 @@ impl Checked {
 
     /// For people: a table, and below it steps to paste.
     pub fn table(&self, style: Style) -> String {
-        finding::table(&self.findings, style)
+        table(&self.findings, style)
     }
 
     /// For machines: one line.
