@@ -11,6 +11,7 @@ use crate::support::home::Home;
 use crate::support::network::Namespace;
 use crate::support::process::{Daemon, Notify, run};
 use crate::support::server::{Builder, Server, is_sealed};
+use crate::support::status::status_document;
 
 /// Keys of every configuration: names are looked up often.
 pub(crate) const OFTEN: &str = "resolve_interval = \"300ms\"";
@@ -112,9 +113,7 @@ impl Place {
     /// `status --json`.
     pub(crate) fn status(&self) -> serde_json::Value {
         let socket = self.socket();
-        let output = self.verb(&["status", "--json", "--socket", path(&socket)]);
-        serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+        status_document(&self.verb(&["status", "--json", "--socket", path(&socket)]).stdout)
     }
 }
 

@@ -33,8 +33,7 @@ use support::process::{run, vault_unseal};
 fn status_of(command: &mut Command) -> Value {
     let output = run(command);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    document["nodes"][0].clone()
+    support::status::status_document(&output.stdout)["nodes"][0].clone()
 }
 
 /// `status --json` of one address with these flags.

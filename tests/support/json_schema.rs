@@ -32,7 +32,10 @@ fn look(schema: &Value, rule: &Value, value: &Value, at: &str, findings: &mut Fi
                 look(schema, rule, value, at, findings);
                 true
             }
-            "type" => is(wanted.as_str().unwrap(), value),
+            "type" => match wanted {
+                Value::Array(kinds) => kinds.iter().any(|kind| is(kind.as_str().unwrap(), value)),
+                kind => is(kind.as_str().unwrap(), value),
+            },
             "enum" => wanted.as_array().unwrap().contains(value),
             "minimum" => value.as_f64().is_none_or(|value| value >= wanted.as_f64().unwrap()),
             "required" => {
@@ -73,6 +76,7 @@ fn is(kind: &str, value: &Value) -> bool {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
+        "null" => value.is_null(),
         "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.is_u64() || value.is_i64(),

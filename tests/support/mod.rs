@@ -27,6 +27,7 @@ pub mod guarded;
 pub mod home;
 pub mod hostile;
 pub mod http;
+pub(crate) mod json_schema;
 pub(crate) mod metrics_text;
 pub mod network;
 
@@ -38,6 +39,7 @@ pub mod process;
 pub mod recorded;
 pub mod rustyvault;
 pub mod server;
+pub mod status;
 pub mod swtpm;
 pub mod tally;
 

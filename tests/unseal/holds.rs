@@ -15,6 +15,7 @@ use crate::support::home::{Home, lines, shares_of_nobody, trusting};
 use crate::support::hostile::{Behaviour, Gate, HEALTH, Hostile};
 use crate::support::process::{Daemon, Notify, run, vault_unseal};
 use crate::support::server::{Builder, Init, Server, is_active, is_sealed};
+use crate::support::status::status_document;
 
 /// A server, the daemon's home, and the daemon, which was just seen to unseal it.
 fn unsealed(more: &str) -> (Server, Init, Home, Daemon) {
@@ -66,7 +67,7 @@ fn posted(home: &Home, path: &str, body: &str) -> String {
 fn status(home: &Home) -> Value {
     let mut command = home.command(&["status", "--json"]);
     let output = run(command.arg("--socket").arg(home.path("run/control.sock")));
-    serde_json::from_slice::<Value>(&output.stdout).unwrap()["nodes"][0].clone()
+    status_document(&output.stdout)["nodes"][0].clone()
 }
 
 /// The health of a sealed server.

@@ -9,6 +9,7 @@ use crate::support::home::Home;
 use crate::support::hostile::{Behaviour, HEALTH, Hostile};
 use crate::support::process::{Daemon, run, vault_unseal};
 use crate::support::server::{Builder, is_active};
+use crate::support::status::status_document;
 use crate::{Normal, bare, health, is_as_in, says, seal};
 
 /// One server of every sort, with the address of one that is down.
@@ -47,7 +48,7 @@ fn every_state_in_words_and_in_json() {
     is_as_in("status.txt", &normal.run(&mut vault_unseal(&["status", "--nodes", &nodes])));
 
     let output = run(&mut vault_unseal(&["status", "--json", "--nodes", &nodes]));
-    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let document = status_document(&output.stdout);
     let pretty = serde_json::to_string_pretty(&document).unwrap() + "\n";
     is_as_in("status.json", &normal.text(&pretty));
 }
