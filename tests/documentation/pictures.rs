@@ -106,8 +106,16 @@ fn the_picture_of_status_has_its_words() {
     // The snapshots are what the program prints; a test of theirs compares them.
     let heading: Vec<&str> =
         snapshot.lines().find(|line| line.starts_with("NODE")).unwrap().split_whitespace().collect();
-    assert_eq!(lines[1].concat().split_whitespace().collect::<Vec<_>>(), heading);
-    let (rows, remarks): (Vec<_>, Vec<_>) = lines[2..].iter().partition(|line| line.len() > 1);
+    let shown: Vec<&str> = lines[1].iter().map(|cell| cell.trim()).collect();
+    assert!(shown.starts_with(&heading), "{shown:?}");
+    let sources = sources("src");
+    for word in shown {
+        assert!(sources.contains(&format!("\"{word}\"")), "the program's heading has no {word:?}");
+    }
+    // Above the nodes of each cluster stands its name.
+    let is_cluster = |text: &str| text.ends_with(':') && !text.contains(' ');
+    let below = lines[2..].iter().filter(|line| !is_cluster(&line.concat()));
+    let (rows, remarks): (Vec<_>, Vec<_>) = below.partition(|line| line.len() > 1);
     assert!(rows.len() >= 3 && !remarks.is_empty());
     for row in rows {
         let state = row[1].trim();
@@ -119,7 +127,6 @@ fn the_picture_of_status_has_its_words() {
         );
     }
     // A remark is the node and a cause; below it, folded, the advice.
-    let sources = sources("src");
     let mut said = Vec::new();
     let mut advice = String::new();
     for line in remarks.iter().map(|line| line.concat()).chain(["end: ".to_owned()]) {
@@ -129,7 +136,8 @@ fn the_picture_of_status_has_its_words() {
             said.extend(
                 std::mem::take(&mut advice).split_inclusive(". ").map(|sentence| sentence.trim().to_owned()),
             );
-            said.push(line.rsplit(": ").next().unwrap().to_owned());
+            let cause = line.rsplit(": ").next().unwrap();
+            said.extend(cause.split("; last confirmed at ").take(1).map(str::to_owned));
         }
     }
     said.retain(|sentence| !sentence.is_empty());
