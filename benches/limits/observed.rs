@@ -220,7 +220,7 @@ fn observer(server: &mut Server, home: &Home, table: &mut Table) {
 }
 
 /// Built beside the daemon: another package, of which cargo says nothing here.
-fn build() -> PathBuf {
+pub(crate) fn build() -> PathBuf {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()));
     build.args(["build", "--quiet", "--locked", "--release", "--package", "vault-unseal-observer"]);
     // What cargo tells this program of itself would have others be built again.

@@ -1,16 +1,18 @@
 //! The same again and again: `./x soak N`. A real server and a small fleet are killed, restarted, sealed and come back, in
-//! turn, and the daemon reloads; what grows with that is a leak.
+//! turn, the server's certificate is renewed, and the daemon reloads; all of it is told by a notifier, to targets of which
+//! most fail. What grows with that is a leak.
 //!
-//! The daemon itself is restarted only after each quarter of the run, and each of these four lives is judged for itself: a
-//! younger process would hide what an older one keeps.
+//! Both are restarted only after each quarter of the run, and each of these four lives is judged for itself: a younger process would hide
+//! what an older one keeps.
 
-use std::process::ExitCode;
+use std::net::TcpListener;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use super::process::{Memory, descriptors, threads};
 use super::statistics::median;
 use super::support::PATIENCE;
-use super::support::certs::Authority;
+use super::support::certs::{Authority, Validity};
 use super::support::fleet::{Fleet, SHARES};
 use super::support::home::{Home, lines, trusting};
 use super::support::process::{Daemon, run as run_verb, vault_unseal};
@@ -21,7 +23,7 @@ const NODES: usize = 8;
 /// Lives of the daemon in a run.
 const LIVES: usize = 4;
 /// What is done in turn.
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 /// Cycles by which each life can be judged.
 const LEAST: usize = LIVES * 3 * KINDS;
 /// How much memory may differ between the beginning and the end of a life, in KiB: what the allocator keeps in reserve.
@@ -80,14 +82,20 @@ pub(crate) fn run(words: &[&str]) -> ExitCode {
     let mut grew = Vec::new();
     let mut cycles = 0;
     for life in 1..=LIVES {
-        let (began, mut daemon, mut samples) = (Instant::now(), soak.daemon(), Vec::new());
+        let (began, mut daemon) = (Instant::now(), soak.daemon());
+        let notifier = soak.notifier();
+        let (mut samples, mut of_notifier) = (Vec::new(), Vec::new());
         soak.settle();
         while !length.is_over(samples.len(), began) {
             soak.cycle(&mut daemon, cycles);
             cycles += 1;
             samples.push(sample(&daemon));
+            of_notifier.push(sample(&notifier));
         }
-        grew.extend(judge(life, &samples));
+        println!("life {life}, {} cycles", samples.len());
+        grew.extend(judge("the daemon", life, &samples));
+        grew.extend(judge("the notifier", life, &of_notifier));
+        super::ground::stop(notifier);
         super::ground::stop(daemon);
     }
     println!(
@@ -99,10 +107,13 @@ pub(crate) fn run(words: &[&str]) -> ExitCode {
 
 /// The servers, and the daemon's home.
 struct Soak {
+    authority: Authority,
     server: Server,
     init: Init,
     fleet: Fleet,
     home: Home,
+    /// Where the connections of a target end that never gets an answer.
+    silent: TcpListener,
 }
 
 impl Soak {
@@ -124,7 +135,37 @@ impl Soak {
             )
         };
         home.put("config.toml", &(cluster("real", &[server.url()]) + &cluster("fleet", &fleet.urls())));
-        Self { server, init, fleet, home }
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        home.put("silent", &format!("http://{}/", silent.local_addr().unwrap()));
+        home.put("refused", "http://127.0.0.1:1/");
+        let target = |name: &str, how: &str| {
+            format!("[[notify]]\nname = {name:?}\nafter = \"0s\"\nbatch = \"0s\"\n{how}\n")
+        };
+        let webhook =
+            |name: &str| format!("webhook = {{ url = {{ file = \"{}\" }} }}", home.path(name).display());
+        let command = |program: &str| format!("command = {{ run = [{program:?}] }}");
+        let targets = [
+            target("silent", &webhook("silent")),
+            target("refused", &webhook("refused")),
+            target("fails", &command("/usr/bin/false")),
+            target("takes-it", &command("/usr/bin/true")),
+        ];
+        home.put("notify.toml", &targets.concat());
+        Self { authority, server, init, fleet, home, silent }
+    }
+
+    fn notifier(&self) -> Daemon {
+        // Whoever connected in the life before is gone.
+        self.silent.set_nonblocking(true).unwrap();
+        while self.silent.accept().is_ok() {}
+        let mut command = Command::new(super::observed::build());
+        command.arg("notify").arg("--config").arg(self.home.path("notify.toml"));
+        command.arg("--observe-socket").arg(self.home.path("run/observe.sock"));
+        let state = self.home.path("state");
+        let _ = std::fs::create_dir(&state);
+        let mut notifier = Daemon::start(command.env_clear().env("STATE_DIRECTORY", state));
+        notifier.wait_for_line("takes-it (command)");
+        notifier
     }
 
     fn daemon(&self) -> Daemon {
@@ -137,7 +178,7 @@ impl Soak {
         self.fleet.wait_until_unsealed(PATIENCE);
     }
 
-    /// One of four, in turn.
+    /// One of five, in turn.
     fn cycle(&mut self, daemon: &mut Daemon, number: usize) {
         match number % KINDS {
             0 => {
@@ -154,6 +195,12 @@ impl Soak {
                 daemon.wait_for_line("held (an operator sealed it)");
                 self.server.wait_until(is_sealed);
                 self.tell(&["resume", "--all"]);
+            }
+            3 => {
+                let names = ["localhost", "127.0.0.1"];
+                self.server.present(&self.authority.issue(&names, Validity::Now));
+                self.server.stop();
+                self.server.start();
             }
             _ => self.tell(&["reload"]),
         }
@@ -181,13 +228,13 @@ fn sample(daemon: &Daemon) -> Sample {
     }
 }
 
-/// Prints what a life began and ended with, and returns what grew.
-fn judge(life: usize, samples: &[Sample]) -> Vec<String> {
-    println!("life {life}, {} cycles", samples.len());
-    // Both windows have as many of each of the four; before the first, each has happened once.
+/// Prints what a process's life began and ended with, and returns what grew.
+fn judge(whose: &str, life: usize, samples: &[Sample]) -> Vec<String> {
+    println!("  {whose}");
+    // Both windows have as many of each kind; before the first, each has happened once.
     let window = (samples.len() / 10).next_multiple_of(KINDS);
     if samples.len() < 2 * window + KINDS {
-        return vec![format!("life {life} was too short to be judged")];
+        return vec![format!("life {life} of {whose} was too short to be judged")];
     }
     let ends = [KINDS..KINDS + window, samples.len() - window..samples.len()];
     let both =
@@ -206,9 +253,9 @@ fn judge(life: usize, samples: &[Sample]) -> Vec<String> {
     let mut grew = Vec::new();
     for (what, [begin, end], slack) in rows {
         let growth = end - begin > slack;
-        println!("  {what:26} {begin:8.1} -> {end:8.1}{}", if growth { "   GREW" } else { "" });
+        println!("    {what:26} {begin:8.1} -> {end:8.1}{}", if growth { "   GREW" } else { "" });
         if growth {
-            grew.push(format!("life {life}: {what} from {begin:.1} to {end:.1}"));
+            grew.push(format!("life {life} of {whose}: {what} from {begin:.1} to {end:.1}"));
         }
     }
     grew
