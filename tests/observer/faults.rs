@@ -3,16 +3,9 @@
 use std::fmt::Write;
 
 use crate::receiver::{Manner, Receiver};
-use crate::stage::{notify, notify_command, observer, unsealed};
+use crate::stage::{notify, notify_command, observer, resident, unsealed};
 use crate::support::PATIENCE;
 use crate::support::process::run;
-
-/// Resident memory of a process, in kB (proc(5)).
-fn resident(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
 
 #[test]
 fn targets_that_misbehave_keep_neither_the_others_nor_the_daemon_waiting() {

@@ -10,6 +10,7 @@
 
 mod faults;
 mod mail;
+mod names;
 mod notified;
 mod receiver;
 mod stage;

@@ -12,6 +12,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::support::PATIENCE;
 use crate::support::certs::Issued;
 use crate::support::http::{header, read_body, read_head};
+use crate::support::network::Namespace;
 
 /// What it does with a request.
 #[derive(Debug, Clone)]
@@ -64,6 +65,11 @@ impl Receiver {
     /// Over plain HTTP.
     pub(crate) fn start(manner: Manner) -> Self {
         Self::over(None, manner)
+    }
+
+    /// The same on the loopback of a namespace.
+    pub(crate) fn within(namespace: &Namespace, manner: Manner) -> Self {
+        namespace.inside(|| Self::start(manner))
     }
 
     /// Over TLS with this certificate, by the name `localhost`.
