@@ -8,6 +8,7 @@
     clippy::string_slice
 )]
 
+mod changes;
 mod faults;
 mod mail;
 mod names;
