@@ -74,13 +74,13 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
         ("[[notify]\n".to_owned(), "notify.toml:1: TOML: "),
         (good.replace("webhook", "webhok"), "notify.toml:5: notify.webhok: there is no such key"),
         (format!("{good}{good}"), "notify.toml:7: notify.name: two targets are named \"a\""),
-        (good.replace("url\" }", "absent\" }"), "error: a: "),
+        (good.replace("url\" }", "absent\" }"), "/absent: there is no such file\n"),
     ] {
         home.put("notify.toml", &wrong);
         let output = run(&mut notify_command(&home, &[]));
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(78), "{stderr}");
-        assert!(stderr.contains(said), "{said}: {stderr}");
+        assert!(stderr.contains(said) && !stderr.contains("shares"), "{said}: {stderr}");
         let output = run(observer(&["check", "--exporter-config", "/nonexistent", "--notify-config"])
             .arg(home.path("notify.toml"))
             .arg("--observe-socket")
@@ -89,6 +89,14 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
         assert_eq!(output.status.code(), Some(4), "{stderr}");
         assert!(stderr.contains(said), "{said}: {stderr}");
     }
+    // What is said of a file that others may write, and of one that is not there, is true of the notifier's.
+    home.put("notify.toml", &good);
+    home.chmod("notify.toml", 0o666);
+    let output = run(&mut notify_command(&home, &[]));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    let said = "(mode 0666), and it decides whom the state of servers is told, and with which secrets\n";
+    assert!(stderr.contains(said), "{stderr}");
     let mut notifier = notify(&home, &good);
     notifier.wait_for_line("tells a (webhook)");
     home.put("notify.toml", "[[notify]]\n");

@@ -1,7 +1,7 @@
 //! Requests to addresses that are secret as a whole. No error and no message repeats one.
 
 use super::names::Names;
-use super::secret::Secret;
+use super::secret::{Secret, remedy};
 use super::{Undelivered, cause};
 use crate::document::{DocumentError, Table};
 use reqwest::redirect::Policy;
@@ -153,7 +153,7 @@ pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, E
         Explanation::new("target-ca", format!("{}: {why}", sentence(path)), advice)
     };
     let bytes = files::read(path, Content::Authority, &Trusted::without_servers(), 1024 * 1024)
-        .map_err(|refusal| refused(refusal.to_string(), refusal.explained(path).1))?;
+        .map_err(|refusal| refused(refusal.to_string(), remedy(&refusal, path)))?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match read {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
