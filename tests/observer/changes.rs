@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::receiver::{Manner, Receiver, Request};
 use crate::stage::{notify, resident};
 use crate::support::home::Home;
 use crate::support::http::read_head;
+use crate::support::receiver::{Manner, Receiver, Request};
 use crate::support::{PATIENCE, poll};
 
 const NODES: u64 = 1000;

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::receiver::{Manner, Receiver};
 use crate::stage::{notify, notify_command, observer, resident, unsealed};
 use crate::support::PATIENCE;
-use crate::support::process::run;
+use crate::support::process::{Daemon, Notify, run};
+use crate::support::receiver::{Manner, Receiver};
 
 #[test]
 fn targets_that_misbehave_keep_neither_the_others_nor_the_daemon_waiting() {
@@ -97,16 +97,24 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
     assert_eq!(output.status.code(), Some(78), "{stderr}");
     let said = "(mode 0666), and it decides whom the state of servers is told, and with which secrets\n";
     assert!(stderr.contains(said), "{stderr}");
-    let mut notifier = notify(&home, &good);
+    home.put("notify.toml", &good);
+    let mut systemd = Notify::new();
+    let mut notifier = Daemon::start(notify_command(&home, &[]).env("NOTIFY_SOCKET", systemd.path()));
     notifier.wait_for_line("tells a (webhook)");
+    systemd.wait_for("STATUS=tells a (webhook)");
     home.put("notify.toml", "[[notify]]\n");
     notifier.hangup();
     notifier.wait_for_line("the old configuration stays: ");
+    // `systemctl reload` cannot fail of it, but whoever looks at the service sees it.
+    let status = systemd.wait_for("STATUS=tells a (webhook)").text;
+    assert!(status.contains("; reload refused, the old configuration stays: "), "{status}");
+    assert!(status.contains("notify.toml:1: notify: `name` is missing. Write name = "), "{status}");
     server.kill();
     receiver.next();
     home.put("notify.toml", &good.replace("\"a\"", "\"b\""));
     notifier.hangup();
     notifier.wait_for_line("tells b (webhook) from now on");
+    assert_eq!(systemd.wait_for("STATUS=").text, "STATUS=tells b (webhook)");
     assert!(receiver.next().body.contains("unreachable"), "another target is told anew");
     server.start();
     server.wait_until(|status| status["sealed"] == false);

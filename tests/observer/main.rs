@@ -13,7 +13,6 @@ mod faults;
 mod mail;
 mod names;
 mod notified;
-mod receiver;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

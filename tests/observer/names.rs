@@ -4,12 +4,12 @@ use std::fmt::Write;
 use std::fs;
 use std::process::Command;
 
-use crate::receiver::{Manner, Receiver};
 use crate::stage::{notify_command, resident, threads, unsealed};
 use crate::support::dns::{ADDRESS, Dns};
 use crate::support::home::Home;
 use crate::support::network::Namespace;
 use crate::support::process::Daemon;
+use crate::support::receiver::{Manner, Receiver};
 use crate::support::{PATIENCE, poll};
 
 /// More than the notifier has threads for files and programs.
