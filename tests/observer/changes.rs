@@ -124,7 +124,7 @@ fn ten_thousand_changes_a_look_are_a_few_messages_and_in_the_end_all_know_what_i
     // Each is told what is so then, and nothing afterwards.
     assert_eq!(counted(&[sealed.next()]), [("over".to_owned(), NODES / 2)].into());
     let told = late.wait_for(|message| message.json()["more"] == NODES / 2 - 50);
-    assert_eq!(counted(&[told.clone()]), [("problem".to_owned(), NODES / 2)].into());
+    assert_eq!(counted(std::slice::from_ref(&told)), [("problem".to_owned(), NODES / 2)].into());
     assert_eq!(told.json()["entries"][0]["node"], "https://vault-0001:8200");
     // Every time that the first server sealed itself since the first look, whatever was told when.
     let times = |message: &Request| {

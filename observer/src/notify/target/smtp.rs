@@ -146,7 +146,9 @@ impl Smtp {
         let prepared = tokio::task::spawn_blocking(prepare).await;
         let (tls, login) = prepared.map_err(|_| broken())??;
         let mut addresses = names::addresses(&self.server).await.map_err(|_| unnamed())?;
-        addresses.iter_mut().for_each(|address| address.set_port(self.port));
+        for address in &mut addresses {
+            address.set_port(self.port);
+        }
         let sent = self.send(&addresses, &mail, host, tls, login).await;
         sent.map_err(|error| unsent(&error))
     }
