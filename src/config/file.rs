@@ -11,58 +11,60 @@ use zeroize::Zeroizing;
 /// Anybody may write.
 const WORLD_WRITABLE: u32 = 0o002;
 
+/// What the daemon's configuration decides.
+const WHERE_SHARES_GO: &str = "where key shares are sent";
+
 /// Why a configuration file, or the directory of several, was not read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// What is at this path is not there, cannot be read, or lets somebody else change where the shares are sent.
-    #[error("{}: {}", sentence(.0), words(.1))]
-    Refused(PathBuf, FileRefusal),
+    /// What is at this path is not there, cannot be read, or lets somebody else change what it decides.
+    #[error("{}: {}", sentence(.0), words(.1, .2))]
+    Refused(PathBuf, FileRefusal, &'static str),
     /// It is not text: the first line with other bytes, counted from 1.
     #[error("{}:{}: is not UTF-8 text", sentence(.0), .1)]
     NotUtf8(PathBuf, usize),
 }
 
-fn words(cause: &FileRefusal) -> String {
-    const DECIDES: &str = "and it decides where key shares are sent";
+fn words(cause: &FileRefusal, decides: &str) -> String {
     match cause {
         FileRefusal::Missing => cause.to_string(),
         FileRefusal::Directory => "is a directory, not a file".to_owned(),
         FileRefusal::NotRegular => "is not a regular file".to_owned(),
         FileRefusal::Oversized(_) => "is larger than 1 MiB".to_owned(),
         FileRefusal::Owner(owner, trusted) => {
-            format!("belongs to {owner}, not to {trusted}, {DECIDES}")
+            format!("belongs to {owner}, not to {trusted}, and it decides {decides}")
         }
         FileRefusal::WorldWritable(_)
         | FileRefusal::DirectoryOwner { .. }
         | FileRefusal::DirectoryMode { .. }
         | FileRefusal::GroupWritable { .. }
         | FileRefusal::LinkOwner(..)
-        | FileRefusal::AccessList { .. } => format!("{cause}, {DECIDES}"),
+        | FileRefusal::AccessList { .. } => format!("{cause}, and it decides {decides}"),
         cause => format!("cannot be read: {cause}"),
     }
 }
 
 impl FileError {
     /// Of what is wrong with what is at `path`, or with a directory above it.
-    fn of(path: &Path, cause: FileRefusal) -> Self {
+    fn of(path: &Path, cause: FileRefusal, decides: &'static str) -> Self {
         match cause {
             FileRefusal::DirectoryMode { directory, mode, .. } if mode & WORLD_WRITABLE != 0 => {
-                Self::Refused(directory, FileRefusal::WorldWritable(mode))
+                Self::Refused(directory, FileRefusal::WorldWritable(mode), decides)
             }
-            cause => Self::Refused(path.to_owned(), cause),
+            cause => Self::Refused(path.to_owned(), cause, decides),
         }
     }
 
     /// There is none.
     pub(super) fn missing(path: &Path) -> Self {
-        Self::of(path, FileRefusal::Missing)
+        Self::of(path, FileRefusal::Missing, WHERE_SHARES_GO)
     }
 
     /// The stable word, and what to do about it.
     pub(super) fn explained(&self) -> (&'static str, String) {
         let (path, cause) = match self {
-            Self::Refused(path, cause) => (path, cause),
+            Self::Refused(path, cause, _) => (path, cause),
             Self::NotUtf8(path, _) => {
                 let advice = format!(
                     "Save it as UTF-8; `iconv -f latin1 -t utf-8 {}` shows it converted from Latin-1.",
@@ -119,11 +121,16 @@ impl FileError {
 }
 
 /// The text of a file; `None` when there is no such file.
-pub fn read(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> {
+pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, FileError> {
+    read_file(path, WHERE_SHARES_GO)
+}
+
+/// The same of another configuration than the daemon's: `decides` completes "and it decides …", why nobody else may write it.
+pub fn read_file(path: &Path, decides: &'static str) -> Result<Option<Zeroizing<String>>, FileError> {
     let bytes = match files::read(path, Content::Configuration, &Trusted::without_servers(), LARGEST) {
         Ok(bytes) => bytes,
         Err(FileRefusal::Missing) => return Ok(None),
-        Err(cause) => return Err(FileError::of(path, cause)),
+        Err(cause) => return Err(FileError::of(path, cause, decides)),
     };
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Some(Zeroizing::new(text.to_owned()))),
@@ -141,7 +148,7 @@ pub(super) fn fragments(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut paths = match files::entries(directory, Content::Configuration, &Trusted::without_servers()) {
         Ok(paths) => paths,
         Err(FileRefusal::Missing) => return Ok(Vec::new()),
-        Err(cause) => return Err(FileError::of(directory, cause)),
+        Err(cause) => return Err(FileError::of(directory, cause, WHERE_SHARES_GO)),
     };
     paths.retain(|path| path.extension() == Some(OsStr::new("toml")));
     Ok(paths)

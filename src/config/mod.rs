@@ -20,7 +20,7 @@ mod value;
 pub use address::AddressError;
 pub use environment::{Environment, Overrides};
 pub use error::{ConfigError, ConfigFault, Location, SyntaxError};
-pub use file::{FileError, read as read_file};
+pub use file::{FileError, read_file};
 pub use load::{LoadedConfig, Origin, load};
 pub use settings::{CaCredential, Cluster, ConfigNotice, Durations, Purpose, Settings, TlsSettings};
 pub use value::{DurationError, ValueError};

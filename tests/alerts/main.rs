@@ -18,13 +18,17 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use support::certs::Authority;
 use support::home::Home;
 use support::process::{Daemon, run, vault_unseal};
 use support::server::{Builder, is_sealed};
 
-use servers::Monitoring;
+use servers::{Monitoring, PATIENCE};
+
+/// `group_interval` of Alertmanager.
+const INTERVAL: Duration = Duration::from_secs(300);
 
 /// Makes what tmpfiles.d makes beside the runtime directory.
 fn make_observe(home: &Home) {
@@ -62,6 +66,8 @@ fn alerts_fire_of_real_servers_and_are_resolved() {
     assert_eq!(told, [url.as_str(), "warning"]);
     let summary = held["annotations"]["summary"].as_str().unwrap();
     assert_eq!(summary, format!("{url} of cluster default has been held for an hour"));
+    let told = monitoring.until_told("VaultUnsealNodeHeld", "firing", PATIENCE);
+    assert_eq!((&told["labels"], &told["annotations"]), (&held["labels"], &held["annotations"]));
     // While a server is held and sealed.
     for expression in dashboard::expressions() {
         monitoring.until_returns(&expression);
@@ -84,4 +90,31 @@ fn alerts_fire_of_real_servers_and_are_resolved() {
     let _daemon = start(&home);
     monitoring.until_resolved("VaultUnsealDaemonDown");
     monitoring.until_quiet();
+}
+
+#[test]
+#[ignore = "takes the five minutes after which Alertmanager tells what has ended: .ci/run runs it"]
+fn alertmanager_tells_that_a_server_is_held_and_that_it_is_no_longer() {
+    let server = Builder::new().tls(&Authority::new("Private CA")).start();
+    let init = server.init(5, 3);
+    let home = Home::of(&server, &init.json);
+    make_observe(&home);
+    let mut daemon = start(&home);
+    daemon.wait_for_line(": unsealed (active)");
+    let monitoring = Monitoring::start(&home);
+    monitoring.until_quiet();
+
+    let socket = home.path("run/control.sock");
+    order("hold", &socket);
+    server.seal(&init.root_token);
+    server.wait_until(is_sealed);
+    let firing = monitoring.until_told("VaultUnsealNodeHeld", "firing", PATIENCE);
+    assert_eq!(firing["labels"]["node"], server.url());
+    assert!(is_sealed(&server.health()));
+    order("resume", &socket);
+    monitoring.until_resolved("VaultUnsealNodeHeld");
+    let resolved = monitoring.until_told("VaultUnsealNodeHeld", "resolved", INTERVAL + PATIENCE);
+    assert_eq!(resolved["labels"], firing["labels"]);
+    assert_eq!(resolved["startsAt"], firing["startsAt"], "it is the end of that one");
+    assert!(!is_sealed(&server.health()), "it was unsealed");
 }

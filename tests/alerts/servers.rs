@@ -18,9 +18,10 @@ use crate::support::home::Home;
 use crate::support::http::Client;
 use crate::support::poll;
 use crate::support::ports::Port;
+use crate::support::receiver::{Manner, Receiver, Request};
 
 /// An alert goes through a scrape, a rule and its delivery, each of which takes seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 const PROGRAMS: [&str; 3] = ["prometheus-node-exporter", "prometheus-alertmanager", "prometheus"];
 
@@ -29,6 +30,8 @@ pub(crate) struct Monitoring {
     home: PathBuf,
     prometheus: SocketAddr,
     alertmanager: SocketAddr,
+    /// Whom Alertmanager tells.
+    told: Receiver,
     _processes: Vec<Guarded>,
     ends: Arc<AtomicBool>,
     writer: Option<JoinHandle<()>>,
@@ -52,11 +55,14 @@ impl Monitoring {
              {scrapes}"
         );
         fs::write(home.join("prometheus.yml"), configuration).unwrap();
-        fs::write(
-            home.join("alertmanager.yml"),
-            "route: { receiver: nobody }\nreceivers: [ name: nobody ]\n",
-        )
-        .unwrap();
+        let told = Receiver::start(Manner::Answers(200));
+        // An alert that ends is told after `group_interval`, which is as it is when nobody says so: five minutes.
+        let configuration = format!(
+            "route: {{ receiver: test, group_by: [ '...' ], group_wait: 1s }}\n\
+             receivers: [ {{ name: test, webhook_configs: [ url: '{}' ] }} ]\n",
+            told.url()
+        );
+        fs::write(home.join("alertmanager.yml"), configuration).unwrap();
         let ends = Arc::new(AtomicBool::new(false));
         let writer = Some(write_textfile(home.clone(), Arc::clone(&ends)));
         ports.iter_mut().for_each(Port::release);
@@ -76,7 +82,7 @@ impl Monitoring {
             spawn(&home, program, &[&arguments[..], &[&listen]].concat())
         });
         let processes = processes.collect();
-        Self { home, prometheus, alertmanager, _processes: processes, ends, writer }
+        Self { home, prometheus, alertmanager, told, _processes: processes, ends, writer }
     }
 
     /// Waits for Alertmanager to show an alert of this name, and returns it.
@@ -89,6 +95,18 @@ impl Monitoring {
         self.until(name, |alerts| {
             alerts.iter().all(|alert| alert["labels"]["alertname"] != name).then_some(())
         });
+    }
+
+    /// Waits for Alertmanager to tell that an alert of this name is `firing` or `resolved`, and returns the alert.
+    pub(crate) fn until_told(&self, name: &str, status: &str, patience: Duration) -> Value {
+        let mut all = Vec::new();
+        let found = poll(patience, || {
+            all.extend(self.told.rest().iter().map(Request::json));
+            let wanted =
+                |message: &&Value| message["status"] == status && message["groupLabels"]["alertname"] == name;
+            Some(all.iter().find(wanted)?["alerts"][0].clone())
+        });
+        found.unwrap_or_else(|| panic!("{name} is not told as {status}: {all:#?}\n{}", self.logs()))
     }
 
     /// Waits until Prometheus has rules that were tried, and Alertmanager shows no alert.

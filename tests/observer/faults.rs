@@ -2,17 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::receiver::{Manner, Receiver};
-use crate::stage::{notify, notify_command, observer, unsealed};
+use crate::stage::{notify, notify_command, observer, resident, unsealed};
 use crate::support::PATIENCE;
-use crate::support::process::run;
-
-/// Resident memory of a process, in kB (proc(5)).
-fn resident(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
+use crate::support::process::{Daemon, Notify, run};
+use crate::support::receiver::{Manner, Receiver};
 
 #[test]
 fn targets_that_misbehave_keep_neither_the_others_nor_the_daemon_waiting() {
@@ -81,13 +74,13 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
         ("[[notify]\n".to_owned(), "notify.toml:1: TOML: "),
         (good.replace("webhook", "webhok"), "notify.toml:5: notify.webhok: there is no such key"),
         (format!("{good}{good}"), "notify.toml:7: notify.name: two targets are named \"a\""),
-        (good.replace("url\" }", "absent\" }"), "error: a: "),
+        (good.replace("url\" }", "absent\" }"), "/absent: there is no such file\n"),
     ] {
         home.put("notify.toml", &wrong);
         let output = run(&mut notify_command(&home, &[]));
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(78), "{stderr}");
-        assert!(stderr.contains(said), "{said}: {stderr}");
+        assert!(stderr.contains(said) && !stderr.contains("shares"), "{said}: {stderr}");
         let output = run(observer(&["check", "--exporter-config", "/nonexistent", "--notify-config"])
             .arg(home.path("notify.toml"))
             .arg("--observe-socket")
@@ -99,16 +92,32 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
             "{said}: {stdout}"
         );
     }
-    let mut notifier = notify(&home, &good);
+    // What is said of a file that others may write, and of one that is not there, is true of the notifier's.
+    home.put("notify.toml", &good);
+    home.chmod("notify.toml", 0o666);
+    let output = run(&mut notify_command(&home, &[]));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    let said = "(mode 0666), and it decides whom the state of servers is told, and with which secrets\n";
+    assert!(stderr.contains(said), "{stderr}");
+    home.put("notify.toml", &good);
+    let mut systemd = Notify::new();
+    let mut notifier = Daemon::start(notify_command(&home, &[]).env("NOTIFY_SOCKET", systemd.path()));
     notifier.wait_for_line("tells a (webhook)");
+    systemd.wait_for("STATUS=tells a (webhook)");
     home.put("notify.toml", "[[notify]]\n");
     notifier.hangup();
     notifier.wait_for_line("the old configuration stays: ");
+    // `systemctl reload` cannot fail of it, but whoever looks at the service sees it.
+    let status = systemd.wait_for("STATUS=tells a (webhook)").text;
+    assert!(status.contains("; reload refused, the old configuration stays: "), "{status}");
+    assert!(status.contains("notify.toml:1: notify: `name` is missing. Write name = "), "{status}");
     server.kill();
     receiver.next();
     home.put("notify.toml", &good.replace("\"a\"", "\"b\""));
     notifier.hangup();
     notifier.wait_for_line("tells b (webhook) from now on");
+    assert_eq!(systemd.wait_for("STATUS=").text, "STATUS=tells b (webhook)");
     assert!(receiver.next().body.contains("unreachable"), "another target is told anew");
     server.start();
     server.wait_until(|status| status["sealed"] == false);

@@ -186,7 +186,7 @@ fn apprise_of_debian_carries_a_message_on() {
         untested("notifications by Apprise take Debian's package apprise");
         return;
     }
-    let receiver = crate::receiver::Receiver::start(crate::receiver::Manner::Answers(200));
+    let receiver = crate::support::receiver::Receiver::start(crate::support::receiver::Manner::Answers(200));
     let home = Home::new();
     // As in a credential of the service: the URL is in no argument.
     let url = receiver.url().replace("http://", "json://");

@@ -8,10 +8,11 @@
     clippy::string_slice
 )]
 
+mod changes;
 mod faults;
 mod mail;
+mod names;
 mod notified;
-mod receiver;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

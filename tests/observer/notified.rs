@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::receiver::{Manner, Receiver};
 use crate::stage::{notify, notify_command, unsealed};
 use crate::support::PATIENCE;
 use crate::support::certs::{Authority, Validity};
 use crate::support::home::Home;
 use crate::support::poll;
 use crate::support::process::{Daemon, run};
+use crate::support::receiver::{Manner, Receiver};
 
 /// A target at once, over a URL in a file.
 fn webhook(home: &Home, name: &str, receiver: &Receiver, more: &str) -> String {
@@ -22,7 +22,7 @@ fn webhook(home: &Home, name: &str, receiver: &Receiver, more: &str) -> String {
     )
 }
 
-fn entries(request: &crate::receiver::Request) -> Vec<String> {
+fn entries(request: &crate::support::receiver::Request) -> Vec<String> {
     let json = request.json();
     let word = |entry: &serde_json::Value| {
         format!("{} {}", entry["kind"].as_str().unwrap(), entry["event"].as_str().unwrap())

@@ -66,3 +66,19 @@ pub(crate) fn notify_command(home: &Home, more: &[&str]) -> Command {
     command.arg("--observe-socket").arg(home.path("run/observe.sock")).env("STATE_DIRECTORY", state);
     command
 }
+
+/// Resident memory of a process, in kB.
+pub(crate) fn resident(pid: u32) -> usize {
+    status(pid, "VmRSS:").trim_end_matches(" kB").parse().unwrap()
+}
+
+/// How many threads a process has.
+pub(crate) fn threads(pid: u32) -> usize {
+    status(pid, "Threads:").parse().unwrap()
+}
+
+/// What the kernel says of a process (proc(5)).
+fn status(pid: u32, name: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    status.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned()
+}

@@ -36,6 +36,7 @@ pub mod output;
 pub mod ports;
 pub mod private;
 pub mod process;
+pub mod receiver;
 pub mod recorded;
 pub mod rustyvault;
 pub mod server;

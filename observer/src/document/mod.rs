@@ -11,12 +11,13 @@ use toml_edit::ImDocument;
 use vault_unseal::config::{self, ConfigError};
 use vault_unseal::external;
 
-/// The file, as its top table is handed to `with`.
+/// The file, as its top table is handed to `with`. `decides` completes "and it decides …", why nobody else may write it.
 pub fn read<T>(
     path: &Path,
+    decides: &'static str,
     with: impl FnOnce(&Table<'_>) -> Result<T, DocumentError>,
 ) -> Result<T, DocumentError> {
-    let text = config::read_file(path)
+    let text = config::read_file(path, decides)
         .map_err(ConfigError::from)?
         .ok_or_else(|| DocumentError::Missing(path.to_owned()))?;
     parse(path, &text, with)

@@ -40,7 +40,7 @@ impl Default for ExporterSettings {
 impl ExporterSettings {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, DocumentError> {
-        document::read(path, Self::of)
+        document::read(path, "to whom the state of servers is shown, and with which key", Self::of)
     }
 
     /// Judges the files that it names. Those that systemd hands to the service are there only while it runs.

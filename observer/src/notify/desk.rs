@@ -5,7 +5,7 @@ use super::ledger::{Ledger, Patience};
 use super::message::Message;
 use super::seen::Seen;
 use super::settings::Rules;
-use super::tracker::Tracker;
+use super::tracker::{STEADY, Tracker};
 use std::time::Duration;
 
 /// The first pause after a message that was not taken.
@@ -52,8 +52,8 @@ pub(super) struct Desk {
     /// What it was told.
     pub ledger: Ledger,
     patience: Patience,
-    /// Since when something is due.
-    due: Option<Duration>,
+    /// Since when something is due, and when it was so last.
+    due: Option<(Duration, Duration)>,
     /// Pauses between tries.
     pub back_off: BackOff,
 }
@@ -73,12 +73,14 @@ impl Desk {
         rules: &Rules,
     ) -> Option<Message> {
         let Some(message) = self.ledger.due(now, seen, tracker, rules, &mut self.patience) else {
-            self.due = None;
+            // Of a server that is well for moments only something is due at some looks, and not at others.
+            self.due = self.due.filter(|(_, last)| now.saturating_sub(*last) < STEADY);
             self.ledger.quiet(seen);
             return None;
         };
-        let due = *self.due.get_or_insert(now);
-        (now.saturating_sub(due) >= rules.batch && self.back_off.is_over(now)).then_some(message)
+        let (since, last) = self.due.get_or_insert((now, now));
+        *last = now;
+        (now.saturating_sub(*since) >= rules.batch && self.back_off.is_over(now)).then_some(message)
     }
 
     /// The message was taken.

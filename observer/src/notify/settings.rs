@@ -73,7 +73,7 @@ pub struct NotifySettings {
 impl NotifySettings {
     /// Reads the file.
     pub fn read(path: &Path) -> Result<Self, DocumentError> {
-        document::read(path, Self::of)
+        document::read(path, "whom the state of servers is told, and with which secrets", Self::of)
     }
 
     /// Reads a text.

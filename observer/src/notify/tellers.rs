@@ -84,10 +84,20 @@ async fn serve(options: &NotifyArguments, mut settings: NotifySettings) -> std::
                 _ = interrupt.recv() => { next = None; limit = Some(Instant::now() + LAST_WORDS); }
                 _ = hang_up.recv(), if limit.is_none() => {
                     systemd::reloading();
-                    next = reread(options.config.clone()).await;
-                    limit = next.as_ref().map(|_| Instant::now() + super::target::LIMIT);
-                    if limit.is_none() {
-                        systemd::ready(&status(&settings));
+                    match reread(options.config.clone()).await {
+                        Ok(renewed) => {
+                            next = Some(renewed);
+                            limit = Some(Instant::now() + super::target::LIMIT);
+                        }
+                        // `systemctl reload` has succeeded whatever comes of it: who looks at the service sees it.
+                        Err(why) => {
+                            let why = in_one_line(&why);
+                            tracing::error!("the old configuration stays: {why}");
+                            systemd::ready(&format!(
+                                "{}; reload refused, the old configuration stays: {why}",
+                                status(&settings)
+                            ));
+                        }
                     }
                 }
                 _ = accounts.tick() => {
@@ -135,18 +145,14 @@ fn status(settings: &NotifySettings) -> String {
     format!("tells {settings}")
 }
 
-/// The configuration anew, if it is good; else it says what is wrong.
-async fn reread(path: PathBuf) -> Option<NotifySettings> {
+/// The configuration anew, or what is wrong with it.
+async fn reread(path: PathBuf) -> Result<NotifySettings, Explanation> {
     let reading = tokio::task::spawn_blocking(move || read(&path));
     let read = tokio::time::timeout(READ_LIMIT, reading).await;
-    let read = read.map_or_else(
+    read.map_or_else(
         |_| Err(Explanation::of(Slow)),
         |read| read.unwrap_or_else(|_| Err(Explanation::of(Slow))),
-    );
-    read.map_err(|refusal| {
-        tracing::error!("the old configuration stays: {}", in_one_line(&refusal));
-    })
-    .ok()
+    )
 }
 
 fn read(path: &Path) -> Result<NotifySettings, Explanation> {

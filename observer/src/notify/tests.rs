@@ -380,6 +380,23 @@ fn a_server_that_is_well_for_moments_only_is_down() {
     assert!(!told.is_empty() && told.iter().all(|well| !well), "{told:?}");
 }
 
+/// At every second look it is well.
+#[test]
+fn a_server_that_is_well_for_moments_only_is_told_together_with_others() {
+    let events = Some([Event::Sealed, Event::Unreachable].into());
+    let mut scene = Scene::new(Rules { batch: Duration::from_secs(5), events, ..after(60) });
+    for _ in 0..60 {
+        scene.lasts(1, Some(&Daemon::with(&[SEALED, UNSEALED])));
+        scene.lasts(1, Some(&Daemon::with(&[UNSEALED, UNSEALED])));
+    }
+    scene.told(&["66: https://vault-1:8200: sealed (cluster home), for 1m 6s"]);
+    scene.lasts(100, Some(&Daemon::with(&[UNSEALED, UNSEALED])));
+    scene.told(&["184: https://vault-1:8200: no longer sealed (cluster home), after 1m 59s"]);
+    // What follows much later waits for others again.
+    scene.lasts(100, Some(&Daemon::with(&[UNSEALED, AWAY])));
+    scene.told(&["285: https://vault-2:8200: unreachable (cluster home), connection-refused, for 1m 5s"]);
+}
+
 #[test]
 fn an_authority_that_is_no_longer_configured_is_no_problem_any_more() {
     let with = |clusters| Daemon { clusters, ..Daemon::with(&[UNSEALED]) };

@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
@@ -40,6 +41,10 @@ impl Exporter {
         let address = line.split("://").nth(1).and_then(|rest| rest.split('/').next());
         let address = address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("{line}"));
         Self { child, address }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn end(mut self) -> ExitStatus {
@@ -227,6 +232,15 @@ fn configuration_that_is_wrong_ends_it_with_78() {
     assert!(unknown.contains("exporter.toml:1: lisen") && unknown.contains("`listen`"), "{unknown}");
     let files = refused("tls = { certificate_file = '/nowhere/c', key_file = '/nowhere/k' }");
     assert!(files.contains("/nowhere/c"), "{files}");
+
+    let directory = directory();
+    let open = directory.path().join("exporter.toml");
+    fs::write(&open, "").unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o666)).unwrap();
+    let output = observer().args(["exporter", "--config"]).arg(&open).output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let shown = "(mode 0666), and it decides to whom the state of servers is shown, and with which key\n";
+    assert!(said(&output).contains(shown), "{}", said(&output));
 
     let output = observer().args(["exporter", "--config", "/nowhere/exporter.toml"]).output().unwrap();
     assert_eq!(output.status.code(), Some(78), "a file that was named must be there");

@@ -3,6 +3,7 @@
 
 mod exporter;
 mod http;
+mod takers;
 mod textfile;
 mod tls;
 

@@ -1,5 +1,6 @@
 //! Why a target cannot be spoken with, in words of ours: what libraries say repeats addresses, and names in them.
 
+use super::names::Unnamed;
 use std::error::Error;
 use std::io;
 use vault_unseal::external::error;
@@ -11,9 +12,18 @@ pub(super) const TLS_ADVICE: &str = "Does the certificate have the name by which
                                      your own, name that: tls = { ca_file = \"/…\" }. `openssl s_client` shows what it presents; one \
                                      that is an authority itself is not taken for a server's.";
 
+/// What to do where a name has no address.
+pub(super) const NAME_ADVICE: &str = "Look whether this machine can resolve names: getent hosts NAME. Where a proxy is needed, \
+                                      it is named by HTTPS_PROXY in the unit.";
+
 /// TLS is what failed.
 pub(super) fn is_tls(error: &(dyn Error + 'static)) -> bool {
     find(error, &|cause| cause.is::<rustls::Error>().then_some(())).is_some()
+}
+
+/// There is no address for the name.
+pub(super) fn is_name(error: &(dyn Error + 'static)) -> bool {
+    find(error, &|cause| cause.is::<Unnamed>().then_some(())).is_some()
 }
 
 /// What the system said.

@@ -1,6 +1,7 @@
 //! Requests to addresses that are secret as a whole. No error and no message repeats one.
 
-use super::secret::Secret;
+use super::names::Names;
+use super::secret::{Secret, remedy};
 use super::{Undelivered, cause};
 use crate::document::{DocumentError, Table};
 use reqwest::redirect::Policy;
@@ -152,7 +153,7 @@ pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, E
         Explanation::new("target-ca", format!("{}: {why}", sentence(path)), advice)
     };
     let bytes = files::read(path, Content::Authority, &Trusted::without_servers(), 1024 * 1024)
-        .map_err(|refusal| refused(refusal.to_string(), refusal.explained(path).1))?;
+        .map_err(|refusal| refused(refusal.to_string(), remedy(&refusal, path)))?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match read {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
@@ -187,6 +188,7 @@ fn make_client(ca_file: Option<&Path>, straight: bool) -> Result<Client, Explana
         // A body that is meant for one address is sent to no other.
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
+        .dns_resolver(Arc::new(Names))
         // The next message is hours away.
         .pool_max_idle_per_host(0)
         .user_agent(concat!("vault-unseal-observer/", env!("CARGO_PKG_VERSION")))
@@ -197,7 +199,9 @@ fn make_client(ca_file: Option<&Path>, straight: bool) -> Result<Client, Explana
 /// In words of ours: the library's repeat the address, and the resolver's the name in it.
 fn unsent(error: &reqwest::Error) -> Undelivered {
     let (tls, io) = (cause::is_tls(error), cause::of_system(error));
-    let (kind, what, advice) = if error.is_timeout() {
+    let (kind, what, advice) = if cause::is_name(error) {
+        ("target-name", "its name cannot be looked up".to_owned(), cause::NAME_ADVICE)
+    } else if error.is_timeout() {
         (
             "target-timeout",
             "it did not answer in time".to_owned(),
@@ -214,8 +218,8 @@ fn unsent(error: &reqwest::Error) -> Undelivered {
     } else if error.is_connect() {
         (
             "target-unreachable",
-            "its name cannot be looked up, or a proxy refuses".to_owned(),
-            "Look whether this machine can resolve names: getent hosts NAME. A proxy is named by HTTPS_PROXY in the unit.",
+            "a proxy refuses, or it broke off".to_owned(),
+            "A proxy is named by HTTPS_PROXY in the unit. Look whether the target can be reached from this machine.",
         )
     } else {
         ("target-answer", "it gave no proper answer".to_owned(), "Look what is behind the URL.")

@@ -3,6 +3,7 @@
 mod cause;
 mod command;
 mod http;
+mod names;
 mod ping;
 mod secret;
 mod smtp;

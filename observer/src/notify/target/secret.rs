@@ -3,11 +3,11 @@
 use crate::credentials::{NOTIFIER, how_to_give};
 use crate::document::{DocumentError, Table, Written};
 use crate::notify::settings::refused;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use vault_unseal::accounts::Trusted;
 use vault_unseal::explain::Explanation;
-use vault_unseal::external::quote::sentence;
-use vault_unseal::files::{self, Content};
+use vault_unseal::external::quote::{sentence, shell};
+use vault_unseal::files::{self, Content, FileRefusal};
 use zeroize::Zeroizing;
 
 /// Longest secret, in bytes.
@@ -20,6 +20,16 @@ pub(super) enum Secret {
     Credential(String),
     /// A file.
     File(PathBuf),
+}
+
+/// What to do about a file that cannot be used: of one that is not there the daemon's words speak of shares.
+pub(super) fn remedy(refusal: &FileRefusal, path: &Path) -> String {
+    match (refusal, path.parent()) {
+        (FileRefusal::Missing, Some(directory)) => {
+            format!("Put it there, or correct the path. See what is there: ls -la {}", shell(directory))
+        }
+        _ => refusal.explained(path).1,
+    }
 }
 
 impl Secret {
@@ -83,7 +93,7 @@ impl Secret {
             |refusal| {
                 let advice = match self {
                     Self::Credential(name) => how_to_give(NOTIFIER, name),
-                    Self::File(_) => refusal.explained(&path).1,
+                    Self::File(_) => remedy(&refusal, &path),
                 };
                 Explanation::new("target-secret", format!("{}: {refusal}", sentence(&path)), advice)
             },

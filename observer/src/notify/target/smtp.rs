@@ -2,20 +2,24 @@
 
 use super::http::{authorities, ca_file};
 use super::secret::Secret;
-use super::{LIMIT, Undelivered, cause};
+use super::{LIMIT, Undelivered, cause, names};
 use crate::document::{DocumentError, Table, Written};
 use crate::notify::message::Message;
 use crate::notify::settings::refused;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MaybeString, SinglePart};
-use lettre::transport::smtp::AsyncSmtpTransportBuilder;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::timeout;
 use vault_unseal::explain::Explanation;
+
+/// How long a server that has the mail may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +115,7 @@ impl Smtp {
         if let Some((_, password)) = &self.login {
             password.check(by_hand)?;
         }
-        self.connection("localhost").map(drop)
+        self.tls().map(drop)
     }
 
     pub(super) fn credentials(&self) -> Vec<&str> {
@@ -137,58 +141,87 @@ impl Smtp {
         let text =
             SinglePart::builder().header(ContentType::TEXT_PLAIN).body(MaybeString::String(message.text()));
         let mail = mail.singlepart(text).map_err(|_| broken())?;
-        let (smtp, host) = (self.clone(), host.to_owned());
-        let transport = tokio::task::spawn_blocking(move || smtp.transport(&host)).await;
-        let transport = transport.map_err(|_| broken())??;
-        transport.send(mail).await.map(drop).map_err(|error| unsent(&error))
-    }
-
-    /// Blocks on files.
-    fn transport(&self, host: &str) -> Result<AsyncSmtpTransport<Tokio1Executor>, Explanation> {
-        let mut builder = self.connection(host)?;
-        if let Some((user, password)) = &self.login {
-            builder =
-                builder.credentials(Credentials::new(user.clone(), password.open()?.as_str().to_owned()));
+        let smtp = self.clone();
+        let prepare = move || Ok::<_, Explanation>((smtp.tls()?, smtp.credentials_now()?));
+        let prepared = tokio::task::spawn_blocking(prepare).await;
+        let (tls, login) = prepared.map_err(|_| broken())??;
+        let mut addresses = names::addresses(&self.server).await.map_err(|_| unnamed())?;
+        for address in &mut addresses {
+            address.set_port(self.port);
         }
-        Ok(builder.build())
+        let sent = self.send(&addresses, &mail, host, tls, login).await;
+        sent.map_err(|error| unsent(&error))
     }
 
-    /// All but logging in. Blocks on files.
-    fn connection(&self, host: &str) -> Result<AsyncSmtpTransportBuilder, Explanation> {
-        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&self.server)
-            .port(self.port)
-            .hello_name(ClientId::Domain(host.to_owned()))
-            .timeout(Some(LIMIT / 2));
-        if self.protection != Protection::Nothing {
-            let mut parameters = TlsParameters::builder(self.server.clone());
-            if let Some(path) = &self.ca_file {
-                parameters = parameters.certificate_store(CertificateStore::None);
-                for authority in authorities(path)? {
-                    let broken = |_| {
-                        Explanation::without_advice(
-                            "target-ca",
-                            "a certificate of `tls.ca_file` cannot be used",
-                        )
-                    };
-                    parameters = parameters
-                        .add_root_certificate(Certificate::from_der(authority.to_vec()).map_err(broken)?);
-                }
+    /// Carries a mail to one of these addresses.
+    async fn send(
+        &self,
+        addresses: &[SocketAddr],
+        mail: &lettre::Message,
+        host: &str,
+        tls: Option<TlsParameters>,
+        login: Option<Credentials>,
+    ) -> Result<(), Error> {
+        let hello = ClientId::Domain(host.to_owned());
+        let (at_once, later) = match self.protection {
+            Protection::Tls => (tls, None),
+            _ => (None, tls),
+        };
+        let connecting =
+            AsyncSmtpConnection::connect_tokio1(addresses, Some(LIMIT / 2), &hello, at_once, None);
+        let mut connection = connecting.await?;
+        if let Some(parameters) = later {
+            connection.starttls(parameters, &hello).await?;
+        }
+        if let Some(credentials) = login {
+            connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
+        }
+        connection.send(mail.envelope(), &mail.formatted()).await?;
+        // It has the mail, whatever it answers now.
+        let _ = timeout(GOODBYE, connection.abort()).await;
+        Ok(())
+    }
+
+    /// Blocks on the file.
+    fn credentials_now(&self) -> Result<Option<Credentials>, Explanation> {
+        let Some((user, password)) = &self.login else { return Ok(None) };
+        Ok(Some(Credentials::new(user.clone(), password.open()?.as_str().to_owned())))
+    }
+
+    /// Whom to trust, unless there is no TLS. Blocks on files.
+    fn tls(&self) -> Result<Option<TlsParameters>, Explanation> {
+        if self.protection == Protection::Nothing {
+            return Ok(None);
+        }
+        let mut parameters = TlsParameters::builder(self.server.clone());
+        if let Some(path) = &self.ca_file {
+            parameters = parameters.certificate_store(CertificateStore::None);
+            for authority in authorities(path)? {
+                let broken = |_| {
+                    Explanation::without_advice("target-ca", "a certificate of `tls.ca_file` cannot be used")
+                };
+                parameters = parameters
+                    .add_root_certificate(Certificate::from_der(authority.to_vec()).map_err(broken)?);
             }
-            let broken = |_| {
-                Explanation::new(
-                    "target-tls",
-                    "TLS cannot be set up",
-                    "Is the package ca-certificates there, or is `tls.ca_file` one of authorities?",
-                )
-            };
-            let parameters = parameters.build_rustls().map_err(broken)?;
-            builder = builder.tls(match self.protection {
-                Protection::Tls => Tls::Wrapper(parameters),
-                _ => Tls::Required(parameters),
-            });
         }
-        Ok(builder)
+        let broken = |_| {
+            Explanation::new(
+                "target-tls",
+                "TLS cannot be set up",
+                "Is the package ca-certificates there, or is `tls.ca_file` one of authorities?",
+            )
+        };
+        parameters.build_rustls().map(Some).map_err(broken)
     }
+}
+
+fn unnamed() -> Undelivered {
+    let what = "the name of the mail server cannot be looked up";
+    Undelivered::new(
+        "target-name",
+        what,
+        "Look whether this machine can resolve names: getent hosts NAME; and at `server`.",
+    )
 }
 
 fn split<'a>(server: &Written<&'a str>) -> Result<(&'a str, Option<u16>), DocumentError> {
@@ -224,7 +257,7 @@ fn mailbox(text: &Written<&str>) -> Result<Mailbox, DocumentError> {
 }
 
 /// In words of ours: what a server says may repeat what it was told.
-fn unsent(error: &lettre::transport::smtp::Error) -> Undelivered {
+fn unsent(error: &Error) -> Undelivered {
     if let Some(code) = error.status() {
         let advice = if error.is_permanent() {
             "Look at `from`, `to`, `user` and the password, and at the log of the mail server."
@@ -247,7 +280,7 @@ fn unsent(error: &lettre::transport::smtp::Error) -> Undelivered {
     } else if let Some(words) = cause::of_system(error) {
         ("target-unreachable", words, unreached)
     } else {
-        let what = "the name of the mail server cannot be looked up, or it ended the conversation";
+        let what = "the mail server ended the conversation";
         ("target-unreachable", what.to_owned(), unreached)
     };
     Undelivered::new(kind, what, advice)

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::PATIENCE;
-use crate::support::certs::Issued;
-use crate::support::http::{header, read_body, read_head};
+use super::PATIENCE;
+use super::certs::Issued;
+use super::http::{header, read_body, read_head};
+use super::network::Namespace;
 
 /// What it does with a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Manner {
+pub enum Manner {
     /// Answers with this status.
     Answers(u16),
     /// Leads elsewhere.
@@ -32,29 +33,29 @@ pub(crate) enum Manner {
 
 /// A request.
 #[derive(Debug, Clone)]
-pub(crate) struct Request {
+pub struct Request {
     /// Its first line.
-    pub(crate) line: String,
+    pub line: String,
     /// Its headers.
-    pub(crate) headers: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
     /// Its body.
-    pub(crate) body: String,
+    pub body: String,
 }
 
 impl Request {
     /// A header.
-    pub(crate) fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         header(&self.headers, name).unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
     /// The body as JSON.
-    pub(crate) fn json(&self) -> serde_json::Value {
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }
 
 /// A server on this machine, until the test ends.
-pub(crate) struct Receiver {
+pub struct Receiver {
     url: String,
     manner: Arc<Mutex<Manner>>,
     requests: Channel<Request>,
@@ -62,12 +63,17 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     /// Over plain HTTP.
-    pub(crate) fn start(manner: Manner) -> Self {
+    pub fn start(manner: Manner) -> Self {
         Self::over(None, manner)
     }
 
+    /// The same on the loopback of a namespace.
+    pub fn within(namespace: &Namespace, manner: Manner) -> Self {
+        namespace.inside(|| Self::start(manner))
+    }
+
     /// Over TLS with this certificate, by the name `localhost`.
-    pub(crate) fn tls(certificate: &Issued, manner: Manner) -> Self {
+    pub fn tls(certificate: &Issued, manner: Manner) -> Self {
         let (chain, key) = certificate.parts();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config =
@@ -99,24 +105,24 @@ impl Receiver {
     }
 
     /// Where it is, with a path that nobody else is to know.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// What it does from now on.
-    pub(crate) fn now(&self, manner: Manner) {
+    pub fn now(&self, manner: Manner) {
         *self.manner.lock().unwrap() = manner;
     }
 
     /// The next request that was read.
     #[track_caller]
-    pub(crate) fn next(&self) -> Request {
+    pub fn next(&self) -> Request {
         self.requests.recv_timeout(PATIENCE).expect("a request")
     }
 
     /// The next request that this is true of.
     #[track_caller]
-    pub(crate) fn wait_for(&self, wanted: impl Fn(&Request) -> bool) -> Request {
+    pub fn wait_for(&self, wanted: impl Fn(&Request) -> bool) -> Request {
         loop {
             let request = self.next();
             if wanted(&request) {
@@ -126,7 +132,7 @@ impl Receiver {
     }
 
     /// What came so far and was not looked at.
-    pub(crate) fn rest(&self) -> Vec<Request> {
+    pub fn rest(&self) -> Vec<Request> {
         self.requests.try_iter().collect()
     }
 }
