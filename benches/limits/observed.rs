@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,6 +22,7 @@ use super::process::Memory;
 use super::support::certs::Authority;
 use super::support::fleet::{Fleet, SHARES};
 use super::support::network::Network;
+use super::support::observer::executable;
 use super::support::process::Daemon;
 use super::support::server::{Builder, Server, is_active};
 use super::support::{PATIENCE, poll};
@@ -187,7 +188,7 @@ fn at_rest(options: &Options, network: &Network, nodes: usize, table: &mut Table
 
 /// The released observer, with targets that were told of a server that went away.
 fn observer(server: &mut Server, home: &Home, table: &mut Table) {
-    let program = build();
+    let program = executable();
     let size = fs::metadata(&program).expect("the observer was built").len() as f64 / 1e6;
     table.sample("size of the stripped binary", OBSERVER, &[size], Unit::Megabytes, Some(MEGABYTES));
     let (_daemon, socket) = Contender::daemon().start_observed(home);
@@ -217,22 +218,6 @@ fn observer(server: &mut Server, home: &Home, table: &mut Table) {
     let resident = Memory::of(notifier.pid()).rss;
     let measure = format!("memory with {TARGETS} webhooks that were told: resident");
     table.sample(&measure, OBSERVER, &[resident], Unit::Kibibytes, Some(KIBIBYTES));
-}
-
-/// Built beside the daemon: another package, of which cargo says nothing here.
-pub(crate) fn build() -> PathBuf {
-    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into()));
-    build.args(["build", "--quiet", "--locked", "--release", "--package", "vault-unseal-observer"]);
-    // What cargo tells this program of itself would have others be built again.
-    for (name, _) in std::env::vars_os() {
-        let own = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
-        if name.to_str().is_some_and(|name| own.iter().any(|own| name.starts_with(own))) {
-            build.env_remove(name);
-        }
-    }
-    let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo");
-    assert!(status.success(), "the observer is not built");
-    Path::new(env!("CARGO_BIN_EXE_vault-unseal")).with_file_name("vault-unseal-observer")
 }
 
 /// Takes everything, and counts it by the last character of the path.

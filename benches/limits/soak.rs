@@ -15,6 +15,7 @@ use super::support::PATIENCE;
 use super::support::certs::{Authority, Validity};
 use super::support::fleet::{Fleet, SHARES};
 use super::support::home::{Home, lines, trusting};
+use super::support::observer::executable;
 use super::support::process::{Daemon, run as run_verb, vault_unseal};
 use super::support::server::{Builder, Init, Server, is_active, is_sealed};
 
@@ -158,7 +159,7 @@ impl Soak {
         // Whoever connected in the life before is gone.
         self.silent.set_nonblocking(true).unwrap();
         while self.silent.accept().is_ok() {}
-        let mut command = Command::new(super::observed::build());
+        let mut command = Command::new(executable());
         command.arg("notify").arg("--config").arg(self.home.path("notify.toml"));
         command.arg("--observe-socket").arg(self.home.path("run/observe.sock"));
         let state = self.home.path("state");

@@ -1,4 +1,4 @@
-//! What the page of alerts gives to be copied.
+//! What the package has for Prometheus.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,14 +6,6 @@ use std::path::{Path, PathBuf};
 /// A file of this repository.
 pub(crate) fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// The first block of code behind where the page names this path.
-pub(crate) fn block(path: &str) -> String {
-    let page = fs::read_to_string(in_repository("docs/usage/alerts.md")).unwrap();
-    let behind = page.split_once(&format!("`{path}`")).unwrap().1;
-    let block = behind.split("```").nth(1).unwrap();
-    block.split_once('\n').unwrap().1.to_owned()
 }
 
 /// The jobs of the scrape configuration, of which one reads targets from a file of this name.

@@ -16,6 +16,7 @@ use crate::page;
 use crate::support::guarded::Guarded;
 use crate::support::home::Home;
 use crate::support::http::Client;
+use crate::support::observer::observer;
 use crate::support::poll;
 use crate::support::ports::Port;
 use crate::support::receiver::{Manner, Receiver, Request};
@@ -168,14 +169,13 @@ fn spawn(home: &Path, program: &str, arguments: &[&str]) -> Guarded {
     Guarded::spawn(command.stdout(log.try_clone().unwrap()).stderr(log))
 }
 
-/// Does each second what the timer of the page does each 15.
+/// Does each second what the package's timer does each 15.
 fn write_textfile(home: PathBuf, ends: Arc<AtomicBool>) -> JoinHandle<()> {
-    let script = home.join("vault-unseal-textfile");
-    fs::write(&script, page::block("/usr/local/sbin/vault-unseal-textfile")).unwrap();
     thread::spawn(move || {
         while !ends.load(Ordering::Relaxed) {
-            let mut command = Command::new("sh");
-            command.arg(&script).arg(home.join("textfile")).arg(home.join("run-observe/observe.sock"));
+            let mut command = observer(&["exporter", "--observe-socket"]);
+            command.arg(home.join("run-observe/observe.sock")).arg("--textfile");
+            command.arg(home.join("textfile/vault-unseal.prom"));
             assert!(command.stderr(Stdio::null()).status().unwrap().success());
             thread::sleep(Duration::from_secs(1));
         }

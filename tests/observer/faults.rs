@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use crate::stage::{notify, notify_command, observer, resident, unsealed};
+use crate::stage::{notify, notify_command, resident, unsealed};
 use crate::support::PATIENCE;
+use crate::support::observer::observer;
 use crate::support::process::{Daemon, Notify, run};
 use crate::support::receiver::{Manner, Receiver};
 

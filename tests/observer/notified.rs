@@ -222,9 +222,14 @@ fn test_messages_arrive_or_say_what_is_wrong_without_the_address() {
         "ping.toml",
         &format!("[[notify]]\nname = \"checks\"\nping = {{ url = {{ file = {url:?} }} }}\n"),
     );
-    let output =
-        run(crate::stage::observer(&["notify", "--test", "--observe-socket", "/nonexistent", "--config"])
-            .arg(home.path("ping.toml")));
+    let output = run(crate::support::observer::observer(&[
+        "notify",
+        "--test",
+        "--observe-socket",
+        "/nonexistent",
+        "--config",
+    ])
+    .arg(home.path("ping.toml")));
     assert!(output.status.success(), "{output:?}");
     assert_eq!(checks.next().line, "POST /secret-token/fail HTTP/1.1");
     let output = run(&mut notify_command(&home, &["--test", "nobody"]));

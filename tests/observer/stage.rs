@@ -1,38 +1,13 @@
 //! A daemon that can be observed, and the observer's executable.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
-use std::{env, fs};
 
 use crate::support::home::{Home, lines};
+use crate::support::observer::observer;
 use crate::support::process::Daemon;
 use crate::support::server::{Builder, Init, Server};
-
-/// The observer, built beside the daemon: another package, of which cargo says nothing here.
-pub(crate) fn observer(arguments: &[&str]) -> Command {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let path = BUILT.get_or_init(|| {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--locked", "--package", "vault-unseal-observer"]);
-        // What cargo tells this test of itself would have others be built again: ring's build asks for it.
-        let own = |name: &str| {
-            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
-                .iter()
-                .any(|own| name.starts_with(own))
-        };
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(own)) {
-            build.env_remove(name);
-        }
-        let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo");
-        assert!(built.success(), "the observer is not built");
-        Path::new(env!("CARGO_BIN_EXE_vault-unseal")).with_file_name("vault-unseal-observer")
-    });
-    let mut command = Command::new(path);
-    command.args(arguments).env_clear();
-    command
-}
 
 /// The daemon with a directory of its own for its sockets, and the path of the one that is read.
 pub(crate) fn start(home: &Home) -> (Daemon, PathBuf) {

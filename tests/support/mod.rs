@@ -31,6 +31,7 @@ pub(crate) mod json_schema;
 pub(crate) mod metrics_text;
 pub mod network;
 
+pub mod observer;
 pub mod openssl;
 pub mod output;
 pub mod ports;
