@@ -64,6 +64,10 @@ fn written_again(path: &Path, known: &[[String; 3]]) {
 
 /// The setting that we advise to write for a file is read as that file.
 fn given_again(name: &str, known: &[[String; 3]]) {
+    // Of quotes around a whole setting we make none.
+    if name.starts_with(['"', '\'']) {
+        return;
+    }
     for [_, _, value] in known.iter().take(32) {
         let path = Path::new("/").join(value);
         let Ok(setting) = quote::load_credential(name, &path) else { continue };
