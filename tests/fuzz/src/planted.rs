@@ -29,6 +29,7 @@ pub(crate) fn run(targets: &[String]) -> io::Result<bool> {
     let copy = directory.join("copy");
     let mut patches = patch::read(&crate::here().join("planted"))?;
     patches.retain(|patch| targets.contains(&patch.breaks));
+    patches.sort_by(|one, other| one.breaks.cmp(&other.breaks));
     println!("planting {} faults into a copy", patches.len());
     // What was taken out of the sources since.
     remove(&copy)?;

@@ -150,15 +150,13 @@ fn start(fuzzer: &Path, target: &str, directory: &Path) -> Command {
     command
 }
 
-/// The lines with which it ended.
+/// The first lines with which it ended, as long as a person reads them.
 fn panic(said: &str) -> String {
     let from = |line: &&str| !line.contains("panicked at") && !line.contains("ERROR: libFuzzer");
     let lines = said.lines().skip_while(from).filter(|line| !line.starts_with("note: "));
-    lines
-        .take_while(|line| !line.starts_with("SUMMARY") && !line.starts_with("=="))
-        .take(8)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let lines = lines.take_while(|line| !line.starts_with("SUMMARY") && !line.starts_with("=="));
+    let short = lines.take(8).map(|line| line.chars().take(300).collect::<String>());
+    short.collect::<Vec<_>>().join("\n")
 }
 
 /// Every file below a directory.
