@@ -70,7 +70,9 @@ pub(crate) fn run(targets: &[String]) -> io::Result<bool> {
     }
     let without: Vec<&String> =
         targets.iter().filter(|name| !patches.iter().any(|it| it.breaks == **name)).collect();
-    without.iter().for_each(|name| println!("{name}: no fault is planted for it"));
+    for name in &without {
+        println!("{name}: no fault is planted for it");
+    }
     println!("\n{found} of {} planted faults were found.", patches.len());
     Ok(found == patches.len() && without.is_empty())
 }

@@ -28,7 +28,9 @@ pub(crate) fn print(runs: &[Run]) -> bool {
         }
     }
     let complaints: Vec<String> = runs.iter().filter_map(complaint).collect();
-    complaints.iter().for_each(|complaint| println!("{complaint}"));
+    for complaint in &complaints {
+        println!("{complaint}");
+    }
     let found = runs.iter().any(|run| !run.findings.is_empty());
     if !found && complaints.is_empty() {
         println!("Nothing was found.");

@@ -47,10 +47,10 @@ fn written_again(path: &Path, known: &[[String; 3]]) {
     let mut within = "";
     for [section, key, value] in known {
         if section != within {
-            text.push_str(&format!("[{section}]\n"));
+            text.extend(["[", section, "]\n"]);
             within = section;
         }
-        text.push_str(&format!("{key}={value} \n"));
+        text.extend([key, "=", value, " \n"]);
     }
     let plain = |[_, key, value]: &[String; 3]| {
         // Of lines that were joined some are read in another way alone: a comment, a section.
