@@ -172,9 +172,10 @@ pub(super) fn body(answer: &[u8]) -> Result<Vec<u8>, &'static str> {
         if size == 0 {
             return Ok(body);
         }
-        let chunk = begin.checked_add(size).and_then(|end| rest.get(begin..end)).ok_or("it is cut short")?;
+        let chunk = rest.get(begin..).and_then(|rest| rest.split_at_checked(size));
+        let (chunk, after) = chunk.ok_or("it is cut short")?;
         body.extend_from_slice(chunk);
-        rest = rest.get(begin + size..).and_then(|rest| rest.strip_prefix(b"\r\n")).ok_or("it is no HTTP")?;
+        rest = after.strip_prefix(b"\r\n").ok_or("it is no HTTP")?;
     }
 }
 

@@ -280,22 +280,19 @@ fn loads<'a>(assignments: impl Iterator<Item = (&'a str, &'a str)>, unit: &str) 
     loads
 }
 
-/// The name of a credential: a backslash takes what follows it as it is. In a path it is itself.
+/// The name of a credential: a backslash in it is doubled. In a path it is itself.
 fn identifier(text: &str, unit: &str) -> String {
-    let mut rest = text.trim().chars();
-    let next = || match rest.next()? {
-        '\\' => rest.next(),
-        other => Some(other),
-    };
-    let plain: String = std::iter::from_fn(next).collect();
-    expand(&plain, unit).unwrap_or(plain)
+    let text = text.trim().replace("\\\\", "\\");
+    expand(&text, unit).unwrap_or(text)
 }
 
 /// Without quotes around all of it: one within a name or a path is a part of that.
 fn unquoted(value: &str) -> &str {
     let value = value.trim();
-    let within = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-    within.unwrap_or(value)
+    match value.as_bytes() {
+        [first @ (b'"' | b'\''), .., last] if first == last => value.get(1..value.len() - 1).unwrap_or(value),
+        _ => value,
+    }
 }
 
 #[cfg(test)]
