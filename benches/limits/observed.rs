@@ -189,7 +189,7 @@ fn at_rest(options: &Options, network: &Network, nodes: usize, table: &mut Table
 /// The released observer, with targets that were told of a server that went away.
 fn observer(server: &mut Server, home: &Home, table: &mut Table) {
     let program = executable();
-    let size = fs::metadata(&program).expect("the observer was built").len() as f64 / 1e6;
+    let size = fs::metadata(program).expect("the observer was built").len() as f64 / 1e6;
     table.sample("size of the stripped binary", OBSERVER, &[size], Unit::Megabytes, Some(MEGABYTES));
     let (_daemon, socket) = Contender::daemon().start_observed(home);
     server.wait_until(is_active);

@@ -43,14 +43,16 @@ impl Which {
 }
 
 impl Request {
-    pub(super) fn method(&self) -> Method {
+    /// Its method.
+    pub fn method(&self) -> Method {
         match self {
             Self::Nodes => Method::GET,
             Self::Order(..) | Self::Reload => Method::POST,
         }
     }
 
-    pub(super) fn path(&self) -> &'static str {
+    /// Its path.
+    pub fn path(&self) -> &'static str {
         match self {
             Self::Nodes => "/v1/nodes",
             Self::Order(Order::Hold, _) => "/v1/hold",
@@ -59,7 +61,8 @@ impl Request {
         }
     }
 
-    pub(super) fn body(&self) -> serde_json::Result<Vec<u8>> {
+    /// Its body.
+    pub fn body(&self) -> serde_json::Result<Vec<u8>> {
         match self {
             Self::Nodes | Self::Reload => Ok(Vec::new()),
             Self::Order(_, which) => serde_json::to_vec(which),
@@ -67,7 +70,7 @@ impl Request {
     }
 
     /// Reads a request; the answer's status code when there is no such.
-    pub(super) fn read(method: &Method, path: &str, body: &[u8]) -> Result<Self, u16> {
+    pub fn read(method: &Method, path: &str, body: &[u8]) -> Result<Self, u16> {
         let order = match path {
             "/v1/nodes" if method == Method::GET => return Ok(Self::Nodes),
             "/v1/hold" => Order::Hold,

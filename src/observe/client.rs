@@ -155,7 +155,7 @@ fn is_closed(cause: &io::Error) -> bool {
 }
 
 /// The body of a whole answer in chunks.
-fn body(answer: &[u8]) -> Result<Vec<u8>, &'static str> {
+pub(super) fn body(answer: &[u8]) -> Result<Vec<u8>, &'static str> {
     let end = answer.windows(4).position(|part| part == b"\r\n\r\n").ok_or("it is cut short")?;
     let (head, mut rest) = (answer.get(..end).unwrap_or_default(), answer.get(end + 4..).unwrap_or_default());
     if !head.starts_with(b"HTTP/1.1 200 ") {
@@ -165,14 +165,17 @@ fn body(answer: &[u8]) -> Result<Vec<u8>, &'static str> {
     loop {
         let line = rest.windows(2).position(|part| part == b"\r\n").ok_or("it is cut short")?;
         let size = rest.get(..line).and_then(|size| std::str::from_utf8(size).ok());
+        // A sign, which the library takes, is no digit.
+        let size = size.filter(|size| !size.starts_with('+'));
         let size = size.and_then(|size| usize::from_str_radix(size, 16).ok()).ok_or("it is no HTTP")?;
         let begin = line + 2;
         if size == 0 {
             return Ok(body);
         }
-        let chunk = begin.checked_add(size).and_then(|end| rest.get(begin..end)).ok_or("it is cut short")?;
+        let chunk = rest.get(begin..).and_then(|rest| rest.split_at_checked(size));
+        let (chunk, after) = chunk.ok_or("it is cut short")?;
         body.extend_from_slice(chunk);
-        rest = rest.get(begin + size + 2..).ok_or("it is cut short")?;
+        rest = after.strip_prefix(b"\r\n").ok_or("it is no HTTP")?;
     }
 }
 
@@ -191,5 +194,8 @@ mod tests {
         assert_eq!(body(b"HTTP/1.1 404 Not Found\r\n\r\n{}"), Err("it is an error"));
         assert_eq!(body(format!("{head}zz\r\n").as_bytes()), Err("it is no HTTP"));
         assert!(body(format!("{head}ffffffffffffffff\r\nabc").as_bytes()).is_err());
+        // A chunk ends where its size says, and a size is digits alone.
+        assert_eq!(body(format!("{head}3\r\nabcde0\r\n\r\n").as_bytes()), Err("it is no HTTP"));
+        assert_eq!(body(format!("{head}+3\r\nabc\r\n0\r\n\r\n").as_bytes()), Err("it is no HTTP"));
     }
 }

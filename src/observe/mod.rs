@@ -30,3 +30,38 @@ pub use schema::{
 pub(crate) use server::beside_control;
 pub use server::{listen, socket};
 pub(crate) use value::ObservedValue;
+
+/// What tests/fuzz gives any bytes.
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing {
+    use super::request::Asked;
+    use super::value::ObservedValue;
+    use super::{answer, client};
+
+    /// What the head of a request asks for, in words of ours; or the status code of its refusal.
+    pub fn asked(head: &[u8]) -> Result<String, u16> {
+        match Asked::of(head) {
+            Asked::Unknown(status) => Err(status),
+            asked => Ok(format!("{asked:?}")),
+        }
+    }
+
+    /// The body of an answer.
+    pub fn body(answer: &[u8]) -> Result<Vec<u8>, &'static str> {
+        client::body(answer)
+    }
+
+    /// The answer with this body, in chunks of this size.
+    pub fn answer(body: &[u8], size: usize) -> Vec<u8> {
+        let mut written = Vec::new();
+        answer::begin(&mut written, answer::JSON);
+        body.chunks(size.max(1)).for_each(|part| answer::chunk(&mut written, part, false));
+        answer::chunk(&mut written, &[], true);
+        written
+    }
+
+    /// A document that is passed on, as it is written again.
+    pub fn passed_on(document: &[u8]) -> Option<String> {
+        serde_json::from_slice::<ObservedValue>(document).ok().map(|value| value.to_string())
+    }
+}

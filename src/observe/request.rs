@@ -41,7 +41,7 @@ impl Asked {
     }
 
     /// By the first line (RFC 9112, section 3).
-    fn of(head: &[u8]) -> Self {
+    pub(super) fn of(head: &[u8]) -> Self {
         let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let Ok(line) = std::str::from_utf8(line) else { return Self::Unknown(400) };
         let mut words = line.trim_end().split(' ');

@@ -11,5 +11,7 @@ mod tls;
 pub use client::name_and_version;
 pub use server::init::{InitFailure, TokenFailure, WRAP_TTL};
 pub use server::{ClusterClient, Server};
+#[cfg(feature = "fuzzing")]
+pub use tls::fuzzing;
 pub(crate) use tls::{Lifetimes, is_self_issued};
 pub use tls::{TlsFileError, certificate_chain, private_key};

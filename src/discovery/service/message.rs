@@ -23,10 +23,10 @@ pub(super) const LARGEST: usize = 4096;
 const ROOM: usize = 512;
 
 /// A question for an SRV record.
-pub(super) struct DnsQuery(Vec<u8>);
+pub(in crate::discovery) struct DnsQuery(Vec<u8>);
 
 /// What a server answered.
-pub(super) enum DnsAnswer {
+pub(in crate::discovery) enum DnsAnswer {
     /// The targets; none when the name has no such record.
     Targets(Vec<SrvTarget>),
     /// NXDOMAIN.
@@ -35,7 +35,7 @@ pub(super) enum DnsAnswer {
 
 impl DnsQuery {
     /// Asks for the SRV record `name`, under a number that nobody can guess.
-    pub(super) fn new(name: &str) -> io::Result<Self> {
+    pub(in crate::discovery) fn new(name: &str) -> io::Result<Self> {
         let name: Name<Array<255>> = name.parse().map_err(invalid)?;
         let mut number = [0; 2];
         SystemRandom::new().fill(&mut number).map_err(|_| io::Error::other(OwnWords("no random numbers")))?;
@@ -48,12 +48,12 @@ impl DnsQuery {
     }
 
     /// What goes to the server.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::discovery) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// Whether this is the answer to this very question.
-    pub(super) fn is_answered_by(&self, reply: &[u8]) -> bool {
+    pub(in crate::discovery) fn is_answered_by(&self, reply: &[u8]) -> bool {
         match (Message::from_octets(reply), Message::from_octets(self.bytes())) {
             (Ok(reply), Ok(query)) => reply.header().qr() && reply.is_answer(&query),
             _ => false,
@@ -65,7 +65,7 @@ impl DnsAnswer {
     /// Reads an answer; `None` when it was cut short.
     ///
     /// Errors: the response code, or what is wrong with the answer.
-    pub(super) fn read(reply: &[u8]) -> Result<Option<Self>, ExternalText> {
+    pub(in crate::discovery) fn read(reply: &[u8]) -> Result<Option<Self>, ExternalText> {
         let broken = |_| ExternalText::new("what cannot be read");
         let reply = Message::from_octets(reply).map_err(|_| ExternalText::new("what cannot be read"))?;
         match reply.header().rcode() {

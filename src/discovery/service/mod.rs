@@ -16,7 +16,7 @@ use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-mod message;
+pub(super) mod message;
 
 pub(super) use message::SrvTarget;
 

@@ -1,5 +1,7 @@
 //! The plan against random sets, random damage, and the shares of real servers.
 
+mod field;
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -52,6 +52,15 @@ impl UnitFile {
         Some(Self { path: path.to_owned(), masked, assignments: syntax::parse(&text) })
     }
 
+    /// A file with this text; and every assignment in it: section, key and value. For tests/fuzz.
+    #[cfg(feature = "fuzzing")]
+    pub fn fuzzed(path: &Path, text: &str) -> (Self, Vec<[String; 3]>) {
+        let assignments = syntax::parse(text);
+        let plain = assignments.iter().map(|it| [it.section.clone(), it.key.clone(), it.value.to_string()]);
+        let plain = plain.collect();
+        (Self { path: path.to_owned(), masked: false, assignments }, plain)
+    }
+
     /// The names of all settings in `[Service]`, with repetitions.
     pub fn service_keys(&self) -> impl Iterator<Item = &str> {
         self.service().map(|(key, _)| key)

@@ -209,7 +209,8 @@ pub(super) fn credential_origin<'a>(
         match key {
             "SetCredential" | "SetCredentialEncrypted" if value.is_empty() => set = false,
             "SetCredential" | "SetCredentialEncrypted" => {
-                set = set || value.split_once(':').is_some_and(|(id, _)| identifier(id, unit) == name);
+                set = set
+                    || unquoted(value).split_once(':').is_some_and(|(id, _)| identifier(id, unit) == name);
             }
             _ => {}
         }
@@ -265,10 +266,11 @@ fn loads<'a>(assignments: impl Iterator<Item = (&'a str, &'a str)>, unit: &str) 
         match key {
             "LoadCredential" | "LoadCredentialEncrypted" if value.is_empty() => loads.clear(),
             "LoadCredential" | "LoadCredentialEncrypted" => {
+                let value = unquoted(value);
                 let (id, path) = value.split_once(':').unwrap_or((value, value));
                 loads.push(Load {
                     id: identifier(id, unit),
-                    path: unquoted(path).to_owned(),
+                    path: path.trim().to_owned(),
                     encrypted: key == "LoadCredentialEncrypted",
                 });
             }
@@ -278,12 +280,19 @@ fn loads<'a>(assignments: impl Iterator<Item = (&'a str, &'a str)>, unit: &str) 
     loads
 }
 
+/// The name of a credential: a backslash in it is doubled. In a path it is itself.
 fn identifier(text: &str, unit: &str) -> String {
-    expand(unquoted(text), unit).unwrap_or_else(|| unquoted(text).to_owned())
+    let text = text.trim().replace("\\\\", "\\");
+    expand(&text, unit).unwrap_or(text)
 }
 
-fn unquoted(text: &str) -> &str {
-    text.trim().trim_matches(['"', '\''])
+/// Without quotes around all of it: one within a name or a path is a part of that.
+fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    match value.as_bytes() {
+        [first @ (b'"' | b'\''), .., last] if first == last => value.get(1..value.len() - 1).unwrap_or(value),
+        _ => value,
+    }
 }
 
 #[cfg(test)]

@@ -89,6 +89,19 @@ fn a_credential_comes_from_where_the_last_assignment_says() {
     assert_eq!(origin("LoadCredential=\"shares:/my keys\""), file("/my keys", false, false));
 }
 
+/// What we tell an administrator to write is read as what it was written for.
+#[test]
+fn a_setting_of_ours_is_read_as_the_file_that_it_names() {
+    for (name, path) in [("shares", "/a"), ("a\\b", "/a\\b"), ("a\"b", "/it's \"quoted\""), ("a%n'", "/50%'")]
+    {
+        let setting = crate::external::quote::load_credential(name, Path::new(path)).unwrap();
+        let root = machine(&[(SHIPPED, &format!("[Service]\nLoadCredential={setting}\n"))]);
+        let origin = Unit::load(root.path(), "a-b.service").unwrap().credential(name);
+        let file = CredentialOrigin::File { path: path.into(), encrypted: false, stand_in: false };
+        assert_eq!(origin, Some(file), "{setting}");
+    }
+}
+
 #[test]
 fn specifiers_are_expanded_where_every_machine_has_the_same() {
     let template = "/usr/lib/systemd/system/a-b@.service";

@@ -8,6 +8,7 @@ mod kept;
 #[allow(dead_code, reason = "tests/heart uses all of it")]
 #[path = "../../heart/model.rs"]
 mod model;
+mod patch;
 mod planted;
 mod random;
 mod report;
