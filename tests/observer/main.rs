@@ -9,6 +9,7 @@
 )]
 
 mod changes;
+mod events;
 mod faults;
 mod mail;
 mod names;
