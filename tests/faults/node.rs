@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -106,6 +107,10 @@ pub(crate) struct Nodes {
 impl Nodes {
     /// A node for each of these faults; they listen.
     pub(crate) fn start(faults: impl IntoIterator<Item = (Which, Fault)>) -> Self {
+        // A port and some connections each.
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })
+            .expect("up to the hard limit");
         // Of its own, as others would find its ports.
         let ip = Ipv4Addr::new(127, fastrand::u8(1..255), fastrand::u8(..), fastrand::u8(1..255));
         let bound = faults.into_iter().map(|(which, fault)| {
