@@ -38,7 +38,7 @@ fn rejected_shares() {
     let reason = &*format!("HTTP {status}: the shares do not make this server's key");
     let advice = "A share is mistyped, or they belong to another server, or ";
     let shown = told(&home, &["status"]).1;
-    assert!(shown.contains(&format!("{url}   shares-rejected")), "{shown}");
+    assert!(shown.contains(&format!("{url}  shares-rejected")), "{shown}");
     assert!(shown.contains(&format!("\n{url}: {reason}")), "{shown}");
     assert!(shown.contains(&format!("\n  {advice}")), "{shown}");
     let node_told = node(&home, &["status", "--json"]);
