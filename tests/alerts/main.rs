@@ -17,13 +17,12 @@ mod servers;
 mod support;
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use support::certs::Authority;
 use support::home::Home;
 use support::process::{Daemon, run, vault_unseal};
-use support::server::{Builder, is_sealed};
+use support::server::{Builder, Server, is_sealed};
 
 use servers::{Monitoring, PATIENCE};
 
@@ -40,13 +39,13 @@ fn start(home: &Home) -> Daemon {
     Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")))
 }
 
-fn order(verb: &str, socket: &Path) {
+fn order(verb: &str, home: &Home) {
+    let socket = home.path("run/control.sock");
     assert!(run(vault_unseal(&[verb, "--all", "--socket"]).arg(socket)).status.success());
 }
 
-#[test]
-#[ignore = "takes Debian's Prometheus, Alertmanager and node_exporter: .ci/run runs it"]
-fn alerts_fire_of_real_servers_and_are_resolved() {
+/// A server that is watched and was unsealed; then somebody held it, and sealed it.
+fn held_and_sealed() -> (Server, Home, Daemon, Monitoring) {
     let server = Builder::new().tls(&Authority::new("Private CA")).start();
     let init = server.init(5, 3);
     let home = Home::of(&server, &init.json);
@@ -55,11 +54,16 @@ fn alerts_fire_of_real_servers_and_are_resolved() {
     daemon.wait_for_line(": unsealed (active)");
     let monitoring = Monitoring::start(&home);
     monitoring.until_quiet();
-
-    let socket = home.path("run/control.sock");
-    order("hold", &socket);
+    order("hold", &home);
     server.seal(&init.root_token);
     server.wait_until(is_sealed);
+    (server, home, daemon, monitoring)
+}
+
+#[test]
+#[ignore = "takes Debian's Prometheus, Alertmanager and node_exporter: .ci/run runs it"]
+fn alerts_fire_of_real_servers_and_are_resolved() {
+    let (server, home, mut daemon, monitoring) = held_and_sealed();
     let url = server.url();
     let held = monitoring.until_fires("VaultUnsealNodeHeld");
     let told = [&held["labels"]["node"], &held["labels"]["severity"]];
@@ -72,7 +76,7 @@ fn alerts_fire_of_real_servers_and_are_resolved() {
     for expression in dashboard::expressions() {
         monitoring.until_returns(&expression);
     }
-    order("resume", &socket);
+    order("resume", &home);
     monitoring.until_resolved("VaultUnsealNodeHeld");
     assert!(!is_sealed(&server.health()), "it was unsealed");
 
@@ -95,23 +99,11 @@ fn alerts_fire_of_real_servers_and_are_resolved() {
 #[test]
 #[ignore = "takes the five minutes after which Alertmanager tells what has ended: .ci/run runs it"]
 fn alertmanager_tells_that_a_server_is_held_and_that_it_is_no_longer() {
-    let server = Builder::new().tls(&Authority::new("Private CA")).start();
-    let init = server.init(5, 3);
-    let home = Home::of(&server, &init.json);
-    make_observe(&home);
-    let mut daemon = start(&home);
-    daemon.wait_for_line(": unsealed (active)");
-    let monitoring = Monitoring::start(&home);
-    monitoring.until_quiet();
-
-    let socket = home.path("run/control.sock");
-    order("hold", &socket);
-    server.seal(&init.root_token);
-    server.wait_until(is_sealed);
+    let (server, home, _daemon, monitoring) = held_and_sealed();
     let firing = monitoring.until_told("VaultUnsealNodeHeld", "firing", PATIENCE);
     assert_eq!(firing["labels"]["node"], server.url());
     assert!(is_sealed(&server.health()));
-    order("resume", &socket);
+    order("resume", &home);
     monitoring.until_resolved("VaultUnsealNodeHeld");
     let resolved = monitoring.until_told("VaultUnsealNodeHeld", "resolved", INTERVAL + PATIENCE);
     assert_eq!(resolved["labels"], firing["labels"]);
