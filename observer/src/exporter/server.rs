@@ -84,7 +84,7 @@ async fn converse(stream: TcpStream, place: &Place, shared: &Shared) {
     tokio::select! {
         () = &mut conversation => {}
         () = unheard => {}
-        () = sleep(HEAD_LIMIT * 1000 + ANSWER_LIMIT) => {}
+        () = sleep(HEAD_LIMIT + ANSWER_LIMIT) => {}
     }
 }
 
