@@ -44,19 +44,25 @@ pub fn socket(directory: &Path) -> PathBuf {
     directory.join(SOCKET)
 }
 
-/// Where the daemon with this control socket can be observed.
+/// Where the daemon with this control socket can be observed. Who may write to the directory is the daemon's concern: a group
+/// may that root is not in.
 pub(crate) fn beside_control(control: &Path) -> Option<PathBuf> {
     let runtime = control.parent()?;
-    Some(socket(beside(runtime).as_deref().unwrap_or(runtime)))
+    let first = socket(&named_beside(runtime)?);
+    Some(if first.exists() { first } else { socket(runtime) })
+}
+
+fn named_beside(runtime: &Path) -> Option<PathBuf> {
+    let mut name = runtime.file_name()?.to_owned();
+    name.push("-observe");
+    Some(runtime.with_file_name(name))
 }
 
 /// The directory for it beside the runtime directory: that of a service that systemd makes a user up for is below
 /// `/run/private`, which nobody enters but root. `None` where there is none, or somebody else could put another socket there,
 /// or a link to what is not to be everybody's.
 fn beside(runtime: &Path) -> Option<PathBuf> {
-    let mut name = runtime.file_name()?.to_owned();
-    name.push("-observe");
-    let directory = runtime.with_file_name(name);
+    let directory = named_beside(runtime)?;
     // Not of what a link leads to.
     let found = fs::symlink_metadata(&directory).ok()?;
     let is_ours = found.uid() == 0 || found.uid() == geteuid().as_raw();
