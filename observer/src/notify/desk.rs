@@ -3,9 +3,10 @@
 
 use super::ledger::{Ledger, Patience};
 use super::message::Message;
-use super::seen::Seen;
+use super::seen::{Seen, Subject};
 use super::settings::Rules;
 use super::tracker::{STEADY, Tracker};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The first pause after a message that was not taken.
@@ -52,8 +53,9 @@ pub(super) struct Desk {
     /// What it was told.
     pub ledger: Ledger,
     patience: Patience,
-    /// Since when something is due, and when it was so last.
-    due: Option<(Duration, Duration)>,
+    /// Since when what is due is so, and when it was so last: of a server that is well for moments only at some looks, and
+    /// not at others.
+    due: BTreeMap<Subject, (Duration, Duration)>,
     /// Pauses between tries.
     pub back_off: BackOff,
 }
@@ -72,21 +74,24 @@ impl Desk {
         tracker: &Tracker,
         rules: &Rules,
     ) -> Option<Message> {
+        self.due.retain(|_, (_, last)| now.saturating_sub(*last) < STEADY);
         let Some(message) = self.ledger.due(now, seen, tracker, rules, &mut self.patience) else {
-            // Of a server that is well for moments only something is due at some looks, and not at others.
-            self.due = self.due.filter(|(_, last)| now.saturating_sub(*last) < STEADY);
             self.ledger.quiet(seen);
             return None;
         };
-        let (since, last) = self.due.get_or_insert((now, now));
-        *last = now;
-        (now.saturating_sub(*since) >= rules.batch && self.back_off.is_over(now)).then_some(message)
+        let mut first = now;
+        for entry in &message.entries {
+            let (since, last) = self.due.entry(entry.subject.clone()).or_insert((now, now));
+            *last = now;
+            first = first.min(*since);
+        }
+        (now.saturating_sub(first) >= rules.batch && self.back_off.is_over(now)).then_some(message)
     }
 
     /// The message was taken.
     pub(super) fn sent(&mut self, message: &Message, seen: &Seen) {
         self.ledger.told(message, seen, &mut self.patience);
-        self.due = None;
+        self.due.clear();
         self.back_off.succeeded();
     }
 

@@ -397,6 +397,22 @@ fn a_server_that_is_well_for_moments_only_is_told_together_with_others() {
     scene.told(&["285: https://vault-2:8200: unreachable (cluster home), connection-refused, for 1m 5s"]);
 }
 
+/// What was so for a moment has not waited for them.
+#[test]
+fn two_servers_are_one_message_also_when_another_one_was_away_for_a_moment_before() {
+    let events = Some([Event::Sealed].into());
+    let mut scene = Scene::new(Rules { batch: Duration::from_secs(5), events, ..after(0) });
+    scene.lasts(60, Some(&Daemon::with(&[UNSEALED, UNSEALED, UNSEALED])));
+    scene.lasts(1, Some(&Daemon::with(&[SEALED, UNSEALED, UNSEALED])));
+    scene.lasts(9, Some(&Daemon::with(&[UNSEALED, UNSEALED, UNSEALED])));
+    scene.lasts(2, Some(&Daemon::with(&[UNSEALED, SEALED, UNSEALED])));
+    scene.lasts(10, Some(&Daemon::with(&[UNSEALED, SEALED, SEALED])));
+    scene.told(&[
+        "75: https://vault-2:8200: sealed (cluster home), for 5s",
+        "75: https://vault-3:8200: sealed (cluster home), for 3s",
+    ]);
+}
+
 #[test]
 fn an_authority_that_is_no_longer_configured_is_no_problem_any_more() {
     let with = |clusters| Daemon { clusters, ..Daemon::with(&[UNSEALED]) };
