@@ -20,6 +20,7 @@ pub mod files;
 pub mod observe;
 pub mod ordered;
 pub mod process;
+mod program;
 pub mod report;
 pub mod shares;
 pub mod systemd;

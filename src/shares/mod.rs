@@ -5,7 +5,6 @@
 //! in them. [`ShareSet::plan`] (`consistency`) says which of them to submit. [`load`] also reads what is handed over
 //! once, [`store`] puts it where a source finds it, [`Split`] says who gets which.
 
-mod child;
 mod consistency;
 mod credential;
 mod error;

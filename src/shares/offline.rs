@@ -4,12 +4,12 @@
 //! Shares exist so that several people hold one each: with several recipients they are dealt in turn, each share to
 //! one recipient and in a file of its own, and nobody gets them all. One recipient gets all of them, in one file.
 
-use super::child;
 use super::share::{LIMIT as OUTPUT_LIMIT, Share, ShareSet};
 use super::store::write::Reserved;
 use super::store::{Existing, StoreError};
 use crate::explain::Explain;
 use crate::external::{ExternalText, error, quote};
+use crate::program;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -280,9 +280,9 @@ pub enum EncryptError {
 fn run(program: &'static str, arguments: &[&std::ffi::OsStr], text: &[u8]) -> Result<Vec<u8>, EncryptError> {
     let deadline = Instant::now() + LIMIT;
     let failed = |error| EncryptError::Io(program, error);
-    let mut command = child::command(&find(program)?);
+    let mut command = program::command(&find(program)?);
     command.args(arguments).env("PATH", PATH);
-    let (status, answer) = child::ask(&mut command, text, OUTPUT_LIMIT, deadline)
+    let (status, answer) = program::ask(&mut command, text, OUTPUT_LIMIT, deadline)
         .map_err(failed)?
         .ok_or(EncryptError::Timeout(program))?;
     if !status.success() {
@@ -307,7 +307,7 @@ fn first_line(stderr: &[u8], given: &[u8]) -> Option<ExternalText> {
     let line = ["age: ", "gpg: ", "error: "]
         .iter()
         .fold(line, |line, label| line.strip_prefix(label).unwrap_or(line));
-    Some(child::sentence(line, &[given]))
+    Some(program::sentence(line, &[given]))
 }
 
 #[cfg(test)]

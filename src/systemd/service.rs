@@ -4,13 +4,12 @@ use super::units::UnitFile;
 use crate::explain::Explain;
 use crate::external::ExternalText;
 use crate::external::quote::sentence;
-use crate::files;
 use crate::ordered;
+use crate::program::printed;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 /// Our own service.
@@ -29,19 +28,11 @@ pub struct ServiceState {
     properties: BTreeMap<String, String>,
 }
 
-/// What a program of the system's prints that asks nothing; `None` when it cannot be run, or is not done within `limit`.
-pub fn output(program: &str, arguments: &[&str], limit: Duration) -> Option<Output> {
-    let mut command = Command::new(program);
-    command.args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).stderr(Stdio::null());
-    files::within(limit, move || command.output())?.ok()
-}
-
 impl ServiceState {
     /// Asks for the state of a unit. `None` without systemd, or where it does not answer. Blocks for up to 5 s.
     pub fn of(unit: &str) -> Option<Self> {
-        let output = output("systemctl", &["show", "--no-pager", PROPERTIES, "--", unit], LIMIT)?;
-        let output = Some(output).filter(|output| output.status.success())?;
-        Some(Self::parse(unit, &String::from_utf8_lossy(&output.stdout)))
+        let (status, said) = printed("systemctl", &["show", "--no-pager", PROPERTIES, "--", unit], LIMIT)?;
+        status.success().then(|| Self::parse(unit, &String::from_utf8_lossy(&said)))
     }
 
     fn parse(unit: &str, text: &str) -> Self {

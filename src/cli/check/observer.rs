@@ -3,7 +3,7 @@
 use super::finding::{Finding, Findings, Severity};
 use crate::cli::machine::Machine;
 use crate::observe::ObservedValue;
-use crate::systemd::service::output;
+use crate::program::printed;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,9 +18,8 @@ pub(super) fn check(machine: &Machine, findings: &mut Findings) {
     if !machine.as_root || !machine.is_this_one() || !has(&PROGRAM) || !CONFIGURATIONS.iter().any(has) {
         return;
     }
-    let judged = output(PROGRAM, &["check", "--json"], LIMIT);
-    let Some(document) =
-        judged.and_then(|output| serde_json::from_slice::<ObservedValue>(&output.stdout).ok())
+    let said = printed(PROGRAM, &["check", "--json"], LIMIT);
+    let Some(document) = said.and_then(|(_, said)| serde_json::from_slice::<ObservedValue>(&said).ok())
     else {
         findings.about("observer").warn(
             "observer-check",

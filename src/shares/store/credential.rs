@@ -5,7 +5,7 @@
 
 use super::protection::{CredentialKind, StoreProtection};
 use crate::external::{ExternalText, error};
-use crate::shares::child;
+use crate::program;
 use crate::shares::tpm::PcrSelection;
 use std::path::Path;
 use std::process::Command;
@@ -156,7 +156,7 @@ pub(super) fn decrypt(
 
 fn command(sealing: &CredentialSealing, verb: &str) -> Result<Command, SystemdCredsError> {
     let program = PROGRAMS.iter().find(|path| Path::new(path).exists()).ok_or(SystemdCredsError::Missing)?;
-    let mut command = child::command(Path::new(program));
+    let mut command = program::command(Path::new(program));
     command.arg(verb).arg(format!("--name={}", sealing.name));
     if let Some(device) = &sealing.device {
         command.arg(format!("--tpm2-device={device}"));
@@ -172,7 +172,7 @@ fn run(
     key: CredentialKey,
 ) -> Result<(Zeroizing<Vec<u8>>, Vec<u8>), SystemdCredsError> {
     let deadline = Instant::now() + LIMIT;
-    let (status, answer) = child::ask(command, input, MOST, deadline)
+    let (status, answer) = program::ask(command, input, MOST, deadline)
         .map_err(SystemdCredsError::Io)?
         .ok_or(SystemdCredsError::Timeout)?;
     if !status.success() {
@@ -188,5 +188,5 @@ fn run(
 fn last_line(stderr: &[u8], secrets: &[&[u8]]) -> Option<ExternalText> {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
-    Some(child::sentence(line, secrets))
+    Some(program::sentence(line, secrets))
 }

@@ -5,7 +5,7 @@ use super::blob::TEXT_LIMIT;
 use super::error::{TpmError, TpmErrorKind};
 use super::pcrs::PcrSelection;
 use crate::external::{ExternalText, error, quote};
-use crate::shares::child::{self, Running};
+use crate::program::{self, Running};
 use rustix::fs::{AtFlags, CWD, FileType, statat};
 use rustix::process::geteuid;
 use std::os::unix::process::ExitStatusExt;
@@ -52,7 +52,7 @@ fn run(
     let slot = turn(TURN_LIMIT)?;
     // From here on it is the TPM that is slow, and not who was before.
     let deadline = Instant::now() + limit;
-    let mut command = child::command(&program);
+    let mut command = program::command(&program);
     // libtss2 would write to standard error.
     command.args(arguments).env("TSS2_LOG", "all+NONE");
     let running = Running::start(&mut command, slot).map_err(|error| {

@@ -1,5 +1,5 @@
 //! A program of the system's that is given an input and gives an answer: with pipes, both at once, so that neither side waits
-//! for the other, with nothing of our environment, and not for ever.
+//! for the other, and not for ever.
 
 use crate::external::error::OwnWords;
 use crate::external::{ExternalText, could_be_secret};
@@ -13,6 +13,8 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitSta
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
+/// The most that a program prints which is asked for what it knows, in bytes.
+const PRINTED: usize = 256 * 1024;
 /// How often a process whose pipes are closed is asked for its exit status.
 const LOOK_FOR_EXIT: Duration = Duration::from_millis(2);
 /// How long a killed process is waited for.
@@ -21,18 +23,35 @@ const GONE_WITHIN: Duration = Duration::from_millis(200);
 const REPEATED: usize = 8;
 
 /// The program, without its arguments, with pipes and with nothing of this process's environment.
-pub(super) fn command(program: &Path) -> Command {
+pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("LC_ALL", "C.UTF-8").current_dir("/");
     // Ctrl-C is for whoever started it: what that one holds must not get lost here.
     command.process_group(0);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    piped(&mut command);
     command
+}
+
+fn piped(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped())
+}
+
+/// What a program says that is only asked for what it knows: its standard output, and how it ended. `None` when it cannot be
+/// run, prints too much, or is not done within `limit`, and then it is killed.
+pub(crate) fn printed(
+    program: &str,
+    arguments: &[&str],
+    limit: Duration,
+) -> Option<(ExitStatus, Zeroizing<Vec<u8>>)> {
+    let mut command = Command::new(program);
+    piped(&mut command).args(arguments).env("LC_ALL", "C.UTF-8");
+    let (status, output) = ask(&mut command, &[], PRINTED, Instant::now() + limit).ok()??;
+    Some((status, output.stdout?))
 }
 
 /// Runs it over `input` to its end; `None` when the deadline comes first, and then it is killed. An answer longer than
 /// `most` bytes has no output.
-pub(super) fn ask(
+pub(crate) fn ask(
     command: &mut Command,
     input: &[u8],
     most: usize,
@@ -42,15 +61,15 @@ pub(super) fn ask(
 }
 
 /// The process; killed when dropped before its end was seen. What it holds meanwhile is given back when it has ended.
-pub(super) struct Running<Held: Send + 'static>(Option<(Child, Held)>);
+pub(crate) struct Running<Held: Send + 'static>(Option<(Child, Held)>);
 
 impl<Held: Send + 'static> Running<Held> {
-    pub(super) fn start(command: &mut Command, held: Held) -> io::Result<Self> {
+    pub(crate) fn start(command: &mut Command, held: Held) -> io::Result<Self> {
         Ok(Self(Some((command.spawn()?, held))))
     }
 
     /// As [`ask`], of a process that was started.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         mut self,
         input: &[u8],
         most: usize,
@@ -100,7 +119,7 @@ impl<Held: Send + 'static> Drop for Running<Held> {
 
 /// A line of its standard error; nothing of it where it repeats a part of the `secrets` that went in and out, or has
 /// anything in it that could be a share or a token in another form.
-pub(super) fn sentence(line: &str, secrets: &[&[u8]]) -> ExternalText {
+pub(crate) fn sentence(line: &str, secrets: &[&[u8]]) -> ExternalText {
     let line = line.trim_end_matches('.');
     let of = |secret: &[u8], part: &[u8]| secret.windows(REPEATED).any(|of_secret| of_secret == part);
     let repeated = |part: &[u8]| secrets.iter().any(|secret| of(secret, part));
@@ -118,11 +137,11 @@ const STDERR_LIMIT: usize = 4096;
 type Pipes = (ChildStdin, ChildStdout, ChildStderr);
 
 /// What came out of the pipes.
-pub(super) struct ChildOutput {
+pub(crate) struct ChildOutput {
     /// Standard output; `None` when it was too long.
-    pub(super) stdout: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) stdout: Option<Zeroizing<Vec<u8>>>,
     /// The beginning of standard error.
-    pub(super) stderr: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
 }
 
 /// Writes all of `input` and reads to the end; `None` when the deadline comes first. A child that does not read its
@@ -276,6 +295,23 @@ mod tests {
         assert_eq!(held("head -c 10 /dev/zero", &[], 10).0.unwrap().len(), 10);
         let (output, complaint) = held("head -c 1000000 /dev/zero >&2", &[], 10);
         assert_eq!((output.unwrap().len(), complaint.len()), (0, STDERR_LIMIT));
+    }
+
+    /// Of a program that goes on for ever nothing is left, whether it says nothing or does not stop talking.
+    #[test]
+    fn a_program_that_does_not_end_is_killed_at_its_limit() {
+        let said = |script: &str, limit| {
+            printed("sh", &["-c", script], limit).map(|(status, said)| (status.code(), said.to_vec()))
+        };
+        assert_eq!(said("echo yes; exit 4", Duration::from_secs(600)), Some((Some(4), b"yes\n".to_vec())));
+        let directory = crate::testing::directory();
+        for (script, name) in [("exec sleep 600", "silent"), ("while :; do echo y; done", "chatty")] {
+            let file = directory.path().join(name);
+            let script = format!("echo $$ > {}; {script}", file.display());
+            assert_eq!(said(&script, Duration::from_millis(500)), None);
+            let number = std::fs::read_to_string(file).unwrap();
+            assert!(!Path::new("/proc").join(number.trim()).exists(), "{name}");
+        }
     }
 
     #[test]
