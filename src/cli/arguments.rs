@@ -93,12 +93,12 @@ pub enum Verb {
     /// Show the state of every server
     ///
     /// Asks the servers itself and needs neither shares nor a running daemon. A daemon adds, for root, which servers are
-    /// held and why others stay sealed. The last line says if the service of this machine failed, is disabled or does not
-    /// run.
+    /// held, why others stay sealed, and what it remembers of each: since when it is in its state, when it was unsealed
+    /// last and how long that took, how long its certificate is good, and when it answered last. The last line says if
+    /// the service of this machine failed, is disabled or does not run.
     ///
-    /// Other users than root are shown what the service knows of its servers, if it runs: their state and since when,
-    /// when they were unsealed last and how long that took, how long their certificates are good, and when they answered
-    /// last. --plugin prints that as one line for monitoring, and has the exit codes of that: 0, 1, 2 and 3.
+    /// Other users than root are shown what the service knows of its servers, if it runs: their states, and the same of
+    /// each. --plugin prints that as one line for monitoring, and has the exit codes of that: 0, 1, 2 and 3.
     Status(StatusArguments),
     /// Show what happened to the servers
     ///
@@ -194,7 +194,7 @@ pub struct StatusArguments {
     /// Print JSON: an object with `nodes`
     #[arg(long)]
     pub json: bool,
-    /// Print every change, until interrupted
+    /// Show it anew in its place, until interrupted; with --json, or not on a terminal, print every change
     #[arg(long)]
     pub watch: bool,
     /// Exit with 3 unless every server is unsealed
@@ -205,7 +205,7 @@ pub struct StatusArguments {
     #[arg(long, conflicts_with_all = ["json", "watch", "exit_code", "socket"])]
     pub plugin: bool,
     /// The daemon's control socket; root learns from it which servers are held or not in DNS, and why others stay
-    /// sealed
+    /// sealed, and from the observation socket beside it what the daemon remembers
     #[arg(long, value_name = "PATH", default_value = SOCKET)]
     pub socket: PathBuf,
     /// Show what the daemon knows that listens at this observation socket; default for other users than root: the

@@ -3,9 +3,7 @@
 use super::columns::{columns, width};
 use crate::observe::ObservedValue;
 use crate::report::Style;
-use rustix::termios::tcgetwinsize;
 use std::fmt::Write as _;
-use std::io;
 use std::time::Duration;
 
 const HEAD: [&str; 7] = ["NODE", "STATE", "VERSION", "SINCE", "UNSEALED", "CERT", "SEEN"];
@@ -28,7 +26,7 @@ impl NodeRow {
         version: Option<String>,
     ) -> Self {
         // What most of them begin with, in a table of so many columns.
-        let address = address.trim_start_matches("https://").to_owned();
+        let address = address.strip_prefix("https://").unwrap_or(address).to_owned();
         Self { cluster, word, cells: vec![address, state, version.unwrap_or_else(nothing)] }
     }
 
@@ -82,12 +80,6 @@ pub(super) fn node_table(rows: &[NodeRow], most: usize, style: Style) -> String 
         shown += &line;
     }
     shown
-}
-
-/// How wide standard output is: a terminal that does not know it is as most are, and what is no terminal has no end.
-pub(super) fn columns_of_terminal() -> usize {
-    tcgetwinsize(io::stdout())
-        .map_or(usize::MAX, |size| if size.ws_col == 0 { 80 } else { size.ws_col.into() })
 }
 
 fn coloured(word: &str, cell: &str, style: Style) -> String {

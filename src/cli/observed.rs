@@ -2,8 +2,8 @@
 
 use super::Exit;
 use super::arguments::StatusArguments;
-use super::node_table::{NodeRow, columns_of_terminal, node_table};
-use super::screen::Screen;
+use super::node_table::{NodeRow, node_table};
+use super::screen::{Screen, columns_of_terminal};
 use super::start::{fail, say};
 use crate::observe::{self, ObserveError, ObservedValue, SERVICE_SOCKET, Wanted};
 use crate::report::{Style, render_warning};

@@ -1,6 +1,7 @@
 //! Where `status` shows what it knows: once, or anew with `--watch`.
 
 use super::arguments::StatusArguments;
+use rustix::termios::tcgetwinsize;
 use std::io::{self, IsTerminal, Write};
 
 /// The cursor goes to the first line, and all below it is cleared (ECMA-48: CUP, ED).
@@ -32,8 +33,70 @@ impl Screen {
             Some(_) if !self.lines => "\n",
             _ => "",
         };
-        write!(io::stdout(), "{before}{}", text())?;
+        let mut text = text();
+        if self.in_place {
+            text = fitting(&text, columns_of_terminal(), rows_of_terminal());
+        }
+        write!(io::stdout(), "{before}{text}")?;
         self.shown = Some(news);
         io::stdout().flush()
+    }
+}
+
+/// How wide standard output is: a terminal that does not know it is as most are, and what is no terminal has no end.
+pub(super) fn columns_of_terminal() -> usize {
+    tcgetwinsize(io::stdout())
+        .map_or(usize::MAX, |size| if size.ws_col == 0 { 80 } else { size.ws_col.into() })
+}
+
+fn rows_of_terminal() -> usize {
+    tcgetwinsize(io::stdout())
+        .map_or(usize::MAX, |size| if size.ws_row == 0 { 24 } else { size.ws_row.into() })
+}
+
+/// The lines that the terminal has room for above the cursor, and how many more there are: what runs out of it is lost, and
+/// cannot be shown anew in its place.
+fn fitting(text: &str, columns: usize, rows: usize) -> String {
+    let height = |line: &str| width(line).div_ceil(columns.max(1)).max(1);
+    let mut free = rows.saturating_sub(1);
+    if text.lines().map(height).sum::<usize>() <= free {
+        return text.to_owned();
+    }
+    // One is for the last line.
+    free = free.saturating_sub(1);
+    let mut shown = String::new();
+    let mut lines = text.lines();
+    for line in lines.clone() {
+        let Some(left) = free.checked_sub(height(line)) else { break };
+        free = left;
+        shown += line;
+        shown.push('\n');
+        lines.next();
+    }
+    shown + &format!("… {} more lines; without --watch all are shown\n", lines.count())
+}
+
+/// Without what gives it a colour (ECMA-48: SGR).
+fn width(line: &str) -> usize {
+    let mut parts = line.split("\x1b[");
+    let plain = parts.next().unwrap_or_default();
+    let coloured = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
+    coloured.chain([plain]).map(|text| text.chars().count()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_terminal_has_no_room_for_is_counted() {
+        let text = "NODE\n1\n2\n3\n";
+        assert_eq!(fitting(text, 80, 5), text);
+        assert_eq!(fitting(text, 80, 4), "NODE\n1\n… 2 more lines; without --watch all are shown\n");
+        assert_eq!(fitting(text, 80, 1), "… 4 more lines; without --watch all are shown\n");
+        // A line that is too wide takes two, and a colour no place.
+        let wide = "NODE\n\x1b[32m12345\x1b[0m\n\x1b[32m123456\x1b[0m\n";
+        assert_eq!(fitting(wide, 5, 5), wide);
+        assert_eq!(fitting(wide, 5, 4).lines().count(), 3);
     }
 }

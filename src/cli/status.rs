@@ -2,9 +2,9 @@
 
 use super::daemon_status::ShownServers;
 use super::daemon_status::{DaemonStatus, HoldNote};
-use super::node_table::{NodeRow, columns_of_terminal, node_table};
+use super::node_table::{NodeRow, node_table};
 use super::probe::{Probe, ResolvedName, Target, probe_all};
-use super::screen::Screen;
+use super::screen::{Screen, columns_of_terminal};
 use super::start::say;
 use super::start::with_settings;
 use super::{
@@ -15,7 +15,7 @@ use crate::control;
 use crate::explain::{Explanation, Remark};
 use crate::external::quote::sentence;
 use crate::external::{self, ExternalText};
-use crate::observe::{self, ObservedValue, Wanted};
+use crate::observe::{self, ObservedValue};
 use crate::report::Style;
 use crate::report::in_one_line;
 use crate::report::state::{advice, brief, reason};
@@ -74,7 +74,7 @@ async fn show(
             }
         }
         let unsealed = !probes.is_empty() && probes.iter().all(|probe| probe.state.is_unsealed());
-        let observed = daemon.answered.then(|| observed(&options.socket)).flatten();
+        let observed = daemon.answered.then(|| observe::beside_control(&options.socket)).flatten();
         let view = StatusView {
             servers: &servers,
             probes: &probes,
@@ -103,11 +103,6 @@ async fn show(
         tokio::time::sleep(paces().map(|pace| pace.poll_interval).min().unwrap_or_default()).await;
         servers.renew(paces().map(|pace| pace.resolve_interval).min().unwrap_or_default()).await?;
     }
-}
-
-/// What the daemon with this control socket remembers of its nodes.
-fn observed(control: &Path) -> Option<ObservedValue> {
-    observe::document(&observe::beside_control(control)?, Wanted::Nodes).ok()
 }
 
 /// The daemon behind this socket, in words.

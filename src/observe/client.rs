@@ -1,6 +1,7 @@
 //! The side of whoever observes the daemon. Blocks: a verb that shows what the daemon says has nothing else to do.
 
 use super::schema::{EventList, SCHEMA, Snapshot};
+use super::server::places;
 use super::value::ObservedValue;
 use crate::explain::Explain;
 use crate::external::quote::sentence;
@@ -10,20 +11,24 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long one read or write may take.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How long the whole answer may take: the daemon gives a reader no longer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long a connection that has no place is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Largest answer that is read: a kilobyte for each of several thousand nodes.
-const LARGEST: u64 = 16 * 1024 * 1024;
+const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Why the daemon's view is not to be had.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +93,16 @@ pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
     body(&answer(path, wanted)?).map_err(|reason| ObserveError::Answer(path.to_owned(), reason.to_owned()))
 }
 
+/// What the daemon behind this control socket knows of its nodes, where it can be observed. Whoever else may write to the
+/// directory above can put a socket there: one of another user is not asked.
+pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
+    let control = absolute(control).ok()?;
+    let user = |path: &Path| fs::metadata(path).ok().map(|found| found.uid());
+    let owner = user(&control);
+    let places = places(control.parent()?).into_iter().flatten();
+    places.filter(|path| user(path) == owner).find_map(|path| document(&path, Wanted::Nodes).ok())
+}
+
 /// The document, with what later versions add to it.
 pub(crate) fn document(path: &Path, wanted: Wanted) -> Result<ObservedValue, ObserveError> {
     read(path, wanted, |document: &ObservedValue| document.number("schema"))
@@ -132,7 +147,7 @@ fn exchange(path: &Path, target: &str) -> Result<Option<Vec<u8>>, ObserveError> 
     };
     let mut answer = Vec::new();
     let sent = stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: vault-unseal\r\n\r\n").as_bytes());
-    let asked = sent.and_then(|()| stream.take(LARGEST).read_to_end(&mut answer).map(drop));
+    let asked = sent.and_then(|()| read_to_end(&mut stream, &mut answer, Instant::now() + ANSWER_LIMIT));
     match asked {
         Err(cause) if is_closed(&cause) && answer.is_empty() => Ok(None),
         Err(cause) => Err(broken(cause)),
@@ -140,12 +155,31 @@ fn exchange(path: &Path, target: &str) -> Result<Option<Vec<u8>>, ObserveError> 
     }
 }
 
+/// Reads all that comes until the deadline, however slowly.
+fn read_to_end(stream: &mut UnixStream, answer: &mut Vec<u8>, deadline: Instant) -> io::Result<()> {
+    let mut part = [0; 16 * 1024];
+    while answer.len() < LARGEST {
+        let left = deadline.saturating_duration_since(Instant::now()).min(LIMIT);
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        set_socket_timeout(&*stream, Timeout::Recv, Some(left))?;
+        match stream.read(&mut part) {
+            Ok(0) => break,
+            Ok(length) => answer.extend_from_slice(part.get(..length).unwrap_or_default()),
+            // With a limit, no signal's handler restarts it (signal(7)).
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Connected within the limit, which a daemon that hangs does not keep: then its queue is full.
 fn connected(path: &Path) -> Result<UnixStream, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     set_socket_timeout(&socket, Timeout::Send, Some(LIMIT))?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(LIMIT))?;
     connect(&socket, &address)?;
     Ok(socket.into())
 }
@@ -182,6 +216,20 @@ pub(super) fn body(answer: &[u8]) -> Result<Vec<u8>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
+
+    /// It goes on for ever, and would keep whoever asks.
+    #[test]
+    fn answer_that_drips_is_given_up_at_the_deadline() {
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let dripping = thread::spawn(move || while theirs.write_all(b"x").is_ok() {});
+        let (mut answer, soon) = (Vec::new(), Instant::now() + Duration::from_millis(50));
+        let given_up = read_to_end(&mut ours, &mut answer, soon).unwrap_err();
+        assert_eq!(given_up.kind(), io::ErrorKind::TimedOut);
+        assert!(!answer.is_empty());
+        drop(ours);
+        dripping.join().unwrap();
+    }
 
     #[test]
     fn chunks_are_put_together_and_a_missing_end_is_seen() {

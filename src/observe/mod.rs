@@ -20,14 +20,13 @@ mod schema;
 mod server;
 mod value;
 
-pub(crate) use client::document;
 pub use client::{ObserveError, Wanted, events, metrics, snapshot};
+pub(crate) use client::{beside_control, document};
 pub(crate) use json::Seconds;
 pub use schema::{
     EventList, ObservedAttempts, ObservedCertificate, ObservedCluster, ObservedCounters, ObservedEvent,
     ObservedHistogram, ObservedNode, ObservedUnseal, SCHEMA, Snapshot,
 };
-pub(crate) use server::beside_control;
 pub use server::{listen, socket};
 pub(crate) use value::ObservedValue;
 

@@ -44,12 +44,9 @@ pub fn socket(directory: &Path) -> PathBuf {
     directory.join(SOCKET)
 }
 
-/// Where the daemon with this control socket can be observed. Who may write to the directory is the daemon's concern: a group
-/// may that root is not in.
-pub(crate) fn beside_control(control: &Path) -> Option<PathBuf> {
-    let runtime = control.parent()?;
-    let first = socket(&named_beside(runtime)?);
-    Some(if first.exists() { first } else { socket(runtime) })
+/// Where a daemon with this runtime directory can be observed: where everybody may, then in that directory.
+pub(super) fn places(runtime: &Path) -> [Option<PathBuf>; 2] {
+    [named_beside(runtime), Some(runtime.to_owned())].map(|directory| Some(socket(&directory?)))
 }
 
 fn named_beside(runtime: &Path) -> Option<PathBuf> {

@@ -18,7 +18,13 @@ fn status_shows_what_only_the_daemon_still_knows() {
     let [mut one, mut two] = [1, 2].map(|last| place.server(last, 8200, "vault.test"));
     place.initialise(&mut [&mut one, &mut two]);
     place.dns.addresses("vault.test", &["127.0.1.1", "127.0.1.2"]);
-    place.configure(&[NAME], "");
+    // Its cluster is not the last one.
+    let shares = "shares = { file = \"shares\" }";
+    let more = format!(
+        "name = \"home\"\n{shares}\ntls = {{ ca_file = \"ca.crt\" }}\n\
+         [[cluster]]\nname = \"other\"\nnodes = [\"https://127.0.0.1:1\"]\n{shares}"
+    );
+    place.configure(&[NAME], &more);
     let mut daemon = place.run();
     one.wait_until(is_active);
     two.wait_until(is_active);
@@ -29,6 +35,8 @@ fn status_shows_what_only_the_daemon_still_knows() {
     let line = |host: &str| shown.lines().find(|line| line.contains(host)).unwrap_or_default().to_owned();
     assert!(line("127.0.1.2").contains("unsealed (active), not in DNS"), "{shown}");
     assert!(!line("127.0.1.1").contains("not in DNS"), "{shown}");
+    let heads = shown.lines().filter(|line| line.ends_with(':')).collect::<Vec<_>>();
+    assert_eq!(heads, ["home:", "other:"], "{shown}");
     let status = place.status();
     let missing = status["nodes"].as_array().unwrap().iter().find(|node| node["in_dns"] == false).unwrap();
     assert_eq!((&missing["address"], &missing["found_by"]), (&"https://127.0.1.2:8200".into(), &NAME.into()));

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::fs::chown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -33,6 +34,10 @@ type Node = ObservedNode<ExternalText>;
 /// Makes what tmpfiles.d makes beside the runtime directory, and returns the socket that is to be there.
 pub(crate) fn make_observe(home: &Home) -> PathBuf {
     home.make_run();
+    make_observe_beside(home)
+}
+
+fn make_observe_beside(home: &Home) -> PathBuf {
     fs::create_dir(home.path("run-observe")).unwrap();
     home.chmod("", 0o755);
     home.chmod("run-observe", 0o755);
@@ -367,6 +372,20 @@ fn asked_with_what_the_daemon_remembers(home: &Home) {
         panic!("{shown}")
     };
     assert!(took.ends_with("s)") && certificate.ends_with('d') && seen.ends_with('s'), "{shown}");
+    let from_there = |socket: &str| {
+        let mut command = home.command(&["status", "--socket", socket]);
+        stdout(&run(command.current_dir(home.path("run"))))
+    };
+    for relative in ["control.sock", "./control.sock", "../run/control.sock"] {
+        assert!(from_there(relative).starts_with(head), "{}", from_there(relative));
+    }
+    if geteuid().is_root() {
+        // Somebody else's, who could keep whoever asks, or tell lies.
+        let own = home.path("run-observe/observe.sock");
+        chown(&own, Some(PERSON), None).unwrap();
+        assert!(status(&[]).starts_with("NODE") && !status(&[]).contains("SEEN"), "{}", status(&[]));
+        chown(&own, Some(0), None).unwrap();
+    }
     let other = status(&["--nodes", "http://127.0.0.1:1"]);
     assert!(other.starts_with("NODE                STATE        VERSION\n"), "{other}");
 }
@@ -439,6 +458,14 @@ fn without_a_directory_beside_it_the_socket_is_in_the_runtime_directory() {
     );
     assert_eq!(of_cluster.shares_threshold, None, "no server said so");
     assert_eq!((seen.up, seen.last_confirmed, seen.counters.restarts), (false, None, 0));
+    // Root finds it there, also where nobody listens at the other one any more.
+    let shown = || {
+        let mut command = home.command(&["status"]);
+        stdout(&run(command.arg("--socket").arg(home.path("run/control.sock"))))
+    };
+    assert!(shown().contains("SEEN"), "{}", shown());
+    drop(UnixListener::bind(make_observe_beside(&home)).unwrap());
+    assert!(shown().contains("SEEN"), "{}", shown());
 }
 
 /// Others could put a link into it, and have what is behind it made everybody's.
