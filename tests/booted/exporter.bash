@@ -89,6 +89,13 @@ check "the daemon's check says so as well, and it is no problem of the servers" 
     says '^warning  exporter .*exporter.toml:2: listen' inside vault-unseal check
 check "the daemon's check: an ordinary user is told nothing of it" \
     not quietly says 'exporter.toml' eval 'inside_as_somebody vault-unseal check || true'
+# Of another version, or broken.
+printf '#!/bin/sh\nexit 2\n' >"$root/root/broken"
+chmod 755 "$root/root/broken"
+inside mount --bind /root/broken /usr/bin/vault-unseal-observer
+check "the daemon's check: one that does not answer is told as such" \
+    says '^warning  observer .*/usr/bin/vault-unseal-observer does not judge its configuration' inside vault-unseal check
+inside umount /usr/bin/vault-unseal-observer
 check 'the daemon does not mind' active vault-unseal
 printf 'listen = "10.77.0.1:9412"\nplain_http = true\n' >"$etc/exporter.toml"
 check 'by the word: it starts' inside systemctl restart $exporter

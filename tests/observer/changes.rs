@@ -7,7 +7,7 @@ use std::io::{BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::stage::{notify, resident};
 use crate::support::home::Home;
@@ -138,7 +138,10 @@ fn ten_thousand_changes_a_look_are_a_few_messages_and_in_the_end_all_know_what_i
     })
     .expect("they are told");
     assert_eq!(of_seals.iter().map(times).sum::<u64>(), all);
-    thread::sleep(Duration::from_secs(3));
+    // What is told of a look is told before the next one but one.
+    let looks = || changes.lock().unwrap().looks;
+    let seen = looks();
+    poll(PATIENCE, || (looks() > seen + 3).then_some(())).expect("it looks on");
     notifier.terminate();
     assert!(notifier.exit_status(PATIENCE).success());
     assert!(sealed.rest().is_empty() && seals.rest().is_empty() && late.rest().is_empty());

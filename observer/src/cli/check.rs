@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
-use vault_unseal::cli::{Exit, Findings, Severity, Topic, table};
+use vault_unseal::cli::{Exit, Findings, Severity, Topic, findings_table};
 use vault_unseal::external::json_line;
 use vault_unseal::external::quote::sentence;
 use vault_unseal::observe;
@@ -50,7 +50,7 @@ pub(super) fn check(options: &CheckArguments) -> Exit {
     let text = if options.json {
         json_line(&findings).map(|text| text + "\n")
     } else {
-        Ok(table(&findings, Style::of(&io::stdout())))
+        Ok(findings_table(&findings, Style::of(&io::stdout())))
     };
     match text.map(|text| write!(io::stdout(), "{text}")) {
         Ok(Ok(())) if findings.worst() == Severity::Problem => Exit::Problems,

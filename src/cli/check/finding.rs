@@ -120,7 +120,7 @@ impl Topic<'_> {
 
 /// One line a finding, its remedy indented below it, and a line that counts; below that, steps at the margin, so that
 /// they can be pasted.
-pub fn table(findings: &Findings, style: Style) -> String {
+pub fn findings_table(findings: &Findings, style: Style) -> String {
     let width = findings.findings.iter().map(|finding| finding.subject.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for finding in &findings.findings {

@@ -24,7 +24,7 @@ use crate::external::{error, quote};
 use crate::process;
 use crate::report::Style;
 use crate::systemd::units::Unit;
-pub use finding::{Finding, Findings, Severity, Topic, table};
+pub use finding::{Finding, Findings, Severity, Topic, findings_table};
 use nodes::CheckedServers;
 use rustix::process::geteuid;
 use std::io::{self, Write};
@@ -146,7 +146,7 @@ impl Checked {
 
     /// For people: a table, and below it steps to paste.
     pub fn table(&self, style: Style) -> String {
-        table(&self.findings, style)
+        findings_table(&self.findings, style)
     }
 
     /// For machines: one line.

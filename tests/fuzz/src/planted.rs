@@ -1,7 +1,7 @@
 //! Faults that are planted into a copy of the daemon's sources, one a target: its fuzzer must find it. `./x fuzz planted`.
 
 use crate::patch::{self, apply, mirror};
-use crate::run::one;
+use crate::run::{holds, one};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -45,6 +45,9 @@ pub(crate) fn run(targets: &[String]) -> io::Result<bool> {
             return Ok(false);
         }
     }
+    // What it finds must hold in the sources as they are. Both are built to the same place.
+    let without = directory.join("without");
+    fs::copy(crate::compile::targets(crate::here())?, &without)?;
     let fuzzer = crate::compile::targets(&copy.join("tests/fuzz"))?;
     println!();
     let mut found = 0;
@@ -55,6 +58,9 @@ pub(crate) fn run(targets: &[String]) -> io::Result<bool> {
         let run = one(&fuzzer, &patch.breaks, &fresh, PATIENCE)?;
         println!("== {}: {}: {}", patch.breaks, patch.name, patch.prose.replace('\n', " "));
         match run.findings.first() {
+            Some(finding) if !holds(&without, &patch.breaks, &fresh, &finding.input)? => {
+                println!("   NOT THE PLANTED ONE, it is there without it: {}", finding.input.display());
+            }
             Some(finding) => {
                 found += 1;
                 let by = if run.executions == 0 { "a seed" } else { "the fuzzer" };
@@ -68,13 +74,13 @@ pub(crate) fn run(targets: &[String]) -> io::Result<bool> {
             None => println!("   NOT FOUND in {PATIENCE} s: {} executions", run.executions),
         }
     }
-    let without: Vec<&String> =
+    let bare: Vec<&String> =
         targets.iter().filter(|name| !patches.iter().any(|it| it.breaks == **name)).collect();
-    for name in &without {
+    for name in &bare {
         println!("{name}: no fault is planted for it");
     }
     println!("\n{found} of {} planted faults were found.", patches.len());
-    Ok(found == patches.len() && without.is_empty())
+    Ok(found == patches.len() && bare.is_empty())
 }
 
 fn remove(directory: &Path) -> io::Result<()> {

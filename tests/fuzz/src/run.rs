@@ -136,6 +136,11 @@ impl Run {
     }
 }
 
+/// Whether what the target claims is so of this input.
+pub(crate) fn holds(fuzzer: &Path, target: &str, found: &Path, input: &Path) -> io::Result<bool> {
+    Ok(start(fuzzer, target, found).arg(input).output()?.status.success())
+}
+
 /// Gives a target these files once more, and shows all that it says.
 pub(crate) fn again(fuzzer: &Path, target: &[String], files: &[String]) -> io::Result<bool> {
     let found = crate::target_directory()?.join("found");
