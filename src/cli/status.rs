@@ -74,7 +74,7 @@ async fn show(
             }
         }
         let unsealed = !probes.is_empty() && probes.iter().all(|probe| probe.state.is_unsealed());
-        let observed = daemon.answered.then(|| observe::beside_control(&options.socket)).flatten();
+        let observed = if daemon.answered { observe::beside_control(&options.socket).await } else { None };
         let view = StatusView {
             servers: &servers,
             probes: &probes,

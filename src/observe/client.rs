@@ -11,9 +11,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
-use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf, absolute};
 use std::thread::sleep;
@@ -94,13 +92,24 @@ pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
 }
 
 /// What the daemon behind this control socket knows of its nodes, where it can be observed. Whoever else may write to the
-/// directory above can put a socket there: one of another user is not asked.
-pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
+/// directory above can put a socket there: one that another user listens at is not asked.
+pub(crate) async fn beside_control(control: &Path) -> Option<ObservedValue> {
     let control = absolute(control).ok()?;
-    let user = |path: &Path| fs::metadata(path).ok().map(|found| found.uid());
-    let owner = user(&control);
-    let places = places(control.parent()?).into_iter().flatten();
-    places.filter(|path| user(path) == owner).find_map(|path| document(&path, Wanted::Nodes).ok())
+    let user = listener(&control).await?;
+    for path in places(control.parent()?).into_iter().flatten() {
+        if listener(&path).await == Some(user)
+            && let Ok(document) = document(&path, Wanted::Nodes)
+        {
+            return Some(document);
+        }
+    }
+    None
+}
+
+/// Who listens there, by the kernel's word (SO_PEERCRED, unix(7)): a file of a user that systemd makes up has another owner
+/// where it maps the directory (`DynamicUser=`, systemd 257).
+async fn listener(path: &Path) -> Option<u32> {
+    Some(tokio::net::UnixStream::connect(path).await.ok()?.peer_cred().ok()?.uid())
 }
 
 /// The document, with what later versions add to it.

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::chown;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use vault_unseal::observe::{EventList, ObservedNode, Snapshot, events, snapshot}
 use crate::support::PATIENCE;
 use crate::support::certs::Authority;
 use crate::support::fleet::{Fleet, SHARES};
+use crate::support::guarded::Guarded;
 use crate::support::home::{Home, cluster, lines};
 use crate::support::poll;
 use crate::support::process::{Daemon, run, vault_unseal};
@@ -357,6 +358,16 @@ fn watch_shows_the_table_in_its_place_and_waits_for_the_daemon() {
     lines.wait().unwrap();
 }
 
+/// Listens at the socket that it is given, and gives everybody the same answer.
+const ANSWERS: &str = r#"
+    $SIG{PIPE} = 'IGNORE';
+    my $socket = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 9) or die;
+    while (my $reader = $socket->accept) {
+        while (defined(my $line = <$reader>)) { last if $line eq "\r\n" }
+        print $reader $ARGV[1];
+        close $reader;
+    }"#;
+
 /// Who asks the servers is shown what the daemon remembers of them as well; of others, there is nothing.
 fn asked_with_what_the_daemon_remembers(home: &Home) {
     let status = |more: &[&str]| {
@@ -380,11 +391,21 @@ fn asked_with_what_the_daemon_remembers(home: &Home) {
         assert!(from_there(relative).starts_with(head), "{}", from_there(relative));
     }
     if geteuid().is_root() {
-        // Somebody else's, who could keep whoever asks, or tell lies.
-        let own = home.path("run-observe/observe.sock");
-        chown(&own, Some(PERSON), None).unwrap();
-        assert!(status(&[]).starts_with("NODE") && !status(&[]).contains("SEEN"), "{}", status(&[]));
-        chown(&own, Some(0), None).unwrap();
+        // Somebody else, who could keep whoever asks, or tell lies, if only what is there already.
+        let (own, away) = (home.path("run-observe/observe.sock"), home.path("run-observe/away.sock"));
+        fs::rename(&own, &away).unwrap();
+        home.chmod("run-observe", 0o777);
+        let answer = raw(&away, "/v1/nodes");
+        let mut other = Command::new("perl");
+        other.args(["-MIO::Socket::UNIX", "-e", ANSWERS]).arg(&own).arg(&answer).uid(PERSON);
+        let other = Guarded::spawn(&mut other);
+        poll(PATIENCE, || UnixStream::connect(&own).ok()).expect("it listens");
+        assert_eq!(raw(&own, "/v1/nodes"), answer);
+        let shown = status(&[]);
+        assert!(shown.starts_with("NODE") && !shown.contains("SEEN"), "{shown}");
+        drop(other);
+        home.chmod("run-observe", 0o755);
+        fs::rename(&away, &own).unwrap();
     }
     let other = status(&["--nodes", "http://127.0.0.1:1"]);
     assert!(other.starts_with("NODE                STATE        VERSION\n"), "{other}");
