@@ -106,7 +106,7 @@ pub(crate) async fn beside_control(control: &Path) -> Option<ObservedValue> {
     None
 }
 
-/// Who listens there, by the kernel's word (SO_PEERCRED, unix(7)): a file of a user that systemd makes up has another owner
+/// Who listens there, by the kernel's word (`SO_PEERCRED`, unix(7)): a file of a user that systemd makes up has another owner
 /// where it maps the directory (`DynamicUser=`, systemd 257).
 async fn listener(path: &Path) -> Option<u32> {
     Some(tokio::net::UnixStream::connect(path).await.ok()?.peer_cred().ok()?.uid())
