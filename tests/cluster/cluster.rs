@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::certs::Authority;
+use crate::support::clock::Clock;
 use crate::support::home::{Home, cluster, lines, trusting};
 use crate::support::http::Client;
 use crate::support::network::{Namespace, Network, address};
@@ -96,6 +97,8 @@ pub(crate) struct Node {
     said: Vec<Line>,
     /// The environment of its daemons beside what systemd gives them.
     pub(crate) environment: Vec<(String, String)>,
+    /// Theirs alone, where they have one.
+    pub(crate) clock: Option<Clock>,
 }
 
 impl Node {
@@ -114,6 +117,7 @@ impl Node {
             notify: Notify::new(),
             said: Vec::new(),
             environment: Vec::new(),
+            clock: None,
         };
         node.home.make_run();
         node

@@ -20,6 +20,7 @@
 )]
 
 pub mod certs;
+pub mod clock;
 pub mod directory;
 pub mod dns;
 pub mod fleet;

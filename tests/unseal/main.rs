@@ -10,6 +10,7 @@
 
 mod addresses;
 mod certificates;
+mod clocks;
 mod control;
 mod damage;
 mod formats;

@@ -1,8 +1,7 @@
 //! The single things that faults consist of, each at its time.
 
-use std::fs;
-
 use crate::cluster::Cluster;
+use crate::support::clock::Clock;
 use crate::support::network::{Slow, Swallow};
 use rustix::process::Signal;
 
@@ -76,10 +75,10 @@ impl Deed {
             Self::Deliver(what) => cluster.network.deliver(what),
             Self::Slow(node, link) => cluster.network.slow(node, link),
             Self::Fast(node) => cluster.network.fast(node),
-            Self::Clock(node, seconds) => set_clock(cluster, node, seconds),
+            Self::Clock(node, seconds) => clock(cluster, node).set(seconds),
             Self::Wake(node, seconds) => {
-                let now = fs::read_to_string(clock_file(cluster, node)).unwrap();
-                set_clock(cluster, node, now.trim().parse::<i64>().unwrap() + seconds);
+                let clock = clock(cluster, node);
+                clock.set(clock.off() + seconds);
             }
         }
     }
@@ -89,40 +88,16 @@ impl Deed {
 /// sleeps, but jumps forward in some virtual machines that are resumed. The wall clocks of the others are set.
 pub(crate) const SLEEPER: usize = 0;
 
-fn set_clock(cluster: &Cluster, node: usize, seconds: i64) {
-    let file = clock_file(cluster, node);
-    // At one stroke: it is read at any time.
-    let new = file.with_extension("new");
-    fs::write(&new, format!("{seconds:+}\n")).unwrap();
-    fs::rename(new, file).unwrap();
-}
-
-fn clock_file(cluster: &Cluster, node: usize) -> std::path::PathBuf {
-    cluster.nodes[node].home().path("clock")
+fn clock(cluster: &Cluster, node: usize) -> &Clock {
+    cluster.nodes[node].clock.as_ref().expect("it has one")
 }
 
 /// Gives every daemon a clock of its own, where libfaketime is installed; they must be started after this.
 pub(crate) fn give_clocks(cluster: &mut Cluster) -> bool {
-    let library = ["x86_64-linux-gnu", "aarch64-linux-gnu", "arm-linux-gnueabihf"]
-        .map(|triple| format!("/usr/lib/{triple}/faketime/libfaketime.so.1"))
-        .into_iter()
-        .find(|path| fs::exists(path).is_ok_and(|exists| exists));
-    let Some(library) = library else {
-        crate::support::untested("clocks that jump need libfaketime (package faketime)");
-        return false;
-    };
-    for node in 0..cluster.nodes.len() {
-        set_clock(cluster, node, 0);
-        let file = clock_file(cluster, node).display().to_string();
-        cluster.nodes[node].environment = [
-            ("LD_PRELOAD", library.as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", &file),
-            // Looks into the file each time.
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", if node == SLEEPER { "0" } else { "1" }),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
+    for (number, node) in cluster.nodes.iter_mut().enumerate() {
+        let Some(clock) = Clock::new(node.home().path("clock")) else { return false };
+        node.environment = clock.environment(number == SLEEPER).to_vec();
+        node.clock = Some(clock);
     }
     true
 }
