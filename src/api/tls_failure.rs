@@ -82,6 +82,9 @@ pub enum TlsFailure {
     /// No TLS version or cipher in common.
     #[error("no TLS version or cipher suite in common: {0}")]
     Incompatible(&'static str),
+    /// It begins another handshake after a request.
+    #[error("the server negotiates TLS anew after a request, which is not supported")]
+    Renegotiation,
     /// Anything else.
     #[error("TLS handshake failed: {0}")]
     Other(&'static str),
@@ -190,7 +193,13 @@ impl Explain for TlsFailure {
             Self::Incompatible(_) => (
                 "tls-incompatible",
                 "TLS 1.2 or newer is needed, and with TLS 1.2 a key that is not on curve P-521: look at `tls_min_version` and \
-                 `tls_cipher_suites` of the listener, and at its key.",
+                 `tls_cipher_suites` of the listener, and at its key. Some servers say the same when they want a client \
+                 certificate: `client_cert` and `client_key` in `tls`.",
+            ),
+            Self::Renegotiation => (
+                "tls-renegotiation",
+                "A proxy does so that wants a client certificate for a part of its paths (Apache: SSLVerifyClient in \
+                 <Location>). Have it want one for all of the listener, or name the nodes themselves.",
             ),
             Self::Other(_) => ("tls", "Inspect the port with `openssl s_client -connect HOST:PORT`."),
         };

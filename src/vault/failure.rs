@@ -1,7 +1,7 @@
 //! Finds the cause of a failed exchange: the libraries' errors wrap it several times. The only place that looks into their
 //! errors, and none of their texts leaves it: a kind is told in our own words, an error of the system in the system's.
 
-use super::tls::handshake;
+use super::tls::{after_handshake, handshake};
 use crate::api::Unreachable;
 use crate::external::ExternalText;
 use rustls::Error as Tls;
@@ -25,7 +25,7 @@ pub(super) struct NameError(pub(super) io::Error);
 /// What a failed request means.
 pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {
     let mut system = None;
-    let mut incomplete = false;
+    let (mut incomplete, mut connected) = (false, false);
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(name) = cause.downcast_ref::<NameError>() {
@@ -35,6 +35,7 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {
             return Unreachable::Tls(handshake(tls));
         }
         if let Some(hyper) = cause.downcast_ref::<hyper::Error>() {
+            connected = true;
             if hyper.is_parse() {
                 return Unreachable::NotHttp(not_http(hyper));
             }
@@ -47,7 +48,7 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {
         }
         if let Some(io) = cause.downcast_ref::<io::Error>() {
             if let Some(tls) = tls_inside(io) {
-                return Unreachable::Tls(handshake(tls));
+                return Unreachable::Tls(if connected { after_handshake(tls) } else { handshake(tls) });
             }
             if io.kind() == EXCEEDED {
                 return Unreachable::TooLarge { limit: BUDGET };

@@ -1,9 +1,17 @@
 //! Certificates, each broken in its own way and called by its name.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::{ChildStdout, Command, Stdio};
+use std::thread;
 
 use crate::support::certs::{Authority, Validity, self_signed};
+use crate::support::guarded::Guarded;
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept};
+use crate::support::ports::Port;
 use crate::support::server::Builder;
 use crate::{health, problem, status, status_of};
 
@@ -159,4 +167,58 @@ fn tls_1_2_is_good_enough() {
     let server = Hostile::tls_versions(&certificate, &[&rustls::version::TLS12]);
     server.on(HEALTH, [Behaviour::json(200, &health(false))]);
     assert_eq!(status_of(&mut status(&server.url(), &["--skip-verify"]))["state"], "unsealed");
+}
+
+/// OpenSSL as a server of TLS 1.2: what can be typed to it, and what it says.
+struct Openssl {
+    _process: Guarded,
+    typed: UnixStream,
+    said: BufReader<ChildStdout>,
+    url: String,
+    _directory: tempfile::TempDir,
+}
+
+impl Openssl {
+    fn start(more: &[&str]) -> Self {
+        let directory = directory();
+        let (chain, key) = self_signed(&["127.0.0.1"], Validity::Now).write(directory.path(), "server");
+        let mut port = Port::reserve(Ipv4Addr::LOCALHOST.into());
+        let (address, url) = (port.address().to_string(), format!("https://{}", port.address()));
+        let (typed, input) = UnixStream::pair().unwrap();
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-tls1_2", "-accept", &address, "-cert"]).arg(chain).arg("-key").arg(key);
+        command.args(more).stdin(OwnedFd::from(input)).stdout(Stdio::piped()).stderr(Stdio::null());
+        port.release();
+        let mut process = Guarded::spawn(&mut command);
+        let said = BufReader::new(process.pipes().0.unwrap());
+        let mut server = Self { _process: process, typed, said, url, _directory: directory };
+        server.wait_for_line("ACCEPT");
+        server
+    }
+
+    fn wait_for_line(&mut self, wanted: &str) {
+        let mut lines = self.said.by_ref().lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains(wanted)), "it ended without {wanted:?}");
+    }
+}
+
+/// As a proxy does that wants a client certificate for a part of its paths: the handshake is not what was wrong.
+#[test]
+fn a_server_that_negotiates_tls_anew_is_called_so() {
+    let mut server = Openssl::start(&[]);
+    let mut asked = status(&server.url, &["--skip-verify"]);
+    let asking = thread::spawn(move || problem(&mut asked));
+    server.wait_for_line("GET /v1/sys/health");
+    // It renegotiates (s_server(1ssl)).
+    server.typed.write_all(b"r\n").unwrap();
+    assert_eq!(asking.join().unwrap(), "tls-renegotiation");
+}
+
+/// TLS 1.2 has no alert of its own for that, and OpenSSL says what it says of ciphers.
+#[test]
+fn a_server_of_tls_1_2_that_wants_a_client_certificate() {
+    let server = Openssl::start(&["-Verify", "1"]);
+    let node = status_of(&mut status(&server.url, &["--skip-verify"]));
+    assert_eq!(node["problem"]["kind"], "tls-incompatible", "{node}");
+    assert!(node["problem"]["advice"].as_str().unwrap().contains("`client_cert`"), "{node}");
 }

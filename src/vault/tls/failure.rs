@@ -54,6 +54,15 @@ pub(in crate::vault) fn handshake(error: &Error) -> TlsFailure {
     }
 }
 
+/// Why a connection ended that was good. A server that is refused another handshake (RFC 5246, 7.2.2: `no_renegotiation`) ends
+/// it with the alert of a handshake.
+pub(in crate::vault) fn after_handshake(error: &Error) -> TlsFailure {
+    match error {
+        Error::AlertReceived(AlertDescription::HandshakeFailure) => TlsFailure::Renegotiation,
+        other => handshake(other),
+    }
+}
+
 fn certificate_failure(error: &CertificateError) -> TlsFailure {
     let bad = TlsFailure::BadCertificate;
     match error {

@@ -10,7 +10,7 @@ mod verifier;
 mod x509;
 
 pub use error::TlsFileError;
-pub(super) use failure::handshake;
+pub(super) use failure::{after_handshake, handshake};
 pub use files::{certificate_chain, private_key};
 pub(super) use renewed::Renewed;
 pub(crate) use verifier::{Inspection, Lifetimes};
