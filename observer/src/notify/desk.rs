@@ -74,17 +74,19 @@ impl Desk {
         tracker: &Tracker,
         rules: &Rules,
     ) -> Option<Message> {
-        self.due.retain(|_, (_, last)| now.saturating_sub(*last) < STEADY);
-        let Some(message) = self.ledger.due(now, seen, tracker, rules, &mut self.patience) else {
-            self.ledger.quiet(seen);
-            return None;
-        };
+        let message = self.ledger.due(now, seen, tracker, rules, &mut self.patience);
         let mut first = now;
-        for entry in &message.entries {
+        for entry in message.iter().flat_map(|message| &message.entries) {
             let (since, last) = self.due.entry(entry.subject.clone()).or_insert((now, now));
             *last = now;
             first = first.min(*since);
         }
+        // Not before: while a message is told, nothing is composed.
+        self.due.retain(|_, (_, last)| now.saturating_sub(*last) < STEADY);
+        let Some(message) = message else {
+            self.ledger.quiet(seen);
+            return None;
+        };
         (now.saturating_sub(first) >= rules.batch && self.back_off.is_over(now)).then_some(message)
     }
 

@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::event::Event;
 use super::looks::Looker;
+use super::message::Message;
 use super::settings::{NotifySettings, Rules};
 use super::well::{Pings, Wellness};
 use proptest::prelude::*;
@@ -85,13 +86,16 @@ struct Scene {
     time: u64,
     /// What the monotonic clock is ahead of the time.
     takes: bool,
+    /// How many seconds pass until it is known that a message was not taken.
+    slow: u64,
+    under_way: Option<(Message, u64)>,
     told: Vec<String>,
 }
 
 impl Scene {
     fn new(rules: Rules) -> Self {
         let (looker, desk) = (Looker::default(), Desk::default());
-        Self { looker, desk, rules, time: 0, takes: true, told: Vec::new() }
+        Self { looker, desk, rules, time: 0, takes: true, slow: 0, under_way: None, told: Vec::new() }
     }
 
     /// So many seconds of this.
@@ -102,14 +106,22 @@ impl Scene {
             let gone = ObserveError::Busy("/run/observe.sock".into());
             let answer = daemon.map(|daemon| daemon.snapshot(at)).ok_or(&gone);
             let look = self.looker.look(now, Duration::from_secs(at), answer);
-            if let Some(message) = self.desk.compose(now, &look.seen, &look.tracker, &self.rules) {
+            if let Some((message, _)) = self.under_way.take_if(|(_, until)| self.time >= *until) {
+                self.desk.failed(now, &message, None, 0.5);
+            }
+            let compose = |desk: &mut Desk| desk.compose(now, &look.seen, &look.tracker, &self.rules);
+            if self.under_way.is_none()
+                && let Some(message) = compose(&mut self.desk)
+            {
                 if self.takes {
                     self.desk.sent(&message, &look.seen);
                     for line in message.text().lines().filter(|line| !line.starts_with("On that machine")) {
                         self.told.push(format!("{}: {line}", self.time));
                     }
-                } else {
+                } else if self.slow == 0 {
                     self.desk.failed(now, &message, None, 0.5);
+                } else {
+                    self.under_way = Some((message, self.time + self.slow));
                 }
             }
             self.time += 1;
@@ -395,6 +407,20 @@ fn a_server_that_is_well_for_moments_only_is_told_together_with_others() {
     // What follows much later waits for others again.
     scene.lasts(100, Some(&Daemon::with(&[UNSEALED, AWAY])));
     scene.told(&["285: https://vault-2:8200: unreachable (cluster home), connection-refused, for 1m 5s"]);
+}
+
+/// What is due while it is told goes on being due.
+#[test]
+fn a_target_that_hangs_is_tried_again_without_the_time_of_a_batch() {
+    let batch = Duration::from_secs(600);
+    let mut scene = Scene::new(Rules { batch, events: Some([Event::Sealed].into()), ..after(60) });
+    let sealed = Daemon::with(&[SEALED]);
+    scene.lasts(60, Some(&Daemon::with(&[UNSEALED])));
+    (scene.takes, scene.slow) = (false, 60);
+    // It hangs from 720, when it is told the first time, until 780.
+    scene.lasts(725, Some(&sealed));
+    scene.takes = true;
+    scene.lasts(100, Some(&sealed)).told(&["785: https://vault-1:8200: sealed (cluster home), for 12m 5s"]);
 }
 
 /// What was so for a moment has not waited for them.
