@@ -93,12 +93,12 @@ pub enum Verb {
     /// Show the state of every server
     ///
     /// Asks the servers itself and needs neither shares nor a running daemon. A daemon adds, for root, which servers are
-    /// held, why others stay sealed, and what it remembers of each: since when it is in its state, when it was unsealed
-    /// last and how long that took, how long its certificate is good, and when it answered last. The last line says if
-    /// the service of this machine failed, is disabled or does not run.
+    /// held, why others stay sealed, and in the table what it remembers of each: since when it is in its state, when it was
+    /// unsealed last and how long that took, how long its certificate is good, and when it answered last. The last line
+    /// says if the service of this machine failed, is disabled or does not run.
     ///
-    /// Other users than root are shown what the service knows of its servers, if it runs: their states, and the same of
-    /// each. --plugin prints that as one line for monitoring, and has the exit codes of that: 0, 1, 2 and 3.
+    /// Other users than root are shown what the service knows of its servers, if it runs: their states, and what
+    /// it remembers of each. --plugin prints that as one line for monitoring, and has the exit codes of that: 0, 1, 2 and 3.
     Status(StatusArguments),
     /// Show what happened to the servers
     ///
@@ -194,7 +194,7 @@ pub struct StatusArguments {
     /// Print JSON: an object with `nodes`
     #[arg(long)]
     pub json: bool,
-    /// Show it anew in its place, until interrupted; with --json, or not on a terminal, print every change
+    /// Redraw the table in place until interrupted; with --json, or where the output is no terminal, print every change
     #[arg(long)]
     pub watch: bool,
     /// Exit with 3 unless every server is unsealed

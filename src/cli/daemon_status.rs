@@ -179,7 +179,6 @@ impl<'a> ShownServers<'a> {
         for target in &mut self.targets {
             target.in_dns = is_in_dns(&self.names, target).unwrap_or(target.in_dns);
         }
-        self.put_clusters_together();
         Ok(())
     }
 
@@ -207,11 +206,7 @@ impl<'a> ShownServers<'a> {
             target.in_dns = is_in_dns(&self.names, &target).or(known.in_dns).unwrap_or(true);
             self.targets.push(target);
         }
-        self.put_clusters_together();
-    }
-
-    /// In the order of the configuration, whichever server was found when.
-    fn put_clusters_together(&mut self) {
+        // In the order of the configuration, whichever server was found when.
         let clusters = &self.settings.clusters;
         self.targets.sort_by_key(|target| clusters.iter().position(|cluster| cluster.name == target.cluster));
     }

@@ -58,22 +58,17 @@ fn rows_of_terminal() -> usize {
 /// cannot be shown anew in its place.
 fn fitting(text: &str, columns: usize, rows: usize) -> String {
     let height = |line: &str| width(line).div_ceil(columns.max(1)).max(1);
+    let left_out = |count: usize| format!("… lines left out: {count}");
+    let count = text.lines().count();
     let mut free = rows.saturating_sub(1);
     if text.lines().map(height).sum::<usize>() <= free {
         return text.to_owned();
     }
-    // One is for the last line.
-    free = free.saturating_sub(1);
-    let mut shown = String::new();
-    let mut lines = text.lines();
-    for line in lines.clone() {
-        let Some(left) = free.checked_sub(height(line)) else { break };
-        free = left;
-        shown += line;
-        shown.push('\n');
-        lines.next();
-    }
-    shown + &format!("… {} more lines; without --watch all are shown\n", lines.count())
+    free = free.saturating_sub(height(&left_out(count)));
+    let fits = |line: &&str| free.checked_sub(height(line)).map(|left| free = left).is_some();
+    let shown: Vec<&str> = text.lines().take_while(fits).collect();
+    let last = left_out(count - shown.len());
+    shown.into_iter().chain([last.as_str()]).fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// Without what gives it a colour (ECMA-48: SGR).
@@ -92,11 +87,11 @@ mod tests {
     fn what_the_terminal_has_no_room_for_is_counted() {
         let text = "NODE\n1\n2\n3\n";
         assert_eq!(fitting(text, 80, 5), text);
-        assert_eq!(fitting(text, 80, 4), "NODE\n1\n… 2 more lines; without --watch all are shown\n");
-        assert_eq!(fitting(text, 80, 1), "… 4 more lines; without --watch all are shown\n");
-        // A line that is too wide takes two, and a colour no place.
-        let wide = "NODE\n\x1b[32m12345\x1b[0m\n\x1b[32m123456\x1b[0m\n";
-        assert_eq!(fitting(wide, 5, 5), wide);
-        assert_eq!(fitting(wide, 5, 4).lines().count(), 3);
+        assert_eq!(fitting(text, 80, 4), "NODE\n1\n… lines left out: 2\n");
+        assert_eq!(fitting(text, 80, 1), "… lines left out: 4\n");
+        // A line that is too wide takes two, the last one too, and a colour no place.
+        let wide = "NODE\n\x1b[32m0123456789\x1b[0m\n\x1b[32m01234567890\x1b[0m\n";
+        assert_eq!(fitting(wide, 10, 5), wide);
+        assert_eq!(fitting(wide, 10, 4), "NODE\n… lines left out: 2\n");
     }
 }

@@ -74,7 +74,8 @@ async fn show(
             }
         }
         let unsealed = !probes.is_empty() && probes.iter().all(|probe| probe.state.is_unsealed());
-        let observed = if daemon.answered { observe::beside_control(&options.socket).await } else { None };
+        let shows_times = daemon.answered && !options.json;
+        let observed = if shows_times { observe::beside_control(&options.socket).await } else { None };
         let view = StatusView {
             servers: &servers,
             probes: &probes,

@@ -1,4 +1,5 @@
-//! The side of whoever observes the daemon. Blocks: a verb that shows what the daemon says has nothing else to do.
+//! The side of whoever observes the daemon. Blocks, but for [`beside_control`]: a verb that shows what the daemon says has
+//! nothing else to do.
 
 use super::schema::{EventList, SCHEMA, Snapshot};
 use super::server::places;
@@ -11,11 +12,14 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf, absolute};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 /// How long one read or write may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -91,53 +95,82 @@ pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
     body(&answer(path, wanted)?).map_err(|reason| ObserveError::Answer(path.to_owned(), reason.to_owned()))
 }
 
-/// What the daemon behind this control socket knows of its nodes, where it can be observed. Whoever else may write to the
-/// directory above can put a socket there: one that another user listens at is not asked.
+/// What the daemon behind this control socket knows of its nodes, where it can be observed.
 pub(crate) async fn beside_control(control: &Path) -> Option<ObservedValue> {
     let control = absolute(control).ok()?;
-    let user = listener(&control).await?;
-    for path in places(control.parent()?).into_iter().flatten() {
-        if listener(&path).await == Some(user)
-            && let Ok(document) = document(&path, Wanted::Nodes)
-        {
+    let user = listener(&tokio::net::UnixStream::connect(&control).await.ok()?)?;
+    let mut directory = control.parent()?.to_owned();
+    if directory.file_name().is_none() {
+        // It ends with `..`. Not of others: the service's is a link to where no other directory is.
+        directory = fs::canonicalize(directory).ok()?;
+    }
+    for path in places(&directory).into_iter().flatten() {
+        if let Ok(Some(document)) = timeout(ANSWER_LIMIT, document_of(&path, user)).await {
             return Some(document);
         }
     }
     None
 }
 
+/// The document of a socket that this user listens at: whoever else may write to the directory above can put one there.
+async fn document_of(path: &Path, user: u32) -> Option<ObservedValue> {
+    let mut stream = tokio::net::UnixStream::connect(path).await.ok()?;
+    if listener(&stream)? != user {
+        return None;
+    }
+    let mut answer = Vec::new();
+    stream.write_all(request(&target(Wanted::Nodes)).as_bytes()).await.ok()?;
+    stream.take(LARGEST as u64).read_to_end(&mut answer).await.ok()?;
+    parse(&answer, schema_of_document).ok()
+}
+
 /// Who listens there, by the kernel's word (`SO_PEERCRED`, unix(7)): a file of a user that systemd makes up has another owner
 /// where it maps the directory (`DynamicUser=`, systemd 257).
-async fn listener(path: &Path) -> Option<u32> {
-    Some(tokio::net::UnixStream::connect(path).await.ok()?.peer_cred().ok()?.uid())
+fn listener(stream: &tokio::net::UnixStream) -> Option<u32> {
+    Some(stream.peer_cred().ok()?.uid())
 }
 
 /// The document, with what later versions add to it.
 pub(crate) fn document(path: &Path, wanted: Wanted) -> Result<ObservedValue, ObserveError> {
-    read(path, wanted, |document: &ObservedValue| document.number("schema"))
+    read(path, wanted, schema_of_document)
+}
+
+fn schema_of_document(document: &ObservedValue) -> u64 {
+    document.number("schema")
 }
 
 fn read<T: DeserializeOwned>(path: &Path, wanted: Wanted, schema: fn(&T) -> u64) -> Result<T, ObserveError> {
-    let broken = |reason| ObserveError::Answer(path.to_owned(), reason);
-    let body = body(&answer(path, wanted)?).map_err(|reason| broken(reason.to_owned()))?;
-    let document = serde_json::from_slice(&body).map_err(|cause| broken(error::json(&cause)))?;
+    parse(&answer(path, wanted)?, schema).map_err(|reason| ObserveError::Answer(path.to_owned(), reason))
+}
+
+/// What an answer says, if it is of a version that is known here; or why not.
+fn parse<T: DeserializeOwned>(answer: &[u8], schema: fn(&T) -> u64) -> Result<T, String> {
+    let document = serde_json::from_slice(&body(answer)?).map_err(|cause| error::json(&cause))?;
     match schema(&document) {
         known if known == u64::from(SCHEMA) => Ok(document),
-        other => Err(broken(format!("its schema is version {other}, and this program knows {SCHEMA}"))),
+        other => Err(format!("its schema is version {other}, and this program knows {SCHEMA}")),
     }
 }
 
-/// The daemon's answer, as soon as there is a place.
-fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
-    let target = match wanted {
+fn target(wanted: Wanted) -> String {
+    match wanted {
         Wanted::Nodes => "/v1/nodes".to_owned(),
         Wanted::Events(after) => format!("/v1/events?after={after}"),
         Wanted::Metrics => "/metrics".to_owned(),
         Wanted::MetricsOfVaultExporter => "/metrics?names=vault_exporter".to_owned(),
-    };
+    }
+}
+
+fn request(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: vault-unseal\r\n\r\n")
+}
+
+/// The daemon's answer, as soon as there is a place.
+fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
+    let request = request(&target(wanted));
     let began = Instant::now();
     loop {
-        match exchange(path, &target)? {
+        match exchange(path, &request)? {
             Some(answer) => return Ok(answer),
             None if began.elapsed() > PATIENCE => return Err(ObserveError::Busy(path.to_owned())),
             None => sleep(PAUSE),
@@ -146,7 +179,7 @@ fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
 }
 
 /// Asks once; `None` when the connection is closed without an answer.
-fn exchange(path: &Path, target: &str) -> Result<Option<Vec<u8>>, ObserveError> {
+fn exchange(path: &Path, request: &str) -> Result<Option<Vec<u8>>, ObserveError> {
     let absent = |cause| ObserveError::Absent(path.to_owned(), cause);
     let broken = |cause: io::Error| ObserveError::Answer(path.to_owned(), error::io(&cause));
     let mut stream = match connected(path) {
@@ -155,7 +188,7 @@ fn exchange(path: &Path, target: &str) -> Result<Option<Vec<u8>>, ObserveError> 
         Err(cause) => return Err(absent(cause.into())),
     };
     let mut answer = Vec::new();
-    let sent = stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: vault-unseal\r\n\r\n").as_bytes());
+    let sent = stream.write_all(request.as_bytes());
     let asked = sent.and_then(|()| read_to_end(&mut stream, &mut answer, Instant::now() + ANSWER_LIMIT));
     match asked {
         Err(cause) if is_closed(&cause) && answer.is_empty() => Ok(None),
@@ -178,6 +211,10 @@ fn read_to_end(stream: &mut UnixStream, answer: &mut Vec<u8>, deadline: Instant)
             Ok(length) => answer.extend_from_slice(part.get(..length).unwrap_or_default()),
             // With a limit, no signal's handler restarts it (signal(7)).
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // The limit's word (socket(7)), which is not for people.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
             Err(error) => return Err(error),
         }
     }
@@ -227,15 +264,17 @@ mod tests {
     use super::*;
     use std::thread;
 
-    /// It goes on for ever, and would keep whoever asks.
+    /// One that goes on for ever would keep whoever asks, as one that says nothing.
     #[test]
-    fn answer_that_drips_is_given_up_at_the_deadline() {
+    fn answer_that_does_not_end_is_given_up_at_the_deadline() {
+        let given_up = |stream: &mut UnixStream| {
+            let soon = Instant::now() + Duration::from_millis(50);
+            read_to_end(stream, &mut Vec::new(), soon).unwrap_err().kind()
+        };
         let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        assert_eq!(given_up(&mut ours), io::ErrorKind::TimedOut);
         let dripping = thread::spawn(move || while theirs.write_all(b"x").is_ok() {});
-        let (mut answer, soon) = (Vec::new(), Instant::now() + Duration::from_millis(50));
-        let given_up = read_to_end(&mut ours, &mut answer, soon).unwrap_err();
-        assert_eq!(given_up.kind(), io::ErrorKind::TimedOut);
-        assert!(!answer.is_empty());
+        assert_eq!(given_up(&mut ours), io::ErrorKind::TimedOut);
         drop(ours);
         dripping.join().unwrap();
     }

@@ -383,12 +383,16 @@ fn asked_with_what_the_daemon_remembers(home: &Home) {
         panic!("{shown}")
     };
     assert!(took.ends_with("s)") && certificate.ends_with('d') && seen.ends_with('s'), "{shown}");
-    let from_there = |socket: &str| {
-        let mut command = home.command(&["status", "--socket", socket]);
-        stdout(&run(command.current_dir(home.path("run"))))
-    };
-    for relative in ["control.sock", "./control.sock", "../run/control.sock"] {
-        assert!(from_there(relative).starts_with(head), "{}", from_there(relative));
+    fs::create_dir(home.path("run/below")).unwrap();
+    for (from, relative) in [
+        ("run", "control.sock"),
+        ("run", "./control.sock"),
+        ("run", "../run/control.sock"),
+        ("run/below", "../control.sock"),
+    ] {
+        let mut command = home.command(&["status", "--socket", relative]);
+        let shown = stdout(&run(command.current_dir(home.path(from))));
+        assert!(shown.starts_with(head), "{from}, {relative}: {shown}");
     }
     if geteuid().is_root() {
         // Somebody else, who could keep whoever asks, or tell lies, if only what is there already.
