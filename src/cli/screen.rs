@@ -7,6 +7,9 @@ use std::io::{self, IsTerminal, Write};
 /// The cursor goes to the first line, and all below it is cleared (ECMA-48: CUP, ED).
 const TOP: &str = "\x1b[H\x1b[J";
 
+/// Where the terminal is too low.
+const LEFT_OUT: &str = "… lines left out: ";
+
 /// Standard output.
 pub(super) struct Screen {
     /// Shown anew in the same place: how long each thing is ago is part of it.
@@ -58,25 +61,34 @@ fn rows_of_terminal() -> usize {
 /// cannot be shown anew in its place.
 fn fitting(text: &str, columns: usize, rows: usize) -> String {
     let height = |line: &str| width(line).div_ceil(columns.max(1)).max(1);
-    let left_out = |count: usize| format!("… lines left out: {count}");
-    let count = text.lines().count();
-    let mut free = rows.saturating_sub(1);
-    if text.lines().map(height).sum::<usize>() <= free {
+    let rows = rows.saturating_sub(1);
+    if text.lines().map(height).sum::<usize>() <= rows {
         return text.to_owned();
     }
-    free = free.saturating_sub(height(&left_out(count)));
-    let fits = |line: &&str| free.checked_sub(height(line)).map(|left| free = left).is_some();
-    let shown: Vec<&str> = text.lines().take_while(fits).collect();
-    let last = left_out(count - shown.len());
-    shown.into_iter().chain([last.as_str()]).fold(String::new(), |text, line| text + line + "\n")
+    let mut last = format!("{LEFT_OUT}{}", text.lines().count());
+    let (mut shown, mut taken, mut left_out) = (String::new(), height(&last), 0);
+    for line in text.lines() {
+        taken += height(line);
+        if taken > rows {
+            left_out += 1;
+        } else {
+            shown = shown + line + "\n";
+        }
+    }
+    last = format!("{LEFT_OUT}{left_out}\n");
+    shown + &last
 }
 
 /// Without what gives it a colour (ECMA-48: SGR).
 fn width(line: &str) -> usize {
-    let mut parts = line.split("\x1b[");
-    let plain = parts.next().unwrap_or_default();
-    let coloured = parts.map(|part| part.split_once('m').map_or(part, |(_, text)| text));
-    coloured.chain([plain]).map(|text| text.chars().count()).sum()
+    let mut colour = false;
+    let is_seen = |character: &char| {
+        colour |= *character == '\x1b';
+        let seen = !colour;
+        colour &= *character != 'm';
+        seen
+    };
+    line.chars().filter(is_seen).count()
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ async fn show(
         }
         let unsealed = !probes.is_empty() && probes.iter().all(|probe| probe.state.is_unsealed());
         let shows_times = daemon.answered && !options.json;
-        let observed = if shows_times { observe::beside_control(&options.socket).await } else { None };
+        let observed = shows_times.then(|| observe::beside_control(&options.socket)).flatten();
         let view = StatusView {
             servers: &servers,
             probes: &probes,

@@ -1,5 +1,4 @@
-//! The side of whoever observes the daemon. Blocks, but for [`beside_control`]: a verb that shows what the daemon says has
-//! nothing else to do.
+//! The side of whoever observes the daemon. Blocks: a verb that shows what the daemon says has nothing else to do.
 
 use super::schema::{EventList, SCHEMA, Snapshot};
 use super::server::places;
@@ -18,8 +17,6 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf, absolute};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
 /// How long one read or write may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -95,39 +92,35 @@ pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
     body(&answer(path, wanted)?).map_err(|reason| ObserveError::Answer(path.to_owned(), reason.to_owned()))
 }
 
-/// What the daemon behind this control socket knows of its nodes, where it can be observed.
-pub(crate) async fn beside_control(control: &Path) -> Option<ObservedValue> {
+/// What the daemon behind this control socket knows of its nodes, where it can be observed: at a socket that the same user
+/// listens at, as whoever else may write to the directory above can put one there. Within tokio's runtime.
+pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
     let control = absolute(control).ok()?;
-    let user = listener(&tokio::net::UnixStream::connect(&control).await.ok()?)?;
+    let (user, _) = listener(connected(&control).ok()?).ok()?;
     let mut directory = control.parent()?.to_owned();
     if directory.file_name().is_none() {
         // It ends with `..`. Not of others: the service's is a link to where no other directory is.
         directory = fs::canonicalize(directory).ok()?;
     }
-    for path in places(&directory).into_iter().flatten() {
-        if let Ok(Some(document)) = timeout(ANSWER_LIMIT, document_of(&path, user)).await {
-            return Some(document);
+    places(&directory).into_iter().flatten().find_map(|path| {
+        let (listens, stream) = listener(connected(&path).ok()?).ok()?;
+        let mut answer = Vec::new();
+        if listens == user {
+            ask(stream, &request(Wanted::Nodes), &mut answer).ok()?;
         }
-    }
-    None
-}
-
-/// The document of a socket that this user listens at: whoever else may write to the directory above can put one there.
-async fn document_of(path: &Path, user: u32) -> Option<ObservedValue> {
-    let mut stream = tokio::net::UnixStream::connect(path).await.ok()?;
-    if listener(&stream)? != user {
-        return None;
-    }
-    let mut answer = Vec::new();
-    stream.write_all(request(&target(Wanted::Nodes)).as_bytes()).await.ok()?;
-    stream.take(LARGEST as u64).read_to_end(&mut answer).await.ok()?;
-    parse(&answer, schema_of_document).ok()
+        parse(&answer, schema_of_document).ok()
+    })
 }
 
 /// Who listens there, by the kernel's word (`SO_PEERCRED`, unix(7)): a file of a user that systemd makes up has another owner
-/// where it maps the directory (`DynamicUser=`, systemd 257).
-fn listener(stream: &tokio::net::UnixStream) -> Option<u32> {
-    Some(stream.peer_cred().ok()?.uid())
+/// where it maps the directory (`DynamicUser=`, systemd 257). And the connection.
+fn listener(stream: UnixStream) -> io::Result<(u32, UnixStream)> {
+    stream.set_nonblocking(true)?;
+    let stream = tokio::net::UnixStream::from_std(stream)?;
+    let user = stream.peer_cred()?.uid();
+    let stream = stream.into_std()?;
+    stream.set_nonblocking(false)?;
+    Ok((user, stream))
 }
 
 /// The document, with what later versions add to it.
@@ -152,22 +145,19 @@ fn parse<T: DeserializeOwned>(answer: &[u8], schema: fn(&T) -> u64) -> Result<T,
     }
 }
 
-fn target(wanted: Wanted) -> String {
-    match wanted {
+fn request(wanted: Wanted) -> String {
+    let target = match wanted {
         Wanted::Nodes => "/v1/nodes".to_owned(),
         Wanted::Events(after) => format!("/v1/events?after={after}"),
         Wanted::Metrics => "/metrics".to_owned(),
         Wanted::MetricsOfVaultExporter => "/metrics?names=vault_exporter".to_owned(),
-    }
-}
-
-fn request(target: &str) -> String {
+    };
     format!("GET {target} HTTP/1.1\r\nHost: vault-unseal\r\n\r\n")
 }
 
 /// The daemon's answer, as soon as there is a place.
 fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
-    let request = request(&target(wanted));
+    let request = request(wanted);
     let began = Instant::now();
     loop {
         match exchange(path, &request)? {
@@ -182,22 +172,25 @@ fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
 fn exchange(path: &Path, request: &str) -> Result<Option<Vec<u8>>, ObserveError> {
     let absent = |cause| ObserveError::Absent(path.to_owned(), cause);
     let broken = |cause: io::Error| ObserveError::Answer(path.to_owned(), error::io(&cause));
-    let mut stream = match connected(path) {
+    let stream = match connected(path) {
         Ok(stream) => stream,
         Err(Errno::AGAIN) => return Ok(None),
         Err(cause) => return Err(absent(cause.into())),
     };
     let mut answer = Vec::new();
-    let sent = stream.write_all(request.as_bytes());
-    let asked = sent.and_then(|()| read_to_end(&mut stream, &mut answer, Instant::now() + ANSWER_LIMIT));
-    match asked {
+    match ask(stream, request, &mut answer) {
         Err(cause) if is_closed(&cause) && answer.is_empty() => Ok(None),
         Err(cause) => Err(broken(cause)),
         Ok(()) => Ok(Some(answer).filter(|answer| !answer.is_empty())),
     }
 }
 
-/// Reads all that comes until the deadline, however slowly.
+/// Asks over this connection, and reads all that comes within the limit, however slowly.
+fn ask(mut stream: UnixStream, request: &str, answer: &mut Vec<u8>) -> io::Result<()> {
+    stream.write_all(request.as_bytes())?;
+    read_to_end(&mut stream, answer, Instant::now() + ANSWER_LIMIT)
+}
+
 fn read_to_end(stream: &mut UnixStream, answer: &mut Vec<u8>, deadline: Instant) -> io::Result<()> {
     let mut part = [0; 16 * 1024];
     while answer.len() < LARGEST {
