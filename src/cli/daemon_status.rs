@@ -173,7 +173,7 @@ impl<'a> ShownServers<'a> {
         (self.names, self.looked_up) = (new.names, new.looked_up);
         for target in new.targets {
             if !self.targets.iter().any(|known| known.is(&target.cluster, &target.address)) {
-                self.targets.push(target);
+                self.add(target);
             }
         }
         for target in &mut self.targets {
@@ -204,11 +204,14 @@ impl<'a> ShownServers<'a> {
             let node = Node { address, name };
             let mut target = Target::of(cluster, &access, &node, Some(found_by.clone()));
             target.in_dns = is_in_dns(&self.names, &target).or(known.in_dns).unwrap_or(true);
-            self.targets.push(target);
+            self.add(target);
         }
-        // In the order of the configuration, whichever server was found when.
-        let clusters = &self.settings.clusters;
-        self.targets.sort_by_key(|target| clusters.iter().position(|cluster| cluster.name == target.cluster));
+    }
+
+    /// Beside those of its cluster.
+    fn add(&mut self, target: Target) {
+        let last = self.targets.iter().rposition(|known| known.cluster == target.cluster);
+        self.targets.insert(last.map_or(self.targets.len(), |last| last + 1), target);
     }
 }
 

@@ -7,8 +7,8 @@ use std::io::{self, IsTerminal, Write};
 /// The cursor goes to the first line, and all below it is cleared (ECMA-48: CUP, ED).
 const TOP: &str = "\x1b[H\x1b[J";
 
-/// Where the terminal is too low.
-const LEFT_OUT: &str = "… lines left out: ";
+/// Where the terminal is too low; with room for the number.
+const LEFT_OUT: &str = "… lines left out:      ";
 
 /// Standard output.
 pub(super) struct Screen {
@@ -65,8 +65,7 @@ fn fitting(text: &str, columns: usize, rows: usize) -> String {
     if text.lines().map(height).sum::<usize>() <= rows {
         return text.to_owned();
     }
-    let mut last = format!("{LEFT_OUT}{}", text.lines().count());
-    let (mut shown, mut taken, mut left_out) = (String::new(), height(&last), 0);
+    let (mut shown, mut taken, mut left_out) = (String::new(), height(LEFT_OUT), 0);
     for line in text.lines() {
         taken += height(line);
         if taken > rows {
@@ -75,8 +74,7 @@ fn fitting(text: &str, columns: usize, rows: usize) -> String {
             shown = shown + line + "\n";
         }
     }
-    last = format!("{LEFT_OUT}{left_out}\n");
-    shown + &last
+    shown + LEFT_OUT.trim_end() + &format!(" {left_out}\n")
 }
 
 /// Without what gives it a colour (ECMA-48: SGR).
@@ -104,6 +102,6 @@ mod tests {
         // A line that is too wide takes two, the last one too, and a colour no place.
         let wide = "NODE\n\x1b[32m0123456789\x1b[0m\n\x1b[32m01234567890\x1b[0m\n";
         assert_eq!(fitting(wide, 10, 5), wide);
-        assert_eq!(fitting(wide, 10, 4), "NODE\n… lines left out: 2\n");
+        assert_eq!(fitting(wide, 10, 4), "… lines left out: 3\n");
     }
 }

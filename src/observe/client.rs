@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -95,11 +95,10 @@ pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
 /// What the daemon behind this control socket knows of its nodes, where it can be observed: at a socket that the same user
 /// listens at, as whoever else may write to the directory above can put one there. Within tokio's runtime.
 pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
-    let control = absolute(control).ok()?;
-    let (user, _) = listener(connected(&control).ok()?).ok()?;
-    let mut directory = control.parent()?.to_owned();
+    let (user, _) = listener(connected(control).ok()?).ok()?;
+    let mut directory = Path::new(".").join(control.parent()?);
     if directory.file_name().is_none() {
-        // It ends with `..`. Not of others: the service's is a link to where no other directory is.
+        // It ends with a dot or two. Not of others: the service's is a link to where no other directory is.
         directory = fs::canonicalize(directory).ok()?;
     }
     places(&directory).into_iter().flatten().find_map(|path| {
