@@ -145,6 +145,26 @@ fn shares_that_fit_by_chance_lose_to_a_larger_set_and_only_to_that() {
     assert_eq!(plan.corrupt, [0usize; 0]);
 }
 
+/// Four of six fit, two do not, and three unseal: two bad ones are more than half of the surplus of three, so that the four
+/// could be the bad ones.
+#[test]
+fn more_bad_shares_than_half_of_the_surplus_are_tried_too() {
+    let mut shares = split(&[7; 32], &[3, 5, 11, 13], &[1, 2, 3, 4, 5, 6], 3);
+    for bad in [4, 5] {
+        shares[bad][0] ^= 1 << bad;
+    }
+    let plan = set(&shares).plan(Scheme::needing(3));
+    assert_eq!((plan.candidates[0].as_slice(), plan.corrupt.as_slice()), (&[0, 1, 2][..], &[4, 5][..]));
+    let has_both = |candidate: &Vec<usize>| candidate.contains(&4) && candidate.contains(&5);
+    assert!(plan.candidates.iter().any(has_both), "{:?}", plan.candidates);
+    // With one more that fits they are outvoted.
+    let mut shares = split(&[7; 32], &[3, 5, 11, 13], &[1, 2, 3, 4, 5, 6, 7], 3);
+    for bad in [5, 6] {
+        shares[bad][0] ^= 1 << bad;
+    }
+    assert_eq!(set(&shares).plan(Scheme::needing(3)).candidates, [vec![0, 1, 2]]);
+}
+
 #[test]
 fn every_bare_key_is_a_candidate_of_its_own() {
     let keys = [vec![1; 32], vec![2; 32]];
