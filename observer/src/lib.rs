@@ -6,7 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
 pub mod cli;
-mod credentials;
 pub mod document;
 pub mod exporter;
 pub mod notify;
+mod service;

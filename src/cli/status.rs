@@ -58,8 +58,16 @@ async fn show(
     let style = Style::of(&io::stdout());
     let mut servers = ShownServers::of(settings).await?;
     let mut screen = Screen::new(options);
+    let mut named = options.socket != Path::new(SOCKET);
     loop {
         let mut daemon = DaemonStatus::at(&options.socket).await;
+        if named && !daemon.answered {
+            say(format_args!(
+                "No daemon answers at {}: the servers alone are asked.",
+                sentence(&options.socket)
+            ));
+            named = false;
+        }
         servers.add_known(&daemon).await;
         let mut probes = probe_all(&servers.targets).await;
         if daemon.answered && probes.iter().any(Probe::is_unreachable) {

@@ -112,7 +112,27 @@ check 'with TLS: it serves' says '^vault_unseal_daemon_up 1$' \
 check 'with TLS: nothing without it' not quietly scrape http://10.77.0.1:9412/metrics
 check 'with TLS: check finds nothing wrong' says 'ok .*exporter.toml: https://10.77.0.1:9412/metrics' \
     eval 'inside vault-unseal-observer check || true'
-rm -r "$etc/exporter.key" "$root/etc/systemd/system/$exporter.d" "$etc/exporter.toml"
+# What root can read and the service cannot, or cannot use.
+judged() { eval 'inside vault-unseal-observer check || true'; }
+chmod 600 "$etc/exporter.toml"
+check 'check: a configuration that root alone may read' \
+    says '^problem  exporter .*exporter.service, a user of its own, cannot read .*exporter.toml: its mode is 0600' judged
+check "the daemon's check: the same, with what to do" says 'chmod 0644 /etc/vault-unseal/exporter.toml' inside vault-unseal check
+chmod 644 "$etc/exporter.toml"
+printf '[Service]\nLoadCredential=exporter.key:/etc/vault-unseal/other.key\n' >"$root/etc/systemd/system/$exporter.d/tls.conf"
+check 'check: the key is not there' says '^problem  exporter .*"exporter.key" is not there: /etc/vault-unseal/other.key' judged
+inside openssl genpkey -quiet -algorithm ed25519 -out /etc/vault-unseal/other.key
+chmod 600 "$etc/other.key"
+check "check: another certificate's key" says '^problem  exporter .*cannot be used together' judged
+sed -i 's|^key_file = .*|key_file = "/etc/vault/tls/vault.key"|' "$etc/exporter.toml"
+check "check: the server's own key is not to be given away" says 'Let systemd hand it over: .*LoadCredential=exporter.key:' judged
+check "check: the server's own key: its owner stays" not quietly says 'chown' judged
+printf 'listen = "127.0.0.1:80"\n' >"$etc/exporter.toml"
+check 'check: a port of the system' says '^problem  exporter .*may not listen at 127.0.0.1:80' judged
+rm -r "$etc/exporter.key" "$etc/other.key" "$root/etc/systemd/system/$exporter.d" "$etc/exporter.toml"
+ln -s nowhere.toml "$etc/exporter.toml"
+check 'check: a link that leads nowhere' says '^problem  exporter .*exporter.toml: there is no such file' judged
+rm "$etc/exporter.toml"
 inside systemctl daemon-reload
 
 part "node_exporter's file"
@@ -175,10 +195,23 @@ check 'check knows that it is not given' \
 check "the daemon's check, too, in JSON" \
     says '"severity":"warning","subject":"notify","kind":"credential-not-given"' inside vault-unseal check --json
 echo http://127.0.0.1:9/secret-token >"$etc/chat"
+chmod 644 "$etc/chat"
 mkdir -p "$root/etc/systemd/system/$notifier.d"
 printf '[Service]\nLoadCredential=chat:/etc/vault-unseal/chat\n' >"$root/etc/systemd/system/$notifier.d/chat.conf"
 inside systemctl daemon-reload
+check 'check: everybody can read the credential' says '^problem  notify .*chat: /etc/vault-unseal/chat: its mode is 0644' judged
+chmod 600 "$etc/chat"
 check 'check knows that it is given' inside vault-unseal-observer check
+check 'check: an ordinary user is not told of what only root may read' says '^ok  *notify ' \
+    eval 'inside_as_somebody vault-unseal-observer check || true'
+echo 'not a url' >"$etc/chat"
+check 'check: what is in it is no URL' says '^problem  notify .*chat: the URL of the target is none' judged
+echo http://127.0.0.1:9/secret-token >"$etc/chat"
+sed -i 's|"/usr/bin/dd"|"/opt/dd"|' "$etc/notify.toml"
+install -D -m 755 "$root/usr/bin/dd" "$root/opt/dd"
+check 'check: a program that its sandbox does not run' says '^problem  notify .*may not run /opt/dd' judged
+sed -i 's|"/opt/dd"|"/usr/bin/dd"|' "$etc/notify.toml"
+rm -r "$root/opt/dd"
 check 'with its credential it starts' inside systemctl restart $notifier
 message=$root/var/lib/private/vault-unseal-notify/message
 check 'a held server' inside vault-unseal hold --all

@@ -88,6 +88,20 @@ fn colour_and_a_broken_pipe_are_no_matter() {
     assert!(!output.stdout.contains(&0x1b), "colour is for terminals");
 }
 
+/// A socket that is named is meant: what no daemon adds is said to be missing.
+#[test]
+fn a_daemon_that_is_named_and_does_not_answer_is_told_of_once() {
+    let server = says(&health(true, false, &json!({})), &json!({}));
+    for arguments in [&["status"][..], &["status", "--json"]] {
+        let mut command = vault_unseal(&[arguments, &["--nodes", &server.url()]].concat());
+        assert!(run(&mut command).stderr.is_empty(), "the service's need not be there");
+        let output = run(command.args(["--socket", "/nowhere/control.sock"]));
+        assert_eq!(output.status.code(), Some(0));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said, "No daemon answers at /nowhere/control.sock: the servers alone are asked.\n");
+    }
+}
+
 #[test]
 fn a_change_is_printed_while_watching() {
     let server = says(&health(false, true, &json!({})), &bare());

@@ -1,38 +1,44 @@
 //! `vault-unseal-observer check`.
 
 use super::CheckArguments;
-use crate::credentials::{GivenCredentials, NOTIFIER};
+use super::arguments::{EXPORTER_CONFIG, NOTIFY_CONFIG};
 use crate::document::DocumentError;
-use crate::exporter::ExporterSettings;
+use crate::exporter::{ExporterSettings, TlsFiles};
 use crate::notify::{self, Notify, NotifySettings};
+use crate::service::{EXPORTER, Looking, NOTIFIER, Service};
+use rustix::process::geteuid;
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use vault_unseal::cli::{Exit, Findings, Severity, Topic, findings_table};
+use vault_unseal::explain::Explanation;
 use vault_unseal::external::json_line;
-use vault_unseal::external::quote::sentence;
+use vault_unseal::external::quote::{sentence, shell};
 use vault_unseal::observe;
 use vault_unseal::report::Style;
 use vault_unseal::systemd::RUNNING_CREDENTIALS;
-
-/// The exporter's unit.
-const EXPORTER: &str = "vault-unseal-exporter.service";
 
 /// Judges both configurations and looks whether the daemon can be observed.
 pub(super) fn check(options: &CheckArguments) -> Exit {
     let mut findings = Findings::default();
     let mut exporter = findings.about("exporter");
     let path = &options.exporter_config;
-    let absent = "the exporter listens on this machine alone";
-    if let Some(settings) = judge(path, absent, ExporterSettings::read(path), &mut exporter) {
-        of_exporter(&settings, &mut exporter);
+    let service = Service::of(Path::new("/"), EXPORTER);
+    let standard =
+        Standard { path: Path::new(EXPORTER_CONFIG), absent: "the exporter listens on this machine alone" };
+    let read = ExporterSettings::read(path);
+    if let Some(settings) = judge(path, &standard, read, service.as_ref(), &mut exporter) {
+        of_exporter(&settings, service.as_ref(), &mut exporter);
     }
     let path = &options.notify_config;
     let mut topic = findings.about("notify");
-    let notify = judge(path, "the notifier is not started", NotifySettings::read(path), &mut topic);
+    let service = Service::of(Path::new("/"), NOTIFIER);
+    let standard = Standard { path: Path::new(NOTIFY_CONFIG), absent: "the notifier is not started" };
+    let notify = judge(path, &standard, NotifySettings::read(path), service.as_ref(), &mut topic);
     if let Some(settings) = &notify {
-        of_notifier(settings, &mut topic);
+        of_notifier(settings, service.as_ref(), &mut topic);
     }
     match observe::snapshot(&options.observe_socket) {
         Ok(snapshot) => {
@@ -59,50 +65,95 @@ pub(super) fn check(options: &CheckArguments) -> Exit {
     }
 }
 
+/// The configuration that a service has, and what it does without one.
+struct Standard {
+    path: &'static Path,
+    absent: &'static str,
+}
+
 /// A configuration was read; what it says, if it is there and good.
 fn judge<T: Display>(
     path: &Path,
-    absent: &str,
+    standard: &Standard,
     read: Result<T, DocumentError>,
+    service: Option<&Service>,
     topic: &mut Topic<'_>,
 ) -> Option<T> {
+    let is_standard = path == standard.path;
     match read {
         Ok(settings) => {
             topic.good(format!("{}: {settings}", sentence(path)));
+            // Another file is tried before it is put there.
+            if let Some(service) = service.filter(|_| is_standard) {
+                let remedy = format!("There is no secret in it: chmod 0644 {}", shell(path));
+                if let Some(problem) = service.cannot_read(path, &remedy) {
+                    topic.add(Severity::Problem, problem);
+                }
+            }
             return Some(settings);
         }
-        Err(DocumentError::Missing(_)) => topic.good(format!("{}: there is none, {absent}", sentence(path))),
+        // A link that leads nowhere is a mistake.
+        Err(DocumentError::Missing(_)) if is_standard && fs::symlink_metadata(path).is_err() => {
+            topic.good(format!("{}: there is none, {}", sentence(path), standard.absent));
+        }
         Err(error) => topic.explain(Severity::Problem, &error),
     }
     None
 }
 
-/// Where systemd puts the credentials of a service it sees to who reads them.
-fn of_exporter(settings: &ExporterSettings, topic: &mut Topic<'_>) {
-    let service = format!("{RUNNING_CREDENTIALS}/{EXPORTER}/");
-    let key = settings.tls.as_ref().map(|tls| tls.key.to_string_lossy().into_owned());
-    let credential = key.as_deref().and_then(|key| key.strip_prefix(&service));
-    let problem = match credential {
-        Some(name) => GivenCredentials::of(Path::new("/"), EXPORTER).and_then(|given| given.problem(name)),
-        None => settings.judge_files().err(),
-    };
-    if let Some(problem) = problem {
-        topic.add(Severity::Problem, problem);
+fn of_exporter(settings: &ExporterSettings, service: Option<&Service>, topic: &mut Topic<'_>) {
+    if let Some(tls) = &settings.tls {
+        topic.succeeded(of_tls(tls, service));
+    }
+    let low = settings.listen.iter().find(|address| address.port() < 1024);
+    if let Some(address) =
+        low.filter(|_| service.is_some_and(|it| !it.has_capability("CAP_NET_BIND_SERVICE")))
+    {
+        topic.problem(
+            "port-reserved",
+            format!("{EXPORTER} may not listen at {address}: ports below 1024 are root's"),
+            "Take a port from 1024 on.".to_owned(),
+        );
     }
 }
 
-fn of_notifier(settings: &NotifySettings, topic: &mut Topic<'_>) {
-    let given = GivenCredentials::of(Path::new("/"), NOTIFIER);
+/// As the service finds them. Where systemd puts its credentials it sees to who reads them.
+fn of_tls(tls: &TlsFiles, service: Option<&Service>) -> Result<(), Explanation> {
+    let directory = format!("{RUNNING_CREDENTIALS}/{EXPORTER}/");
+    let handed_over = |path: &Path| Some(path.to_str()?.strip_prefix(&directory)?.to_owned());
+    // The file that a credential is made of; `None` where that cannot be told.
+    let behind = |path: &Path, remedy: &str| match (handed_over(path), service) {
+        (Some(name), Some(service)) => service.problem(&name).map_or_else(|| Ok(service.file(&name)), Err),
+        (Some(_), None) => Ok(None),
+        (None, _) => {
+            Looking::ByHand(service).cannot_read(path, remedy)?;
+            Ok((path.exists() || geteuid().is_root()).then(|| path.to_owned()))
+        }
+    };
+    let open = format!("A certificate is not secret: chmod o+r {}", shell(&tls.certificate));
+    let hand_over = format!(
+        "Let systemd hand it over: systemctl edit {EXPORTER}, [Service], LoadCredential=exporter.key:{}, and key_file = \
+         \"{directory}exporter.key\"",
+        sentence(&tls.key)
+    );
+    let (certificate, key) = (behind(&tls.certificate, &open)?, behind(&tls.key, &hand_over)?);
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => TlsFiles { certificate, key }.judge(),
+        _ => Ok(()),
+    }
+}
+
+fn of_notifier(settings: &NotifySettings, service: Option<&Service>, topic: &mut Topic<'_>) {
     for target in &settings.targets {
-        topic.succeeded(notify::check_target(target, true));
+        topic.succeeded(notify::check_target(target, Looking::ByHand(service)));
         for name in target.target.credentials() {
-            match &given {
+            match service {
                 None => topic.note(
                     "not-checked",
                     format!("{NOTIFIER} is not installed: whether it is given the credential \"{name}\" is not checked"),
                 ),
-                Some(given) => {
-                    if let Some(problem) = given.problem(name) {
+                Some(service) => {
+                    if let Some(problem) = service.problem(name) {
                         topic.add(Severity::Problem, problem);
                     }
                 }

@@ -6,7 +6,6 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use vault_unseal::explain::Explanation;
-use vault_unseal::systemd::RUNNING_CREDENTIALS;
 
 /// Where the exporter listens unless told otherwise. 9410 is `vault_exporter`'s.
 const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9412);
@@ -43,16 +42,6 @@ impl ExporterSettings {
         document::read(path, "to whom the state of servers is shown, and with which key", Self::of)
     }
 
-    /// Judges the files that it names. Those that systemd hands to the service are there only while it runs.
-    pub fn judge_files(&self) -> Result<(), Explanation> {
-        let Some(tls) = &self.tls else { return Ok(()) };
-        let handed_over = |path: &Path| path.starts_with(RUNNING_CREDENTIALS) && !path.exists();
-        if handed_over(&tls.certificate) || handed_over(&tls.key) {
-            return Ok(());
-        }
-        super::certificates::server_config(tls).map(drop)
-    }
-
     fn of(top: &Table<'_>) -> Result<Self, DocumentError> {
         let listen = top.text_or_texts("listen")?;
         let tls = top.table("tls")?.map(|table| TlsFiles::of(&table)).transpose()?;
@@ -76,7 +65,8 @@ impl ExporterSettings {
             }
         }
         if addresses.is_empty() || addresses.len() > MOST {
-            let message = format!("needs from 1 to {MOST} addresses, and these are {}", addresses.len());
+            let message =
+                format!("`listen` needs from 1 to {MOST} addresses, and these are {}", addresses.len());
             let advice = format!("Without `listen`, the exporter listens at {DEFAULT}.");
             return Err(top.place().refuses(Explanation::new("config-listen", message, advice)));
         }
@@ -85,6 +75,11 @@ impl ExporterSettings {
 }
 
 impl TlsFiles {
+    /// Judges the files: whether they can be used, and together.
+    pub(crate) fn judge(&self) -> Result<(), Explanation> {
+        super::certificates::server_config(self).map(drop)
+    }
+
     fn of(table: &Table<'_>) -> Result<Self, DocumentError> {
         let missing =
             |key| table.lacks(key, format!("Write it as {key} = \"/etc/vault-unseal/exporter.pem\"."));
@@ -100,7 +95,9 @@ impl TlsFiles {
 }
 
 fn address(written: &Written<&str>) -> Result<SocketAddr, DocumentError> {
-    written.value.parse().map_err(|_| {
+    // Port 0 is whichever is free, which nobody would find.
+    let address = written.value.parse().ok().filter(|address: &SocketAddr| address.port() != 0);
+    address.ok_or_else(|| {
         let message = "this is not an address with a port";
         let advice =
             format!("Write it as \"{DEFAULT}\", or \"[::1]:9412\": in numbers, as names may change.");
@@ -205,13 +202,18 @@ mod tests {
                  \"[::1]:9412\": in numbers, as names may change.",
             ),
             (
+                "listen = '127.0.0.1:0'",
+                "[config-listen] /etc/x.toml:1: listen: this is not an address with a port. Write it as \"127.0.0.1:9412\", or \
+                 \"[::1]:9412\": in numbers, as names may change.",
+            ),
+            (
                 "listen = 9412",
                 "[config-type] /etc/x.toml:1: listen: needs a string or a list of strings, and this is a number. Write it as \
                  listen = \"…\" or listen = [\"…\", \"…\"].",
             ),
             (
                 "listen = []",
-                "[config-listen] /etc/x.toml:1: needs from 1 to 16 addresses, and these are 0. Without `listen`, the exporter \
+                "[config-listen] /etc/x.toml:1: `listen` needs from 1 to 16 addresses, and these are 0. Without `listen`, the exporter \
                  listens at 127.0.0.1:9412.",
             ),
             (

@@ -10,6 +10,9 @@ use vault_unseal::external::error;
 use vault_unseal::external::quote::{sentence, shell};
 use vault_unseal::files;
 
+/// Where Debian's `node_exporter` looks for files.
+const COLLECTED: &str = "/var/lib/prometheus/node-exporter";
+
 /// Writes what there is to export now. A daemon that does not answer is what the file then tells, and no failure.
 pub(super) fn run(file: &Path, options: &ExporterArguments) -> Exit {
     let (metrics, _) = exposition::read_all(&options.observe_socket, &options.notifier_metrics);
@@ -22,12 +25,14 @@ pub(super) fn run(file: &Path, options: &ExporterArguments) -> Exit {
 fn unwritten(file: &Path, cause: &io::Error) -> Explanation {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let advice = match cause.kind() {
-        io::ErrorKind::NotFound => format!(
-            "{} is made by prometheus-node-exporter. Install that, or name a directory that there is.",
-            sentence(directory)
-        ),
+        io::ErrorKind::NotFound if directory == Path::new(COLLECTED) => {
+            format!(
+                "{COLLECTED} is made by prometheus-node-exporter. Install that, or name a directory that there is."
+            )
+        }
+        io::ErrorKind::NotFound => format!("Make the directory: mkdir -p {}", shell(directory)),
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => format!(
-            "See who may write there: ls -ld {}. A service needs ReadWritePaths= for it as well.",
+            "A service needs ReadWritePaths= for it as well. See who may write there: ls -ld {}",
             shell(directory)
         ),
         io::ErrorKind::IsADirectory => "Name a file in that directory that ends in .prom.".to_owned(),

@@ -28,6 +28,7 @@ pub use settings::{Notify, NotifySettings, Rules};
 pub use target::Target;
 
 use crate::cli::{self, NotifyArguments};
+use crate::service::Looking;
 use looks::Looker;
 use message::Message;
 use std::io::{self, Write};
@@ -69,12 +70,12 @@ pub fn run(options: &NotifyArguments) -> Exit {
 }
 
 /// What a target needs besides the file: what is not there.
-pub(crate) fn check_target(notify: &Notify, by_hand: bool) -> Result<(), Explanation> {
-    notify.target.check(by_hand).map_err(|error| named(&notify.name, &error))
+pub(crate) fn check_target(notify: &Notify, looking: Looking<'_>) -> Result<(), Explanation> {
+    notify.target.check(looking).map_err(|error| named(&notify.name, &error))
 }
 
 fn check(settings: &NotifySettings) -> Result<(), Explanation> {
-    settings.targets.iter().try_for_each(|notify| check_target(notify, false))
+    settings.targets.iter().try_for_each(|notify| check_target(notify, Looking::Service))
 }
 
 /// Of which target it is told.

@@ -89,8 +89,10 @@ impl NotifySettings {
             return Err(top.lacks("notify", advice));
         }
         for table in tables {
-            let name = name(&table)?;
-            if targets.iter().any(|other| other.name == name.value) {
+            let name = table.text("name")?.map(name).transpose()?;
+            if let Some(name) =
+                name.as_ref().filter(|name| targets.iter().any(|other| other.name == name.value))
+            {
                 return Err(name.place.refuses(Explanation::new(
                     "config-same-name",
                     format!("two targets are named \"{}\"", name.value),
@@ -109,7 +111,10 @@ impl NotifySettings {
                     ));
                 }
             }
+            // A misspelt `name` is told as that.
             table.finish()?;
+            let advice = "Write name = \"…\": messages and errors name the target by it.";
+            let name = name.ok_or_else(|| table.lacks("name", advice))?;
             targets.push(Arc::new(Notify { name: name.value, rules, target }));
         }
         Ok(Self { targets })
@@ -127,10 +132,7 @@ impl fmt::Display for NotifySettings {
     }
 }
 
-fn name(table: &Table<'_>) -> Result<Written<String>, DocumentError> {
-    let Some(Written { value, place }) = table.text("name")? else {
-        return Err(table.lacks("name", "Write name = \"…\": messages and errors name the target by it."));
-    };
+fn name(Written { value, place }: Written<&str>) -> Result<Written<String>, DocumentError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if value.is_empty() || value.len() > 32 || !value.chars().all(fits) {
         return Err(place.refuses(Explanation::new(

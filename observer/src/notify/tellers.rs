@@ -10,6 +10,7 @@ use super::target::Undelivered;
 use super::well::Pings;
 use super::{check, check_target, host, named};
 use crate::cli::NotifyArguments;
+use crate::service::Looking;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -169,7 +170,7 @@ fn begin(
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for notify in &settings.targets {
-        if let Err(missing) = check_target(notify, true) {
+        if let Err(missing) = check_target(notify, Looking::ByHand(None)) {
             tracing::warn!("{}", in_one_line(&missing));
         }
         let (notify, looks) = (Arc::clone(notify), looks.clone());

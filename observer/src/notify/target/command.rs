@@ -1,10 +1,10 @@
 //! A program that takes a message on its standard input. No shell is between.
 
 use super::Undelivered;
-use crate::credentials::{NOTIFIER, how_to_give};
 use crate::document::{DocumentError, Table};
 use crate::notify::message::Message;
 use crate::notify::settings::refused;
+use crate::service::{Looking, NOTIFIER, how_to_give};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -66,17 +66,23 @@ impl Command {
         self.run.iter().filter_map(|argument| Some(argument.split_once(CREDENTIALS)?.1)).collect()
     }
 
-    pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
-        if !by_hand {
+    pub(super) fn check(&self, looking: Looking<'_>) -> Result<(), Explanation> {
+        let Looking::ByHand(service) = looking else {
             let lost = self.run.iter().map(|argument| argument_of(argument)).find_map(Result::err);
             // What is missing beside that is told when it is run: other targets need not wait for it.
             return lost.map_or(Ok(()), Err);
-        }
+        };
         let path = Path::new(self.program());
         if std::fs::metadata(path)
             .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
         {
-            return Ok(());
+            if service.is_none_or(|service| service.can_run(path)) {
+                return Ok(());
+            }
+            let message = format!("{NOTIFIER} may not run {}: its sandbox forbids it", sentence(path));
+            let advice = "Put it into /usr/local/bin, or let it run: systemctl edit vault-unseal-notify, [Service], \
+                          ExecPaths=DIRECTORY";
+            return Err(Explanation::new("target-program", message, advice));
         }
         Err(Explanation::new(
             "target-program",
@@ -126,7 +132,8 @@ impl Command {
             let why = vault_unseal::external::error::io(&error);
             failed(
                 format!("{} cannot be run: {why}", sentence(Path::new(self.program()))),
-                "Look whether it is there, and may be executed.",
+                "Look whether it is there, and may be executed. The service may run what is in /usr alone: `sudo \
+                 vault-unseal-observer check` tells.",
             )
         })?;
         let mut group = Group(child.id());
@@ -144,8 +151,7 @@ impl Command {
                     status.code().map_or_else(|| "by a signal".to_owned(), |code| format!("with {code}"));
                 Err(failed(
                     format!("{} ended {how}", sentence(Path::new(self.program()))),
-                    "Run it by hand with a message: vault-unseal-observer notify --test. What it prints is not shown, as secrets may \
-                     be in it.",
+                    "Run it by hand with a text on its standard input: what it prints is not shown here, as secrets may be in it.",
                 ))
             }
             Err(_) => Err(failed("it was lost".to_owned(), "It is tried again.")),

@@ -4,6 +4,7 @@ use super::names::Names;
 use super::secret::{Secret, remedy};
 use super::{Undelivered, cause};
 use crate::document::{DocumentError, Table};
+use crate::service::Looking;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use rustls::pki_types::CertificateDer;
@@ -16,7 +17,7 @@ use url::{Host, Url};
 use vault_unseal::accounts::Trusted;
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::error;
-use vault_unseal::external::quote::sentence;
+use vault_unseal::external::quote::{sentence, shell};
 use vault_unseal::files::{self, Content};
 
 /// Longest pause that another side may ask for.
@@ -53,11 +54,11 @@ impl HttpTarget {
     }
 
     /// Whether the address and the authorities are there and make sense. Blocks on files.
-    pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
-        self.url.check(by_hand)?;
-        if let Ok(text) = self.url.open() {
+    pub(super) fn check(&self, looking: Looking<'_>) -> Result<(), Explanation> {
+        if let Some(text) = self.url.look(looking)? {
             self.url(&text)?;
         }
+        authorities_are_read(self.ca_file.as_deref(), looking)?;
         make_client(self.ca_file.as_deref(), false).map(drop)
     }
 
@@ -145,6 +146,12 @@ pub(super) fn ca_file(table: &Table<'_>) -> Result<Option<PathBuf>, DocumentErro
     let path = tls.path("ca_file")?;
     tls.finish()?;
     Ok(path.map(|path| path.value))
+}
+
+/// Whether the service can read a file with authorities.
+pub(super) fn authorities_are_read(path: Option<&Path>, looking: Looking<'_>) -> Result<(), Explanation> {
+    let opened = |path| format!("Let others read it, as it is not secret: chmod o+r {}", shell(path));
+    path.map_or(Ok(()), |path| looking.cannot_read(path, &opened(path)))
 }
 
 /// The certificates of a file with authorities. Blocks on it.

@@ -11,6 +11,7 @@ mod webhook;
 
 use super::message::Message;
 use crate::document::{DocumentError, Table};
+use crate::service::Looking;
 use command::Command;
 use ping::Ping;
 use smtp::Smtp;
@@ -103,12 +104,12 @@ impl Target {
 
     /// Whether all that it takes is there: secrets, authorities, programs; credentials only in the service. Blocks on
     /// files.
-    pub fn check(&self, by_hand: bool) -> Result<(), Explanation> {
+    pub(crate) fn check(&self, looking: Looking<'_>) -> Result<(), Explanation> {
         match self {
-            Self::Webhook(webhook) => webhook.check(by_hand),
-            Self::Smtp(smtp) => smtp.check(by_hand),
-            Self::Ping(ping) => ping.check(by_hand),
-            Self::Command(command) => command.check(by_hand),
+            Self::Webhook(webhook) => webhook.check(looking),
+            Self::Smtp(smtp) => smtp.check(looking),
+            Self::Ping(ping) => ping.check(looking),
+            Self::Command(command) => command.check(looking),
         }
     }
 

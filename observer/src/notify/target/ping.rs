@@ -4,6 +4,7 @@ use super::Undelivered;
 use super::http::HttpTarget;
 use crate::document::{DocumentError, Table};
 use crate::notify::settings::refused;
+use crate::service::Looking;
 use std::time::Duration;
 use vault_unseal::explain::Explanation;
 
@@ -43,8 +44,8 @@ impl Ping {
         Ok(Self { http: HttpTarget::read(table)?, format, every })
     }
 
-    pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
-        self.http.check(by_hand)
+    pub(super) fn check(&self, looking: Looking<'_>) -> Result<(), Explanation> {
+        self.http.check(looking)
     }
 
     pub(super) fn credentials(&self) -> Vec<&str> {

@@ -1,8 +1,8 @@
 //! URLs, passwords and keys: from a credential of the service, or a file that nobody else can read.
 
-use crate::credentials::{NOTIFIER, how_to_give};
 use crate::document::{DocumentError, Table, Written};
 use crate::notify::settings::refused;
+use crate::service::{Looking, NOTIFIER, how_to_give};
 use std::path::{Path, PathBuf};
 use vault_unseal::accounts::Trusted;
 use vault_unseal::explain::Explanation;
@@ -76,26 +76,31 @@ impl Secret {
 
     /// What it says, without the line's end. Blocks on the file.
     pub(super) fn open(&self) -> Result<Zeroizing<String>, Explanation> {
-        let path = match self {
-            Self::File(path) => path.clone(),
+        match self {
+            Self::File(path) => self.open_at(path),
             Self::Credential(name) => match files::credentials_directory() {
-                Some(directory) => directory.join(name),
-                None => {
-                    return Err(Explanation::new(
-                        "target-secret",
-                        format!("the credential \"{name}\" is not there: this process was given none"),
-                        format!("{}. By hand, name a file instead.", how_to_give(NOTIFIER, name)),
-                    ));
-                }
+                Some(directory) => self.open_at(&directory.join(name)),
+                None => Err(Explanation::new(
+                    "target-secret",
+                    format!("the credential \"{name}\" is not there: this process was given none"),
+                    format!(
+                        "{}. By hand: systemd-run --pipe --wait --property=LoadCredential={name}:FILE vault-unseal-observer \
+                         notify --test",
+                        how_to_give(NOTIFIER, name)
+                    ),
+                )),
             },
-        };
-        let bytes = files::read(&path, Content::PrivateKey, &Trusted::without_servers(), LONGEST).map_err(
+        }
+    }
+
+    fn open_at(&self, path: &Path) -> Result<Zeroizing<String>, Explanation> {
+        let bytes = files::read(path, Content::PrivateKey, &Trusted::without_servers(), LONGEST).map_err(
             |refusal| {
                 let advice = match self {
                     Self::Credential(name) => how_to_give(NOTIFIER, name),
-                    Self::File(_) => remedy(&refusal, &path),
+                    Self::File(_) => remedy(&refusal, path),
                 };
-                Explanation::new("target-secret", format!("{}: {refusal}", sentence(&path)), advice)
+                Explanation::new("target-secret", format!("{}: {refusal}", sentence(path)), advice)
             },
         )?;
         let text = std::str::from_utf8(&bytes)
@@ -106,7 +111,7 @@ impl Secret {
             Some(text) => Ok(Zeroizing::new(text.to_owned())),
             None => Err(Explanation::new(
                 "target-secret",
-                format!("{}: this is not one line of text", sentence(&path)),
+                format!("{}: this is not one line of text", sentence(path)),
                 "Write the URL, password or key into it, and nothing else.",
             )),
         }
@@ -120,11 +125,21 @@ impl Secret {
         }
     }
 
-    /// Whether it is there. Credentials are the service's alone: looked at by hand, they are taken as given.
-    pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
-        match self {
-            Self::Credential(_) if by_hand => Ok(()),
-            _ => self.open().map(drop),
+    /// What the service will find there, as far as whoever looks can tell. Credentials are the service's alone: by hand, root
+    /// reads the file that one is made of, and others take it as given.
+    pub(super) fn look(&self, looking: Looking<'_>) -> Result<Option<Zeroizing<String>>, Explanation> {
+        match (self, looking) {
+            (Self::Credential(name), Looking::ByHand(service)) => {
+                let file = service.and_then(|service| service.file(name));
+                file.map(|path| self.open_at(&path)).transpose()
+            }
+            (Self::File(path), _) => {
+                let remedy = "Let systemd hand it over: { credential = \"NAME\" } in the place of { file = … }, and in a drop-in \
+                              (systemctl edit vault-unseal-notify), [Service], LoadCredential=NAME:FILE";
+                looking.cannot_read(path, remedy)?;
+                self.open().map(Some)
+            }
+            _ => self.open().map(Some),
         }
     }
 

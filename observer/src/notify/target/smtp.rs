@@ -1,11 +1,12 @@
 //! Mail, over a server that takes it.
 
-use super::http::{authorities, ca_file};
+use super::http::{authorities, authorities_are_read, ca_file};
 use super::secret::Secret;
 use super::{LIMIT, Undelivered, cause, names};
 use crate::document::{DocumentError, Table, Written};
 use crate::notify::message::Message;
 use crate::notify::settings::refused;
+use crate::service::Looking;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MaybeString, SinglePart};
 use lettre::transport::smtp::Error;
@@ -101,20 +102,21 @@ impl Smtp {
             }
             (Some(user), Some(password)) => Some((user.value.to_owned(), password)),
             (None, None) => None,
-            _ => {
-                return Err(
-                    table.lacks("user", "`user` and `password` belong together: write both, or none.")
-                );
+            (user, _) => {
+                let missing = if user.is_some() { "password" } else { "user" };
+                let advice = "`user` and `password` belong together: write both, or none.";
+                return Err(table.lacks(missing, advice));
             }
         };
         let ca_file = ca_file(table)?;
         Ok(Self { server: name.to_owned(), port, protection, from: mailbox(&from)?, to, login, ca_file })
     }
 
-    pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
+    pub(super) fn check(&self, looking: Looking<'_>) -> Result<(), Explanation> {
         if let Some((_, password)) = &self.login {
-            password.check(by_hand)?;
+            password.look(looking)?;
         }
+        authorities_are_read(self.ca_file.as_deref(), looking)?;
         self.tls().map(drop)
     }
 

@@ -6,6 +6,7 @@ use super::secret::Secret;
 use crate::document::{DocumentError, Table};
 use crate::notify::message::{Message, Severity};
 use crate::notify::settings::refused;
+use crate::service::Looking;
 use ring::hmac;
 use serde_json::json;
 use vault_unseal::explain::Explanation;
@@ -55,11 +56,11 @@ impl Webhook {
         Ok(Self { http: HttpTarget::read(table)?, format, sign, token: Secret::read(table, "token")? })
     }
 
-    pub(super) fn check(&self, by_hand: bool) -> Result<(), Explanation> {
+    pub(super) fn check(&self, looking: Looking<'_>) -> Result<(), Explanation> {
         for secret in self.sign.iter().chain(&self.token) {
-            secret.check(by_hand)?;
+            secret.look(looking)?;
         }
-        self.http.check(by_hand)
+        self.http.check(looking)
     }
 
     pub(super) fn credentials(&self) -> Vec<&str> {
