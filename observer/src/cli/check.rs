@@ -105,15 +105,21 @@ fn of_exporter(settings: &ExporterSettings, service: Option<&Service>, topic: &m
     if let Some(tls) = &settings.tls {
         topic.succeeded(of_tls(tls, service));
     }
-    let low = settings.listen.iter().find(|address| address.port() < 1024);
-    if let Some(address) =
-        low.filter(|_| service.is_some_and(|it| !it.has_capability("CAP_NET_BIND_SERVICE")))
-    {
-        topic.problem(
-            "port-reserved",
-            format!("{EXPORTER} may not listen at {address}: ports below 1024 are root's"),
-            "Take a port from 1024 on.".to_owned(),
-        );
+    for address in &settings.listen {
+        let may_be_low = || service.is_none_or(|service| service.has_capability("CAP_NET_BIND_SERVICE"));
+        match address.port() {
+            0 => topic.warn(
+                "port-any",
+                format!("{address} is another port at each start: nobody who scrapes knows it"),
+                "Name a port, such as 9412.",
+            ),
+            1..1024 if !may_be_low() => topic.problem(
+                "port-reserved",
+                format!("{EXPORTER} may not listen at {address}: ports below 1024 are root's"),
+                "Take a port from 1024 on.",
+            ),
+            _ => {}
+        }
     }
 }
 

@@ -94,7 +94,7 @@ events! {
     ShareSource = "share-source", Lasting, MINUTE;
     /// Less than a quarter is left of the life of a server's certificate, or it has ended.
     Certificate = "certificate", Lasting, MINUTE;
-    /// Less than a quarter, or 60 days, is left of the life of the configured CA, or it has ended.
+    /// Less than a quarter, and less than 60 days, is left of the life of the configured CA, or it has ended.
     CaEnds = "ca", Lasting, MINUTE;
     /// The daemon refused its configuration, and goes on with the old one.
     ReloadRefused = "reload-refused", Lasting, MINUTE;

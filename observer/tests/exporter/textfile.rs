@@ -61,7 +61,7 @@ fn file_that_cannot_be_written_is_told_with_a_remedy() {
     assert_eq!(output.status.code(), Some(1));
     let said = said(&output);
     assert!(
-        said.contains("cannot write /nowhere/vault-unseal.prom") && said.contains("prometheus-node-exporter"),
+        said.contains("cannot write /nowhere/vault-unseal.prom") && said.contains("mkdir -p /nowhere\n"),
         "{said}"
     );
     // A directory of that name, and what was begun is gone.
