@@ -112,7 +112,7 @@ fn a_wrong_configuration_ends_the_notifier_and_is_refused_by_a_reload_and_the_da
     // `systemctl reload` cannot fail of it, but whoever looks at the service sees it.
     let status = systemd.wait_for("STATUS=tells a (webhook)").text;
     assert!(status.contains("; reload refused, the old configuration stays: "), "{status}");
-    assert!(status.contains("notify.toml:1: notify: `name` is missing. Write name = "), "{status}");
+    assert!(status.contains("notify.toml:1: notify: `webhook` is missing. Say how it is told: "), "{status}");
     server.kill();
     receiver.next();
     home.put("notify.toml", &good.replace("\"a\"", "\"b\""));
