@@ -63,7 +63,8 @@ impl Service {
     /// or a user of the administrator's choice says more than can be seen here.
     pub(crate) fn cannot_read(&self, path: &Path, remedy: &str) -> Option<Explanation> {
         let named = |key| !self.unit.values(key).is_empty();
-        if !self.unit.is_on("DynamicUser") || named("SupplementaryGroups") || named("Group") {
+        let chosen = ["User", "Group", "SupplementaryGroups"].into_iter().any(named);
+        if !self.unit.is_on("DynamicUser") || chosen {
             return None;
         }
         let path = &fs::canonicalize(path).ok()?;
@@ -183,7 +184,7 @@ mod tests {
         fs::create_dir_all(&units).unwrap();
         let unit = "[Service]\nDynamicUser=yes\nNoExecPaths=/ /tmp\nExecPaths=/usr/bin -/usr/lib64\n";
         fs::write(units.join("a.service"), unit).unwrap();
-        fs::write(units.join("b.service"), "[Service]\nUser=me\n").unwrap();
+        fs::write(units.join("b.service"), "[Service]\nDynamicUser=yes\nUser=me\n").unwrap();
         fs::write(units.join("c.service"), format!("{unit}PrivateTmp=yes\n")).unwrap();
         let [one, own, hidden] =
             ["a.service", "b.service", "c.service"].map(|name| Service::of(root.path(), name).unwrap());
