@@ -2,10 +2,10 @@
 
 use rustix::process::geteuid;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::quote::sentence;
+use vault_unseal::systemd::access::ServiceAccess;
 use vault_unseal::systemd::units::{CredentialOrigin, Unit};
 
 /// The exporter's unit.
@@ -59,20 +59,14 @@ impl Service {
         places.next().filter(|_| plain && geteuid().is_root())
     }
 
-    /// Why it, a user of its own, cannot read a file that is there; `None` when it can, or when a group, an access control list
-    /// or a user of the administrator's choice says more than can be seen here.
+    /// Why it, a user of its own, cannot read a file that is there; `None` when it can, or when that is the question of an
+    /// administrator who chose its user.
     pub(crate) fn cannot_read(&self, path: &Path, remedy: &str) -> Option<Explanation> {
-        let named = |key| !self.unit.values(key).is_empty();
-        let chosen = ["User", "Group", "SupplementaryGroups"].into_iter().any(named);
-        if !self.unit.is_on("DynamicUser") || chosen {
+        if !self.unit.is_on("DynamicUser") || self.unit.value("User").is_some() {
             return None;
         }
         let path = &fs::canonicalize(path).ok()?;
-        let hidden = HIDDEN.iter().find(|(directory, _)| path.starts_with(directory));
-        let why = match hidden.filter(|(_, setting)| self.unit.is_on(setting)) {
-            Some((directory, setting)) => format!("its sandbox hides {directory} ({setting}=yes)"),
-            None => closed(path)?,
-        };
+        let why = ServiceAccess::of(Some(&self.unit), Path::new("/")).refusal(path)?;
         let message = format!("{}, a user of its own, cannot read {}: {why}", self.name, sentence(path));
         Some(Explanation::new("service-cannot-read", message, remedy))
     }
@@ -122,31 +116,6 @@ impl Service {
             format!("Write it, or name another. {give}"),
         ))
     }
-}
-
-/// Directories that a service does not see, or sees its own of, while a setting of its unit is on.
-const HIDDEN: [(&str, &str); 5] = [
-    ("/home", "ProtectHome"),
-    ("/root", "ProtectHome"),
-    ("/run/user", "ProtectHome"),
-    ("/tmp", "PrivateTmp"),
-    ("/var/tmp", "PrivateTmp"),
-];
-
-/// Why others than its owner cannot read a file.
-fn closed(path: &Path) -> Option<String> {
-    let mode = |path: &Path| Some(fs::metadata(path).ok()?.mode() & 0o7777);
-    // Access control lists say more than the mode (acl(5)).
-    let has_list =
-        |path: &Path| rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]).is_ok();
-    for directory in path.ancestors().skip(1) {
-        let mode = mode(directory)?;
-        if mode & 0o1 == 0 && !has_list(directory) {
-            return Some(format!("the directory {} has mode {mode:04o}", sentence(directory)));
-        }
-    }
-    let mode = mode(path)?;
-    (mode & 0o4 == 0 && !has_list(path)).then(|| format!("its mode is {mode:04o}"))
 }
 
 #[cfg(test)]

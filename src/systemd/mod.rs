@@ -5,6 +5,7 @@
 //! Whoever can write to that directory could name what is held, or answer in the daemon's place: it is used if only
 //! root and the daemon's own user can. Directories above it are the administrator's, who names it.
 
+pub mod access;
 pub mod drop_in;
 pub mod journal;
 pub mod service;

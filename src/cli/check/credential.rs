@@ -4,7 +4,6 @@
 
 use super::finding::Topic;
 use super::protection::{self, enroll_credential, missing};
-use super::readable::ServiceAccess;
 use super::service;
 use crate::cli::machine::{Machine, PLAIN_SHARES};
 use crate::cluster::ShareSource;
@@ -14,6 +13,7 @@ use crate::external::{could_be_secret, quote};
 use crate::report::state::counted;
 use crate::shares::store::{self, CredentialKind};
 use crate::shares::{self, FileRefusal, ShareError};
+use crate::systemd::access::ServiceAccess;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::path::Path;
 
@@ -201,7 +201,7 @@ fn waiting(machine: &Machine, name: &str, path: &Path, topic: &mut Topic<'_>) {
     let Some(wait) = Unit::load(machine.root(), WAIT).filter(|wait| wait.credential(name).is_none()) else {
         return;
     };
-    if ServiceAccess::of(Some(&wait), machine).refusal(path).is_some() {
+    if ServiceAccess::of(Some(&wait), machine.root()).refusal(&machine.name(path)).is_some() {
         topic.warn(
             "wait-without-credential",
             format!(

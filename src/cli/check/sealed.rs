@@ -1,7 +1,6 @@
 //! A file that the TPM sealed: whether the service gets to it and to the TPM, and whether the TPM opens it.
 
 use super::finding::Topic;
-use super::readable::ServiceAccess;
 use super::{protection, service};
 use crate::cli::machine::Machine;
 use crate::cluster::ShareSource;
@@ -10,6 +9,7 @@ use crate::external::quote::{self, Inexpressible, bind_path};
 use crate::report::state::counted;
 use crate::shares::tpm::{self, SealedFile, TpmError, TpmErrorKind};
 use crate::shares::{FileRefusal, LoadedShares, ShareError};
+use crate::systemd::access::ServiceAccess;
 use crate::systemd::drop_in::DropIn;
 use crate::systemd::units::{CredentialOrigin, Unit};
 use std::ffi::OsStr;
@@ -207,7 +207,8 @@ pub(super) fn device_settings(
 /// of the administrator's choice that is his question.
 pub(super) fn reads(machine: &Machine, unit: &Unit, file: &Path) -> bool {
     !unit.is_on("DynamicUser")
-        || (machine.look(file).is_some() && ServiceAccess::of(Some(unit), machine).refusal(file).is_none())
+        || (machine.look(file).is_some()
+            && ServiceAccess::of(Some(unit), machine.root()).refusal(&machine.name(file)).is_none())
 }
 
 /// Whether a device of the machine's own is shown in the service's `/dev`.
@@ -237,7 +238,7 @@ fn is_class(word: &str) -> bool {
 /// Whether the service is in the device's group, or, while there is no device, in the usual one.
 fn is_member(machine: &Machine, unit: &Unit, device: &Path) -> bool {
     match machine.look(device) {
-        Some(metadata) => ServiceAccess::of(Some(unit), machine).may(&metadata, 0o6),
+        Some(metadata) => ServiceAccess::of(Some(unit), machine.root()).may(&metadata, 0o6),
         None => [unit.values("SupplementaryGroups"), unit.values("Group")]
             .iter()
             .flatten()

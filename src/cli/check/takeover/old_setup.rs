@@ -1,13 +1,13 @@
 //! What is moved from: the old unit, what starts it, its script, and what lies around on the machine.
 
 use super::script::{Program, may_hold_shares};
-use crate::cli::check::readable::ServiceAccess;
 use crate::cli::machine::{CONFIG, InstalledService, Machine, OWN_UNITS, PLAIN_SHARES, SERVICE, is_foreign};
 use crate::cluster::NodeAddress;
 use crate::cluster::ShareSource;
 use crate::files;
 use crate::ordered;
 use crate::shares::ShareError;
+use crate::systemd::access::ServiceAccess;
 use crate::systemd::units::{CredentialOrigin, Unit, UnitFile, resolve};
 use crate::vault::is_self_issued;
 use std::fs;
@@ -146,7 +146,9 @@ fn authority(machine: &Machine, program: &Program, ours: Option<&InstalledServic
         return Authority::Usual;
     }
     let file = |path: &Path, known| Authority::File {
-        readable: ServiceAccess::of(ours.map(|ours| &ours.unit), machine).refusal(path).is_none(),
+        readable: ServiceAccess::of(ours.map(|ours| &ours.unit), machine.root())
+            .refusal(&machine.name(path))
+            .is_none(),
         path: path.to_owned(),
         known,
     };
