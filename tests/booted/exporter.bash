@@ -127,6 +127,8 @@ check "check: another certificate's key" says '^problem  exporter .*cannot be us
 sed -i 's|^key_file = .*|key_file = "/etc/vault/tls/vault.key"|' "$etc/exporter.toml"
 check "check: the server's own key is not to be given away" says 'Let systemd hand it over: .*LoadCredential=exporter.key:' judged
 check "check: the server's own key: its owner stays" not quietly says 'chown' judged
+printf 'listen = "192.0.2.10:9412"\nplain_http = true\n' >"$etc/exporter.toml"
+check 'check: an address of another machine' says '^warning  exporter .*192.0.2.10 is not an address of this machine' judged
 printf 'listen = "127.0.0.1:80"\n' >"$etc/exporter.toml"
 check 'check: a port of the system' says '^problem  exporter .*may not listen at 127.0.0.1:80' judged
 rm -r "$etc/exporter.key" "$etc/other.key" "$root/etc/systemd/system/$exporter.d" "$etc/exporter.toml"

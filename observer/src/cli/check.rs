@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs;
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use vault_unseal::cli::{Exit, Findings, Severity, Topic, findings_table};
 use vault_unseal::explain::Explanation;
@@ -119,6 +120,14 @@ fn of_exporter(settings: &ExporterSettings, service: Option<&Service>, topic: &m
                 "Take a port from 1024 on.",
             ),
             _ => {}
+        }
+        let absent = |error: io::Error| error.kind() == io::ErrorKind::AddrNotAvailable;
+        if TcpListener::bind((address.ip(), 0)).is_err_and(absent) {
+            topic.warn(
+                "address-absent",
+                format!("{} is not an address of this machine", address.ip()),
+                "Name one that `ip address` shows. One that comes later is waited for.",
+            );
         }
     }
 }
