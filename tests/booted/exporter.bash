@@ -121,7 +121,7 @@ check "the daemon's check: the same, with what to do" says 'chmod 0644 /etc/vaul
 chmod 644 "$etc/exporter.toml"
 printf '[Service]\nLoadCredential=exporter.key:/etc/vault-unseal/other.key\n' >"$root/etc/systemd/system/$exporter.d/tls.conf"
 check 'check: the key is not there' says '^problem  exporter .*"exporter.key" is not there: /etc/vault-unseal/other.key' judged
-inside openssl genpkey -quiet -algorithm ed25519 -out /etc/vault-unseal/other.key
+inside openssl genpkey -algorithm ed25519 -out /etc/vault-unseal/other.key
 chmod 600 "$etc/other.key"
 check "check: another certificate's key" says '^problem  exporter .*cannot be used together' judged
 sed -i 's|^key_file = .*|key_file = "/etc/vault/tls/vault.key"|' "$etc/exporter.toml"
