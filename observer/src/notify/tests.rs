@@ -109,10 +109,11 @@ impl Scene {
             if let Some((message, _)) = self.under_way.take_if(|(_, until)| self.time >= *until) {
                 self.desk.failed(now, &message, None, 0.5);
             }
-            let compose = |desk: &mut Desk| desk.compose(now, &look.seen, &look.tracker, &self.rules);
-            if self.under_way.is_none()
-                && let Some(message) = compose(&mut self.desk)
-            {
+            let composed = match self.under_way {
+                None => self.desk.compose(now, &look.seen, &look.tracker, &self.rules),
+                Some(_) => None,
+            };
+            if let Some(message) = composed {
                 if self.takes {
                     self.desk.sent(&message, &look.seen);
                     for line in message.text().lines().filter(|line| !line.starts_with("On that machine")) {
