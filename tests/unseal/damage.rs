@@ -35,8 +35,9 @@ fn said(command: &mut Command) -> (Option<i32>, String) {
 
 fn state(home: &Home) -> Value {
     let mut status = home.command(&["status", "--json"]);
-    let (_, text) = said(status.arg("--socket").arg(home.path("run/control.sock")));
-    serde_json::from_str::<Value>(&text).unwrap()["nodes"][0]["state"].clone()
+    // With a word on standard error where no daemon answers.
+    let output = run(status.arg("--socket").arg(home.path("run/control.sock")));
+    serde_json::from_slice::<Value>(&output.stdout).unwrap()["nodes"][0]["state"].clone()
 }
 
 fn init(home: &Home, more: &[&str]) -> (Option<i32>, String) {
