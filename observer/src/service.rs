@@ -2,6 +2,7 @@
 
 use rustix::process::geteuid;
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::quote::sentence;
@@ -55,8 +56,10 @@ impl Service {
     pub(crate) fn file(&self, credential: &str) -> Option<PathBuf> {
         let origin = self.unit.credential(credential)?;
         let plain = matches!(origin, CredentialOrigin::File { encrypted: false, .. });
-        let mut places = origin.places().into_iter().filter(|place| place.is_file());
-        places.next().filter(|_| plain && geteuid().is_root())
+        // One that is a socket is asked (systemd.exec(5)): whoever answers there may do so once.
+        let is_socket = |place: &Path| fs::metadata(place).is_ok_and(|found| found.file_type().is_socket());
+        let first = origin.places().into_iter().find(|place| place.exists())?;
+        (plain && geteuid().is_root() && !is_socket(&first)).then_some(first)
     }
 
     /// Why it, a user of its own, cannot read a file that is there; `None` when it can, or when that is the question of an

@@ -103,10 +103,11 @@ pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
     }
     places(&directory).into_iter().flatten().find_map(|path| {
         let (listens, stream) = listener(connected(&path).ok()?).ok()?;
-        let mut answer = Vec::new();
-        if listens == user {
-            ask(stream, &request(Wanted::Nodes), &mut answer).ok()?;
+        if listens != user {
+            return None;
         }
+        let mut answer = Vec::new();
+        ask(stream, &request(Wanted::Nodes), &mut answer).ok()?;
         parse(&answer, schema_of_document).ok()
     })
 }

@@ -202,11 +202,16 @@ mkdir -p "$root/etc/systemd/system/$notifier.d"
 printf '[Service]\nLoadCredential=chat:/etc/vault-unseal/chat\n' >"$root/etc/systemd/system/$notifier.d/chat.conf"
 inside systemctl daemon-reload
 check 'check: everybody can read the credential' says '^problem  notify .*chat: /etc/vault-unseal/chat: its mode is 0644' judged
+check 'check: everybody can read the credential: what to do' says 'chmod 0?600 /etc/vault-unseal/chat' judged
 chmod 600 "$etc/chat"
 check 'check knows that it is given' inside vault-unseal-observer check
 check 'check: an ordinary user is not told of what only root may read' says '^ok  *notify ' \
     eval 'inside_as_somebody vault-unseal-observer check || true'
-echo 'not a url' >"$etc/chat"
+rm "$etc/chat"
+mkfifo "$etc/chat"
+check 'check: no file, and nothing that hangs' says '^problem  notify .*chat: /etc/vault-unseal/chat: .*not a regular file' judged
+rm "$etc/chat"
+(umask 077 && echo 'not a url' >"$etc/chat")
 check 'check: what is in it is no URL' says '^problem  notify .*chat: the URL of the target is none' judged
 echo http://127.0.0.1:9/secret-token >"$etc/chat"
 sed -i 's|"/usr/bin/dd"|"/opt/dd"|' "$etc/notify.toml"

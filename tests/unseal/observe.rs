@@ -315,9 +315,10 @@ fn watch_shows_the_table_in_its_place_and_waits_for_the_daemon() {
     let mut daemon = start(&home);
     daemon.wait_for_line(": unsealed (active)");
     let watch = ["status", "--watch", "--observe-socket", socket.to_str().unwrap()];
-    let terminal = |arguments: &[&str], shown: &Path| {
+    let terminal = |rows: u16, arguments: &[&str], shown: &Path| {
         let program = vault_unseal(&[]);
-        let line = format!("exec {} {}", program.get_program().to_str().unwrap(), arguments.join(" "));
+        let program = program.get_program().to_str().unwrap();
+        let line = format!("stty rows {rows} cols 80; exec {program} {}", arguments.join(" "));
         let mut terminal = Command::new("script");
         terminal.args(["--quiet", "--flush", "--command", &line]).arg(shown);
         terminal.env("TERM", "xterm").env("SHELL", "/bin/sh");
@@ -332,13 +333,20 @@ fn watch_shows_the_table_in_its_place_and_waits_for_the_daemon() {
         (home.path("config.toml"), home.path("run/control.sock"), home.path("asked"));
     let ask =
         ["status", "--watch", "--config", config.to_str().unwrap(), "--socket", control.to_str().unwrap()];
-    let mut asking = terminal(&ask, &shown);
+    let mut asking = terminal(24, &ask, &shown);
     seen_in(&shown, "ago (", 3);
     asking.kill().unwrap();
     asking.wait().unwrap();
 
+    // What runs out of the terminal cannot be shown anew in its place.
+    let low = home.path("low");
+    let mut short = terminal(2, &watch, &low);
+    seen_in(&low, "… lines left out: ", 2);
+    short.kill().unwrap();
+    short.wait().unwrap();
+
     let shown = home.path("shown");
-    let mut terminal = terminal(&watch, &shown);
+    let mut terminal = terminal(24, &watch, &shown);
     let seen = |words: &str, times: usize| seen_in(&shown, words, times);
     seen("unsealed (active)", 2);
     daemon.terminate();

@@ -135,7 +135,10 @@ fn of_exporter(settings: &ExporterSettings, service: Option<&Service>, topic: &m
 /// As the service finds them. Where systemd puts its credentials it sees to who reads them.
 fn of_tls(tls: &TlsFiles, service: Option<&Service>) -> Result<(), Explanation> {
     let directory = format!("{RUNNING_CREDENTIALS}/{EXPORTER}/");
-    let handed_over = |path: &Path| Some(path.to_str()?.strip_prefix(&directory)?.to_owned());
+    let handed_over = |path: &Path| {
+        let name = path.to_str()?.strip_prefix(&directory)?;
+        (!name.is_empty() && !name.contains('/')).then(|| name.to_owned())
+    };
     // The file that a credential is made of; `None` where that cannot be told.
     let behind = |path: &Path, remedy: &str| match (handed_over(path), service) {
         (Some(name), Some(service)) => service.problem(&name).map_or_else(|| Ok(service.file(&name)), Err),

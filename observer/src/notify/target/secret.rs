@@ -76,31 +76,30 @@ impl Secret {
 
     /// What it says, without the line's end. Blocks on the file.
     pub(super) fn open(&self) -> Result<Zeroizing<String>, Explanation> {
-        match self {
-            Self::File(path) => self.open_at(path),
+        let path = match self {
+            Self::File(path) => path.clone(),
             Self::Credential(name) => match files::credentials_directory() {
-                Some(directory) => self.open_at(&directory.join(name)),
-                None => Err(Explanation::new(
-                    "target-secret",
-                    format!("the credential \"{name}\" is not there: this process was given none"),
-                    format!(
-                        "{}. By hand: systemd-run --pipe --wait --property=LoadCredential={name}:FILE vault-unseal-observer \
-                         notify --test",
-                        how_to_give(NOTIFIER, name)
-                    ),
-                )),
+                Some(directory) => directory.join(name),
+                None => {
+                    return Err(Explanation::new(
+                        "target-secret",
+                        format!("the credential \"{name}\" is not there: this process was given none"),
+                        format!(
+                            "{}. By hand: systemd-run --pipe --wait --property=LoadCredential={name}:FILE \
+                             vault-unseal-observer notify --test",
+                            how_to_give(NOTIFIER, name)
+                        ),
+                    ));
+                }
             },
-        }
-    }
-
-    fn open_at(&self, path: &Path) -> Result<Zeroizing<String>, Explanation> {
-        let bytes = files::read(path, Content::PrivateKey, &Trusted::without_servers(), LONGEST).map_err(
+        };
+        let bytes = files::read(&path, Content::PrivateKey, &Trusted::without_servers(), LONGEST).map_err(
             |refusal| {
                 let advice = match self {
                     Self::Credential(name) => how_to_give(NOTIFIER, name),
-                    Self::File(_) => remedy(&refusal, path),
+                    Self::File(_) => remedy(&refusal, &path),
                 };
-                Explanation::new("target-secret", format!("{}: {refusal}", sentence(path)), advice)
+                Explanation::new("target-secret", format!("{}: {refusal}", sentence(&path)), advice)
             },
         )?;
         let text = std::str::from_utf8(&bytes)
@@ -111,7 +110,7 @@ impl Secret {
             Some(text) => Ok(Zeroizing::new(text.to_owned())),
             None => Err(Explanation::new(
                 "target-secret",
-                format!("{}: this is not one line of text", sentence(path)),
+                format!("{}: this is not one line of text", sentence(&path)),
                 "Write the URL, password or key into it, and nothing else.",
             )),
         }
@@ -130,8 +129,8 @@ impl Secret {
     pub(super) fn look(&self, looking: Looking<'_>) -> Result<Option<Zeroizing<String>>, Explanation> {
         match (self, looking) {
             (Self::Credential(name), Looking::ByHand(service)) => {
-                let file = service.and_then(|service| service.file(name));
-                file.map(|path| self.open_at(&path)).transpose()
+                let file = service.and_then(|service| service.file(name)).map(Self::File);
+                file.map(|file| file.open()).transpose()
             }
             (Self::File(path), _) => {
                 let remedy = "Let systemd hand it over: { credential = \"NAME\" } in the place of { file = … }, and in a drop-in \
