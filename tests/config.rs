@@ -107,6 +107,7 @@ fn settings(loaded: &LoadedConfig) -> String {
         let _ = match &cluster.shares {
             Some(ShareSource::File(path)) => writeln!(out, "  shares in the file {}", path.display()),
             Some(ShareSource::Credential(name)) => writeln!(out, "  shares in the credential {name}"),
+            Some(ShareSource::Socket(path)) => writeln!(out, "  shares from the socket {}", path.display()),
             Some(ShareSource::Tpm2 { path, tcti }) => {
                 let tpm = tcti.as_deref().unwrap_or("the TPM");
                 writeln!(out, "  shares in {}, sealed to {tpm}", path.display())

@@ -152,7 +152,7 @@ fn uses(settings: &Settings, directory: &Path, loaded: &[String]) -> BTreeMap<St
         match &cluster.shares {
             Some(ShareSource::Credential(name)) => add(Path::new(name), Content::Shares),
             Some(ShareSource::Tpm2 { path, .. }) => add(path, Content::Shares),
-            Some(ShareSource::File(_)) | None => {}
+            Some(ShareSource::File(_) | ShareSource::Socket(_)) | None => {}
         }
     }
     let given = |path: &&PathBuf| path.parent() == Some(directory);

@@ -142,7 +142,9 @@ const LIMIT: Duration = Duration::from_secs(2);
 pub(super) async fn may_have_shares(source: &ShareSource, trusted: &Arc<Trusted>) -> bool {
     let (source, trusted) = (source.clone(), Arc::clone(trusted));
     let look = tokio::task::spawn_blocking(move || match &source {
-        ShareSource::File(path) | ShareSource::Tpm2 { path, .. } => may_exist(path),
+        ShareSource::File(path) | ShareSource::Socket(path) | ShareSource::Tpm2 { path, .. } => {
+            may_exist(path)
+        }
         ShareSource::Credential(name) => credential(name, &trusted),
     });
     !matches!(tokio::time::timeout(LIMIT, look).await, Ok(Ok(false)))

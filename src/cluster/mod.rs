@@ -57,6 +57,8 @@ pub enum ShareSource {
     File(PathBuf),
     /// A systemd credential of this name, below `$CREDENTIALS_DIRECTORY` (systemd.exec(5)).
     Credential(String),
+    /// A Unix socket at which a service of root's gives them.
+    Socket(PathBuf),
     /// A file that a TPM sealed, protected as a share file is; or, in its place, a credential of the file's name.
     Tpm2 {
         /// The file.
@@ -72,6 +74,7 @@ impl fmt::Display for ShareSource {
         match self {
             Self::File(path) | Self::Tpm2 { path, .. } => f.write_str(&quote::sentence(path)),
             Self::Credential(name) => write!(f, "credential {name:?}"),
+            Self::Socket(path) => write!(f, "the socket {}", quote::sentence(path)),
         }
     }
 }

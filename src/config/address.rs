@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 /// The longest path of a Unix socket, in bytes (`unix(7)`: 108 with the zero at its end).
-const LONGEST_SOCKET: usize = 107;
+pub(super) const LONGEST_SOCKET: usize = 107;
 
 /// Why a text is not the address of a server. Carries no user, password or query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -165,6 +165,8 @@ impl<'a> ClusterValidator<'a> {
     fn shares(&mut self, name: &str, values: Values<'_>) -> Result<Option<ShareSource>, ConfigError> {
         let (source, location) = if let Some(text) = values.text(&keys::SHARES_FILE) {
             (ShareSource::File(path(&text)?), text.location)
+        } else if let Some(text) = values.text(&keys::SHARES_SOCKET) {
+            (ShareSource::Socket(path_by(&text, value::socket_path)?), text.location)
         } else if let Some(text) = values.text(&keys::SHARES_TPM2) {
             let tcti = read(values, &keys::SHARES_TCTI, value::tcti)?;
             (ShareSource::Tpm2 { path: path(&text)?, tcti }, text.location)
@@ -255,9 +257,16 @@ fn read<T>(
 
 /// The path that a text means: relative to the file it stands in.
 fn path(text: &Sourced<&str>) -> Result<PathBuf, ConfigError> {
+    path_by(text, value::path)
+}
+
+fn path_by(
+    text: &Sourced<&str>,
+    meaning: impl Fn(&str, Option<&Path>) -> Result<PathBuf, ValueError>,
+) -> Result<PathBuf, ConfigError> {
     let directory = match &text.location {
         Location::File { path, .. } => path.parent(),
         Location::Variable(_) | Location::Flag(_) | Location::Nowhere => None,
     };
-    value::path(text.value, directory).map_err(|problem| text.refused(problem))
+    meaning(text.value, directory).map_err(|problem| text.refused(problem))
 }

@@ -173,7 +173,7 @@ table! {
     SHARES: () = Key {
         name: "shares", scope: Scope::Cluster, kind: Kind::Table(Scope::Shares),
         default: (),
-        documentation: "Where the key shares are kept: exactly one of `file`, `credential` and `tpm2`.",
+        documentation: "Where the key shares are kept: exactly one of `file`, `credential`, `tpm2` and `socket`.",
         example: "{ file = \"/etc/vault-unseal/shares.json\" }",
         variable: None, flag: None,
     },
@@ -215,6 +215,20 @@ table! {
             help: "File with the key shares that this machine's TPM sealed",
         }),
     },
+    SHARES_SOCKET: () = Key {
+        name: "socket", scope: Scope::Shares, kind: Kind::Path,
+        default: (),
+        documentation: "A Unix socket at which a service of this machine gives the same content to whoever connects, or \
+                        nothing when it cannot have it now. It is asked when a server is sealed, again after 1 to 30 \
+                        seconds while it gives none, and not believed unless root listens there, as systemd does for a \
+                        .socket unit.",
+        example: "\"/run/vault-unseal-shares.sock\"",
+        variable: Some("VAULT_UNSEAL_SHARES_SOCKET"),
+        flag: Some(Flag {
+            order: 5, long: "shares-socket", value: "PATH", in_short_help: false,
+            help: "Socket at which a service gives the key shares",
+        }),
+    },
     SHARES_TCTI: () = Key {
         name: "tcti", scope: Scope::Shares, kind: Kind::Text,
         default: (),
@@ -239,7 +253,7 @@ table! {
         example: "\"/etc/vault/tls/vault-ca.crt\"",
         variable: Some("VAULT_UNSEAL_TLS_CA_FILE"),
         flag: Some(Flag {
-            order: 5, long: "ca-file", value: "FILE", in_short_help: true,
+            order: 6, long: "ca-file", value: "FILE", in_short_help: true,
             help: "PEM file of the certificate authority that signed the servers' certificates",
         }),
     },
@@ -251,7 +265,7 @@ table! {
         example: "\"/etc/vault/tls/ca.d\"",
         variable: Some("VAULT_UNSEAL_TLS_CA_DIR"),
         flag: Some(Flag {
-            order: 6, long: "ca-dir", value: "DIR", in_short_help: false,
+            order: 7, long: "ca-dir", value: "DIR", in_short_help: false,
             help: "Directory of CA files, PEM",
         }),
     },
@@ -272,7 +286,7 @@ table! {
         example: "\"/etc/vault-unseal/client.crt\"",
         variable: Some("VAULT_UNSEAL_TLS_CLIENT_CERT"),
         flag: Some(Flag {
-            order: 7, long: "client-cert", value: "FILE", in_short_help: false,
+            order: 8, long: "client-cert", value: "FILE", in_short_help: false,
             help: "Client certificate, PEM",
         }),
     },
@@ -283,7 +297,7 @@ table! {
         example: "\"/etc/vault-unseal/client.key\"",
         variable: Some("VAULT_UNSEAL_TLS_CLIENT_KEY"),
         flag: Some(Flag {
-            order: 8, long: "client-key", value: "FILE", in_short_help: false,
+            order: 9, long: "client-key", value: "FILE", in_short_help: false,
             help: "Key of the client certificate, PEM",
         }),
     },
@@ -295,7 +309,7 @@ table! {
         example: "\"vault.home\"",
         variable: Some("VAULT_UNSEAL_TLS_SERVER_NAME"),
         flag: Some(Flag {
-            order: 9, long: "server-name", value: "NAME", in_short_help: false,
+            order: 10, long: "server-name", value: "NAME", in_short_help: false,
             help: "Name that the servers' certificates must have, instead of the one in the address",
         }),
     },
@@ -308,7 +322,7 @@ table! {
         example: "true",
         variable: Some("VAULT_UNSEAL_TLS_SKIP_VERIFY"),
         flag: Some(Flag {
-            order: 11, long: "skip-verify", value: "", in_short_help: false,
+            order: 12, long: "skip-verify", value: "", in_short_help: false,
             help: "Accept any certificate (dangerous)",
         }),
     },
@@ -327,7 +341,7 @@ table! {
         example: "[\"sha256//Fy4bpqgTxsDDWNGWTaDCWm3tyYGDb6wcjhHJmnrqJvQ=\"]",
         variable: Some("VAULT_UNSEAL_TLS_PIN_SHA256"),
         flag: Some(Flag {
-            order: 10, long: "pin-sha256", value: "HASH,…", in_short_help: false,
+            order: 11, long: "pin-sha256", value: "HASH,…", in_short_help: false,
             help: "SHA-256 hashes of the servers' public keys, separated by commas; no other key gets shares",
         }),
     },
@@ -341,7 +355,7 @@ table! {
         example: "true",
         variable: Some("VAULT_UNSEAL_ALLOW_PLAINTEXT"),
         flag: Some(Flag {
-            order: 12, long: "allow-plaintext", value: "", in_short_help: false,
+            order: 13, long: "allow-plaintext", value: "", in_short_help: false,
             help: "Send shares unencrypted to other machines (dangerous)",
         }),
     },

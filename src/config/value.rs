@@ -1,5 +1,6 @@
 //! What the texts of values mean: durations, words, paths and names.
 
+use super::address::LONGEST_SOCKET;
 use super::key::Key;
 use super::keys;
 use super::redact::redact;
@@ -23,6 +24,9 @@ pub enum ValueError {
     /// No path at all.
     #[error("the path is empty or has a control character in it")]
     Path,
+    /// Longer than the path of a socket can be.
+    #[error("it is longer than a socket's path can be ({LONGEST_SOCKET} bytes)")]
+    SocketPath,
     /// `~` is the shell's.
     #[error("`~` is not expanded here")]
     Tilde,
@@ -59,6 +63,7 @@ impl ValueError {
         match self {
             Self::Word(_, words) => format!("Write one of: {}.", words.join(", ")),
             Self::Boolean(_) => "Write true or false.".to_owned(),
+            Self::SocketPath => "Have it listen at a shorter path, such as one in /run.".to_owned(),
             Self::Path | Self::Tilde => "Write the whole path, from the first `/` on.".to_owned(),
             Self::ServerName(_) => {
                 "Write the name as the certificate has it, without scheme and port, as in \"vault.example\"."
@@ -112,6 +117,13 @@ pub(super) fn path(text: &str, directory: Option<&Path>) -> Result<PathBuf, Valu
     }
     let base = directory.unwrap_or(Path::new("."));
     std::path::absolute(base.join(text)).map_err(|_| ValueError::Path)
+}
+
+/// The same of a Unix socket.
+pub(super) fn socket_path(text: &str, directory: Option<&Path>) -> Result<PathBuf, ValueError> {
+    path(text, directory).and_then(|path| {
+        if path.as_os_str().len() > LONGEST_SOCKET { Err(ValueError::SocketPath) } else { Ok(path) }
+    })
 }
 
 /// An account by its number, or by a name as useradd(8) accepts it.

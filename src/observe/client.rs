@@ -3,6 +3,7 @@
 use super::schema::{EventList, SCHEMA, Snapshot};
 use super::server::places;
 use super::value::ObservedValue;
+use crate::accounts;
 use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
@@ -95,14 +96,14 @@ pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
 /// What the daemon behind this control socket knows of its nodes, where it can be observed: at a socket that the same user
 /// listens at, as whoever else may write to the directory above can put one there. Within tokio's runtime.
 pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
-    let (user, _) = listener(connected(control).ok()?).ok()?;
+    let (user, _) = accounts::listener(connected(control).ok()?).ok()?;
     let mut directory = Path::new(".").join(control.parent()?);
     if directory.file_name().is_none() {
         // It ends with a dot or two. Not of others: the service's is a link to where no other directory is.
         directory = fs::canonicalize(directory).ok()?;
     }
     places(&directory).into_iter().flatten().find_map(|path| {
-        let (listens, stream) = listener(connected(&path).ok()?).ok()?;
+        let (listens, stream) = accounts::listener(connected(&path).ok()?).ok()?;
         if listens != user {
             return None;
         }
@@ -110,17 +111,6 @@ pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
         ask(stream, &request(Wanted::Nodes), &mut answer).ok()?;
         parse(&answer, schema_of_document).ok()
     })
-}
-
-/// Who listens there, by the kernel's word (`SO_PEERCRED`, unix(7)): a file of a user that systemd makes up has another owner
-/// where it maps the directory (`DynamicUser=`, systemd 257). And the connection.
-fn listener(stream: UnixStream) -> io::Result<(u32, UnixStream)> {
-    stream.set_nonblocking(true)?;
-    let stream = tokio::net::UnixStream::from_std(stream)?;
-    let user = stream.peer_cred()?.uid();
-    let stream = stream.into_std()?;
-    stream.set_nonblocking(false)?;
-    Ok((user, stream))
 }
 
 /// The document, with what later versions add to it.

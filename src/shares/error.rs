@@ -2,6 +2,7 @@
 
 use super::credential::{CredentialRefusal, SealedFile};
 use super::format::ContentRefusal;
+use super::socket::SocketRefusal;
 use super::source::ShareSource;
 use super::tpm::error::TpmError;
 use crate::explain::Explain;
@@ -46,6 +47,9 @@ pub enum ShareError {
         .1.as_deref().map(|path| format!(", from {}", quote::sentence(path))).unwrap_or_default()
     )]
     EmptyCredential(String, Option<PathBuf>),
+    /// The service behind this socket does not give them.
+    #[error("cannot read shares from the socket {}: {}", quote::sentence(.0), .1)]
+    Socket(PathBuf, SocketRefusal),
     /// The source was read, but what it holds cannot be used.
     #[error("cannot use the shares in {0}: {1}")]
     Content(ShareSource, ContentRefusal),
@@ -84,6 +88,7 @@ impl Explain for ShareError {
                 ("sealed-file-missing", advice)
             }
             Self::Tpm(file, cause) => cause.explained(Some(file.path())),
+            Self::Socket(path, cause) => cause.explained(path),
             Self::Content(origin, cause) => cause.explained(origin),
         };
         (kind, Some(advice.into()))

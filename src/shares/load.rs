@@ -10,7 +10,7 @@ use super::error::ShareError;
 use super::format::{self, ContentRefusal};
 use super::share::{LIMIT, ShareSet};
 use super::source::{LoadedShares, Notice, ShareSource};
-use super::{credential, tpm};
+use super::{credential, socket, tpm};
 use crate::accounts::Trusted;
 use crate::cluster::Scheme;
 use crate::files::{self, Content, FileRefusal, FileVersion};
@@ -122,12 +122,12 @@ impl InitAnswer {
     }
 }
 
-/// What a look at the file and the end of the helper may take beside the TPM.
-const TPM_GRACE: Duration = Duration::from_secs(2);
+/// What looks at files and the end of the helper may take beside the TPM or the service.
+const GRACE: Duration = Duration::from_secs(2);
 
 impl ShareSource {
-    /// Reads, checks and parses the source, which may be those accounts' that are trusted. Blocks on the file system or
-    /// the TPM: call it off the loop.
+    /// Reads, checks and parses the source, which may be those accounts' that are trusted. Blocks on the file system,
+    /// the TPM, or whoever gives them: call it off the loop, within a runtime.
     pub fn load(&self, trusted: &Trusted) -> Result<LoadedShares, ShareError> {
         let bytes = match self {
             Self::File(path) => {
@@ -135,6 +135,9 @@ impl ShareSource {
             }
             Self::Credential(name) => credential::read(credential::directory().as_deref(), name)
                 .map_err(|cause| ShareError::Credential(name.clone(), cause))?,
+            Self::Socket(path) => {
+                socket::read(path).map_err(|cause| ShareError::Socket(path.clone(), cause))?
+            }
             Self::Tpm2 { path, tcti } => {
                 tpm::open(&tpm::SealedFile::configured(path), tcti.as_deref(), trusted)?
             }
@@ -161,13 +164,14 @@ impl ShareSource {
         Self::File(path.to_owned()).parse(&bytes)
     }
 
-    /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. The TPM
-    /// is not asked: it may be slow, or come later than we do. Tells how many shares were read.
+    /// What can be proved of the source at once: all of it, or of a sealed file that it is one and may be trusted. Neither the
+    /// TPM nor a service behind a socket is asked: they may be slow, or come later than we do. Tells how many shares were read.
     pub fn prove(&self, trusted: &Trusted) -> Result<(Option<usize>, Vec<Notice>), ShareError> {
         match self {
             Self::Tpm2 { path, .. } => {
                 tpm::look(&tpm::SealedFile::configured(path), trusted).map(|_| (None, Vec::new()))
             }
+            Self::Socket(_) => Ok((None, Vec::new())),
             Self::File(_) | Self::Credential(_) => {
                 self.load(trusted).map(|loaded| (Some(loaded.shares.count()), loaded.notices))
             }
@@ -178,7 +182,9 @@ impl ShareSource {
     pub fn limit(&self, request: Duration) -> Duration {
         match self {
             // Who waits for the TPM ends by itself, and knows more than that it was slow.
-            Self::Tpm2 { .. } => tpm::TURN_LIMIT + tpm::OPEN_LIMIT + TPM_GRACE,
+            Self::Tpm2 { .. } => tpm::TURN_LIMIT + tpm::OPEN_LIMIT + GRACE,
+            // So does who waits for a service.
+            Self::Socket(_) => socket::GIVEN_WITHIN + GRACE,
             Self::File(_) | Self::Credential(_) => request,
         }
     }
@@ -186,7 +192,7 @@ impl ShareSource {
     /// The source's current version; `None` while it cannot be looked at.
     pub fn version(&self) -> Option<FileVersion> {
         let path = match self {
-            Self::File(path) => path.clone(),
+            Self::File(path) | Self::Socket(path) => path.clone(),
             Self::Credential(name) => credential::directory()?.join(name),
             Self::Tpm2 { path, .. } => tpm::SealedFile::configured(path).location(),
         };

@@ -56,12 +56,17 @@ impl Explain for Notice {
                 let file = match origin {
                     ShareSource::File(path) => Some(path.clone()),
                     ShareSource::Credential(name) => credential::plain_source(name),
-                    ShareSource::Tpm2 { .. } => None,
+                    ShareSource::Socket(_) | ShareSource::Tpm2 { .. } => None,
                 };
                 let advice = match (file, origin) {
                     (Some(path), _) => copy_without_token(&path),
                     (None, ShareSource::Tpm2 { .. }) => {
                         "Seal the shares anew without it: vault-unseal enroll".to_owned()
+                    }
+                    (None, ShareSource::Socket(_)) => {
+                        "Have its service give the shares alone: vault-unseal enroll FILE --plain \
+                         --output COPY makes a copy without it."
+                            .to_owned()
                     }
                     (None, _) => {
                         "Make the credential anew, from where the shares are kept: vault-unseal enroll FILE, \

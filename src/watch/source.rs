@@ -68,10 +68,10 @@ pub(super) struct ShareLoader {
 }
 
 impl ShareLoader {
-    /// Begins to read what will probably be asked for in a moment; not of a TPM, which is asked when it is known that it is
-    /// needed. What comes of it waits for [`read`](Self::read), or is [forgotten](Self::forget).
+    /// Begins to read what will probably be asked for in a moment; not of a TPM or a service, which are asked when it is known
+    /// that they are needed. What comes of it waits for [`read`](Self::read), or is [forgotten](Self::forget).
     pub(super) fn read_ahead(&mut self, source: &SharedSource) {
-        if !matches!(source.source(), ShareSource::Tpm2 { .. }) {
+        if !matches!(source.source(), ShareSource::Socket(_) | ShareSource::Tpm2 { .. }) {
             self.begin(source);
         }
     }

@@ -82,7 +82,9 @@ async fn load(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topi
         ShareSource::Tpm2 { path, tcti } => {
             Sealed { path, tcti: tcti.as_deref(), machine: place.machine, topic }.check(place.unit()).await
         }
-        ShareSource::File(_) | ShareSource::Credential(_) => unsealed(source, place, topic).await,
+        ShareSource::File(_) | ShareSource::Credential(_) | ShareSource::Socket(_) => {
+            unsealed(source, place, topic).await
+        }
     }?;
     for notice in &loaded.notices {
         topic.explain(Severity::Warning, notice);
@@ -90,7 +92,7 @@ async fn load(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topi
     Some(loaded.shares)
 }
 
-/// Those of a file, or of a credential.
+/// Those of a file, of a credential, or of whoever gives them.
 async fn unsealed(
     source: &ShareSource,
     place: &CheckedService<'_>,

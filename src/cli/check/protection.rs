@@ -156,6 +156,7 @@ pub(super) fn plain_beside_sealed(
                     sealed.insert(path);
                 }
             }
+            ShareSource::Socket(_) => {}
             ShareSource::File(path) => drop(used.insert(machine.name(path))),
             ShareSource::Credential(name) => match unit.credential(name) {
                 Some(CredentialOrigin::File { path, encrypted: true, .. })

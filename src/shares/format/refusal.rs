@@ -109,7 +109,10 @@ impl ContentRefusal {
         let piped = matches!(origin, ShareSource::File(path) if path == Path::new(STANDARD_INPUT));
         let file = match origin {
             ShareSource::File(path) if !piped => quote::shell(path),
-            ShareSource::File(_) | ShareSource::Credential(_) | ShareSource::Tpm2 { .. } => "FILE".to_owned(),
+            ShareSource::File(_)
+            | ShareSource::Credential(_)
+            | ShareSource::Socket(_)
+            | ShareSource::Tpm2 { .. } => "FILE".to_owned(),
         };
         let put = "Put the shares there as the server printed them: the output of \
                    vault (or bao) operator init -format=json, or one share a line, hex or base64.";

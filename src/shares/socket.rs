@@ -1,0 +1,222 @@
+//! Shares that a service of this machine gives over a Unix socket, or does not give now: systemd starts it for each
+//! connection (`Accept=yes`, systemd.socket(5)), and it gets them from where they open only at home, such as a tang server.
+//!
+//! Nothing is sent; everything up to the end of the connection is what a share file would hold. That is how systemd itself
+//! reads credentials from sockets (`LoadCredential=`, systemd.exec(5)), but once, when a unit starts, which then fails.
+
+use super::share::LIMIT;
+use crate::accounts::{self, User};
+use crate::external::{error, quote};
+use rustix::fs::{CWD, FileType, statat};
+use rustix::io::Errno;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::process::geteuid;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// How long it may take until all is given: decryption over a network, with a server that does not answer at once.
+pub(super) const GIVEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// Why no shares came over a socket.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SocketRefusal {
+    /// Nothing of that name.
+    #[error("there is no such socket")]
+    Missing,
+    /// Something else is there.
+    #[error("it is not a socket")]
+    NotASocket,
+    /// A socket that was left behind.
+    #[error("nobody listens there")]
+    NoListener,
+    /// The running user may not connect, or may not pass one of its directories.
+    #[error("permission denied to {0}")]
+    Denied(User),
+    /// Whoever listens is neither root nor the running user.
+    #[error("it is {0} who listens there, not root")]
+    Listener(User),
+    /// It ended before a byte came.
+    #[error("it gave nothing")]
+    Nothing,
+    /// No end in time.
+    #[error("it did not give them within {}", humantime::format_duration(GIVEN_WITHIN))]
+    Slow,
+    /// Larger than any file of shares: than so many bytes.
+    #[error("it gave more than {LIMIT} bytes")]
+    Oversized,
+    /// The operating system failed.
+    #[error("{}", error::io(.0))]
+    Io(io::Error),
+}
+
+impl From<io::Error> for SocketRefusal {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl SocketRefusal {
+    /// A stable word for each refusal, and what to do about it; `path` is the socket.
+    pub(super) fn explained(&self, path: &Path) -> (&'static str, String) {
+        let shown = quote::shell(path);
+        let unit = format!("systemctl list-sockets | grep -F {shown}");
+        match self {
+            Self::Missing | Self::NoListener => (
+                "socket-missing",
+                "A .socket unit makes it: systemctl list-unit-files '*.socket', and systemctl enable --now with its name."
+                    .to_owned(),
+            ),
+            Self::NotASocket => ("not-a-socket", format!("See what it is: file {shown}")),
+            Self::Denied(user) => (
+                "socket-denied",
+                format!("Its unit decides who may connect: SocketUser={} and SocketMode=0600 in it.", user.word()),
+            ),
+            Self::Listener(_) => (
+                "socket-listener",
+                format!("Have systemd listen there, which is root: a .socket unit with ListenStream={shown}."),
+            ),
+            Self::Nothing => (
+                "socket-empty",
+                format!("The service behind it says why in the journal; its unit: {unit}"),
+            ),
+            Self::Slow => ("socket-slow", format!("What is the service behind it waiting for? Its unit: {unit}")),
+            Self::Oversized => ("oversized", format!("It is to give the shares alone. Its unit: {unit}")),
+            Self::Io(_) => ("socket-io", format!("See who listens there: {unit}")),
+        }
+    }
+}
+
+/// Reads what the service at `path` gives. Blocks for up to [`GIVEN_WITHIN`], within a runtime.
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SocketRefusal> {
+    read_within(path, GIVEN_WITHIN)
+}
+
+fn read_within(path: &Path, limit: Duration) -> Result<Zeroizing<Vec<u8>>, SocketRefusal> {
+    let deadline = Instant::now() + limit;
+    let stream = connected(path, limit)?;
+    // Whoever could replace the file is asked nothing: only what a listener of root's gives is believed.
+    let (listens, mut stream) = accounts::listener(stream)?;
+    if listens != 0 && listens != geteuid().as_raw() {
+        return Err(SocketRefusal::Listener(User::of(listens)));
+    }
+    // Of its final size from the start: growing would leave shares behind.
+    let mut buffer = Zeroizing::new(vec![0; LIMIT + 1]);
+    let mut filled = 0;
+    loop {
+        let rest = buffer.get_mut(filled..).unwrap_or_default();
+        if rest.is_empty() {
+            return Err(SocketRefusal::Oversized);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(SocketRefusal::Slow);
+        }
+        set_socket_timeout(&stream, Timeout::Recv, Some(left)).map_err(io::Error::from)?;
+        match stream.read(rest) {
+            Ok(0) if filled == 0 => return Err(SocketRefusal::Nothing),
+            Ok(0) => {
+                buffer.truncate(filled);
+                return Ok(buffer);
+            }
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // The limit's word (socket(7)).
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(SocketRefusal::Slow),
+            // A service that was killed; what it gave until then is not the whole.
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Connected in time, also where the queue of whoever listens is full.
+fn connected(path: &Path, limit: Duration) -> Result<UnixStream, SocketRefusal> {
+    let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(io::Error::from)?;
+    set_socket_timeout(&socket, Timeout::Send, Some(limit)).map_err(io::Error::from)?;
+    connect(&socket, &address).map_err(|errno| match errno {
+        Errno::NOENT | Errno::NOTDIR => SocketRefusal::Missing,
+        Errno::ACCESS | Errno::PERM => SocketRefusal::Denied(User::of(geteuid().as_raw())),
+        Errno::AGAIN => SocketRefusal::Slow,
+        Errno::CONNREFUSED if !is_socket(path) => SocketRefusal::NotASocket,
+        Errno::CONNREFUSED => SocketRefusal::NoListener,
+        errno => SocketRefusal::Io(errno.into()),
+    })?;
+    Ok(socket.into())
+}
+
+/// Links are followed, as by connect(2).
+fn is_socket(path: &Path) -> bool {
+    let stat = statat(CWD, path, rustix::fs::AtFlags::empty());
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::unix::net::UnixListener;
+    use std::thread;
+
+    /// What is read of a service that does this with its first connection.
+    fn read_of(
+        serve: impl FnOnce(UnixStream) + Send + 'static,
+        limit: Duration,
+    ) -> Result<Vec<u8>, SocketRefusal> {
+        let directory = crate::testing::directory();
+        let path = directory.path().join("shares.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let service = thread::spawn(move || serve(listener.accept().unwrap().0));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let _inside = runtime.enter();
+        let read = read_within(&path, limit).map(|bytes| bytes.to_vec());
+        service.join().unwrap();
+        read
+    }
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    #[test]
+    fn everything_up_to_the_end_is_given() {
+        let parts = |mut stream: UnixStream| {
+            for part in ["one\n", "two\n"] {
+                stream.write_all(part.as_bytes()).unwrap();
+            }
+        };
+        assert_eq!(read_of(parts, LONG).unwrap(), b"one\ntwo\n");
+        let most = |mut stream: UnixStream| stream.write_all(&vec![b'x'; LIMIT]).unwrap();
+        assert_eq!(read_of(most, LONG).unwrap().len(), LIMIT);
+    }
+
+    #[test]
+    fn what_is_nothing_too_much_or_endless_is_refused() {
+        assert!(matches!(read_of(drop, LONG), Err(SocketRefusal::Nothing)));
+        let more = |mut stream: UnixStream| drop(stream.write_all(&vec![b'x'; LIMIT + 1]));
+        assert!(matches!(read_of(more, LONG), Err(SocketRefusal::Oversized)));
+        // Neither silence nor a byte now and then holds on to the reader.
+        let silent = |mut stream: UnixStream| drop(stream.read(&mut [0]));
+        assert!(matches!(read_of(silent, Duration::from_millis(50)), Err(SocketRefusal::Slow)));
+        let dripping = |mut stream: UnixStream| {
+            while stream.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(5));
+            }
+        };
+        assert!(matches!(read_of(dripping, Duration::from_millis(50)), Err(SocketRefusal::Slow)));
+    }
+
+    #[test]
+    fn what_is_no_socket_that_somebody_listens_at_is_named() {
+        let directory = crate::testing::directory();
+        let at = |name: &str| read_within(&directory.path().join(name), LONG);
+        assert!(matches!(at("nothing"), Err(SocketRefusal::Missing)));
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        assert!(matches!(at("file"), Err(SocketRefusal::NotASocket)));
+        drop(UnixListener::bind(directory.path().join("left")).unwrap());
+        assert!(matches!(at("left"), Err(SocketRefusal::NoListener)));
+    }
+}
