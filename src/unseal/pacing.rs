@@ -1,5 +1,8 @@
 //! The pauses that grow, and how long the outcome of a round is awaited.
 
+#[cfg(test)]
+mod tests;
+
 use super::Moment;
 use crate::api::Unreachable;
 use crate::cluster::Pace;

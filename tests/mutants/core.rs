@@ -9,9 +9,11 @@ pub mod cluster;
 pub mod explain;
 pub mod external;
 mod ordered;
+#[cfg(test)]
 mod testing;
 pub mod unseal;
 
+#[cfg(test)]
 #[path = "../tests/heart/main.rs"]
 mod heart;
 

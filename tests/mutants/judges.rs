@@ -15,6 +15,7 @@ mod program;
 pub mod report;
 pub mod shares;
 pub mod systemd;
+#[cfg(test)]
 mod testing;
 pub mod unseal;
 
