@@ -34,5 +34,6 @@ mod shares;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
+mod swapped;
 mod thousand;
 mod told;
