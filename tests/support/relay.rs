@@ -204,8 +204,8 @@ impl Records {
     }
 }
 
-/// Whether there is nothing in it but the greeting of a client, and an alert by which it ends the handshake: the largest that is
-/// encrypted has 19 bytes (two, their type, and a tag of 16), in which no share has room.
+/// Whether there is nothing in it but the greeting of a client, and an alert by which it ends the handshake: the largest that
+/// is encrypted has 19 bytes (two, their type, and a tag of 16), in which no share has room.
 pub fn is_greeting_alone(sent: &[u8]) -> bool {
     const HANDSHAKE: u8 = 22;
     const CHANGE_CIPHER_SPEC: u8 = 20;

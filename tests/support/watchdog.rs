@@ -37,8 +37,8 @@ impl Watchdog {
         self.notify.wait_for("WATCHDOG=1");
     }
 
-    /// Panics if systemd had ended the daemon by now: no pause since the daemon was ready, or none up to its end, was longer than
-    /// the limit.
+    /// Panics if systemd had ended the daemon by now: no pause since it was ready was longer than the limit, up to its end if it
+    /// has ended.
     pub fn assert_never_starved(&self) {
         let lines = self.notify.assignments();
         let at = |text: &str| lines.iter().find(|line| line.text == text).map(|line| line.at);

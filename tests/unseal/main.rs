@@ -14,6 +14,7 @@ mod clocks;
 mod control;
 mod damage;
 mod formats;
+mod full_disk;
 mod hangs;
 mod holds;
 mod lasting;

@@ -137,8 +137,8 @@ impl Terminated {
         Behaviour::Forward(self.server.address())
     }
 
-    /// The right one is back: it is unsealed by each share once, and once more where the connection was lost in the round: whether
-    /// the server restarted is not known then.
+    /// The right one is back: it is unsealed by each share once, and once more where the connection was lost in the round, as
+    /// it is not known then whether the server restarted.
     fn is_unsealed(&self, daemon: &mut Daemon, lost: usize) {
         self.server.wait_until(is_active);
         daemon.wait_for_line(": unsealed (active)");
