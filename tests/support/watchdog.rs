@@ -34,7 +34,12 @@ impl Watchdog {
 
     /// Waits until it is fed once more.
     pub fn wait_until_fed(&mut self) {
-        self.notify.wait_for("WATCHDOG=1");
+        self.wait_for("WATCHDOG=1");
+    }
+
+    /// See [`Notify::wait_for`].
+    pub fn wait_for(&mut self, beginning: &str) {
+        self.notify.wait_for(beginning);
     }
 
     /// Panics if systemd had ended the daemon by now: no pause since it was ready was longer than the limit, up to its end if it
