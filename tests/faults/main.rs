@@ -21,20 +21,16 @@ use vault_unseal::observe::{ObservedNode, snapshot};
 use node::{Fault, Node, Nodes, Which};
 use support::fleet::SHARES;
 use support::home::{Home, lines};
-use support::process::Daemon;
+use support::process::{Daemon, limited};
+use support::watchdog::Watchdog;
 use support::{PATIENCE, poll};
 
 /// Starts the daemon for these nodes, waits until each has met its fault a second time and what is said of it is true, mends
-/// them, and waits until all are unsealed.
+/// them, and waits until all are unsealed. It is never too busy for the watchdog.
 fn outlived(nodes: &Nodes) {
-    let home = Home::new();
-    home.shares(&lines(&SHARES));
-    let urls = nodes.urls();
-    let urls: Vec<_> = urls.iter().map(String::as_str).collect();
-    home.configure(&urls, "request_timeout = \"1s\"\nunseal_timeout = \"1s\"");
-    home.make_run();
+    let (home, mut watchdog, daemon) = start("true", nodes);
     let socket = home.path("run/observe.sock");
-    let mut daemon = Daemon::start(home.command(&["run"]).env("RUNTIME_DIRECTORY", home.path("run")));
+    watchdog.wait_until_fed();
     let known = |settled: &dyn Fn(&Node, &ObservedNode<ExternalText>) -> bool| {
         let mut missing = Vec::new();
         let found = poll(PATIENCE, || {
@@ -63,8 +59,30 @@ fn outlived(nodes: &Nodes) {
         shown.state.as_ref().is_some_and(|state| *state == *word)
     };
     known(&|node, shown| is(shown, "unsealed") && node.is_open() || node.met() > 1 && is_true(node, shown));
+    // Once more while the faults last.
+    watchdog.wait_until_fed();
     nodes.mend();
     known(&|node, shown| node.is_open() && is(shown, "unsealed"));
+    assert_unharmed(nodes, daemon);
+    watchdog.assert_never_starved();
+}
+
+/// Starts it below a watchdog, with these limits as a shell sets them.
+fn start(limits: &str, nodes: &Nodes) -> (Home, Watchdog, Daemon) {
+    let home = Home::new();
+    home.shares(&lines(&SHARES));
+    let urls = nodes.urls();
+    let urls: Vec<_> = urls.iter().map(String::as_str).collect();
+    home.configure(&urls, "request_timeout = \"1s\"\nunseal_timeout = \"1s\"");
+    home.make_run();
+    let watchdog = Watchdog::new();
+    let mut command = limited(limits, &home.command(&["run"]));
+    let daemon = Daemon::start(watchdog.over(command.env("RUNTIME_DIRECTORY", home.path("run"))));
+    (home, watchdog, daemon)
+}
+
+/// No node was sent more than it takes, nothing worse was said of any, and the daemon ends as it should.
+fn assert_unharmed(nodes: &Nodes, mut daemon: Daemon) {
     for node in nodes.all.iter() {
         let (submitted, late) = node.submitted();
         let of = |share: &str| submitted.iter().filter(|submitted| *submitted == share).count();
@@ -176,4 +194,30 @@ fn answers_that_go_wrong_in_other_ways_neither_mislead_nor_keep_a_server_sealed(
     let nodes = Nodes::start(each);
     outlived(&nodes);
     assert!(elsewhere.accept().is_err(), "nobody follows a redirect");
+}
+
+/// Descriptors for six of them at a time: those that are slow have what others wait for. Nobody can observe it then.
+#[test]
+fn faults_keep_no_server_sealed_where_descriptors_run_out() {
+    let mut faults = vec![Fault::Closed, Fault::Stalls(20), Fault::Length(1), Fault::Twice];
+    faults.extend([0, 50, 150, 250].into_iter().flat_map(|at| [Fault::Cut(at), Fault::Reset(at)]));
+    let each =
+        Which::ALL.into_iter().flat_map(|which| faults.iter().map(move |fault| (which, fault.clone())));
+    let nodes = Nodes::start(each);
+    let (_home, mut watchdog, mut daemon) = start("ulimit -n 76", &nodes);
+    watchdog.wait_until_fed();
+    daemon.wait_for_line("48 nodes take up to 160 file descriptors, and this process may have 76");
+    let all = |met: &dyn Fn(&Node) -> bool| {
+        let left = || nodes.all.iter().filter(|node| !met(node)).map(|node| (node.which, &node.fault));
+        let done = poll(PATIENCE, || left().next().is_none().then_some(()));
+        assert!(done.is_some(), "{:?}", left().collect::<Vec<_>>());
+    };
+    all(&|node| node.is_open() || node.met() > 1);
+    watchdog.wait_until_fed();
+    nodes.mend();
+    all(&Node::is_open);
+    watchdog.wait_for("STATUS=48 nodes: 48 unsealed");
+    assert!(!daemon.output().contains("Too many open files"), "{}", daemon.output());
+    assert_unharmed(&nodes, daemon);
+    watchdog.assert_never_starved();
 }

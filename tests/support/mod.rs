@@ -40,11 +40,13 @@ pub mod private;
 pub mod process;
 pub mod receiver;
 pub mod recorded;
+pub mod relay;
 pub mod rustyvault;
 pub mod server;
 pub mod status;
 pub mod swtpm;
 pub mod tally;
+pub mod watchdog;
 
 use std::time::{Duration, Instant};
 

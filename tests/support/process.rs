@@ -74,6 +74,14 @@ pub fn vault_unseal(arguments: &[&str]) -> Command {
     command
 }
 
+/// The same command after a shell set its limits.
+pub fn limited(limits: &str, command: &Command) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{limits} && exec \"$@\""), "sh"]).arg(command.get_program());
+    shell.args(command.get_args()).env_clear();
+    shell
+}
+
 /// Runs a verb that ends by itself.
 pub fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))

@@ -15,8 +15,8 @@ use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use crate::support::PATIENCE;
 use crate::support::fleet::{Fleet, SHARES};
 use crate::support::home::{Home, cluster, lines};
+use crate::support::process::limited;
 use crate::support::process::{Daemon, run, vault_unseal};
-use crate::thousand::limited;
 
 /// A static `User=`, and its group, which may connect.
 const DAEMON: u32 = 64_001;

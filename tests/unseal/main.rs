@@ -14,6 +14,7 @@ mod clocks;
 mod control;
 mod damage;
 mod formats;
+mod full_disk;
 mod given;
 mod hangs;
 mod holds;
@@ -35,5 +36,6 @@ mod shares;
 mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
+mod swapped;
 mod thousand;
 mod told;

@@ -14,7 +14,7 @@ use vault_unseal::shares::tpm::Blob;
 use crate::support::certs::Authority;
 use crate::support::fleet::{Fleet, SHARES};
 use crate::support::home::{Home, cluster, lines, trusting};
-use crate::support::process::{Daemon, Notify, run, vault_unseal};
+use crate::support::process::{Daemon, Notify, limited, run, vault_unseal};
 use crate::support::{PATIENCE, poll};
 
 /// The soft limit that a process of systemd's has is 1,024 descriptors; less shows the same with less.
@@ -22,14 +22,6 @@ const FEW: &str = "ulimit -Sn 256";
 
 /// Asks a TPM that never answers, for as long as the daemon lives.
 const HELPER: &str = "#!/bin/sh\ntouch \"${0%/*}/asked\"\nwhile kill -0 $PPID; do sleep 0.1; done\n";
-
-/// Runs a command after a shell set its limits.
-pub(crate) fn limited(limits: &str, command: &Command) -> Command {
-    let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", &format!("{limits} && exec \"$@\""), "sh"]).arg(command.get_program());
-    shell.args(command.get_args()).env_clear();
-    shell
-}
 
 /// A file as the helper writes it, that no TPM will ever open.
 fn sealed() -> String {

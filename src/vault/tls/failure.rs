@@ -184,6 +184,7 @@ fn alert_words(alert: AlertDescription) -> &'static str {
         AlertDescription::HandshakeFailure => "the server accepts nothing that is offered",
         AlertDescription::ProtocolVersion => "the server does not speak TLS 1.2 or 1.3",
         AlertDescription::InsufficientSecurity => "the server wants stronger ciphers",
+        AlertDescription::BadRecordMac => "the server cannot decrypt our message: it was changed on its way",
         AlertDescription::InternalError => "the server reports an error of its own",
         AlertDescription::UnrecognisedName => "the server does not know this name",
         AlertDescription::CloseNotify | AlertDescription::UserCanceled => "the server ended it",
