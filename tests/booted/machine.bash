@@ -124,5 +124,6 @@ machine_left() {
     ip netns | grep "^$machine\\b"
     grep -F "$work" /proc/self/mounts
     machine_cgroup
+    pgrep --full --list-full -- "$work"
     ls -d "$work" 2>/dev/null
 }

@@ -63,7 +63,10 @@ ExecStart=/usr/bin/curl --silent --show-error --fail --cacert /etc/vault/tls/vau
 [Install]
 WantedBy=multi-user.target
 END
-    if [ -n "$package" ]; then
+    # By apt it comes later.
+    if [ -n "$published" ]; then
+        :
+    elif [ -n "$package" ]; then
         cp "$package" "$root/root/vault-unseal.deb"
         chroot "$root" dpkg --install /root/vault-unseal.deb >"$work/dpkg" 2>&1 || { cat "$work/dpkg"; return 1; }
     else
@@ -78,7 +81,8 @@ END
         mkdir -p "$etc"
     fi
     [ -z "$sealed" ] || helper_install
-    systemctl --quiet --root="$root" enable vault.service vault-unseal.service 2>/dev/null
+    systemctl --quiet --root="$root" enable vault.service 2>/dev/null
+    [ -n "$published" ] || systemctl --quiet --root="$root" enable vault-unseal.service 2>/dev/null
     # Nothing of the network is here to be waited for.
     systemctl --quiet --root="$root" mask systemd-networkd-wait-online.service 2>/dev/null
     mkdir -p "$root/var/log/journal"
