@@ -5,7 +5,7 @@ use crate::external::quote;
 use crate::files::{self, below};
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Set when an access control list says more than the mode (acl(5)).
@@ -71,7 +71,7 @@ impl ServiceAccess {
         }
     }
 
-    /// Why it cannot read this file or directory, which the machine calls so; `None` when it can, when there is no such file, or
+    /// Why it cannot read this file or directory, or connect to this socket, which the machine calls so; `None` when it can, when there is no such file, or
     /// when an access control list says more than can be seen here.
     pub fn refusal(&self, path: &Path) -> Option<Unreadable> {
         let metadata = self.look(path)?;
@@ -89,7 +89,12 @@ impl ServiceAccess {
                 });
             }
         }
-        let needed = if metadata.is_dir() { 0o5 } else { 0o4 };
+        let needed = match metadata.file_type() {
+            kind if kind.is_dir() => 0o5,
+            // Who connects writes (unix(7)).
+            kind if kind.is_socket() => 0o2,
+            _ => 0o4,
+        };
         (!self.may(&metadata, needed) && !self.has_list(path))
             .then(|| Unreadable::Mode { mode: metadata.mode() & 0o7777, directory: metadata.is_dir() })
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::net::UnixListener;
 
 use serde_json::json;
 use vault_unseal::cli::Exit;
@@ -86,6 +87,34 @@ fn what_the_service_cannot_read_although_root_can() {
         0o644,
     );
     assert!(!files.said(true).contains("cannot read /etc/ssl/private/client.key"), "{}", files.said(true));
+}
+
+/// Root, who checks, is given shares at any socket.
+#[test]
+fn socket_that_the_service_may_not_connect_to() {
+    let server = shut();
+    let files = Files::new();
+    let socket = files.at("/run/shares.sock");
+    fs::create_dir_all(files.at("/run")).unwrap();
+    // Nobody listens: nobody is waited for.
+    drop(UnixListener::bind(&socket).unwrap());
+    chmod(&socket, 0o660);
+    files.put(
+        CONFIG,
+        &configuration(&server, &format!("shares = {{ socket = {:?} }}", socket.to_str().unwrap())),
+        0o644,
+    );
+    let said =
+        || files.said(true).contains("a user of its own, cannot read /run/shares.sock: its mode is 0660");
+    assert!(said(), "{}", files.said(true));
+    let group = fs::metadata(&socket).unwrap().gid();
+    files.put("/etc/group", &format!("vault-unseal-shares:x:{group}:\n"), 0o644);
+    let drop_in = include_str!("../../systemd/examples/shares-socket.conf");
+    files.put("/etc/systemd/system/vault-unseal.service.d/shares-socket.conf", drop_in, 0o644);
+    assert!(!said(), "{}", files.said(true));
+    // Who connects writes.
+    chmod(&socket, 0o640);
+    assert!(files.said(true).contains("its mode is 0640"), "{}", files.said(true));
 }
 
 #[test]

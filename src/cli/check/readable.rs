@@ -52,8 +52,10 @@ pub(super) fn check(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, findi
         if let Some(path) = &tls.client_key {
             look("tls", path, &for_a_group);
         }
-        if let Some(ShareSource::File(path)) = &cluster.shares {
-            look("shares", path, &by_credential);
+        match &cluster.shares {
+            Some(ShareSource::File(path)) => look("shares", path, &by_credential),
+            Some(ShareSource::Socket(path)) => look("shares", path, &by_group),
+            _ => {}
         }
     }
 }
@@ -101,6 +103,17 @@ fn for_a_group(path: &Path, refusal: &Unreadable) -> String {
          SupplementaryGroups=ssl-cert):\nchgrp ssl-cert {file}; chmod 0640 {file}",
         file = quote::shell(path)
     )
+}
+
+/// The socket of a service that gives shares to whoever connects.
+fn by_group(_: &Path, refusal: &Unreadable) -> String {
+    match refusal {
+        Unreadable::Mode { .. } => "Let a group connect that a drop-in gives to the service: SocketGroup=vault-unseal-shares and \
+                                    SocketMode=0660 in the .socket unit; systemctl edit vault-unseal, [Service], \
+                                    SupplementaryGroups=vault-unseal-shares",
+        _ => "Have the .socket unit listen in a directory that can be passed: ListenStream=/run/vault-unseal-shares.sock",
+    }
+    .to_owned()
 }
 
 /// Shares, which nobody but root should read: systemd hands them over.
