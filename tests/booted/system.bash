@@ -63,8 +63,8 @@ ExecStart=/usr/bin/curl --silent --show-error --fail --cacert /etc/vault/tls/vau
 [Install]
 WantedBy=multi-user.target
 END
-    # By apt it comes later.
-    if [ -n "$published" ]; then
+    # By apt, or from a tarball, it comes later.
+    if [ -n "$published$tarball" ]; then
         :
     elif [ -n "$package" ]; then
         cp "$package" "$root/root/vault-unseal.deb"
@@ -82,7 +82,7 @@ END
     fi
     [ -z "$sealed" ] || helper_install
     systemctl --quiet --root="$root" enable vault.service 2>/dev/null
-    [ -n "$published" ] || systemctl --quiet --root="$root" enable vault-unseal.service 2>/dev/null
+    [ -n "$published$tarball" ] || systemctl --quiet --root="$root" enable vault-unseal.service 2>/dev/null
     # Nothing of the network is here to be waited for.
     systemctl --quiet --root="$root" mask systemd-networkd-wait-online.service 2>/dev/null
     mkdir -p "$root/var/log/journal"

@@ -110,17 +110,20 @@ fn strange(what: &str) -> TpmError {
 }
 
 const NAME: &str = "vault-unseal-tpm";
-/// Where the package puts it.
+/// Below the prefix, such as /usr/local, that an executable in `bin` has.
+const BELOW_PREFIX: &str = "libexec/vault-unseal/vault-unseal-tpm";
+/// Where Debian's package has it.
 pub const INSTALLED: &str = "/usr/libexec/vault-unseal/vault-unseal-tpm";
 
-/// The helper beside the running executable, where cargo puts both; else the installed one.
+/// The helper beside the running executable, where cargo puts both; else that below the same prefix, such as /usr/local, where
+/// they are not Debian's; else the installed one.
 ///
 /// Errors: there is neither ([`TpmErrorKind::HelperMissing`]).
 pub fn find() -> Result<PathBuf, TpmError> {
     let running = std::env::current_exe().ok();
-    let beside = running.as_deref().and_then(|running| beside(running, geteuid().as_raw()));
+    let own = running.as_deref().and_then(|running| belonging_to(running, geteuid().as_raw()));
     let installed = || Some(PathBuf::from(INSTALLED)).filter(|path| path.is_file());
-    beside.or_else(installed).ok_or_else(|| {
+    own.or_else(installed).ok_or_else(|| {
         TpmError::new(
             TpmErrorKind::HelperMissing,
             format!("there is no {INSTALLED}, which speaks with the TPM"),
@@ -128,20 +131,24 @@ pub fn find() -> Result<PathBuf, TpmError> {
     })
 }
 
-/// The helper in the directory of `running`, unless others than root and the user may write it more freely than the
-/// running executable itself.
-fn beside(running: &Path, user: u32) -> Option<PathBuf> {
-    let path = running.with_file_name(NAME);
+/// The helper that came with the executable `running`.
+fn belonging_to(running: &Path, user: u32) -> Option<PathBuf> {
+    let below_prefix = || unless_open(running, &running.parent()?.parent()?.join(BELOW_PREFIX), user);
+    unless_open(running, &running.with_file_name(NAME), user).or_else(below_prefix)
+}
+
+/// The helper at `path`, unless others than root and the user may write it more freely than the running executable itself.
+fn unless_open(running: &Path, path: &Path, user: u32) -> Option<PathBuf> {
     let look = |path: &Path| statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok();
-    let (ours, theirs) = (look(running)?, look(&path)?);
+    let (ours, theirs) = (look(running)?, look(path)?);
     let regular = FileType::from_raw_mode(theirs.st_mode) == FileType::RegularFile;
     let owned = theirs.st_uid == 0 || theirs.st_uid == user;
     let same_group_writes = ours.st_mode & 0o020 != 0 && ours.st_gid == theirs.st_gid;
     let closed = theirs.st_mode & 0o002 == 0 && (theirs.st_mode & 0o020 == 0 || same_group_writes);
     if regular && owned && closed {
-        return Some(path);
+        return Some(path.to_owned());
     }
-    tracing::warn!("{} is not used: others can write to it", quote::sentence(&path));
+    tracing::warn!("{} is not used: others can write to it", quote::sentence(path));
     None
 }
 
@@ -226,21 +233,36 @@ mod tests {
             fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
         };
         write(&running, 0o755);
-        assert_eq!(beside(&running, user), None);
+        assert_eq!(belonging_to(&running, user), None);
         for (mode, used) in [(0o755, true), (0o700, true), (0o757, false), (0o775, false)] {
             write(&helper, mode);
-            assert_eq!(beside(&running, user).is_some(), used, "{mode:o}");
+            assert_eq!(belonging_to(&running, user).is_some(), used, "{mode:o}");
         }
         // What a umask of 002 gives: no more open than what runs already.
         write(&running, 0o775);
-        assert_eq!(beside(&running, user), Some(helper.clone()));
+        assert_eq!(belonging_to(&running, user), Some(helper.clone()));
         if user == 0 {
             std::os::unix::fs::chown(&helper, Some(12345), None).unwrap();
-            assert_eq!(beside(&running, user), None, "another user's");
+            assert_eq!(belonging_to(&running, user), None, "another user's");
         }
         fs::remove_file(&helper).unwrap();
         std::os::unix::fs::symlink(&running, &helper).unwrap();
-        assert_eq!(beside(&running, user), None, "a link");
+        assert_eq!(belonging_to(&running, user), None, "a link");
+    }
+
+    #[test]
+    fn a_helper_below_the_prefix_of_the_executable_is_used() {
+        let directory = crate::testing::directory();
+        let [running, helper] = ["bin/vault-unseal", BELOW_PREFIX].map(|name| directory.path().join(name));
+        for path in [&running, &helper] {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+            fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        }
+        let user = geteuid().as_raw();
+        assert_eq!(belonging_to(&running, user), Some(helper.clone()));
+        fs::set_permissions(&helper, Permissions::from_mode(0o757)).unwrap();
+        assert_eq!(belonging_to(&running, user), None);
     }
 
     #[test]
