@@ -4,6 +4,7 @@
 pub(crate) mod answers;
 mod knocks;
 mod opened;
+mod several;
 mod situation;
 mod troubles;
 
