@@ -2,6 +2,7 @@
 //! action, after this kind of pause.
 
 pub(crate) mod answers;
+mod joins;
 mod knocks;
 mod opened;
 mod several;
