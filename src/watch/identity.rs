@@ -24,7 +24,7 @@ pub(super) struct Identity {
     memberships: Arc<SharedMemberships>,
     key: NodeKey,
     /// The revision at the last verdict.
-    judged: Option<u64>,
+    judged: Option<(u64, u64)>,
     outsider: Option<ForeignNode>,
     complete: bool,
 }

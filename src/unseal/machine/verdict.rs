@@ -1,5 +1,8 @@
 //! The verdict that our shares are not this server's, and when to doubt it.
 
+#[cfg(test)]
+mod tests;
+
 use super::NodeMachine;
 use crate::api::{Meaning, Refusal, Release, SealState};
 use crate::cluster::Misfit;

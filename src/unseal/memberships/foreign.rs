@@ -1,5 +1,8 @@
 //! A node that belongs to another cluster, and what is said of it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::api::Membership;
 use crate::explain::Explain;
 use std::fmt;

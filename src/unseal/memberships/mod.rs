@@ -151,9 +151,9 @@ impl Memberships {
 
     /// Moves when a node's verdict may have become another: when it changed itself, or what a cluster is. That one more
     /// node shows what its cluster is changes nobody else's, or a thousand that come up would each be judged a thousand times.
-    pub fn revision(&self, cluster: &str, address: &NodeAddress) -> u64 {
+    pub fn revision(&self, cluster: &str, address: &NodeAddress) -> (u64, u64) {
         let node = self.clusters.get(cluster).and_then(|known| known.nodes.get(address));
-        self.revision + node.map_or(0, |node| node.changes)
+        (self.revision, node.map_or(0, |node| node.changes))
     }
 
     /// Every node of a cluster was looked at once, so that a verdict is not over half of them.
@@ -195,6 +195,12 @@ impl Memberships {
     /// What the cluster itself is: what a node shows that our own shares unsealed; else what most of its nodes show, but
     /// for what another cluster is proved to be. Of several, what the first of them in the configuration does.
     fn own(&self, cluster: &str) -> Option<&Membership> {
+        let (_, first) = self.own_vote(cluster)?;
+        self.clusters.get(cluster)?.nodes.get(first)?.shows.as_ref()
+    }
+
+    /// The id of that, and the first node that shows it.
+    fn own_vote(&self, cluster: &str) -> Option<(&ExternalText, &NodeAddress)> {
         let known = self.clusters.get(cluster)?;
         let weighed = known.votes.iter().filter_map(|(id, nodes)| {
             let weight = match self.proven(id) {
@@ -202,10 +208,14 @@ impl Memberships {
                 Some(_) => return None,
                 None => (false, nodes.len()),
             };
-            Some((weight, nodes.first()?))
+            Some((weight, id, nodes.first()?))
         });
-        let (_, (_, first)) = weighed.max_by_key(|(weight, (rank, _))| (*weight, Reverse(*rank)))?;
-        known.nodes.get(first)?.shows.as_ref()
+        let (_, id, (_, first)) = weighed.max_by_key(|(weight, _, (rank, _))| (*weight, Reverse(*rank)))?;
+        Some((id, first))
+    }
+
+    fn own_id(&self, cluster: &str) -> Option<ExternalText> {
+        self.own_vote(cluster).map(|(id, _)| id.clone())
     }
 
     /// The cluster that is proved to have this id. Two at once prove nothing: one server may be configured in both, and
@@ -239,19 +249,18 @@ impl Memberships {
             known.unseen -= 1;
             self.revision += u64::from(known.unseen == 0);
         }
+        // It may be another than when the cluster last changed: it hangs on proofs elsewhere, too, which move without it.
+        let own_before = self.own_id(cluster);
         if voted != votes {
-            // Where nodes differ, what the cluster is may hang on proofs elsewhere, which move without it.
-            let differ = known.votes.len() > 1;
             self.count(cluster, address, voted.as_ref(), votes.as_ref());
-            let differ = differ || self.clusters.get(cluster).is_some_and(|known| known.votes.len() > 1);
-            self.revision += u64::from(differ);
         }
         let id = |vote: Option<(ExternalText, usize)>, proven: bool| Some(vote?.0).filter(|_| proven);
         let (before, after) = (id(voted, proven), id(votes, proves));
         if before != after {
             self.book(cluster, before, after);
         }
-        let own = self.own(cluster).map(|own| own.id.clone());
+        let own = self.own_id(cluster);
+        self.revision += u64::from(own != own_before);
         let Some(known) = self.clusters.get_mut(cluster) else { return };
         if known.own == own {
             return;

@@ -2,9 +2,12 @@
 //! action, after this kind of pause.
 
 pub(crate) mod answers;
+mod joins;
 mod knocks;
 mod opened;
+mod several;
 mod situation;
+mod troubles;
 
 use answers::{answer, answered, error, gone, health, healthy, looked, page, seal, timeout};
 use situation::{When, machine, path};
@@ -202,6 +205,8 @@ fn rows() -> Vec<Row> {
         // Our first two shares are gone: the third opened another round.
         (Last, answered(|s| (s.progress, s.nonce) = (1, Nonce::of("two"))), "unsealing", again, None),
         (Last, answered(|s| (s.progress, s.nonce) = (1, Nonce::of("one"))), "unsealing", again, None),
+        // It has as many as it needs, and says that it is sealed: no peer lacks.
+        (Last, answer(3), "sealed", ReadSealStatus, None),
         (LastAfterStranger, error(400, mac), "sealed", Reset, Backoff),
         (LastAfterStranger, answered(|s| s.sealed = false), "unsealing", AskHealth, None),
         // It was there before: from a second daemon with our shares.
@@ -230,6 +235,13 @@ fn rows() -> Vec<Row> {
             "sealed",
             ReadSealStatus,
             Backoff,
+        ),
+        (
+            Waiting,
+            seal(|s| (s.migration, s.progress, s.nonce) = (true, 1, Nonce::of("one"))),
+            "migrating",
+            AskHealth,
+            Slow,
         ),
         (Waiting, seal(|_| {}), "sealed", ReadSealStatus, Backoff),
         (Waiting, timeout(), "joining", AskHealth, Join),
