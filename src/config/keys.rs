@@ -40,7 +40,7 @@ table! {
         example: "\"debug\"",
         variable: Some("VAULT_UNSEAL_LOG_LEVEL"),
         flag: Some(Flag {
-            order: 15, long: "log-level", value: "LEVEL", in_short_help: true,
+            order: 16, long: "log-level", value: "LEVEL", in_short_help: true,
             help: "error, warn, info, debug or trace",
         }),
     },
@@ -62,7 +62,7 @@ table! {
         example: "\"5s\"",
         variable: Some("VAULT_UNSEAL_POLL_INTERVAL"),
         flag: Some(Flag {
-            order: 13, long: "poll-interval", value: "TIME", in_short_help: false,
+            order: 14, long: "poll-interval", value: "TIME", in_short_help: false,
             help: "Time between two looks at a healthy server",
         }),
     },
@@ -99,7 +99,7 @@ table! {
         example: "\"30s\"",
         variable: Some("VAULT_UNSEAL_REQUEST_TIMEOUT"),
         flag: Some(Flag {
-            order: 14, long: "request-timeout", value: "TIME", in_short_help: false,
+            order: 15, long: "request-timeout", value: "TIME", in_short_help: false,
             help: "Time that one request may take",
         }),
     },
@@ -220,8 +220,8 @@ table! {
         default: (),
         documentation: "A Unix socket at which a service of this machine gives the same content to whoever connects, or \
                         nothing when it cannot have it now. It is asked when a server is sealed, again after 1 to 30 \
-                        seconds while it gives none, and not believed unless root listens there, as systemd does for a \
-                        .socket unit.",
+                        seconds while it gives none, and not believed unless root or the daemon's own user listens there, \
+                        as systemd does for a .socket unit, which is root.",
         example: "\"/run/vault-unseal-shares.sock\"",
         variable: Some("VAULT_UNSEAL_SHARES_SOCKET"),
         flag: Some(Flag {

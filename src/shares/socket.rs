@@ -5,10 +5,10 @@
 //! reads credentials from sockets (`LoadCredential=`, systemd.exec(5)), but once, when a unit starts, which then fails.
 
 use super::share::LIMIT;
-use crate::accounts::{self, User};
+use crate::accounts::{self, Trusted, User};
 use crate::external::{error, quote};
 use rustix::fs::{CWD, FileType, statat};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
@@ -18,8 +18,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
-/// How long it may take until all is given: decryption over a network, with a server that does not answer at once.
-pub(super) const GIVEN_WITHIN: Duration = Duration::from_secs(30);
+/// How long it may take until all is given: decryption over a network. As long as a request to a server may take by default:
+/// orders and reloads wait for either.
+pub(super) const GIVEN_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why no shares came over a socket.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum SocketRefusal {
     #[error("it is not a socket")]
     NotASocket,
     /// A socket that was left behind.
-    #[error("nobody listens there")]
+    #[error("no process listens there")]
     NoListener,
     /// The running user may not connect, or may not pass one of its directories.
     #[error("permission denied to {0}")]
@@ -43,6 +44,9 @@ pub enum SocketRefusal {
     /// It ended before a byte came.
     #[error("it gave nothing")]
     Nothing,
+    /// It ended in the middle: a process that is killed closes its connection as one that is done does.
+    #[error("it ended in the middle: what it gave is neither JSON nor does it end with a line break")]
+    Cut,
     /// No end in time.
     #[error("it did not give them within {}", humantime::format_duration(GIVEN_WITHIN))]
     Slow,
@@ -61,6 +65,11 @@ impl From<io::Error> for SocketRefusal {
 }
 
 impl SocketRefusal {
+    /// How the service, a user that systemd makes up, and nobody else may connect.
+    pub(crate) const MAY_CONNECT: &str = "Let a group connect that a drop-in gives to the service: SocketGroup=vault-unseal-shares \
+                                          and SocketMode=0660 in the .socket unit; systemctl edit vault-unseal, [Service], \
+                                          SupplementaryGroups=vault-unseal-shares";
+
     /// A stable word for each refusal, and what to do about it; `path` is the socket.
     pub(super) fn explained(&self, path: &Path) -> (&'static str, String) {
         let shown = quote::shell(path);
@@ -68,23 +77,33 @@ impl SocketRefusal {
         match self {
             Self::Missing | Self::NoListener => (
                 "socket-missing",
-                "A .socket unit makes it: systemctl list-unit-files '*.socket', and systemctl enable --now with its name."
-                    .to_owned(),
+                format!(
+                    "Is that its path? A .socket unit with ListenStream={shown} makes it: systemctl enable --now, and its name."
+                ),
             ),
             Self::NotASocket => ("not-a-socket", format!("See what it is: file {shown}")),
-            Self::Denied(user) => (
+            Self::Denied(_) => (
                 "socket-denied",
-                format!("Its unit decides who may connect: SocketUser={} and SocketMode=0600 in it.", user.word()),
+                format!("{}\nTo see each directory on the way: namei -l {shown}", SocketRefusal::MAY_CONNECT),
             ),
             Self::Listener(_) => (
                 "socket-listener",
-                format!("Have systemd listen there, which is root: a .socket unit with ListenStream={shown}."),
+                format!(
+                    "Have systemd listen there, which is root: a .socket unit with ListenStream={shown}."
+                ),
             ),
-            Self::Nothing => (
-                "socket-empty",
-                format!("The service behind it says why in the journal; its unit: {unit}"),
+            Self::Cut => (
+                "socket-cut",
+                format!(
+                    "The service behind it was ended, or is to print JSON, or a line for each share. Its unit: {unit}"
+                ),
             ),
-            Self::Slow => ("socket-slow", format!("What is the service behind it waiting for? Its unit: {unit}")),
+            Self::Nothing => {
+                ("socket-empty", format!("The service behind it says why in the journal; its unit: {unit}"))
+            }
+            Self::Slow => {
+                ("socket-slow", format!("What is the service behind it waiting for? Its unit: {unit}"))
+            }
             Self::Oversized => ("oversized", format!("It is to give the shares alone. Its unit: {unit}")),
             Self::Io(_) => ("socket-io", format!("See who listens there: {unit}")),
         }
@@ -99,9 +118,9 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SocketRefusal> {
 fn read_within(path: &Path, limit: Duration) -> Result<Zeroizing<Vec<u8>>, SocketRefusal> {
     let deadline = Instant::now() + limit;
     let stream = connected(path, limit)?;
-    // Whoever could replace the file is asked nothing: only what a listener of root's gives is believed.
+    // Not `server_users`: a server's account has no business with the shares, even where it may own a file of them.
     let (listens, mut stream) = accounts::listener(stream)?;
-    if listens != 0 && listens != geteuid().as_raw() {
+    if !Trusted::without_servers().includes(listens) {
         return Err(SocketRefusal::Listener(User::of(listens)));
     }
     // Of its final size from the start: growing would leave shares behind.
@@ -121,16 +140,21 @@ fn read_within(path: &Path, limit: Duration) -> Result<Zeroizing<Vec<u8>>, Socke
             Ok(0) if filled == 0 => return Err(SocketRefusal::Nothing),
             Ok(0) => {
                 buffer.truncate(filled);
-                return Ok(buffer);
+                return if is_whole(&buffer) { Ok(buffer) } else { Err(SocketRefusal::Cut) };
             }
             Ok(count) => filled += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             // The limit's word (socket(7)).
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(SocketRefusal::Slow),
-            // A service that was killed; what it gave until then is not the whole.
+            // A listener that went away before it took the connection.
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Whether what was given can be all: JSON ends with a bracket, and of shares line by line each has its line break.
+fn is_whole(given: &[u8]) -> bool {
+    given.ends_with(b"\n") || given.ends_with(b"}") || given.ends_with(b"]")
 }
 
 /// Connected in time, also where the queue of whoever listens is full.
@@ -139,7 +163,7 @@ fn connected(path: &Path, limit: Duration) -> Result<UnixStream, SocketRefusal> 
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(io::Error::from)?;
     set_socket_timeout(&socket, Timeout::Send, Some(limit)).map_err(io::Error::from)?;
-    connect(&socket, &address).map_err(|errno| match errno {
+    retry_on_intr(|| connect(&socket, &address)).map_err(|errno| match errno {
         Errno::NOENT | Errno::NOTDIR => SocketRefusal::Missing,
         Errno::ACCESS | Errno::PERM => SocketRefusal::Denied(User::of(geteuid().as_raw())),
         Errno::AGAIN => SocketRefusal::Slow,
@@ -160,6 +184,7 @@ fn is_socket(path: &Path) -> bool {
 mod tests {
     use super::*;
     use std::io::Write;
+    use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixListener;
     use std::thread;
 
@@ -189,7 +214,7 @@ mod tests {
             }
         };
         assert_eq!(read_of(parts, LONG).unwrap(), b"one\ntwo\n");
-        let most = |mut stream: UnixStream| stream.write_all(&vec![b'x'; LIMIT]).unwrap();
+        let most = |mut stream: UnixStream| stream.write_all(&vec![b'\n'; LIMIT]).unwrap();
         assert_eq!(read_of(most, LONG).unwrap().len(), LIMIT);
     }
 
@@ -207,6 +232,36 @@ mod tests {
             }
         };
         assert!(matches!(read_of(dripping, Duration::from_millis(50)), Err(SocketRefusal::Slow)));
+    }
+
+    /// A killed process closes its connection as one that is done does.
+    #[test]
+    fn what_ended_in_the_middle_is_not_taken_for_the_whole() {
+        for part in ["one\ntw", "{\"keys\": [\"one\", \"tw"] {
+            let cut = move |mut stream: UnixStream| stream.write_all(part.as_bytes()).unwrap();
+            assert!(matches!(read_of(cut, LONG), Err(SocketRefusal::Cut)), "{part}");
+        }
+        for whole in ["one\ntwo\n", "{\"keys\": [\"one\"]}", "[\"one\"]"] {
+            let all = move |mut stream: UnixStream| stream.write_all(whole.as_bytes()).unwrap();
+            assert_eq!(read_of(all, LONG).unwrap(), whole.as_bytes());
+        }
+    }
+
+    #[test]
+    fn who_may_not_connect_is_told_how_the_service_may() {
+        let directory = crate::testing::directory();
+        let path = directory.path().join("shares.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
+        if geteuid().is_root() {
+            eprintln!(
+                "who_may_not_connect_is_told_how_the_service_may: skipped, as root may connect to everything"
+            );
+            return;
+        }
+        let refusal = read_within(&path, LONG).unwrap_err();
+        assert!(matches!(refusal, SocketRefusal::Denied(_)));
+        assert!(refusal.explained(&path).1.contains("SupplementaryGroups=vault-unseal-shares"));
     }
 
     #[test]

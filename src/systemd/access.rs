@@ -46,7 +46,7 @@ pub enum Unreadable {
         /// Its permission bits.
         mode: u32,
     },
-    /// The file, or the directory itself, is not readable for others.
+    /// The file, the directory itself or the socket is not open to others.
     Mode {
         /// Its permission bits.
         mode: u32,
@@ -71,8 +71,8 @@ impl ServiceAccess {
         }
     }
 
-    /// Why it cannot read this file or directory, or connect to this socket, which the machine calls so; `None` when it can, when there is no such file, or
-    /// when an access control list says more than can be seen here.
+    /// Why it cannot read this file or directory, or connect to this socket, which the machine calls so; `None` when it can,
+    /// when there is no such file, or when an access control list says more than can be seen here.
     pub fn refusal(&self, path: &Path) -> Option<Unreadable> {
         let metadata = self.look(path)?;
         if let Some((directory, setting)) =

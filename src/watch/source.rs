@@ -225,12 +225,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_read_ahead_serves_the_next_read_and_nothing_of_a_tpm_is() {
+    async fn what_is_read_ahead_serves_the_next_read_and_nothing_of_a_tpm_or_a_service_is() {
         let path = || "/nonexistent/shares".into();
         let mut loader = ShareLoader::default();
-        let sealed = SharedSource::of(&ShareSource::Tpm2 { path: path(), tcti: None }, &Arc::default());
-        loader.read_ahead(&sealed);
-        assert!(loader.running.is_none(), "the TPM is asked when the server is known to be sealed");
+        for source in [ShareSource::Tpm2 { path: path(), tcti: None }, ShareSource::Socket(path())] {
+            loader.read_ahead(&SharedSource::of(&source, &Arc::default()));
+            assert!(loader.running.is_none(), "{source} is asked when the server is known to be sealed");
+        }
         let file = SharedSource::of(&ShareSource::File(path()), &Arc::default());
         loader.read_ahead(&file);
         let (_, ahead) = loader.running.as_ref().unwrap();

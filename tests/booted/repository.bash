@@ -18,7 +18,7 @@ to_later() {
             dpkg-deb --root-owner-group -Znone --build "$work/later" "${file/"$first"/"$later"}" && rm "$file" || return 1
     done
 }
-keyring_version() { dpkg-deb --field "$work/repository/public/vault-unseal-archive-keyring.deb" Version; }
+keyring_version() { dpkg-deb --field "$work/repository/aptly/vault-unseal-archive-keyring.deb" Version; }
 is_installed() { # VERSION
     local name
     for name in "${names[@]}"; do
@@ -67,8 +67,15 @@ rm -f "$root/etc/apt/sources.list" "$root"/etc/apt/sources.list.d/*
 serve "$work/of-first"
 machine_up
 check 'the machine boots, nothing fails' is running machine_booted
-check 'key and source come as a package' apt_get install /srv/vault-unseal/vault-unseal-archive-keyring.deb
+by_hand() {
+    inside install -m 644 /srv/vault-unseal/vault-unseal-archive-keyring.pgp /usr/share/keyrings/ &&
+        inside install -m 644 /srv/vault-unseal/vault-unseal.sources /etc/apt/sources.list.d/
+}
+check 'key and source, which run nothing' by_hand
+check 'there is no package that nobody has signed' is '' find "$site" -maxdepth 1 -name '*.deb'
 check 'apt reads the index' apt_get update
+check 'the package of the keys comes from there, and asks nothing' apt_get install vault-unseal-archive-keyring
+check 'it has key and source' says 'vault-unseal.sources' inside dpkg --listfiles vault-unseal-archive-keyring
 check 'apt installs it' apt_get install "${names[@]}"
 check 'it is the first version' is_installed "$first"
 check 'nothing is started' is inactive inside systemctl is-active vault-unseal

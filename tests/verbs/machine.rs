@@ -104,14 +104,19 @@ fn socket_that_the_service_may_not_connect_to() {
         &configuration(&server, &format!("shares = {{ socket = {:?} }}", socket.to_str().unwrap())),
         0o644,
     );
-    let said =
-        || files.said(true).contains("a user of its own, cannot read /run/shares.sock: its mode is 0660");
+    let said = || {
+        files.said(true).contains("a user of its own, cannot connect to /run/shares.sock: its mode is 0660")
+    };
     assert!(said(), "{}", files.said(true));
     let group = fs::metadata(&socket).unwrap().gid();
     files.put("/etc/group", &format!("vault-unseal-shares:x:{group}:\n"), 0o644);
     let drop_in = include_str!("../../systemd/examples/shares-socket.conf");
     files.put("/etc/systemd/system/vault-unseal.service.d/shares-socket.conf", drop_in, 0o644);
     assert!(!said(), "{}", files.said(true));
+    // What was opened by hand before lies beside it.
+    files.put("/etc/vault-unseal/shares.json", &lines(&shares_of_nobody(5, 3)), 0o600);
+    let left = "/etc/vault-unseal/shares.json holds 5 shares as they are, beside sealed ones";
+    assert!(files.said(true).contains(left), "{}", files.said(true));
     // Who connects writes.
     chmod(&socket, 0o640);
     assert!(files.said(true).contains("its mode is 0640"), "{}", files.said(true));

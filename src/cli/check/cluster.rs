@@ -6,7 +6,7 @@ use super::nodes::{self, CheckedServers};
 use super::sealed::Sealed;
 use super::{credential, protection, service};
 use crate::api::SealState;
-use crate::cli::machine::{CheckedService, InstalledService};
+use crate::cli::machine::{CheckedService, InstalledService, Machine};
 use crate::cli::probe::{Probe, ResolvedName, Target, of_cluster, probe_all};
 use crate::cluster::NodeAddress;
 use crate::cluster::{Scheme, ShareSource};
@@ -14,8 +14,9 @@ use crate::config::Cluster;
 use crate::explain::{Explain, Explanation};
 use crate::external::quote;
 use crate::report::state::counted;
-use crate::shares::{CredentialRefusal, LoadedShares, ShareError, ShareSet, Split};
+use crate::shares::{CredentialRefusal, LoadedShares, ShareError, ShareSet, SocketRefusal, Split};
 use ring::digest::Digest;
+use std::sync::Arc;
 
 /// Everything about one cluster. `several` puts its name before each subject.
 pub(super) async fn check(
@@ -82,9 +83,8 @@ async fn load(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topi
         ShareSource::Tpm2 { path, tcti } => {
             Sealed { path, tcti: tcti.as_deref(), machine: place.machine, topic }.check(place.unit()).await
         }
-        ShareSource::File(_) | ShareSource::Credential(_) | ShareSource::Socket(_) => {
-            unsealed(source, place, topic).await
-        }
+        ShareSource::Socket(_) => given(source, place.machine, topic).await,
+        ShareSource::File(_) | ShareSource::Credential(_) => unsealed(source, place, topic).await,
     }?;
     for notice in &loaded.notices {
         topic.explain(Severity::Warning, notice);
@@ -92,7 +92,29 @@ async fn load(source: &ShareSource, place: &CheckedService<'_>, topic: &mut Topi
     Some(loaded.shares)
 }
 
-/// Those of a file, of a credential, or of whoever gives them.
+/// Those that a service gives, which may take its time.
+async fn given(source: &ShareSource, machine: &Machine, topic: &mut Topic<'_>) -> Option<LoadedShares> {
+    let (read, trusted) = (source.clone(), Arc::clone(&machine.trusted));
+    // Fails only if the runtime ends.
+    match tokio::task::spawn_blocking(move || read.load(&trusted)).await.ok()? {
+        Ok(loaded) => {
+            topic.good(format!("{} in {source}", counted(loaded.shares.count(), "share")));
+            Some(loaded)
+        }
+        // Not to be mended: nobody else is to get them.
+        Err(error @ ShareError::Socket(_, SocketRefusal::Denied(_))) if !machine.as_root => {
+            topic.warn(
+                error.kind(),
+                error.to_string(),
+                "Root and the service get them: sudo vault-unseal check",
+            );
+            None
+        }
+        failed => topic.succeeded(failed),
+    }
+}
+
+/// Those of a file, or of a credential.
 async fn unsealed(
     source: &ShareSource,
     place: &CheckedService<'_>,

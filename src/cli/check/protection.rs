@@ -2,7 +2,7 @@
 
 use super::finding::{Severity, Topic};
 use crate::cli::enroll::by_tpm;
-use crate::cli::machine::Machine;
+use crate::cli::machine::{Machine, PLAIN_SHARES};
 use crate::cluster::ShareSource;
 use crate::config::LoadedConfig;
 use crate::explain::Explanation;
@@ -156,7 +156,8 @@ pub(super) fn plain_beside_sealed(
                     sealed.insert(path);
                 }
             }
-            ShareSource::Socket(_) => {}
+            // What it opens lies where its unit says, and what was opened by hand before beside the configuration.
+            ShareSource::Socket(_) => drop(sealed.insert(PathBuf::from(PLAIN_SHARES))),
             ShareSource::File(path) => drop(used.insert(machine.name(path))),
             ShareSource::Credential(name) => match unit.credential(name) {
                 Some(CredentialOrigin::File { path, encrypted: true, .. })

@@ -5,8 +5,11 @@ use crate::cli::machine::{Machine, PLAIN_SHARES};
 use crate::cluster::ShareSource;
 use crate::config::LoadedConfig;
 use crate::external::quote;
+use crate::shares::SocketRefusal;
 use crate::systemd::access::{ServiceAccess, Unreadable};
 use crate::systemd::units::Unit;
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Finds what root can read and the service cannot.
@@ -20,10 +23,11 @@ pub(super) fn check(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, findi
         let path = machine.name(path);
         if let Some(refusal) = access.refusal(&path) {
             let file = quote::sentence(&path);
+            let does = if is_socket(&machine.at(&path)) { "connect to" } else { "read" };
             // It would not start.
             findings.about(subject).problem(
                 "service-cannot-read",
-                format!("the service, a user of its own, cannot read {file}: {refusal}"),
+                format!("the service, a user of its own, cannot {does} {file}: {refusal}"),
                 remedy(&path, &refusal),
             );
         }
@@ -58,6 +62,10 @@ pub(super) fn check(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, findi
             _ => {}
         }
     }
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 /// A file of ours, with nothing secret in it.
@@ -108,9 +116,7 @@ fn for_a_group(path: &Path, refusal: &Unreadable) -> String {
 /// The socket of a service that gives shares to whoever connects.
 fn by_group(_: &Path, refusal: &Unreadable) -> String {
     match refusal {
-        Unreadable::Mode { .. } => "Let a group connect that a drop-in gives to the service: SocketGroup=vault-unseal-shares and \
-                                    SocketMode=0660 in the .socket unit; systemctl edit vault-unseal, [Service], \
-                                    SupplementaryGroups=vault-unseal-shares",
+        Unreadable::Mode { .. } => SocketRefusal::MAY_CONNECT,
         _ => "Have the .socket unit listen in a directory that can be passed: ListenStream=/run/vault-unseal-shares.sock",
     }
     .to_owned()
