@@ -134,6 +134,26 @@ mod tests {
         assert_eq!(Split::among(3, 2, 3), Err(SplitRefusal::TooFewShares { count: 2, threshold: 3 }));
     }
 
+    #[test]
+    fn refusal_says_what_to_do_instead() {
+        let said = [(3, 5, 1), (1, 5, 3), (3, 2, 3)].map(|(machines, count, threshold)| {
+            let refusal = Split::among(machines, count, threshold).unwrap_err();
+            format!("{}: {refusal}\n  {}", refusal.kind(), refusal.advice().unwrap())
+        });
+        assert_eq!(
+            said,
+            [
+                "split-of-one: one share alone opens this server: there is nothing to split\n  \
+                 Make more of it first, 3 shares of which 2 are needed for example: vault operator rekey, or \
+                 bao operator rotate-keys of OpenBao, with -init -key-shares=3 -key-threshold=2",
+                "split-too-few-machines: 1 machine with fewer shares than needed would never unseal anything\n  \
+                 Name the number of machines that hold shares, at least 2.",
+                "split-too-few-shares: there are 2 shares and 3 are needed: all machines together would not have \
+                 enough\n  Give it the file with all shares, as the server printed them.",
+            ]
+        );
+    }
+
     /// The union of these machines' shares.
     fn together(split: &Split, machines: &[usize]) -> BTreeSet<usize> {
         machines.iter().flat_map(|&machine| split.parts[machine].iter().copied()).collect()

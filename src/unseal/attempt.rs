@@ -256,3 +256,6 @@ impl Standing {
         !self.nonce.is_empty() && status.nonce == self.nonce && status.progress == self.progress
     }
 }
+
+#[cfg(test)]
+mod tests;

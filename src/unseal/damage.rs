@@ -101,3 +101,6 @@ pub(super) struct Evidence {
     /// What is known of its cluster that speaks against initialising it.
     pub(super) objection: Objection,
 }
+
+#[cfg(test)]
+mod tests;

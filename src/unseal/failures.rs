@@ -111,5 +111,31 @@ mod tests {
     fn rounds_of_two_servers_return() {
         assert_eq!(returns(&["a", "b", "a"]), [false, false, true]);
         assert_eq!(returns(&["a", "", "a"]), [false, false, true]);
+        assert_eq!(returns(&["a", "b", "c", "b"]), [false, false, false, true]);
+    }
+
+    /// Two dozen rounds, and then one of the last eight before the present one, or one from before those.
+    #[test]
+    fn last_eight_rounds_are_remembered_however_many_there_were() {
+        let names: Vec<String> = (0..24).map(|round| format!("round {round}")).collect();
+        for (round, known) in [(0, false), (14, false), (15, true), (22, true)] {
+            let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+            names.push(names[round]);
+            let mut expected = vec![false; 24];
+            expected.push(known);
+            assert_eq!(returns(&names), expected, "{round}");
+        }
+    }
+
+    /// A reload may change the limit.
+    #[test]
+    fn what_lasts_is_told_once_for_each_longer_limit() {
+        let mut streak = Streak::default();
+        let mut tells = |lasted, limit| streak.tells(Duration::from_secs(lasted), Duration::from_secs(limit));
+        let told = [(9, 10), (10, 10), (11, 10), (19, 20), (20, 20), (21, 20), (22, 10)];
+        assert_eq!(
+            told.map(|(lasted, limit)| tells(lasted, limit)),
+            [false, true, false, false, true, false, false]
+        );
     }
 }

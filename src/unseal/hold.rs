@@ -197,3 +197,6 @@ impl Relapses {
         State::SealsItself { times: self.times, text: self.text.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -216,3 +216,6 @@ impl State {
         !matches!(self, Self::Unreachable { .. } | Self::Uninitialized { .. } | Self::Damaged { .. })
     }
 }
+
+#[cfg(test)]
+mod tests;

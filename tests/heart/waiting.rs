@@ -62,3 +62,27 @@ fn round_that_went_with_its_connection_is_lost_and_begun_anew() {
         assert!(matches!(action, Action::LoadShares(_)), "{named} {looked_at:?} {over_in}: {action:?}");
     }
 }
+
+/// A server that does not name its rounds is offered them again after a while: they may be gone.
+#[test]
+fn shares_wait_for_those_of_peers_while_they_are_made_sure_of() {
+    let mut machine = NodeMachine::new(Pace::default(), 1);
+    let look = || Observation::SealStatus(status(1, false), ConnectionEpoch::of(1));
+    machine.start();
+    for seen in [
+        answers::health(true, true),
+        Observation::SealStatus(status(0, false), ConnectionEpoch::of(1)),
+        Observation::Shares(ShareCandidates { candidates: vec![vec![0]] }),
+        Observation::Answer(UnsealAnswer::Status(status(1, false).state)),
+    ] {
+        machine.observe(Duration::ZERO, seen);
+    }
+    for (seconds, reads) in [(1, false), (29, false), (30, true)] {
+        let step = machine.observe(Duration::from_secs(seconds), look());
+        assert_eq!(matches!(step.action, Action::LoadShares(_)), reads, "{seconds}");
+        // A share more in the source may be the one that is missing.
+        assert!(step.watch_share_source, "{seconds}");
+        let waits = State::WaitingForPeers { progress: 1, threshold: 3 };
+        assert_eq!(machine.state(), Some(&waits), "{seconds}");
+    }
+}

@@ -200,6 +200,43 @@ fn the_search_ends_whatever_it_is_given() {
     assert_eq!(plan.candidates.len(), MOST_CANDIDATES);
 }
 
+/// Shares of which these lie on one polynomial, and no others.
+fn belonging(count: u8, threshold: usize, good: &[usize]) -> Vec<Vec<u8>> {
+    let xs: Vec<u8> = (1..=count).collect();
+    let mut shares = split(&[7; 32], &[3, 5, 11, 13, 170, 99, 61], &xs, threshold);
+    for (index, share) in shares.iter_mut().enumerate().filter(|(index, _)| !good.contains(index)) {
+        let x = xs[index];
+        let noise = |byte: u8| byte.wrapping_mul(x) ^ x.rotate_left(5) ^ byte.rotate_left(3);
+        *share = (0..32).map(noise).chain([x]).collect();
+    }
+    shares
+}
+
+#[test]
+fn shares_that_belong_together_are_found_wherever_they_stand() {
+    // No six neighbours, and among the last of 3,003 sets.
+    let good = [5, 7, 8, 9, 10, 11, 13];
+    let plan = set(&belonging(14, 6, &good)).plan(Scheme::needing(6));
+    assert_eq!(plan.candidates[0], good[..6]);
+    assert_eq!(plan.corrupt, [0, 1, 2, 3, 4, 6, 12]);
+}
+
+/// Unsealing must not wait for it for long: of 60 shares, 30 of which are needed, some 120 sets are searched.
+#[test]
+fn search_is_given_up_after_a_moment() {
+    for (two, found) in [([29, 40], true), ([30, 40], false)] {
+        // Neither neighbours: the first 28, two more, and one at their end. The first set of them is the 102nd or 131st.
+        let good: Vec<usize> = (0..28).chain(two).chain([50]).collect();
+        let plan = set(&belonging(60, 30, &good)).plan(Scheme::needing(30));
+        assert_eq!(plan.candidates[0] == good[..30], found, "{two:?}");
+        assert_eq!(
+            (plan.corrupt.len(), plan.ambiguous),
+            if found { (29, false) } else { (0, true) },
+            "{two:?}"
+        );
+    }
+}
+
 /// A set, its threshold, and which shares to damage so that more than `threshold` good ones remain.
 fn damaged() -> impl Strategy<Value = (Vec<Vec<u8>>, usize, Vec<usize>, [u8; 32])> {
     (3..=12usize).prop_flat_map(|count| (Just(count), 2..count)).prop_flat_map(|(count, threshold)| {
@@ -304,6 +341,8 @@ fn runs_come_first_and_then_everything() {
         .map(|set| set.iter().map(ToString::to_string).collect::<String>())
         .collect();
     assert_eq!(sets.join(" "), "01 12 23 03 01 02 03 12 13 23");
+    // All of them are one set, whatever comes first in it.
+    assert_eq!(subsets(&[0, 1, 2], 3).collect::<Vec<_>>(), [[0, 1, 2]]);
 }
 
 #[test]

@@ -374,6 +374,16 @@ fn only_a_whole_round_of_one_set_shows_that_it_is_good() {
 }
 
 #[test]
+fn a_source_without_a_share_does_not_wait_for_peers() {
+    for candidates in [vec![], vec![vec![]]] {
+        let mut machine = machine(When::Looking);
+        step(&mut machine, looked(0));
+        let outcome = step(&mut machine, Observation::Shares(ShareCandidates { candidates }));
+        assert_eq!(outcome, ("shares-rejected".to_owned(), Action::AskHealth, Pause::Slow));
+    }
+}
+
+#[test]
 fn a_sealed_status_ends_what_was_shown_before() {
     for earlier in [seal(|s| s.migration = true), timeout(), seal(|s| s.threshold = 0)] {
         let mut machine = machine(When::Looking);

@@ -34,6 +34,17 @@ fn a_seal_status_that_fails_at_an_open_port_concludes_nothing() {
     assert!(matches!(machine.state(), Some(State::Sealed { delay: Some(Delay::StatusUnread(_)) })));
 }
 
+/// The answer to the last share was lost, and the round stands as it did before.
+#[test]
+fn a_share_that_did_not_arrive_is_not_awaited_at_a_port_that_opens() {
+    let mut machine = machine(When::Last);
+    for seen in [gone(Unreachable::Closed), Observation::Returned] {
+        step(&mut machine, seen);
+    }
+    let next = machine.observe(Moment::from_secs(1), looked(2));
+    assert!(matches!(next.action, Action::LoadShares(_)), "{next:?}");
+}
+
 /// What forbids a share does so whichever question is asked first.
 #[test]
 fn a_port_that_opens_is_no_way_around_the_gate() {

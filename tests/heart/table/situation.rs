@@ -1,8 +1,9 @@
 //! Where a machine is when an answer comes.
 
-use super::answers::{answer, error, gone, health, looked};
-use vault_unseal::api::Unreachable;
+use super::answers::{answer, error, gone, health, healthy, looked};
+use vault_unseal::api::{ConnectionEpoch, Health, Unreachable};
 use vault_unseal::cluster::Pace;
+use vault_unseal::external::ExternalText;
 use vault_unseal::unseal::{Action, Moment, NodeMachine, Observation, ShareCandidates, State, Step};
 
 /// Where the machine is when the answer comes: it holds three shares of a threshold of three, unless said.
@@ -127,6 +128,27 @@ fn the_situations_are_what_they_claim() {
 fn the_source_is_watched_while_rounds_fail() {
     for (when, watched) in [(When::First, false), (When::Resetting, true), (When::Doubting, true)] {
         assert_eq!(at(when).1.watch_share_source, watched, "{when:?}");
+    }
+}
+
+/// A keyring that the stored keys do not decrypt may be another server's, and so may the shares be.
+#[test]
+fn the_source_is_watched_where_other_shares_may_mend_a_damage() {
+    for (text, watched) in [
+        ("Unseal failed, invalid key", true),
+        ("core: barrier reports initialized but no seal configuration found", false),
+    ] {
+        let mut machine = NodeMachine::new(Pace::default(), 7);
+        machine.start();
+        let version = Some(ExternalText::new("2.7.2"));
+        let health = Health { version, ..healthy(true, true) };
+        machine.observe(Moment::ZERO, Observation::Health(health, ConnectionEpoch::of(1)));
+        for seen in path(When::LastOfPeers).into_iter().skip(1) {
+            machine.observe(Moment::ZERO, seen);
+        }
+        let step = machine.observe(Moment::ZERO, error(500, text));
+        assert_eq!(machine.state().map(State::word), Some("damaged"), "{text}");
+        assert_eq!(step.watch_share_source, watched, "{text}");
     }
 }
 
