@@ -249,4 +249,21 @@ mod tests {
         assert_eq!(word(65_520, None), "65520");
         assert_eq!(word(1000, Some("bob")), "bob");
     }
+
+    #[test]
+    fn names_that_no_account_has_are_told_but_for_those_of_the_default() {
+        let users = ["root", "vault", "nobody-has-this-name"].map(|name| ServerUser::Name(name.to_owned()));
+        let trusted = Trusted::with(users.into_iter().chain([ServerUser::Number(64_999)]).collect());
+        assert_eq!(trusted.unknown_names(), ["nobody-has-this-name"]);
+    }
+
+    #[test]
+    fn account_is_added_by_its_name_where_it_has_one() {
+        let trusted = Trusted::with(vec![ServerUser::Name("vault".to_owned()), ServerUser::Number(997)]);
+        let with = |name: Option<&str>| {
+            trusted.server_users_with(&User { uid: 1000, name: name.map(str::to_owned) })
+        };
+        assert_eq!(with(Some("pi")), r#"["vault", 997, "pi"]"#);
+        assert_eq!(with(None), r#"["vault", 997, 1000]"#);
+    }
 }
