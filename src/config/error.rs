@@ -270,7 +270,8 @@ impl ConfigFault {
     }
 }
 
-const ONE_SOURCE: &str = "Name exactly one: `{ credential = \"…\" }`, `{ tpm2 = \"…\" }`, `{ socket = \"…\" }` or, by hand, `{ file = \"…\" }`.";
+const ONE_SOURCE: &str = "Name exactly one: `{ credential = \"…\" }`, `{ tpm2 = \"…\" }`, `{ socket = \"…\" }` or, by hand, \
+                          `{ file = \"…\" }`.";
 
 /// The least that a configuration says.
 fn example(file: &Path) -> String {

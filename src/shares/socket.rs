@@ -66,9 +66,9 @@ impl From<io::Error> for SocketRefusal {
 
 impl SocketRefusal {
     /// How the service, a user that systemd makes up, and nobody else may connect.
-    pub(crate) const MAY_CONNECT: &str = "Let a group connect that a drop-in gives to the service: SocketGroup=vault-unseal-shares \
-                                          and SocketMode=0660 in the .socket unit; systemctl edit vault-unseal, [Service], \
-                                          SupplementaryGroups=vault-unseal-shares";
+    pub(crate) const MAY_CONNECT: &str = "Let a group connect that a drop-in gives to the service: \
+                                          SocketGroup=vault-unseal-shares and SocketMode=0660 in the .socket unit; systemctl \
+                                          edit vault-unseal, [Service], SupplementaryGroups=vault-unseal-shares";
 
     /// A stable word for each refusal, and what to do about it; `path` is the socket.
     pub(super) fn explained(&self, path: &Path) -> (&'static str, String) {

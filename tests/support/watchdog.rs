@@ -42,8 +42,8 @@ impl Watchdog {
         self.notify.wait_for(beginning);
     }
 
-    /// Panics if systemd had ended the daemon by now: no pause since it was ready was longer than the limit, up to its end if it
-    /// has ended.
+    /// Panics if systemd had ended the daemon by now: no pause since it was ready was longer than the limit, up to its end if
+    /// it has ended.
     pub fn assert_never_starved(&self) {
         let lines = self.notify.assignments();
         let at = |text: &str| lines.iter().find(|line| line.text == text).map(|line| line.at);
