@@ -70,3 +70,33 @@ fn the_observer_s_services_have_the_daemon_s_sandbox() {
         );
     }
 }
+
+/// They have shares, too. What they are given by a library, a shell or a network is their own.
+#[test]
+fn the_services_that_open_shares_have_the_daemon_s_sandbox() {
+    let own = [
+        "PrivateUsers",
+        "PrivateIPC",
+        "RemoveIPC",
+        "NoExecPaths",
+        "ExecPaths",
+        "RestrictAddressFamilies",
+        "IPAddress",
+        "LimitMEMLOCK",
+        "AmbientCapabilities",
+    ];
+    let openers = [
+        include_str!("../systemd/examples/shares-clevis@.service"),
+        include_str!("../systemd/examples/shares-age@.service"),
+    ];
+    for unit in openers {
+        for line in sandbox(SERVICE).into_iter().filter(|line| !own.iter().any(|own| line.starts_with(own))) {
+            assert!(unit.lines().any(|other| other == line), "{line} is not in\n{unit}");
+        }
+        assert!(
+            unit.contains("\nRestrictAddressFamilies=") && unit.contains("\nLimitCORE=0\nMemorySwapMax=0\n")
+        );
+        // One that failed would stay, each time it is asked.
+        assert!(unit.contains("\nCollectMode=inactive-or-failed\n") && unit.contains("\nRuntimeMaxSec="));
+    }
+}
