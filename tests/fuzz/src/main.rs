@@ -79,7 +79,10 @@ fn begin() -> io::Result<bool> {
         Some("planted") => planted::run(&chosen),
         Some(_) if files.is_empty() => Err(usage("again takes a target and the files to give it")),
         Some(_) => run::again(&compile::targets(here())?, &chosen, files),
-        None => run::all(&compile::targets(here())?, &chosen, seconds),
+        None => {
+            let unfit = patch::any_unfit(&here().join("planted"), &here().join("../.."))?;
+            Ok(run::all(&compile::targets(here())?, &chosen, seconds)? && !unfit)
+        }
     }
 }
 

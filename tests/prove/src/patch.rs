@@ -51,12 +51,36 @@ fn parse(path: &Path, text: &str) -> Patch {
     Patch { name, prose: prose.to_owned(), breaks: breaks.trim().to_owned(), hunks }
 }
 
+/// Says which faults below `planted` cannot be planted into the sources at `root` any more, and whether there are any: a full
+/// run is rare, and the sources move.
+pub(crate) fn any_unfit(planted: &Path, root: &Path) -> io::Result<bool> {
+    let mut unfit = false;
+    for patch in read(planted)? {
+        for hunk in &patch.hunks {
+            if !hunk.fits(&fs::read_to_string(root.join(&hunk.file))?) {
+                println!(
+                    "the fault {} cannot be planted: {} has no such lines any more. Write it anew.",
+                    patch.name, hunk.file
+                );
+                unfit = true;
+            }
+        }
+    }
+    Ok(unfit)
+}
+
+impl Hunk {
+    fn fits(&self, text: &str) -> bool {
+        text.matches(&self.before).count() == 1
+    }
+}
+
 /// Changes the copy; the hunk that does not fit, if one does not.
 pub(crate) fn apply<'a>(patch: &'a Patch, copy: &Path) -> io::Result<Result<(), &'a Hunk>> {
     for hunk in &patch.hunks {
         let path = copy.join(&hunk.file);
         let text = fs::read_to_string(&path)?;
-        if text.matches(&hunk.before).count() != 1 {
+        if !hunk.fits(&text) {
             return Ok(Err(hunk));
         }
         fs::write(path, text.replacen(&hunk.before, &hunk.after, 1))?;
