@@ -4,8 +4,6 @@
 use crate::external::in_words;
 use rustix::process::geteuid;
 use std::fmt;
-use std::io;
-use std::os::unix::net::UnixStream;
 
 /// The accounts that servers run as where nothing is configured: those that Vault's and OpenBao's packages make.
 pub const DEFAULT_SERVER_USERS: [&str; 2] = ["vault", "openbao"];
@@ -120,19 +118,6 @@ impl fmt::Display for Trusted {
         }));
         f.write_str(&in_words(&words, "or"))
     }
-}
-
-/// Who listens at the other end, by the kernel's word (`SO_PEERCRED`, unix(7)), and the connection. The file has another
-/// owner where systemd maps its directory to a user that it makes up (`DynamicUser=`, systemd 257).
-///
-/// Errors: outside of a runtime, and those of the operating system.
-pub(crate) fn listener(stream: UnixStream) -> io::Result<(u32, UnixStream)> {
-    stream.set_nonblocking(true)?;
-    let stream = tokio::net::UnixStream::from_std(stream)?;
-    let user = stream.peer_cred()?.uid();
-    let stream = stream.into_std()?;
-    stream.set_nonblocking(false)?;
-    Ok((user, stream))
 }
 
 /// The text of passwd(5). Directory services are not asked: they may take their time.

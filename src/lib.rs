@@ -17,6 +17,7 @@ pub mod discovery;
 pub mod explain;
 pub mod external;
 pub mod files;
+mod listener;
 pub mod observe;
 pub mod ordered;
 pub mod process;

@@ -3,13 +3,12 @@
 use super::schema::{EventList, SCHEMA, Snapshot};
 use super::server::places;
 use super::value::ObservedValue;
-use crate::accounts;
 use crate::explain::Explain;
 use crate::external::quote::sentence;
 use crate::external::{ExternalText, error};
+use crate::listener;
 use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::fs;
@@ -96,14 +95,14 @@ pub fn metrics(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
 /// What the daemon behind this control socket knows of its nodes, where it can be observed: at a socket that the same user
 /// listens at, as whoever else may write to the directory above can put one there. Within tokio's runtime.
 pub(crate) fn beside_control(control: &Path) -> Option<ObservedValue> {
-    let (user, _) = accounts::listener(connected(control).ok()?).ok()?;
+    let (user, _) = listener::user(listener::connected(control, LIMIT).ok()?).ok()?;
     let mut directory = Path::new(".").join(control.parent()?);
     if directory.file_name().is_none() {
         // It ends with a dot or two. Not of others: the service's is a link to where no other directory is.
         directory = fs::canonicalize(directory).ok()?;
     }
     places(&directory).into_iter().flatten().find_map(|path| {
-        let (listens, stream) = accounts::listener(connected(&path).ok()?).ok()?;
+        let (listens, stream) = listener::user(listener::connected(&path, LIMIT).ok()?).ok()?;
         if listens != user {
             return None;
         }
@@ -162,7 +161,8 @@ fn answer(path: &Path, wanted: Wanted) -> Result<Vec<u8>, ObserveError> {
 fn exchange(path: &Path, request: &str) -> Result<Option<Vec<u8>>, ObserveError> {
     let absent = |cause| ObserveError::Absent(path.to_owned(), cause);
     let broken = |cause: io::Error| ObserveError::Answer(path.to_owned(), error::io(&cause));
-    let stream = match connected(path) {
+    let stream = match listener::connected(path, LIMIT) {
+        // A daemon that hangs: its queue is full.
         Ok(stream) => stream,
         Err(Errno::AGAIN) => return Ok(None),
         Err(cause) => return Err(absent(cause.into())),
@@ -202,15 +202,6 @@ fn read_to_end(stream: &mut UnixStream, answer: &mut Vec<u8>, deadline: Instant)
         }
     }
     Ok(())
-}
-
-/// Connected within the limit, which a daemon that hangs does not keep: then its queue is full.
-fn connected(path: &Path) -> Result<UnixStream, Errno> {
-    let address = SocketAddrUnix::new(path)?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(LIMIT))?;
-    connect(&socket, &address)?;
-    Ok(socket.into())
 }
 
 fn is_closed(cause: &io::Error) -> bool {

@@ -5,15 +5,13 @@
 //! reads credentials from sockets (`LoadCredential=`, systemd.exec(5)), but once, when a unit starts, which then fails.
 
 use super::share::LIMIT;
-use crate::accounts::{self, Trusted, User};
+use crate::accounts::{Trusted, User};
 use crate::external::{error, quote};
-use rustix::fs::{CWD, FileType, statat};
-use rustix::io::{Errno, retry_on_intr};
+use crate::listener;
+use rustix::io::Errno;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::geteuid;
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
@@ -117,9 +115,9 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SocketRefusal> {
 
 fn read_within(path: &Path, limit: Duration) -> Result<Zeroizing<Vec<u8>>, SocketRefusal> {
     let deadline = Instant::now() + limit;
-    let stream = connected(path, limit)?;
+    let stream = listener::connected(path, limit).map_err(|errno| refused(path, errno))?;
     // Not `server_users`: a server's account has no business with the shares, even where it may own a file of them.
-    let (listens, mut stream) = accounts::listener(stream)?;
+    let (listens, mut stream) = listener::user(stream)?;
     if !Trusted::without_servers().includes(listens) {
         return Err(SocketRefusal::Listener(User::of(listens)));
     }
@@ -157,27 +155,15 @@ fn is_whole(given: &[u8]) -> bool {
     given.ends_with(b"\n") || given.ends_with(b"}") || given.ends_with(b"]")
 }
 
-/// Connected in time, also where the queue of whoever listens is full.
-fn connected(path: &Path, limit: Duration) -> Result<UnixStream, SocketRefusal> {
-    let address = SocketAddrUnix::new(path).map_err(io::Error::from)?;
-    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-        .map_err(io::Error::from)?;
-    set_socket_timeout(&socket, Timeout::Send, Some(limit)).map_err(io::Error::from)?;
-    retry_on_intr(|| connect(&socket, &address)).map_err(|errno| match errno {
+fn refused(path: &Path, errno: Errno) -> SocketRefusal {
+    match errno {
         Errno::NOENT | Errno::NOTDIR => SocketRefusal::Missing,
         Errno::ACCESS | Errno::PERM => SocketRefusal::Denied(User::of(geteuid().as_raw())),
         Errno::AGAIN => SocketRefusal::Slow,
-        Errno::CONNREFUSED if !is_socket(path) => SocketRefusal::NotASocket,
+        Errno::CONNREFUSED if !listener::is_socket(path) => SocketRefusal::NotASocket,
         Errno::CONNREFUSED => SocketRefusal::NoListener,
         errno => SocketRefusal::Io(errno.into()),
-    })?;
-    Ok(socket.into())
-}
-
-/// Links are followed, as by connect(2).
-fn is_socket(path: &Path) -> bool {
-    let stat = statat(CWD, path, rustix::fs::AtFlags::empty());
-    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Socket)
+    }
 }
 
 #[cfg(test)]
@@ -185,7 +171,7 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
-    use std::os::unix::net::UnixListener;
+    use std::os::unix::net::{UnixListener, UnixStream};
     use std::thread;
 
     /// What is read of a service that does this with its first connection.

@@ -9,6 +9,7 @@ pub mod config;
 pub mod explain;
 pub mod external;
 pub mod files;
+mod listener;
 pub mod ordered;
 pub mod process;
 mod program;

@@ -5,11 +5,10 @@ use crate::cli::machine::{Machine, PLAIN_SHARES};
 use crate::cluster::ShareSource;
 use crate::config::LoadedConfig;
 use crate::external::quote;
+use crate::listener;
 use crate::shares::SocketRefusal;
 use crate::systemd::access::{ServiceAccess, Unreadable};
 use crate::systemd::units::Unit;
-use std::fs;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// Finds what root can read and the service cannot.
@@ -23,7 +22,7 @@ pub(super) fn check(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, findi
         let path = machine.name(path);
         if let Some(refusal) = access.refusal(&path) {
             let file = quote::sentence(&path);
-            let does = if is_socket(&machine.at(&path)) { "connect to" } else { "read" };
+            let does = if listener::is_socket(&machine.at(&path)) { "connect to" } else { "read" };
             // It would not start.
             findings.about(subject).problem(
                 "service-cannot-read",
@@ -62,10 +61,6 @@ pub(super) fn check(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, findi
             _ => {}
         }
     }
-}
-
-fn is_socket(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 /// A file of ours, with nothing secret in it.
