@@ -45,11 +45,13 @@ cp -a "$work/target/packages" "$work/target/good"
 other_bytes() {
     local file
     file=$(find "$work/target/packages" -name 'vault-unseal_*.deb')
-    dpkg-deb --raw-extract "$file" "$work/other" && echo other >"$work/other/other" &&
+    # Longer than what it is padded to.
+    dpkg-deb --raw-extract "$file" "$work/other" && head -c 100000 /dev/zero >"$work/other/other" &&
         dpkg-deb --root-owner-group -Znone --build "$work/other" "$file" && ! publish "$local_url" "$key"
 }
 check 'other bytes of the same version are refused' says 'there is one build' eval 'other_bytes 2>&1'
 check 'and nothing is changed by that' diff --recursive --no-dereference "$work/of-later" "$work/repository/public"
+check 'nor by what is built where the packages were' is '' find "$work/repository/aptly/pool" -type f -links +1
 changed_where_it_is_served() {
     local file
     file=$(find "$work/repository/public/pool" -name 'vault-unseal_*+later*.deb')
