@@ -18,6 +18,8 @@ pub(super) const OWN_UNITS: [&str; 3] =
 
 /// Where the configuration is.
 pub(super) const CONFIG: &str = "/etc/vault-unseal/config.toml";
+/// Where its further files are.
+pub(super) const CONFIG_FRAGMENTS: &str = "/etc/vault-unseal/config.d";
 /// Where the unit's own `LoadCredential=` looks for shares.
 pub(super) const PLAIN_SHARES: &str = "/etc/vault-unseal/shares.json";
 

@@ -25,7 +25,7 @@ mod store_choice;
 mod wait;
 
 pub use arguments::{Arguments, ConfigArguments, Verb};
-pub use check::{Checked, Finding, Findings, Severity, Topic, findings_table};
+pub use check::{Checked, Finding, Findings, Severity, Topic, findings_table, notification_urls};
 pub use enroll::EnrollArguments;
 pub use init::{InitArguments, RootToken};
 pub use start::{Exit, fail, say};

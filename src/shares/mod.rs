@@ -24,6 +24,7 @@ pub use consistency::Plan;
 pub use credential::CredentialRefusal;
 pub use error::ShareError;
 pub use format::{ContentRefusal, Encrypted, Label, ShareFlaw, SharePosition, Spot};
+pub(crate) use format::{Value as DocumentValue, read_yaml};
 pub use load::InitAnswer;
 pub use share::{Share, ShareSet};
 pub use socket::SocketRefusal;

@@ -226,6 +226,8 @@ check 'which is refused where the end is as it was' refuses 'is not signed'
 known
 check 'and taken where it is known' takes
 
+. "$here/lrstanley.bash"
+
 part 'no longer wanted'
 check 'the package of the keys goes' apt_get purge vault-unseal-archive-keyring
 check 'with key and source' is '' find "$root/etc/apt" "$root/usr/share/keyrings" -name '*vault-unseal*'

@@ -219,3 +219,76 @@ fn a_timer_and_a_path_that_start_the_old_unit_go_with_it_and_come_back() {
     fs::remove_file(files.at(OLD)).unwrap();
     is_as_in("takeover-timer-left.txt", &files.said(true));
 }
+
+/// A machine whose package of lrstanley's was replaced by ours: its unit went, its configuration stays.
+fn with_old_config(config: &str) -> Files {
+    let files = Files::new();
+    files.put("/etc/vault-unseal.yaml", config, 0o600);
+    files
+}
+
+/// Its example, filled in: two of three shares, as its documentation wants them spread.
+fn old_config(nodes: &str) -> String {
+    let shares = shares_of_nobody(3, 3);
+    format!(
+        "---\n# named environment\nenvironment: home\ncheck_interval: 15s\nvault_nodes:\n{nodes}unseal_tokens:\n  - {}\n  - {}\n\
+         tls:\n  ca_cert_path: /etc/vault/tls/vault-ca.crt\n  server_name: vault.home\n  client_cert: |\n    -----BEGIN\n    x\n\
+         notify:\n  max_elapsed: 2m\n  urls:\n    - \"discord://token@id\"\n",
+        shares[0], shares[1],
+    )
+}
+
+#[test]
+fn configuration_of_another_program_of_our_name_is_moved() {
+    let files = with_old_config(&old_config("  - https://10.0.0.1:8200\n  - https://vault.home\n  - x\n"));
+    files.put("/etc/vault/tls/vault-ca.crt", "", 0o644);
+    is_as_in("takeover-yaml.txt", &files.said(true));
+    let said = files.said(false);
+    assert!(
+        said.contains("The steps of the move: sudo vault-unseal check") && !said.contains("# 1."),
+        "{said}"
+    );
+
+    // With a unit of the administrator's own that starts it.
+    files.put(
+        OLD,
+        "[Service]\nExecStart=/usr/local/bin/vault-unseal --config=/etc/vault-unseal.yaml\n",
+        0o644,
+    );
+    let said = files.said(true);
+    assert!(
+        said.contains("starts another program of this name with /etc/vault-unseal.yaml, not vault-unseal"),
+        "{said}"
+    );
+    assert!(said.contains(&format!("\n  mv {OLD} {OLD}.old &&\n")), "{said}");
+}
+
+#[test]
+fn configuration_of_another_program_without_shares_leads_nowhere() {
+    for wrong in ["unseal_tokens:\n  - your-token\n", "unseal_tokens: |\n  a\n  b\n", "unseal_tokens: *x\n"] {
+        let files = with_old_config(&format!("vault_nodes:\n  - https://10.0.0.1:8200\n{wrong}"));
+        let said = files.said(true);
+        assert!(said.contains("Its shares cannot be read, see below.") && !said.contains("# 1."), "{said}");
+    }
+}
+
+#[test]
+fn the_steps_from_another_program_lead_to_a_service_that_has_its_shares() {
+    let server = shut();
+    let files =
+        with_old_config(&old_config(&format!("  - {}\n", server.url())).replace("tls:", "tls_of_nobody:"));
+    let before = fs::read(files.at("/etc/vault-unseal.yaml")).unwrap();
+    let said = files.said(true);
+    let (forth, back) = both_ways(&said);
+    let done = files.paste(&forth);
+    assert_eq!(
+        done,
+        "vault-unseal check --takeover\nsystemctl daemon-reload\nsystemctl enable --now vault-unseal.service\n"
+    );
+    let said = files.said(true);
+    assert!(!said.contains("another program"), "{said}");
+    assert!(said.contains("2 shares") && said.contains("/etc/vault-unseal.yaml"), "{said}");
+    assert_eq!(fs::read(files.at("/etc/vault-unseal.yaml")).unwrap(), before);
+    files.paste(&back);
+    assert!(!files.at(DROP_IN).exists());
+}

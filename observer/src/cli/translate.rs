@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write as _};
 use url::Url;
-use vault_unseal::cli::{Exit, fail};
+use vault_unseal::cli::{Exit, fail, notification_urls};
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::error;
 use zeroize::Zeroizing;
@@ -29,9 +29,15 @@ pub(super) fn translate() -> Exit {
         let what = format!("standard input cannot be read: {}", error::io(&cause));
         return fail(&Explanation::without_advice("stdin", what), Exit::Failed);
     }
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let urls = urls_in(&text);
+    if urls.is_empty() {
+        let what = "there are no URLs on standard input";
+        let advice = "They are under notify.urls of the configuration. Mail of its `email` section is a target by itself: \
+                      docs/usage/notifications.md.";
+        return fail(&Explanation::new("translate", what, advice), Exit::Failed);
+    }
     let mut exit = Exit::Done;
-    for (number, line) in (1..).zip(lines) {
+    for (number, line) in (1..).zip(urls) {
         match of_line(line) {
             Ok(translated) => {
                 let name = format!("{}-{number}", scheme(line));
@@ -39,12 +45,18 @@ pub(super) fn translate() -> Exit {
             }
             Err(why) => {
                 // Without the URL, which is a secret.
-                let why = Explanation { message: format!("line {number}: {}", why.message), ..why };
+                let why = Explanation { message: format!("URL {number}: {}", why.message), ..why };
                 exit = fail(&why, Exit::Failed);
             }
         }
     }
     exit
+}
+
+/// The URLs of that program's configuration, or one a line.
+fn urls_in(text: &str) -> Vec<&str> {
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    notification_urls(text).unwrap_or_else(lines)
 }
 
 fn shown(name: &str, translated: &Translated) -> String {
@@ -267,6 +279,14 @@ mod tests {
             let _ = writeln!(shown_all, "{line}\n\n{text}");
         }
         snapbox::assert_data_eq!(shown_all, snapbox::file!["tests/translated.txt"]);
+    }
+
+    #[test]
+    fn urls_are_read_from_a_whole_configuration_or_one_a_line() {
+        let yaml = "vault_nodes:\n  - https://1.2.3.4:8200\nnotify:\n  urls:\n    - \"slack://a@b?c=d\"\n    - discord://e@f\n";
+        assert_eq!(urls_in(yaml), ["slack://a@b?c=d", "discord://e@f"]);
+        assert_eq!(urls_in("\n slack://a@b?c=d \n\ndiscord://e@f"), ["slack://a@b?c=d", "discord://e@f"]);
+        assert_eq!(urls_in("vault_nodes:\n  - https://1.2.3.4:8200\n"), [] as [&str; 0]);
     }
 
     #[test]

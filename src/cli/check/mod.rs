@@ -30,6 +30,7 @@ use rustix::process::geteuid;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+pub use takeover::notification_urls;
 
 /// Checks everything and prints the findings.
 pub(super) fn check(arguments: &ConfigArguments, options: &CheckArguments) -> Result<Exit, Exit> {

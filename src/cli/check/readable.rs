@@ -1,7 +1,7 @@
 //! What the service can read: it runs as a user of its own, and root, who checks, can read more.
 
 use super::finding::Findings;
-use crate::cli::machine::{Machine, PLAIN_SHARES};
+use crate::cli::machine::{CONFIG_FRAGMENTS, Machine, PLAIN_SHARES};
 use crate::cluster::ShareSource;
 use crate::config::LoadedConfig;
 use crate::external::quote;
@@ -31,7 +31,7 @@ pub(super) fn check(machine: &Machine, loaded: &LoadedConfig, unit: &Unit, findi
             );
         }
     };
-    let fragments = Path::new("/etc/vault-unseal/config.d");
+    let fragments = Path::new(CONFIG_FRAGMENTS);
     let closed = access.refusal(fragments).is_some();
     if closed {
         look("configuration", fragments, &opened);

@@ -1,10 +1,10 @@
 //! The service: the unit that systemd would start, whether others do its work as well, and what runs now.
 
 use super::finding::{Severity, Topic};
-use super::takeover::{OldSetup, Program, steps, triggers};
+use super::takeover::{OLD_CONFIG, OldSetup, Program, steps, triggers};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
-use crate::cli::machine::{InstalledService, Machine, OWN_UNITS, SERVICE};
+use crate::cli::machine::{CONFIG, CONFIG_FRAGMENTS, InstalledService, Machine, OWN_UNITS, SERVICE};
 use crate::cluster::ShareSource;
 use crate::explain::Explanation;
 use crate::external::quote;
@@ -27,6 +27,7 @@ pub(super) fn check(machine: &Machine, ours: Option<&InstalledService>, topic: &
             masked(&first.path, topic);
         } else if first.starts_us() {
             triggered(machine, topic);
+            unconfigured(machine, ours, topic);
         } else if first.is_local() {
             shadowed(machine, first, ours, topic);
         }
@@ -45,10 +46,13 @@ fn masked(path: &Path, topic: &mut Topic<'_>) {
 
 fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&InstalledService>, topic: &mut Topic<'_>) {
     let path = old.path.clone();
-    let (this, program) = OldSetup::from(machine, old, ours);
-    let starts = match program.scripts.as_slice() {
-        [] => program.first.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string),
-        scripts => scripts.iter().map(|script| quote::sentence(script)).collect::<Vec<_>>().join(", "),
+    let (this, program) = OldSetup::from(machine, Some(old), ours);
+    let starts = match (program.scripts.as_slice(), this.config()) {
+        (_, Some(config)) => format!("another program of this name with {}", quote::sentence(config)),
+        ([], None) => program.first.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string),
+        (scripts, None) => {
+            scripts.iter().map(|script| quote::sentence(script)).collect::<Vec<_>>().join(", ")
+        }
     };
     let place = match ours {
         Some(ours) => format!(". It takes the place of {}", quote::sentence(&ours.path)),
@@ -71,6 +75,36 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&InstalledService>, t
             shadowed(
                 "Leave it in place until its share file can be read, see below. Then check prints the steps of the move.",
             );
+            topic.explain(Severity::Problem, refusal);
+        }
+    }
+}
+
+/// The configuration of another program of our name, whose package ours took the place of.
+fn unconfigured(machine: &Machine, ours: Option<&InstalledService>, topic: &mut Topic<'_>) {
+    let fragments = machine.entries(Path::new(CONFIG_FRAGMENTS));
+    if machine.has_file(Path::new(CONFIG))
+        || !fragments.is_empty()
+        || !machine.has_file(Path::new(OLD_CONFIG))
+    {
+        return;
+    }
+    let message = format!(
+        "{OLD_CONFIG} is the configuration of another program of this name; this one does not read it"
+    );
+    let mut found = |remedy: &str| topic.warn("old-configuration", message.as_str(), remedy);
+    if !machine.as_root {
+        found("The steps of the move: sudo vault-unseal check");
+        return;
+    }
+    let (this, _) = OldSetup::from(machine, None, ours);
+    match &this.refusal {
+        None => {
+            found("The steps of the move are below.");
+            topic.steps(steps(&this));
+        }
+        Some(refusal) => {
+            found("Its shares cannot be read, see below. Once they can, check prints the steps of the move.");
             topic.explain(Severity::Problem, refusal);
         }
     }

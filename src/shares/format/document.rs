@@ -7,7 +7,7 @@
 //!
 //! YAML: what `vault operator init -format=yaml` prints, and what a person writes in its manner. Lists and mappings in
 //! blocks, strings on one line. It is no reader of all YAML, which needs memory of its own for strings; here they stay in
-//! the buffer of the source. What is not read is refused, never guessed.
+//! the buffer of the source. What is not read is refused, never guessed; a text of several lines is passed over as one.
 
 use super::found::Spot;
 use super::refusal::ContentRefusal;
@@ -45,7 +45,7 @@ pub(super) fn is_yaml(text: &str) -> bool {
 }
 
 /// Reads the document.
-pub(super) fn read_yaml(text: &str) -> Result<Value<'_>, ContentRefusal> {
+pub(crate) fn read_yaml(text: &str) -> Result<Value<'_>, ContentRefusal> {
     let mut reader = Reader { text, lines: lines(text), next: 0 };
     if reader.peek().is_some_and(|line| line.text == "---") {
         reader.next += 1;
@@ -85,6 +85,12 @@ fn key(line: &str) -> Option<(&str, &str)> {
         _ => line.split_once(": ").or_else(|| line.strip_suffix(':').map(|name| (name, "")))?,
     };
     Some((name.trim_end(), value.trim()))
+}
+
+/// What a text of several lines begins with (YAML 1.2, 8.1).
+fn is_block(value: &str) -> bool {
+    let mark = value.split_once(" #").map_or(value, |(mark, _)| mark.trim_end());
+    matches!(mark, "|" | "|-" | "|+" | ">" | ">-" | ">+")
 }
 
 struct Reader<'a> {
@@ -133,7 +139,12 @@ impl<'a> Reader<'a> {
             } else {
                 let (name, value) = key(line.text).ok_or_else(|| self.refusal(line.text))?;
                 self.next += 1;
-                let value = if !value.is_empty() && !value.starts_with('#') {
+                let value = if is_block(value) {
+                    while self.peek().is_some_and(|inside| inside.indent > indent) {
+                        self.next += 1;
+                    }
+                    Value::Lines
+                } else if !value.is_empty() && !value.starts_with('#') {
                     self.scalar(value)?
                 } else if self.peek().is_some_and(|below| below.indent == indent && is_item(below.text)) {
                     self.block(indent, depth + 1)?
@@ -176,7 +187,8 @@ impl<'a> Reader<'a> {
                 let digits = text.len() <= LONGEST_NUMBER && text.bytes().all(|byte| byte.is_ascii_digit());
                 Ok(match text {
                     "" | "~" | "null" | "Null" | "NULL" => Value::Null,
-                    "true" | "false" | "True" | "False" => Value::Bool,
+                    "true" | "True" => Value::Bool(true),
+                    "false" | "False" => Value::Bool(false),
                     number if digits => Value::Number(number.parse().ok()),
                     text => Value::Text(text),
                 })
@@ -186,23 +198,42 @@ impl<'a> Reader<'a> {
 }
 
 /// A document whose strings lie in the text it was read from. No Debug.
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Null,
-    Bool,
+    Bool(bool),
     /// Its value, if it is whole and not negative.
     Number(Option<usize>),
     Text(&'a str),
+    /// A text of several lines, which is not looked at.
+    Lines,
     List(Vec<Value<'a>>),
     Object(Vec<(&'a str, Value<'a>)>),
 }
 
-impl Value<'_> {
+impl<'a> Value<'a> {
+    /// The member of this name of an object.
+    pub(crate) fn member(&self, wanted: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value),
+            _ => None,
+        }
+    }
+
+    /// A string.
+    pub(crate) fn text(&self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool => "true or false",
+            Self::Bool(_) => "true or false",
             Self::Number(_) => "a number",
             Self::Text(_) => "a string",
+            Self::Lines => "a text of several lines",
             Self::List(_) => "a list",
             Self::Object(_) => "an object",
         }
@@ -253,8 +284,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Value::Bool)
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Value::Bool(value))
     }
 
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {

@@ -7,8 +7,9 @@ use super::found::{Label, NameMeaning, says};
 use super::refusal::ContentRefusal;
 use crate::cluster::Scheme;
 
-/// Members of the HTTP API's answers, which say shares at the top of a document and nothing anywhere else.
-const API: [&str; 2] = ["keys", "keys_base64"];
+/// Members of the HTTP API's answers, and of the configuration of lrstanley's program of our name, which say shares at the
+/// top of a document and nothing anywhere else.
+const API: [&str; 3] = ["keys", "keys_base64", "unseal_tokens"];
 /// Members that say of how many shares the server needs how many: of the command line.
 const THRESHOLD: &str = "unseal_threshold";
 const TOTAL: &str = "unseal_shares";
@@ -75,7 +76,7 @@ impl<'a> Walk<'a> {
                 self.string(text, said, shares);
                 Ok(())
             }
-            Value::Null | Value::Bool | Value::Number(_) => Ok(()),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Lines => Ok(()),
         }
     }
 
@@ -124,7 +125,10 @@ impl<'a> Walk<'a> {
                 continue;
             }
             self.path.push(Step::Name(name));
-            if top && is_list(name) && matches!(value, Value::Bool | Value::Number(_)) {
+            if top && is_list(name) && matches!(value, Value::Bool(_) | Value::Number(_)) {
+                return Err(self.wrong(None, value));
+            }
+            if inside && matches!(value, Value::Lines) {
                 return Err(self.wrong(None, value));
             }
             if let (true, Value::Text(text)) = (below.is_root_token(), value) {

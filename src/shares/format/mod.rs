@@ -11,6 +11,7 @@ mod members;
 mod refusal;
 mod text;
 
+pub(crate) use document::{Value, read_yaml};
 pub use encoding::ShareFlaw;
 pub use encrypted::Encrypted;
 pub use found::{Label, SharePosition, Spot};

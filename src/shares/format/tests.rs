@@ -174,6 +174,14 @@ fn every_format_gives_the_same_shares() {
             format!("unseal_keys:\n  - name: alice\n    key: {A}\n  - name: bob\n    key: {B64}\n"),
             both.clone(),
         ),
+        (
+            "the configuration of lrstanley's vault-unseal",
+            format!(
+                "---\nvault_nodes:\n  - https://1.2.3.4:8200\nunseal_tokens:\n  - {A}\n  - {B64} # second\ntls:\n  ca_cert: |\n    \
+                 -----BEGIN CERTIFICATE-----\n    x: y\nnotify:\n  urls:\n    - \"slack://token@channel?color=good\"\n"
+            ),
+            both.clone(),
+        ),
         ("YAML, in brackets", format!("unseal_keys: [{A64}, \"{B64}\"]\n"), both.clone()),
         ("YAML, a map", format!("unseal_keys:\n  alice: {A}\n  bob: {B}\nother: {{}}\n"), both.clone()),
         (

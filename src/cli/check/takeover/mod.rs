@@ -1,19 +1,23 @@
-//! Taking over from a shell script: the steps of the move for the machine at hand, as commands to paste into a shell of root, and
-//! the way back.
+//! Taking over from a shell script, or from another program of our name: the steps of the move for the machine at hand, as
+//! commands to paste into a shell of root, and the way back.
 
 mod branches;
+mod configuration;
+mod old_config;
 mod old_setup;
 mod script;
 
+pub(super) use old_config::OLD_CONFIG;
+pub use old_config::notification_urls;
 pub(super) use old_setup::{OldSetup, triggers};
 pub(super) use script::Program;
 
 use crate::cli::machine::{CONFIG, PLAIN_SHARES, SERVICE};
-use crate::cluster::NodeAddress;
 use crate::external::quote;
 use crate::files;
 use crate::systemd::drop_in::{DIRECTORY as DROP_INS, ENDINGS};
-use old_setup::{Authority, AuthoritySource, OldUnit};
+use configuration::configuration;
+use old_setup::{Authority, OldUnit};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +33,7 @@ const OLD_ENDINGS: [&str; 4] = [".old", ".old2", ".old3", ".old4"];
 pub(crate) fn steps(this: &OldSetup) -> String {
     let mut text = format!(
         "The move from {} to vault-unseal, step by step, as root. No server is sealed by it.\n",
-        quote::sentence(&this.unit.path)
+        quote::sentence(this.origin())
     );
     let mut number = 0;
     let mut step = |title: &str, commands: &str| {
@@ -42,7 +46,7 @@ pub(crate) fn steps(this: &OldSetup) -> String {
             "#    (The package brings it to /usr/lib/systemd/system.)\n",
         );
     }
-    if is_put_away(this, &this.unit.path) {
+    if this.unit.as_ref().is_some_and(|unit| is_put_away(this, &unit.path)) {
         step(
             "It was put away before, and something has restored it: with the Ansible role, set vault_unseal_service: false.",
             "",
@@ -69,8 +73,15 @@ pub(crate) fn steps(this: &OldSetup) -> String {
             ),
         );
     }
+    if let Some((title, commands)) = notifications(this) {
+        step(&title, &commands);
+    }
     step(
-        "Look at it as it will be. Only if nothing is wrong, put the old unit away and start the new one.",
+        if this.unit.is_some() {
+            "Look at it as it will be. Only if nothing is wrong, put the old unit away and start the new one."
+        } else {
+            "Look at it as it will be. Only if nothing is wrong, start the service."
+        },
         &take_over(this),
     );
     let _ = write!(text, "\n# To go back:\n{}", back(this));
@@ -91,61 +102,24 @@ fn remarked(text: &str) -> String {
     text.lines().fold(String::new(), |all, line| all + "#    " + line + "\n")
 }
 
-/// What `config.toml` has to say.
-fn configuration(this: &OldSetup) -> String {
-    let mut text = String::from("[[cluster]]\n");
-    if this.addresses.is_empty() {
-        text.push_str(
-            "# The script does not show the address of the server. This is the usual one: correct it.\n",
-        );
-        text.push_str("nodes  = [\"https://127.0.0.1:8200\"]\n");
+/// Who is told of failures, which another program does here.
+fn notifications(this: &OldSetup) -> Option<(String, String)> {
+    let (path, config) = this.config.as_ref().filter(|(_, config)| config.targets > 0)?;
+    let targets = if config.targets == 1 {
+        "1 target is".to_owned()
     } else {
-        let nodes: Vec<String> =
-            this.addresses.iter().map(|address| quote::toml(&address.to_string())).collect();
-        let _ = writeln!(text, "nodes  = [{}]", nodes.join(", "));
-    }
-    text.push_str("shares = { credential = \"shares\" }\n");
-    match &this.authority {
-        Authority::Usual => {}
-        Authority::Unknown => text.push_str(
-            "# The script checked no certificate. If the system does not trust the server's, name its authority:\n\
-             #tls    = { ca_file = \"/etc/vault-unseal/vault-ca.crt\" }\n",
+        format!("{} targets are", config.targets)
+    };
+    Some((
+        format!(
+            "Notifications: {targets} told by the old program, and by vault-unseal-observer from now on."
         ),
-        Authority::File { path, known, readable } => {
-            text.push_str(match (known, handed_over(this)) {
-                (AuthoritySource::Named, _) => "",
-                (AuthoritySource::Unchecked, _) => {
-                    "# The script checked no certificate; this file was found on the machine.\n"
-                }
-                (AuthoritySource::Beside, None) => {
-                    "# The script trusted the system's authorities; this one was found beside the server's certificate. Leave \
-                     the next line out if it did not sign that.\n"
-                }
-                (AuthoritySource::Beside, Some(_)) => {
-                    "# The script trusted the system's authorities; this one was found beside the server's certificate. If it \
-                     did not sign that, leave the next line out, and the step of the authority's file.\n"
-                }
-            });
-            if handed_over(this).is_some() {
-                text.push_str("tls    = { ca_credential = \"ca\" }\n");
-            } else {
-                // Words of a script that was text: UTF-8.
-                let path = if *readable { path.to_string_lossy() } else { COPIED_AUTHORITY.into() };
-                let _ = writeln!(text, "tls    = {{ ca_file = {} }}", quote::toml(&path));
-            }
-        }
-    }
-    if this.addresses.iter().any(is_plaintext) {
-        text.push_str(
-            "# As the script did: shares go unencrypted to another machine. Use https as soon as you can.\n",
-        );
-        text.push_str("allow_plaintext = true\n");
-    }
-    text
-}
-
-fn is_plaintext(address: &NodeAddress) -> bool {
-    !address.tls && !address.is_loopback()
+        format!(
+            "#    apt install vault-unseal-observer\n\
+             #    vault-unseal-observer translate <{}      # prints what goes where; it has secrets\n",
+            quote::shell(path)
+        ),
+    ))
 }
 
 fn share_step(this: &OldSetup) -> (String, String) {
@@ -224,7 +198,7 @@ fn drop_ins(this: &OldSetup) -> Vec<PathBuf> {
 
 /// What starts the service, then the service: so it is not started again meanwhile.
 fn old_units(this: &OldSetup) -> impl Iterator<Item = &OldUnit> {
-    this.triggers.iter().chain([&this.unit])
+    this.triggers.iter().chain(&this.unit)
 }
 
 /// The files that would take the place of ours, start it, or change it; without links, which `systemctl disable` removes.
@@ -258,7 +232,12 @@ fn take_over(this: &OldSetup) -> String {
             as_seen.join(" &&\n  ")
         );
     }
-    let _ = writeln!(text, "{{ systemctl disable --now {} &&", names(old_units(this)));
+    let stopped = names(old_units(this));
+    if stopped.is_empty() {
+        text.push_str("{\n");
+    } else {
+        let _ = writeln!(text, "{{ systemctl disable --now {stopped} &&");
+    }
     text.extend(in_the_way(this).map(|path| {
         if is_put_away(this, path) {
             format!("  rm {} &&\n", quote::shell(path))
@@ -280,6 +259,12 @@ fn take_over(this: &OldSetup) -> String {
     let put_back = removed(this) + &linked(this) + "systemctl daemon-reload\n";
     text.extend(put_back.lines().map(|line| format!("    {line}\n")));
     let files: Vec<String> = old_units(this).map(|unit| quote::shell(&unit.path)).collect();
+    if files.is_empty() {
+        text.push_str(
+            "    echo 'The service did not start. The reason: journalctl -u vault-unseal'\n    exit 1 ); }\n",
+        );
+        return text;
+    }
     let _ = write!(
         text,
         "    if ls -d {} >/dev/null && {}\n    \
@@ -295,7 +280,11 @@ fn take_over(this: &OldSetup) -> String {
 fn back(this: &OldSetup) -> String {
     let mut text = format!("systemctl disable --now {SERVICE}\n");
     text.extend(in_the_way(this).map(|path| moved(&old_name(this, path), path) + "\n"));
-    text + &removed(this) + &linked(this) + "systemctl daemon-reload\n" + &started(this) + "\n"
+    text += &(removed(this) + &linked(this) + "systemctl daemon-reload\n");
+    match &this.unit {
+        Some(_) => text + &started(this) + "\n",
+        None => text + "#    (and the old package: apt install --allow-downgrades vault-unseal=1.0.0)\n",
+    }
 }
 
 /// Takes the drop-ins away again.
@@ -344,6 +333,17 @@ fn old_name(this: &OldSetup, path: &Path) -> PathBuf {
 }
 
 impl OldSetup {
+    /// What is moved from, as a person names it.
+    fn origin(&self) -> &Path {
+        let unit = self.unit.as_ref().map(|unit| unit.path.as_path());
+        unit.or(self.config()).unwrap_or(Path::new(OLD_CONFIG))
+    }
+
+    /// The configuration of another program of our name.
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.as_ref().map(|(path, _)| path.as_path())
+    }
+
     /// Whether a file of the machine has this text.
     fn holds(&self, path: &Path, text: &str) -> bool {
         files::read_unjudged(&self.machine.at(path), files::LARGEST)

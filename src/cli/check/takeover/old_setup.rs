@@ -1,6 +1,7 @@
-//! What is moved from: the old unit, what starts it, its script, and what lies around on the machine.
+//! What is moved from: the old unit, what starts it, its script or configuration, and what lies around on the machine.
 
-use super::script::{Program, may_hold_shares};
+use super::old_config::{OLD_CONFIG, OldConfig};
+use super::script::{Program, Script, may_hold_shares};
 use crate::cli::machine::{CONFIG, InstalledService, Machine, OWN_UNITS, PLAIN_SHARES, SERVICE, is_foreign};
 use crate::cluster::NodeAddress;
 use crate::cluster::ShareSource;
@@ -29,8 +30,10 @@ const CERTIFICATES: [&str; 3] =
 pub(crate) struct OldSetup {
     /// Where.
     pub(super) machine: Machine,
-    /// The old unit.
-    pub(super) unit: OldUnit,
+    /// The old unit; `None` where it went with its package.
+    pub(super) unit: Option<OldUnit>,
+    /// The configuration of the old program, and what it says.
+    pub(super) config: Option<(PathBuf, OldConfig)>,
     /// What starts it: timers, paths, sockets.
     pub(super) triggers: Vec<OldUnit>,
     /// Its drop-ins that would apply to ours.
@@ -80,12 +83,24 @@ pub(super) enum AuthoritySource {
 }
 
 impl OldSetup {
-    /// Looks at the old unit, its script, and what lies around on the machine.
-    pub(crate) fn from(machine: &Machine, old: UnitFile, ours: Option<&InstalledService>) -> (Self, Program) {
-        let unit = OldUnit::new(machine, SERVICE.to_owned(), &old);
+    /// Looks at the old unit, its script or configuration, and what lies around on the machine.
+    pub(crate) fn from(
+        machine: &Machine,
+        old: Option<UnitFile>,
+        ours: Option<&InstalledService>,
+    ) -> (Self, Program) {
+        let unit = old.as_ref().map(|old| OldUnit::new(machine, SERVICE.to_owned(), old));
         let all = UnitFile::drop_ins(machine.root(), SERVICE);
         let drop_ins = all.iter().filter(|file| is_foreign(file)).map(|file| file.path.clone()).collect();
-        let program = Program::of(machine, &Unit::new(old, all), &["ExecStart"]);
+        let mut program = match old {
+            Some(old) => Program::of(machine, &Unit::new(old, all), &["ExecStart"]),
+            None => Program { config: Some(PathBuf::from(OLD_CONFIG)), ..Program::default() },
+        };
+        let config = program.config.clone().filter(|path| machine.has_file(path)).map(|path| {
+            let (config, says) = read_config(machine, &path).unwrap_or_default();
+            program.says = says;
+            (path, config)
+        });
         let configured = machine.has_file(Path::new(CONFIG));
         let given = ours.map(|ours| ours.unit.credential("shares"));
         // After an earlier move, what our unit was given since then counts, and not what the old script reads.
@@ -95,9 +110,12 @@ impl OldSetup {
             }
             _ => None,
         };
-        let (shares, refusal) = match kept {
-            Some(path) => (Some(path.clone()), None),
-            None => share_file(machine, &program),
+        let (shares, refusal) = match (kept, &config) {
+            (Some(path), _) => (Some(path.clone()), None),
+            (None, Some((path, _))) => {
+                (Some(path.clone()), machine.as_root.then(|| refusal(machine, path)).flatten())
+            }
+            (None, None) => share_file(machine, &program),
         };
         let shares_taken = match (&shares, &given) {
             (Some(found), Some(Some(CredentialOrigin::File { path, .. }))) => path == found,
@@ -107,6 +125,7 @@ impl OldSetup {
         let this = Self {
             machine: machine.clone(),
             unit,
+            config,
             triggers: triggers(machine),
             drop_ins,
             installed: ours.is_some(),
@@ -119,6 +138,12 @@ impl OldSetup {
         };
         (this, program)
     }
+}
+
+/// What the configuration says; nothing where it cannot be read, which is told of its shares.
+fn read_config(machine: &Machine, path: &Path) -> Option<(OldConfig, Script)> {
+    let bytes = files::read_unjudged(&machine.at(path), files::LARGEST).ok()?;
+    OldConfig::read(std::str::from_utf8(&bytes).ok()?).ok()
 }
 
 /// The likeliest of the paths that the script names, and why it cannot be handed over: one with shares goes before one

@@ -4,6 +4,7 @@
 //! from here, and the copies made on the way wipe themselves.
 
 use super::branches::{is_of_name, without_dead_branches};
+use super::old_config;
 use crate::cli::machine::Machine;
 use crate::cluster::NodeAddress;
 use crate::external::{ExternalText, could_be_secret};
@@ -21,6 +22,10 @@ const MOST_EXPANSIONS: usize = 4;
 const LONGEST_VALUE: usize = 256;
 /// A text that grows beyond this assigns variables to themselves.
 const LONGEST_TEXT: usize = 1024 * 1024;
+
+/// Words before the file of an authority: options of curl and of the servers' command lines, variables.
+const AUTHORITIES: [&str; 7] =
+    ["--cacert", "-cacert", "-ca-cert", "--ca-cert", "VAULT_CACERT", "BAO_CACERT", "SSL_CERT_FILE"];
 
 /// What a script says. Never a share.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -66,7 +71,7 @@ impl Script {
             }
         } else if word.starts_with('/') && !word.contains(['$', '*']) {
             let path = PathBuf::from(word.trim_end_matches([':', '.', '}']));
-            if names(&["--cacert", "-cacert", "-ca-cert", "--ca-cert", "VAULT_CACERT", "BAO_CACERT"]) {
+            if names(&AUTHORITIES) {
                 push(&mut self.authorities, path);
             } else {
                 push(&mut self.paths, path);
@@ -202,6 +207,8 @@ pub(crate) struct Program {
     pub(crate) scripts: Vec<PathBuf>,
     /// What they and the unit say.
     pub(crate) says: Script,
+    /// The configuration that another program of our name is started with.
+    pub(super) config: Option<PathBuf>,
 }
 
 impl Program {
@@ -232,7 +239,9 @@ impl Program {
             let program = command.program.as_str();
             ExternalText::new(if could_be_secret(program) { "…" } else { program })
         });
-        Self { first, scripts, says }
+        let mut ours = commands.iter().filter(|command| command.name() == "vault-unseal");
+        let config = ours.find_map(|command| old_config::named(&command.arguments));
+        Self { first, scripts, says, config }
     }
 }
 
