@@ -24,7 +24,7 @@ pub use refusal::FileRefusal;
 use crate::accounts::Trusted;
 use bounded::{READING, Turn};
 use judgement::Judge;
-use path::{FoundPath, absolute, find};
+use path::{FoundPath, PLACE, absolute, find};
 use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -62,7 +62,7 @@ pub fn read(
     let Some(name) = name else { return Err(FileRefusal::Directory) };
     // First: whoever can exchange the file is not kept from it by what is mended about the file itself.
     refused.map_or(Ok(()), Err)?;
-    let file = openat(&directory, &name, READING | OFlags::NOFOLLOW, Mode::empty())
+    let file = openat(&directory, &name, READING.union(OFlags::NOFOLLOW), Mode::empty())
         .map_err(|errno| open_failed(errno, trusted))?;
     let stat = regular(&file, trusted)?;
     judge.file(&stat, &file, path)?;
@@ -86,7 +86,7 @@ pub(crate) fn read_in(
     name: &str,
     limit: usize,
 ) -> Result<Zeroizing<Vec<u8>>, FileRefusal> {
-    read_at(directory, name, READING | OFlags::NOFOLLOW, limit)
+    read_at(directory, name, READING.union(OFlags::NOFOLLOW), limit)
 }
 
 fn read_at(
@@ -201,8 +201,8 @@ fn judge_entries(directory: &OwnedFd, at: &Path, judge: &Judge<'_>) -> SourceVer
     if let Err(refused) = judge.directory(&stat, directory, at, true) {
         return SourceVerdict::Refused(refused);
     }
-    let entries =
-        openat(directory, c".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let listed = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+    let entries = openat(directory, c".", listed, Mode::empty());
     let entries = match entries.and_then(Dir::new) {
         Ok(entries) => entries,
         // Closed to us, it stands for what is in it.
@@ -210,7 +210,7 @@ fn judge_entries(directory: &OwnedFd, at: &Path, judge: &Judge<'_>) -> SourceVer
         Err(Errno::ACCESS) => return SourceVerdict::Unseen(at.to_owned()),
         Err(errno) => return io(errno),
     };
-    let place = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let place = PLACE.union(OFlags::NOFOLLOW);
     for entry in entries.flatten() {
         let name = entry.file_name();
         let Ok(file) = openat(directory, name, place, Mode::empty()) else { continue };

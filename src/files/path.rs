@@ -132,7 +132,8 @@ impl<'a> Walk<'a> {
 
     /// An entry of the directory, itself and not what it leads to.
     fn look(&mut self, name: &OsStr) -> Result<(OwnedFd, Stat), Stop> {
-        let open = |flags| openat(&self.directory, name, PLACE | OFlags::NOFOLLOW | flags, Mode::empty());
+        let open =
+            |flags| openat(&self.directory, name, PLACE.union(OFlags::NOFOLLOW).union(flags), Mode::empty());
         // Asked for as a directory, one that is mounted on demand is mounted.
         let opened = match open(OFlags::DIRECTORY) {
             Err(Errno::NOTDIR | Errno::LOOP) => open(OFlags::empty()),
@@ -193,4 +194,4 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, FileRefusal> {
 }
 
 /// For its place alone: needs no right but to pass the directories, and does nothing to a device.
-const PLACE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+pub(super) const PLACE: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);

@@ -37,7 +37,7 @@ pub(super) struct Netlink(OwnedFd);
 
 impl Netlink {
     pub(super) fn open(protocol: Option<Protocol>) -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let flags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
         Ok(Self(net::socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, protocol)?))
     }
 
@@ -285,6 +285,28 @@ mod tests {
         let whole = recorded(AF_INET, 1, "127.0.0.1:8200", "127.0.0.1:40000", 0, 7);
         for length in 0..whole.len() {
             assert!(answer(&whole[..length], &ends()).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn answer_to_another_question_is_none() {
+        let whole = recorded(AF_INET, 1, "127.0.0.1:8200", "127.0.0.1:40000", 0, 7);
+        assert!(content(&whole, SOCK_DIAG_BY_FAMILY).is_ok());
+        let error = content(&whole, RTM_NEWROUTE).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn route_is_asked_for_the_link_of_an_address_that_has_one() {
+        let of_link = SocketAddr::from(std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), 8200, 0, 7));
+        let attribute = [&8_u16.to_ne_bytes()[..], &RTA_OIF.to_ne_bytes(), &7_u32.to_ne_bytes()].concat();
+        let request = route_request(of_link);
+        assert!(request.ends_with(&attribute), "{request:?}");
+        for elsewhere in ["[2001:db8::1]:8200", "192.0.2.1:8200"] {
+            let address: SocketAddr = elsewhere.parse().unwrap();
+            let octets = octets(address.ip());
+            let length = if address.is_ipv4() { 4 } else { 16 };
+            assert!(route_request(address).ends_with(&octets[..length]), "{elsewhere}");
         }
     }
 

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use tokio::net::TcpStream;
 
 /// What the kernel says of one TCP socket.
@@ -46,15 +47,19 @@ const LIMIT: u64 = 32 * 1024 * 1024;
 
 /// The peer's socket; `None` when there is no such connection in this network namespace. Blocks.
 pub(super) fn look_up_in_tables(ends: &Ends) -> io::Result<Option<PeerSocket>> {
+    look_up_below(Path::new("/proc/self/net"), ends)
+}
+
+fn look_up_below(tables: &Path, ends: &Ends) -> io::Result<Option<PeerSocket>> {
     // An IPv4 connection is in the table of the family that was listened for.
-    let found = match File::open("/proc/self/net/tcp6") {
+    let found = match File::open(tables.join("tcp6")) {
         Ok(table) => find(table, ends)?,
         // A kernel without IPv6.
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
     match found {
-        None if ends.peer.is_ipv4() => find(File::open("/proc/self/net/tcp")?, ends),
+        None if ends.peer.is_ipv4() => find(File::open(tables.join("tcp"))?, ends),
         found => Ok(found),
     }
 }
@@ -153,6 +158,50 @@ mod tests {
         for (table, peer, own, expected) in cases {
             assert_eq!(found(table, peer, own), expected, "{peer} {own}");
         }
+    }
+
+    #[test]
+    fn tables_are_read_that_the_kernel_has() {
+        let tables = crate::testing::directory();
+        let look_up = |peer: &str, own: &str| {
+            let ends = Ends::between(peer.parse().unwrap(), own.parse().unwrap());
+            look_up_below(tables.path(), &ends)
+        };
+        let ipv4 = || look_up("127.0.0.1:8200", "127.0.0.1:40000");
+        let ipv6 = || look_up("[::1]:8200", "[::1]:40005");
+        assert_eq!(ipv4().unwrap_err().kind(), io::ErrorKind::NotFound);
+        // Without IPv6, and then without what only the other table has.
+        std::fs::write(tables.path().join("tcp"), TCP).unwrap();
+        assert_eq!(ipv4().unwrap().unwrap().inode, 24715);
+        assert_eq!(ipv6().unwrap(), None);
+        std::fs::write(tables.path().join("tcp6"), TCP6).unwrap();
+        assert_eq!(ipv4().unwrap().unwrap().inode, 24715);
+        assert_eq!(ipv6().unwrap().unwrap().inode, 25011);
+        std::fs::remove_file(tables.path().join("tcp")).unwrap();
+        assert_eq!(look_up("[::1]:8200", "[::1]:1").unwrap(), None, "it is in no other table");
+        std::fs::remove_file(tables.path().join("tcp6")).unwrap();
+        std::os::unix::fs::symlink("tcp6", tables.path().join("tcp6")).unwrap();
+        assert!(ipv6().is_err(), "a table that cannot be read is not one that is not there");
+    }
+
+    #[test]
+    fn row_is_found_far_down_and_a_table_without_end_is_an_error() {
+        let ends = Ends::between("127.0.0.1:8200".parse().unwrap(), "127.0.0.1:40000".parse().unwrap());
+        let line = "x".repeat(65_535) + "\n";
+        let lines = |count: usize, last: &str| find((line.repeat(count) + last).as_bytes(), &ends);
+        let row = TCP.lines().nth(2).unwrap();
+        assert_eq!(lines(40, row).unwrap().unwrap().inode, 24715);
+        assert_eq!(lines(511, line.split_at(1).1).unwrap(), None);
+        assert_eq!(lines(512, "").unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(lines(512, row).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn address_of_one_link_keeps_its_link() {
+        let of_link =
+            |port| SocketAddr::from(std::net::SocketAddrV6::new("fe80::1".parse().unwrap(), port, 0, 3));
+        let ends = Ends::between(of_link(8200), of_link(40000));
+        assert_eq!((ends.peer, ends.own), (of_link(8200), of_link(40000)));
     }
 
     #[test]

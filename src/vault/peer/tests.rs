@@ -134,6 +134,94 @@ async fn connection_that_the_peer_has_ended_is_not_one_of_another_namespace() {
     assert_eq!(ours.judge(ends).await, Err(PeerRefusal::Unowned));
 }
 
+/// An address of a network for documentation: nobody has it (RFC 5737).
+fn elsewhere() -> Ends {
+    Ends::between("192.0.2.8:8200".parse().unwrap(), "192.0.2.7:40000".parse().unwrap())
+}
+
+#[tokio::test]
+async fn peer_of_another_machine_is_looked_for_once() {
+    assert_eq!(elsewhere().look_up().await, Lookup::NotFound);
+}
+
+#[tokio::test]
+async fn peer_that_has_accepted_is_judged_then() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let ends = Ends::of(&stream).unwrap();
+    let ours = PeerRule { trusted: Arc::default(), allow_plaintext: true, tls_authenticates: true };
+    let judged = tokio::spawn(async move { ours.judge_when_accepted(ends).await });
+    let (accepted, _) = listener.accept().unwrap();
+    assert_eq!(judged.await.unwrap(), Ok(()));
+    let ours = PeerRule { trusted: Arc::default(), allow_plaintext: true, tls_authenticates: true };
+    rustix::net::sockopt::set_socket_linger(&accepted, Some(Duration::ZERO)).unwrap();
+    drop(accepted);
+    assert_eq!(ours.judge_when_accepted(ends).await, Err(PeerRefusal::Unowned));
+}
+
+/// Not loopback, and yet ours; `None` where this machine has no such address.
+fn own_address() -> Option<SocketAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    // Sends nothing: the kernel chooses the address that it would send from.
+    socket.connect(elsewhere().peer).ok()?;
+    socket.local_addr().ok().filter(|address| !address.ip().is_loopback())
+}
+
+#[test]
+fn addresses_of_this_machine_are_its_own_without_being_loopback() {
+    assert!(is_own("127.0.0.9:8200".parse().unwrap()));
+    assert!(!is_own(elsewhere().peer));
+    match own_address() {
+        Some(address) => assert!(is_own(address), "{address}"),
+        None => eprintln!("NOT TESTED: this machine has no address but loopback"),
+    }
+}
+
+/// A rule for whoever runs this.
+fn of_us() -> PeerRule {
+    PeerRule { trusted: Arc::default(), allow_plaintext: false, tls_authenticates: true }
+}
+
+#[tokio::test]
+async fn socket_at_which_nobody_listens_is_refused_as_a_port_is() {
+    let home = crate::testing::directory();
+    let path = home.path().join("api.sock");
+    assert_eq!(connect_unix(&path, None, &of_us()).await.unwrap_err(), Unreachable::Refused);
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert_eq!(connect_unix(&path, None, &of_us()).await.unwrap_err(), Unreachable::Refused);
+    fs::remove_file(&path).unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    assert!(connect_unix(&path, None, &of_us()).await.is_ok());
+    drop(listener);
+}
+
+#[test]
+fn socket_that_we_may_not_use_is_told_as_that() {
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("NOT TESTED: this needs root");
+        return;
+    }
+    let home = crate::testing::directory();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = home.path().join("api.sock");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut command = std::process::Command::new("/proc/self/exe");
+    command.args(["--exact", "--include-ignored", "vault::peer::tests::as_another_user"]);
+    let output = command.env("SOCKET", &path).current_dir("/").uid(61_234).gid(61_234).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "started by another test, as another user"]
+async fn as_another_user() {
+    let path = std::path::PathBuf::from(std::env::var_os("SOCKET").unwrap());
+    let refused = connect_unix(&path, None, &of_us()).await.unwrap_err();
+    assert_eq!(refused, Unreachable::from(PeerRefusal::SocketPermission));
+}
+
 #[tokio::test]
 async fn a_listener_is_not_taken_for_its_connection() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,6 +1,9 @@
 //! Real files with real modes and owners. Owners other than ours need root; as another user, the same rules
 //! are asked on behalf of a stranger.
 
+mod elsewhere;
+mod lists;
+
 use super::{
     Content, FileRefusal, Judge, SourceVerdict, Trusted, Zeroizing, entries, judge_source, open_failed,
     read_bounded,
@@ -372,12 +375,19 @@ fn what_says_whom_to_trust_may_be_read_by_all_and_written_by_nobody_else() {
         let trusted = Trusted::default();
         let as_of = |group| Judge::new(content, &trusted).in_group(group).mode(&stat);
         assert!(as_of(own_group).is_ok());
+        // That of root is nobody else's, whatever group asks.
+        let mut of_root = stat;
+        of_root.st_gid = 0;
+        assert!(Judge::new(content, &trusted).in_group(own_group + 50).mode(&of_root).is_ok());
         if own_group != 0 {
             assert!(matches!(as_of(own_group + 1), Err(FileRefusal::GroupWritable { .. })));
         }
         if root() {
             chown(&path, None, Some(4321)).unwrap();
             assert_eq!(judged(&path, content), Err("file-group-writable"), "{content:?}");
+            mode(&path, 0o644);
+            assert_eq!(judged(&path, content), Ok(()), "{content:?}: a group may read it");
+            mode(&path, 0o664);
             chown(&path, None, Some(0)).unwrap();
             mode(&place.path("above"), 0o2775);
             chown(place.path("above"), None, Some(50)).unwrap();
