@@ -20,6 +20,12 @@ pub enum Unreachable {
     /// The host is not on the network, or a firewall drops what we send.
     #[error("{0}")]
     Network(String),
+    /// This process, or this machine, has as many files and connections open as it may.
+    #[error("{}", if *.machine { "this machine has as many files open as it may" } else { "this process has as many files and connections open as it may" })]
+    Descriptors {
+        /// Whether it is the machine's limit (`ENFILE`) and not that of the process (`EMFILE`).
+        machine: bool,
+    },
     /// The name has no address.
     #[error("cannot resolve the name: {0}")]
     Name(ExternalText),
@@ -196,6 +202,14 @@ impl Explain for Unreachable {
             Self::Network(_) => (
                 "network",
                 "Check the address, the cable and the firewall between this machine and the node.",
+            ),
+            Self::Descriptors { machine: false } => (
+                "out-of-descriptors",
+                "Give the service a higher `LimitNOFILE=`: systemctl edit vault-unseal. It takes about two for a node.",
+            ),
+            Self::Descriptors { machine: true } => (
+                "out-of-descriptors",
+                "Look at what opens that many (`lsof | cut -d ' ' -f 1 | sort | uniq -c`), or raise `fs.file-max`: sysctl fs.file-nr.",
             ),
             Self::Name(_) => (
                 "name-resolution",

@@ -4,6 +4,7 @@
 use super::tls::{after_handshake, handshake};
 use crate::api::Unreachable;
 use crate::external::ExternalText;
+use rustix::io::Errno;
 use rustls::Error as Tls;
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -89,6 +90,12 @@ fn tls_inside(error: &io::Error) -> Option<&Tls> {
 }
 
 fn from_io(error: &io::Error) -> Option<Unreachable> {
+    // The library has no kind for these.
+    match Errno::from_io_error(error) {
+        Some(Errno::MFILE) => return Some(Unreachable::Descriptors { machine: false }),
+        Some(Errno::NFILE) => return Some(Unreachable::Descriptors { machine: true }),
+        _ => {}
+    }
     Some(match error.kind() {
         ErrorKind::ConnectionRefused => Unreachable::Refused,
         ErrorKind::ConnectionReset
@@ -128,6 +135,14 @@ mod tests {
         for cause in causes {
             let told = format!("{cause} {cause:?}");
             assert!(!told.contains("canary"), "{told}");
+        }
+    }
+
+    #[test]
+    fn too_many_open_files_are_no_fault_of_the_network() {
+        for (errno, machine) in [(Errno::MFILE, false), (Errno::NFILE, true)] {
+            let error = io::Error::from_raw_os_error(errno.raw_os_error());
+            assert_eq!(classify(&error), Unreachable::Descriptors { machine });
         }
     }
 

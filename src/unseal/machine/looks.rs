@@ -247,6 +247,7 @@ fn is_of_the_question(cause: &Unreachable) -> bool {
         cause,
         Unreachable::Refused
             | Unreachable::Network(_)
+            | Unreachable::Descriptors { .. }
             | Unreachable::Name(_)
             | Unreachable::Tls(_)
             | Unreachable::Peer(_)
