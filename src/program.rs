@@ -5,6 +5,7 @@ use crate::external::error::OwnWords;
 use crate::external::{ExternalText, could_be_secret};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -39,7 +40,7 @@ fn piped(command: &mut Command) -> &mut Command {
 /// What a program says that is only asked for what it knows: its standard output, and how it ended. `None` when it cannot be
 /// run, prints too much, or is not done within `limit`, and then it is killed.
 pub(crate) fn printed(
-    program: &str,
+    program: impl AsRef<OsStr>,
     arguments: &[&str],
     limit: Duration,
 ) -> Option<(ExitStatus, Zeroizing<Vec<u8>>)> {

@@ -16,6 +16,10 @@ give_shares "$init_answer"
 before=$(sha256sum "$etc/config.toml" "$shares")
 check 'check finds its service' says 'vault-unseal.service is disabled and not running' \
     eval 'inside /usr/local/bin/vault-unseal check || true'
+echo 'nonsense = 1' >"$etc/exporter.toml"
+check 'and has the observer below /usr/local judge its configuration' says 'exporter.*nonsense' \
+    eval 'inside /usr/local/bin/vault-unseal check || true'
+rm "$etc/exporter.toml"
 check 'configured and enabled: it starts' inside systemctl enable --now vault-unseal
 check 'unsealed' server_unsealed
 check 'by the program below /usr/local' says ^/usr/local/bin/vault-unseal$ inside readlink "/proc/$(main_pid)/exe"
