@@ -1,0 +1,39 @@
+//! The pages of messages and of kinds of errors: each has one, and none has what no longer exists.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::kinds::{self, pages, sections};
+use super::pages::root;
+
+/// What somebody looks up who has a kind before him.
+#[test]
+fn every_kind_of_error_has_a_page_and_no_other_has() {
+    let wrong = kinds::differences();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What happened, and what to do: a paragraph each at the least.
+#[test]
+fn every_section_says_what_happened_and_what_to_do() {
+    for section in sections() {
+        let place = format!("{}:{}: {}", section.page.display(), section.line, section.kind);
+        let paragraphs: Vec<_> = section.text.split("\n\n").filter(|part| !part.trim().is_empty()).collect();
+        assert!(paragraphs.len() >= 2, "{place}: what is to be done?");
+        let words = paragraphs[0].split_whitespace().count();
+        assert!(words >= 5 && !paragraphs[0].starts_with("```"), "{place}: what happened?");
+    }
+}
+
+#[test]
+fn the_list_of_error_pages_has_each_once() {
+    let list = fs::read_to_string(root().join("docs/errors/README.md")).unwrap();
+    let listed: Vec<_> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("| [")?.split_once("](")?.1.split_once(')'))
+        .map(|(page, _)| page.to_owned())
+        .collect();
+    let there = pages().into_iter().map(|page| page.file_name().unwrap().to_str().unwrap().to_owned());
+    assert_eq!(listed.iter().cloned().collect::<BTreeSet<_>>(), there.collect());
+    assert_eq!(listed.iter().collect::<BTreeSet<_>>().len(), listed.len());
+}
