@@ -18,7 +18,11 @@ fn place(path: &Path) -> PathBuf {
         _ => path.strip_prefix("docs").unwrap_or(path),
     };
     // mdBook makes index.html of this name, and changes no link to it.
-    if path.file_name().is_some_and(|name| name == "README.md") { path.with_file_name("index.md") } else { path.to_owned() }
+    if path.file_name().is_some_and(|name| name == "README.md") {
+        path.with_file_name("index.md")
+    } else {
+        path.to_owned()
+    }
 }
 
 /// The way from the page at `from` to `to`, both in the book.
@@ -72,7 +76,9 @@ impl Book {
             let at = place(&page.path);
             let text = match page.path.to_str().unwrap() {
                 "docs/usage/journal.md" => with_links_to_messages(&page.text),
-                path if path.starts_with("docs/errors/") && !path.ends_with("README.md") => self.list_of_kinds(&page),
+                path if path.starts_with("docs/errors/") && !path.ends_with("README.md") => {
+                    self.list_of_kinds(&page)
+                }
                 _ => page.text.clone(),
             };
             let text = self.moved(&Page { path: page.path.clone(), text }, &at);
@@ -84,16 +90,24 @@ impl Book {
             let of = self.pages.iter().find(|page| page.path == section.page).unwrap();
             let above = &of.text[..of.text.find("\n## ").unwrap()];
             let (title, _) = above.trim_start_matches("# ").split_once('\n').unwrap();
-            let text = format!("# `{}`\n{}\nOf: [{title}]({})\n", section.kind, section.text, section.page.file_name().unwrap().to_str().unwrap());
+            let text = format!(
+                "# `{}`\n{}\nOf: [{title}]({})\n",
+                section.kind,
+                section.text,
+                section.page.file_name().unwrap().to_str().unwrap()
+            );
             let text = self.moved(&Page { path: section.page.clone(), text }, &at);
             self.written.insert(at, text);
             self.sections.push(section);
         }
-        let mut list = String::from("# Messages of the journal\n\nEach has an id that never changes. \
-            [The journal](../usage/journal.md) has fields and queries.\n\n");
-        for (id, (headers, text)) in catalog::entries() {
-            self.written.insert(message_page(id), message(id, headers, text));
-            let _ = writeln!(list, "- [{}]({id}.md)", catalog::subject(headers));
+        let mut list = String::from(
+            "# Messages of the journal\n\nEach has an id that never changes. \
+            [The journal](../usage/journal.md) has fields and queries.\n\n",
+        );
+        for page in messages() {
+            let title = page.text.trim_start_matches("# ").lines().next().unwrap();
+            let _ = writeln!(list, "- [{title}]({})", page.path.file_name().unwrap().to_str().unwrap());
+            self.written.insert(page.path, page.text);
         }
         self.written.insert("message/index.md".into(), list);
         for (name, html) in &self.manuals {
@@ -122,9 +136,15 @@ impl Book {
             if link.target.contains("://") {
                 continue;
             }
-            let (file, heading) =
-                link.target.split_once('#').map_or((link.target.as_str(), None), |(file, heading)| (file, Some(heading)));
-            let path = if file.is_empty() { page.path.clone() } else { normal(&page.path.parent().unwrap().join(file)) };
+            let (file, heading) = link
+                .target
+                .split_once('#')
+                .map_or((link.target.as_str(), None), |(file, heading)| (file, Some(heading)));
+            let path = if file.is_empty() {
+                page.path.clone()
+            } else {
+                normal(&page.path.parent().unwrap().join(file))
+            };
             text.replace_range(link.place, &self.target(&path, heading, at));
         }
         text
@@ -150,7 +170,12 @@ impl Book {
             let mut list = format!("# {name}\n\n");
             for file in pages::files(&[name], |_| true) {
                 let to = PathBuf::from(format!("files/{}.txt", file.display()));
-                let _ = writeln!(list, "- [`{}`]({})", file.strip_prefix(path).unwrap().display(), way(&index, &to));
+                let _ = writeln!(
+                    list,
+                    "- [`{}`]({})",
+                    file.strip_prefix(path).unwrap().display(),
+                    way(&index, &to)
+                );
                 self.files.insert(to, file);
             }
             self.written.insert(index.clone(), list);
@@ -163,9 +188,12 @@ impl Book {
     /// mdBook's list of chapters, in the order of docs/README.md. What is in no list is an error.
     fn summary(&self) -> String {
         let mut summary = String::from("# Summary\n\n");
-        let mut left: BTreeMap<&Path, &String> = self.written.iter().map(|(place, text)| (place.as_path(), text)).collect();
+        let mut left: BTreeMap<&Path, &String> =
+            self.written.iter().map(|(place, text)| (place.as_path(), text)).collect();
         let mut line = |level: usize, place: &Path| {
-            let text = left.remove(place).unwrap_or_else(|| panic!("{} is listed twice, or not there", place.display()));
+            let text = left
+                .remove(place)
+                .unwrap_or_else(|| panic!("{} is listed twice, or not there", place.display()));
             let title = text.lines().find_map(|line| line.strip_prefix("# ")).unwrap();
             format!("{}- [{title}]({})\n", "  ".repeat(level), place.display())
         };
@@ -175,7 +203,8 @@ impl Book {
         let list = self.pages.iter().find(|page| page.path == Path::new("docs/README.md")).unwrap();
         for part in ["Guides", "Use", "Development"] {
             let _ = write!(summary, "\n# {part}\n\n");
-            let section = list.text.split(&format!("\n## {part}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+            let section =
+                list.text.split(&format!("\n## {part}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
             let section = Page { path: list.path.clone(), text: section.to_owned() };
             for link in section.links() {
                 let path = normal(&Path::new("docs").join(&link.target));
@@ -185,7 +214,11 @@ impl Book {
                 }
                 summary += &line(0, &place(&path));
                 if path == Path::new("docs/adr/README.md") {
-                    for page in self.pages.iter().filter(|page| page.path.starts_with("docs/adr") && page.path != path) {
+                    for page in self
+                        .pages
+                        .iter()
+                        .filter(|page| page.path.starts_with("docs/adr") && page.path != path)
+                    {
                         summary += &line(1, &place(&page.path));
                     }
                 }
@@ -238,21 +271,56 @@ fn with_links_to_messages(text: &str) -> String {
     text
 }
 
+/// The page of each message, at its place in the book.
+pub(crate) fn messages() -> Vec<Page> {
+    let entries = catalog::entries().into_iter();
+    entries
+        .map(|(id, (headers, text))| Page { path: message_page(id), text: message(id, headers, text) })
+        .collect()
+}
+
+/// What a line of the catalog may end with: a terminal has no other way to set a command apart.
+const PROGRAMS: [&str; 5] = ["vault-unseal", "systemctl", "journalctl", "vault", "cat"];
+
 /// The page of a message, from its entry in the catalog.
 fn message(id: &str, headers: &str, text: &str) -> String {
     let mut page = format!("# {}\n\n", catalog::subject(headers));
     for line in text.trim_end().lines() {
         let line = line.replace("@VAULT_NODE@", "NODE").replace("@VAULT_CLUSTER@", "CLUSTER");
-        page.push_str(&line);
-        page.push('\n');
+        let is_command = |(_, command): &(&str, &str)| {
+            command.split(' ').next().is_some_and(|program| PROGRAMS.contains(&program))
+                && command.contains(' ')
+        };
+        match line.split_once(": ").filter(is_command) {
+            Some((before, command)) => match command.split_once(", ") {
+                Some((command, behind)) => drop(writeln!(page, "{before}: `{command}`, {behind}")),
+                None => drop(write!(page, "{before}:\n\n    {command}\n\n")),
+            },
+            // A block of code begins behind an empty line.
+            None if line.starts_with("    ")
+                && !page.ends_with("\n\n")
+                && !page.trim_end().rsplit('\n').next().unwrap().starts_with("    ") =>
+            {
+                let _ = writeln!(page, "\n{line}");
+            }
+            None => drop(writeln!(page, "{line}")),
+        }
     }
-    let _ = write!(page, "\nEach such message in the journal:\n\n    journalctl MESSAGE_ID={id}\n");
+    let _ = write!(
+        page,
+        "\nIts `MESSAGE_ID` is `{id}`. Each such message in the journal:\n\n    journalctl MESSAGE_ID={id}\n"
+    );
     if text.contains("@VAULT_NODE@") {
-        page.push_str("\nNODE is the server's address, and CLUSTER the name of its cluster in the configuration.\n");
+        page.push_str(
+            "\nNODE is the server's address, and CLUSTER the name of its cluster in the configuration.\n",
+        );
     }
     for manual in headers.lines().filter_map(|line| line.strip_prefix("Documentation: man:")) {
         let (name, section) = manual.trim_end_matches(')').split_once('(').unwrap();
-        let _ = write!(page, "\n[{manual}](../man/{name}.{section}.md), [all messages](../usage/journal.md#kinds-of-messages)\n");
+        let _ = write!(
+            page,
+            "\n[{manual}](../man/{name}.{section}.md), [all messages](../usage/journal.md#kinds-of-messages)\n"
+        );
     }
     page
 }

@@ -102,7 +102,8 @@ pub(crate) fn broken(directory: &Path) -> Vec<String> {
                 broken.push(format!("{}: {target} is fetched from elsewhere", path.display()));
             }
         }
-        for target in html.links.iter().chain(&html.fetched).filter(|target| !target.starts_with("https://")) {
+        for target in html.links.iter().chain(&html.fetched).filter(|target| !target.starts_with("https://"))
+        {
             if let Some(why) = unreachable(directory, &pages, path, target) {
                 broken.push(format!("{}: {target}: {why}", path.display()));
             }
@@ -111,7 +112,12 @@ pub(crate) fn broken(directory: &Path) -> Vec<String> {
     broken
 }
 
-fn unreachable(directory: &Path, pages: &BTreeMap<PathBuf, Html>, from: &Path, target: &str) -> Option<String> {
+fn unreachable(
+    directory: &Path,
+    pages: &BTreeMap<PathBuf, Html>,
+    from: &Path,
+    target: &str,
+) -> Option<String> {
     let (file, id) = target.split_once('#').map_or((target, None), |(file, id)| (file, Some(id)));
     let to = if file.is_empty() { from.to_owned() } else { normal(&from.parent().unwrap().join(file)) };
     if !directory.join(&to).is_file() {

@@ -52,9 +52,8 @@ const TELLERS: [&str; 3] = ["kind", "explained", "kind_and_advice"];
 
 /// Whether this is how a kind is written.
 fn is_word(text: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    };
+    let part =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     text.starts_with(|c: char| c.is_ascii_lowercase()) && text.split('-').all(part)
 }
 
@@ -82,7 +81,8 @@ fn told(source: &str) -> Vec<&str> {
             let before = source[..start + at].trim_end();
             // One in two pieces of a text is none: what is before the quote says that it begins here.
             let begins = before.ends_with(['(', ',', '>', '=', ':', '@']);
-            let is_made = MAKERS.iter().any(|maker| before.ends_with(maker)) || before.ends_with("unavailable(");
+            let is_made =
+                MAKERS.iter().any(|maker| before.ends_with(maker)) || before.ends_with("unavailable(");
             let is_member = before.ends_with("kind:") || before.ends_with("kind @");
             let is_argument = before.ends_with(['(', ',']) && rest.trim_start().starts_with(',');
             let is_told = TELLERS.contains(&teller) && (is_argument || before.ends_with("=>"));
@@ -94,10 +94,14 @@ fn told(source: &str) -> Vec<&str> {
             }
         }
     }
-    let is_used = |name: &str| {
-        source.contains(&format!("({name}, ")) || source.contains(&format!("return ({name}"))
-    };
-    found.extend(constants.into_iter().filter(|(name, word)| word.contains('-') && is_used(name)).map(|(_, word)| word));
+    let is_used =
+        |name: &str| source.contains(&format!("({name}, ")) || source.contains(&format!("return ({name}"));
+    found.extend(
+        constants
+            .into_iter()
+            .filter(|(name, word)| word.contains('-') && is_used(name))
+            .map(|(_, word)| word),
+    );
     found
 }
 

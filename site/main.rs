@@ -65,7 +65,11 @@ fn assemble(directory: &Path, manuals: &Path) {
         }
         None => "input-404 = \"\"\n".to_owned(),
     };
-    fs::write(directory.join("book.toml"), settings.replace("[output.html]\n", &format!("[output.html]\n{served}"))).unwrap();
+    fs::write(
+        directory.join("book.toml"),
+        settings.replace("[output.html]\n", &format!("[output.html]\n{served}")),
+    )
+    .unwrap();
     for name in ["style.css"] {
         fs::copy(pages::root().join("site").join(name), directory.join(name)).unwrap();
     }

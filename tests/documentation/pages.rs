@@ -65,7 +65,8 @@ pub(crate) fn all() -> Vec<Page> {
 pub(crate) fn for_users() -> Vec<Page> {
     let mut pages = all();
     pages.retain(|page| {
-        page.path == Path::new("README.md") || ["docs/usage", "docs/errors"].iter().any(|place| page.path.starts_with(place))
+        page.path == Path::new("README.md")
+            || ["docs/usage", "docs/errors"].iter().any(|place| page.path.starts_with(place))
     });
     assert!(pages.len() > 10);
     pages
