@@ -70,9 +70,7 @@ fn assemble(directory: &Path, manuals: &Path) {
         settings.replace("[output.html]\n", &format!("[output.html]\n{served}")),
     )
     .unwrap();
-    for name in ["style.css"] {
-        fs::copy(pages::root().join("site").join(name), directory.join(name)).unwrap();
-    }
+    fs::write(directory.join("style.css"), include_str!("style.css")).unwrap();
 }
 
 fn check(site: &Path) -> ExitCode {
