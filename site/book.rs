@@ -236,8 +236,8 @@ impl Book {
             }
         }
         summary += &line(0, Path::new("message/index.md"));
-        for (id, _) in catalog::entries() {
-            summary += &line(1, &message_page(id));
+        for page in messages() {
+            summary += &line(1, &page.path);
         }
         for place in ["CHANGELOG.md", "SECURITY.md"] {
             summary += &line(0, Path::new(place));
@@ -271,12 +271,13 @@ fn with_links_to_messages(text: &str) -> String {
     text
 }
 
-/// The page of each message, at its place in the book.
+/// The page of each message, at its place in the book, in the order of the journal's page.
 pub(crate) fn messages() -> Vec<Page> {
-    let entries = catalog::entries().into_iter();
-    entries
-        .map(|(id, (headers, text))| Page { path: message_page(id), text: message(id, headers, text) })
-        .collect()
+    let journal = fs::read_to_string(root().join("docs/usage/journal.md")).unwrap();
+    let mut entries: Vec<_> = catalog::entries().into_iter().collect();
+    entries.sort_by_key(|(id, _)| journal.find(&format!("| `{id}` |")));
+    let page = |(id, (headers, text))| Page { path: message_page(id), text: message(id, headers, text) };
+    entries.into_iter().map(page).collect()
 }
 
 /// What a line of the catalog may end with: a terminal has no other way to set a command apart.

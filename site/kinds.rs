@@ -58,7 +58,7 @@ fn is_word(text: &str) -> bool {
 }
 
 /// The kinds that stand in one file of sources.
-fn told(source: &str) -> Vec<&str> {
+pub(crate) fn told(source: &str) -> Vec<&str> {
     let source = source.split("#[cfg(test)]").next().unwrap();
     let mut found = Vec::new();
     let mut teller = "";

@@ -14,6 +14,25 @@ fn every_kind_of_error_has_a_page_and_no_other_has() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Each way in which the sources tell a kind, and what only looks like one.
+#[test]
+fn kinds_are_found_where_they_are_told() {
+    assert_eq!(kinds::told("Explanation::new(\n    \"one\",\n    message)"), ["one"]);
+    assert_eq!(kinds::told("topic.warn(\"two\", \"not-this\")"), ["two"]);
+    assert_eq!(kinds::told("place.refuses(refused(&place, \"a-third\", what, advice))"), ["a-third"]);
+    assert_eq!(
+        kinds::told("fn explained(&self) {\n Self::A => (\"four\", x),\n Self::B => \"five\",\n}"),
+        ["four", "five"]
+    );
+    assert_eq!(kinds::told("Remark { kind: \"six\", ..other }"), ["six"]);
+    assert_eq!(kinds::told("const EMPTY: &str = \"file-seven\";\nreturn (EMPTY, advice)"), ["file-seven"]);
+    assert_eq!(
+        kinds::told("fn other() { call(\"word\", 1); call(\"--flag\", 1); call(\"a sentence\", 1) }"),
+        [""; 0]
+    );
+    assert_eq!(kinds::told("// (\"in-a-comment\", 1)\n#[cfg(test)]\n(\"in-a-test\", 1)"), [""; 0]);
+}
+
 /// What happened, and what to do: a paragraph each at the least.
 #[test]
 fn every_section_says_what_happened_and_what_to_do() {
