@@ -111,7 +111,13 @@ impl Book {
         }
         self.written.insert("message/index.md".into(), list);
         for (name, html) in &self.manuals {
-            self.written.insert(manual_page(name), manual(name, html));
+            let mut text = manual(name, html);
+            for other in self.manuals.keys() {
+                let (program, section) = other.rsplit_once('.').unwrap();
+                let named = format!("<b>{program}</b>({section})");
+                text = text.replace(&named, &format!("<a href=\"{other}.html\">{named}</a>"));
+            }
+            self.written.insert(manual_page(name), text);
         }
     }
 
@@ -229,7 +235,10 @@ impl Book {
             summary += &line(0, &manual_page(name));
         }
         summary += &line(0, Path::new("errors/index.md"));
-        for page in kinds::pages() {
+        let index = &self.written[Path::new("errors/index.md")];
+        let mut pages = kinds::pages();
+        pages.sort_by_key(|page| index.find(&format!("]({})", page.file_name().unwrap().to_str().unwrap())));
+        for page in pages {
             summary += &line(1, &place(&page));
             for section in self.sections.iter().filter(|section| section.page == page) {
                 summary += &line(2, &kind_page(&section.kind));
