@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use vault_unseal::report::message::Message;
 
-const CATALOG: &str = include_str!("../systemd/vault-unseal.catalog");
+#[path = "../site/catalog.rs"]
+mod catalog;
+
+use catalog::{entries, subject};
 
 /// Fields that every message about a node has; others would show as nothing in the explanation.
 const NODE_FIELDS: [&str; 4] = ["VAULT_NODE", "VAULT_CLUSTER", "VAULT_STATE", "VAULT_PREVIOUS_STATE"];
@@ -19,19 +22,6 @@ const OF_THE_DAEMON: [Message; 7] = [
     Message::Ordered,
     Message::Notice,
 ];
-
-/// Each entry's headers and text, by its id.
-fn entries() -> BTreeMap<&'static str, (&'static str, &'static str)> {
-    let mut entries = BTreeMap::new();
-    for entry in CATALOG.split("\n-- ").skip(1) {
-        // Without it journald takes the entry for a part of the one before.
-        assert!(entry.ends_with('\n'), "an empty line is missing behind: {entry}");
-        let (id, rest) = entry.split_once('\n').expect("an id in a line of its own");
-        let (headers, text) = rest.split_once("\n\n").expect("an empty line after the headers");
-        assert!(entries.insert(id, (headers, text)).is_none(), "{id} twice");
-    }
-    entries
-}
 
 /// The fields that stand as `@FIELD@` in a text.
 fn fields(text: &str) -> BTreeSet<&str> {
@@ -56,11 +46,6 @@ fn the_page_lists_what_the_catalog_explains() {
     let listed =
         page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "));
     let listed: BTreeMap<_, _> = listed.filter(|(id, _)| id.len() == 32).collect();
-    let subject = |headers: &str| {
-        let line = headers.lines().next().and_then(|line| line.strip_prefix("Subject: "));
-        let words = line.expect("a subject").replace("@VAULT_NODE@", "a server");
-        words.chars().take(1).flat_map(char::to_uppercase).chain(words.chars().skip(1)).collect::<String>()
-    };
     let entries = entries();
     let explained: BTreeMap<_, _> =
         entries.iter().map(|(id, (headers, _))| (*id, subject(headers))).collect();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
+use super::book;
 use super::pages::{self, Code, root};
 
 /// What a verb takes: options, and whether each has a value.
@@ -113,10 +114,11 @@ fn unknown(verbs: &BTreeMap<String, Options>, call: &[&str]) -> Option<String> {
     Some(format!("`{}` has no option {missing}", verb.unwrap_or_default()))
 }
 
-/// All code of all pages. What is copied into a changelog stays as it was.
+/// All code of all pages, and of those that are made of the journal's catalog. What is copied into a changelog stays as it was.
 fn code() -> Vec<Code> {
     pages::all()
         .iter()
+        .chain(&book::messages())
         .filter(|page| page.path.to_str() != Some("CHANGELOG.md"))
         .flat_map(pages::Page::code)
         .collect()

@@ -2,32 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use super::pages::{self, Page, root};
+use super::pages::{self, Page, normal, root};
 
 /// The target of every link of a page, and the line where it stands.
 fn targets(page: &Page) -> Vec<(usize, String)> {
-    let prose = page.prose();
-    let mut found = Vec::new();
-    for (at, _) in prose.match_indices("](") {
-        let rest = &page.text[byte(&page.text, &prose, at) + 2..];
-        let end = rest.find([')', '\n']).unwrap_or(rest.len());
-        found.push((prose[..at].matches('\n').count() + 1, rest[..end].to_owned()));
-    }
-    for (at, _) in prose.match_indices("<https://") {
-        let rest = &prose[at + 1..];
-        found.push((prose[..at].matches('\n').count() + 1, rest[..rest.find('>').unwrap()].to_owned()));
-    }
-    found
-}
-
-/// Where in the text of a page a place of its prose is: the same line, as many characters into it.
-fn byte(text: &str, prose: &str, at: usize) -> usize {
-    let line = prose[..at].matches('\n').count();
-    let column = prose[..at].rsplit('\n').next().unwrap().chars().count();
-    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    start + text[start..].chars().take(column).map(char::len_utf8).sum::<usize>()
+    page.links().into_iter().map(|link| (link.line, link.target)).collect()
 }
 
 /// The anchors that GitHub makes of a page's headings.
@@ -51,19 +32,6 @@ fn anchors(page: &Page) -> BTreeSet<String> {
         assert!(anchors.insert(anchor), "{}: two headings like {line:?}", page.path.display());
     }
     anchors
-}
-
-/// Without `..`, as far as the path goes up inside the repository.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => assert!(normal.pop(), "{} leaves the repository", path.display()),
-            Component::CurDir => {}
-            other => normal.push(other),
-        }
-    }
-    normal
 }
 
 fn broken(pages: &[Page]) -> Vec<String> {

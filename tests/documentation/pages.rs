@@ -1,13 +1,23 @@
 //! The pages, and what is code in them and what is prose.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
 
 /// A page in Markdown.
 pub(crate) struct Page {
     /// From the root of the repository.
     pub(crate) path: PathBuf,
     pub(crate) text: String,
+}
+
+/// A link of a page.
+pub(crate) struct Link {
+    /// Counted from 1.
+    pub(crate) line: usize,
+    /// Where its target stands in the page's text.
+    pub(crate) place: Range<usize>,
+    pub(crate) target: String,
 }
 
 /// A line of a block of code, or a piece of it in a line of prose.
@@ -54,7 +64,10 @@ pub(crate) fn all() -> Vec<Page> {
 /// Those for people who use the program.
 pub(crate) fn for_users() -> Vec<Page> {
     let mut pages = all();
-    pages.retain(|page| page.path == Path::new("README.md") || page.path.starts_with("docs/usage"));
+    pages.retain(|page| {
+        page.path == Path::new("README.md")
+            || ["docs/usage", "docs/errors"].iter().any(|place| page.path.starts_with(place))
+    });
     assert!(pages.len() > 10);
     pages
 }
@@ -68,6 +81,26 @@ impl Page {
     /// The lines of blocks of code, and the pieces of code in prose.
     pub(crate) fn code(&self) -> Vec<Code> {
         self.split().1
+    }
+
+    /// Every link, in the order of the kinds `[…](…)` and `<https://…>`.
+    pub(crate) fn links(&self) -> Vec<Link> {
+        let prose = self.prose();
+        let mut found = Vec::new();
+        let mut push = |at: usize, start: usize, end: usize| {
+            let line = prose[..at].matches('\n').count() + 1;
+            found.push(Link { line, place: start..end, target: self.text[start..end].to_owned() });
+        };
+        for (at, _) in prose.match_indices("](") {
+            let start = byte(&self.text, &prose, at) + 2;
+            let rest = &self.text[start..];
+            push(at, start, start + rest.find([')', '\n']).unwrap_or(rest.len()));
+        }
+        for (at, _) in prose.match_indices("<https://") {
+            let start = byte(&self.text, &prose, at) + 1;
+            push(at, start, start + self.text[start..].find('>').unwrap());
+        }
+        found
     }
 
     fn split(&self) -> (String, Vec<Code>) {
@@ -135,4 +168,25 @@ impl Page {
         }
         (prose, code)
     }
+}
+
+/// Where in the text of a page a place of its prose is: the same line, as many characters into it.
+fn byte(text: &str, prose: &str, at: usize) -> usize {
+    let line = prose[..at].matches('\n').count();
+    let column = prose[..at].rsplit('\n').next().unwrap().chars().count();
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    start + text[start..].chars().take(column).map(char::len_utf8).sum::<usize>()
+}
+
+/// Without `..`, as far as the path goes up inside the repository.
+pub(crate) fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => assert!(normal.pop(), "{} leaves the repository", path.display()),
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
 }
