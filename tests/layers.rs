@@ -38,9 +38,12 @@ fn sources() -> BTreeMap<String, Vec<(String, String)>> {
             let path = entry.unwrap().path();
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let folder = folder.unwrap_or(&name);
+            if name == "tests" {
+                continue;
+            }
             if path.is_dir() {
                 collect(&path, Some(folder), found);
-            } else if name != "tests" && path.extension().is_some_and(|extension| extension == "rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let shown = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
                 let code = without_comments_and_tests(&fs::read_to_string(&path).unwrap());
                 found.entry(folder.to_owned()).or_default().push((shown, code));

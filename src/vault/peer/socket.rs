@@ -115,8 +115,8 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 // The recorded tables are of machines with the usual byte order.
-#[cfg(test)]
 #[cfg(target_endian = "little")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
