@@ -44,4 +44,4 @@ fails_with() {
     grep -Eq -- "$1" "$top/last" || { grep -A 12 '^fatal' "$top/last"; return 1; }
 }
 # ran_handler NAME, in the last play
-ran_handler() { grep -A3 "^RUNNING HANDLER \[.*$1\]" "$top/last" | grep -q '^changed: '; }
+ran_handler() { sed -n "/^RUNNING HANDLER \[.*$1\]/,/^\(TASK\|PLAY\|RUNNING\)/p" "$top/last" | grep '^changed: '; }

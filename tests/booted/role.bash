@@ -59,7 +59,7 @@ END
 base64_share() { share "$1" | perl -ne 'chomp; print pack "H*", $_' | base64 --wrap=0; }
 # What would tell that a run has touched a host.
 fingerprint() {
-    (cd "$root" && find etc usr/bin/vault-unseal usr/share/keyrings var/cache/vault-unseal-packages -type f 2>/dev/null | sort | xargs sha256sum)
+    (cd "$root" && find etc usr/bin/vault-unseal usr/share/keyrings var/cache/vault-unseal-packages -type f ! -name '*~' 2>/dev/null | sort | xargs sha256sum)
     main_pid
 }
 as_before() { fingerprint >"$work/now" && diff "$work/before" "$work/now"; }
@@ -128,7 +128,7 @@ check 'and the next run changes nothing' unchanged "$first_ansible" play.yml
 
 part 'sealed on the host'
 on 3
-ansible-vault encrypt --vault-password-file "$plays/password" --output "$plays/files/shares/host3.vaulted" "$plays/files/init.json" 2>/dev/null
+check "a file is encrypted" ansible-vault encrypt --vault-password-file "$plays/password" --output "$plays/files/shares/host3.vaulted" "$plays/files/init.json"
 sed -i 's|host3: { |&vault_unseal_shares: credential, vault_unseal_credential_keys: host, vault_unseal_shares_from: shares/host3.vaulted, |' "$plays/hosts.yml"
 note
 check 'check mode' play "$first_ansible" play.yml --limit host3 --check
