@@ -69,8 +69,15 @@ host_make() {
         sed -i '/performance_multiplier/a retry_join {\n leader_api_addr = "https://10.77.0.1:8200"\n leader_ca_cert_file = "/etc/vault/tls/vault-ca.crt"\n}' \
             "$root/etc/openbao/config.hcl"
     fi
-    install -D -m 600 "$top/key.pub" "$root/root/.ssh/authorized_keys"
-    chmod 700 "$root/root/.ssh"
+    # For root and, as most hosts are entered, for somebody who becomes root.
+    echo 'admin:x:4343:4343::/home/admin:/bin/sh' >>"$root/etc/passwd"
+    echo 'admin:*:20000:0:99999:7:::' >>"$root/etc/shadow"
+    echo 'admin:x:4343:' >>"$root/etc/group"
+    install -D -m 440 <(echo 'admin ALL=(ALL) NOPASSWD: ALL') "$root/etc/sudoers.d/admin"
+    install -d -o 4343 -g 4343 -m 700 "$root/home/admin" "$root/home/admin/.ssh"
+    install -o 4343 -g 4343 -m 600 "$top/key.pub" "$root/home/admin/.ssh/authorized_keys"
+    install -d -m 700 "$root/root/.ssh"
+    install -m 600 "$top/key.pub" "$root/root/.ssh/authorized_keys"
 }
 
 hosts_remove() {

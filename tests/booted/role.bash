@@ -34,7 +34,7 @@ cat >"$plays/hosts.yml" <<END
 all:
   hosts:
     host1: { ansible_host: 10.77.0.1 }
-    host2: { ansible_host: 10.77.0.2 }
+    host2: { ansible_host: 10.77.0.2, ansible_user: admin }
     host3: { ansible_host: 10.77.0.3, vault_unseal_install: repository }
   vars:
     ansible_user: root
@@ -52,14 +52,14 @@ all:
 END
 cat >"$plays/play.yml" <<'END'
 - hosts: all
-  gather_facts: false
+  become: true
   roles: [vault_unseal]
 END
 
 base64_share() { share "$1" | perl -ne 'chomp; print pack "H*", $_' | base64 --wrap=0; }
 # What would tell that a run has touched a host.
 fingerprint() {
-    (cd "$root" && find etc usr/bin/vault-unseal usr/share/keyrings var/cache/vault-unseal-packages -type f ! -name '*~' 2>/dev/null | sort | xargs sha256sum)
+    (cd "$root" && find etc usr/bin/vault-unseal usr/share/keyrings var/cache/vault-unseal-packages -type f ! -name '*~' 2>/dev/null | sort | xargs sha256sum) || true
     main_pid
 }
 as_before() { fingerprint >"$work/now" && diff "$work/before" "$work/now"; }
@@ -85,8 +85,8 @@ part_of() { is "$(share $((chosen - 1)))" cat "$shares" && is '600 0 0' stat -c 
 check 'each host has its own share, for root alone' each part_of
 check 'the second run changes nothing' unchanged "$first_ansible" play.yml
 check 'nor does check mode' unchanged "$first_ansible" play.yml --check
-check 'nor the newest Ansible' unchanged newest play.yml
-[ "$suite" = bookworm ] || check "Debian 12's Ansible does not know this Debian's Python" fails_with 'six.moves' debian play.yml
+check 'nor does the newest Ansible' unchanged newest play.yml
+check "nor Debian's" unchanged debian play.yml
 
 part 'by themselves'
 on 2
