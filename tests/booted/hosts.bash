@@ -88,7 +88,7 @@ hosts_remove() {
     done
     for k in $hosts; do
         on "$k"
-        machine_remove
+        machine_remove 2>/dev/null
     done
     ip netns delete "$switch" 2>/dev/null
     [ -z "$namespaces_mounted" ] || umount /run/netns 2>/dev/null
