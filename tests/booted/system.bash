@@ -105,7 +105,7 @@ certificates() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/CN=vault' \
         -keyout "$tls/vault.key" -out "$work/vault.csr" 2>/dev/null
     openssl x509 -req -in "$work/vault.csr" -CA "$tls/vault-ca.crt" -CAkey "$work/ca.key" -CAcreateserial -days 30 \
-        -extfile <(echo subjectAltName=DNS:vault.home,DNS:booted,IP:10.77.0.1) -out "$tls/vault.crt" 2>/dev/null
+        -extfile <(echo subjectAltName=DNS:vault.home,DNS:booted,IP:10.77.0.1,IP:10.77.0.2,IP:10.77.0.3) -out "$tls/vault.crt" 2>/dev/null
     chown 990:990 "$tls/vault.key"
     chmod 600 "$tls/vault.key"
 }
