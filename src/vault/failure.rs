@@ -30,6 +30,9 @@ pub(super) fn classify(error: &(dyn Error + 'static)) -> Unreachable {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(name) = cause.downcast_ref::<NameError>() {
+            if let Some(shortage @ Unreachable::Descriptors { .. }) = from_io(&name.0) {
+                return shortage;
+            }
             return Unreachable::Name(ExternalText::new(name.to_string()));
         }
         if let Some(tls) = cause.downcast_ref::<Tls>() {
@@ -143,6 +146,11 @@ mod tests {
         for (errno, machine) in [(Errno::MFILE, false), (Errno::NFILE, true)] {
             let error = io::Error::from_raw_os_error(errno.raw_os_error());
             assert_eq!(classify(&error), Unreachable::Descriptors { machine });
+            assert_eq!(
+                classify(&NameError(error)),
+                Unreachable::Descriptors { machine },
+                "a lookup takes one too"
+            );
         }
     }
 

@@ -285,6 +285,14 @@ fn the_steps_from_another_program_lead_to_a_service_that_has_its_shares() {
         done,
         "vault-unseal check --takeover\nsystemctl daemon-reload\nsystemctl enable --now vault-unseal.service\n"
     );
+    // Whoever has stopped before the last step finds what is left.
+    let said = files.said(true);
+    assert!(
+        said.contains("The configuration is written already.") && said.contains("another program"),
+        "{said}"
+    );
+    assert!(!files.before_takeover().contains("another program"));
+    files.enable("vault-unseal.service");
     let said = files.said(true);
     assert!(!said.contains("another program"), "{said}");
     assert!(said.contains("2 shares") && said.contains("/etc/vault-unseal.yaml"), "{said}");

@@ -9,6 +9,7 @@ use url::Url;
 use vault_unseal::cli::{Exit, fail, notification_urls};
 use vault_unseal::explain::Explanation;
 use vault_unseal::external::error;
+use vault_unseal::process::protect_memory;
 use zeroize::Zeroizing;
 
 /// Most that is read, in bytes.
@@ -18,18 +19,24 @@ const LONGEST: u64 = 64 * 1024;
 struct Translated {
     /// The lines of `notify.toml` below its name.
     toml: String,
-    /// What belongs into the file behind its credential.
+    /// What is to be in the file behind its credential.
     secret: String,
 }
 
-/// Prints the targets, each with what belongs into the file behind its credential.
+/// Prints the targets, each with what the file behind its credential is to hold.
 pub(super) fn translate() -> Exit {
+    // A whole configuration has shares. Where the kernel does not allow it, they are as safe as in the shell that reads them.
+    let _ = protect_memory();
     let mut text = Zeroizing::new(String::new());
     if let Err(cause) = io::stdin().take(LONGEST).read_to_string(&mut text) {
         let what = format!("standard input cannot be read: {}", error::io(&cause));
         return fail(&Explanation::without_advice("stdin", what), Exit::Failed);
     }
-    let urls = urls_in(&text);
+    let Some(urls) = urls_in(&text) else {
+        let what = "this configuration cannot be read";
+        let advice = "Write the URLs under notify.urls one a line, without anything else: discord://TOKEN@ID";
+        return fail(&Explanation::new("translate", what, advice), Exit::Failed);
+    };
     if urls.is_empty() {
         let what = "there are no URLs on standard input";
         let advice = "They are under notify.urls of the configuration. Mail of its `email` section is a target by itself: \
@@ -53,10 +60,17 @@ pub(super) fn translate() -> Exit {
     exit
 }
 
-/// The URLs of that program's configuration, or one a line.
-fn urls_in(text: &str) -> Vec<&str> {
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    notification_urls(text).unwrap_or_else(lines)
+/// The URLs of that program's configuration, or one a line; `None` of a configuration that is YAML of another kind.
+fn urls_in(text: &str) -> Option<Vec<&str>> {
+    let is_configuration = ["vault_nodes:", "unseal_tokens:", "notify:"];
+    let is_configuration =
+        text.lines().any(|line| is_configuration.iter().any(|name| line.starts_with(name)));
+    match notification_urls(text) {
+        None if !is_configuration => {
+            Some(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect())
+        }
+        urls => urls,
+    }
 }
 
 fn shown(name: &str, translated: &Translated) -> String {
@@ -284,9 +298,13 @@ mod tests {
     #[test]
     fn urls_are_read_from_a_whole_configuration_or_one_a_line() {
         let yaml = "vault_nodes:\n  - https://1.2.3.4:8200\nnotify:\n  urls:\n    - \"slack://a@b?c=d\"\n    - discord://e@f\n";
-        assert_eq!(urls_in(yaml), ["slack://a@b?c=d", "discord://e@f"]);
-        assert_eq!(urls_in("\n slack://a@b?c=d \n\ndiscord://e@f"), ["slack://a@b?c=d", "discord://e@f"]);
-        assert_eq!(urls_in("vault_nodes:\n  - https://1.2.3.4:8200\n"), [] as [&str; 0]);
+        assert_eq!(urls_in(yaml).unwrap(), ["slack://a@b?c=d", "discord://e@f"]);
+        assert_eq!(
+            urls_in("\n slack://a@b?c=d \n\ndiscord://e@f").unwrap(),
+            ["slack://a@b?c=d", "discord://e@f"]
+        );
+        assert_eq!(urls_in("vault_nodes:\n  - https://1.2.3.4:8200\n").unwrap(), [] as [&str; 0]);
+        assert_eq!(urls_in("unseal_tokens: &all\n  - secret\n"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::finding::{Severity, Topic};
 use super::takeover::{OLD_CONFIG, OldSetup, Program, steps, triggers};
 use crate::cli::arguments::SOCKET;
 use crate::cli::daemon_status::DaemonStatus;
-use crate::cli::machine::{CONFIG, CONFIG_FRAGMENTS, InstalledService, Machine, OWN_UNITS, SERVICE};
+use crate::cli::machine::{InstalledService, Machine, OWN_UNITS, SERVICE};
 use crate::cluster::ShareSource;
 use crate::explain::Explanation;
 use crate::external::quote;
@@ -82,11 +82,8 @@ fn shadowed(machine: &Machine, old: UnitFile, ours: Option<&InstalledService>, t
 
 /// The configuration of another program of our name, whose package ours took the place of.
 fn unconfigured(machine: &Machine, ours: Option<&InstalledService>, topic: &mut Topic<'_>) {
-    let fragments = machine.entries(Path::new(CONFIG_FRAGMENTS));
-    if machine.has_file(Path::new(CONFIG))
-        || !fragments.is_empty()
-        || !machine.has_file(Path::new(OLD_CONFIG))
-    {
+    // Until the last of its steps, which are printed for what is left of them.
+    if machine.moving || machine.is_enabled(SERVICE) || !machine.has_file(Path::new(OLD_CONFIG)) {
         return;
     }
     let message = format!(

@@ -156,8 +156,8 @@ impl ContentRefusal {
             ),
             Self::JsonTrailing(_) => (
                 "json-trailing",
-                "One file holds one document. If it is the output of a later init, rekey or rotate-keys, only the \
-                 newest unseals: keep that.",
+                "One file holds one document. If it is the output of a later rekey or rotate-keys, the newest unseals: keep \
+                 that in the file, and the older elsewhere until the server has been unsealed with the newest.",
             ),
             Self::YamlSyntax(_) => (
                 "yaml-syntax",

@@ -21,9 +21,9 @@ pub(super) fn configuration(this: &OldSetup) -> String {
             this.addresses.iter().map(|address| quote::toml(&address.to_string())).collect();
         let _ = writeln!(text, "nodes  = [{}]", nodes.join(", "));
     }
-    if let Some(unreadable) = this.config.as_ref().map(|(_, config)| config.unreadable).filter(|&n| n > 0) {
-        let _ =
-            writeln!(text, "# {unreadable} more of its vault_nodes are no addresses of servers: see there.");
+    if let Some((path, config)) = this.config.as_ref().filter(|(_, config)| config.unreadable > 0) {
+        let (number, path) = (config.unreadable, quote::sentence(path));
+        let _ = writeln!(text, "# {number} more of the vault_nodes in {path} are no addresses of servers.");
     }
     text.push_str("shares = { credential = \"shares\" }\n");
     let (remarks, mut keys) = authority(this, it);
@@ -38,7 +38,7 @@ pub(super) fn configuration(this: &OldSetup) -> String {
         for name in &config.inline {
             let _ = writeln!(
                 text,
-                "# Its tls.{name} is no path. What it says belongs into a file that is named here."
+                "# Its tls.{name} is no path. Put what it says into a file, and name that here."
             );
         }
     }

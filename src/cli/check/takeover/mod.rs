@@ -283,7 +283,9 @@ fn back(this: &OldSetup) -> String {
     text += &(removed(this) + &linked(this) + "systemctl daemon-reload\n");
     match &this.unit {
         Some(_) => text + &started(this) + "\n",
-        None => text + "#    (and the old package: apt install --allow-downgrades vault-unseal=1.0.0)\n",
+        None => {
+            text + "#    (and the old package: dpkg --force-confold --install FILE.deb; apt-mark hold vault-unseal)\n"
+        }
     }
 }
 

@@ -54,8 +54,8 @@ impl OldConfig {
             }
             path.map(str::to_owned)
         };
-        // Version 1.0.0 reads a path from the second, and never looks at the first.
-        let authority = [file("ca_cert_path"), file("ca_cert")].into_iter().flatten().next();
+        // Version 1.0.0 reads a path from the first, and never looks at the second.
+        let authority = [file("ca_cert"), file("ca_cert_path")].into_iter().flatten().next();
         let client = (file("client_cert"), file("client_key"));
         script.authorities.extend(authority.map(PathBuf::from));
         this.authorities = file("ca_path");
@@ -104,7 +104,9 @@ fn strings<'a>(value: &Value<'a>) -> Vec<&'a str> {
 }
 
 fn is_true(value: &Value<'_>) -> bool {
+    let words = ["true", "yes", "on"];
     matches!(value, Value::Bool(true))
+        || value.text().is_some_and(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
 }
 
 /// The URLs of the notifications of such a configuration; `None` where the text is none.
@@ -177,7 +179,7 @@ email:
         assert_eq!(notification_urls("discord://token@id\n"), None);
         assert_eq!(notification_urls("vault_nodes: []\n"), Some(vec![]));
         let (config, script) =
-            OldConfig::read("vault_nodes:\n- http://127.0.0.1\ntls_skip_verify: true\n").unwrap();
+            OldConfig::read("vault_nodes:\n- http://127.0.0.1\ntls_skip_verify: yes\n").unwrap();
         assert_eq!((config, script.unverified), (OldConfig::default(), true));
         assert!(OldConfig::read("vault_nodes: &x\n").is_err());
     }
