@@ -72,7 +72,7 @@ check 'check mode on fresh hosts' play "$first_ansible" play.yml --check
 check 'has changed nothing' each as_before
 for wrong in 'vault_unseal_install: snap|snap' 'vault_unseal_repository_fingerprints: [1234]|40 hexadecimal digits' \
     'vault_unseal_shares: tmp2|tmp2' 'vault_unseal_clusters: [{name: a}]|list `nodes`' 'vault_unseal_shares_from: nowhere|no file nowhere' \
-    'vault_unseal_shares_file: shares.json|absolute paths' 'vault_unseal_takeover: {}|takeover'; do
+    'vault_unseal_shares_file: shares.json|absolute paths' 'vault_unseal_shares_file: /etc/vault/unseal.json|below /etc/vault-unseal' 'vault_unseal_takeover: {}|takeover'; do
     check "refused early: ${wrong%%|*}" fails_with "${wrong#*|}" "$first_ansible" play.yml --limit host3 -e "{${wrong%%|*}}"
 done
 check 'a key with another fingerprint' fails_with 'Compare the key' "$first_ansible" play.yml --limit host3 \
@@ -116,15 +116,25 @@ check 'what vault-unseal refuses ends the run' fails_with 'poll_intervall' "$fir
 check 'and is not put in place' each as_before
 check 'the daemon is unharmed' eval 'inside vault-unseal status --exit-code && is unsealed eval "inside vault-unseal status | sed 1d | awk \"{ print \\\$2 }\" | sort -u"'
 cp "$plays/files/init.json" "$plays/files/shares/host1.txt"
-check 'other shares' play "$first_ansible" play.yml
+check 'other shares replace none that are there' fails_with 'has other shares' "$first_ansible" play.yml
+check 'which stay' part_of
+check 'unless that is wanted' play "$first_ansible" play.yml -e vault_unseal_replace_shares=true
 check 'are put in place' cmp "$plays/files/init.json" "$shares"
 check 'and read by a restart' is_new_pid "$before"
 check 'only there' eval 'recap host2 | grep -q changed=0'
 share 0 >"$plays/files/shares/host1.txt"
 inside sed -i 's/^poll_interval.*/poll_interval = "3s" # mine/' /etc/vault-unseal/config.toml
-check 'over a configuration that was written by hand' play "$first_ansible" play.yml --limit host1
+check 'over a configuration that was written by hand' play "$first_ansible" play.yml --limit host1 -e vault_unseal_replace_shares=true
 check 'that is kept beside it' grep -q mine -r "$etc"
 check 'and the next run changes nothing' unchanged "$first_ansible" play.yml
+# As a run leaves it that ends before its handlers.
+before=$(main_pid)
+cp "$plays/files/init.json" "$plays/files/shares/host1.txt"
+cat "$plays/files/init.json" >"$shares"
+check 'shares that the service does not have yet' play "$first_ansible" play.yml --limit host1
+check 'are read by a restart' is_new_pid "$before"
+share 0 >"$plays/files/shares/host1.txt"
+check 'its own share again' play "$first_ansible" play.yml --limit host1 -e vault_unseal_replace_shares=true
 
 part 'sealed on the host'
 on 3
@@ -195,7 +205,7 @@ sed -i 's|host2: { |&vault_unseal_takeover: true, |' "$plays/hosts.yml"
 check 'check mode' play "$first_ansible" play.yml --limit host2 --check
 check 'changes nothing' as_before
 mv "$root/etc/vault/unseal.json" "$work/unseal.json"
-check 'without its shares the old unit stays' fails_with 'See whether vault-unseal is ready' "$first_ansible" play.yml --limit host2
+check 'without its shares the old unit stays' fails_with 'There are no shares' "$first_ansible" play.yml --limit host2
 check 'and is in force' says 'path=/etc/vault/vault-unseal.sh ;' show vault-unseal.service ExecStart
 mv "$work/unseal.json" "$root/etc/vault/unseal.json"
 check 'taken over' play "$first_ansible" play.yml --limit host2
