@@ -30,6 +30,18 @@ check 'upgrade while unsealed: the new version runs' restarted_by later
 check 'upgrade while unsealed: the server did not notice' is 200 server_health
 check 'upgrade while unsealed: what waits for the target is left alone' active reader.service 1
 
+# Its command line is another one than that of the unit.
+wrapper=$root/etc/systemd/system/vault-unseal.service.d/wrapper.conf
+mkdir -p "${wrapper%/*}"
+printf '[Service]\nExecStart=\nExecStart=/bin/sh -c "/usr/bin/vault-unseal run; exit"\nNotifyAccess=all\nNoExecPaths=\nExecPaths=\n' >"$wrapper"
+inside systemctl daemon-reload
+inside systemctl restart vault-unseal
+check 'upgrade behind a wrapper: it runs again' restarted_by later
+check 'upgrade behind a wrapper: the status line' status_is unsealed
+rm "$wrapper"
+inside systemctl daemon-reload
+inside systemctl restart vault-unseal
+
 give_shares "$(share 0)"
 inside systemctl restart vault
 check 'its only share is in' status_is 'waiting-for-peers (1/2)'
