@@ -196,6 +196,7 @@ inside systemctl --quiet enable vault-unseal vault-unseal.timer 2>/dev/null
 inside systemctl start vault-unseal.timer
 inside systemctl restart vault
 check 'the script unseals' host_unsealed
+check 'and ends' within 30 quietly is 0 main_pid
 server_pid=$(show vault.service MainPID)
 sed -i 's|host2: { |&vault_unseal_shares_file: /etc/vault/unseal.json, vault_unseal_shares_from: "", vault_unseal_ca: "", vault_unseal_ca_credential: /etc/vault/tls/vault-ca.crt, vault_unseal_clusters: [{ nodes: ["https://10.77.0.2:8200"], tls: { ca_credential: ca } }], |' "$plays/hosts.yml"
 note
