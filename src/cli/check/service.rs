@@ -87,7 +87,7 @@ fn unconfigured(machine: &Machine, ours: Option<&InstalledService>, topic: &mut 
         return;
     }
     let message = format!(
-        "{OLD_CONFIG} is the configuration of another program of this name; this one does not read it"
+        "{OLD_CONFIG} is the configuration of another program of this name, and the move from it is not done"
     );
     let mut found = |remedy: &str| topic.warn("old-configuration", message.as_str(), remedy);
     if !machine.as_root {
