@@ -42,6 +42,10 @@ UNIT
     fi
     dpkg-deb --root-owner-group -Znone --build "$tree" "$root/root/theirs.deb"
 }
+broken_package() {
+    dpkg-deb --raw-extract "$package" "$work/broken" && echo x >"$work/broken/usr/bin/ls" &&
+        dpkg-deb --root-owner-group -Znone --build "$work/broken" "$root/root/broken.deb"
+}
 theirs_installed() { inside dpkg --install --force-confold --force-downgrade /root/theirs.deb; }
 their_configuration() {
     cat >"$yaml" <<YAML
@@ -77,6 +81,11 @@ inside systemctl restart vault-unseal
 inside systemctl restart vault
 check 'it unseals' server_unsealed 90
 old=$(main_pid)
+check 'one of ours that cannot be unpacked, as its file is in another package' broken_package
+check 'is refused' not quietly inside dpkg --install /root/broken.deb
+check 'their configuration is back' is "$theirs" what_is_theirs
+# Their script restarts it, whatever it is called for.
+check 'and theirs runs' says 'vault-unseal --config' their_processes
 check 'apt has a newer one' says "^Inst vault-unseal \[1\.0\.0\]" apt_get --simulate upgrade
 check 'apt upgrades, and says what that means' says 'NOTHING UNSEALS SERVERS UNTIL THIS IS CONFIGURED' apt_get install vault-unseal
 check 'it is ours' is "$later" inside dpkg-query --show --showformat='${Version}' vault-unseal
