@@ -2,7 +2,7 @@
 //!
 //! Its tokens are shares, and the URLs of its notifications have secrets in them: neither is kept.
 
-use super::script::Script;
+use super::script::{Script, has_secret};
 use crate::cluster::NodeAddress;
 use crate::shares::{ContentRefusal, DocumentValue as Value, read_yaml};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ impl OldConfig {
         let mut this = Self::default();
         let mut script = Script { unseals: true, ..Script::default() };
         for node in at(&["vault_nodes"]).map(strings).unwrap_or_default() {
-            match address(node) {
+            match address(node).filter(|_| !has_secret(node)) {
                 Some(address) if script.addresses.contains(&address) => {}
                 Some(address) => script.addresses.push(address),
                 None => this.unreadable += 1,
@@ -46,7 +46,7 @@ impl OldConfig {
             .any(|path| at(path).is_some_and(is_true));
         let mut file = |name: &'static str| {
             let value = at(&["tls", name])?;
-            let path = value.text().filter(|text| text.starts_with('/'));
+            let path = value.text().filter(|text| text.starts_with('/') && !has_secret(text));
             if path.is_none()
                 && (matches!(value, Value::Lines) || value.text().is_some_and(|text| !text.is_empty()))
             {
@@ -62,7 +62,9 @@ impl OldConfig {
         if let (Some(certificate), Some(key)) = client {
             this.client = Some((certificate, key));
         }
-        let name = at(&["tls", "server_name"]).and_then(Value::text).filter(|name| !name.is_empty());
+        let name = at(&["tls", "server_name"])
+            .and_then(Value::text)
+            .filter(|name| !name.is_empty() && !has_secret(name));
         this.server_name = name.map(str::to_owned);
         this.targets = at(&["notify", "urls"]).map_or(0, |urls| strings(urls).len());
         this.targets += usize::from(at(&["email", "enabled"]).is_some_and(is_true));
@@ -172,6 +174,26 @@ email:
             notification_urls(EVERYTHING).unwrap(),
             ["slack://token:token@channel?color=good&icon=x", "discord://token@id"]
         );
+    }
+
+    #[test]
+    fn share_or_token_in_the_wrong_place_is_not_repeated() {
+        for secret in [
+            "2c4bff69347f1f9f4fa7c30b26a6196c5de52bb242815db98df815b1b87a68a5d5",
+            "hvs.CAESIJ0123456789abcdefghij",
+        ] {
+            let text = format!(
+                "vault_nodes:\n- https://{secret}:8200\ntls:\n  server_name: {secret}\n  ca_cert: /etc/{secret}\n  \
+                 ca_path: /{secret}/x\n  client_cert: /{secret}\n  client_key: {secret}\n"
+            );
+            let (config, script) = OldConfig::read(&text).unwrap();
+            let kept = format!("{config:?} {script:?}").to_lowercase();
+            assert!(!kept.contains(&secret.to_lowercase()), "{kept}");
+            assert_eq!(config.unreadable, 1);
+            let script =
+                Script::read(&format!("curl --cacert /etc/{secret} https://{secret}:8200/v1/sys/unseal\n"));
+            assert!(!format!("{script:?}").contains(secret) && script.unseals, "{script:?}");
+        }
     }
 
     #[test]

@@ -63,6 +63,9 @@ impl Script {
 
     /// Takes in one word; `before` is the one before it.
     fn word(&mut self, before: &str, word: &str) {
+        if has_secret(word) {
+            return;
+        }
         let names = |names: &[&str]| names.contains(&before);
         if word.starts_with("https://") || word.starts_with("http://") {
             let named = names(&["VAULT_ADDR", "BAO_ADDR", "-address", "--address"]);
@@ -82,6 +85,11 @@ impl Script {
             self.unverified |= word == "--insecure" || word == "-tls-skip-verify" || is_curl_k(word);
         }
     }
+}
+
+/// Whether a part of an address or a path could be a share or a token: it stands in the wrong place, and is not repeated.
+pub(super) fn has_secret(word: &str) -> bool {
+    word.split(['/', ':', '@', '?', '#']).any(could_be_secret)
 }
 
 /// `-k`, alone or among the letters of a short option such as `-fsSk`.
