@@ -7,6 +7,7 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io;
 
 /// What the kernel granted.
@@ -61,9 +62,36 @@ impl StackWipe {
 impl Drop for StackWipe {
     fn drop(&mut self) {
         // From a task of its own: there the stack is as short as anywhere. Without a loop nothing follows.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async { overwrite(STACK_PIECES) });
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        // One that is still to run comes after whatever was left here by then.
+        if let Some(due) = WipeDue::now() {
+            runtime.spawn(async move {
+                drop(due);
+                overwrite(STACK_PIECES);
+            });
         }
+    }
+}
+
+/// A wipe of this thread's stack is to run.
+struct WipeDue;
+
+thread_local! {
+    static WIPE_IS_DUE: Cell<bool> = const { Cell::new(false) };
+}
+
+impl WipeDue {
+    /// `None` where one is to run already.
+    fn now() -> Option<Self> {
+        // Made only where it is the one: its end says that none is to run.
+        if WIPE_IS_DUE.replace(true) { None } else { Some(Self) }
+    }
+}
+
+impl Drop for WipeDue {
+    /// It runs, or its loop ended before.
+    fn drop(&mut self) {
+        WIPE_IS_DUE.set(false);
     }
 }
 
@@ -206,5 +234,21 @@ mod tests {
         assert_eq!((places_of(None, 3000), places_of(Some(1024), 100)), (all, all));
         assert_eq!((places_of(Some(64 + 2 * 100 + 5), 100), places_of(Some(64 + 2 * 100 + 2), 100)), (3, 0));
         assert_eq!((places_of(Some(20), 8), places_of(Some(1024), usize::MAX)), (0, 0));
+    }
+
+    #[test]
+    fn stack_is_to_be_wiped_once_a_turn_and_again_whatever_became_of_that() {
+        let a_loop = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let due = || WIPE_IS_DUE.get();
+        a_loop().block_on(async {
+            drop(StackWipe);
+            drop(StackWipe);
+            assert!(due() && WipeDue::now().is_none(), "once for both");
+            StackWipe.now().await;
+            assert!(!due(), "it ran");
+            drop(StackWipe);
+            assert!(due());
+        });
+        assert!(!due(), "it never ran, as the loop ended");
     }
 }

@@ -37,6 +37,14 @@ struct State {
     reach: Reach,
 }
 
+impl State {
+    /// Takes the connection that is kept, unless it has ended.
+    async fn kept(&mut self) -> Option<Connection> {
+        let mut connection = self.connection.take()?;
+        if connection.is_over().await { None } else { Some(connection) }
+    }
+}
+
 fn next_epoch() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
@@ -93,9 +101,7 @@ impl NodeClient {
                 let (value, keep) = read(&answer);
                 // Ended by the server's word or ours: no sign of a restart.
                 state.closed_by_server = answer.last || !keep;
-                if state.closed_by_server {
-                    connection.close().await;
-                } else {
+                if !state.closed_by_server {
                     state.connection = Some(connection);
                 }
                 Ok(value)
@@ -115,7 +121,7 @@ impl NodeClient {
     ) -> Result<(Connection, ApiResponse), Unreachable> {
         let closed_by_server = std::mem::take(&mut state.closed_by_server);
         // Out of its place while it is in use: whatever cuts the exchange short ends the connection.
-        if let Some(mut connection) = state.connection.take().filter(|kept| !kept.is_over()) {
+        if let Some(mut connection) = state.kept().await {
             match connection.ask(self.http_request(request)?).await {
                 Ok(answer) => return Ok((connection, answer)),
                 // A connection that a stopping server closes under a request says only that it is gone; a new one
@@ -155,7 +161,7 @@ impl NodeClient {
         let connected = self.proven(&mut State::default()).await;
         let mut connection = connected.map_err(|cause| (request.without_secret(cause), false))?;
         let outcome = connection.ask_into(http, answer).await;
-        connection.close().await;
+        drop(connection);
         wipe.now().await;
         outcome.map_err(|ExchangeError { cause, unsent }| {
             let redirect = matches!(cause, Unreachable::Redirect { .. });
@@ -172,8 +178,7 @@ impl NodeClient {
     pub(super) async fn connects_anew(&self, limit: Duration) -> Result<(), Unreachable> {
         let request = ApiRequest::health();
         let attempt = async {
-            let (connection, _) = self.ask_anew(&mut State::default(), &request).await?;
-            connection.close().await;
+            self.ask_anew(&mut State::default(), &request).await?;
             Ok(())
         };
         timeout(limit, attempt).await.unwrap_or(Err(Unreachable::Timeout(limit)))
@@ -272,9 +277,8 @@ impl NodeClient {
     /// Ends the kept connection, by our word: no sign of a restart.
     pub(super) async fn part(&self) {
         let mut state = self.state.lock().await;
-        if let Some(connection) = state.connection.take().filter(|kept| !kept.is_over()) {
+        if state.kept().await.is_some() {
             state.closed_by_server = true;
-            connection.close().await;
         }
     }
 

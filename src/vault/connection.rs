@@ -13,15 +13,16 @@ use hyper::{HeaderMap, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use std::fmt;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use url::Url;
 use zeroize::Zeroizing;
@@ -75,8 +76,7 @@ pub(super) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     /// For what comes of the request under way.
     budget: Budget,
-    /// Reads and writes, and ends when the connection does.
-    task: JoinHandle<()>,
+    driver: Driver,
     /// Our end's port.
     port: Option<u16>,
     /// From when until when the server's certificate is valid, in seconds since 1970.
@@ -128,24 +128,19 @@ impl Connection {
             .await
             .map_err(|error| classify(&error))?;
         // What went wrong is told to the request under way; without one, the end is all there is to know.
-        let task = tokio::spawn(async move { drop(connection.await) });
-        Ok(Self { sender, budget, task, port, certificate: None })
+        let driver = Driver(Some(Box::pin(async move { drop(connection.await) })));
+        Ok(Self { sender, budget, driver, port, certificate: None })
     }
 
     /// It has ended: no request can go through.
-    pub(super) fn is_over(&self) -> bool {
-        self.sender.is_closed() || self.task.is_finished()
+    pub(super) async fn is_over(&mut self) -> bool {
+        // Nobody may have looked since the last answer.
+        poll_fn(|context| Poll::Ready(self.driver.poll(context).is_ready())).await || self.sender.is_closed()
     }
 
-    /// Returns when it ends; not to be called again after that.
+    /// Returns when it ends.
     pub(super) async fn ended(&mut self) {
-        let _ = (&mut self.task).await;
-    }
-
-    /// Ends it, and returns when it is gone: what the libraries read through it is then freed.
-    pub(super) async fn close(mut self) {
-        self.task.abort();
-        let _ = (&mut self.task).await;
+        poll_fn(|context| self.driver.poll(context)).await;
     }
 
     /// Sends a request and reads the answer. After an error the connection is of no use.
@@ -163,7 +158,7 @@ impl Connection {
         answer: &mut ApiResponse,
     ) -> Result<(), ExchangeError> {
         self.budget.renew();
-        let mut response = match self.sender.try_send_request(request).await {
+        let mut response = match self.driver.during(self.sender.try_send_request(request)).await {
             Ok(response) => response,
             Err(mut error) => {
                 let unsent = error.take_message().is_some();
@@ -178,7 +173,7 @@ impl Connection {
         }
         answer.last = closes_connection(&response);
         answer.retry_after = retry_after(response.headers());
-        while let Some(frame) = response.frame().await {
+        while let Some(frame) = self.driver.during(response.frame()).await {
             // Not trailers.
             let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
             answer.append(&chunk)?;
@@ -187,9 +182,39 @@ impl Connection {
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.task.abort();
+/// Reads and writes for the requests over a connection, by whoever waits for them: a task of its own would be woken, and wake
+/// the other, several times a request. `None` once the connection has ended.
+struct Driver(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Driver {
+    /// Reads and writes what can be now. Ready when the connection has ended.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(connection) = &mut self.0 else { return Poll::Ready(()) };
+        let ended = connection.as_mut().poll(context);
+        if ended.is_ready() {
+            self.0 = None;
+        }
+        ended
+    }
+
+    /// Reads and writes until `exchange`, which waits for that, is done.
+    async fn during<T>(&mut self, exchange: impl Future<Output = T>) -> T {
+        let mut exchange = pin!(exchange);
+        poll_fn(|context| {
+            let outcome = exchange.as_mut().poll(context);
+            if outcome.is_ready() {
+                return outcome;
+            }
+            let _ = self.poll(context);
+            exchange.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "open" } else { "ended" })
     }
 }
 
