@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::asking;
 use super::bare::Bare;
 use super::ground::write;
 use super::options::Options;
@@ -25,6 +26,8 @@ pub(crate) struct Contender {
 enum Program {
     Daemon,
     Bare(Bare),
+    /// The bare loop that asks first.
+    Asking,
     /// A command with `{config}` in it.
     Peer(String),
 }
@@ -34,6 +37,9 @@ impl Contender {
     pub(crate) fn all(bare: Bare, options: &Options) -> Vec<Self> {
         let bare_name = if matches!(bare, Bare::Poller) { "bare poller" } else { "bare loop" };
         let mut all = vec![Self::daemon(), Self { name: bare_name.to_owned(), program: Program::Bare(bare) }];
+        if options.asking && !matches!(bare, Bare::Poller) {
+            all.push(Self { name: "asks first".to_owned(), program: Program::Asking });
+        }
         for (name, command) in &options.peers {
             all.push(Self { name: name.clone(), program: Program::Peer(command.clone()) });
         }
@@ -78,11 +84,8 @@ impl Contender {
         let config = home.files.path().join("config.toml");
         let mut command = match &self.program {
             Program::Daemon => vault_unseal(&["run", "--config", config.to_str().unwrap()]),
-            Program::Bare(bare) => {
-                let mut command = Command::new(std::env::current_exe().unwrap());
-                command.args(["bare", bare.word()]).arg(home.files.path().join("bare.json"));
-                command
-            }
+            Program::Bare(bare) => bare_loop(&["bare", bare.word()], home),
+            Program::Asking => bare_loop(&[asking::WORD], home),
             Program::Peer(text) => {
                 let mut words = text.split_whitespace();
                 let mut command = Command::new(words.next().expect("a program"));
@@ -101,6 +104,12 @@ impl Contender {
             Some(namespace) => namespace.inside(start),
         }
     }
+}
+
+fn bare_loop(words: &[&str], home: &Home) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(words).arg(home.files.path().join("bare.json"));
+    command
 }
 
 /// Rows of one measure: the bare loop's, the daemon's, what they give, and the peers'.

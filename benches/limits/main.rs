@@ -16,6 +16,7 @@
     reason = "a benchmark that cannot go on says so by a panic; its numbers and texts are small"
 )]
 
+mod asking;
 mod bare;
 mod cell;
 mod contender;
@@ -95,6 +96,10 @@ fn main() -> ExitCode {
     match words.as_slice() {
         ["bare", word, file] => {
             bare::run(word, Path::new(file));
+            return ExitCode::SUCCESS;
+        }
+        [asking::WORD, file] => {
+            asking::run(Path::new(file));
             return ExitCode::SUCCESS;
         }
         ["soak", rest @ ..] => return soak::run(rest),

@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// Writes the page and the picture.
     pub(crate) write: bool,
+    /// Has bare loops, too, that ask first whether a server is sealed.
+    pub(crate) asking: bool,
     /// Names and commands of further programs.
     pub(crate) peers: Vec<(String, String)>,
     /// A piece of the names of the kinds of server, and numbers of nodes, that are wanted; empty: all.
@@ -49,6 +51,7 @@ impl Options {
                 "--full" => options.extent = Extent::Full,
                 "--json" => options.json = true,
                 "--write" => options.write = true,
+                "--asking" => options.asking = true,
                 "--n" => n = Some(value()?.parse().ok().filter(|n| *n > 0).ok_or("--n takes a number")?),
                 "--cell" => options.cell = value()?,
                 "--peer" => {
