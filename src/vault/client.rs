@@ -89,7 +89,7 @@ impl NodeClient {
     ) -> Result<T, Unreachable> {
         let mut state = self.state.lock().await;
         // Dropped after the exchange, also where somebody cuts that short.
-        let wipe = request.secret.then_some(StackWipe);
+        let wipe = StackWipe::after(request.secret);
         // On the heap while it lasts: what waits between two polls would carry the room for a handshake with it.
         let outcome = timeout(limit, Box::pin(self.exchange(&mut state, request))).await;
         let outcome = outcome.unwrap_or(Err(Unreachable::Timeout(limit)));

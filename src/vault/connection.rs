@@ -23,6 +23,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
 use tokio_rustls::TlsConnector;
 use url::Url;
 use zeroize::Zeroizing;
@@ -174,6 +175,8 @@ impl Connection {
         answer.last = closes_connection(&response);
         answer.retry_after = retry_after(response.headers());
         while let Some(frame) = self.driver.during(response.frame()).await {
+            // However many pieces there are, they are here already: others have their turns in between.
+            consume_budget().await;
             // Not trailers.
             let Ok(chunk) = frame.map_err(|error| classify(&error))?.into_data() else { continue };
             answer.append(&chunk)?;
@@ -337,6 +340,7 @@ impl AsyncWrite for Limited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     #[test]
     fn retry_after_is_seconds_or_a_date_by_the_servers_own_clock() {
@@ -352,5 +356,63 @@ mod tests {
         assert_eq!(asks("-1"), None);
         assert_eq!(asks("soon"), None);
         assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    /// A connection, and the server's end of it, which has been asked and gives this answer.
+    async fn answered(answer: &[u8]) -> (Connection, DuplexStream, Result<ApiResponse, ExchangeError>) {
+        let (ours, mut theirs) = tokio::io::duplex(1024 * 1024);
+        let mut connection = Connection::speaking(Box::new(ours), None).await.ok().unwrap();
+        let answer = answer.to_vec();
+        let server = tokio::spawn(async move {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                theirs.read_buf(&mut request).await.unwrap();
+            }
+            theirs.write_all(&answer).await.unwrap();
+            theirs
+        });
+        let request = Request::get("/").header("host", "a").body(Full::default()).unwrap();
+        let outcome = connection.ask(request).await;
+        (connection, server.await.unwrap(), outcome)
+    }
+
+    #[tokio::test]
+    async fn end_that_nobody_waited_for_is_seen_before_the_next_request() {
+        let (mut connection, theirs, outcome) =
+            answered(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+        assert_eq!(outcome.ok().unwrap().body.as_slice(), b"{}");
+        assert!(!connection.is_over().await);
+        drop(theirs);
+        assert!(connection.is_over().await);
+        connection.ended().await;
+        connection.ended().await;
+    }
+
+    #[tokio::test]
+    async fn end_of_a_connection_is_waited_for() {
+        let (mut connection, theirs, _) = answered(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+        let mut ended = pin!(connection.ended());
+        assert!(poll_fn(|context| Poll::Ready(ended.as_mut().poll(context).is_pending())).await);
+        drop(theirs);
+        ended.await;
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turns_while_an_answer_of_many_pieces_is_read() {
+        let turns = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&turns);
+        let other = tokio::spawn(async move {
+            loop {
+                count.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        });
+        let pieces = "1\r\n \r\n".repeat(20_000);
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{pieces}0\r\n\r\n");
+        let (_connection, _theirs, outcome) = answered(answer.as_bytes()).await;
+        other.abort();
+        assert_eq!(outcome.ok().unwrap().body.len(), 20_000);
+        let turns = turns.load(Ordering::Relaxed);
+        assert!(turns > 100, "{turns}");
     }
 }

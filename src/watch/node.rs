@@ -210,9 +210,13 @@ async fn next(orders: &mut watch::Receiver<Option<Order>>) -> Observation {
     pending().await
 }
 
-/// The connection to the server ended.
+/// The connection to the server ended, and that is to be heeded.
 async fn left(spec: &NodeSpec) {
-    if spec.cluster.pace.presence { spec.server.left().await } else { pending().await }
+    // In any case somebody has to look after it: a socket that the server closed would stay half open.
+    spec.server.left().await;
+    if !spec.cluster.pace.presence {
+        pending::<()>().await;
+    }
 }
 
 async fn change_of(source: Option<&SharedSource>, loader: &ShareLoader) {
