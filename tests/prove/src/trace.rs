@@ -62,7 +62,9 @@ pub(crate) fn story(world: &World, found: &Counterexample) -> String {
         let _ = writeln!(text, "{line}");
     }
     if let Some(last) = lines.get(end..).filter(|_| lines.len() > begin) {
-        let _ = writeln!(text, "     … {} lines …", end - begin);
+        if end > begin {
+            let _ = writeln!(text, "     … {} lines …", end - begin);
+        }
         for line in last {
             let _ = writeln!(text, "{line}");
         }

@@ -183,7 +183,7 @@ const NETWORK: [Kind; 3] = [Lose, Swallow, Slow];
 /// What a server and its administrators do.
 const SERVER: [Kind; 4] = [Crash, Restart, Seal, SealsItself];
 
-/// Every world, the largest first. `scale`: how much larger than in CI.
+/// Every world, the largest first. `scale`: by how much their limits are multiplied.
 pub(crate) fn worlds(scale: usize) -> Vec<World> {
     let k = |thousands: usize| thousands * 1000 * scale;
     let wide: Vec<Kind> = [&NETWORK[..], &SERVER[..], &[DaemonRestart]].concat();
