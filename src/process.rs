@@ -103,7 +103,7 @@ impl Drop for WipeDue {
 
 /// Pieces of 4 KiB: deeper than HTTP and TLS go below all that waits for them (45 KiB; 90 in a build that is not optimised), and
 /// not so deep that it shows in the memory at rest.
-const STACK_PIECES: usize = 32;
+const STACK_PIECES: usize = 24;
 
 #[inline(never)]
 fn overwrite(pieces: usize) {
