@@ -344,7 +344,7 @@ impl Daemon {
             Some(State::SharesRejected { kind: "shares-refused", .. })
                 if before != after && right && self.acts < PROOF =>
             {
-                let text = format!("they are right, and a third party acted {} times meanwhile", self.acts);
+                let text = format!("they are right; acts of a third party meanwhile: {}", self.acts);
                 return Err(Violation::of(Rule::NoFalseVerdict, text));
             }
             Some(State::Damaged { damage }) if !world.may_be_damaged() => {

@@ -135,7 +135,7 @@ fn find(breaks: &str) -> ExitCode {
         world.limit = world.limit.min(50_000);
         let Some(found) = search::search(&world).counterexample else { continue };
         if format!("{:?}", found.violation.rule) == breaks {
-            println!("breaks {breaks}, {}", trace::story(&world, &found));
+            println!("breaks {}", trace::story(&world, &found));
             return ExitCode::from(1);
         }
     }

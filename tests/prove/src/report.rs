@@ -26,7 +26,7 @@ pub(crate) fn searched(worlds: &[World], found: &[Found], known: &BTreeSet<Strin
     }
     for (world, found) in worlds.iter().zip(found) {
         if let Some(counterexample) = found.counterexample.as_ref().filter(|_| world.known.is_none()) {
-            println!("\nBROKEN {}", trace::story(world, counterexample));
+            println!("\nBROKEN: {}", trace::story(world, counterexample));
         }
     }
     failed
@@ -41,7 +41,7 @@ pub(crate) fn drawn(worlds: &[World], drawn: &[Drawn]) -> bool {
         if let Some(found) = &drawn.counterexample {
             failed = true;
             kept::keep(world, found);
-            println!("\nBROKEN, made shorter and kept in kept.txt, {}", trace::story(world, found));
+            println!("\nBROKEN, made shorter and kept in kept.txt: {}", trace::story(world, found));
         }
     }
     failed
