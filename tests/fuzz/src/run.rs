@@ -155,13 +155,24 @@ fn start(fuzzer: &Path, target: &str, directory: &Path) -> Command {
     command
 }
 
+/// What is shown of a finding: lines, and characters of each.
+const LINES: usize = 8;
+const WIDTH: usize = 300;
+
 /// The first lines with which it ended, as long as a person reads them.
 fn panic(said: &str) -> String {
     let from = |line: &&str| !line.contains("panicked at") && !line.contains("ERROR: libFuzzer");
     let lines = said.lines().skip_while(from).filter(|line| !line.starts_with("note: "));
-    let lines = lines.take_while(|line| !line.starts_with("SUMMARY") && !line.starts_with("=="));
-    let short = lines.take(8).map(|line| line.chars().take(300).collect::<String>());
-    short.collect::<Vec<_>>().join("\n")
+    let mut lines = lines.take_while(|line| !line.starts_with("SUMMARY") && !line.starts_with("=="));
+    let short = |line: &str| match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
+    };
+    let mut told: Vec<String> = lines.by_ref().take(LINES).map(short).collect();
+    if lines.next().is_some() {
+        told.push("…".to_owned());
+    }
+    told.join("\n")
 }
 
 /// Every file below a directory.
