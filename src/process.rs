@@ -101,8 +101,8 @@ impl Drop for WipeDue {
     }
 }
 
-/// Pieces of 4 KiB: deeper than HTTP and TLS go below all that waits for them (45 KiB; 90 in a build that is not optimised), and
-/// not so deep that it shows in the memory at rest.
+/// Pieces of 4 KiB: deeper than HTTP and TLS go below all that waits for them (45 KiB at their system calls; in a build that is
+/// not optimised 80 in all are too few for tests/secrets), and hardly more, as it stays in memory from then on.
 const STACK_PIECES: usize = 24;
 
 #[inline(never)]

@@ -55,6 +55,11 @@ impl Contender {
         }
     }
 
+    /// It goes on looking at servers that are unsealed, as the loops do not.
+    pub(crate) fn watches(&self) -> bool {
+        !matches!(self.program, Program::Bare(Bare::One | Bare::Many) | Program::Asking)
+    }
+
     /// The limit, if this is who has to keep it.
     pub(crate) fn held_to(&self, limit: f64) -> Option<f64> {
         (self.name == DAEMON).then_some(limit)

@@ -201,8 +201,7 @@ impl Many {
     /// What watching costs the daemon and its peers, and what it costs while all are down. Returns the daemon's memory.
     fn rest(&mut self, contenders: &[Contender], span: Duration, table: &mut Table) -> f64 {
         let mut memory = None;
-        let bare = &contenders[1].name;
-        for contender in contenders.iter().filter(|it| it.name != *bare) {
+        for contender in contenders.iter().filter(|it| it.watches()) {
             self.come_up();
             let running = contender.start(&self.home);
             self.unsealed_since(running.began);

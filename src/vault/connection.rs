@@ -1,6 +1,7 @@
-//! One HTTP/1.1 connection, over TLS or not, and how many bytes may come over it for one answer.
+//! One HTTP/1.1 connection, over TLS or not.
 
-use super::failure::{BUDGET, EXCEEDED, classify};
+use super::failure::classify;
+use super::stream::{Budget, Limited, Stream};
 use super::tls::{Validity, validity};
 use crate::api::{LogHint, Unreachable};
 use crate::external::ExternalText;
@@ -15,13 +16,10 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
 use tokio_rustls::TlsConnector;
@@ -65,11 +63,6 @@ impl ApiResponse {
 
 /// Largest body that is read. The API's answers are below 2 KiB.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
-
-/// What HTTP is spoken over. Boxed, as hyper's code would otherwise be there once for each kind of stream.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// A connection that requests go through one by one. Dropping it ends it, whatever is under way.
 #[derive(Debug)]
@@ -257,89 +250,10 @@ fn origin(response: &Response<Incoming>) -> Option<ExternalText> {
     origin.is_tuple().then(|| ExternalText::new(origin.ascii_serialization()))
 }
 
-/// What is left for the answer under way, in bytes.
-#[derive(Debug, Clone)]
-struct Budget(Arc<AtomicUsize>);
-
-impl Budget {
-    /// For the first answer.
-    fn full() -> Self {
-        Self(Arc::new(AtomicUsize::new(BUDGET)))
-    }
-
-    /// For the next answer.
-    fn renew(&self) {
-        self.0.store(BUDGET, Ordering::Relaxed);
-    }
-
-    /// Takes what came; false when it was more than is left.
-    fn spend(&self, bytes: usize) -> bool {
-        let left = self.0.load(Ordering::Relaxed);
-        self.0.store(left.saturating_sub(bytes), Ordering::Relaxed);
-        bytes <= left
-    }
-}
-
-/// A stream that fails with [`EXCEEDED`] once more is read from it than its budget allows.
-struct Limited {
-    stream: Box<dyn Stream>,
-    budget: Budget,
-}
-
-impl Limited {
-    /// Both have the same budget.
-    fn new(stream: Box<dyn Stream>, budget: Budget) -> Self {
-        Self { stream, budget }
-    }
-}
-
-impl AsyncRead for Limited {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let came = buffer.filled().len().saturating_sub(before);
-        if self.budget.spend(came) { read } else { Poll::Ready(Err(EXCEEDED.into())) }
-    }
-}
-
-/// Passed on as it is: without the vectored writes the library would copy what is written.
-impl AsyncWrite for Limited {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     #[test]

@@ -6,6 +6,7 @@ mod dial;
 mod failure;
 mod peer;
 mod server;
+mod stream;
 mod tls;
 
 pub use client::name_and_version;
