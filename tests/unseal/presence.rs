@@ -9,6 +9,7 @@ use crate::support::certs::{Authority, Validity};
 use crate::support::home::{Home, cluster, lines, shares_of_nobody, trusting};
 use crate::support::hostile::{Behaviour, HEALTH, Hostile, OnAccept, SEAL_STATUS};
 use crate::support::server::{Builder, Server, is_active};
+use crate::support::{PATIENCE, poll};
 
 /// A server without keys is looked at once a poll and no more.
 fn is_noticed(mut server: Server, tls: &str) {
@@ -76,6 +77,31 @@ fn connections_that_are_cut_whenever_idle_are_no_storm_and_may_be_ignored() {
     // Once more where the first connection was gone before its owner could be found.
     let polls = polled.requests().iter().filter(|request| request.line() == HEALTH).count();
     assert!(polls <= 2, "asked before its time");
+}
+
+/// The states of this machine's connections to a port (proc(5), `/proc/net/tcp`).
+fn connections_to(port: u16) -> Vec<String> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let to = rows.filter(|row| row[2].ends_with(&format!(":{port:04X}")));
+    to.map(|row| row[3].to_owned()).collect()
+}
+
+#[test]
+fn without_it_a_connection_that_the_server_ended_is_closed_here_too() {
+    let mut server = Server::start_plain();
+    let home = Home::new();
+    home.shares(&lines(&shares_of_nobody(1, 1)));
+    home.configure(&[&server.url()], "poll_interval = \"1h\"\npresence = false");
+    let mut daemon = home.run();
+    daemon.wait_for_line(": uninitialized");
+    let port = server.address().port();
+    let has = |states: &[&str]| connections_to(port).iter().any(|state| states.contains(&state.as_str()));
+    assert!(has(&["01"]), "it is kept");
+    assert!(server.stop().success());
+    // Neither established nor half closed.
+    poll(PATIENCE, || (!has(&["01", "08"])).then_some(()))
+        .unwrap_or_else(|| panic!("{:?}", connections_to(port)));
 }
 
 #[test]
