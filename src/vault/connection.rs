@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection, over TLS or not.
 
 use super::failure::classify;
+use super::handshake::Handshake;
 use super::stream::{Budget, Limited, Stream};
 use super::tls::{Validity, validity};
 use crate::api::{LogHint, Unreachable};
@@ -99,8 +100,15 @@ impl Connection {
         let port = stream.local_addr().ok().map(|address| address.port());
         match tls {
             Some((config, name)) => {
-                let handshake = TlsConnector::from(config).connect(name, stream);
-                let stream = handshake.await.map_err(|error| classify(&error))?;
+                let handshake = TlsConnector::from(config).connect(name, Handshake::over(stream));
+                let mut stream = match handshake.into_fallible().await {
+                    Ok(stream) => stream,
+                    Err((error, mut stream)) => {
+                        poll_fn(|context| Poll::Ready(stream.failed(context))).await;
+                        return Err(classify(&error));
+                    }
+                };
+                stream.get_mut().0.done();
                 let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let shown = shown.and_then(|shown| validity(shown)).map(Validity::seconds);
                 let mut connection = Self::speaking(Box::new(stream), port).await?;

@@ -4,6 +4,7 @@ mod client;
 mod connection;
 mod dial;
 mod failure;
+mod handshake;
 mod peer;
 mod server;
 mod stream;
