@@ -74,6 +74,11 @@ pub enum Role {
 }
 
 impl Role {
+    /// It is the active node of its cluster: a server that was just unsealed becomes nothing else.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Active | Self::DrSecondary)
+    }
+
     /// The role in words, as shown after `unsealed`.
     pub fn word(self) -> &'static str {
         match self {

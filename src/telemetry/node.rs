@@ -83,7 +83,7 @@ pub struct ServerFlags {
 
 impl ServerFlags {
     pub(super) fn of(health: &Health) -> Self {
-        let standby = !matches!(health.role, Role::Active | Role::DrSecondary);
+        let standby = !health.role.is_active();
         let standby = (health.initialized && !health.sealed).then_some(standby);
         Self { initialized: health.initialized, sealed: health.sealed, standby }
     }

@@ -38,6 +38,8 @@ const APART_MAX: Duration = Duration::from_secs(10);
 /// How long a server has to stay unsealed for its unsealing to count. One that cannot read its leases or write to its storage
 /// seals itself 50 to 150 ms after each.
 pub(super) const LASTING_UNSEAL: Duration = Duration::from_secs(2);
+/// Pause before a server that has turned active is asked again: by then it has sealed itself, if it does.
+const ACTIVE_POLL: Duration = Duration::from_millis(250);
 /// First pause after a server sealed itself; doubles to `slow_interval`.
 const RELAPSE_PAUSE_MIN: Duration = Duration::from_millis(500);
 /// A server may answer with its own errors so often before that is told.
@@ -95,6 +97,7 @@ pub(super) struct Pacing {
     lefts: u32,
     last_left: Moment,
     settling: u32,
+    seen_active: bool,
     rounds: u32,
     last_round: Moment,
     next_round: Moment,
@@ -112,6 +115,7 @@ impl Pacing {
             lefts: 0,
             last_left: Moment::ZERO,
             settling: 0,
+            seen_active: false,
             rounds: 0,
             last_round: Moment::ZERO,
             next_round: Moment::ZERO,
@@ -193,16 +197,24 @@ impl Pacing {
         self.jitter(pause)
     }
 
-    /// Pause before a node that was just unsealed is asked again: short at first, to see it turn active, or seal itself.
+    /// Pause before a node that was just unsealed is asked again: short at first, to see it turn active.
     pub(super) fn settle(&mut self) -> Duration {
         let pause = doubled(Duration::from_millis(50), self.settling, self.pace.poll_interval);
         self.settling = self.settling.saturating_add(1);
         pause
     }
 
+    /// The same once it is active: it becomes nothing else, but it may have sealed itself since. One look more, or a thousand
+    /// that were just unsealed would keep those waiting that are not.
+    pub(super) fn active(&mut self) -> Duration {
+        let first = !std::mem::replace(&mut self.seen_active, true);
+        if first { ACTIVE_POLL.min(self.pace.poll_interval) } else { self.pace.poll_interval }
+    }
+
     /// The node was unsealed by us or seen unsealed for the first time after being sealed.
     pub(super) fn begin_to_settle(&mut self) {
         self.settling = 0;
+        self.seen_active = false;
         self.source_failures = 0;
         self.server_failures = 0;
     }

@@ -235,7 +235,7 @@ impl NodeMachine {
             self.pacing.begin_to_settle();
         }
         self.phase = Phase::Unsealed(role);
-        let pause = self.pacing.settle();
+        let pause = if role.is_active() { self.pacing.active() } else { self.pacing.settle() };
         let pause = self.holds.lasts_in(now).map_or(pause, |lasts| pause.min(lasts));
         self.after(pause, Action::AskHealth)
     }

@@ -155,8 +155,12 @@ fn new_server_is_watched_closely_and_one_that_seals_itself_ever_less() {
     let mut pacing = pacing();
     let settled: Vec<_> = (0..7).map(|_| pacing.settle().as_millis()).collect();
     assert_eq!(settled, [50, 100, 200, 400, 800, 1_000, 1_000]);
+    assert_eq!(
+        [pacing.active(), pacing.active(), pacing.active()].map(|pause| pause.as_millis()),
+        [250, 1_000, 1_000]
+    );
     pacing.begin_to_settle();
-    assert_eq!(pacing.settle(), ms(50));
+    assert_eq!((pacing.settle(), pacing.active()), (ms(50), ms(250)));
     assert_eq!(pacing.joining(), ms(500));
     for (times, middle) in [(0, 500), (1, 500), (2, 1_000), (3, 2_000), (7, 30_000), (100, 30_000)] {
         is_about(pacing.relapse(times), ms(middle));

@@ -33,7 +33,7 @@ fn text(world: &World) -> (u32, &str) {
 #[test]
 fn server_that_seals_itself_is_unsealed_ever_more_rarely() {
     let mut world = sick_for(secs(10));
-    assert_eq!(text(&world), (5, "sealed itself again 0.2 s after it was unsealed, 5 times in 9s"));
+    assert_eq!(text(&world), (5, "sealed itself again 0.3 s after it was unsealed, 5 times in 9s"));
     pass(&mut world, secs(590));
     // Half a second at first, half a minute in the end.
     let unsealed = world.submissions() / 3;
@@ -68,7 +68,7 @@ fn corrupt_share_does_not_multiply_the_submissions_to_it() {
 fn first_seal_of_its_own_is_said_without_a_count() {
     let mut world = sick(Duration::from_millis(100));
     becomes(&mut world, "seals-itself", secs(1));
-    assert_eq!(text(&world), (1, "sealed itself 0.2 s after it was unsealed"));
+    assert_eq!(text(&world), (1, "sealed itself 0.3 s after it was unsealed"));
 }
 
 #[test]
