@@ -11,7 +11,6 @@ mod histogram;
 mod metrics;
 mod node;
 mod recorder;
-mod sorted;
 mod store;
 
 pub use cluster::ClusterRecord;

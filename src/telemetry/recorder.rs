@@ -5,6 +5,7 @@ use super::event::{EventKind, RecordedEvent};
 use super::node::{AttemptResult, LastUnseal, NodeName, NodeRecord, ServerFlags, StateSummary};
 use super::store::{Memory, Telemetry, now};
 use crate::api::{ConnectionEpoch, Health, Meaning, SealState, Unreachable, UnsealAnswer};
+use crate::ordered::Place;
 use crate::unseal::{Action, Event, Hold, Observation, State};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub struct CertificateDates {
 pub struct NodeRecorder {
     telemetry: Arc<Telemetry>,
     node: Arc<NodeName>,
+    place: Place,
     /// The life of the server in which it was unsealed when it was seen last.
     unsealed_in: Option<ConnectionEpoch>,
     /// It has answered.
@@ -39,7 +41,17 @@ impl NodeRecorder {
     /// For a node that was entered.
     pub fn new(telemetry: Arc<Telemetry>, cluster: &str, address: &str) -> Self {
         let node = Arc::new(NodeName { cluster: cluster.to_owned(), address: address.to_owned() });
-        Self { telemetry, node, unsealed_in: None, answered: false, closed: false, relapses: 0, shown: None }
+        let place = Place::default();
+        Self {
+            telemetry,
+            node,
+            place,
+            unsealed_in: None,
+            answered: false,
+            closed: false,
+            relapses: 0,
+            shown: None,
+        }
     }
 
     /// An action was carried out, and this came of it after so long.
@@ -56,7 +68,8 @@ impl NodeRecorder {
         let telemetry = Arc::clone(&self.telemetry);
         let mut memory = telemetry.memory();
         let Memory { nodes, clusters, .. } = &mut *memory;
-        let (Some(node), Some(cluster)) = (nodes.get_mut(&self.node), clusters.get_mut(&self.node.cluster))
+        let (Some(node), Some(cluster)) =
+            (nodes.find(&self.node, &self.place), clusters.get_mut(&self.node.cluster))
         else {
             return;
         };
@@ -91,7 +104,7 @@ impl NodeRecorder {
         }
         if restarted {
             node.counters.restarts += 1;
-            memory.push(RecordedEvent::new(EventKind::Restarted, Some(&self.node)));
+            memory.push_of(&self.place, RecordedEvent::new(EventKind::Restarted, Some(&self.node)));
         }
     }
 
@@ -132,7 +145,7 @@ impl NodeRecorder {
             Event::StrangerInRound { .. } | Event::FoundGoodShares { .. } => (None, None),
         };
         let mut memory = self.telemetry.memory();
-        let Some(node) = memory.nodes.get_mut(&self.node) else { return };
+        let Some(node) = memory.nodes.find(&self.node, &self.place) else { return };
         if let Some(result) = result {
             node.counters.attempt(result);
         }
@@ -140,15 +153,16 @@ impl NodeRecorder {
             node.counters.operator_seals += 1;
         }
         if let Some(kind) = kind {
-            memory.push(RecordedEvent::new(kind, Some(&self.node)));
+            memory.push_of(&self.place, RecordedEvent::new(kind, Some(&self.node)));
         }
     }
 
     /// Something else is to be told of the node, and the kind of error that it is about.
     pub fn note(&self, kind: EventKind, cause: Option<&'static str>) {
         let mut memory = self.telemetry.memory();
-        if memory.nodes.get_mut(&self.node).is_some() {
-            memory.push(RecordedEvent { cause, ..RecordedEvent::new(kind, Some(&self.node)) });
+        if memory.nodes.find(&self.node, &self.place).is_some() {
+            memory
+                .push_of(&self.place, RecordedEvent { cause, ..RecordedEvent::new(kind, Some(&self.node)) });
         }
     }
 
@@ -160,7 +174,7 @@ impl NodeRecorder {
         let shown = if summary.shows_hold() { self.shown.replace(summary) } else { None };
         let mut memory = self.telemetry.memory();
         let Memory { nodes, clusters, .. } = &mut *memory;
-        let Some(node) = nodes.get_mut(&self.node) else { return };
+        let Some(node) = nodes.find(&self.node, &self.place) else { return };
         let before = node.state.replace(summary);
         node.counters.self_seals += u64::from(new_relapses);
         if let Some(took) = took {
@@ -179,21 +193,24 @@ impl NodeRecorder {
             node.state_since = Some(now);
         }
         if sealed_by_operator {
-            memory.push(RecordedEvent::new(EventKind::OperatorSeal, Some(&self.node)));
+            memory.push_of(&self.place, RecordedEvent::new(EventKind::OperatorSeal, Some(&self.node)));
         }
         if new_relapses > 0 {
-            memory.push(RecordedEvent::new(EventKind::SelfSeal, Some(&self.node)));
+            memory.push_of(&self.place, RecordedEvent::new(EventKind::SelfSeal, Some(&self.node)));
         }
         if before.is_none_or(|before| !before.is_as(&summary)) {
-            memory.push(RecordedEvent {
-                state: Some(summary.word),
-                role: summary.role,
-                hold: summary.hold,
-                previous: before.map(|before| before.word),
-                cause: summary.cause,
-                took,
-                ..RecordedEvent::new(EventKind::State, Some(&self.node))
-            });
+            memory.push_of(
+                &self.place,
+                RecordedEvent {
+                    state: Some(summary.word),
+                    role: summary.role,
+                    hold: summary.hold,
+                    previous: before.map(|before| before.word),
+                    cause: summary.cause,
+                    took,
+                    ..RecordedEvent::new(EventKind::State, Some(&self.node))
+                },
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 use super::cluster::ClusterRecord;
 use super::event::{EventKind, EventRing, RecordedEvent};
 use super::node::{NodeName, NodeRecord};
-use super::sorted::SortedList;
+use crate::ordered::{Place, SortedList};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,9 +28,14 @@ pub(super) struct Memory {
 impl Memory {
     /// Notes an event, and that it is the last of its node.
     pub(super) fn push(&mut self, event: RecordedEvent) {
+        self.push_of(&Place::default(), event);
+    }
+
+    /// The same of a node that was found in this place.
+    pub(super) fn push_of(&mut self, place: &Place, event: RecordedEvent) {
         let node = event.node.clone();
         let number = self.events.push(event, now());
-        if let Some(record) = node.and_then(|node| self.nodes.get_mut(&node)) {
+        if let Some(record) = node.and_then(|node| self.nodes.find(&node, place)) {
             record.event = number;
         }
     }
@@ -88,7 +93,7 @@ impl Telemetry {
     pub fn leave(&self, cluster: &str, address: &str) {
         let node = Arc::new(NodeName { cluster: cluster.to_owned(), address: address.to_owned() });
         let mut memory = self.memory();
-        if !memory.nodes.remove(&node) {
+        if memory.nodes.remove(&node).is_none() {
             return;
         }
         let first = Arc::new(NodeName { cluster: cluster.to_owned(), address: String::new() });

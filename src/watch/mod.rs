@@ -11,6 +11,7 @@ mod identity;
 mod key;
 mod lasting;
 mod node;
+mod publisher;
 mod registry;
 mod search;
 mod source;

@@ -8,6 +8,7 @@ use super::grid::{Alarm, Grid};
 use super::holds::HoldStore;
 use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
+use super::publisher::Publisher;
 use super::registry::{Order, StatusRegistry};
 use super::source::{Outcome, ShareLoader, SharedSource};
 use super::turns::{Turn, Turns};
@@ -52,6 +53,7 @@ pub(super) async fn watch(task: NodeTask) {
     let mut booked = BookedHold::restore(key.clone(), holds, &mut machine);
     let mut identity = Identity::new(memberships, key.clone(), current.rank);
     let mut announcer = Announcer::new(key.clone(), registry.recorder(&key));
+    let publisher = Publisher::new(Arc::clone(&registry), key.clone());
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
     let mut alarm = Alarm::of(grid, earlier);
@@ -61,7 +63,7 @@ pub(super) async fn watch(task: NodeTask) {
         // Who comes back is heard of in its turn, where there are turns.
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
         step.wait = probes.until_asked(step.wait, began, closed);
-        registry.publish(&key, machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
+        publisher.publish(machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
         let unsealed = machine.state().is_some_and(State::is_unsealed);
         let at_rest = unsealed.then_some(current.cluster.pace.poll_interval);
@@ -94,7 +96,7 @@ pub(super) async fn watch(task: NodeTask) {
                 continue;
             }
             () = alarm.rings() => {
-                let turn = turns.next(|| registry.waits(&key)).await;
+                let turn = turns.next(|| publisher.waits()).await;
                 // Whoever ordered a hold while this waited sees no share submitted after it.
                 if orders.has_changed().unwrap_or(true) || spec.has_changed().unwrap_or(true) {
                     step.wait = Duration::ZERO;
@@ -102,7 +104,7 @@ pub(super) async fn watch(task: NodeTask) {
                 }
                 let ends = Instant::now() + limit + GRACE;
                 if turn.is_some() {
-                    registry.publish(&key, machine.state(), identity.sure(), ends);
+                    publisher.publish(machine.state(), identity.sure(), ends);
                 }
                 alarm.set_ahead();
                 let asked = Instant::now();
@@ -110,8 +112,8 @@ pub(super) async fn watch(task: NodeTask) {
                 let request = executor.execute_in(turn, &current, step);
                 let seen = answer(request, overdue_after, &mut alarm, || {
                     machine.overdue();
-                    announcer.announce(machine.state(), registry.last_confirmed(&key));
-                    registry.publish(&key, machine.state(), identity.sure(), ends);
+                    announcer.announce(machine.state(), publisher.last_confirmed());
+                    publisher.publish(machine.state(), identity.sure(), ends);
                 })
                 .await;
                 let shares = executor.shares().map(ShareSet::count);
@@ -120,7 +122,7 @@ pub(super) async fn watch(task: NodeTask) {
                 seen
             }
         };
-        report_answer(&registry, &key, &current, &seen);
+        report_answer(&publisher, &current, &seen);
         let by_us = matches!(&seen, Observation::Health(_, epoch) if machine.unsealed_by_us(*epoch));
         identity.note(&seen, by_us);
         machine.set_outsider(identity.judge().map(ToString::to_string));
@@ -144,7 +146,7 @@ pub(super) async fn watch(task: NodeTask) {
         if !step.load_pending {
             executor.loader.forget().await;
         }
-        announcer.announce(machine.state(), registry.last_confirmed(&key));
+        announcer.announce(machine.state(), publisher.last_confirmed());
         announcer.outsider(identity.sure());
     }
 }
@@ -161,10 +163,10 @@ fn objection(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec) -> Objec
 }
 
 /// Has others know that the node answered, or that it did not.
-fn report_answer(registry: &StatusRegistry, key: &NodeKey, spec: &NodeSpec, seen: &Observation) {
+fn report_answer(publisher: &Publisher, spec: &NodeSpec, seen: &Observation) {
     match seen {
         Observation::Health(..) | Observation::SealStatus(..) | Observation::Answer(_) => {
-            registry.answered(key);
+            publisher.answered();
         }
         Observation::Unreachable(_) => spec.report_unreachable(),
         _ => {}

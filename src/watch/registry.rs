@@ -6,6 +6,7 @@ use crate::api::Unreachable;
 use crate::cluster::Discovery;
 use crate::discovery::NodeInventory;
 use crate::explain::Remark;
+use crate::ordered::SortedList;
 use crate::report;
 use crate::telemetry::{NodeRecorder, Telemetry};
 use crate::unseal::{ForeignNode, Hold, State};
@@ -64,7 +65,7 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
-    fn now() -> Self {
+    pub(super) fn now() -> Self {
         Self { at: Instant::now(), clock: SystemTime::now() }
     }
 
@@ -88,15 +89,15 @@ pub struct StatusRegistry {
     warnings: Mutex<Vec<String>>,
     /// Why the configuration in use is older than the file's.
     reload_refused: Mutex<Option<Remark>>,
-    changed: Notify,
+    pub(super) changed: Notify,
     holds: Arc<HoldStore>,
     telemetry: Arc<Telemetry>,
 }
 
 /// Every node, and what is counted of them as they change.
 #[derive(Debug, Default)]
-struct Entries {
-    nodes: BTreeMap<NodeKey, Entry>,
+pub(super) struct Entries {
+    pub(super) nodes: SortedList<NodeKey, Entry>,
     tally: report::state::Tally,
     /// How many nodes of each cluster have keys, as far as was seen last.
     initialised: BTreeMap<String, usize>,
@@ -104,7 +105,7 @@ struct Entries {
 
 impl Entries {
     /// A node is in this state from now on.
-    fn count(&mut self, cluster: &str, state: Option<&State>) {
+    pub(super) fn count(&mut self, cluster: &str, state: Option<&State>) {
         self.tally.add(state);
         if state.is_some_and(State::is_initialised) {
             *self.initialised.entry(cluster.to_owned()).or_default() += 1;
@@ -114,7 +115,7 @@ impl Entries {
     /// All states in one line, and of the nodes that are silent the one that has been so for the longest.
     fn summary(&self) -> String {
         let mut line = self.tally.to_string();
-        let silent = self.nodes.iter().filter(|(_, entry)| {
+        let silent = self.nodes.behind(None).iter().filter(|(_, entry)| {
             matches!(entry.state, Some(State::Unreachable { cause: Unreachable::Timeout(_) }))
         });
         let confirmed = silent.filter_map(|(key, entry)| Some((entry.confirmed?, key)));
@@ -125,7 +126,7 @@ impl Entries {
     }
 
     /// A node is in this state no longer.
-    fn discount(&mut self, cluster: &str, state: Option<&State>) {
+    pub(super) fn discount(&mut self, cluster: &str, state: Option<&State>) {
         self.tally.remove(state);
         if state.is_some_and(State::is_initialised) {
             match self.initialised.get_mut(cluster) {
@@ -137,15 +138,15 @@ impl Entries {
 }
 
 #[derive(Debug)]
-struct Entry {
-    state: Option<State>,
-    outsider: Option<ForeignNode>,
+pub(super) struct Entry {
+    pub(super) state: Option<State>,
+    pub(super) outsider: Option<ForeignNode>,
     finding: Option<DiscoveryStatus>,
     added: Instant,
     /// When it answered last.
-    confirmed: Option<Confirmation>,
+    pub(super) confirmed: Option<Confirmation>,
     /// When the task must have come round again, or it hangs.
-    due: Option<Instant>,
+    pub(super) due: Option<Instant>,
     orders: watch::Sender<Option<Order>>,
 }
 
@@ -201,52 +202,12 @@ impl StatusRegistry {
         NodeRecorder::new(Arc::clone(&self.telemetry), &key.cluster, &key.address.to_string())
     }
 
-    pub(super) fn publish(
-        &self,
-        key: &NodeKey,
-        state: Option<&State>,
-        outsider: Option<&ForeignNode>,
-        due: Instant,
-    ) {
-        let mut entries = self.entries();
-        let Some(entry) = entries.nodes.get_mut(key) else { return };
-        entry.due = Some(due);
-        if entry.outsider.as_ref() != outsider {
-            entry.outsider = outsider.cloned();
-        }
-        if entry.state.as_ref() != state {
-            let before = std::mem::replace(&mut entry.state, state.cloned());
-            entries.discount(&key.cluster, before.as_ref());
-            entries.count(&key.cluster, state);
-            self.changed.notify_one();
-        }
-    }
-
-    /// A node waits for the others, and promises nothing.
-    pub(super) fn waits(&self, key: &NodeKey) {
-        if let Some(entry) = self.entries().nodes.get_mut(key) {
-            entry.due = None;
-        }
-    }
-
     /// A node is found in another way than it was.
     pub(super) fn found(&self, key: &NodeKey, finding: Option<DiscoveryStatus>) {
         if let Some(entry) = self.entries().nodes.get_mut(key).filter(|entry| entry.finding != finding) {
             entry.finding = finding;
             self.changed.notify_one();
         }
-    }
-
-    /// A node answered.
-    pub(super) fn answered(&self, key: &NodeKey) {
-        if let Some(entry) = self.entries().nodes.get_mut(key) {
-            entry.confirmed = Some(Confirmation::now());
-        }
-    }
-
-    /// When a node answered last.
-    pub(super) fn last_confirmed(&self, key: &NodeKey) -> Option<Confirmation> {
-        self.entries().nodes.get(key)?.confirmed
     }
 
     /// Whether another node of its cluster has keys, as far as was seen last.
@@ -288,7 +249,7 @@ impl StatusRegistry {
 
     /// Every node.
     pub fn nodes(&self) -> Vec<NodeStatus> {
-        let seen = |(key, entry): (&NodeKey, &Entry)| NodeStatus {
+        let seen = |(key, entry): &(NodeKey, Box<Entry>)| NodeStatus {
             key: key.clone(),
             state: entry.state.clone(),
             finding: entry.finding.clone(),
@@ -296,7 +257,7 @@ impl StatusRegistry {
             held: self.holds.record(key),
             last_confirmed: entry.confirmed,
         };
-        self.entries().nodes.iter().map(seen).collect()
+        self.entries().nodes.behind(None).iter().map(seen).collect()
     }
 
     /// Gives an order to the tasks of nodes, which follow it when their requests under way are done. When this returns it is
@@ -364,14 +325,14 @@ impl StatusRegistry {
 
     /// No task is later than it said it would be.
     pub fn is_alive(&self, now: Instant) -> bool {
-        self.entries().nodes.values().all(|entry| entry.due.is_none_or(|due| now <= due))
+        self.entries().nodes.behind(None).iter().all(|(_, entry)| entry.due.is_none_or(|due| now <= due))
     }
 
     fn inventories(&self) -> MutexGuard<'_, BTreeMap<SearchKey, NodeInventory>> {
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
+    pub(super) fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

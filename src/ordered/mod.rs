@@ -1,7 +1,11 @@
-//! Ordered maps and sets of what an iterator yields, one entry after the other.
+//! Ordered maps, sets and lists: of what an iterator yields, one entry after the other.
 //!
 //! `collect()` sorts all entries before it builds the map: a sorting algorithm of 5 kB for each type of entry, and more than
 //! 100 kB of the executable for maps that are small.
+
+mod list;
+
+pub use list::{Place, SortedList};
 
 use std::collections::{BTreeMap, BTreeSet};
 
