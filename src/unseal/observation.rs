@@ -95,6 +95,13 @@ pub struct Step {
     pub load_pending: bool,
 }
 
+impl Step {
+    /// It is one of those that unseal a server, and nothing is waited for.
+    pub fn is_urgent(&self) -> bool {
+        self.wait.is_zero() && self.action != Action::AskHealth
+    }
+}
+
 /// An occurrence within the work on one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {

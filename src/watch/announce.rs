@@ -26,6 +26,8 @@ pub(super) struct Announcer {
     previous: Option<State>,
     /// Since when the node is not unsealed but answers: the time we are measured by.
     locked_since: Option<Instant>,
+    /// When a share of ours unsealed it, which is shown only by its next answer.
+    unlocked_at: Option<Instant>,
     disturbed: Option<Instant>,
     corrupt: Vec<usize>,
     outsider: Option<ForeignNode>,
@@ -35,9 +37,9 @@ pub(super) struct Announcer {
 
 impl Announcer {
     pub(super) fn new(key: NodeKey, recorder: NodeRecorder) -> Self {
-        let (previous, locked_since, disturbed, corrupt, outsider) = (None, None, None, Vec::new(), None);
-        let lasting = LastingState::new(Instant::now());
-        Self { key, previous, locked_since, disturbed, corrupt, outsider, lasting, recorder }
+        let (previous, locked_since, unlocked_at, disturbed, outsider) = (None, None, None, None, None);
+        let (corrupt, lasting) = (Vec::new(), LastingState::new(Instant::now()));
+        Self { key, previous, locked_since, unlocked_at, disturbed, corrupt, outsider, lasting, recorder }
     }
 
     /// An action was carried out; `shares` is how many its share source has, if that was read.
@@ -67,7 +69,7 @@ impl Announcer {
     pub(super) fn announce(&mut self, state: Option<&State>, confirmed: Option<Confirmation>) {
         let Some(state) = state else { return };
         let locked = self.locked_since.filter(|_| matches!(state, State::Unsealed { .. }));
-        self.recorder.state(state, locked.map(|since| since.elapsed()));
+        self.recorder.state(state, locked.map(|since| self.locked_for(since)));
         if self.previous.as_ref().map(State::word) != Some(state.word()) {
             self.lasting = LastingState::new(Instant::now());
         }
@@ -77,6 +79,11 @@ impl Announcer {
         } else if !matches!(state, State::Unsealed { .. } | State::Held { .. }) {
             self.lasts(state);
         }
+    }
+
+    /// How long it was locked that has been so since then, and is no longer.
+    fn locked_for(&self, since: Instant) -> Duration {
+        self.unlocked_at.unwrap_or_else(Instant::now).saturating_duration_since(since)
     }
 
     /// Says now and then that it is still so.
@@ -128,11 +135,12 @@ impl Announcer {
         match state {
             State::Unsealed { .. } => {
                 if let Some(since) = self.locked_since.take() {
-                    let _ =
-                        write!(text, ", {} ms after it was first seen sealed", since.elapsed().as_millis());
+                    let took = self.locked_for(since).as_millis();
+                    let _ = write!(text, ", {took} ms after it was first seen sealed");
                 }
             }
             State::Sealed { .. } | State::SealsItself { .. } => {
+                self.unlocked_at = None;
                 self.locked_since.get_or_insert_with(Instant::now);
             }
             State::Unreachable { cause } => {
@@ -188,7 +196,7 @@ impl Announcer {
                     self.corrupt(&held.positions(&bad));
                 }
             }
-            Event::Unsealed => {}
+            Event::Unsealed => self.unlocked_at = Some(Instant::now()),
             Event::SealUndone
             | Event::KeepsFailing { .. }
             | Event::SeveralServers
@@ -302,9 +310,29 @@ fn level(state: &State) -> Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Role;
     use crate::testing::logged;
     use crate::unseal::Hold;
     use crate::watch::StatusRegistry;
+
+    #[test]
+    fn how_long_it_was_locked_is_counted_to_the_share_that_unsealed_it() {
+        let key = NodeKey { cluster: "home".to_owned(), address: "https://vault.home:8200".parse().unwrap() };
+        let mut announcer = Announcer::new(key.clone(), StatusRegistry::default().recorder(&key));
+        for (by_us, said) in [(true, ", 10000 ms after it was first seen sealed"), (false, ", 36000")] {
+            announcer.announce(Some(&State::Sealed { delay: None }), None);
+            announcer.locked_since = Instant::now().checked_sub(Duration::from_secs(3600));
+            if by_us {
+                announcer.tell(&[Event::Unsealed], None);
+                assert!(announcer.unlocked_at.is_some());
+                announcer.unlocked_at = announcer.locked_since.map(|since| since + Duration::from_secs(10));
+            } else {
+                announcer.locked_since = Instant::now().checked_sub(Duration::from_secs(36));
+            }
+            let lines = logged(|| announcer.announce(Some(&State::Unsealed { role: Role::Active }), None));
+            assert!(lines.iter().any(|line| line.contains(said)), "{lines:?}");
+        }
+    }
 
     #[test]
     fn state_that_lasts_is_said_again_with_how_often_it_was_tried() {

@@ -13,6 +13,7 @@ mod lasting;
 mod node;
 mod publisher;
 mod registry;
+mod rush;
 mod search;
 mod source;
 mod ticker;
@@ -32,6 +33,7 @@ use connection::ReconnectProbes;
 use desired::DesiredNodes;
 use identity::SharedMemberships;
 use node::NodeTask;
+use rush::Rush;
 use search::{DiscoveryTask, LookupOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -59,6 +61,7 @@ pub struct Watch {
     news: (mpsc::Sender<LookupResult>, mpsc::Receiver<LookupResult>),
     memberships: Arc<SharedMemberships>,
     turns: Arc<Turns>,
+    rush: Arc<Rush>,
     grid: Grid,
     /// How many nodes were ever begun to be watched.
     started: u64,
@@ -86,6 +89,7 @@ impl Watch {
             news: mpsc::channel(1),
             memberships: Arc::default(),
             turns: Arc::default(),
+            rush: Arc::default(),
             grid,
             started: 0,
         }
@@ -234,6 +238,7 @@ impl Watch {
                 holds: Arc::clone(&self.holds),
                 memberships: Arc::clone(&self.memberships),
                 turns: Arc::clone(&self.turns),
+                rush: Arc::clone(&self.rush),
                 grid: self.grid,
                 earlier: self.started,
             }));

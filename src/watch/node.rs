@@ -10,13 +10,14 @@ use super::identity::{Identity, SharedMemberships};
 use super::key::NodeKey;
 use super::publisher::Publisher;
 use super::registry::{Order, StatusRegistry};
+use super::rush::Rush;
 use super::source::{Outcome, ShareLoader, SharedSource};
 use super::turns::{Turn, Turns};
 use crate::api::Unreachable;
 use crate::cluster::Scheme;
 use crate::explain::Explain;
 use crate::shares::ShareSet;
-use crate::unseal::{Action, NodeMachine, Objection, Observation, ShareCandidates, State, Step};
+use crate::unseal::{Action, Event, NodeMachine, Objection, Observation, ShareCandidates, State, Step};
 use std::borrow::Cow;
 use std::future::{Future, pending};
 use std::pin::pin;
@@ -37,6 +38,7 @@ pub(super) struct NodeTask {
     pub(super) holds: Arc<HoldStore>,
     pub(super) memberships: Arc<SharedMemberships>,
     pub(super) turns: Arc<Turns>,
+    pub(super) rush: Arc<Rush>,
     pub(super) grid: Grid,
     /// How many were begun to be watched before.
     pub(super) earlier: u64,
@@ -44,8 +46,19 @@ pub(super) struct NodeTask {
 
 /// Keeps one node unsealed until it is aborted.
 pub(super) async fn watch(task: NodeTask) {
-    let NodeTask { key, mut spec, mut orders, registry, probes, holds, memberships, turns, grid, earlier } =
-        task;
+    let NodeTask {
+        key,
+        mut spec,
+        mut orders,
+        registry,
+        probes,
+        holds,
+        memberships,
+        turns,
+        rush,
+        grid,
+        earlier,
+    } = task;
     let began = Instant::now();
     let mut current = Arc::clone(&spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
@@ -58,7 +71,9 @@ pub(super) async fn watch(task: NodeTask) {
     let mut reconnect = ReconnectCheck::default();
     let mut alarm = Alarm::of(grid, earlier);
     let mut step = machine.start();
+    let mut unsealing = None;
     loop {
+        unsealing = if step.is_urgent() { unsealing.or_else(|| Some(rush.begins())) } else { None };
         let limit = longest(&current, step.action);
         // Who comes back is heard of in its turn, where there are turns.
         let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
@@ -139,6 +154,11 @@ pub(super) async fn watch(task: NodeTask) {
         let events = machine.take_events();
         identity.conclude(&events);
         announcer.tell(&events, executor.shares());
+        if events.contains(&Event::Unsealed) {
+            // What it has become is shown a moment later, and those that are sealed are unsealed the sooner.
+            unsealing = None;
+            step.wait = step.wait.max(rush.lasts(current.cluster.pace.poll_interval));
+        }
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.
         if !step.keep_shares {
             executor.held = None;
