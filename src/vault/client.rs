@@ -7,8 +7,8 @@ use crate::api::{ConnectionEpoch, PeerRefusal, Unreachable, health};
 use crate::process::StackWipe;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
-use hyper::{HeaderMap, Method, Request};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{HeaderMap, Method, Request, Uri};
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex as StdMutex, PoisonError};
@@ -16,10 +16,15 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+/// Vault's own header.
+const INSISTED_ON: HeaderName = HeaderName::from_static("x-vault-request");
+
 /// Speaks to one node.
 #[derive(Debug)]
 pub(super) struct NodeClient {
     endpoint: Endpoint,
+    /// The header of that name; `None` where it cannot be sent.
+    host: Option<HeaderValue>,
     state: Mutex<State>,
     epoch: AtomicU64,
     /// From when until when the certificate is valid that was shown last.
@@ -76,7 +81,14 @@ impl ApiRequest {
 impl NodeClient {
     /// Nothing is connected yet.
     pub(super) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, state: Mutex::default(), epoch: AtomicU64::new(0), certificate: StdMutex::default() }
+        let host = HeaderValue::try_from(endpoint.host()).ok();
+        Self {
+            endpoint,
+            host,
+            state: Mutex::default(),
+            epoch: AtomicU64::new(0),
+            certificate: StdMutex::default(),
+        }
     }
 
     /// Asks over the kept connection, or over a new one. `read` makes of the answer what is wanted, and says whether the
@@ -295,20 +307,21 @@ impl NodeClient {
     }
 
     fn http_request(&self, asked: &ApiRequest) -> Result<Request<Full<Bytes>>, Unreachable> {
-        let mut request = Request::builder()
-            .method(&asked.method)
-            .uri(asked.path)
-            .header(HOST, self.endpoint.host())
-            .header(USER_AGENT, name_and_version())
-            .header(ACCEPT, "*/*")
-            // Listeners of agents and proxies may insist on it.
-            .header("X-Vault-Request", "true");
+        let mut request = Request::new(Full::new(asked.body.clone().unwrap_or_default()));
+        *request.method_mut() = asked.method.clone();
+        *request.uri_mut() = Uri::from_static(asked.path);
+        let host =
+            self.host.clone().ok_or(Unreachable::NotHttp("the name of the host cannot be sent to it"))?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, host);
+        headers.insert(USER_AGENT, HeaderValue::from_static(name_and_version()));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        // Listeners of agents and proxies may insist on it.
+        headers.insert(INSISTED_ON, HeaderValue::from_static("true"));
         if asked.body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        request
-            .body(Full::new(asked.body.clone().unwrap_or_default()))
-            .map_err(|_| Unreachable::NotHttp("the name of the host cannot be sent to it"))
+        Ok(request)
     }
 }
 

@@ -104,7 +104,7 @@ impl Connection {
                 let mut stream = match handshake.into_fallible().await {
                     Ok(stream) => stream,
                     Err((error, mut stream)) => {
-                        poll_fn(|context| Poll::Ready(stream.failed(context))).await;
+                        stream.failed().await;
                         return Err(classify(&error));
                     }
                 };

@@ -1,6 +1,7 @@
 //! The stream under TLS: what we send at the end of a handshake goes out together with the first request, as one segment.
 //! The library flushes each by itself, and of a thousand connections at once that is a fifth of all segments.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -39,8 +40,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Handshake<S> {
     }
 
     /// Nothing follows: the handshake failed, and what is kept says so to the server, if it can be sent at once.
-    pub(super) fn failed(&mut self, context: &mut Context<'_>) {
-        let _ = self.send_kept(context);
+    pub(super) async fn failed(&mut self) {
+        poll_fn(|context| Poll::Ready(self.send_kept(context).is_ready())).await;
     }
 
     fn keeps(&self) -> bool {
@@ -94,7 +95,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Handshake<S> {
             return Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
         }
         let before = self.kept.len();
-        pieces.iter().for_each(|piece| self.kept.extend_from_slice(piece));
+        for piece in pieces {
+            self.kept.extend_from_slice(piece);
+        }
         Poll::Ready(Ok(self.kept.len() - before))
     }
 
