@@ -117,8 +117,8 @@ mod tests {
                 } else {
                     prop_assert_eq!(list.remove(&key), map.remove(&key));
                     prop_assert!(list.get_mut(&key).is_none());
-                    list.insert(value as u8 % 20, value);
-                    map.insert(value as u8 % 20, value);
+                    list.insert(19 - key, value);
+                    map.insert(19 - key, value);
                 }
                 for (key, place) in (0..).zip(&places) {
                     prop_assert_eq!(list.get(&key), map.get(&key));

@@ -182,7 +182,9 @@ mod tests {
 
     fn trusting(certificate: Option<CertificateDer<'static>>) -> TlsConnector {
         let mut roots = RootCertStore::empty();
-        certificate.into_iter().for_each(|certificate| roots.add(certificate).unwrap());
+        for certificate in certificate {
+            roots.add(certificate).unwrap();
+        }
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
         let config = config.with_safe_default_protocol_versions().unwrap();
         Arc::new(config.with_root_certificates(roots).with_no_client_auth()).into()

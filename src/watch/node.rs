@@ -45,39 +45,26 @@ pub(super) struct NodeTask {
 }
 
 /// Keeps one node unsealed until it is aborted.
-pub(super) async fn watch(task: NodeTask) {
-    let NodeTask {
-        key,
-        mut spec,
-        mut orders,
-        registry,
-        probes,
-        holds,
-        memberships,
-        turns,
-        rush,
-        grid,
-        earlier,
-    } = task;
+pub(super) async fn watch(mut task: NodeTask) {
     let began = Instant::now();
-    let mut current = Arc::clone(&spec.borrow_and_update());
+    let mut current = Arc::clone(&task.spec.borrow_and_update());
     let mut machine = NodeMachine::new(current.cluster.pace.clone(), fastrand::u64(..));
     machine.set_on_operator_seal(current.cluster.on_operator_seal);
-    let mut booked = BookedHold::restore(key.clone(), holds, &mut machine);
-    let mut identity = Identity::new(memberships, key.clone(), current.rank);
-    let mut announcer = Announcer::new(key.clone(), registry.recorder(&key));
-    let publisher = Publisher::new(Arc::clone(&registry), key.clone());
+    let mut booked = BookedHold::restore(task.key.clone(), Arc::clone(&task.holds), &mut machine);
+    let mut identity = Identity::new(Arc::clone(&task.memberships), task.key.clone(), current.rank);
+    let mut announcer = Announcer::new(task.key.clone(), task.registry.recorder(&task.key));
+    let publisher = Publisher::new(Arc::clone(&task.registry), task.key.clone());
     let mut executor = ActionExecutor::default();
     let mut reconnect = ReconnectCheck::default();
-    let mut alarm = Alarm::of(grid, earlier);
+    let mut alarm = Alarm::of(task.grid, task.earlier);
     let mut step = machine.start();
     let mut unsealing = None;
     loop {
-        unsealing = if step.is_urgent() { unsealing.or_else(|| Some(rush.begins())) } else { None };
+        unsealing = if step.is_urgent() { unsealing.or_else(|| Some(task.rush.begins())) } else { None };
         let limit = longest(&current, step.action);
         // Who comes back is heard of in its turn, where there are turns.
-        let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !turns.are_taken());
-        step.wait = probes.until_asked(step.wait, began, closed);
+        let closed = step.refused_since.filter(|_| current.cluster.pace.presence && !task.turns.are_taken());
+        step.wait = task.probes.until_asked(step.wait, began, closed);
         publisher.publish(machine.state(), identity.sure(), Instant::now() + step.wait + limit + GRACE);
         let source = current.source().filter(|_| step.watch_share_source).cloned();
         let unsealed = machine.state().is_some_and(State::is_unsealed);
@@ -85,11 +72,11 @@ pub(super) async fn watch(task: NodeTask) {
         let due = alarm.set(step.wait, at_rest);
         let seen = tokio::select! {
             biased;
-            changed = spec.changed() => {
+            changed = task.spec.changed() => {
                 if changed.is_err() {
                     return;
                 }
-                let earlier = std::mem::replace(&mut current, Arc::clone(&spec.borrow_and_update()));
+                let earlier = std::mem::replace(&mut current, Arc::clone(&task.spec.borrow_and_update()));
                 identity.follow(current.rank);
                 reconnect.begin_anew();
                 if unsealed && current.is_as_good_as(&earlier) {
@@ -101,19 +88,19 @@ pub(super) async fn watch(task: NodeTask) {
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
                 Observation::Woken
             }
-            order = next(&mut orders) => order,
+            order = next(&mut task.orders) => order,
             () = change_of(source.as_deref(), &executor.loader) => Observation::Woken,
             () = left(&current) => Observation::Left,
-            () = probes.returned(&current, began, closed) => Observation::Returned,
-            news = reconnect.news(&current, unsealed, &turns) => {
+            () = task.probes.returned(&current, began, closed) => Observation::Returned,
+            news = reconnect.news(&current, unsealed, &task.turns) => {
                 announcer.reconnect(&news);
                 // Of the connection that is kept it says nothing.
                 continue;
             }
             () = alarm.rings() => {
-                let turn = turns.next(|| publisher.waits()).await;
+                let turn = task.turns.next(|| publisher.waits()).await;
                 // Whoever ordered a hold while this waited sees no share submitted after it.
-                if orders.has_changed().unwrap_or(true) || spec.has_changed().unwrap_or(true) {
+                if task.orders.has_changed().unwrap_or(true) || task.spec.has_changed().unwrap_or(true) {
                     step.wait = Duration::ZERO;
                     continue;
                 }
@@ -137,17 +124,10 @@ pub(super) async fn watch(task: NodeTask) {
                 seen
             }
         };
-        report_answer(&publisher, &current, &seen);
-        let by_us = matches!(&seen, Observation::Health(_, epoch) if machine.unsealed_by_us(*epoch));
-        identity.note(&seen, by_us);
-        machine.set_outsider(identity.judge().map(ToString::to_string));
-        // Only then is it of use, and every node is gone through for it.
-        if matches!(&seen, Observation::SealStatus(status, _) if !status.initialized) {
-            machine.set_objection(objection(&registry, &key, &current));
-        }
+        take_note(&task, &mut machine, &mut identity, &publisher, &current, &seen);
         step = machine.observe(began.elapsed(), seen);
         // An order that is still to be followed is booked already, with who gave it.
-        if !orders.has_changed().unwrap_or(false) {
+        if !task.orders.has_changed().unwrap_or(false) {
             booked.follow(&machine, || began.elapsed()).await;
         }
         announcer.corrupt(&executor.corrupt);
@@ -157,7 +137,7 @@ pub(super) async fn watch(task: NodeTask) {
         if events.contains(&Event::Unsealed) {
             // What it has become is shown a moment later, and those that are sealed are unsealed the sooner.
             unsealing = None;
-            step.wait = step.wait.max(rush.lasts(current.cluster.pace.poll_interval));
+            step.wait = step.wait.max(task.rush.lasts(current.cluster.pace.poll_interval));
         }
         // Before the state is announced: who reads there that shares are no longer needed may rely on it.
         if !step.keep_shares {
@@ -168,6 +148,25 @@ pub(super) async fn watch(task: NodeTask) {
         }
         announcer.announce(machine.state(), publisher.last_confirmed());
         announcer.outsider(identity.sure());
+    }
+}
+
+/// Tells the others of the node what was seen of it, and the machine what they make of it.
+fn take_note(
+    task: &NodeTask,
+    machine: &mut NodeMachine,
+    identity: &mut Identity,
+    publisher: &Publisher,
+    spec: &NodeSpec,
+    seen: &Observation,
+) {
+    report_answer(publisher, spec, seen);
+    let by_us = matches!(seen, Observation::Health(_, epoch) if machine.unsealed_by_us(*epoch));
+    identity.note(seen, by_us);
+    machine.set_outsider(identity.judge().map(ToString::to_string));
+    // Only then is it of use, and every node is gone through for it.
+    if matches!(seen, Observation::SealStatus(status, _) if !status.initialized) {
+        machine.set_objection(objection(&task.registry, &task.key, spec));
     }
 }
 
