@@ -182,7 +182,7 @@ mod tests {
 
     fn trusting(certificate: Option<CertificateDer<'static>>) -> TlsConnector {
         let mut roots = RootCertStore::empty();
-        for certificate in certificate {
+        if let Some(certificate) = certificate {
             roots.add(certificate).unwrap();
         }
         let config = ClientConfig::builder_with_provider(Arc::new(default_provider()));
