@@ -83,8 +83,7 @@ impl Telemetry {
     pub fn enter(&self, cluster: &str, address: &str) {
         let node = Arc::new(NodeName { cluster: cluster.to_owned(), address: address.to_owned() });
         let mut memory = self.memory();
-        memory.nodes.remove(&node);
-        memory.nodes.enter(Arc::clone(&node));
+        memory.nodes.insert(Arc::clone(&node), NodeRecord::default());
         memory.clusters.enter(cluster.to_owned());
         memory.push(RecordedEvent::new(EventKind::Watched, Some(&node)));
     }
