@@ -129,6 +129,8 @@ mod tests {
     use super::super::connection::Connection;
     use super::*;
     use rustls::crypto::ring::default_provider;
+    use rustls::crypto::ring::kx_group::{SECP384R1, X25519};
+    use rustls::crypto::{CryptoProvider, SupportedKxGroup};
     use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
     use rustls::version::{TLS12, TLS13};
     use rustls::{
@@ -171,11 +173,16 @@ mod tests {
         }
     }
 
-    fn presenting(version: &'static SupportedProtocolVersion) -> (TlsAcceptor, CertificateDer<'static>) {
+    /// A server of this version that takes keys of this kind, and its certificate.
+    fn presenting(
+        version: &'static SupportedProtocolVersion,
+        group: &'static dyn SupportedKxGroup,
+    ) -> (TlsAcceptor, CertificateDer<'static>) {
         let made = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap();
         let (shown, key) =
             (made.cert.der().clone(), PrivateKeyDer::try_from(made.key_pair.serialize_der()).unwrap());
-        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+        let provider = CryptoProvider { kx_groups: vec![group], ..default_provider() };
+        let config = ServerConfig::builder_with_provider(Arc::new(provider));
         let config = config.with_protocol_versions(&[version]).unwrap().with_no_client_auth();
         (Arc::new(config.with_single_cert(vec![shown.clone()], key).unwrap()).into(), shown)
     }
@@ -192,8 +199,9 @@ mod tests {
 
     #[tokio::test]
     async fn first_request_and_the_end_of_the_handshake_are_one_segment() {
-        for (version, segments) in [(&TLS13, 2), (&TLS12, 3)] {
-            let (acceptor, certificate) = presenting(version);
+        // The last server wants a key on another curve than was offered: a second greeting follows (RFC 8446, section 4.1.4).
+        for (version, group, segments) in [(&TLS13, X25519, 2), (&TLS12, X25519, 3), (&TLS13, SECP384R1, 3)] {
+            let (acceptor, certificate) = presenting(version, group);
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
             let server = tokio::spawn(async move {
                 let mut stream = acceptor.accept(theirs).await.unwrap();
@@ -224,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn server_is_told_that_its_certificate_is_refused() {
         for version in [&TLS13, &TLS12] {
-            let (acceptor, _) = presenting(version);
+            let (acceptor, _) = presenting(version, X25519);
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (theirs, _) = listener.accept().await.unwrap();
