@@ -65,6 +65,14 @@ pub(super) struct Reach {
     closed: Option<ClosedPort>,
 }
 
+#[cfg(test)]
+impl Reach {
+    /// Of a node that was reached there.
+    pub(super) fn at(address: SocketAddr) -> Self {
+        Self { addresses: vec![address], ..Self::default() }
+    }
+}
+
 /// A port that is tried again and again.
 #[derive(Debug)]
 struct ClosedPort {
@@ -140,8 +148,16 @@ impl Endpoint {
     }
 
     /// Tries whether something listens where the node was: at one of its addresses, each in its turn. A connection
-    /// that is accepted serves the next request.
+    /// that is accepted serves the next request, which finds that the TLS files were looked at meanwhile.
     pub(super) async fn probe(&self, reach: &mut Reach) -> bool {
+        let accepted = self.finds_listener(reach).await;
+        if let Some(tls) = self.tls.as_ref().filter(|_| !accepted) {
+            tls.look_ahead();
+        }
+        accepted
+    }
+
+    async fn finds_listener(&self, reach: &mut Reach) -> bool {
         if let Some(path) = self.address.socket() {
             reach.accepted = probe_unix(path).await.map(Accepted::Unix);
             return reach.accepted.is_some();
@@ -307,7 +323,7 @@ mod tests {
         let address: NodeAddress = "http://192.0.2.1:1".parse().unwrap();
         let endpoint = Endpoint::new(&address.into(), None, None, PeerRule::for_tests());
         for (address, here) in [("127.0.0.1:1", true), ("192.0.2.1:1", false)] {
-            let mut reach = Reach { addresses: vec![address.parse().unwrap()], ..Reach::default() };
+            let mut reach = Reach::at(address.parse().unwrap());
             // Whatever comes of it.
             let _ = timeout(Duration::ZERO, endpoint.probe(&mut reach)).await;
             assert_eq!(reach.closed.unwrap().listeners.is_some(), here, "{address}");

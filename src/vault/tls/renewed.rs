@@ -77,6 +77,11 @@ impl Renewed {
         Arc::clone(&self.current().config)
     }
 
+    /// Begins a look where one is due, for the connection that comes next: a look that it began itself would keep it waiting.
+    pub(in crate::vault) fn look_ahead(self: &Arc<Self>) {
+        drop(self.look_if_due());
+    }
+
     /// Begins a look at the files, off the loop, unless there was one or is one.
     fn look_if_due(self: &Arc<Self>) -> Option<JoinHandle<()>> {
         let mut current = self.current();
@@ -189,5 +194,37 @@ impl Versions {
         }
         let version = |file: PathBuf| (FileVersion::of_target(&file), file);
         Self(files.into_iter().map(version).map(|(version, file)| (file, version)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::dial::{Endpoint, Reach};
+    use crate::vault::peer::PeerRule;
+
+    #[tokio::test]
+    async fn files_are_looked_at_while_a_port_is_closed_and_not_when_it_opens() {
+        let settings = TlsSettings { skip_verify: true, ..TlsSettings::default() };
+        let tls = Arc::new(Renewed::new(&settings, &Arc::default(), None).unwrap());
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let node = format!("https://{address}").parse::<crate::cluster::NodeAddress>().unwrap();
+        let endpoint = Endpoint::new(&node.into(), None, Some(Arc::clone(&tls)), PeerRule::for_tests());
+        let mut reach = Reach::at(address);
+        let long_ago = Instant::now().checked_sub(LOOK_AT_FILES).unwrap();
+        tls.current().looked = long_ago;
+        assert!(endpoint.probe(&mut reach).await, "it is open");
+        assert!(
+            !tls.current().looking && tls.current().looked == long_ago,
+            "a connection that is there waits for nothing"
+        );
+        drop(listener);
+        assert!(!endpoint.probe(&mut Reach::at(address)).await, "it is closed");
+        while tls.current().looking {
+            tokio::task::yield_now().await;
+        }
+        assert!(tls.current().looked > long_ago);
+        assert!(tls.look_if_due().is_none(), "nor the one that comes next");
     }
 }
