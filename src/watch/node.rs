@@ -19,7 +19,7 @@ use crate::explain::Explain;
 use crate::shares::ShareSet;
 use crate::unseal::{Action, Event, NodeMachine, Objection, Observation, ShareCandidates, State, Step};
 use std::borrow::Cow;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -280,16 +280,20 @@ impl ActionExecutor {
 
     async fn execute(&mut self, spec: &NodeSpec, step: Step) -> Observation {
         let limit = longest(spec, step.action);
-        if let Some(source) = spec.source().filter(|_| step.load_ahead) {
-            self.loader.read_ahead(source);
-        }
+        let ahead = spec.source().filter(|_| step.load_ahead);
+        let read_ahead = || {
+            if let Some(source) = ahead {
+                self.loader.read_ahead(source);
+            }
+        };
         match step.action {
             Action::AskHealth => {
-                seen(spec.server.health(), |health| Observation::Health(health, spec.server.epoch())).await
+                let health = then_meanwhile(spec.server.health(), read_ahead);
+                seen(health, |health| Observation::Health(health, spec.server.epoch())).await
             }
             Action::ReadSealStatus => {
-                seen(spec.server.seal_status(), |status| Observation::SealStatus(status, spec.server.epoch()))
-                    .await
+                let status = then_meanwhile(spec.server.seal_status(), read_ahead);
+                seen(status, |status| Observation::SealStatus(status, spec.server.epoch())).await
             }
             Action::LoadShares(scheme) => self.load(spec, scheme, limit).await,
             Action::Submit { share, .. } => match self.shares().and_then(|held| held.get(share)) {
@@ -334,6 +338,21 @@ impl ActionExecutor {
             }
         }
     }
+}
+
+/// What comes of `request`. When that begins to wait for the server, `begin` is called: what it begins would otherwise have
+/// the processor first.
+async fn then_meanwhile<T>(request: impl Future<Output = T>, begin: impl FnOnce()) -> T {
+    let mut request = pin!(request);
+    let mut begin = Some(begin);
+    poll_fn(|context| {
+        let outcome = request.as_mut().poll(context);
+        if let Some(begin) = begin.take_if(|_| outcome.is_pending()) {
+            begin();
+        }
+        outcome
+    })
+    .await
 }
 
 fn unavailable(kind: &'static str, text: String, advice: Option<String>) -> Observation {
