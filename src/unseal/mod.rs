@@ -7,6 +7,7 @@ mod attempt;
 mod damage;
 mod failures;
 mod hold;
+mod knock;
 mod machine;
 mod memberships;
 mod observation;
@@ -16,8 +17,8 @@ mod seal;
 mod state;
 
 pub use damage::{Damage, Objection};
+pub use knock::{KnockBudget, knock_pause};
 pub use machine::NodeMachine;
 pub use memberships::{ForeignNode, Memberships};
 pub use observation::{Action, Event, Moment, Observation, ShareCandidates, Step};
-pub use pacing::knock_pause;
 pub use state::{Delay, Hold, State};

@@ -55,38 +55,6 @@ const SOURCE_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Pause after an answer that only time can mend (no keyring, overload): doubles to `slow_interval`.
 const SERVER_PAUSE_MIN: Duration = Duration::from_millis(500);
 
-/// How long after a node of this machine refused a connection for the first time its port is tried again and again.
-const KNOCK: Duration = Duration::from_secs(30);
-/// How long of that a server may take to come back and be met at its door.
-const KNOCK_CLOSELY: Duration = Duration::from_secs(5);
-/// The same of another machine: polls come as often after that.
-const KNOCK_ELSEWHERE: Duration = Duration::from_secs(120);
-/// What of an outage may be lost until its end is noticed where another machine is tried: one part of so many.
-const LOST_PART: u32 = 120;
-
-/// How long to wait between two tries whether anything listens at a node, `refused` after its port was first found
-/// closed; `None` when it is no longer worth it. `own`: the node is on this machine. `here`: how many of its host are tried
-/// now; `all`: how many of all hosts.
-///
-/// A try at a port of this machine takes some 50 µs, timer and all, and disturbs nobody: 5 % of one core for a few
-/// seconds and 1 % for the rest of the half minute, measured; several nodes share it, so that a host is tried no more often for many nodes than for one.
-/// Another machine gets one SYN in 9 ms and answers with one RST, so that a service that is restarted is met within
-/// 10 ms; when it takes longer they grow rarer with the outage, of which less than a hundredth is lost: some 350 in 7 s, and
-/// 700 in two minutes. Many hosts together are tried four times a millisecond. A port that swallows SYNs is not tried at all.
-pub fn knock_pause(refused: Duration, own: bool, here: usize, all: usize) -> Option<Duration> {
-    let pause = match (own, refused) {
-        (true, refused) if refused >= KNOCK => return None,
-        (true, refused) if refused < KNOCK_CLOSELY => Duration::from_millis(1),
-        (true, _) => Duration::from_millis(10),
-        (false, refused) if refused >= KNOCK_ELSEWHERE => return None,
-        (false, refused) => Duration::from_millis(9).max(refused / LOST_PART),
-    };
-    let times =
-        |pause: Duration, nodes| pause.saturating_mul(u32::try_from(nodes).unwrap_or(u32::MAX).max(1));
-    let budget = if own { Duration::ZERO } else { times(Duration::from_micros(250), all) };
-    Some(times(pause, here).max(budget))
-}
-
 /// The pauses of one node.
 #[derive(Debug, Clone)]
 pub(super) struct Pacing {

@@ -7,7 +7,7 @@ use super::ticker::Ticker;
 use super::turns::Turns;
 use crate::api::Unreachable;
 use crate::explain::Explain;
-use crate::unseal::{Moment, knock_pause};
+use crate::unseal::{KnockBudget, Moment, knock_pause};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -105,13 +105,29 @@ const ASK_ANY_WHILE_KNOCKING: Duration = Duration::from_millis(2);
 
 /// How many nodes of which host are knocked at, this machine's own under no name: together they knock no more often than
 /// one alone.
-#[derive(Debug, Default)]
-pub(super) struct ReconnectProbes(Mutex<Knocked>);
+#[derive(Debug)]
+pub(super) struct ReconnectProbes {
+    began: Instant,
+    knocked: Mutex<Knocked>,
+}
 
 #[derive(Debug, Default)]
 struct Knocked {
-    hosts: BTreeMap<Option<String>, usize>,
+    hosts: BTreeMap<Option<String>, KnockedHost>,
     all: usize,
+}
+
+#[derive(Debug, Default)]
+struct KnockedHost {
+    nodes: usize,
+    /// Outlasts an outage: a host that is gone again and again is tried no more often than one that stays away.
+    budget: KnockBudget,
+}
+
+impl Default for ReconnectProbes {
+    fn default() -> Self {
+        Self { began: Instant::now(), knocked: Mutex::default() }
+    }
 }
 
 impl ReconnectProbes {
@@ -143,7 +159,7 @@ impl ReconnectProbes {
     }
 
     fn knocked(&self) -> MutexGuard<'_, Knocked> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.knocked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,15 +172,21 @@ struct ProbePermit<'a> {
 impl<'a> ProbePermit<'a> {
     fn at(probes: &'a ReconnectProbes, host: Option<String>) -> Self {
         let mut knocked = probes.knocked();
-        *knocked.hosts.entry(host.clone()).or_default() += 1;
+        if knocked.all == 0 {
+            let now = probes.began.elapsed();
+            knocked.hosts.retain(|_, host| !host.budget.is_whole(now));
+        }
+        knocked.hosts.entry(host.clone()).or_default().nodes += 1;
         knocked.all += 1;
         Self { probes, host }
     }
 
     fn pause(&self, refused: Moment) -> Option<Moment> {
-        let knocked = self.probes.knocked();
-        let here = knocked.hosts.get(&self.host).copied().unwrap_or(1);
-        knock_pause(refused, self.host.is_none(), here, knocked.all)
+        let mut knocked = self.probes.knocked();
+        let (all, own) = (knocked.all, self.host.is_none());
+        let host = knocked.hosts.get_mut(&self.host)?;
+        let pause = knock_pause(refused, own, host.nodes, all)?;
+        Some(if own { pause } else { host.budget.book(self.probes.began.elapsed(), pause) })
     }
 }
 
@@ -172,11 +194,8 @@ impl Drop for ProbePermit<'_> {
     fn drop(&mut self) {
         let mut knocked = self.probes.knocked();
         knocked.all -= 1;
-        if let Some(nodes) = knocked.hosts.get_mut(&self.host) {
-            *nodes -= 1;
-            if *nodes == 0 {
-                knocked.hosts.remove(&self.host);
-            }
+        if let Some(host) = knocked.hosts.get_mut(&self.host) {
+            host.nodes -= 1;
         }
     }
 }
