@@ -47,7 +47,7 @@ impl Netlink {
         question.splice(..length.len(), length);
         net::sendto(&self.0, &question, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
         // The kernel has answered by the time it has taken the question.
-        let mut answer = vec![0; 4096];
+        let mut answer = vec![0; 1024];
         let (_, length, from) = net::recvfrom(&self.0, &mut answer[..], RecvFlags::empty())?;
         let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());
         if from.is_none_or(|from| from.pid() != 0) {
