@@ -5,8 +5,8 @@ use crate::cluster::ShareSource;
 use crate::files::FileVersion;
 use crate::shares::{LoadedShares, ShareError};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
@@ -16,6 +16,10 @@ const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 /// How long a read that nobody needs any more may take to end before its node goes on.
 const WIPED_WITHIN: Duration = Duration::from_millis(50);
 
+/// How long what was read serves others, while a node is being unsealed with it: of a thousand that come back one after the
+/// other, most would else read it once more.
+const FRESH: Duration = Duration::from_millis(50);
+
 /// The share source of a cluster. Its nodes share what is read: a thousand of them that are sealed at once read it
 /// once, and one that hangs keeps one thread from others, and not a thousand.
 #[derive(Debug)]
@@ -23,11 +27,14 @@ pub(super) struct SharedSource {
     source: ShareSource,
     trusted: Arc<Trusted>,
     reads: SingleFlight<Outcome>,
+    /// What was read last, if a node still has it: nothing is kept for others alone.
+    recent: Mutex<Weak<Outcome>>,
     looks: SingleFlight<Option<FileVersion>>,
 }
 
 /// What a read of a source gave, and what the source looked like before: a change during the read is then seen as one.
 pub(super) struct Outcome {
+    begun: Instant,
     version: Option<FileVersion>,
     pub(super) loaded: Result<LoadedShares, ShareError>,
 }
@@ -39,6 +46,7 @@ impl SharedSource {
             source: source.clone(),
             trusted: Arc::clone(trusted),
             reads: SingleFlight::default(),
+            recent: Mutex::default(),
             looks: SingleFlight::default(),
         }
     }
@@ -48,8 +56,16 @@ impl SharedSource {
     }
 
     fn read(&self) -> InFlight<Outcome> {
+        let recent = locked(&self.recent).upgrade();
+        if let Some(recent) = recent.filter(|recent| recent.begun.elapsed() < FRESH) {
+            return InFlight::over(recent);
+        }
         let (source, trusted) = (self.source.clone(), Arc::clone(&self.trusted));
-        self.reads.join(move || Outcome { version: source.version(), loaded: source.load(&trusted) })
+        self.reads.join(move || Outcome {
+            begun: Instant::now(),
+            version: source.version(),
+            loaded: source.load(&trusted),
+        })
     }
 
     async fn look(&self) -> Option<FileVersion> {
@@ -91,6 +107,7 @@ impl ShareLoader {
         // A read that was cancelled: the runtime ends, and so does this task.
         let outcome = outcome?;
         self.version.clone_from(&outcome.version);
+        *locked(&source.recent) = Arc::downgrade(&outcome);
         Some(outcome)
     }
 
@@ -153,6 +170,11 @@ impl<T: Send + Sync + 'static> SingleFlight<T> {
 }
 
 impl<T> InFlight<T> {
+    /// Of work that is done.
+    fn over(outcome: Arc<T>) -> Self {
+        Self(watch::channel(Some(outcome)).1)
+    }
+
     /// Returns when it is done; `None` if it died, or the runtime ends.
     pub(super) async fn outcome(&mut self) -> Option<Arc<T>> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
@@ -164,7 +186,7 @@ impl<T> InFlight<T> {
     }
 }
 
-fn locked<T>(place: &Mutex<Option<InFlight<T>>>) -> MutexGuard<'_, Option<InFlight<T>>> {
+fn locked<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
     place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -217,11 +239,40 @@ mod tests {
         }
     }
 
+    /// Returns when the thread that did the work has dropped what came of it, too.
+    async fn gone<T>(outcome: Arc<T>) {
+        let weak = Arc::downgrade(&outcome);
+        drop(outcome);
+        while weak.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
     async fn work_that_died_is_begun_anew() {
         let joint = SingleFlight::default();
         assert!(joint.join(|| panic!("on purpose")).outcome().await.is_none());
         assert_eq!(joint.join(|| 1).outcome().await.as_deref(), Some(&1));
+    }
+
+    #[tokio::test]
+    async fn what_a_node_has_from_just_now_serves_others_and_no_longer() {
+        let file = SharedSource::of(&ShareSource::File("/nonexistent/shares".into()), &Arc::default());
+        let patience = Duration::from_secs(60);
+        let [mut one, mut other] = [ShareLoader::default(), ShareLoader::default()];
+        let read = one.read(&file, patience).await.unwrap();
+        other.read_ahead(&file);
+        let same = other.read(&file, patience).await.unwrap();
+        assert!(Arc::ptr_eq(&read, &same) || read.begun.elapsed() >= FRESH, "it has them");
+        drop(same);
+        gone(read).await;
+        assert!(locked(&file.recent).upgrade().is_none(), "nothing is kept for others alone");
+        let loaded = file.source.load(&file.trusted);
+        let begun = Instant::now().checked_sub(FRESH).unwrap();
+        let old = Arc::new(Outcome { begun, version: None, loaded });
+        *locked(&file.recent) = Arc::downgrade(&old);
+        let new = one.read(&file, patience).await.unwrap();
+        assert!(!Arc::ptr_eq(&old, &new) && new.begun > old.begun, "they are from earlier");
     }
 
     #[tokio::test]
@@ -238,11 +289,14 @@ mod tests {
         let ahead = InFlight(ahead.0.clone()).outcome().await.unwrap();
         let read = loader.read(&file, Duration::from_secs(60)).await.unwrap();
         assert!(Arc::ptr_eq(&ahead, &read) && read.loaded.is_err());
+        let begun = read.begun;
+        drop(ahead);
+        gone(read).await;
         // What was read ahead and not asked for serves nobody.
         loader.read_ahead(&file);
         loader.forget().await;
         assert!(loader.running.is_none());
         let again = loader.read(&file, Duration::from_secs(60)).await.unwrap();
-        assert!(!Arc::ptr_eq(&ahead, &again));
+        assert!(again.begun > begun);
     }
 }
