@@ -17,6 +17,8 @@ use tokio::time::sleep;
 
 /// How long the TPM is left to servers that are sealed when we start.
 const SERVERS_FIRST: Duration = Duration::from_secs(2);
+/// How long the processor is left to them before files are looked at that they do not need.
+const HANDSHAKES_FIRST: Duration = Duration::from_millis(20);
 
 /// What the files say that a configuration names.
 pub(super) struct NamedFiles {
@@ -91,6 +93,7 @@ async fn open_with_tpm(sealed: Vec<ShareSource>, trusted: Arc<Trusted>) {
 
 /// Judges who else can get at the files of credentials, and has `status` of systemd say so.
 async fn judge_credentials(settings: Settings, registry: Arc<StatusRegistry>) {
+    sleep(HANDSHAKES_FIRST).await;
     let judged = tokio::task::spawn_blocking(move || credentials::of_this_process(&settings)).await;
     let Ok(problems) = judged else { return };
     for problem in &problems {
