@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 /// How long the TPM is left to servers that are sealed when we start.
 const SERVERS_FIRST: Duration = Duration::from_secs(2);
-/// How long the processor is left to them before files are looked at that they do not need.
+/// How long their first handshakes have the processor before files are judged that no handshake needs.
 const HANDSHAKES_FIRST: Duration = Duration::from_millis(20);
 
 /// What the files say that a configuration names.

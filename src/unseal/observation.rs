@@ -79,7 +79,7 @@ pub struct Step {
     /// What to do then.
     pub action: Action,
     /// Nothing listens at the node since this moment: meanwhile its port may be tried, as often as
-    /// `knock_pause` allows.
+    /// `probe_pause` allows.
     pub refused_since: Option<Moment>,
     /// The state that is shown is old once the action has had no answer for so long: then
     /// [`NodeMachine::overdue`](crate::unseal::NodeMachine::overdue) is called, and the answer awaited all the same.

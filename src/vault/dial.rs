@@ -148,11 +148,11 @@ impl Endpoint {
     }
 
     /// Tries whether something listens where the node was: at one of its addresses, each in its turn. A connection
-    /// that is accepted serves the next request, which finds that the TLS files were looked at meanwhile.
+    /// that is accepted serves the next request. While none is, the TLS files are looked at now and then.
     pub(super) async fn probe(&self, reach: &mut Reach) -> bool {
         let accepted = self.finds_listener(reach).await;
         if let Some(tls) = self.tls.as_ref().filter(|_| !accepted) {
-            tls.look_ahead();
+            tls.look_if_due();
         }
         accepted
     }

@@ -7,7 +7,7 @@ use super::ticker::Ticker;
 use super::turns::Turns;
 use crate::api::Unreachable;
 use crate::explain::Explain;
-use crate::unseal::{KnockBudget, Moment, knock_pause};
+use crate::unseal::{Moment, ProbeBudget, probe_pause};
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -97,48 +97,49 @@ fn around(pause: Duration) -> Duration {
     pause.mul_f64(1.0 + fastrand::f64() / 10.0)
 }
 
-/// How often a node is asked at the most while its port is knocked at: that it refuses is known, and each question is
+/// How often a node is asked at the most while its port is probed: that it refuses is known, and each question is
 /// one more try at its host. It looks its name up anew.
-const ASK_WHILE_KNOCKING: Duration = Duration::from_millis(500);
+const ASK_WHILE_PROBING: Duration = Duration::from_millis(500);
 /// The same of all such nodes together: of a thousand, the questions would be a third of all tries.
-const ASK_ANY_WHILE_KNOCKING: Duration = Duration::from_millis(2);
+const ASK_ANY_WHILE_PROBING: Duration = Duration::from_millis(2);
 
-/// How many nodes of which host are knocked at, this machine's own under no name: together they knock no more often than
-/// one alone.
+/// How many nodes of which host are probed, this machine's own under no name: together they are no more often than one alone,
+/// and as often as their host's budget allows.
 #[derive(Debug)]
 pub(super) struct ReconnectProbes {
+    /// What the budgets count time from.
     began: Instant,
-    knocked: Mutex<Knocked>,
+    probed: Mutex<Probed>,
 }
 
 #[derive(Debug, Default)]
-struct Knocked {
-    hosts: BTreeMap<Option<String>, KnockedHost>,
+struct Probed {
+    hosts: BTreeMap<Option<String>, ProbedHost>,
     all: usize,
 }
 
 #[derive(Debug, Default)]
-struct KnockedHost {
+struct ProbedHost {
     nodes: usize,
     /// Outlasts an outage: a host that is gone again and again is tried no more often than one that stays away.
-    budget: KnockBudget,
+    budget: ProbeBudget,
 }
 
 impl Default for ReconnectProbes {
     fn default() -> Self {
-        Self { began: Instant::now(), knocked: Mutex::default() }
+        Self { began: Instant::now(), probed: Mutex::default() }
     }
 }
 
 impl ReconnectProbes {
     /// How long to wait before a node is asked whose port was closed for the first time `refused` after `began`.
     pub(super) fn until_asked(&self, planned: Duration, began: Instant, refused: Option<Moment>) -> Duration {
-        let knocked = |refused| knock_pause(began.elapsed().saturating_sub(refused), true, 1, 1).is_some();
-        if !refused.is_some_and(knocked) {
+        let probed = |refused| probe_pause(began.elapsed().saturating_sub(refused), true, 1, 1).is_some();
+        if !refused.is_some_and(probed) {
             return planned;
         }
-        let all = u32::try_from(self.knocked().all).unwrap_or(u32::MAX);
-        planned.max(ASK_WHILE_KNOCKING).max(ASK_ANY_WHILE_KNOCKING.saturating_mul(all))
+        let all = u32::try_from(self.probed().all).unwrap_or(u32::MAX);
+        planned.max(ASK_WHILE_PROBING).max(ASK_ANY_WHILE_PROBING.saturating_mul(all))
     }
 
     /// Returns when something listens again at a server whose port was closed for the first time `refused` after
@@ -150,7 +151,7 @@ impl ReconnectProbes {
             let mut ticker = Ticker::begin();
             while let Some(pause) = here.pause(began.elapsed().saturating_sub(refused)) {
                 ticker.tick(pause).await;
-                if spec.server.probe().await {
+                if here.may_try() && spec.server.probe().await {
                     return;
                 }
             }
@@ -158,8 +159,8 @@ impl ReconnectProbes {
         pending::<()>().await;
     }
 
-    fn knocked(&self) -> MutexGuard<'_, Knocked> {
-        self.knocked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn probed(&self) -> MutexGuard<'_, Probed> {
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -171,30 +172,37 @@ struct ProbePermit<'a> {
 
 impl<'a> ProbePermit<'a> {
     fn at(probes: &'a ReconnectProbes, host: Option<String>) -> Self {
-        let mut knocked = probes.knocked();
-        if knocked.all == 0 {
+        let mut probed = probes.probed();
+        if probed.all == 0 {
             let now = probes.began.elapsed();
-            knocked.hosts.retain(|_, host| !host.budget.is_whole(now));
+            probed.hosts.retain(|_, host| !host.budget.is_full(now));
         }
-        knocked.hosts.entry(host.clone()).or_default().nodes += 1;
-        knocked.all += 1;
+        probed.hosts.entry(host.clone()).or_default().nodes += 1;
+        probed.all += 1;
         Self { probes, host }
     }
 
     fn pause(&self, refused: Moment) -> Option<Moment> {
-        let mut knocked = self.probes.knocked();
-        let (all, own) = (knocked.all, self.host.is_none());
-        let host = knocked.hosts.get_mut(&self.host)?;
-        let pause = knock_pause(refused, own, host.nodes, all)?;
-        Some(if own { pause } else { host.budget.book(self.probes.began.elapsed(), pause) })
+        let probed = self.probes.probed();
+        let own = self.host.is_none();
+        let host = probed.hosts.get(&self.host)?;
+        let pause = probe_pause(refused, own, host.nodes, probed.all)?;
+        Some(if own { pause } else { host.budget.wait(self.probes.began.elapsed(), pause) })
+    }
+
+    /// Takes a try out of the host's budget; this machine has none. If another node was faster, the next pause is longer.
+    fn may_try(&self) -> bool {
+        let mut probed = self.probes.probed();
+        let host = probed.hosts.get_mut(&self.host).filter(|_| self.host.is_some());
+        host.is_none_or(|host| host.budget.take(self.probes.began.elapsed()))
     }
 }
 
 impl Drop for ProbePermit<'_> {
     fn drop(&mut self) {
-        let mut knocked = self.probes.knocked();
-        knocked.all -= 1;
-        if let Some(host) = knocked.hosts.get_mut(&self.host) {
+        let mut probed = self.probes.probed();
+        probed.all -= 1;
+        if let Some(host) = probed.hosts.get_mut(&self.host) {
             host.nodes -= 1;
         }
     }
@@ -205,19 +213,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nodes_that_are_knocked_at_are_asked_the_more_seldom_the_more_they_are() {
+    fn nodes_that_are_probed_are_asked_the_more_seldom_the_more_they_are() {
         let probes = ReconnectProbes::default();
         let (planned, long) = (Duration::from_millis(20), Duration::from_secs(60));
         let began = Instant::now().checked_sub(Duration::from_secs(40)).unwrap();
         let of = |ago: u64, planned| {
             probes.until_asked(planned, began, began.elapsed().checked_sub(Duration::from_secs(ago)))
         };
-        assert_eq!(probes.until_asked(planned, began, None), planned, "nobody knocks");
-        assert_eq!((of(1, planned), of(1, long)), (ASK_WHILE_KNOCKING, long));
-        assert_eq!(of(31, planned), planned, "nobody knocks any more");
+        assert_eq!(probes.until_asked(planned, began, None), planned, "nobody probes");
+        assert_eq!((of(1, planned), of(1, long)), (ASK_WHILE_PROBING, long));
+        assert_eq!(of(31, planned), planned, "nobody probes any more");
         let many: Vec<_> = (0..1000).map(|node| ProbePermit::at(&probes, Some(node.to_string()))).collect();
         assert_eq!((of(1, planned), of(1, long)), (Duration::from_secs(2), long));
         drop(many);
-        assert_eq!(of(1, planned), ASK_WHILE_KNOCKING);
+        assert_eq!(of(1, planned), ASK_WHILE_PROBING);
+    }
+
+    #[test]
+    fn tries_at_a_host_are_counted_over_all_of_its_outages_and_nodes_and_only_those_that_are_made() {
+        let probes = ReconnectProbes::default();
+        let short = Some(Duration::from_millis(3));
+        let of = |host: Option<&str>| ProbePermit::at(&probes, host.map(str::to_owned));
+        let there = of(Some("there"));
+        for _ in 0..1000 {
+            assert_eq!(
+                there.pause(Duration::ZERO),
+                short,
+                "whoever plans a try and gives it up has made none"
+            );
+        }
+        assert!((0..1000).any(|_| !there.may_try()));
+        let longer = there.pause(Duration::ZERO);
+        assert!(longer > short, "{longer:?}");
+        let elsewhere = of(Some("elsewhere"));
+        assert!(elsewhere.may_try(), "another host has its own");
+        drop(there);
+        let again = of(Some("there"));
+        assert!(!again.may_try() && again.pause(Duration::ZERO) > short, "it is gone again");
+        let own = of(None);
+        assert!((0..1000).all(|_| own.may_try()), "the kernel here is asked, not a host");
     }
 }

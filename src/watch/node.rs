@@ -86,6 +86,7 @@ pub(super) async fn watch(mut task: NodeTask) {
                 }
                 machine.set_pace(current.cluster.pace.clone());
                 machine.set_on_operator_seal(current.cluster.on_operator_seal);
+                current.source().into_iter().for_each(|source| source.begin_anew());
                 Observation::Woken
             }
             order = next(&mut task.orders) => order,
@@ -340,8 +341,8 @@ impl ActionExecutor {
     }
 }
 
-/// What comes of `request`. When that begins to wait for the server, `begin` is called: what it begins would otherwise have
-/// the processor first.
+/// What comes of `request`. When that first has to wait, `begin` is called: what it begins would otherwise have the processor
+/// first.
 async fn then_meanwhile<T>(request: impl Future<Output = T>, begin: impl FnOnce()) -> T {
     let mut request = pin!(request);
     let mut begin = Some(begin);
@@ -366,5 +367,29 @@ async fn seen<T>(
     match exchange.await {
         Ok(answer) => what(answer),
         Err(cause) => Observation::Unreachable(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[tokio::test]
+    async fn what_is_begun_meanwhile_comes_after_the_request_and_only_if_that_waits() {
+        let (asked, begun) = (Cell::new(0), Cell::new(0));
+        let request = async {
+            asked.set(asked.get() + 1);
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            begun.get()
+        };
+        let begin = || {
+            assert_eq!(asked.get(), 1, "the request is under way");
+            begun.set(begun.get() + 1);
+        };
+        assert_eq!(then_meanwhile(request, begin).await, 1, "once, however often it waits");
+        then_meanwhile(std::future::ready(()), || begun.set(2)).await;
+        assert_eq!(begun.get(), 1, "it had its answer at once");
     }
 }

@@ -55,6 +55,11 @@ impl SharedSource {
         &self.source
     }
 
+    /// There is news: what was read before it serves nobody any more.
+    pub(super) fn begin_anew(&self) {
+        *locked(&self.recent) = Weak::new();
+    }
+
     fn read(&self) -> InFlight<Outcome> {
         let recent = locked(&self.recent).upgrade();
         if let Some(recent) = recent.filter(|recent| recent.begun.elapsed() < FRESH) {
@@ -125,6 +130,7 @@ impl ShareLoader {
         while source.look().await == self.version {
             sleep(LOOK_AT_SOURCE).await;
         }
+        source.begin_anew();
     }
 }
 
@@ -273,6 +279,12 @@ mod tests {
         *locked(&file.recent) = Arc::downgrade(&old);
         let new = one.read(&file, patience).await.unwrap();
         assert!(!Arc::ptr_eq(&old, &new) && new.begun > old.begun, "they are from earlier");
+        *locked(&file.recent) = Arc::downgrade(&new);
+        one.changed(&SharedSource::of(&ShareSource::File("/dev/null".into()), &Arc::default())).await;
+        assert!(locked(&file.recent).upgrade().is_some(), "of another source");
+        one.version = FileVersion::of("/dev/null".as_ref());
+        one.changed(&file).await;
+        assert!(locked(&file.recent).upgrade().is_none(), "it is known that the source changed since");
     }
 
     #[tokio::test]
@@ -289,14 +301,13 @@ mod tests {
         let ahead = InFlight(ahead.0.clone()).outcome().await.unwrap();
         let read = loader.read(&file, Duration::from_secs(60)).await.unwrap();
         assert!(Arc::ptr_eq(&ahead, &read) && read.loaded.is_err());
-        let begun = read.begun;
         drop(ahead);
         gone(read).await;
         // What was read ahead and not asked for serves nobody.
         loader.read_ahead(&file);
+        let (_, ahead) = loader.running.as_ref().unwrap();
+        let ahead = Arc::downgrade(&InFlight(ahead.0.clone()).outcome().await.unwrap());
         loader.forget().await;
-        assert!(loader.running.is_none());
-        let again = loader.read(&file, Duration::from_secs(60)).await.unwrap();
-        assert!(again.begun > begun);
+        assert!(loader.running.is_none() && ahead.upgrade().is_none());
     }
 }

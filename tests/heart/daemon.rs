@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use vault_unseal::api::UnsealAnswer;
 use vault_unseal::cluster::{OnOperatorSeal, Pace};
-use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, State, Step, knock_pause};
+use vault_unseal::unseal::{Action, Event, Moment, NodeMachine, Observation, State, Step, probe_pause};
 
 /// Where a daemon is between two steps.
 #[derive(Debug)]
@@ -114,9 +114,9 @@ impl Daemon {
     }
 
     /// Nothing listened at the server when it was asked last.
-    pub(crate) fn knocks(&self, now: Moment) -> Option<Moment> {
+    pub(crate) fn probes(&self, now: Moment) -> Option<Moment> {
         let refused = self.step.refused_since.filter(|_| matches!(self.phase, Phase::Waiting(_)))?;
-        Some(now + knock_pause(now.saturating_sub(refused), true, 1, 1)?)
+        Some(now + probe_pause(now.saturating_sub(refused), true, 1, 1)?)
     }
 
     /// A change of the source has been noticed.

@@ -158,7 +158,7 @@ impl World {
     }
 
     fn due(&self, daemon: &Daemon, now: Moment) -> Moment {
-        let met = daemon.knocks(now).filter(|_| self.model.up);
+        let met = daemon.probes(now).filter(|_| self.model.up);
         met.map_or_else(|| daemon.due(now), |met| daemon.due(now).min(met))
     }
 

@@ -123,7 +123,7 @@ fn without_it_a_closed_port_is_left_to_the_intervals() {
     left.start();
     met.start();
     daemon.wait_for_line(&format!("{}: uninitialized", met.url()));
-    // It was back after the other: whoever knocked at both would have met that one first.
+    // It was back after the other: whoever probed both would have met that one first.
     assert!(!daemon.output().contains(&format!("{}: uninitialized", left.url())), "{}", daemon.output());
 }
 

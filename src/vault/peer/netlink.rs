@@ -47,6 +47,7 @@ impl Netlink {
         question.splice(..length.len(), length);
         net::sendto(&self.0, &question, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
         // The kernel has answered by the time it has taken the question.
+        // Only its beginning is read; what does not fit is dropped.
         let mut answer = vec![0; 1024];
         let (_, length, from) = net::recvfrom(&self.0, &mut answer[..], RecvFlags::empty())?;
         let from = from.and_then(|from| SocketAddrNetlink::try_from(from).ok());

@@ -14,15 +14,16 @@ use rustls::crypto::{CryptoProvider, ring};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 /// How often the TLS files are looked at while all is well.
 const LOOK_AT_FILES: Duration = Duration::from_secs(10);
 /// How often they are looked at while connections fail.
 const LOOK_AT_FILES_IN_TROUBLE: Duration = Duration::from_secs(1);
-/// How long a connection waits for a look that it began: files of this machine take less. One that takes longer is for
-/// later connections.
+/// How long after a look began connections wait for it: files of this machine take less. One that takes longer is for later
+/// connections.
 const WAIT_FOR_LOOK: Duration = Duration::from_millis(100);
 
 /// What new connections to the nodes of one cluster use.
@@ -32,6 +33,8 @@ pub(in crate::vault) struct Renewed {
     trusted: Arc<Trusted>,
     inspection: Option<Arc<Inspection>>,
     current: Mutex<Current>,
+    /// Since when a look is under way: however long it takes, there is no second one.
+    looking: watch::Sender<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -43,8 +46,6 @@ struct Current {
     /// Files that could not be used: said once, not at every look.
     refused: Option<Versions>,
     looked: Instant,
-    /// A look is under way: however long it takes, there is no second one.
-    looking: bool,
     failing: bool,
 }
 
@@ -60,10 +61,10 @@ impl Renewed {
         let (config, authority) = client_config(settings, trusted, inspection.as_ref())?;
         let config = Arc::new(config);
         let looked = Instant::now();
-        let (refused, looking, failing) = (None, false, false);
-        let current = Current { config, authority, versions, refused, looked, looking, failing };
+        let current = Current { config, authority, versions, refused: None, looked, failing: false };
         let (settings, trusted) = (settings.clone(), Arc::clone(trusted));
-        Ok(Self { settings, trusted, inspection, current: Mutex::new(current) })
+        let looking = watch::Sender::new(None);
+        Ok(Self { settings, trusted, inspection, current: Mutex::new(current), looking })
     }
 
     /// The configuration to use now: a new one when the TLS files changed and can be used.
@@ -71,28 +72,31 @@ impl Renewed {
     /// A renewal in progress (half a file, a key without its certificate) keeps the old one until it is done; files that
     /// somebody else can write, and ones that cannot be read, for as long as they are so.
     pub(in crate::vault) async fn config(self: &Arc<Self>) -> Arc<ClientConfig> {
-        if let Some(look) = self.look_if_due() {
-            let _ = timeout(WAIT_FOR_LOOK, look).await;
+        self.look_if_due();
+        let began = *self.looking.borrow();
+        if let Some(left) = began.and_then(|began| WAIT_FOR_LOOK.checked_sub(began.elapsed())) {
+            let _ = timeout(left, self.looking.subscribe().wait_for(Option::is_none)).await;
         }
         Arc::clone(&self.current().config)
     }
 
-    /// Begins a look where one is due, for the connection that comes next: a look that it began itself would keep it waiting.
-    pub(in crate::vault) fn look_ahead(self: &Arc<Self>) {
-        drop(self.look_if_due());
-    }
-
-    /// Begins a look at the files, off the loop, unless there was one or is one.
-    fn look_if_due(self: &Arc<Self>) -> Option<JoinHandle<()>> {
-        let mut current = self.current();
-        let pause = if current.failing { LOOK_AT_FILES_IN_TROUBLE } else { LOOK_AT_FILES };
-        if current.looking || current.looked.elapsed() < pause {
-            return None;
+    /// Begins a look at the files, off the loop, unless there was one or is one. Called while a port is closed, it is over when
+    /// the port opens, most likely, and keeps no connection waiting.
+    pub(in crate::vault) fn look_if_due(self: &Arc<Self>) {
+        let (looked, failing) = {
+            let current = self.current();
+            (current.looked, current.failing)
+        };
+        let pause = if failing { LOOK_AT_FILES_IN_TROUBLE } else { LOOK_AT_FILES };
+        if self.looking.borrow().is_some() || looked.elapsed() < pause {
+            return;
         }
-        current.looking = true;
-        drop(current);
+        self.looking.send_replace(Some(Instant::now()));
         let this = Arc::clone(self);
-        Some(spawn_blocking(move || this.look()))
+        spawn_blocking(move || {
+            this.look();
+            this.looking.send_replace(None);
+        });
     }
 
     fn look(&self) {
@@ -101,7 +105,7 @@ impl Renewed {
         // Not under the lock: the loop takes it too.
         let renewed = changed.then(|| client_config(&self.settings, &self.trusted, self.inspection.as_ref()));
         let mut current = self.current();
-        (current.looked, current.looking) = (Instant::now(), false);
+        current.looked = Instant::now();
         match renewed {
             // Back to the files that are in use.
             None => current.refused = None,
@@ -202,6 +206,9 @@ mod tests {
     use super::*;
     use crate::vault::dial::{Endpoint, Reach};
     use crate::vault::peer::PeerRule;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
 
     #[tokio::test]
     async fn files_are_looked_at_while_a_port_is_closed_and_not_when_it_opens() {
@@ -214,17 +221,31 @@ mod tests {
         let mut reach = Reach::at(address);
         let long_ago = Instant::now().checked_sub(LOOK_AT_FILES).unwrap();
         tls.current().looked = long_ago;
+        let looks = || tls.looking.borrow().is_some();
         assert!(endpoint.probe(&mut reach).await, "it is open");
-        assert!(
-            !tls.current().looking && tls.current().looked == long_ago,
-            "a connection that is there waits for nothing"
-        );
+        assert!(!looks() && tls.current().looked == long_ago, "a connection that is there waits for nothing");
         drop(listener);
         assert!(!endpoint.probe(&mut Reach::at(address)).await, "it is closed");
-        while tls.current().looking {
+        while looks() {
             tokio::task::yield_now().await;
         }
-        assert!(tls.current().looked > long_ago);
-        assert!(tls.look_if_due().is_none(), "nor the one that comes next");
+        let looked = tls.current().looked;
+        assert!(looked > long_ago);
+        tls.config().await;
+        assert!(!looks() && tls.current().looked == looked, "nor does the one that comes next");
+    }
+
+    #[tokio::test]
+    async fn a_look_that_has_just_begun_is_waited_for_and_one_that_hangs_is_not() {
+        let settings = TlsSettings { skip_verify: true, ..TlsSettings::default() };
+        let tls = Arc::new(Renewed::new(&settings, &Arc::default(), None).unwrap());
+        tls.looking.send_replace(Some(Instant::now() + Duration::from_secs(60)));
+        let mut config = pin!(tls.config());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(config.as_mut().poll(&mut context).is_pending());
+        tls.looking.send_replace(None);
+        config.await;
+        tls.looking.send_replace(Instant::now().checked_sub(WAIT_FOR_LOOK));
+        assert!(pin!(tls.config()).poll(&mut context).is_ready());
     }
 }

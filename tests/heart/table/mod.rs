@@ -3,8 +3,8 @@
 
 pub(crate) mod answers;
 mod joins;
-mod knocks;
 mod opened;
+mod probes;
 mod several;
 mod situation;
 mod troubles;

@@ -9,7 +9,7 @@ use crate::world::{PACE, World};
 use std::sync::Arc;
 use std::time::Duration;
 use vault_unseal::api::{Meaning, Unreachable, UnsealAnswer};
-use vault_unseal::unseal::{Action, Hold, Moment, Observation, knock_pause};
+use vault_unseal::unseal::{Action, Hold, Moment, Observation, probe_pause};
 
 #[derive(Clone)]
 pub(crate) struct Scene {
@@ -299,7 +299,7 @@ impl Scene {
         let now = self.now;
         for daemon in &mut self.daemons {
             let refused = daemon.step.refused_since.filter(|_| matches!(daemon.phase, Phase::Waiting(_)));
-            if refused.and_then(|since| knock_pause(now.saturating_sub(since), true, 1, 1)).is_some() {
+            if refused.and_then(|since| probe_pause(now.saturating_sub(since), true, 1, 1)).is_some() {
                 Arc::make_mut(daemon).learn(now, Observation::Returned, world, books)?;
             }
         }
