@@ -19,7 +19,7 @@ use crate::explain::Explain;
 use crate::shares::ShareSet;
 use crate::unseal::{Action, Event, NodeMachine, Objection, Observation, ShareCandidates, State, Step};
 use std::borrow::Cow;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -281,20 +281,16 @@ impl ActionExecutor {
 
     async fn execute(&mut self, spec: &NodeSpec, step: Step) -> Observation {
         let limit = longest(spec, step.action);
-        let ahead = spec.source().filter(|_| step.load_ahead);
-        let read_ahead = || {
-            if let Some(source) = ahead {
-                self.loader.read_ahead(source);
-            }
-        };
+        if let Some(source) = spec.source().filter(|_| step.load_ahead) {
+            self.loader.read_ahead(source);
+        }
         match step.action {
             Action::AskHealth => {
-                let health = then_meanwhile(spec.server.health(), read_ahead);
-                seen(health, |health| Observation::Health(health, spec.server.epoch())).await
+                seen(spec.server.health(), |health| Observation::Health(health, spec.server.epoch())).await
             }
             Action::ReadSealStatus => {
-                let status = then_meanwhile(spec.server.seal_status(), read_ahead);
-                seen(status, |status| Observation::SealStatus(status, spec.server.epoch())).await
+                seen(spec.server.seal_status(), |status| Observation::SealStatus(status, spec.server.epoch()))
+                    .await
             }
             Action::LoadShares(scheme) => self.load(spec, scheme, limit).await,
             Action::Submit { share, .. } => match self.shares().and_then(|held| held.get(share)) {
@@ -341,21 +337,6 @@ impl ActionExecutor {
     }
 }
 
-/// What comes of `request`. When that first has to wait, `begin` is called: what it begins would otherwise have the processor
-/// first.
-async fn then_meanwhile<T>(request: impl Future<Output = T>, begin: impl FnOnce()) -> T {
-    let mut request = pin!(request);
-    let mut begin = Some(begin);
-    poll_fn(|context| {
-        let outcome = request.as_mut().poll(context);
-        if let Some(begin) = begin.take_if(|_| outcome.is_pending()) {
-            begin();
-        }
-        outcome
-    })
-    .await
-}
-
 fn unavailable(kind: &'static str, text: String, advice: Option<String>) -> Observation {
     Observation::SharesUnavailable { kind, text, advice }
 }
@@ -367,29 +348,5 @@ async fn seen<T>(
     match exchange.await {
         Ok(answer) => what(answer),
         Err(cause) => Observation::Unreachable(cause),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::Cell;
-
-    #[tokio::test]
-    async fn what_is_begun_meanwhile_comes_after_the_request_and_only_if_that_waits() {
-        let (asked, begun) = (Cell::new(0), Cell::new(0));
-        let request = async {
-            asked.set(asked.get() + 1);
-            tokio::task::yield_now().await;
-            tokio::task::yield_now().await;
-            begun.get()
-        };
-        let begin = || {
-            assert_eq!(asked.get(), 1, "the request is under way");
-            begun.set(begun.get() + 1);
-        };
-        assert_eq!(then_meanwhile(request, begin).await, 1, "once, however often it waits");
-        then_meanwhile(std::future::ready(()), || begun.set(2)).await;
-        assert_eq!(begun.get(), 1, "it had its answer at once");
     }
 }
