@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// How long after a node of this machine refused a connection for the first time its port is tried again and again.
 const PROBING: Duration = Duration::from_secs(30);
-/// How long of that a server may take to come back and be met at its door.
+/// How long of that a server may take to come back and be found at once.
 const PROBING_CLOSELY: Duration = Duration::from_secs(5);
 /// The same of another machine: polls come as often after that.
 const PROBING_ELSEWHERE: Duration = Duration::from_secs(120);

@@ -7,7 +7,7 @@ use vault_unseal::api::Unreachable;
 use vault_unseal::unseal::{ProbeBudget, probe_pause};
 
 #[test]
-fn only_a_closed_port_is_probed_at_and_only_while_it_is_new() {
+fn only_a_closed_port_is_probed_and_only_while_it_is_new() {
     let mut machine = machine(When::Unsealed);
     let at = |seconds| Duration::from_secs(seconds);
     let mut probes = |seconds, cause| machine.observe(at(seconds), gone(cause)).refused_since;
