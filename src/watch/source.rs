@@ -27,8 +27,7 @@ pub(super) struct SharedSource {
     source: ShareSource,
     trusted: Arc<Trusted>,
     reads: SingleFlight<Outcome>,
-    /// What was read last, if a node still has it: nothing is kept for others alone.
-    recent: Mutex<Weak<Outcome>>,
+    recent: Arc<Mutex<Recent>>,
     looks: SingleFlight<Option<FileVersion>>,
 }
 
@@ -39,6 +38,27 @@ pub(super) struct Outcome {
     pub(super) loaded: Result<LoadedShares, ShareError>,
 }
 
+/// What was read last, if a node still has it or waits for it: nothing is kept for others alone.
+#[derive(Default)]
+struct Recent {
+    read: Weak<Outcome>,
+    /// How often there was news of the source: what began to be read before serves nobody any more.
+    news: u64,
+}
+
+/// Without the outcome, which is secret.
+impl fmt::Debug for Recent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recent").finish_non_exhaustive()
+    }
+}
+
+impl Recent {
+    fn serves(&self) -> Option<Arc<Outcome>> {
+        self.read.upgrade().filter(|read| read.begun.elapsed() < FRESH)
+    }
+}
+
 impl SharedSource {
     /// Of a source that may be those accounts' that are trusted.
     pub(super) fn of(source: &ShareSource, trusted: &Arc<Trusted>) -> Self {
@@ -46,7 +66,7 @@ impl SharedSource {
             source: source.clone(),
             trusted: Arc::clone(trusted),
             reads: SingleFlight::default(),
-            recent: Mutex::default(),
+            recent: Arc::default(),
             looks: SingleFlight::default(),
         }
     }
@@ -57,25 +77,37 @@ impl SharedSource {
 
     /// There is news: what was read before it serves nobody any more.
     pub(super) fn begin_anew(&self) {
-        *locked(&self.recent) = Weak::new();
+        let mut recent = locked(&self.recent);
+        recent.read = Weak::new();
+        recent.news = recent.news.wrapping_add(1);
     }
 
     fn read(&self) -> InFlight<Outcome> {
-        let recent = locked(&self.recent).upgrade();
-        if let Some(recent) = recent.filter(|recent| recent.begun.elapsed() < FRESH) {
-            return InFlight::over(recent);
-        }
-        let (source, trusted) = (self.source.clone(), Arc::clone(&self.trusted));
-        self.reads.join(move || Outcome {
-            begun: Instant::now(),
-            version: source.version(),
-            loaded: source.load(&trusted),
+        let news = {
+            let recent = locked(&self.recent);
+            if let Some(read) = recent.serves() {
+                return InFlight::over(read);
+            }
+            recent.news
+        };
+        let (source, trusted, recent) =
+            (self.source.clone(), Arc::clone(&self.trusted), Arc::clone(&self.recent));
+        self.reads.join(move || {
+            let begun = Instant::now();
+            let outcome =
+                Arc::new(Outcome { begun, version: source.version(), loaded: source.load(&trusted) });
+            let mut recent = locked(&recent);
+            if recent.news == news {
+                // Before the first node takes it: many may come until then.
+                recent.read = Arc::downgrade(&outcome);
+            }
+            outcome
         })
     }
 
     async fn look(&self) -> Option<FileVersion> {
         let source = self.source.clone();
-        let now = self.looks.join(move || source.version()).outcome().await;
+        let now = self.looks.join(move || Arc::new(source.version())).outcome().await;
         now.as_deref().cloned().flatten()
     }
 }
@@ -112,7 +144,6 @@ impl ShareLoader {
         // A read that was cancelled: the runtime ends, and so does this task.
         let outcome = outcome?;
         self.version.clone_from(&outcome.version);
-        *locked(&source.recent) = Arc::downgrade(&outcome);
         Some(outcome)
     }
 
@@ -156,7 +187,7 @@ impl<T> fmt::Debug for SingleFlight<T> {
 
 impl<T: Send + Sync + 'static> SingleFlight<T> {
     /// Joins the work that is under way, or begins it.
-    pub(super) fn join(&self, work: impl FnOnce() -> T + Send + 'static) -> InFlight<T> {
+    pub(super) fn join(&self, work: impl FnOnce() -> Arc<T> + Send + 'static) -> InFlight<T> {
         let mut current = locked(&self.0);
         // Only work that died leaves something that is over.
         current.take_if(|pending| pending.0.has_changed().is_err());
@@ -164,7 +195,7 @@ impl<T: Send + Sync + 'static> SingleFlight<T> {
             let (sender, receiver) = watch::channel(None);
             let place = Arc::clone(&self.0);
             tokio::task::spawn_blocking(move || {
-                let outcome = Arc::new(work());
+                let outcome = work();
                 // Whoever comes now begins anew.
                 *locked(&place) = None;
                 sender.send_replace(Some(outcome));
@@ -212,7 +243,7 @@ mod tests {
             let (count, gate) = (Arc::clone(&count), Arc::clone(&gate));
             move || {
                 gate.lock().unwrap().recv().unwrap();
-                count.fetch_add(1, Ordering::SeqCst)
+                Arc::new(count.fetch_add(1, Ordering::SeqCst))
             }
         };
         let mut all: Vec<_> = (0..1000).map(|_| joint.join(work())).collect();
@@ -258,7 +289,14 @@ mod tests {
     async fn work_that_died_is_begun_anew() {
         let joint = SingleFlight::default();
         assert!(joint.join(|| panic!("on purpose")).outcome().await.is_none());
-        assert_eq!(joint.join(|| 1).outcome().await.as_deref(), Some(&1));
+        assert_eq!(joint.join(|| Arc::new(1)).outcome().await.as_deref(), Some(&1));
+    }
+
+    /// What a node reads ahead, as soon as it is there.
+    async fn read_ahead(loader: &mut ShareLoader, source: &SharedSource) -> Arc<Outcome> {
+        loader.read_ahead(source);
+        let (_, ahead) = loader.running.as_ref().unwrap();
+        InFlight(ahead.0.clone()).outcome().await.unwrap()
     }
 
     #[tokio::test]
@@ -266,25 +304,53 @@ mod tests {
         let file = SharedSource::of(&ShareSource::File("/nonexistent/shares".into()), &Arc::default());
         let patience = Duration::from_secs(60);
         let [mut one, mut other] = [ShareLoader::default(), ShareLoader::default()];
-        let read = one.read(&file, patience).await.unwrap();
-        other.read_ahead(&file);
-        let same = other.read(&file, patience).await.unwrap();
-        assert!(Arc::ptr_eq(&read, &same) || read.begun.elapsed() >= FRESH, "it has them");
+        let ahead = read_ahead(&mut one, &file).await;
+        let same = read_ahead(&mut other, &file).await;
+        assert!(Arc::ptr_eq(&ahead, &same) || ahead.begun.elapsed() >= FRESH, "it waits for them");
         drop(same);
+        other.forget().await;
+        let read = one.read(&file, patience).await.unwrap();
+        assert!(Arc::ptr_eq(&ahead, &read), "its own");
+        drop(ahead);
         gone(read).await;
-        assert!(locked(&file.recent).upgrade().is_none(), "nothing is kept for others alone");
+        assert!(locked(&file.recent).read.upgrade().is_none(), "nothing is kept for others alone");
+
         let loaded = file.source.load(&file.trusted);
         let begun = Instant::now().checked_sub(FRESH).unwrap();
         let old = Arc::new(Outcome { begun, version: None, loaded });
-        *locked(&file.recent) = Arc::downgrade(&old);
+        locked(&file.recent).read = Arc::downgrade(&old);
         let new = one.read(&file, patience).await.unwrap();
         assert!(!Arc::ptr_eq(&old, &new) && new.begun > old.begun, "they are from earlier");
-        *locked(&file.recent) = Arc::downgrade(&new);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_news_of_the_source_serves_nobody() {
+        let file = SharedSource::of(&ShareSource::File("/nonexistent/shares".into()), &Arc::default());
+        let mut one = ShareLoader::default();
+        // As if it took no time until then.
+        let begun = Instant::now() + Duration::from_secs(60);
+        let kept = Arc::new(Outcome { begun, version: None, loaded: file.source.load(&file.trusted) });
+        locked(&file.recent).read = Arc::downgrade(&kept);
         one.changed(&SharedSource::of(&ShareSource::File("/dev/null".into()), &Arc::default())).await;
-        assert!(locked(&file.recent).upgrade().is_some(), "of another source");
+        assert!(Arc::ptr_eq(&kept, &locked(&file.recent).serves().unwrap()), "of another source");
         one.version = FileVersion::of("/dev/null".as_ref());
         one.changed(&file).await;
-        assert!(locked(&file.recent).upgrade().is_none(), "it is known that the source changed since");
+        assert!(locked(&file.recent).serves().is_none(), "it is known that the source changed since");
+    }
+
+    #[test]
+    fn what_is_being_read_when_there_is_news_serves_nobody_who_comes_later() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let file = SharedSource::of(&ShareSource::File("/nonexistent/shares".into()), &Arc::default());
+            let (open, gate) = mpsc::channel::<()>();
+            tokio::task::spawn_blocking(move || gate.recv().unwrap());
+            let mut early = file.read();
+            file.begin_anew();
+            open.send(()).unwrap();
+            let read = early.outcome().await.unwrap();
+            assert!(read.loaded.is_err() && locked(&file.recent).serves().is_none());
+        });
     }
 
     #[tokio::test]

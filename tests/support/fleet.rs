@@ -2,6 +2,7 @@
 //!
 //! For what takes more servers than a machine has memory for. What one server does is tested on real ones.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -162,7 +163,7 @@ fn own_address() -> IpAddr {
 async fn listen(listener: TcpListener, tls: Option<Arc<ServerConfig>>, tally: Arc<Tally>) {
     listener.set_nonblocking(true).unwrap();
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-    let seal = Arc::new(Mutex::new(Seal::Sealed(Vec::new())));
+    let seal = Arc::new(Mutex::new(Seal::Sealed(Round::default())));
     let acceptor = tls.map(TlsAcceptor::from);
     while let Ok((socket, _)) = listener.accept().await {
         let (seal, tally, acceptor) = (Arc::clone(&seal), Arc::clone(&tally), acceptor.clone());
@@ -220,14 +221,32 @@ fn whole(received: &[u8]) -> Option<(String, usize)> {
 
 /// One node's seal.
 enum Seal {
-    /// The shares of the round so far.
-    Sealed(Vec<String>),
+    Sealed(Round),
     Open,
+}
+
+/// The shares so far, and the name that the node gave to this round: to each another, as a real one does.
+#[derive(Default)]
+struct Round {
+    shares: Vec<String>,
+    nonce: String,
+}
+
+impl Round {
+    /// As recorded, but of this round.
+    fn named(&self, (status, body): (u16, &'static str)) -> (u16, Cow<'static, str>) {
+        const NONCE: &str = "\"nonce\":\"";
+        let name = body
+            .split_once(NONCE)
+            .and_then(|(_, rest)| rest.split('"').next())
+            .filter(|name| !name.is_empty());
+        (status, name.map_or(body.into(), |recorded| body.replacen(recorded, &self.nonce, 1).into()))
+    }
 }
 
 impl Seal {
     /// What a real server was recorded to answer in this state.
-    fn answer(&mut self, request: &str, tally: &Tally) -> (u16, &'static str) {
+    fn answer(&mut self, request: &str, tally: &Tally) -> (u16, Cow<'static, str>) {
         let case = if request.starts_with("GET /v1/sys/health") {
             tally.health.fetch_add(1, Ordering::SeqCst);
             match self {
@@ -236,7 +255,7 @@ impl Seal {
             }
         } else if request.starts_with("GET /v1/sys/seal-status") {
             match self {
-                Self::Sealed(round) if round.is_empty() => "B-sealed0--seal-status",
+                Self::Sealed(round) if round.shares.is_empty() => "B-sealed0--seal-status",
                 Self::Sealed(_) => "C-sealed1--seal-status",
                 Self::Open => "G-active--seal-status",
             }
@@ -245,7 +264,7 @@ impl Seal {
         } else if request.contains("\"reset\"") {
             match self {
                 Self::Sealed(round) => {
-                    round.clear();
+                    *round = Round::default();
                     "C-reset"
                 }
                 Self::Open => "G-active--unseal-reset",
@@ -253,19 +272,28 @@ impl Seal {
         } else {
             self.share(request.split('"').rev().nth(1).unwrap_or_default(), tally)
         };
-        answer_of(case)
+        match self {
+            Self::Sealed(round) => round.named(answer_of(case)),
+            Self::Open => {
+                let (status, body) = answer_of(case);
+                (status, body.into())
+            }
+        }
     }
 
     fn share(&mut self, share: &str, tally: &Tally) -> &'static str {
         let Self::Sealed(round) = self else { return "G-active--unseal-right-share" };
-        if !round.iter().any(|known| known == share) {
-            round.push(share.to_owned());
+        if round.shares.is_empty() {
+            round.nonce = uuid();
         }
-        if round.len() < SHARES.len() {
+        if !round.shares.iter().any(|known| known == share) {
+            round.shares.push(share.to_owned());
+        }
+        if round.shares.len() < SHARES.len() {
             return "F-1st-hex";
         }
-        if !SHARES.iter().all(|right| round.iter().any(|share| share == right)) {
-            round.clear();
+        if !SHARES.iter().all(|right| round.shares.iter().any(|share| share == right)) {
+            *round = Round::default();
             return "D-2nd-random-33bytes";
         }
         *self = Self::Open;
@@ -273,6 +301,11 @@ impl Seal {
         tally.unsealed.fetch_add(1, Ordering::SeqCst);
         "F-2nd-b64-unseals"
     }
+}
+
+fn uuid() -> String {
+    let [a, b, c, d] = [fastrand::u32(..), fastrand::u32(..), fastrand::u32(..), fastrand::u32(..)];
+    format!("{a:08x}-{:04x}-{:04x}-{:04x}-{:04x}{d:08x}", b >> 16, b & 0xffff, c >> 16, c & 0xffff)
 }
 
 /// The recorded status and body.
