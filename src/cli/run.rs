@@ -1,6 +1,6 @@
 //! `vault-unseal run`: the daemon.
 
-use super::start::{fail, load, protect_memory, runtime, say};
+use super::start::{self, fail, load, protect_memory, say};
 use super::startup_checks::{self, NamedFiles, notice, notices};
 use super::status_line::StatusLine;
 use super::{ConfigArguments, Exit};
@@ -50,7 +50,8 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
         None => return Err(fail(&Slow, Exit::Failed)),
     };
     let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
-    let runtime = runtime()?;
+    let gathering = log.gather();
+    let runtime = start::runtime_with(|builder| builder.on_thread_park(gathering.at_end_of_turn()))?;
     let grid = Grid::begin();
     let directory = systemd::runtime_directory();
     let unfit = directory.as_deref().and_then(|path| systemd::open_runtime_directory(path).err());
@@ -81,6 +82,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
             notices(taken.as_slice());
         },
     ));
+    drop(gathering);
     // A thread that waits for a dead name server must not hold up the end.
     runtime.shutdown_background();
     Ok(exit)

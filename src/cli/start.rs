@@ -66,7 +66,12 @@ fn load_within(
 
 /// The loop that everything runs on: one thread, and short-lived ones for names and files.
 pub(super) fn runtime() -> Result<Runtime, Exit> {
-    Builder::new_current_thread()
+    runtime_with(|builder| builder)
+}
+
+/// The same, and what else it is to do.
+pub(super) fn runtime_with(set_up: impl FnOnce(&mut Builder) -> &mut Builder) -> Result<Runtime, Exit> {
+    set_up(&mut Builder::new_current_thread())
         .enable_all()
         // Threads that resolve names and read files: made on demand, a bounded number for each purpose. TasksMax= in the
         // unit is above.

@@ -1,5 +1,6 @@
 //! Logging: fields to the journal under systemd, plain lines everywhere else.
 
+use super::lines::{Gathering, Lines};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::fstat;
 use rustix::net::sockopt::set_socket_send_buffer_size;
@@ -31,6 +32,7 @@ const TAKEN_IN: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 #[derive(Debug)]
 pub struct Log {
     filter: Handle<Targets, Registry>,
+    lines: Lines,
 }
 
 impl Log {
@@ -38,6 +40,11 @@ impl Log {
     pub fn set_level(&self, level: LevelFilter) {
         // Fails only when this log is not the one in use: then its level is nobody's concern.
         let _ = self.filter.reload(filter(level));
+    }
+
+    /// Lines on standard error that this thread writes wait from now on until its turn is over.
+    pub fn gather(&self) -> Gathering {
+        Gathering::of(&self.lines)
     }
 }
 
@@ -54,7 +61,8 @@ pub fn start(level: LevelFilter) -> Log {
 /// The same for another program: `SYSLOG_IDENTIFIER=` of its messages.
 pub fn start_as(identifier: &str, level: LevelFilter) -> Log {
     let (filter, handle) = reload::Layer::new(filter(level));
-    let log = Log { filter: handle };
+    let lines = Lines::default();
+    let log = Log { filter: handle, lines: lines.clone() };
     let registry = tracing_subscriber::registry().with(filter);
     if reads_our_stderr() {
         if let Ok(journal) = tracing_journald::layer() {
@@ -70,9 +78,9 @@ pub fn start_as(identifier: &str, level: LevelFilter) -> Log {
             return log;
         }
     }
-    let lines =
+    let layer =
         tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
+            .with_writer(lines)
             .with_ansi(false)
             .with_target(false)
             .with_timer(Clock)
@@ -80,7 +88,7 @@ pub fn start_as(identifier: &str, level: LevelFilter) -> Log {
             .fmt_fields(debug_fn(|writer: &mut Writer<'_>, field, value| {
                 if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
             }));
-    let _ = registry.with(lines).try_init();
+    let _ = registry.with(layer).try_init();
     log
 }
 

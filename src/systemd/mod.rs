@@ -8,6 +8,7 @@
 pub mod access;
 pub mod drop_in;
 pub mod journal;
+mod lines;
 pub mod service;
 pub mod units;
 
