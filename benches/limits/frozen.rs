@@ -5,7 +5,7 @@ use ring::digest::{SHA256, digest};
 use super::support::home::hex;
 
 /// Of [`FILES`], one after the other.
-const CHECKSUM: &str = "cdae3ad22506b85da988a2c3c51956168da6e920c609e9e70cf4f27a5319db23";
+const CHECKSUM: &str = "85e4593e8193ab4cff3e13596a5f3a15a91dfb60047ae50b95e2d0d5ad90b0be";
 
 const FILES: [&[u8]; 7] = [
     include_bytes!("bare/mod.rs"),
