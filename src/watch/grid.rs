@@ -54,6 +54,9 @@ pub(super) struct Alarm {
     grid: Grid,
     place: u64,
     sleep: Pin<Box<Sleep>>,
+    /// Of a node at rest, for the look after the next. Where no timer is with the loop that is due earlier, whatever is set wakes
+    /// it once more, the limit of the request too.
+    ahead: Option<Pin<Box<Sleep>>>,
     /// The loop counts whole milliseconds, and at once means at once: an unsealing has six steps.
     at_once: bool,
     /// That of a node at rest.
@@ -64,7 +67,7 @@ impl Alarm {
     /// Of the node before which so many were begun to be watched: [`TOGETHER`] have a slot in common.
     pub(super) fn of(grid: Grid, earlier: u64) -> Self {
         let sleep = Box::pin(sleep_until(Instant::now().into()));
-        Self { grid, place: earlier / TOGETHER, sleep, at_once: true, interval: None }
+        Self { grid, place: earlier / TOGETHER, sleep, ahead: None, at_once: true, interval: None }
     }
 
     /// Rings after `wait`; where that is the `interval` of a healthy node, about then. Returns when.
@@ -80,10 +83,15 @@ impl Alarm {
     }
 
     /// Before a node at rest is asked: sets what will be set after its answer, most likely for good, together with the limit of
-    /// the request.
+    /// the request; and the one after it.
     pub(super) fn set_ahead(&mut self) {
-        if let Some(interval) = self.interval {
-            self.set(interval, Some(interval));
+        let Some(interval) = self.interval else { return };
+        let ahead = self.ahead.get_or_insert_with(|| Box::pin(sleep_until(self.grid.began.into())));
+        std::mem::swap(&mut self.sleep, ahead);
+        let due = self.set(interval, Some(interval));
+        let after = self.grid.next(due, interval, self.place).into();
+        if let Some(ahead) = self.ahead.as_mut().filter(|ahead| ahead.deadline() != after) {
+            ahead.as_mut().reset(after);
         }
     }
 
@@ -174,6 +182,20 @@ mod tests {
         assert!(rings(&mut alarm), "until it is set anew");
         alarm.set(hour, Some(hour));
         assert!(!rings(&mut alarm));
+    }
+
+    #[tokio::test]
+    async fn the_timer_of_the_look_after_the_next_is_with_the_loop_when_one_rings() {
+        let mut alarm = Alarm::of(Grid::begin(), 700);
+        let interval = 3 * SECOND;
+        let due = alarm.set(interval, Some(interval));
+        assert!(alarm.ahead.is_none(), "not for what may never come to rest");
+        for look in 0..3 {
+            alarm.set_ahead();
+            assert_eq!(alarm.sleep.deadline(), due.into(), "{look}");
+            let after = alarm.grid.next(due, interval, alarm.place);
+            assert_eq!(alarm.ahead.as_ref().unwrap().deadline(), after.into(), "{look}");
+        }
     }
 
     #[tokio::test]
