@@ -5,7 +5,7 @@ use ring::digest::{SHA256, digest};
 use super::support::home::hex;
 
 /// Of [`FILES`], one after the other.
-const CHECKSUM: &str = "85e4593e8193ab4cff3e13596a5f3a15a91dfb60047ae50b95e2d0d5ad90b0be";
+const CHECKSUM: &str = "8e241958b526cf1decb67f7aa1d0a2b76a2ec3086184b68c880b931b7b493c5d";
 
 const FILES: [&[u8]; 7] = [
     include_bytes!("bare/mod.rs"),

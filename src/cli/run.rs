@@ -50,8 +50,8 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
         None => return Err(fail(&Slow, Exit::Failed)),
     };
     let shortage = process::allow_descriptors_for(loaded.settings.nodes()).err();
-    let gathering = log.gather();
-    let runtime = start::runtime_with(|builder| builder.on_thread_park(gathering.at_end_of_turn()))?;
+    let lines = log.lines().clone();
+    let runtime = start::runtime_with(|builder| builder.on_thread_park(lines.at_rest()))?;
     let grid = Grid::begin();
     let directory = systemd::runtime_directory();
     let unfit = directory.as_deref().and_then(|path| systemd::open_runtime_directory(path).err());
@@ -64,6 +64,7 @@ pub(super) fn run(arguments: &ConfigArguments) -> Result<Exit, Exit> {
     if shortage.is_some() {
         holds = holds.without_spare();
     }
+    let gathering = lines.gather();
     let exit = runtime.block_on(Daemon::new(arguments, Watch::new(holds, grid), log, shortage.clone()).live(
         &loaded.settings,
         (clusters, held),

@@ -69,9 +69,9 @@ pub(super) fn runtime() -> Result<Runtime, Exit> {
     runtime_with(|builder| builder)
 }
 
-/// The same, and what else it is to do.
-pub(super) fn runtime_with(set_up: impl FnOnce(&mut Builder) -> &mut Builder) -> Result<Runtime, Exit> {
-    set_up(&mut Builder::new_current_thread())
+/// The same, with more options.
+pub(super) fn runtime_with(options: impl FnOnce(&mut Builder) -> &mut Builder) -> Result<Runtime, Exit> {
+    options(&mut Builder::new_current_thread())
         .enable_all()
         // Threads that resolve names and read files: made on demand, a bounded number for each purpose. TasksMax= in the
         // unit is above.

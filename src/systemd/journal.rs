@@ -1,6 +1,6 @@
 //! Logging: fields to the journal under systemd, plain lines everywhere else.
 
-use super::lines::{Gathering, Lines};
+use super::lines::Lines;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::fstat;
 use rustix::net::sockopt::set_socket_send_buffer_size;
@@ -42,9 +42,9 @@ impl Log {
         let _ = self.filter.reload(filter(level));
     }
 
-    /// Lines on standard error that this thread writes wait from now on until its turn is over.
-    pub fn gather(&self) -> Gathering {
-        Gathering::of(&self.lines)
+    /// Where it writes when that is not the journal.
+    pub fn lines(&self) -> &Lines {
+        &self.lines
     }
 }
 

@@ -54,8 +54,8 @@ pub(super) struct Alarm {
     grid: Grid,
     place: u64,
     sleep: Pin<Box<Sleep>>,
-    /// Of a node at rest, for the look after the next. Where no timer is with the loop that is due earlier, whatever is set wakes
-    /// it once more, the limit of the request too.
+    /// Of a node at rest, for the look after the next. When no timer that is due earlier is with the loop, each that is set wakes
+    /// it once more, that of a request's limit too. It stays when the node is at rest no longer, and rings for nobody.
     ahead: Option<Pin<Box<Sleep>>>,
     /// The loop counts whole milliseconds, and at once means at once: an unsealing has six steps.
     at_once: bool,
@@ -82,8 +82,8 @@ impl Alarm {
         due
     }
 
-    /// Before a node at rest is asked: sets what will be set after its answer, most likely for good, together with the limit of
-    /// the request; and the one after it.
+    /// Before a node at rest is asked: sets the timer of its next look, which will most likely be that also after its answer, and
+    /// that of the look after it.
     pub(super) fn set_ahead(&mut self) {
         let Some(interval) = self.interval else { return };
         let ahead = self.ahead.get_or_insert_with(|| Box::pin(sleep_until(self.grid.began.into())));
@@ -190,8 +190,16 @@ mod tests {
         let interval = 3 * SECOND;
         let due = alarm.set(interval, Some(interval));
         assert!(alarm.ahead.is_none(), "not for what may never come to rest");
+        alarm.set_ahead();
         for look in 0..3 {
+            // As if it had rung.
+            let earlier = alarm.grid.began;
+            alarm.sleep.as_mut().reset(earlier.into());
+            let ahead = alarm.ahead.as_mut().unwrap();
+            ahead.as_mut().reset(due.into());
+            let ahead: *const Sleep = &raw const **ahead;
             alarm.set_ahead();
+            assert!(std::ptr::eq(ahead, &raw const *alarm.sleep), "{look}: it was there");
             assert_eq!(alarm.sleep.deadline(), due.into(), "{look}");
             let after = alarm.grid.next(due, interval, alarm.place);
             assert_eq!(alarm.ahead.as_ref().unwrap().deadline(), after.into(), "{look}");

@@ -16,8 +16,8 @@ const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 /// How long a read that nobody needs any more may take to end before its node goes on.
 const WIPED_WITHIN: Duration = Duration::from_millis(50);
 
-/// How long what was read serves others, while a node is being unsealed with it: of a thousand that come back one after the
-/// other, most would else read it once more.
+/// How long what was read serves others, while a node waits for it or is being unsealed with it: of a thousand that come back one after the
+/// other, most would otherwise read it once more.
 const FRESH: Duration = Duration::from_millis(50);
 
 /// The share source of a cluster. Its nodes share what is read: a thousand of them that are sealed at once read it
@@ -39,18 +39,12 @@ pub(super) struct Outcome {
 }
 
 /// What was read last, if a node still has it or waits for it: nothing is kept for others alone.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Recent {
     read: Weak<Outcome>,
-    /// How often there was news of the source: what began to be read before serves nobody any more.
+    /// How often there was news of the source. What began to be read before serves those who joined that read, and nobody after
+    /// it; its version tells them that it is old.
     news: u64,
-}
-
-/// Without the outcome, which is secret.
-impl fmt::Debug for Recent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recent").finish_non_exhaustive()
-    }
 }
 
 impl Recent {
@@ -115,7 +109,7 @@ impl SharedSource {
 /// Reads for one node; at most one read at a time.
 #[derive(Default)]
 pub(super) struct ShareLoader {
-    running: Option<(ShareSource, InFlight<Outcome>)>,
+    running: Option<(Arc<Mutex<Recent>>, InFlight<Outcome>)>,
     /// What the source looked like when it was last read.
     version: Option<FileVersion>,
 }
@@ -131,9 +125,9 @@ impl ShareLoader {
 
     /// The read that is under way, or a new one.
     fn begin(&mut self, source: &SharedSource) -> &mut InFlight<Outcome> {
-        // A read of what is no longer the source is of no use, however long it hangs.
-        self.running.take_if(|(of, _)| of != source.source());
-        let begin = || (source.source().clone(), source.read());
+        // A read of what is no longer the source, or judged by whom that may be no longer, is of no use, however long it hangs.
+        self.running.take_if(|(of, _)| !Arc::ptr_eq(of, &source.recent));
+        let begin = || (Arc::clone(&source.recent), source.read());
         &mut self.running.get_or_insert_with(begin).1
     }
 
@@ -158,10 +152,18 @@ impl ShareLoader {
     /// Returns when the source is not what it was when it was last read.
     pub(super) async fn changed(&self, source: &SharedSource) {
         // Looks first and sleeps then: whoever waits for less than the pause and asks again would never look.
-        while source.look().await == self.version {
+        let now = loop {
+            let now = source.look().await;
+            if now != self.version {
+                break now;
+            }
             sleep(LOOK_AT_SOURCE).await;
+        };
+        // Others of a thousand may have seen the change before, and read what is new.
+        let is_new = |read: Arc<Outcome>| read.version == now;
+        if !locked(&source.recent).serves().is_some_and(is_new) {
+            source.begin_anew();
         }
-        source.begin_anew();
     }
 }
 
@@ -329,13 +331,31 @@ mod tests {
         let mut one = ShareLoader::default();
         // As if it took no time until then.
         let begun = Instant::now() + Duration::from_secs(60);
-        let kept = Arc::new(Outcome { begun, version: None, loaded: file.source.load(&file.trusted) });
+        let read = |version| Arc::new(Outcome { begun, version, loaded: file.source.load(&file.trusted) });
+        let kept = read(FileVersion::of("/dev/null".as_ref()));
         locked(&file.recent).read = Arc::downgrade(&kept);
         one.changed(&SharedSource::of(&ShareSource::File("/dev/null".into()), &Arc::default())).await;
         assert!(Arc::ptr_eq(&kept, &locked(&file.recent).serves().unwrap()), "of another source");
         one.version = FileVersion::of("/dev/null".as_ref());
         one.changed(&file).await;
         assert!(locked(&file.recent).serves().is_none(), "it is known that the source changed since");
+
+        let new = read(file.look().await);
+        locked(&file.recent).read = Arc::downgrade(&new);
+        one.changed(&file).await;
+        assert!(
+            Arc::ptr_eq(&new, &locked(&file.recent).serves().unwrap()),
+            "another node has read what is new"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_to_be_read_before_a_reload_is_read_again() {
+        let source = || SharedSource::of(&ShareSource::File("/nonexistent/shares".into()), &Arc::default());
+        let (before, after, mut loader) = (source(), source(), ShareLoader::default());
+        let old = read_ahead(&mut loader, &before).await;
+        let new = loader.read(&after, Duration::from_secs(60)).await.unwrap();
+        assert!(!Arc::ptr_eq(&old, &new), "others may be trusted by now");
     }
 
     #[test]
@@ -350,6 +370,8 @@ mod tests {
             open.send(()).unwrap();
             let read = early.outcome().await.unwrap();
             assert!(read.loaded.is_err() && locked(&file.recent).serves().is_none());
+            let later = file.read().outcome().await.unwrap();
+            assert!(!Arc::ptr_eq(&read, &later));
         });
     }
 

@@ -236,11 +236,18 @@ impl Round {
     /// As recorded, but of this round.
     fn named(&self, (status, body): (u16, &'static str)) -> (u16, Cow<'static, str>) {
         const NONCE: &str = "\"nonce\":\"";
-        let name = body
-            .split_once(NONCE)
-            .and_then(|(_, rest)| rest.split('"').next())
-            .filter(|name| !name.is_empty());
-        (status, name.map_or(body.into(), |recorded| body.replacen(recorded, &self.nonce, 1).into()))
+        let Some((_, rest)) = body.split_once(NONCE) else { return (status, body.into()) };
+        let recorded = rest.split('"').next().unwrap_or_default();
+        assert_eq!(
+            recorded.is_empty(),
+            self.shares.is_empty(),
+            "a round has a name when it has shares: {body}"
+        );
+        if recorded.is_empty() {
+            (status, body.into())
+        } else {
+            (status, body.replacen(recorded, &self.nonce, 1).into())
+        }
     }
 }
 
