@@ -5,14 +5,17 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
 use rustix::fs::inotify;
+use rustix::process::Signal;
 use vault_unseal::shares::tpm::Blob;
 
 use crate::support::certs::Authority;
 use crate::support::fleet::{Fleet, SHARES};
+use crate::support::guarded::Guarded;
 use crate::support::home::{Home, cluster, lines, trusting};
 use crate::support::process::{Daemon, Notify, limited, run, vault_unseal};
 use crate::support::{PATIENCE, poll};
@@ -126,6 +129,32 @@ fn a_thousand_nodes_need_no_higher_limit_of_descriptors_than_the_hard_one() {
     let output = run(&mut limited(FEW, &home.command(&["check", "--json"])));
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(!told.contains("too-few-descriptors") && !told.contains("unreachable"), "{told}");
+}
+
+#[test]
+fn what_many_nodes_say_at_once_is_written_together_and_no_line_is_torn() {
+    let mut fleet = Fleet::http(300);
+    fleet.start();
+    let home = home_of(&fleet);
+    // A write is a datagram.
+    let (theirs, ours) = UnixDatagram::pair().unwrap();
+    ours.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut daemon = Guarded::spawn(home.command(&["run"]).stderr(OwnedFd::from(theirs)));
+    let (mut said, mut writes, mut room) = (String::new(), 0, [0; 65536]);
+    while said.matches(": unsealed").count() < 300 {
+        let length = ours.recv(&mut room).expect("it goes on");
+        let written = std::str::from_utf8(&room[..length]).unwrap();
+        assert!(written.ends_with('\n'), "{written}");
+        said += written;
+        writes += 1;
+    }
+    let lines = said.lines().count();
+    assert!(lines >= 900 && writes < lines, "{writes} writes for {lines} lines");
+    daemon.signal(Signal::TERM);
+    while !said.contains("stopping") {
+        let length = ours.recv(&mut room).expect("its last words");
+        said += std::str::from_utf8(&room[..length]).unwrap();
+    }
 }
 
 #[test]
