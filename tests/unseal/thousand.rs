@@ -140,7 +140,7 @@ fn what_many_nodes_say_at_once_is_written_together_and_no_line_is_torn() {
     let (theirs, ours) = UnixDatagram::pair().unwrap();
     ours.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut daemon = Guarded::spawn(home.command(&["run"]).stderr(OwnedFd::from(theirs)));
-    let (mut said, mut writes, mut room) = (String::new(), 0, [0; 65536]);
+    let (mut said, mut writes, mut room) = (String::new(), 0, [0; 8192]);
     while said.matches(": unsealed").count() < 300 {
         let length = ours.recv(&mut room).expect("it goes on");
         let written = std::str::from_utf8(&room[..length]).unwrap();
