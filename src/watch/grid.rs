@@ -54,8 +54,8 @@ pub(super) struct Alarm {
     grid: Grid,
     place: u64,
     sleep: Pin<Box<Sleep>>,
-    /// Of a node at rest, for the look after the next. When no timer that is due earlier is with the loop, each that is set wakes
-    /// it once more, that of a request's limit too. It stays when the node is at rest no longer, and rings for nobody.
+    /// Of a node at rest, for the look after the next. When no timer that is due earlier is with the loop, each that is set
+    /// wakes it once more, that of a request's limit too. It stays when the node is at rest no longer, and rings for nobody.
     ahead: Option<Pin<Box<Sleep>>>,
     /// The loop counts whole milliseconds, and at once means at once: an unsealing has six steps.
     at_once: bool,
@@ -82,8 +82,8 @@ impl Alarm {
         due
     }
 
-    /// Before a node at rest is asked: sets the timer of its next look, which will most likely be that also after its answer, and
-    /// that of the look after it.
+    /// Before a node at rest is asked: sets the timer of its next look, which will most likely stay as it is after its answer,
+    /// and that of the look after it.
     pub(super) fn set_ahead(&mut self) {
         let Some(interval) = self.interval else { return };
         let ahead = self.ahead.get_or_insert_with(|| Box::pin(sleep_until(self.grid.began.into())));

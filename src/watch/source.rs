@@ -16,8 +16,8 @@ const LOOK_AT_SOURCE: Duration = Duration::from_secs(1);
 /// How long a read that nobody needs any more may take to end before its node goes on.
 const WIPED_WITHIN: Duration = Duration::from_millis(50);
 
-/// How long what was read serves others, while a node waits for it or is being unsealed with it: of a thousand that come back one after the
-/// other, most would otherwise read it once more.
+/// How long what was read serves others, while a node waits for it or is being unsealed with it: of a thousand that come back
+/// one after the other, most would otherwise read it once more.
 const FRESH: Duration = Duration::from_millis(50);
 
 /// The share source of a cluster. Its nodes share what is read: a thousand of them that are sealed at once read it
