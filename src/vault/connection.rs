@@ -1,5 +1,6 @@
 //! One HTTP/1.1 connection, over TLS or not.
 
+use super::driver::Driver;
 use super::failure::classify;
 use super::handshake::Handshake;
 use super::stream::{Budget, Limited, Stream};
@@ -15,11 +16,9 @@ use hyper::{HeaderMap, Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpStream;
 use tokio::task::coop::consume_budget;
@@ -130,7 +129,7 @@ impl Connection {
             .await
             .map_err(|error| classify(&error))?;
         // What went wrong is told to the request under way; without one, the end is all there is to know.
-        let driver = Driver(Some(Box::pin(async move { drop(connection.await) })));
+        let driver = Driver::of(async move { drop(connection.await) });
         Ok(Self { sender, budget, driver, port, certificate: None })
     }
 
@@ -160,6 +159,7 @@ impl Connection {
         answer: &mut ApiResponse,
     ) -> Result<(), ExchangeError> {
         self.budget.renew();
+        self.driver.expect();
         let mut response = match self.driver.during(self.sender.try_send_request(request)).await {
             Ok(response) => response,
             Err(mut error) => {
@@ -183,42 +183,6 @@ impl Connection {
             answer.append(&chunk)?;
         }
         Ok(())
-    }
-}
-
-/// Reads and writes for the requests over a connection, by whoever waits for them: a task of its own would be woken, and wake
-/// the other, several times a request. `None` once the connection has ended.
-struct Driver(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
-
-impl Driver {
-    /// Reads and writes what can be now. Ready when the connection has ended.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(connection) = &mut self.0 else { return Poll::Ready(()) };
-        let ended = connection.as_mut().poll(context);
-        if ended.is_ready() {
-            self.0 = None;
-        }
-        ended
-    }
-
-    /// Reads and writes until `exchange`, which waits for that, is done.
-    async fn during<T>(&mut self, exchange: impl Future<Output = T>) -> T {
-        let mut exchange = pin!(exchange);
-        poll_fn(|context| {
-            let outcome = exchange.as_mut().poll(context);
-            if outcome.is_ready() {
-                return outcome;
-            }
-            let _ = self.poll(context);
-            exchange.as_mut().poll(context)
-        })
-        .await
-    }
-}
-
-impl fmt::Debug for Driver {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0.is_some() { "open" } else { "ended" })
     }
 }
 
@@ -261,6 +225,7 @@ fn origin(response: &Response<Incoming>) -> Option<ExternalText> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 

@@ -3,6 +3,7 @@
 mod client;
 mod connection;
 mod dial;
+mod driver;
 mod failure;
 mod handshake;
 mod peer;
