@@ -3,7 +3,9 @@
 
 use crate::external::ExternalText;
 use serde::Deserialize;
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 
 /// The path and query that make every state answer 299, so that no intermediary's 503 can be mistaken for one.
 ///
@@ -239,14 +241,21 @@ pub enum Release {
 impl Release {
     /// The release with this `version`: `1.12.2`, `2.7.2`, `1.13.0+ent`.
     pub fn of(version: Option<&ExternalText>) -> Self {
-        let Some(text) = version.map(ToString::to_string) else { return Self::Unknown };
-        let mut numbers = text.split('.').map(|part| part.parse::<u32>().ok());
-        match (numbers.next().flatten(), numbers.next().flatten()) {
+        version.and_then(ExternalText::parse).unwrap_or(Self::Unknown)
+    }
+}
+
+impl FromStr for Release {
+    type Err = Infallible;
+
+    fn from_str(version: &str) -> Result<Self, Infallible> {
+        let mut numbers = version.trim().split('.').map(|part| part.parse::<u32>().ok());
+        Ok(match (numbers.next().flatten(), numbers.next().flatten()) {
             (Some(0), Some(_)) | (Some(1), Some(0..=2)) => Self::Old,
             (Some(1), Some(3..=11)) => Self::Unknown,
             (Some(_), Some(_)) => Self::New,
             _ => Self::Unknown,
-        }
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use super::anchors::{Anchors, Issuer, Presented, of_server};
 use super::error::TlsFileError;
 use super::failure::{refused, rejected};
 use super::files;
-use super::x509::{Facts, Validity, public_key};
+use super::x509::{Facts, Validity, public_key, validity};
 use crate::accounts::Trusted;
 use crate::api::{AuthoritiesPlace, NamedAuthorities, TlsFailure, Unsupported};
 use crate::cluster::Pin;
@@ -89,9 +89,11 @@ impl Trust {
         let fixed = self.fixed_name.is_some();
         let presented = Presented { end_entity, intermediates, name, fixed, now };
         self.anchors.verify(algorithms, &presented)?;
-        if let (Some(inspection), Some(facts)) = (&self.inspection, Facts::of(end_entity)) {
-            let issuer = self.anchors.ending(algorithms, &presented, inspection.ahead);
-            inspection.note(Lifetimes { server: facts.validity, issuer });
+        if let Some(inspection) = &self.inspection {
+            if let Some(server) = validity(end_entity) {
+                let issuer = self.anchors.ending(algorithms, &presented, inspection.ahead);
+                inspection.note(Lifetimes { server, issuer });
+            }
         }
         Ok(())
     }
@@ -150,10 +152,7 @@ impl ServerCertVerifier for Verifier {
         if let Some(trust) = &self.trust {
             trust.check(&self.provider, end_entity, intermediates, address, now)?;
         }
-        if !self.believes_anybody() {
-            usable(end_entity)?;
-        }
-        check_pins(&self.pins, end_entity)?;
+        check_pins(&self.pins, end_entity).map_err(|error| unusable(end_entity).unwrap_or(error))?;
         Ok(ServerCertVerified::assertion())
     }
 
@@ -170,16 +169,16 @@ impl ServerCertVerifier for Verifier {
         let key = key(certificate)?;
         let key = RawPublicKeyEntity::try_from(&key).map_err(rejected)?;
         // Its scheme does not say which curve it is of (RFC 8446, section 4.2.3), so that each is tried.
-        let (_, candidates) = algorithms
-            .mapping
-            .iter()
-            .find(|(scheme, _)| *scheme == signature.scheme)
-            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        let (_, candidates) =
+            algorithms.mapping.iter().find(|(scheme, _)| *scheme == signature.scheme).ok_or_else(|| {
+                let unadvertised = PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme;
+                unusable(certificate).unwrap_or_else(|| unadvertised.into())
+            })?;
         let verified = |algorithm| key.verify_signature(algorithm, message, signature.signature()).is_ok();
         if candidates.iter().any(|algorithm| verified(*algorithm)) {
             Ok(HandshakeSignatureValid::assertion())
         } else {
-            Err(refused(TlsFailure::KeyNotProven))
+            Err(unusable(certificate).unwrap_or_else(|| refused(TlsFailure::KeyNotProven)))
         }
     }
 
@@ -194,7 +193,7 @@ impl ServerCertVerifier for Verifier {
         }
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature_with_raw_key(message, &key(certificate)?, signature, algorithms)
-            .map_err(unproven)
+            .map_err(|error| unusable(certificate).unwrap_or_else(|| unproven(error)))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -220,12 +219,10 @@ fn check_pins(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<(), Erro
     Err(refused(TlsFailure::PinMismatch { found, certificate_pinned }))
 }
 
-/// Refuses a certificate whose key cannot prove anything here.
-fn usable(certificate: &CertificateDer<'_>) -> Result<(), Error> {
-    match Facts::of(certificate).ok_or_else(|| rejected(webpki::Error::BadDer))?.unsupported_key {
-        Some(key) => Err(refused(of_server(Unsupported::Key(key)))),
-        None => Ok(()),
-    }
+/// What is said of a certificate whose key cannot prove anything here, in place of what came of that.
+fn unusable(certificate: &CertificateDer<'_>) -> Option<Error> {
+    let key = Facts::of(certificate)?.unsupported_key?;
+    Some(refused(of_server(Unsupported::Key(key))))
 }
 
 /// The key of a certificate, of version 1 too.

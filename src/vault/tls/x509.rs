@@ -101,6 +101,14 @@ struct Tbs<'a> {
     signs: bool,
 }
 
+/// What of it is read of every server's certificate: its fields up to its validity.
+struct Head<'a> {
+    version: u8,
+    signature: &'a [u8],
+    issuer: &'a [u8],
+    validity: Validity,
+}
+
 impl Facts {
     /// Those of a certificate in DER; `None` if it is malformed.
     pub(super) fn of(certificate: &[u8]) -> Option<Self> {
@@ -188,18 +196,7 @@ fn is_sha1(algorithm: &[u8]) -> der::Result<bool> {
     Ok(SHA1.contains(&kind.value()))
 }
 
-impl<'a> Tbs<'a> {
-    fn of(certificate: &'a [u8]) -> Option<Self> {
-        let certificate = AnyRef::from_der(certificate).ok()?;
-        certificate
-            .sequence(|certificate| {
-                let tbs = certificate.decode::<AnyRef<'a>>()?.sequence(Self::read)?;
-                skip(certificate, 2)?;
-                Ok::<_, der::Error>(tbs)
-            })
-            .ok()
-    }
-
+impl<'a> Head<'a> {
     fn read(tbs: &mut SliceReader<'a>) -> der::Result<Self> {
         // Version 1 is the default and is left out.
         let mut version = 1;
@@ -213,6 +210,24 @@ impl<'a> Tbs<'a> {
         let validity = tbs
             .decode::<AnyRef<'_>>()?
             .sequence(|times| Ok::<_, der::Error>(Validity { begins: time(times)?, ends: time(times)? }))?;
+        Ok(Self { version, signature, issuer, validity })
+    }
+}
+
+impl<'a> Tbs<'a> {
+    fn of(certificate: &'a [u8]) -> Option<Self> {
+        let certificate = AnyRef::from_der(certificate).ok()?;
+        certificate
+            .sequence(|certificate| {
+                let tbs = certificate.decode::<AnyRef<'a>>()?.sequence(Self::read)?;
+                skip(certificate, 2)?;
+                Ok::<_, der::Error>(tbs)
+            })
+            .ok()
+    }
+
+    fn read(tbs: &mut SliceReader<'a>) -> der::Result<Self> {
+        let Head { version, signature, issuer, validity } = Head::read(tbs)?;
         let (subject, key) = (tbs.tlv_bytes()?, tbs.tlv_bytes()?);
         let mut signs = true;
         while !tbs.is_finished() {
@@ -226,9 +241,12 @@ impl<'a> Tbs<'a> {
     }
 }
 
-/// When a certificate in DER is valid; `None` if it is malformed.
+/// When a certificate in DER is valid; `None` if it is malformed up to there.
 pub(in crate::vault) fn validity(certificate: &[u8]) -> Option<Validity> {
-    Tbs::of(certificate).map(|tbs| tbs.validity)
+    let certificate = AnyRef::from_der(certificate).ok()?;
+    let tbs: AnyRef<'_> =
+        SliceReader::new(certificate.value()).and_then(|mut fields| fields.decode()).ok()?;
+    Some(SliceReader::new(tbs.value()).and_then(|mut tbs| Head::read(&mut tbs)).ok()?.validity)
 }
 
 /// Whether these extensions let the key sign certificates.
@@ -327,6 +345,7 @@ mod tests {
             ] {
                 let facts = Facts::of(&certificate(usages, ends)).unwrap();
                 assert_eq!(facts.signs, signs, "{usages:?}");
+                assert_eq!(validity(&certificate(usages, ends)), Some(facts.validity));
                 assert_eq!(facts.validity.begins.as_secs(), 1_700_000_000);
                 assert_eq!(facts.validity.ends.as_secs(), u64::try_from(ends).unwrap());
             }
@@ -378,9 +397,9 @@ QeE3fzUscn4CIQD9OgoafEPurzzrkCoQfGsrsYamuPlCAu0ONLaJWAWZSg==\n\
             let mut damaged = certificate(&[KeyUsagePurpose::KeyCertSign], 1_800_000_000);
             let at = at % damaged.len();
             damaged[at] = byte;
-            let _ = (Facts::of(&damaged), name(&damaged));
+            let _ = (Facts::of(&damaged), validity(&damaged), name(&damaged));
             damaged.truncate(end);
-            let _ = (Facts::of(&damaged), name(&damaged));
+            let _ = (Facts::of(&damaged), validity(&damaged), name(&damaged));
         }
 
         #[test]
