@@ -148,20 +148,33 @@ impl Server {
     }
 }
 
+/// As many hex digits are a piece of a share.
+const PIECE: usize = 16;
+
 /// Whether an answer has a piece of the request's longest run of hex digits in it, in either case.
 fn repeats(answer: &[u8], request: &[u8]) -> bool {
-    const PIECE: usize = 16;
-    let share = runs(request).max_by_key(|run| run.len()).unwrap_or_default();
+    let share =
+        request.split(|byte| !byte.is_ascii_hexdigit()).max_by_key(|run| run.len()).unwrap_or_default();
     // Only in a run of hex digits can a piece be, and a server's own answer has none that is long enough: everything
     // compared with everything took half of all the CPU that an unsealing costs.
-    let long = runs(answer).filter(|run| run.len() >= PIECE);
-    long.flat_map(|run| run.windows(PIECE))
+    long_runs(answer)
+        .flat_map(|run| run.windows(PIECE))
         .any(|part| share.windows(PIECE).any(|piece| part.eq_ignore_ascii_case(piece)))
 }
 
-/// The runs of hex digits in a text.
-fn runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| !byte.is_ascii_hexdigit())
+/// The runs of hex digits in a text that are a piece long at least; a longer one more than once. Each of them has the last
+/// byte of a piece of the text in it: the others need no look.
+fn long_runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let digits =
+        |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_hexdigit()).count();
+    (PIECE..=text.len()).step_by(PIECE).filter_map(move |end| {
+        let (before, after) = text.split_at_checked(end)?;
+        let begin = end - digits(&mut before.iter().rev());
+        if begin == end {
+            return None;
+        }
+        text.get(begin..end + digits(&mut after.iter())).filter(|run| run.len() >= PIECE)
+    })
 }
 
 /// What an answer tells that is neither health nor seal status, to a request that carried no secret.
@@ -264,5 +277,17 @@ mod tests {
             assert_eq!(repeats(answer.as_bytes(), request.as_bytes()), repeated, "{answer}");
         }
         assert!(!repeats(b"{\"reset\":true}", br#"{"reset":true}"#), "nothing secret is in a reset");
+    }
+
+    #[test]
+    fn a_piece_of_the_share_is_recognised_wherever_it_stands() {
+        let share = "0123456789abcdeffedcba9876543210";
+        for (from, length, repeated) in [(0, 16, true), (7, 18, true), (0, 15, false), (7, 15, false)] {
+            let piece: String = share.chars().skip(from).take(length).collect();
+            for before in 0..40 {
+                let answer = format!("{}{piece}\"}}", "-".repeat(before));
+                assert_eq!(repeats(answer.as_bytes(), share.as_bytes()), repeated, "{answer}");
+            }
+        }
     }
 }
