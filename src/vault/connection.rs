@@ -67,10 +67,11 @@ pub(super) const BODY_LIMIT: usize = 64 * 1024;
 /// A connection that requests go through one by one. Dropping it ends it, whatever is under way.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// Before the sender, so that it is dropped first: whose sender goes is woken.
+    driver: Driver,
     sender: SendRequest<Full<Bytes>>,
     /// For what comes of the request under way.
     budget: Budget,
-    driver: Driver,
     /// Our end's port.
     port: Option<u16>,
     /// From when until when the server's certificate is valid, in seconds since 1970.
@@ -159,8 +160,10 @@ impl Connection {
         answer: &mut ApiResponse,
     ) -> Result<(), ExchangeError> {
         self.budget.renew();
-        self.driver.expect();
-        let mut response = match self.driver.during(self.sender.try_send_request(request)).await {
+        let sender = &mut self.sender;
+        // It is sent while the driver waits: nobody has to be woken for it.
+        let response = self.driver.during(async move { sender.try_send_request(request).await });
+        let mut response = match response.await {
             Ok(response) => response,
             Err(mut error) => {
                 let unsent = error.take_message().is_some();

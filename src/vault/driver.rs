@@ -3,18 +3,20 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Reads and writes for the requests over a connection, by whoever waits for them: a task of its own would be woken, and wake
 /// the other, several times a request.
 pub(super) struct Driver {
     /// `None` once the connection has ended.
-    connection: Proceeding,
+    connection: Open,
     wakes: Arc<Wakes>,
+    /// Of `wakes`: what the connection and its exchanges wake.
     waker: Waker,
 }
+
+type Open = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 
 impl Driver {
     pub(super) fn of(connection: impl Future<Output = ()> + Send + 'static) -> Self {
@@ -31,12 +33,7 @@ impl Driver {
         ended
     }
 
-    /// Something is about to be asked for that [`Driver::during`] waits for: nobody has to be woken for it.
-    pub(super) fn expect(&self) {
-        self.wakes.at_it.store(true, Ordering::SeqCst);
-    }
-
-    /// Reads and writes until `exchange`, which waits for that, is done.
+    /// Reads and writes until `exchange`, which asks for something and waits for that, is done.
     pub(super) async fn during<T>(&mut self, exchange: impl Future<Output = T>) -> T {
         let Self { connection, wakes, waker } = self;
         let mut exchange = pin!(exchange);
@@ -46,7 +43,7 @@ impl Driver {
             let mut outcome = exchange.as_mut().poll(&mut inner);
             if outcome.is_pending() {
                 // What it has just asked for is seen to now.
-                wakes.again.store(false, Ordering::SeqCst);
+                wakes.lock().again = false;
                 let _ = proceed(connection, &mut inner);
                 outcome = exchange.as_mut().poll(&mut inner);
             }
@@ -57,9 +54,7 @@ impl Driver {
     }
 }
 
-type Proceeding = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
-
-fn proceed(connection: &mut Proceeding, context: &mut Context<'_>) -> Poll<()> {
+fn proceed(connection: &mut Open, context: &mut Context<'_>) -> Poll<()> {
     let Some(open) = connection else { return Poll::Ready(()) };
     let ended = open.as_mut().poll(context);
     if ended.is_ready() {
@@ -74,37 +69,46 @@ impl fmt::Debug for Driver {
     }
 }
 
-/// Wakes whoever waits for a connection. The two ends of hyper's channels wake each other at every step of a request, while
-/// the one task that polls both is at it: each of these would have it run once more for nothing.
+/// Wakes the task that waits for a connection. The two ends of hyper's channels wake each other at every step of a request,
+/// while that task polls both: each of these would have it run once more for nothing.
 #[derive(Default)]
-struct Wakes {
-    /// Both ends are being polled.
-    at_it: AtomicBool,
+struct Wakes(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    task: Option<Waker>,
+    /// The task is polling the connection, or what waits for it.
+    polling: bool,
     /// One of them was woken meanwhile.
-    again: AtomicBool,
-    task: Mutex<Option<Waker>>,
+    again: bool,
 }
 
 impl Wakes {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn begin(&self, context: &Context<'_>) {
-        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if !task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
-            *task = Some(context.waker().clone());
+        let mut waiting = self.lock();
+        if !waiting.task.as_ref().is_some_and(|task| task.will_wake(context.waker())) {
+            waiting.task = Some(context.waker().clone());
         }
-        self.again.store(false, Ordering::Relaxed);
-        self.at_it.store(true, Ordering::Relaxed);
+        (waiting.polling, waiting.again) = (true, false);
     }
 
-    /// Of those who go on with an answer nobody waits: they poll again before they wait for anything.
-    fn end(&self, waits: bool) {
-        self.at_it.store(false, Ordering::SeqCst);
-        if self.again.swap(false, Ordering::SeqCst) && waits {
-            self.wake_task();
+    /// Whoever has an answer polls the connection again before waiting for it: only who has none is woken.
+    fn end(&self, pending: bool) {
+        let mut waiting = self.lock();
+        waiting.polling = false;
+        if waiting.again && pending {
+            waiting.wake();
         }
     }
+}
 
-    fn wake_task(&self) {
-        if let Some(task) = &*self.task.lock().unwrap_or_else(PoisonError::into_inner) {
+impl Waiting {
+    fn wake(&self) {
+        if let Some(task) = &self.task {
             task.wake_by_ref();
         }
     }
@@ -116,10 +120,11 @@ impl Wake for Wakes {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.again.store(true, Ordering::SeqCst);
-        // Or whoever is at it sees it: one of the two does.
-        if !self.at_it.load(Ordering::SeqCst) && self.again.swap(false, Ordering::SeqCst) {
-            self.wake_task();
+        let mut waiting = self.lock();
+        if waiting.polling {
+            waiting.again = true;
+        } else {
+            waiting.wake();
         }
     }
 }
@@ -127,7 +132,7 @@ impl Wake for Wakes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
     use tokio::sync::oneshot;
 
@@ -171,10 +176,11 @@ mod tests {
         // As a node at rest does: it would hear of the end.
         assert!(driver.poll(&mut context).is_pending());
         for byte in 0..3 {
-            driver.expect();
-            let (question, answer) = oneshot::channel();
-            questions.send(question).unwrap();
-            let mut exchange = pin!(driver.during(answer));
+            let mut exchange = pin!(driver.during(async {
+                let (question, answer) = oneshot::channel();
+                questions.send(question).unwrap();
+                answer.await
+            }));
             assert!(exchange.as_mut().poll(&mut context).is_pending());
             assert_eq!(woken.take(), 0, "it asked itself");
             outside.send(byte).unwrap();
@@ -191,11 +197,9 @@ mod tests {
     /// As hyper does after so many messages at once.
     #[test]
     fn connection_that_gives_way_to_others_goes_on_later() {
-        let mut turns = 0;
-        let mut driver = Driver::of(poll_fn(move |context| {
-            turns += 1;
+        let mut driver = Driver::of(poll_fn(|context| {
             context.waker().wake_by_ref();
-            if turns == 3 { Poll::Ready(()) } else { Poll::Pending }
+            Poll::Pending
         }));
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(Arc::clone(&woken));
