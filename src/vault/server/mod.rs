@@ -148,7 +148,7 @@ impl Server {
     }
 }
 
-/// As many hex digits are a piece of a share.
+/// How many hex digits make a piece of a share.
 const PIECE: usize = 16;
 
 /// Whether an answer has a piece of the request's longest run of hex digits in it, in either case.
@@ -162,11 +162,12 @@ fn repeats(answer: &[u8], request: &[u8]) -> bool {
         .any(|part| share.windows(PIECE).any(|piece| part.eq_ignore_ascii_case(piece)))
 }
 
-/// The runs of hex digits in a text that are a piece long at least; a longer one more than once. Each of them has the last
-/// byte of a piece of the text in it: the others need no look.
+/// Where in a text so many hex digits follow each other, and those around them. A look at every sixteenth byte finds each, as one
+/// of the digits stands there.
 fn long_runs(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let digits =
-        |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let digits = |bytes: &mut dyn Iterator<Item = &u8>| {
+        bytes.take(PIECE).take_while(|byte| byte.is_ascii_hexdigit()).count()
+    };
     (PIECE..=text.len()).step_by(PIECE).filter_map(move |end| {
         let (before, after) = text.split_at_checked(end)?;
         let begin = end - digits(&mut before.iter().rev());
@@ -284,10 +285,12 @@ mod tests {
         let share = "0123456789abcdeffedcba9876543210";
         for (from, length, repeated) in [(0, 16, true), (7, 18, true), (0, 15, false), (7, 15, false)] {
             let piece: String = share.chars().skip(from).take(length).collect();
-            for before in 0..40 {
-                let answer = format!("{}{piece}\"}}", "-".repeat(before));
+            for (before, filling) in (0..40).flat_map(|before| [(before, "-"), (before, "0")]) {
+                let answer = format!("{}{piece}{}\"}}", filling.repeat(before), filling.repeat(3));
                 assert_eq!(repeats(answer.as_bytes(), share.as_bytes()), repeated, "{answer}");
             }
         }
+        // Longer than any share, and none of it: each place is looked at once.
+        assert!(!repeats("0".repeat(64 * 1024).as_bytes(), share.as_bytes()));
     }
 }
