@@ -249,7 +249,7 @@ impl FromStr for Release {
     type Err = Infallible;
 
     fn from_str(version: &str) -> Result<Self, Infallible> {
-        let mut numbers = version.trim().split('.').map(|part| part.parse::<u32>().ok());
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().ok());
         Ok(match (numbers.next().flatten(), numbers.next().flatten()) {
             (Some(0), Some(_)) | (Some(1), Some(0..=2)) => Self::Old,
             (Some(1), Some(3..=11)) => Self::Unknown,

@@ -138,6 +138,30 @@ impl Verifier {
     fn believes_anybody(&self) -> bool {
         self.trust.is_none() && self.pins.is_empty()
     }
+
+    /// Whether the key of a certificate signed a message of TLS 1.2.
+    fn proves(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let key = key(certificate)?;
+        let key = RawPublicKeyEntity::try_from(&key).map_err(rejected)?;
+        // Its scheme does not say which curve it is of (RFC 8446, section 4.2.3), so that each is tried.
+        let (_, candidates) = algorithms
+            .mapping
+            .iter()
+            .find(|(scheme, _)| *scheme == signature.scheme)
+            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        let verified = |algorithm| key.verify_signature(algorithm, message, signature.signature()).is_ok();
+        if candidates.iter().any(|algorithm| verified(*algorithm)) {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(refused(TlsFailure::KeyNotProven))
+        }
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -165,21 +189,7 @@ impl ServerCertVerifier for Verifier {
         if self.believes_anybody() {
             return Ok(HandshakeSignatureValid::assertion());
         }
-        let algorithms = &self.provider.signature_verification_algorithms;
-        let key = key(certificate)?;
-        let key = RawPublicKeyEntity::try_from(&key).map_err(rejected)?;
-        // Its scheme does not say which curve it is of (RFC 8446, section 4.2.3), so that each is tried.
-        let (_, candidates) =
-            algorithms.mapping.iter().find(|(scheme, _)| *scheme == signature.scheme).ok_or_else(|| {
-                let unadvertised = PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme;
-                unusable(certificate).unwrap_or_else(|| unadvertised.into())
-            })?;
-        let verified = |algorithm| key.verify_signature(algorithm, message, signature.signature()).is_ok();
-        if candidates.iter().any(|algorithm| verified(*algorithm)) {
-            Ok(HandshakeSignatureValid::assertion())
-        } else {
-            Err(unusable(certificate).unwrap_or_else(|| refused(TlsFailure::KeyNotProven)))
-        }
+        self.proves(message, certificate, signature).map_err(|error| unusable(certificate).unwrap_or(error))
     }
 
     fn verify_tls13_signature(

@@ -91,10 +91,7 @@ pub(super) struct Facts {
 
 /// A `TBSCertificate` (section 4.1), by the fields that are used.
 struct Tbs<'a> {
-    version: u8,
-    signature: &'a [u8],
-    issuer: &'a [u8],
-    validity: Validity,
+    head: Head<'a>,
     subject: &'a [u8],
     /// With tag and length.
     key: &'a [u8],
@@ -112,17 +109,17 @@ struct Head<'a> {
 impl Facts {
     /// Those of a certificate in DER; `None` if it is malformed.
     pub(super) fn of(certificate: &[u8]) -> Option<Self> {
-        let tbs = Tbs::of(certificate)?;
-        let unsupported_key = SliceReader::new(tbs.key)
+        let Tbs { head, subject, key, signs } = Tbs::of(certificate)?;
+        let unsupported_key = SliceReader::new(key)
             .and_then(|mut key| key.decode::<AnyRef<'_>>()?.sequence(key_problem))
             .unwrap_or(Some(UnsupportedKey::Other));
         Some(Self {
-            validity: tbs.validity,
-            signs: tbs.signs,
-            version: tbs.version,
+            validity: head.validity,
+            signs,
+            version: head.version,
             unsupported_key,
-            sha1: is_sha1(tbs.signature).unwrap_or(false),
-            self_issued: tbs.issuer == tbs.subject,
+            sha1: is_sha1(head.signature).unwrap_or(false),
+            self_issued: head.issuer == subject,
         })
     }
 
@@ -227,7 +224,7 @@ impl<'a> Tbs<'a> {
     }
 
     fn read(tbs: &mut SliceReader<'a>) -> der::Result<Self> {
-        let Head { version, signature, issuer, validity } = Head::read(tbs)?;
+        let head = Head::read(tbs)?;
         let (subject, key) = (tbs.tlv_bytes()?, tbs.tlv_bytes()?);
         let mut signs = true;
         while !tbs.is_finished() {
@@ -237,16 +234,22 @@ impl<'a> Tbs<'a> {
                 signs = SliceReader::new(field.value())?.decode::<AnyRef<'_>>()?.sequence(signs_by)?;
             }
         }
-        Ok(Self { version, signature, issuer, validity, subject, key, signs })
+        Ok(Self { head, subject, key, signs })
     }
 }
 
 /// When a certificate in DER is valid; `None` if it is malformed up to there.
 pub(in crate::vault) fn validity(certificate: &[u8]) -> Option<Validity> {
-    let certificate = AnyRef::from_der(certificate).ok()?;
-    let tbs: AnyRef<'_> =
-        SliceReader::new(certificate.value()).and_then(|mut fields| fields.decode()).ok()?;
-    Some(SliceReader::new(tbs.value()).and_then(|mut tbs| Head::read(&mut tbs)).ok()?.validity)
+    let head = fields(AnyRef::from_der(certificate).ok()?)
+        .and_then(|mut certificate| fields(certificate.decode()?))
+        .and_then(|mut tbs| Head::read(&mut tbs));
+    Some(head.ok()?.validity)
+}
+
+/// The fields of a sequence, of which not all have to be read.
+fn fields(sequence: AnyRef<'_>) -> der::Result<SliceReader<'_>> {
+    sequence.tag().assert_eq(Tag::Sequence)?;
+    SliceReader::new(sequence.value())
 }
 
 /// Whether these extensions let the key sign certificates.

@@ -24,6 +24,8 @@ pub struct Builder {
     pub(super) ip: IpAddr,
     node: String,
     tls: Option<Tls>,
+    /// It speaks TLS 1.2 at the most.
+    old_tls: bool,
     /// What the tests show to a server that wants client certificates, and the authority it checks them with.
     client: Option<(Issued, String)>,
     static_seal: bool,
@@ -75,6 +77,7 @@ impl Builder {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             node: "n1".to_owned(),
             tls: None,
+            old_tls: false,
             client: None,
             static_seal: false,
             transit: None,
@@ -128,6 +131,11 @@ impl Builder {
     pub fn tls(self, authority: &Authority) -> Self {
         let certificate = authority.issue(&["localhost", &self.ip.to_string()], Validity::Now);
         self.certificate(certificate, authority)
+    }
+
+    /// TLS 1.2 at the most, where it speaks TLS.
+    pub fn old_tls(self) -> Self {
+        Self { old_tls: true, ..self }
     }
 
     /// TLS, with a certificate of this authority for this name alone, under which the harness asks for it, too.
@@ -278,6 +286,9 @@ impl Builder {
         if self.tls.is_some() {
             listener =
                 format!("tls_cert_file = \"{home}/server.crt\"\n  tls_key_file = \"{home}/server.key\"");
+        }
+        if self.old_tls {
+            listener.push_str("\n  tls_max_version = \"tls12\"");
         }
         if self.client.is_some() {
             write!(listener, "\n  tls_client_ca_file = \"{home}/client-ca.crt\"").unwrap();
