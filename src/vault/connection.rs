@@ -67,7 +67,7 @@ pub(super) const BODY_LIMIT: usize = 64 * 1024;
 /// A connection that requests go through one by one. Dropping it ends it, whatever is under way.
 #[derive(Debug)]
 pub(super) struct Connection {
-    /// Before the sender, so that it is dropped first: whose sender goes is woken.
+    /// Dropped before the sender, whose end would wake it.
     driver: Driver,
     sender: SendRequest<Full<Bytes>>,
     /// For what comes of the request under way.
@@ -230,6 +230,7 @@ mod tests {
     use super::*;
     use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake, Waker};
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     #[test]
@@ -276,6 +277,24 @@ mod tests {
         assert!(connection.is_over().await);
         connection.ended().await;
         connection.ended().await;
+    }
+
+    #[tokio::test]
+    async fn whoever_drops_a_connection_is_not_woken_by_that() {
+        let woken = Arc::new(AtomicUsize::new(0));
+        let (mut connection, _theirs, _) = answered(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+        let waker = Waker::from(Arc::new(Woken(Arc::clone(&woken))));
+        assert!(connection.driver.poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(connection);
+        assert_eq!(woken.load(Ordering::Relaxed), 0);
+    }
+
+    struct Woken(Arc<AtomicUsize>);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     #[tokio::test]
