@@ -101,9 +101,9 @@ impl Drop for WipeDue {
     }
 }
 
-/// Pieces of 4 KiB: deeper than HTTP and TLS go below all that waits for them (45 KiB at their system calls), and hardly more, as
-/// it stays in memory from then on. In a build that is not optimised 28 are too few for tests/secrets: what is left on the stack
-/// gets to the heap as well, with the unused parts of what is moved there.
+/// Pieces of 4 KiB: deeper than HTTP and TLS go below all that waits for them (45 KiB at their system calls), and hardly more,
+/// as it stays in memory from then on. In a build that is not optimised 28 are too few for tests/secrets: what is left on the
+/// stack gets to the heap as well, with the unused parts of what is moved there.
 const STACK_PIECES: usize = if cfg!(debug_assertions) { 48 } else { 24 };
 
 #[inline(never)]
