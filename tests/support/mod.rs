@@ -54,7 +54,7 @@ pub use tally::untested;
 
 /// How long a test waits for something that is sure to happen before it gives up: long enough for a busy
 /// machine, never a measurement.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Asks again and again until there is an answer; `None` once the deadline has passed.
 pub fn poll<T>(patience: Duration, mut ask: impl FnMut() -> Option<T>) -> Option<T> {
