@@ -12,6 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::ServerName;
@@ -26,15 +27,19 @@ use connection::{Connection, Peer, TICK, named, trusting};
 /// The word that starts one.
 pub(crate) const WORD: &str = "asking";
 
+/// The pause between two tries to connect.
+pub(crate) const PAUSE: Duration = TICK;
+
 /// As `bare/mod.rs` has it.
-struct Task {
-    nodes: Vec<SocketAddr>,
+pub(crate) struct Task {
+    pub(crate) nodes: Vec<SocketAddr>,
     tls: Option<(String, String)>,
-    shares: Vec<String>,
+    /// The bodies of requests.
+    pub(crate) shares: Vec<String>,
 }
 
 impl Task {
-    fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let task: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let texts = |name: &str| -> Vec<String> {
             task[name].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
@@ -45,6 +50,12 @@ impl Task {
             tls: text("authority").zip(text("name")),
             shares: texts("shares").iter().map(|share| format!("{{\"key\":\"{share}\"}}")).collect(),
         }
+    }
+
+    /// Whom to believe, and the name in the certificates; `None` without TLS.
+    pub(crate) fn trust(&self) -> Option<(TlsConnector, ServerName<'static>)> {
+        let (authority, name) = self.tls.as_ref()?;
+        Some((TlsConnector::from(trusting(authority)), named(name)))
     }
 }
 
@@ -80,8 +91,7 @@ fn unseal(connection: &mut Connection, shares: &[String]) -> io::Result<bool> {
 fn many(task: Task) {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
-    let (authority, name) = task.tls.unwrap();
-    let (tls, name) = (TlsConnector::from(trusting(&authority)), named(&name));
+    let (tls, name) = task.trust().unwrap();
     let shares: Arc<[String]> = task.shares.into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

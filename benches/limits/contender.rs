@@ -11,7 +11,8 @@ use serde_json::json;
 use super::asking;
 use super::bare::Bare;
 use super::ground::write;
-use super::options::Options;
+use super::libraries;
+use super::options::{Beside, Options};
 use super::support::certs::Authority;
 use super::support::network::Namespace;
 use super::support::process::{Daemon, vault_unseal};
@@ -26,8 +27,7 @@ pub(crate) struct Contender {
 enum Program {
     Daemon,
     Bare(Bare),
-    /// The bare loop that asks first.
-    Asking,
+    Beside(Beside),
     /// A command with `{config}` in it.
     Peer(String),
 }
@@ -37,8 +37,14 @@ impl Contender {
     pub(crate) fn all(bare: Bare, options: &Options) -> Vec<Self> {
         let bare_name = if matches!(bare, Bare::Poller) { "bare poller" } else { "bare loop" };
         let mut all = vec![Self::daemon(), Self { name: bare_name.to_owned(), program: Program::Bare(bare) }];
-        if options.asking && !matches!(bare, Bare::Poller) {
-            all.push(Self { name: "asks first".to_owned(), program: Program::Asking });
+        for beside in &options.beside {
+            let name = match beside {
+                // There is nothing to ask first.
+                Beside::Asking if matches!(bare, Bare::Poller) => continue,
+                Beside::Asking => "asks first",
+                Beside::Libraries => "libraries alone",
+            };
+            all.push(Self { name: name.to_owned(), program: Program::Beside(*beside) });
         }
         for (name, command) in &options.peers {
             all.push(Self { name: name.clone(), program: Program::Peer(command.clone()) });
@@ -57,7 +63,7 @@ impl Contender {
 
     /// It goes on looking at servers that are unsealed, as the loops do not.
     pub(crate) fn watches(&self) -> bool {
-        !matches!(self.program, Program::Bare(Bare::One | Bare::Many) | Program::Asking)
+        !matches!(self.program, Program::Bare(Bare::One | Bare::Many) | Program::Beside(Beside::Asking))
     }
 
     /// The limit, if this is who has to keep it.
@@ -90,7 +96,8 @@ impl Contender {
         let mut command = match &self.program {
             Program::Daemon => vault_unseal(&["run", "--config", config.to_str().unwrap()]),
             Program::Bare(bare) => bare_loop(&["bare", bare.word()], home),
-            Program::Asking => bare_loop(&[asking::WORD], home),
+            Program::Beside(Beside::Asking) => bare_loop(&[asking::WORD], home),
+            Program::Beside(Beside::Libraries) => bare_loop(&[libraries::WORD], home),
             Program::Peer(text) => {
                 let mut words = text.split_whitespace();
                 let mut command = Command::new(words.next().expect("a program"));

@@ -24,6 +24,7 @@ mod door;
 mod fleet;
 mod frozen;
 mod ground;
+mod libraries;
 mod memory;
 mod observed;
 mod options;
@@ -100,6 +101,10 @@ fn main() -> ExitCode {
         }
         [asking::WORD, file] => {
             asking::run(Path::new(file));
+            return ExitCode::SUCCESS;
+        }
+        [libraries::WORD, file] => {
+            libraries::run(Path::new(file));
             return ExitCode::SUCCESS;
         }
         ["soak", rest @ ..] => return soak::run(rest),

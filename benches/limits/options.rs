@@ -11,6 +11,15 @@ pub(crate) enum Extent {
     Full,
 }
 
+/// What is measured where it is asked for: what no daemon can do without.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beside {
+    /// Bare loops that ask first whether a server is sealed.
+    Asking,
+    /// The daemon's libraries, and nothing else.
+    Libraries,
+}
+
 /// The command line.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -21,8 +30,8 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     /// Writes the page and the picture.
     pub(crate) write: bool,
-    /// Has bare loops, too, that ask first whether a server is sealed.
-    pub(crate) asking: bool,
+    /// Programs of the benchmark's own that are measured, too.
+    pub(crate) beside: Vec<Beside>,
     /// Names and commands of further programs.
     pub(crate) peers: Vec<(String, String)>,
     /// A piece of the names of the kinds of server, and numbers of nodes, that are wanted; empty: all.
@@ -51,7 +60,8 @@ impl Options {
                 "--full" => options.extent = Extent::Full,
                 "--json" => options.json = true,
                 "--write" => options.write = true,
-                "--asking" => options.asking = true,
+                "--asking" => options.beside.push(Beside::Asking),
+                "--libraries" => options.beside.push(Beside::Libraries),
                 "--n" => n = Some(value()?.parse().ok().filter(|n| *n > 0).ok_or("--n takes a number")?),
                 "--cell" => options.cell = value()?,
                 "--peer" => {
