@@ -1,5 +1,5 @@
-//! The least that the daemon's libraries do the work with: tokio, hyper, rustls and `serde_json`, and nothing else between
-//! them and the nodes. What it loses beside a bare loop no program that is built on them can gain.
+//! A plain program on the daemon's libraries: tokio, hyper, rustls and `serde_json`, and nothing else between them and the
+//! nodes. What it loses beside a bare loop is what these libraries take.
 //!
 //! It asks a node whether it is sealed, sends it shares while it is, and asks it for its health once a second.
 
@@ -50,7 +50,7 @@ pub(crate) fn run(file: &Path) {
             let (tls, shares) = (tls.clone(), Arc::clone(&shares));
             tokio::spawn(async move {
                 loop {
-                    // Its end comes with the node's.
+                    // A connection ends when the node does.
                     let _ = once(node, &tls, &shares).await;
                     sleep(PAUSE).await;
                 }

@@ -11,7 +11,7 @@ pub(crate) enum Extent {
     Full,
 }
 
-/// What is measured where it is asked for: what no daemon can do without.
+/// Programs that are measured where they are asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Beside {
     /// Bare loops that ask first whether a server is sealed.
