@@ -60,8 +60,8 @@ impl Options {
                 "--full" => options.extent = Extent::Full,
                 "--json" => options.json = true,
                 "--write" => options.write = true,
-                "--asking" => options.beside.push(Beside::Asking),
-                "--libraries" => options.beside.push(Beside::Libraries),
+                "--asking" => options.add(Beside::Asking),
+                "--libraries" => options.add(Beside::Libraries),
                 "--n" => n = Some(value()?.parse().ok().filter(|n| *n > 0).ok_or("--n takes a number")?),
                 "--cell" => options.cell = value()?,
                 "--peer" => {
@@ -75,5 +75,12 @@ impl Options {
         }
         options.n = n.unwrap_or(if options.extent == Extent::Quick { 5 } else { 25 });
         Ok(options)
+    }
+
+    /// Once, however often it is named.
+    fn add(&mut self, beside: Beside) {
+        if !self.beside.contains(&beside) {
+            self.beside.push(beside);
+        }
     }
 }
